@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class Size(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Size:
-        """`"1280x720"` as a size. Raises ValueError for anything else, and for sizes below 2 or above 16384."""
+        """`"1280x720"` as a size. Raises ValueError for anything else, or a side not within 2 to 16384."""
         match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip())
         if match is None:
             raise ValueError(f"expected WIDTHxHEIGHT such as 1280x720, got {text!r}")
@@ -79,15 +79,11 @@ class Frame:
     def size(self) -> Size:
         return Size(self.image.shape[1], self.image.shape[0])
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         """Equal in every field, the picture included."""
         if not isinstance(other, Frame):
             return NotImplemented
-        same = all(
-            getattr(self, name) == getattr(other, name)
-            for name in self.__slots__
-            if name != "image"
-        )
+        same = all(getattr(self, name) == getattr(other, name) for name in self.__slots__ if name != "image")
         return same and np.array_equal(self.image, other.image)
 
     __hash__ = None  # type: ignore[assignment]  # the picture can be written to

@@ -243,7 +243,7 @@ class OverflowBuffer(Generic[T]):
         return make_room(item, size) if make_room else None
 
     def _drop_oldest(self, item: T, size: int) -> Reason | None:
-        if self.overflow is Overflow.LATEST_PER_KEY and self._replace(self._key(item), item, size):
+        if self.overflow is Overflow.LATEST_PER_KEY and self._replace(self._key(item), size):
             return None
         while not self._fits(size):
             self._drop_first(Reason.OVERFLOW)
@@ -274,7 +274,7 @@ class OverflowBuffer(Generic[T]):
         while self._line and next(iter(self._line)) != newest:
             self._drop_first(reason)
 
-    def _replace(self, key: Hashable, item: T, size: int) -> bool:
+    def _replace(self, key: Hashable, size: int) -> bool:
         """Drop the held item with this key; True when the new one can stand in its place in line."""
         held = self._line.get(key)
         if held is None:

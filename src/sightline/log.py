@@ -1,0 +1,176 @@
+"""Logs, and the one redactor of secrets.
+
+`get_logger(name)` gives a structlog logger; `configure()` sets up the process, called by the command
+and by nobody else: as a library Sightline leaves logging as it finds it. Every line, ours or a
+library's, passes the redactor as its last step, rendered and with its traceback.
+
+The redactor knows two kinds of secret: texts that were told to it (`hide_secret`), in the forms in which
+they appear in URLs, JSON and Python, and texts that look like one (the user part of a URL, `password=`,
+`Authorization:`). It is the same one for log lines, errors, pages and stats. It does not find a secret
+that nobody told it of and that looks like any other word.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any, Final, TextIO
+from urllib.parse import quote, quote_plus
+
+import structlog
+
+HIDDEN: Final = "***"
+_SECRET_NAMES: Final = r"pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|private[-_]?key|credentials?"  # noqa: S105
+_SECRET_KEY: Final = re.compile(rf"(?:^|[-_.])(?:{_SECRET_NAMES}|authorization)$", re.IGNORECASE)
+# Up to the *last* @ of the word, because people do not encode the @ : / # of their passwords.
+_URL_USER: Final = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s\"'<>]*@", re.IGNORECASE)
+_QUOTED: Final = r"(?P<quote>[\"'])(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)"
+_PAIR: Final = re.compile(
+    rf"(?P<name>\b[\w.-]*(?:{_SECRET_NAMES})\b[\"']?\s*[=:]\s*)(?:{_QUOTED}|[^\s&,;\"'<>]+)", re.IGNORECASE
+)
+_AUTHORIZATION: Final = re.compile(
+    rf"(?P<name>\bauthorization[\"']?\s*[=:]\s*)(?:{_QUOTED}|[^\"'\n]+)", re.IGNORECASE
+)
+
+
+class Redactor:
+    """Takes secrets out of texts and values. Any thread may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forms: set[str] = set()
+        self._known: re.Pattern[str] | None = None
+
+    def hide(self, secret: str) -> None:
+        """Never show `secret` again. Empty ones are ignored: they stand everywhere."""
+        if not secret:
+            return
+        with self._lock:
+            self._forms |= _forms(secret)
+            # The longest first, so that no rest of a secret that holds another one stays visible.
+            ordered = sorted(self._forms, key=len, reverse=True)
+            self._known = re.compile("|".join(_as_pattern(form) for form in ordered))
+
+    def text(self, text: str) -> str:
+        """`text` with `***` in the place of each secret."""
+        text = self.known(text)
+        if "@" in text:
+            text = _URL_USER.sub(rf"\g<scheme>{HIDDEN}@", text)
+        return _PAIR.sub(_hide_pair, _AUTHORIZATION.sub(_hide_pair, text))
+
+    def known(self, text: str) -> str:
+        """`text` without the secrets that were told; what merely looks like one stays."""
+        return text if self._known is None else self._known.sub(HIDDEN, text)
+
+    def value(self, value: Any) -> Any:
+        """`value` with the secrets taken out of every text in it, however deep."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self._entry(key, item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self.value(item) for item in value]
+        return value
+
+    def _entry(self, key: Any, item: Any) -> Any:
+        if isinstance(key, str) and _SECRET_KEY.search(key) and item is not None:
+            return HIDDEN
+        return self.value(item)
+
+
+def _hide_pair(match: re.Match[str]) -> str:
+    quote_mark = match["quote"] or ""
+    return f"{match['name']}{quote_mark}{HIDDEN}{quote_mark}"
+
+
+def _forms(secret: str) -> set[str]:
+    """A secret as it stands in plain text, in URLs, in JSON and in a Python repr."""
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    in_urls = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    return {secret} | escaped | in_urls | {form.lower() for form in in_urls if "%" in form}
+
+
+def _as_pattern(form: str) -> str:
+    # A very short secret is hidden where it stands alone: else `1` would blot out every number.
+    pattern = re.escape(form)
+    return pattern if len(form) > 3 else rf"(?<!\w){pattern}(?!\w)"
+
+
+REDACTOR: Final = Redactor()
+hide_secret = REDACTOR.hide
+redact = REDACTOR.text
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a part, named as the part is: `sightline.capture`."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+def configure(level: str = "info", *, as_json: bool = False, stream: TextIO | None = None) -> None:
+    """Send all logs of this process, libraries' too, to one stream.
+
+    Args:
+        level: the least level shown: `debug`, `info`, `warning` or `error`.
+        as_json: one JSON object a line, for programs; else text for people.
+        stream: where to; standard error when not given.
+    """
+    stream = stream or sys.stderr
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    )
+    before: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=before,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *([structlog.processors.format_exc_info] if as_json else []),
+            _redact_event,
+            renderer,
+            # A pattern may not cut into finished JSON: there its texts were redacted one by one before.
+            _redact_known if as_json else _redact_line,
+        ],
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *before,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def _redact_event(_logger: Any, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Hide by key while keys are still known: `password` with a value that looks like any word."""
+    cleaned: Mapping[str, Any] = REDACTOR.value(event)
+    return cleaned
+
+
+def _redact_line(_logger: Any, _method: str, line: Any) -> str:
+    """Hide in the finished line: what a repr, a traceback or an escape put there."""
+    return redact(line)
+
+
+def _redact_known(_logger: Any, _method: str, line: Any) -> str:
+    """Hide what was told in the finished line, and leave its syntax alone."""
+    return REDACTOR.known(line)

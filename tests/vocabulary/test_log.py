@@ -1,0 +1,148 @@
+"""No secret gets out: planted ones are searched for in all that is written."""
+
+import io
+import json
+import logging
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sightline.log import HIDDEN, Redactor, configure, get_logger, hide_secret, redact
+
+PLANTED = [
+    "s3cr3t-pass",
+    "p@ss:w/rd#1%",
+    'quo"te\\back',
+    "pass word",
+    "пароль",
+    "a?b&c=d",
+    "**/..//",
+    "é{}[]",
+]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def written(as_json: bool, write: Any) -> str:
+    stream = io.StringIO()
+    configure("debug", as_json=as_json, stream=stream)
+    write()
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("secret", PLANTED)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_planted_secret_is_in_no_line(secret: str, as_json: bool) -> None:
+    hide_secret(secret)
+
+    def write() -> None:
+        log = get_logger("sightline.test")
+        log.info("opening", url=f"rtsp://viewer:{secret}@10.0.0.5/stream1", other=[{"deep": (secret,)}])
+        log.warning("refused %s", secret)
+        logging.getLogger("some.library").error("with %r", {"x": secret})
+        try:
+            raise ValueError(f"cannot use {secret!r}")
+        except ValueError:
+            log.exception("failed")
+
+    text = written(as_json, write)
+    assert text.count("\n") >= 4
+    for form in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]):
+        assert form not in text
+    assert "10.0.0.5/stream1" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("rtsp://user:pw@10.0.0.5/s1", "rtsp://***@10.0.0.5/s1"),
+        ("open 'rtsp://u:p@ss@h/1' failed", "open 'rtsp://***@h/1' failed"),
+        ("http://admin@h:80/x", "http://***@h:80/x"),
+        ("rtsp://10.0.0.5/s1 by a@b.example", "rtsp://10.0.0.5/s1 by a@b.example"),
+        ("GET /x?token=abc&n=1", "GET /x?token=***&n=1"),
+        ("password: hunter2, n", "password: ***, n"),
+        ('{"password": "hun\\"ter2", "n": 1}', '{"password": "***", "n": 1}'),
+        ("sasl_password = 'a b'", "sasl_password = '***'"),
+        ("Authorization: Basic dXNlcjpwdw==", "Authorization: ***"),
+        ("the tokenizer=on, passing=3", "the tokenizer=on, passing=3"),
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden_and_the_rest_is_kept(text: str, safe: str) -> None:
+    assert redact(text) == safe
+
+
+def test_a_secret_field_is_hidden_by_its_name() -> None:
+    shown = Redactor().value({"camera": "gate", "password": "plainword", "nested": {"api_key": 5, "n": 1}})
+    assert shown == {"camera": "gate", "password": HIDDEN, "nested": {"api_key": HIDDEN, "n": 1}}
+
+
+def test_a_very_short_secret_is_hidden_only_where_it_stands_alone() -> None:
+    redactor = Redactor()
+    redactor.hide("1")
+    assert redactor.text("with 1 at 11:01, pid=1") == f"with {HIDDEN} at 11:01, pid={HIDDEN}"
+
+
+def test_an_empty_secret_hides_nothing() -> None:
+    redactor = Redactor()
+    redactor.hide("")
+    assert redactor.text("as it was") == "as it was"
+
+
+@given(st.text(min_size=4, max_size=30), st.text(max_size=20), st.text(max_size=20))
+def test_no_text_shows_a_secret_that_was_told(secret: str, before: str, after: str) -> None:
+    redactor = Redactor()
+    redactor.hide(secret)
+    shown = redactor.text(f"{before}{secret}{after}")
+    if secret not in f"{HIDDEN}{before}{HIDDEN}{after}{HIDDEN}":
+        assert secret not in shown
+
+
+def test_json_lines_stay_json() -> None:
+    def write() -> None:
+        get_logger("sightline.test").info(
+            "x", password="p", headers={"Authorization": "Basic abc"}, text='token="a b" x', n=1
+        )
+
+    line = json.loads(written(True, write))
+    assert line["password"] == HIDDEN
+    assert line["headers"] == {"Authorization": HIDDEN}
+    assert (line["event"], line["level"], line["logger"], line["n"]) == ("x", "info", "sightline.test", 1)
+
+
+def test_a_library_that_does_not_configure_is_left_alone() -> None:
+    before = logging.getLogger().handlers[:]
+    get_logger("sightline.test")
+    assert logging.getLogger().handlers == before
+
+
+def test_levels_below_the_asked_one_are_not_written() -> None:
+    stream = io.StringIO()
+    configure("warning", stream=stream)
+    get_logger("sightline.test").info("quiet")
+    get_logger("sightline.test").warning("loud")
+    assert "quiet" not in stream.getvalue()
+    assert "loud" in stream.getvalue()
+
+
+def test_a_traceback_is_shown_once() -> None:
+    def write() -> None:
+        try:
+            raise ValueError("the cause")
+        except ValueError:
+            assert "the cause" in traceback.format_exc()
+            get_logger("sightline.test").exception("failed")
+
+    assert written(False, write).count("Traceback") == 1
