@@ -6,13 +6,16 @@ skipped by name, with the command that would add it; with CI=true in the environ
 
 import gc
 import os
+import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn, Protocol, TypeVar
 
 import psutil
 import pytest
+from tools.services import SERVICES, Mount, RtspServer
 from tools.services.ports import free_port as a_free_port
 from tools.services.waiting import wait_for as wait_until_true
 
@@ -34,6 +37,20 @@ def missing(what: str) -> NoReturn:
     pytest.skip(what)
 
 
+def require(name: str) -> None:
+    """Ends the test where the service of that name is missing."""
+    service = SERVICES[name]
+    if service.find() is None:
+        missing(f"service {name}: not found; to add it: {service.how_to_add()}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("needs"):
+        for name in marker.args:
+            require(name)
+
+
 @pytest.fixture(scope="session")
 def clips() -> Path:
     """The folder of the two real camera clips, beside the checkout."""
@@ -52,6 +69,40 @@ def wait_for() -> WaitFor:
 def free_port() -> Callable[[], int]:
     """`free_port()` gives a TCP port of 127.0.0.1 that nobody uses."""
     return a_free_port
+
+
+class StartRtspServer(Protocol):
+    """`rtsp_server({name: clip or Mount}, fps=...)`: the type of the fixture of that name."""
+
+    def __call__(self, mounts: Mapping[str, Path | Mount], *, fps: float | None = None) -> RtspServer: ...
+
+
+@pytest.fixture
+def rtsp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRtspServer]:
+    """Starts RTSP servers for this test, each on a port of its own; all are stopped when it ends."""
+    require("rtsp")
+    with ExitStack() as running:
+
+        def start(mounts: Mapping[str, Path | Mount], *, fps: float | None = None) -> RtspServer:
+            return running.enter_context(RtspServer(tmp_path_factory.mktemp("rtsp"), mounts, fps=fps))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def person_and_car(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
+    """The two real clips as mounts `person` and `car`, at their own pace. Shared: never kill or freeze it."""
+    require("rtsp")
+    mounts = {"person": clips / "one-by-one-person-detection.mp4", "car": clips / "car-detection.mp4"}
+    with RtspServer(tmp_path_factory.mktemp("person_and_car"), mounts) as server:
+        yield server
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A TCP port of 127.0.0.1 that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", a_free_port())) as listening:
+        yield listening.getsockname()[1]
 
 
 def _threads() -> set[str]:

@@ -1,0 +1,15 @@
+"""Real servers and programs for tests, each found, installed, started and ended in the same way.
+
+`SERVICES` is the table. To add a service: write its module with one `Service` in it (a server's also with a
+class on top of `process.Process`), and put it here. `python -m tools.services --help` is for people.
+"""
+
+from tools.services.browser import BROWSER
+from tools.services.ffmpeg import FFMPEG
+from tools.services.process import Process, StartFailed
+from tools.services.rtsp import RTSP, Mount, RtspServer
+from tools.services.service import Service
+
+__all__ = ["SERVICES", "Mount", "Process", "RtspServer", "Service", "StartFailed"]
+
+SERVICES: dict[str, Service] = {service.name: service for service in (RTSP, FFMPEG, BROWSER)}
