@@ -1,0 +1,80 @@
+# `make` alone lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The first Python on the PATH that is new enough.
+PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,\
+	$(shell command -v $(python) >/dev/null 2>&1 && $(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(python))))
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+JOBS ?= 2
+SECONDS ?= 20
+SOURCE ?=
+ARGS ?=
+
+.PHONY: help
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make demo SOURCE='rtsp://10.0.0.5/stream1 clip.mp4' SECONDS=60    your own cameras and files"
+	@echo "  make test ARGS='tests/codec -k gop'                               some of the tests"
+
+.PHONY: demo
+demo: $(VENV)/.installed ## two drawn cameras and SOURCE= through a model, live, for SECONDS=20
+	@exec $(BIN)/sightline demo --seconds $(SECONDS) $(SOURCE)
+
+.PHONY: test
+test: check services ## all tests; installs what they need, real servers too where it runs as root
+	$(BIN)/python -m pytest -n $(JOBS) -m "not alone" $(ARGS)
+	$(BIN)/python -m pytest -m alone $(ARGS) || { status=$$?; [ $$status -eq 5 ] || exit $$status; }
+
+.PHONY: check
+check: $(VENV)/.developing ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(VENV)/.developing ## put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: services
+services: $(VENV)/.developing ## find or install (as root) the real servers that the tests use
+	@$(BIN)/python -m tools.services install --all || [ -z "$$CI" ]
+	@$(BIN)/python -m tools.services list
+
+.PHONY: bench
+bench: $(VENV)/.developing ## measure against peers, side by side; see benches/README.md
+	$(BIN)/python -m benches $(ARGS)
+
+.PHONY: docs
+docs: $(VENV)/.developing ## build the documentation into public/
+	$(PIP) install --constraint constraints.txt --group docs
+	$(BIN)/mkdocs build --strict --site-dir public
+
+.PHONY: constraints
+constraints: $(VENV)/.developing ## pin the versions that are installed now
+	$(BIN)/python -m pip freeze --all --exclude-editable --exclude sightline --exclude setuptools | LC_ALL=C sort --ignore-case > constraints.txt
+
+.PHONY: clean
+clean: ## remove the environment and all that was built
+	rm -rf $(VENV) build dist out public .services .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+
+$(VENV)/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "Sightline needs Python 3.11 or newer on the PATH (or PYTHON=/path/to/python)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing Sightline into $(VENV) ..."
+	@$(PIP) install --constraint constraints.txt --upgrade pip
+	@$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.developing: $(VENV)/.installed
+	@echo "Installing what development needs into $(VENV) ..."
+	@$(PIP) install --constraint constraints.txt --editable '.[all]' --group check --group test
+	@touch $@
