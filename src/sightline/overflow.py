@@ -176,6 +176,11 @@ class OverflowBuffer(Generic[T]):
             self._count(reason)
         return True
 
+    def fits(self, item: T, now_ns: int) -> bool:
+        """Whether there is room for `item` as it is, with nothing dropped but what grew too old."""
+        self._expire(now_ns)
+        return self._fits(self._size(item))
+
     def take(self, now_ns: int) -> T | None:
         """The item that is next in line, or None when there is none."""
         self._expire(now_ns)
@@ -185,6 +190,10 @@ class OverflowBuffer(Generic[T]):
         self._held_bytes -= held.size
         self._left += 1
         return held.item
+
+    def peek(self) -> T | None:
+        """The item that is next in line, left where it is."""
+        return next(iter(self._line.values())).item if self._line else None
 
     def discard(self, reason: Reason = Reason.CLOSED) -> None:
         """Drop all that is held."""

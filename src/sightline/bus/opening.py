@@ -1,0 +1,36 @@
+"""A bus by its URL. One line a back end; nothing here knows more of any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from sightline.bus.memory import MemoryBus
+from sightline.bus.promise import MAX_MESSAGE_BYTES, Bus
+from sightline.errors import ConfigError
+
+_BACK_ENDS: Final[dict[str, Callable[..., Bus]]] = {
+    "memory": MemoryBus,
+}
+
+
+def open_bus(url: str, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Bus:
+    """The bus at `url`, such as `memory://` or `memory://name`.
+
+    Args:
+        url: its scheme chooses the back end; the rest is for that.
+        max_message_bytes: the most that a message may weigh, its key and headers included.
+
+    Raises:
+        ConfigError: no back end has this scheme, or the rest is wrong for it.
+        BusError: the broker cannot be reached.
+    """
+    # Only the scheme is shown: the rest may hold a password.
+    scheme = url.partition("://")[0] if "://" in url else ""
+    back_end = _BACK_ENDS.get(scheme)
+    if back_end is None:
+        known = ", ".join(f"{name}://" for name in sorted(_BACK_ENDS))
+        raise ConfigError(
+            f"expected the URL of a bus that begins with {known}; got {scheme[:20]!r} as scheme"
+        )
+    return back_end(url, max_message_bytes=max_message_bytes)
