@@ -23,6 +23,8 @@ from urllib.parse import quote, quote_plus
 
 import structlog
 
+from sightline.clock import SYSTEM_CLOCK, Clock, ns
+
 HIDDEN: Final = "***"
 _SECRET_NAMES: Final = r"pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|private[-_]?key|credentials?"  # noqa: S105
 _SECRET_KEY: Final = re.compile(rf"(?:^|[-_.])(?:{_SECRET_NAMES}|authorization)$", re.IGNORECASE)
@@ -174,3 +176,46 @@ def _redact_line(_logger: Any, _method: str, line: Any) -> str:
 def _redact_known(_logger: Any, _method: str, line: Any) -> str:
     """Hide what was told in the finished line, and leave its syntax alone."""
     return REDACTOR.known(line)
+
+
+class Repeated:
+    """One line a second at most for what may happen at camera rate: how often, and the last of it.
+
+    What came since the last line is told by `flush()`, which whoever owns this calls when it ends.
+    """
+
+    def __init__(
+        self,
+        logger: structlog.stdlib.BoundLogger,
+        event: str,
+        *,
+        every_s: float = 1.0,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._logger = logger
+        self._event = event
+        self._every_ns = ns(every_s)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._untold: dict[str, Any] = {}
+        self._times = 0
+        self._due_ns = clock.monotonic_ns()
+
+    def add(self, **last: Any) -> None:
+        """Count one more; `last` describes it."""
+        with self._lock:
+            self._times += 1
+            self._untold = last
+            if self._clock.monotonic_ns() >= self._due_ns:
+                self._tell()
+
+    def flush(self) -> None:
+        """Tell of what was counted and not yet told."""
+        with self._lock:
+            if self._times:
+                self._tell()
+
+    def _tell(self) -> None:
+        self._logger.warning(self._event, times=self._times, **self._untold)
+        self._times = 0
+        self._due_ns = self._clock.monotonic_ns() + self._every_ns

@@ -12,7 +12,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.log import HIDDEN, Redactor, configure, get_logger, hide_secret, redact
+from sightline.log import HIDDEN, Redactor, Repeated, configure, get_logger, hide_secret, redact
+from sightline.testing import ManualClock
 
 PLANTED = [
     "s3cr3t-pass",
@@ -146,3 +147,18 @@ def test_a_traceback_is_shown_once() -> None:
             get_logger("sightline.test").exception("failed")
 
     assert written(False, write).count("Traceback") == 1
+
+
+def test_what_repeats_at_camera_rate_is_one_line_a_second() -> None:
+    clock = ManualClock()
+    stream = io.StringIO()
+    configure("info", as_json=True, stream=stream)
+    repeated = Repeated(get_logger("sightline.test"), "packet refused", clock=clock)
+    for index in range(100):
+        repeated.add(index=index)
+        clock.move(0.04)
+    repeated.flush()
+    repeated.flush()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["times"] for line in lines] == [1, 25, 25, 25, 24]
+    assert lines[-1]["index"] == 99

@@ -1,0 +1,96 @@
+"""The poller: one thread that takes packets off one subscription and puts them into their lanes.
+
+A feed is live or offline as a whole. A live one never waits: what its lanes have no room for they drop.
+An offline one waits for its lanes, and through the subscription so do the readers of the files.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from sightline.buffer import BufferStats
+from sightline.bus import Message, Subscription
+from sightline.errors import BusError, Closed, WireError
+from sightline.log import Repeated, get_logger
+from sightline.mux.lane import Lane
+from sightline.mux.stream import camera_of, is_end
+from sightline.wire import packet_from_message
+
+_MOST: Final = 256
+_POLL_S: Final = 0.5
+
+
+class Feed:
+    """Moves messages of `subscription` to `lanes` (by camera) and calls `wake` for each lane that got one."""
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        lanes: Mapping[str, Lane],
+        wake: Callable[[Lane], None],
+        *,
+        name: str,
+    ) -> None:
+        self._subscription = subscription
+        self._lanes = lanes
+        self._wake = wake
+        self._malformed = 0
+        self._trouble = Repeated(get_logger("sightline.mux"), "message is not a packet")
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def malformed(self) -> int:
+        """Messages that were no packets of ours."""
+        return self._malformed
+
+    def stats(self) -> BufferStats:
+        """Counts of the subscription."""
+        return self._subscription.stats()
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """End the thread. Lanes that it waits for must have been interrupted."""
+        self._subscription.close()
+        self._thread.join(timeout_s)
+        self._trouble.flush()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                self._move(self._subscription.poll(_MOST, _POLL_S))
+        except Closed:
+            return
+        except BusError as error:
+            get_logger("sightline.mux").error("the broker broke off", error=str(error))
+
+    def _move(self, messages: list[Message]) -> None:
+        touched: dict[str, Lane] = {}
+        for message in messages:
+            camera_id = camera_of(message.topic)
+            lane = touched[camera_id] = self._lanes[camera_id]
+            if not lane.live:
+                # It may wait for room below, which only a lane at work can make.
+                self._wake(lane)
+            self._put(lane, message)
+        for lane in touched.values():
+            self._wake(lane)
+
+    def _put(self, lane: Lane, message: Message) -> None:
+        if is_end(message):
+            lane.end()
+            return
+        try:
+            packet = packet_from_message(
+                message.value,
+                message.headers,
+                camera_id=lane.camera_id,
+                offset=message.offset,
+                timestamp_ns=message.timestamp_ns,
+            )
+        except WireError as error:
+            self._malformed += 1
+            self._trouble.add(camera=lane.camera_id, offset=message.offset, error=str(error))
+            return
+        lane.put(packet)

@@ -1,0 +1,42 @@
+"""How one camera's packets stand on a bus: the topic's name, the message, and the end of a file.
+
+A topic holds one camera. What is published is `sightline.wire`'s message; a source that is over says so
+in the same topic, behind its last packet, so that a reader knows that it has all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sightline.bus import Bus, Message
+from sightline.packet import Packet
+from sightline.wire import packet_to_message
+
+_PREFIX: Final = "sightline.packets."
+_END: Final = "sightline.end"
+
+
+def packets_topic(camera_id: str) -> str:
+    """The topic of a camera's packets."""
+    return _PREFIX + camera_id
+
+
+def camera_of(topic: str) -> str:
+    """The camera whose packets are in `topic`."""
+    return topic.removeprefix(_PREFIX)
+
+
+def publish_packet(bus: Bus, packet: Packet) -> None:
+    """Put a packet into its camera's topic."""
+    value, headers = packet_to_message(packet)
+    bus.publish(packets_topic(packet.camera_id), value, key=packet.camera_id.encode(), headers=headers)
+
+
+def publish_end(bus: Bus, camera_id: str) -> None:
+    """Say that this camera's source is over: a file that was read to its end."""
+    bus.publish(packets_topic(camera_id), b"", key=camera_id.encode(), headers=((_END, b""),))
+
+
+def is_end(message: Message) -> bool:
+    """Whether a message says that its camera's source is over."""
+    return any(name == _END for name, _ in message.headers)
