@@ -1,0 +1,106 @@
+"""`synthetic://street?seed=1&fps=25`: a scene and its encoding in one line, as cameras have them.
+
+Every mistake is said at once, with what was expected and the nearest right word. Nothing is drawn here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from typing import Any, Final, NamedTuple, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from sightline.frame import Size
+from sightline.scene.encode import Encoding
+from sightline.scene.settings import mistakes, nearest, refuse
+from sightline.scene.street import Scene
+
+_PLACES: Final = ("street",)
+
+
+class Synthetic(NamedTuple):
+    """What a `synthetic://` URL asks for: `encode(it.scene, it.frames, **it.encoding)`.
+
+    `frames` is None for a street without end; `encoding` holds the settings that the URL named.
+    """
+
+    scene: Scene
+    frames: int | None
+    encoding: Encoding
+
+
+def parse_url(url: str) -> Synthetic:
+    """Reads `synthetic://` or `synthetic://street`, with any of these after a `?`, joined by `&`.
+
+    Of the scene `seed`, `size` (WIDTHxHEIGHT), `fps`, `camera`, `mark` (1 or 0); of the encoder `codec`,
+    `gop`, `b_frames`, `bit_rate`, `preset`, `aud` (1 or 0); and `frames`, after which it ends. What each
+    may be, and what it is when left out, is said by `Scene` and `encode`. Raises ConfigError.
+    """
+    parts = urlsplit(url)
+    values, unread = _read(parse_qsl(parts.query, keep_blank_values=True))
+    refuse(
+        (*_place_mistakes(parts.scheme, parts.netloc + parts.path.rstrip("/")), *unread, *mistakes(values)),
+        url,
+    )
+    encoding = cast(Encoding, _only(_ENCODING, values))
+    return Synthetic(Scene(**_only(_SCENE, values)), values.get("frames"), encoding)
+
+
+def _place_mistakes(scheme: str, place: str) -> list[str]:
+    found = []
+    if scheme != "synthetic":
+        found.append(f"expected a URL that begins with synthetic://, got {scheme or 'no scheme'!r}")
+    if place not in ("", *_PLACES):
+        found.append(f"expected {_PLACES[0]!r} or nothing after synthetic://, got {place!r}")
+    return found
+
+
+def _read(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, Any], list[str]]:
+    """The values that could be read, and what is wrong with the others."""
+    values: dict[str, Any] = {}
+    found: list[str] = []
+    for key, text in pairs:
+        if key not in _READERS:
+            found.append(f"{key}: no such setting{nearest(key, _READERS)}, there are {', '.join(_READERS)}")
+        elif key in values:
+            found.append(f"{key}: expected once, got it again as {text!r}")
+        else:
+            try:
+                values[key] = _READERS[key](text)
+            except ValueError as error:
+                found.append(f"{key}: {error}")
+    return values, found
+
+
+def _whole_number(text: str) -> int | str:
+    """A number, or what stands there instead, for `mistakes` to name with the range it knows."""
+    return int(text) if re.fullmatch(r"[0-9]{1,20}", text) else text
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError(f"expected 1 or 0, got {text!r}")
+    return text == "1"
+
+
+def _only(keys: Iterable[str], values: dict[str, Any]) -> dict[str, Any]:
+    return {key: values[key] for key in keys if key in values}
+
+
+_READERS: Final[dict[str, Callable[[str], Any]]] = {
+    "seed": _whole_number,
+    "size": Size.parse,
+    "fps": _whole_number,
+    "camera": _whole_number,
+    "mark": _yes_or_no,
+    "frames": _whole_number,
+    "codec": str,
+    "gop": _whole_number,
+    "b_frames": _whole_number,
+    "bit_rate": _whole_number,
+    "preset": str,
+    "aud": _yes_or_no,
+}
+_SCENE: Final = tuple(field.name for field in fields(Scene))
+_ENCODING: Final = tuple(Encoding.__annotations__)
