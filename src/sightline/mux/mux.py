@@ -25,8 +25,9 @@ from sightline.mux.lane import Lane, LaneStats
 from sightline.mux.pool import Pool
 from sightline.mux.stream import packets_topic
 
-_LIVE_BUS: Final = Capacity(count=65_536, bytes=128 * 2**20)
-_OFFLINE_BUS: Final = Capacity(count=64, bytes=64 * 2**20)
+# A camera. The poller of live ones never waits, so theirs is only for a machine that stood still.
+_LIVE_BUS: Final = Capacity(count=1024, bytes=64 * 2**20)
+_OFFLINE_BUS: Final = Capacity(count=32, bytes=64 * 2**20)
 
 
 class MuxCamera(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +109,11 @@ class Mux:
     def stats(self) -> dict[str, LaneStats]:
         """Counts of each camera, hop by hop."""
         return {camera_id: lane.stats() for camera_id, lane in self._lanes.items()}
+
+    @property
+    def malformed(self) -> int:
+        """Messages that were no packets of ours."""
+        return sum(feed.malformed for feed in self._feeds)
 
     def bus_stats(self) -> list[BufferStats]:
         """Counts of the subscriptions, which hold packets of several cameras."""
