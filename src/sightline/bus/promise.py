@@ -6,17 +6,22 @@ A reader that is slow has its own bound: what happens at it (`Overflow`) is the 
 
 Deliberately not here: groups that share the work, positions to come back to, lag. They are a log's.
 
-`sightline.testing.check_bus` holds a back end to all of this. Its shape was tried on librdkafka against a
-mock cluster before it was settled; these points came of that.
+`sightline.testing.check_bus` holds a back end to all of this. The shape was tried on librdkafka and its mock
+cluster before it was settled, which taught:
 
-- A subscription becomes ready some time after it was made: `ready(timeout_s)`. Plain partition assignment
-  does it in a tenth of a second, a consumer group takes over three, and only a log's groups need one.
-- A topic that appears later is read from its first message: where a broker has to be asked for new
-  topics, what was published in between is waiting there.
-- A broker may stamp messages in whole milliseconds, so `timestamp_ns` is no finer than that anywhere.
-- No key and an empty key are two things; an absent value, or a header without one, reads as `b""`.
+- A subscription becomes ready some time after it was made: hence `ready(timeout_s)`. Assigning partitions by
+  hand takes milliseconds, joining a consumer group over three seconds; only a log's groups need one.
+- A topic that appears later is read from its first message: a broker has to be asked for new topics, and
+  what was published before the answer is waiting there.
+- Order holds within one partition. A topic that spreads over several loses its order and the meaning of
+  `offset`, so a back end publishes all of a topic to one.
+- Two handles on one broker are two senders: their messages may arrive in another order than they were
+  published in, until the first is closed.
+- A broker may stamp messages in whole milliseconds, so `timestamp_ns` is promised no finer.
+- No key and an empty key are two things; a value or a header that is absent reads as `b""`.
 - Bounds hold for each topic of a subscription. One bound for all would let a paused or busy camera push
-  out its neighbours, and no broker could pause one topic under it.
+  out its neighbours. Where nothing may be lost, a back end stops fetching the full topic and no other.
+- `poll` must wake when somebody closes, and no client library's own poll does: messages wait in an `Inbox`.
 - `publish` may return before the broker has the message. Where it is refused later, the next `publish` or
   `close` raises `BusError`.
 """
@@ -35,7 +40,7 @@ from sightline.overflow import BufferStats, Capacity, Overflow
 from sightline.wire import Headers
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
-"""The most that a message may weigh where the bus was opened with no other limit; 4K keyframes are near 2 MB."""
+"""The most that a message may weigh unless a bus is opened with another limit; 4K keyframes are near 2 MB."""
 
 
 class Feature(StrEnum):

@@ -1,0 +1,167 @@
+"""The suite for buses finds what it is there to find: each of these buses breaks one promise."""
+
+import re
+import time
+
+import pytest
+
+from sightline.bus import Feature
+from sightline.bus.memory import MemoryBus
+from sightline.errors import Unsupported
+from sightline.overflow import Overflow
+from sightline.testing import check_bus
+
+
+class LosesRepeatedHeaders(MemoryBus):
+    def publish(self, topic, value, *, key=None, headers=()):
+        super().publish(topic, value, key=key, headers=tuple(dict(headers).items()))
+
+
+class MixesUpNoKey(MemoryBus):
+    def publish(self, topic, value, *, key=None, headers=()):
+        super().publish(topic, value, key=key or None, headers=headers)
+
+
+class LosesTheFirstOfATopic(MemoryBus):
+    seen: set[str]
+
+    def publish(self, topic, value, *, key=None, headers=()):
+        self.seen = getattr(self, "seen", set())
+        if topic in self.seen or "later" not in topic:
+            super().publish(topic, value, key=key, headers=headers)
+        self.seen.add(topic)
+
+
+class MatchesHalfNames(MemoryBus):
+    def subscribe(self, topics, **more):
+        loose = re.compile(f"{topics.pattern}.*") if isinstance(topics, re.Pattern) else topics
+        return super().subscribe(loose, **more)
+
+
+class DropsWhatItMayNot(MemoryBus):
+    def subscribe(self, topics, *, overflow, **more):
+        lossy = Overflow.DROP_OLDEST if overflow is Overflow.BLOCK else overflow
+        return super().subscribe(topics, overflow=lossy, **more)
+
+
+class NewestFirst(MemoryBus):
+    def subscribe(self, topics, **more):
+        inbox = super().subscribe(topics, **more)
+        poll = inbox.poll
+        if len(topics) == 3:
+            inbox.poll = lambda most, timeout_s: poll(most, timeout_s)[::-1]
+        return inbox
+
+
+class PausesNothing(MemoryBus):
+    def subscribe(self, topics, **more):
+        inbox = super().subscribe(topics, **more)
+        inbox.pause = lambda topics: None
+        return inbox
+
+
+class PollsInItsOwnTime(MemoryBus):
+    def subscribe(self, topics, **more):
+        inbox = super().subscribe(topics, **more)
+        poll = inbox.poll
+        inbox.poll = lambda most, timeout_s: poll(most, min(timeout_s, 0.05))
+        return inbox
+
+
+class SleepsThroughClosing(MemoryBus):
+    def subscribe(self, topics, **more):
+        inbox = super().subscribe(topics, **more)
+        inbox.close = lambda: None
+        return inbox
+
+
+class ForgetsToCount(MemoryBus):
+    def subscribe(self, topics, **more):
+        inbox = super().subscribe(topics, **more)
+        stats = inbox.stats
+        inbox.stats = lambda topic=None: stats("none") if topic else stats()
+        return inbox
+
+
+class PublishesAfterClosing(MemoryBus):
+    def _check_open(self):
+        pass
+
+
+class TakesAnyTopic(MemoryBus):
+    def publish(self, topic, value, *, key=None, headers=()):
+        if re.fullmatch(r"[\w.-]+", topic):
+            super().publish(topic, value, key=key, headers=headers)
+
+
+class NeverReady(MemoryBus):
+    def subscribe(self, topics, **more):
+        inbox = super().subscribe(topics, **more)
+        inbox.ready = lambda timeout_s: False
+        return inbox
+
+
+@pytest.mark.parametrize(
+    ("broken", "found_by"),
+    [
+        (LosesRepeatedHeaders, "byte_for_byte"),
+        (MixesUpNoKey, "byte_for_byte"),
+        (NeverReady, "byte_for_byte"),
+        (NewestFirst, "keeps_its_order"),
+        (LosesTheFirstOfATopic, "from_its_first_message"),
+        (MatchesHalfNames, "whole_name"),
+        (ForgetsToCount, "drops_and_counts"),
+        (DropsWhatItMayNot, "blocks_loses_nothing"),
+        (PausesNothing, "paused_topic_waits"),
+        (PollsInItsOwnTime, "on_time|paused_topic_waits"),
+        (SleepsThroughClosing, "wakes_whoever_polls"),
+        (PublishesAfterClosing, "closed_bus_does_nothing"),
+        (TakesAnyTopic, "wrong_is_refused"),
+    ],
+)
+def test_a_broken_promise_is_found(broken, found_by):
+    with pytest.raises(AssertionError) as found:
+        check_bus(lambda: broken(f"memory://{broken.__name__}"), timeout_s=0.5)
+    assert re.search(found_by, found.value.__notes__[0])
+
+
+class Plain(MemoryBus):
+    """A bus that lacks all that a bus may lack, and says so."""
+
+    features = frozenset()
+
+    def subscribe(self, topics, *, overflow, **more):
+        if isinstance(topics, re.Pattern):
+            raise Unsupported(f"this bus has no {Feature.PATTERNS}")
+        if overflow is Overflow.BLOCK:
+            raise Unsupported(f"this bus cannot {Feature.BLOCK}")
+        inbox = super().subscribe(topics, overflow=overflow, **more)
+        inbox.pause = self._refuse_to_pause
+        return inbox
+
+    def _refuse_to_pause(self, topics):
+        raise Unsupported(f"this bus cannot {Feature.PAUSE}")
+
+
+def test_a_bus_that_lacks_a_feature_and_refuses_it_by_name_passes(no_leaks):
+    check_bus(lambda: Plain("memory://plain"))
+
+
+class Unnamed(Plain):
+    def _refuse_to_pause(self, topics):
+        raise Unsupported("no")
+
+
+def test_a_refusal_that_does_not_name_the_feature_is_found():
+    with pytest.raises(AssertionError, match="'pause' named in 'no'"):
+        check_bus(lambda: Unnamed("memory://unnamed"))
+
+
+class Hangs(MemoryBus):
+    def publish(self, topic, value, *, key=None, headers=()):
+        time.sleep(2)
+
+
+def test_a_bus_that_hangs_ends_the_suite_in_time():
+    with pytest.raises(AssertionError, match=r"the check: expected an end within 0\.3"):
+        check_bus(lambda: Hangs("memory://hangs"), timeout_s=0.05)
