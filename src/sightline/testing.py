@@ -6,7 +6,10 @@ broken, or returns None. Our own implementations pass the same suites. Nothing h
 
 from __future__ import annotations
 
+from sightline.bus.conformance import check_bus
 from sightline.clock import NS_PER_S, ns
+
+__all__ = ["ManualClock", "check_bus"]
 
 
 class ManualClock:
