@@ -121,12 +121,11 @@ def configure(level: str = "info", *, as_json: bool = False, stream: TextIO | No
         as_json: one JSON object a line, for programs; else text for people.
         stream: where to; standard error when not given.
     """
-    stream = stream or sys.stderr
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if as_json
         else structlog.dev.ConsoleRenderer(
-            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+            colors=(stream or sys.stderr).isatty(), exception_formatter=structlog.dev.plain_traceback
         )
     )
     before: list[Any] = [
@@ -146,7 +145,7 @@ def configure(level: str = "info", *, as_json: bool = False, stream: TextIO | No
             _redact_known if as_json else _redact_line,
         ],
     )
-    handler = logging.StreamHandler(stream)
+    handler = _StandardError() if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     structlog.configure(
@@ -160,6 +159,17 @@ def configure(level: str = "info", *, as_json: bool = False, stream: TextIO | No
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to whatever `sys.stderr` is at the moment: a live table in the terminal takes its place."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
 
 
 def _redact_event(_logger: Any, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:

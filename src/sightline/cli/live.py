@@ -1,0 +1,95 @@
+"""The site in the terminal while it runs: a table where there is a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from sightline.site.running import RunningSite
+from sightline.site.status import CameraView
+
+_COLOURS: Final = {"live": "green", "done": "cyan", "connecting": "yellow", "stalled": "yellow", "idle": "dim"}
+_REFRESH_HZ: Final = 4
+_LINE_EVERY_S: Final = 5.0
+
+
+def camera_table(cameras: dict[str, CameraView]) -> Table:
+    """One row a camera: what it does, how fast, how late, what is seen, what is lost and why."""
+    table = Table(expand=False, header_style="bold")
+    table.add_column("camera", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for name in ("fps in", "results/s", "age", "seen now", "results"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("dropped")
+    for camera_id, camera in cameras.items():
+        table.add_row(
+            Text(camera_id),
+            _state(camera),
+            f"{camera.fps:.1f}",
+            f"{camera.results_per_s:.1f}",
+            "-" if camera.age_s is None else f"{camera.age_s:.2f} s",
+            str(camera.detections),
+            str(camera.results),
+            dropped_text(camera.dropped),
+        )
+    return table
+
+
+def dropped_text(dropped: dict[str, int]) -> str:
+    """`rate 120, skipped 30`, the most first; `none` when nothing was."""
+    ordered = sorted(dropped.items(), key=lambda item: -item[1])
+    return ", ".join(f"{reason} {count}" for reason, count in ordered) or "none"
+
+
+def run_shown(running: RunningSite, console: Console, seconds: float | None = None) -> None:
+    """Wait for the site to end, at most `seconds`, and show meanwhile how it is doing."""
+    if not console.is_terminal:
+        _run_in_lines(running, console, seconds)
+        return
+    with _table(running, console):
+        running.wait(seconds)
+
+
+@contextmanager
+def _table(running: RunningSite, console: Console) -> Iterator[None]:
+    live = Live(
+        get_renderable=lambda: camera_table(running.status().cameras),
+        console=console,
+        refresh_per_second=_REFRESH_HZ,
+    )
+    with live:
+        yield
+
+
+def _run_in_lines(running: RunningSite, console: Console, seconds: float | None) -> None:
+    left_s = seconds
+    while left_s is None or left_s > 0:
+        step_s = _LINE_EVERY_S if left_s is None else min(_LINE_EVERY_S, left_s)
+        if running.wait(step_s):
+            return
+        left_s = None if left_s is None else left_s - step_s
+        for camera_id, camera in running.status().cameras.items():
+            console.print(_line(camera_id, camera), highlight=False, markup=False, soft_wrap=True)
+
+
+def _line(camera_id: str, camera: CameraView) -> str:
+    age = "" if camera.age_s is None else f", newest {camera.age_s:.2f} s old"
+    return (
+        f"{camera_id}: {_state(camera).plain}, {camera.fps:.1f} fps in, {camera.results_per_s:.1f} results/s, "
+        f"{camera.results} results{age}, {camera.detections} seen now, dropped {dropped_text(camera.dropped)}"
+    )
+
+
+def _state(camera: CameraView) -> Text:
+    words = camera.state.replace("_", " ")
+    if camera.retry_in_s is not None:
+        words += f", again in {camera.retry_in_s:.0f} s"
+    if camera.reason:
+        words += f": {camera.reason}"
+    return Text(words, style=_COLOURS.get(camera.state, "red"))

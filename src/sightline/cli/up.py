@@ -1,0 +1,33 @@
+"""`sightline up SITE`: run a site file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def up(
+    site: Annotated[Path, typer.Argument(metavar="SITE", help="The site file, YAML.", show_default=False)],
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
+    ] = None,
+) -> None:
+    """Run the cameras and workers of a site file, here, until they are done or you stop them.
+
+    Ends by itself, with exit code 0, when all its cameras were files that are played once; with 1 when one
+    of them could not be read. Ctrl-C or SIGTERM stops it, and what was written stays whole.
+
+    Examples:
+
+        sightline up site.yaml
+
+        sightline up site.yaml --seconds 60
+    """
+    from sightline.cli.running import run_site
+    from sightline.site import load_site
+
+    code = run_site(load_site(site), Console(), seconds=seconds)
+    raise typer.Exit(code)
