@@ -1,0 +1,36 @@
+"""What came out for one camera: counted, timed, and the newest."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from sightline.clock import NS_PER_S
+from sightline.result import Result
+
+_KEPT: Final = 128
+_WINDOW_NS: Final = 5 * NS_PER_S
+
+
+class Tally:
+    """Counts results of one camera in one worker. One thread adds, any thread reads."""
+
+    def __init__(self) -> None:
+        self.results = 0
+        self.detections = 0
+        self.failed = 0
+        self.newest: Result | None = None
+        self._at_ns: deque[int] = deque(maxlen=_KEPT)
+
+    def add(self, result: Result, now_ns: int) -> None:
+        self.results += 1
+        self.detections += len(result.detections)
+        self.newest = result
+        self._at_ns.append(now_ns)
+
+    def rate(self, now_ns: int) -> float:
+        """Results a second over the last 5 s; 0 for fewer than two."""
+        times = [at_ns for at_ns in tuple(self._at_ns) if now_ns - at_ns <= _WINDOW_NS]
+        if len(times) < 2:
+            return 0.0
+        return (len(times) - 1) * NS_PER_S / max(times[-1] - times[0], 1)

@@ -1,0 +1,220 @@
+"""One worker of a site at work: packets off the bus to frames, to a model, to sinks.
+
+Promises: the model sees batches of at most one frame a camera; every result goes to every sink; a model
+or sink that fails is counted and logged and stops nothing else. The worker does not open cameras.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from sightline.bus import Bus
+from sightline.clock import SYSTEM_CLOCK, Clock
+from sightline.codec import Pictures
+from sightline.detect import Model, infer
+from sightline.errors import Closed, ModelError
+from sightline.frame import Frame, Size
+from sightline.log import Repeated, get_logger
+from sightline.mux import LaneStats, Mux, MuxCamera
+from sightline.result import Result
+from sightline.sink import Sink
+from sightline.site.outlet import Outlet, OutletStats
+from sightline.site.tally import Tally
+
+_TAKE_S: Final = 0.5
+
+
+class WorkerCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """One camera in one worker, hop by hop.
+
+    Attributes:
+        lane: packets in line, in the decoder, frames in line.
+        results, detections: of the model so far.
+        failed: frames in batches at which the model failed.
+        rate: results a second of late.
+        newest: the last result; None before the first.
+    """
+
+    lane: LaneStats
+    results: int
+    detections: int
+    failed: int
+    rate: float
+    newest: Result | None
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Packets and frames that came to no result, by reason."""
+        counts: dict[str, int] = {}
+        hops = (self.lane.packets.dropped, self.lane.decoder.dropped, self.lane.frames.dropped)
+        others = {"undecodable": self.lane.undecodable, "model_failed": self.failed}
+        for hop in (*hops, others):
+            for reason, count in hop.items():
+                if count:
+                    counts[reason] = counts.get(reason, 0) + count
+        return counts
+
+    @property
+    def balanced(self) -> bool:
+        """Whether all that entered is a result, dropped or on its way; holds once the worker rests."""
+        lane = self.lane
+        return (
+            lane.packets.balanced
+            and lane.decoder.balanced
+            and lane.frames.balanced
+            and lane.packets.left == lane.decoder.entered + lane.undecodable
+            and lane.decoder.left == lane.frames.entered
+            and lane.frames.left == self.results + self.failed
+        )
+
+
+class RunningWorker:
+    """A worker between `start()` and `stop()`.
+
+    Args:
+        name: the worker's, for logs and threads.
+        bus: where the cameras' packets are.
+        cameras: by name, whether each is live: a live one drops old pictures rather than run late.
+        model: what looks at the frames; loaded and warmed up by `start()`, closed by `stop()`.
+        sinks: where results go, by name; closed by `stop()`.
+        rate, size, pictures: as for `sightline.codec.Decoder`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        bus: Bus,
+        cameras: Mapping[str, bool],
+        model: Model,
+        sinks: Mapping[str, Sink],
+        *,
+        rate: float | None = None,
+        size: Size | None = None,
+        pictures: Pictures = "auto",
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.name = name
+        self._bus = bus
+        self._cameras = cameras
+        self._model = model
+        self._sinks = sinks
+        # With a file that must be seen whole the model waits for the sinks, and the file for the model.
+        live = all(cameras.values())
+        self._outlets = [
+            Outlet(f"{name}-{label}", sink, live=live, clock=clock) for label, sink in sinks.items()
+        ]
+        self._rate, self._size, self._pictures = rate, size, pictures
+        self._clock = clock
+        self._tallies = {camera_id: Tally() for camera_id in cameras}
+        self._trouble = Repeated(get_logger("sightline.worker"), "the model failed", clock=clock)
+        self._mux: Mux | None = None
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        """Load the model and begin to read.
+
+        Raises:
+            ModelError: the model failed to load or to warm up; nothing runs then.
+            BusError: the bus cannot be subscribed to.
+        """
+        self._model.load()
+        self._model.warm_up()
+        self._mux = Mux(
+            self._bus,
+            [MuxCamera(camera_id=camera_id, live=live) for camera_id, live in self._cameras.items()],
+            rate=self._rate,
+            size=self._size,
+            pictures=self._pictures,
+            clock=self._clock,
+        )
+        self._thread = threading.Thread(
+            target=self._run, args=(self._mux,), name=f"worker-{self.name}", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether all its cameras were files that are over, and the model has seen all of them."""
+        # The last batch may have left the mux and not yet the model.
+        return (
+            self._mux is not None
+            and self._mux.ended
+            and all(counts.balanced for counts in self.counts().values())
+        )
+
+    def counts(self) -> dict[str, WorkerCounts]:
+        """Counts by camera; none before `start()`."""
+        lanes = {} if self._mux is None else self._mux.stats()
+        now_ns = self._clock.monotonic_ns()
+        return {
+            camera_id: WorkerCounts(
+                lane=lane,
+                results=tally.results,
+                detections=tally.detections,
+                failed=tally.failed,
+                rate=tally.rate(now_ns),
+                newest=tally.newest,
+            )
+            for camera_id, lane in lanes.items()
+            for tally in (self._tallies[camera_id],)
+        }
+
+    @property
+    def pages(self) -> list[str]:
+        """Addresses of the pages that its sinks serve."""
+        urls = (getattr(sink, "url", None) for sink in self._sinks.values())
+        return [url for url in urls if isinstance(url, str)]
+
+    def outlets(self) -> list[OutletStats]:
+        """Counts by sink."""
+        return [outlet.stats() for outlet in self._outlets]
+
+    def stop(self) -> None:
+        """End: what waits for the model is dropped, what waits for a sink is written. Again is allowed."""
+        if self._stopped:
+            return
+        self._stopped = True
+        if self._mux is not None:
+            self._mux.close()
+        if self._thread is not None:
+            self._thread.join()
+        for outlet in self._outlets:
+            outlet.close()
+        self._trouble.flush()
+        self._close_model()
+
+    def _close_model(self) -> None:
+        try:
+            self._model.close()
+        except ModelError as error:
+            get_logger("sightline.worker").error("the model did not close", error=str(error))
+
+    def _run(self, mux: Mux) -> None:
+        try:
+            while True:
+                frames = mux.take(_TAKE_S)
+                if frames:
+                    self._see(frames)
+        except Closed:
+            return
+
+    def _see(self, frames: list[Frame]) -> None:
+        try:
+            results = infer(self._model, frames, self._clock)
+        except ModelError as error:
+            for frame in frames:
+                self._tallies[frame.camera_id].failed += 1
+            self._trouble.add(model=self._model.name, error=str(error))
+            return
+        for result, frame in zip(results, frames, strict=True):
+            self._give(msgspec.structs.replace(result, published_at_ns=self._clock.utc_ns()), frame)
+
+    def _give(self, result: Result, frame: Frame) -> None:
+        self._tallies[result.camera_id].add(result, self._clock.monotonic_ns())
+        for outlet in self._outlets:
+            outlet.put(result, frame)

@@ -1,0 +1,214 @@
+"""A worker reads packets, asks its model, and gives every result to every sink, whoever fails."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from sightline import Detection, Frame, Packet, Result, Size
+from sightline.bus import Bus, open_bus
+from sightline.errors import ModelError, SinkError
+from sightline.mux import publish_end, publish_packet
+from sightline.scene import Scene, encode
+from sightline.site.worker import RunningWorker
+
+FRAMES = 50
+
+
+class Counting:
+    """A model that finds one thing in every picture; it may be told to fail or to wait."""
+
+    name, version = "counting", "1"
+
+    def __init__(self, before: Callable[[Sequence[Frame]], None] = lambda _frames: None) -> None:
+        self.batches: list[list[str]] = []
+        self.calls: list[str] = []
+        self._before = before
+
+    def load(self) -> None:
+        self.calls.append("load")
+
+    def warm_up(self) -> None:
+        self.calls.append("warm_up")
+
+    def predict(self, frames: Sequence[Frame]) -> list[tuple[Detection, ...]]:
+        self._before(frames)
+        self.batches.append([frame.camera_id for frame in frames])
+        return [(Detection(label="thing", score=1, x1=0, y1=0, x2=1, y2=1),) for _ in frames]
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+class Keeping:
+    """A sink that keeps results; it may be told to fail or to wait."""
+
+    def __init__(self, before: Callable[[Result], None] = lambda _result: None) -> None:
+        self.results: list[Result] = []
+        self.closed = 0
+        self._before = before
+
+    def write(self, result: Result, frame: Frame) -> None:
+        self._before(result)
+        assert result.identity == frame.identity
+        self.results.append(result)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def bus() -> Iterator[Bus]:
+    with open_bus("memory://test-worker") as opened:
+        yield opened
+
+
+def play(bus: Bus, camera: int = 0, frames: int = FRAMES) -> threading.Thread:
+    def run() -> None:
+        for index, unit in enumerate(encode(Scene(size=Size(160, 90), camera=camera), frames, gop=10)):
+            publish_packet(
+                bus,
+                Packet(
+                    camera_id=f"cam{camera}",
+                    epoch=1,
+                    index=index,
+                    data=unit.data,
+                    codec=unit.codec,
+                    keyframe=unit.keyframe,
+                    pts=unit.pts,
+                    dts=unit.dts,
+                    time_base=unit.time_base,
+                    captured_at_ns=index,
+                    captured_at_source="media",
+                ),
+            )
+        publish_end(bus, f"cam{camera}")
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def run_to_end(worker: RunningWorker, wait_for: Callable[..., object]) -> None:
+    wait_for(lambda: worker.ended, 30, "the worker to have seen all")
+    worker.stop()
+
+
+def test_every_result_goes_to_every_sink_in_order(
+    bus: Bus, wait_for: Callable[..., object], no_leaks: None
+) -> None:
+    model, sinks = Counting(), {"a": Keeping(), "b": Keeping()}
+    worker = RunningWorker("w", bus, {"cam0": False, "cam1": False}, model, sinks)
+    worker.start()
+    play(bus, 0)
+    play(bus, 1)
+    run_to_end(worker, wait_for)
+    for sink in sinks.values():
+        for camera_id in ("cam0", "cam1"):
+            mine = [result for result in sink.results if result.camera_id == camera_id]
+            assert [result.index for result in mine] == list(range(FRAMES))
+            assert all(
+                r.published_at_ns and r.decoded_at_ns <= r.inferred_at_ns <= r.published_at_ns for r in mine
+            )
+        assert sink.closed == 1
+    assert model.calls == ["load", "warm_up", "close"]
+    assert all(len(set(batch)) == len(batch) for batch in model.batches)
+    for counts in worker.counts().values():
+        assert counts.balanced
+        assert (counts.results, counts.detections, counts.dropped) == (FRAMES, FRAMES, {})
+        assert counts.newest is not None
+        assert counts.newest.index == FRAMES - 1
+
+
+def test_a_failing_model_is_counted_and_goes_on(bus: Bus, wait_for: Callable[..., object]) -> None:
+    def fail_on_odd(frames: Sequence[Frame]) -> None:
+        if frames[0].index % 2:
+            raise ValueError("odd")
+
+    sink = Keeping()
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(fail_on_odd), {"a": sink})
+    worker.start()
+    play(bus)
+    run_to_end(worker, wait_for)
+    counts = worker.counts()["cam0"]
+    assert counts.balanced
+    assert (counts.results, counts.failed) == (FRAMES // 2, FRAMES // 2)
+    assert counts.dropped == {"model_failed": FRAMES // 2}
+    assert [result.index for result in sink.results] == list(range(0, FRAMES, 2))
+
+
+def test_a_failing_sink_is_counted_and_the_other_gets_all(bus: Bus, wait_for: Callable[..., object]) -> None:
+    def fail(_result: Result) -> None:
+        raise SinkError("the disk is full")
+
+    def break_(_result: Result) -> None:
+        raise RuntimeError("a bug of the user's")
+
+    good = Keeping()
+    sinks = {"full": Keeping(fail), "broken": Keeping(break_), "good": good}
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), sinks)
+    worker.start()
+    play(bus)
+    run_to_end(worker, wait_for)
+    assert len(good.results) == FRAMES
+    assert {stats.sink: stats.failed for stats in worker.outlets()} == {
+        "w-full": FRAMES,
+        "w-broken": FRAMES,
+        "w-good": 0,
+    }
+
+
+def test_of_files_a_slow_sink_gets_every_result(bus: Bus, wait_for: Callable[..., object]) -> None:
+    pause = threading.Event()
+    slow = Keeping(lambda _result: bool(pause.wait(0.005)) and None)
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), {"slow": slow})
+    worker.start()
+    play(bus)
+    run_to_end(worker, wait_for)
+    assert [result.index for result in slow.results] == list(range(FRAMES))
+
+
+def test_a_stuck_sink_of_live_cameras_holds_up_nobody(bus: Bus, wait_for: Callable[..., object]) -> None:
+    stuck = threading.Event()
+    good = Keeping()
+    sinks = {"stuck": Keeping(lambda _result: bool(stuck.wait(30)) and None), "good": good}
+    worker = RunningWorker("w", bus, {"cam0": True}, Counting(), sinks)
+    worker.start()
+    play(bus)
+    wait_for(lambda: worker.ended, 30, "all to be seen although a sink is stuck")
+    counts = worker.counts()["cam0"]
+    wait_for(lambda: len(good.results) == counts.results, 10, "the good sink to have all results")
+    waiting = next(stats.waiting for stats in worker.outlets() if stats.sink == "w-stuck")
+    assert waiting.balanced
+    stuck.set()
+    worker.stop()
+
+
+def test_a_model_that_does_not_load_says_so_and_nothing_runs(bus: Bus, no_leaks: None) -> None:
+    class Broken(Counting):
+        def load(self) -> None:
+            raise ModelError("no weights")
+
+    sink = Keeping()
+    worker = RunningWorker("w", bus, {"cam0": True}, Broken(), {"a": sink})
+    with pytest.raises(ModelError, match="no weights"):
+        worker.start()
+    assert worker.counts() == {}
+    assert not worker.ended
+    worker.stop()
+    assert sink.closed == 1
+
+
+def test_stopping_while_a_file_is_read_leaves_nothing(
+    bus: Bus, wait_for: Callable[..., object], no_leaks: None
+) -> None:
+    sink = Keeping()
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), {"a": sink})
+    worker.start()
+    reader = play(bus, frames=1000)
+    wait_for(lambda: sink.results, 20, "the first result")
+    worker.stop()
+    worker.stop()
+    reader.join(20)
+    assert not reader.is_alive()
+    assert sink.closed == 1
