@@ -10,11 +10,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Final, Unpack
+from typing import Any, Final, Unpack
 
 import av
 from av.packet import Packet as AvPacket
-from av.video.stream import VideoStream
 
 from sightline.errors import ConfigError
 from sightline.scene.encode import Codec, EncodedUnit, Encoding, encode
@@ -79,7 +78,7 @@ def _mux(draft: Path, form: str, scene: Scene, units: Iterator[EncodedUnit]) -> 
         stream = container.add_mux_stream(first.codec, scene.fps, width=width, height=height)
         stream.time_base = first.time_base
         for unit in chain((first,), units):
-            packet: AvPacket[VideoStream] = AvPacket(unit.data)
+            packet: AvPacket[Any] = AvPacket(unit.data)
             packet.pts, packet.dts, packet.time_base = unit.pts, unit.dts, unit.time_base
             packet.duration = unit.time_base.denominator // scene.fps
             packet.is_keyframe, packet.stream = unit.keyframe, stream

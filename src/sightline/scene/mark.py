@@ -3,6 +3,7 @@
 It promises that what it reads is what was painted, or None: 48 bits of numbers stand beside their CRC-32,
 and a block that is neither black nor white makes the whole mark unreadable. Blocks are found by their
 place relative to the picture, so a scaled picture reads as well, and a cropped one does not.
+Blocks of 8x4 pixels, those of 320x180, outlive the coarsest encoding that `encode` makes.
 It does not correct errors.
 """
 

@@ -11,6 +11,7 @@ from dataclasses import fields
 from typing import Any, Final, NamedTuple, cast
 from urllib.parse import parse_qsl, urlsplit
 
+from sightline.errors import ConfigError
 from sightline.frame import Size
 from sightline.scene.encode import Encoding
 from sightline.scene.settings import mistakes, nearest, refuse
@@ -37,22 +38,25 @@ def parse_url(url: str) -> Synthetic:
     `gop`, `b_frames`, `bit_rate`, `preset`, `aud` (1 or 0); and `frames`, after which it ends. What each
     may be, and what it is when left out, is said by `Scene` and `encode`. Raises ConfigError.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url, allow_fragments=False)
+    except ValueError as error:
+        raise ConfigError(f"synthetic URL: expected synthetic://street, got no URL: {error}") from None
     values, unread = _read(parse_qsl(parts.query, keep_blank_values=True))
-    refuse(
-        (*_place_mistakes(parts.scheme, parts.netloc + parts.path.rstrip("/")), *unread, *mistakes(values)),
-        url,
-    )
+    misplaced = _place_mistakes(parts.scheme, parts.netloc + parts.path.rstrip("/"))
+    refuse((*misplaced, *unread, *mistakes(values)), "synthetic URL")
     encoding = cast(Encoding, _only(_ENCODING, values))
     return Synthetic(Scene(**_only(_SCENE, values)), values.get("frames"), encoding)
 
 
 def _place_mistakes(scheme: str, place: str) -> list[str]:
+    """What is said of the place leaves out what may be a password: somebody gave us another camera's URL."""
     found = []
     if scheme != "synthetic":
         found.append(f"expected a URL that begins with synthetic://, got {scheme or 'no scheme'!r}")
-    if place not in ("", *_PLACES):
-        found.append(f"expected {_PLACES[0]!r} or nothing after synthetic://, got {place!r}")
+    elif place not in ("", *_PLACES):
+        shown = place.rpartition("@")[2]
+        found.append(f"expected {_PLACES[0]!r} or nothing after synthetic://, got {shown!r}")
     return found
 
 
