@@ -38,7 +38,8 @@ class Scripted:
 
 
 def seen(**changes: Any) -> Detection:
-    return Detection(**({"label": "cat", "score": 0.5, "x1": 1, "y1": 2, "x2": 3, "y2": 4} | changes))
+    fields: dict[str, Any] = {"label": "cat", "score": 0.5, "x1": 1, "y1": 2, "x2": 3, "y2": 4}
+    return Detection(**(fields | changes))
 
 
 @pytest.fixture

@@ -57,12 +57,12 @@ def test_each_camera_has_its_own_background(make_frame: Make) -> None:
     assert len(bright) == 1
 
 
-@pytest.mark.parametrize("change", [{"epoch": 2}, {"size": (320, 180)}])
-def test_a_new_epoch_or_size_begins_a_new_background(make_frame: Make, change: dict[str, object]) -> None:
+@pytest.mark.parametrize(("epoch", "width", "height"), [(2, 640, 360), (1, 320, 180)])
+def test_a_new_epoch_or_size_begins_a_new_background(
+    make_frame: Make, epoch: int, width: int, height: int
+) -> None:
     model = MotionModel()
     taught(make_frame, model)
-    width, height = change.get("size", (640, 360))  # type: ignore[misc]
-    epoch = change.get("epoch", 1)
     dark = street(20, width=width, height=height)
     assert model.predict([make_frame(dark, 0, epoch=epoch)]) == [()]
     assert model.predict([make_frame(dark, 1, epoch=epoch)]) == [()]

@@ -1,6 +1,5 @@
 """Models by kind, and each way in which a kind, a path or an option can be wrong."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,8 @@ from sightline.errors import ConfigError, ModelError
 
 
 @pytest.fixture(autouse=True)
-def _reachable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _reachable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    return
 
 
 @pytest.mark.parametrize("kind", ["motion", "hog"])

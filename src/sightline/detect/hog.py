@@ -51,7 +51,7 @@ class HogModel:
         threshold: the least weight (distance from the detector's boundary) of a person.
         scale: step between the sizes tried; nearer to 1 finds more and takes longer.
         stride: step of the window in pixels of the scaled copy.
-        nms: of two boxes that overlap by more than this (intersection over union) the better one stays.
+        nms: of two boxes that share more than this part of the smaller one, the better one stays.
     """
 
     name = "hog"
@@ -64,7 +64,7 @@ class HogModel:
         threshold: float = 0.3,
         scale: Annotated[float, Field(gt=1, le=2)] = 1.1,
         stride: Literal[4, 8, 16] = 8,
-        nms: Annotated[float, Field(gt=0, le=1)] = 0.3,
+        nms: Annotated[float, Field(gt=0, le=1)] = 0.5,
     ) -> None:
         self._height = PERSON_HEIGHT / min_person
         self._threshold = threshold
@@ -102,7 +102,7 @@ class HogModel:
             groupThreshold=0,  # OpenCV's grouping averages boxes; the best of a group is nearer to the person
         )
         scores = [float(weight) for weight in np.ravel(weights)]
-        kept = cv2.dnn.NMSBoxes(windows, scores, self._threshold, self._nms) if len(windows) else ()
+        kept = best_of(windows, scores, self._nms)
         size = Size(image.shape[1], image.shape[0])
         return tuple(_person(windows[at], scores[at], working, size) for at in kept)
 
@@ -114,6 +114,24 @@ class HogModel:
         border = round(BORDER * small.shape[0])
         framed = cv2.copyMakeBorder(small, border, border, border, border, cv2.BORDER_REPLICATE)
         return _Working(framed.astype(np.uint8, copy=False), scale, border)
+
+
+def best_of(windows: Sequence[Sequence[int]], scores: Sequence[float], most: float) -> list[int]:
+    """Places of the windows that share at most `most` of the smaller one's area with any better one.
+
+    Not OpenCV's `NMSBoxes`: by intersection over union, an arm within a person is a person of its own.
+    """
+    kept: list[int] = []
+    for at in sorted(range(len(scores)), key=lambda at: -scores[at]):
+        if all(_shared(windows[at], windows[better]) <= most for better in kept):
+            kept.append(at)
+    return kept
+
+
+def _shared(a: Sequence[int], b: Sequence[int]) -> float:
+    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    return max(0, width) * max(0, height) / min(a[2] * a[3], b[2] * b[3])
 
 
 def _person(window: Sequence[int], weight: float, working: _Working, size: Size) -> Detection:

@@ -1,0 +1,111 @@
+"""The newest picture and the numbers of each camera, for whoever looks.
+
+Putting one up costs an assignment. It is drawn on and made a JPEG when somebody asks for it, once however
+many look; what nobody asked for before the next one came was never work.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import cv2
+
+from sightline.clock import NS_PER_S, Clock
+from sightline.frame import Frame
+from sightline.result import Result
+from sightline.sink.annotate import annotated
+
+RATE_OVER: Final = 32
+"""Results that a camera's rate is the mean of."""
+
+
+class Shot(NamedTuple):
+    """One annotated picture as a JPEG; `number` rises with each picture of its camera."""
+
+    camera_id: str
+    number: int
+    jpeg: bytes
+
+
+@dataclass(slots=True)
+class _Camera:
+    result: Result
+    frame: Frame
+    number: int = 0
+    came_at_ns: deque[int] = field(default_factory=lambda: deque(maxlen=RATE_OVER))
+    shot: Shot | None = None
+
+
+class Board:
+    """Written to by one thread, read by others.
+
+    Attributes:
+        encoded: pictures that were drawn and made a JPEG.
+    """
+
+    def __init__(self, *, clock: Clock, max_width: int, quality: int) -> None:
+        self._clock = clock
+        self._max_width = max_width
+        self._quality = quality
+        self._lock = threading.Lock()
+        self._encoding = threading.Lock()
+        self._cameras: dict[str, _Camera] = {}
+        self.encoded = 0
+
+    def put(self, result: Result, frame: Frame) -> None:
+        """The newest of its camera."""
+        with self._lock:
+            camera = self._cameras.setdefault(result.camera_id, _Camera(result, frame))
+            camera.result, camera.frame = result, frame
+            camera.number += 1
+            camera.came_at_ns.append(self._clock.monotonic_ns())
+
+    def numbers(self) -> dict[str, int]:
+        """The number of each camera's newest picture."""
+        with self._lock:
+            return {name: camera.number for name, camera in self._cameras.items()}
+
+    def shot(self, camera_id: str) -> Shot:
+        """The newest picture of a camera that has one. Takes a few ms where nobody asked for it before."""
+        with self._encoding:
+            with self._lock:
+                camera = self._cameras[camera_id]
+                result, frame, number = camera.result, camera.frame, camera.number
+            if camera.shot is None or camera.shot.number != number:
+                camera.shot = Shot(camera_id, number, self._jpeg(result, frame))
+            return camera.shot
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Each camera's numbers, as the page shows them."""
+        now_ns = self._clock.monotonic_ns()
+        with self._lock:
+            return {name: _facts(camera, now_ns) for name, camera in self._cameras.items()}
+
+    def _jpeg(self, result: Result, frame: Frame) -> bytes:
+        picture = annotated(frame.image, result, max_width=self._max_width)
+        self.encoded += 1
+        return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self._quality])[1].tobytes()
+
+
+def _facts(camera: _Camera, now_ns: int) -> dict[str, Any]:
+    age_s = (now_ns - camera.came_at_ns[-1]) / NS_PER_S
+    return {
+        "results": camera.number,
+        "result_fps": round(_rate(camera.came_at_ns, now_ns), 1),
+        "age_s": round(age_s, 2),
+        "detections": len(camera.result.detections),
+        "labels": dict(Counter(seen.label for seen in camera.result.detections)),
+        "model": camera.result.model,
+    }
+
+
+def _rate(came_at_ns: deque[int], now_ns: int) -> float:
+    """Results a second; sinks towards 0 while nothing comes."""
+    if len(came_at_ns) < 2:
+        return 0.0
+    usual_ns = (came_at_ns[-1] - came_at_ns[0]) / (len(came_at_ns) - 1)
+    waiting_ns = now_ns - came_at_ns[-1]
+    return NS_PER_S / max(usual_ns, waiting_ns, 1)

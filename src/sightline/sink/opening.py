@@ -1,0 +1,33 @@
+"""Sinks by their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sightline.kinds import Kinds
+from sightline.sink.sink import Sink
+
+SINKS: Final = Kinds[Sink](
+    "sink",
+    {
+        "jsonl": "sightline.sink.jsonl:JsonLines",
+        "preview": "sightline.sink.preview:Preview",
+        "contact_sheet": "sightline.sink.contact_sheet:ContactSheet",
+    },
+)
+
+
+def open_sink(kind: str, **options: Any) -> Sink:
+    """A sink of this kind, open: `jsonl`, `preview` or `contact_sheet`.
+
+    Raises:
+        ConfigError: no such kind or option, or a value that does not fit.
+        SinkError: it cannot be opened there.
+    """
+    return SINKS.open(kind, options)
+
+
+def sink_maker(kind: str) -> Callable[..., Sink]:
+    """What makes a sink of this kind; its signature has the options. Raises ConfigError."""
+    return SINKS.find(kind)

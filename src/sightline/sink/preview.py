@@ -1,0 +1,162 @@
+"""A page on this machine with the annotated pictures of all cameras, moving.
+
+Nobody asks, nobody works: without a viewer a result costs an assignment. Drawing and encoding happen in the
+server's threads, for cameras that somebody looks at, `max_fps` times a second at most. No viewer, however
+slow, holds up the caller or takes more memory than a few pictures.
+
+Deliberately not here: the live picture without transcoding, which is the cockpit's, and HTTPS: for other
+machines put a proxy that has it in front.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
+
+import uvicorn
+from pydantic import Field, SkipValidation
+from starlette.types import ASGIApp
+
+from sightline.clock import SYSTEM_CLOCK, Clock
+from sightline.errors import Closed, ConfigError, SinkError
+from sightline.frame import Frame
+from sightline.log import hide_secret
+from sightline.result import Result
+from sightline.sink.board import Board
+from sightline.sink.web import Show, is_loopback, make_app
+
+MAX_CONNECTIONS: Final = 64
+"""More are answered with 503: each stream holds a picture or two."""
+MIN_TOKEN: Final = 8
+CLOSE_S: Final = 0.5
+"""What streams have to end by themselves at `close`; then those whose viewer does not read are cut off."""
+
+
+def _nothing() -> Mapping[str, Any]:
+    return {}
+
+
+class Preview:
+    """Serves from when it is made until it is closed.
+
+    Args:
+        host: the address to listen on. Any but this machine's own needs a token.
+        port: 0 for any free one; see `url`.
+        token: what a viewer must know: `?token=` or `Authorization: Bearer`.
+        max_fps: pictures a second of one camera, at most.
+        max_width: of a picture, in pixels.
+        quality: of the JPEGs, 1 to 100.
+        status: called about once a second from another thread while somebody looks. Gives what the page is
+            to show beside the pictures: `{"cameras": {camera_id: facts}}`, where the facts may be `state`,
+            `reason`, `fps` and `dropped` (counts by reason).
+        clock: what ages and rates are measured with.
+
+    Attributes:
+        url: where the page is, without the token.
+
+    Raises:
+        ConfigError: a host that others can reach, without a token.
+        SinkError: the port is taken, or the host is not an address of this machine.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: Annotated[int, Field(ge=0, le=65535)] = 8765,
+        token: str | None = None,
+        max_fps: Annotated[float, Field(gt=0, le=60)] = 10,
+        max_width: Annotated[int, Field(ge=64, le=4096)] = 960,
+        quality: Annotated[int, Field(ge=1, le=100)] = 80,
+        status: Callable[[], Mapping[str, Any]] = _nothing,
+        clock: SkipValidation[Clock] = SYSTEM_CLOCK,
+    ) -> None:
+        _check_token(host, token)
+        self._closing = threading.Event()
+        self._board = Board(clock=clock, max_width=max_width, quality=quality)
+        self._socket = _listen(host, port)
+        self.url = _url(self._socket)
+        show = Show(self._board, status, max_fps, self._closing.is_set)
+        self._server = _server(make_app(show, host=host, token=token))
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="preview", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def encoded(self) -> int:
+        """Pictures that were drawn and made a JPEG, because somebody looked."""
+        return self._board.encoded
+
+    def write(self, result: Result, frame: Frame) -> None:
+        """Put up the newest picture of its camera; takes microseconds."""
+        if self._closing.is_set():
+            raise Closed(f"the preview at {self.url} is closed")
+        self._board.put(result, frame)
+
+    def close(self) -> None:
+        """End all streams and the server, within about a second."""
+        self._closing.set()
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+
+def _check_token(host: str, token: str | None) -> None:
+    if token is None and not is_loopback(host):
+        raise ConfigError(
+            f"preview on host {host!r} can be seen by other machines: expected a token "
+            f'(at least {MIN_TOKEN} characters), such as token: "${{PREVIEW_TOKEN}}", or host 127.0.0.1'
+        )
+    if token is not None and len(token) < MIN_TOKEN:
+        raise ConfigError(f"preview: expected a token of at least {MIN_TOKEN} characters, got {len(token)}")
+    hide_secret(token or "")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket: made here, so that a port that is taken is told to who asked for it."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise SinkError(
+            f"preview cannot listen on {host} port {port}: {error.strerror}; "
+            "set another port, or port 0 for any free one"
+        ) from error
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, which would wait for a viewer who does not read for as long as it lives."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().call_later(CLOSE_S, self._cut_off)
+        await super().shutdown(sockets)
+
+    def _cut_off(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+
+def _server(app: ASGIApp) -> uvicorn.Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,  # logging is the process's business
+            log_level="warning",
+            access_log=False,  # addresses hold the token
+            server_header=False,
+            limit_concurrency=MAX_CONNECTIONS,
+        )
+    )
