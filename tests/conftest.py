@@ -4,6 +4,7 @@ A test says which services it needs with `@pytest.mark.needs("rtsp")`. Where one
 skipped by name, with the command that would add it; with CI=true in the environment it fails instead.
 """
 
+import functools
 import gc
 import os
 import socket
@@ -37,11 +38,18 @@ def missing(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-def require(name: str) -> None:
-    """Ends the test where the service of that name is missing."""
-    service = SERVICES[name]
-    if service.find() is None:
-        missing(f"service {name}: not found; to add it: {service.how_to_add()}")
+@functools.cache
+def place_of(name: str) -> str | None:
+    """Looks once a run: some services are found by starting a program."""
+    return SERVICES[name].find()
+
+
+def require(name: str) -> str:
+    """Where the service of that name is; ends the test where it is missing."""
+    place = place_of(name)
+    if place is None:
+        missing(f"service {name}: not found; to add it: {SERVICES[name].how_to_add()}")
+    return place
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -69,6 +77,12 @@ def wait_for() -> WaitFor:
 def free_port() -> Callable[[], int]:
     """`free_port()` gives a TCP port of 127.0.0.1 that nobody uses."""
     return a_free_port
+
+
+@pytest.fixture(scope="session")
+def found_at() -> Callable[[str], str]:
+    """`found_at("browser")` gives a service's path or URL; without it the test ends as with `needs`."""
+    return require
 
 
 class StartRtspServer(Protocol):

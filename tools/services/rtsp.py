@@ -5,7 +5,6 @@ has B-frames, and again from the start when it ends. `rtsp_program.py` is the se
 prepares clips for it, starts it, and passes commands on.
 """
 
-import functools
 import json
 import subprocess
 from collections.abc import Mapping
@@ -29,8 +28,8 @@ class Mount:
     """One camera of the server.
 
     `fps` is the clip's own where not given. `codec="mjpeg"` encodes the clip as MJPEG. With `user` and
-    `password` it wants a digest login. `loop=False` ends the stream with the clip. A `silent` one answers
-    DESCRIBE, SETUP and PLAY, and sends nothing.
+    `password` it wants a digest login. `loop=False` ends the stream with the clip. A `frozen` one answers
+    DESCRIBE, SETUP and PLAY, and sends nothing until it is thawed.
     """
 
     clip: Path
@@ -39,7 +38,7 @@ class Mount:
     user: str | None = None
     password: str = ""
     loop: bool = True
-    silent: bool = False
+    frozen: bool = False
 
 
 class RtspServer:
@@ -83,7 +82,7 @@ class RtspServer:
         return f"rtsp://{who}127.0.0.1:{self.port}/{name}"
 
     def start(self) -> None:
-        """Starts it, on the same port as before, with nothing frozen."""
+        """Starts it, on the same port as before, with every mount as it was at first."""
         self._process.start()
 
     def stop(self) -> None:
@@ -95,11 +94,11 @@ class RtspServer:
         self._process.kill()
 
     def freeze(self, name: str) -> None:
-        """From now on the mount's clients, old and new, stay connected and get no pictures."""
+        """From now on the mount's clients stay connected and get no pictures; new ones are answered, too."""
         self._process.tell(f"freeze {self._known(name)}")
 
     def thaw(self, name: str) -> None:
-        """The mount goes on where it was; its times have a gap as long as it was frozen."""
+        """Clients go on where they were, with a gap in the times; those that got nothing yet begin."""
         self._process.tell(f"thaw {self._known(name)}")
 
     def _known(self, name: str) -> str:
@@ -130,7 +129,7 @@ def _prepare(folder: Path, name: str, mount: Mount, fps: float | None) -> dict[s
         "height": units.height,
         "fps": units.fps.as_integer_ratio(),
         "loop": mount.loop,
-        "silent": mount.silent,
+        "frozen": mount.frozen,
         "user": mount.user,
     }
 
@@ -143,7 +142,6 @@ def _users(mounts: Mapping[str, Mount]) -> dict[str, str]:
     return users
 
 
-@functools.cache
 def _look() -> str | None:
     try:
         done = subprocess.run([PYTHON, PROGRAM, "--check"], capture_output=True, timeout=30, check=False)

@@ -27,6 +27,7 @@ PAYLOADERS = {
     "hevc": ("video/x-h265,stream-format=byte-stream,alignment=au", "rtph265pay aggregate-mode=none pt=96"),
     "mjpeg": ("image/jpeg,width={width},height={height},framerate=0/1", "rtpjpegpay pt=26"),
 }
+VERDICTS = {True: Gst.PadProbeReturn.DROP, False: Gst.PadProbeReturn.REMOVE}
 EVERYBODY = "everybody"
 CLEANUP_EVERY_S = 5
 
@@ -38,12 +39,11 @@ class Mount:
         data = Path(settings["data"]).read_bytes()
         self.shown: list[int] = settings["shown"]  # the place of each unit in the order of showing
         self.units = list(_cut(data, settings["sizes"]))
-        self.frame_ns = Gst.SECOND * settings["fps"][1] // settings["fps"][0]
-        self.late_ns = self.frame_ns * max(place - index for index, place in enumerate(self.shown))
+        self.frame_ns: int = Gst.SECOND * settings["fps"][1] // settings["fps"][0]
+        self.late_ns: int = self.frame_ns * max(place - index for index, place in enumerate(self.shown))
         self.loop: bool = settings["loop"]
         self.user: str | None = settings["user"]
-        self.silent: bool = settings["silent"]
-        self.frozen = False
+        self.frozen: bool = settings["frozen"]
         caps, payloader = PAYLOADERS[settings["codec"]]
         self.launch = (
             f"( appsrc name=source is-live=true format=time caps={caps.format(**settings)}"
@@ -68,35 +68,61 @@ class Run:
         self.mount = mount
         self.source = media.get_element().get_by_name("source")
         self.index = 0
-        self.start_ns = -1
+        self.begun = False
+        self.start_ns = 0
         self.ended = False
+        self.held_back = mount.frozen  # since it began; the client has got nothing so far
         self.source.connect("need-data", self._begin)
         media.connect("unprepared", self._end)
-        if mount.silent:
-            media.connect("prepared", _mute)
+        if self.held_back:
+            media.connect("prepared", self._hold_back)
 
     def _begin(self, *_: object) -> None:
-        if self.start_ns < 0:
-            self.start_ns = self.source.get_current_running_time()
-            GLib.idle_add(self._send)
+        if not self.begun:
+            self.begun = True
+            self.start_ns = self._now_ns()
+            GLib.idle_add(self._first)
 
     def _end(self, *_: object) -> None:
         self.ended = True
 
+    def _hold_back(self, media: Any) -> None:
+        """Stops what comes past the point where the first unit waits for PLAY: it must come that far."""
+        pipeline = media.get_element().get_parent()
+        (rtp_bin,) = (child for child in pipeline.children if child.get_factory().get_name() == "rtpbin")
+        kinds = Gst.PadProbeType.BUFFER | Gst.PadProbeType.BUFFER_LIST
+        for pad in rtp_bin.srcpads:
+            if pad.get_name().startswith("send_rtp_src"):
+                pad.add_probe(kinds, lambda *_: VERDICTS[self.held_back])
+
+    def _now_ns(self) -> int:
+        return int(self.source.get_current_running_time())
+
+    def _first(self) -> bool:
+        self._push()  # whatever holds the mount: DESCRIBE is answered from the first unit
+        return self._send()
+
     def _send(self) -> bool:
         """Sends every unit that is due, and comes back when the next one is."""
         while not self.ended:
-            now_ns = self.source.get_current_running_time()
-            if self.mount.frozen:  # time goes on: what comes after the thaw was taken after it
-                self.start_ns = now_ns - self.index * self.mount.frame_ns - self.mount.late_ns
-                self._come_back(self.mount.frame_ns)
+            if self.mount.frozen:
+                self._wait_for_thaw()
                 break
-            due_ns = self.start_ns + self.index * self.mount.frame_ns + self.mount.late_ns
-            if due_ns > now_ns:
-                self._come_back(due_ns - now_ns)
+            if self.held_back:
+                self.held_back, self.index, self.start_ns = False, 0, self._now_ns()
+            wait_ns = self._due_ns() - self._now_ns()
+            if wait_ns > 0:
+                self._come_back(wait_ns)
                 break
             self._push()
-        return GLib.SOURCE_REMOVE  # type: ignore[no-any-return]
+        return bool(GLib.SOURCE_REMOVE)
+
+    def _due_ns(self) -> int:
+        return self.start_ns + self.index * self.mount.frame_ns + self.mount.late_ns
+
+    def _wait_for_thaw(self) -> None:
+        self.start_ns += self._now_ns() - self._due_ns()  # what comes after the thaw is taken after it
+        self._come_back(self.mount.frame_ns)
 
     def _come_back(self, after_ns: int) -> None:
         GLib.timeout_add(max(1, after_ns // Gst.MSECOND), self._send)
@@ -110,20 +136,6 @@ class Run:
         if not self.mount.loop and self.index == len(self.mount.units):
             self.source.emit("end-of-stream")
             self.ended = True
-
-
-def _mute(media: Any) -> None:
-    """Lets nothing through any more, past the point where the first picture waits for PLAY.
-
-    The first picture must come that far, since DESCRIBE is answered from it.
-    """
-    pipeline = media.get_element().get_parent()
-    (rtp_bin,) = (child for child in pipeline.children if child.get_factory().get_name() == "rtpbin")
-    for pad in rtp_bin.srcpads:
-        if pad.get_name().startswith("send_rtp_src"):
-            pad.add_probe(
-                Gst.PadProbeType.BUFFER | Gst.PadProbeType.BUFFER_LIST, lambda *_: Gst.PadProbeReturn.DROP
-            )
 
 
 def _cut(data: bytes, sizes: list[int]) -> Any:
@@ -187,6 +199,8 @@ def serve(settings: dict[str, Any]) -> None:
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(str(settings["port"]))
+    # A thread a client: otherwise one that waits for the answer to its DESCRIBE stops all the others.
+    server.get_thread_pool().set_max_threads(-1)
     server.set_auth(_logins(settings["users"]))
     for name, mount in mounts.items():
         server.get_mount_points().add_factory(f"/{name}", _factory(mount))
