@@ -13,7 +13,6 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from sightline.errors import CodecError
-from sightline.packet import Packet
 
 # explode: report damage that libav would otherwise paint over with guesses (its error concealment).
 # max_pixels: a damaged size field must not take all memory; 8K UHD fits twice.
@@ -21,57 +20,64 @@ _OPTIONS: Final = {"err_detect": "explode", "max_pixels": str(2 * 7680 * 4320)}
 
 
 class Context:
-    """A decoder for packets like `packet`. Raises CodecError where libav cannot decode its codec."""
+    """A decoder for `codec`, FFmpeg's name. Raises CodecError where libav has no such video decoder."""
 
-    def __init__(self, packet: Packet) -> None:
-        self.codec = packet.codec
-        self._libav = _create(packet)
-        # With threads of its own libav would give pictures later, and freeing it could hang: its threads
-        # want the GIL to free our bytes while we hold it to join them.
-        self._libav.thread_count = 1
-        self._libav.copy_opaque = True
-        self._libav.options = dict(_OPTIONS)
+    def __init__(self, codec: str) -> None:
+        self.codec = codec
+        self._libav = _create(codec)
+        self._damaged = False
 
-    def decode(self, packet: Packet, mark: object) -> list[VideoFrame] | None:
-        """The pictures that `packet` makes ready; None where it is damaged.
+    def decode(self, data: bytes, mark: object) -> list[VideoFrame] | None:
+        """The pictures that an access unit makes ready; None where it is damaged.
 
-        `mark` comes out as `opaque` of the picture that `packet` holds. It must be an object made for
-        this call: PyAV keys marks by id, so one that is used twice (a small int) is lost for both.
+        `mark` comes out as `opaque` of the picture that `data` holds. It must be an object made for this
+        call: PyAV keys marks by id, so one that is used twice (a small int) is lost for both. Time stamps
+        are not given to libav: it does not order pictures by them, and the mark knows better.
         """
-        if not packet.data:  # to libav, no bytes mean the end of the stream
+        if not data:  # to libav, no bytes mean the end of the stream
             return None
-        encoded = av.Packet(packet.data)
-        encoded.pts, encoded.dts, encoded.time_base = packet.pts, packet.dts, packet.time_base
+        encoded = av.Packet(data)
         encoded.opaque = mark
         try:
             return self._libav.decode(encoded)
         except av.FFmpegError:
+            self._damaged = True
             return None
 
     def drain(self) -> list[VideoFrame]:
-        """The pictures that are still within; afterwards it is as new."""
+        """The pictures that are still within; the next packet is to be a keyframe."""
         try:
             return self._libav.decode(None)
         except av.FFmpegError:
+            self._damaged = True
             return []
         finally:
-            self.reset()
+            self._begin_anew()
 
-    def reset(self) -> None:
-        """Forgets all pictures: the next packet is to be a keyframe."""
-        self._libav.flush_buffers()
+    def give_up(self) -> None:
+        """Throws away the pictures that are still within; the next packet is to be a keyframe."""
+        self._damaged = True
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        # Flushed after damage, libav's H.264 decoder adds what is left of the broken macroblock to the
+        # next pictures, keyframe or not, and calls them whole.
+        if self._damaged:
+            self._libav, self._damaged = _create(self.codec), False
+        else:
+            self._libav.flush_buffers()
 
 
-def _create(packet: Packet) -> VideoCodecContext:
+def _create(codec: str) -> VideoCodecContext:
     try:
-        context = av.CodecContext.create(packet.codec, "r")
+        context = av.CodecContext.create(codec, "r")
     except UnknownCodecError:
         context = None
     if not isinstance(context, VideoCodecContext):
-        raise CodecError(
-            f"expected a codec whose video the installed libav decodes, got {packet.codec!r}",
-            camera_id=packet.camera_id,
-            epoch=packet.epoch,
-            index=packet.index,
-        )
+        raise CodecError(f"expected a codec whose video the installed libav decodes, got {codec!r}")
+    # With threads of its own libav would give pictures later, and freeing it could hang: its threads want
+    # the GIL to free our bytes while we hold it to join them.
+    context.thread_count = 1
+    context.copy_opaque = True
+    context.options = dict(_OPTIONS)
     return context

@@ -6,8 +6,8 @@ has left as a frame, was dropped for a reason that is counted, or is held. Only 
 are converted. Bytes of any kind do no harm: what cannot be decoded is counted, and decoding goes on at the
 next keyframe. Frames come in the order in which they are shown.
 
-Does not do: threads of its own (a pool of decoders fills a machine better), audio, telling damage that
-happens to be well-formed video from a real picture.
+Does not do: threads of its own (a pool of decoders fills a machine better), audio, finding damage that
+libav does not see: bits that make another valid picture, and nearly all damage within slices of H.265.
 """
 
 from __future__ import annotations
@@ -116,7 +116,11 @@ class Decoder:
             )
         if self._context is not None and self._context.codec == packet.codec:
             return self._context
-        return Context(packet)
+        try:
+            return Context(packet.codec)
+        except CodecError as error:
+            error.camera_id, error.epoch, error.index = packet.identity
+            raise
 
     def _refusal(self, packet: Packet, refused: DropReason | None) -> DropReason | None:
         """Why not to decode `packet`; None where it is to be decoded."""
@@ -134,7 +138,7 @@ class Decoder:
 
     def _decode(self, context: Context, packet: Packet) -> list[Frame]:
         mark = self._ledger.hold(packet, self._timeline.at_ns(packet))
-        pictures = context.decode(packet, mark)
+        pictures = context.decode(packet.data, mark)
         if pictures is None:
             self._ledger.settle(mark, DropReason.CORRUPT)
             self._gate.shut(DropReason.AFTER_CORRUPT)
@@ -183,7 +187,7 @@ class Decoder:
         self._ledger.settle_all(DropReason.AFTER_CORRUPT)
         self._gate.shut(DropReason.AFTER_CORRUPT)
         if self._context is not None:
-            self._context.reset()
+            self._context.give_up()
 
 
 def _frame_of(packet: Packet, image: Image, decoded_at_ns: int) -> Frame:
