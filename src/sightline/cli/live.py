@@ -14,7 +14,13 @@ from rich.text import Text
 from sightline.site.running import RunningSite
 from sightline.site.status import CameraView
 
-_COLOURS: Final = {"live": "green", "done": "cyan", "connecting": "yellow", "stalled": "yellow", "idle": "dim"}
+_COLOURS: Final = {
+    "live": "green",
+    "done": "cyan",
+    "connecting": "yellow",
+    "stalled": "yellow",
+    "idle": "dim",
+}
 _REFRESH_HZ: Final = 4
 _LINE_EVERY_S: Final = 5.0
 
@@ -81,8 +87,9 @@ def _run_in_lines(running: RunningSite, console: Console, seconds: float | None)
 def _line(camera_id: str, camera: CameraView) -> str:
     age = "" if camera.age_s is None else f", newest {camera.age_s:.2f} s old"
     return (
-        f"{camera_id}: {_state(camera).plain}, {camera.fps:.1f} fps in, {camera.results_per_s:.1f} results/s, "
-        f"{camera.results} results{age}, {camera.detections} seen now, dropped {dropped_text(camera.dropped)}"
+        f"{camera_id}: {_state(camera).plain}, {camera.fps:.1f} fps in, "
+        f"{camera.results_per_s:.1f} results/s, {camera.results} results{age}, "
+        f"{camera.detections} seen now, dropped {dropped_text(camera.dropped)}"
     )
 
 
