@@ -1,0 +1,101 @@
+"""The cameras of a site file. What passes here, capture takes: it is asked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
+
+from sightline.capture import CameraInput, Kind
+from sightline.capture.address import kind
+from sightline.errors import ConfigError
+from sightline.scene.url import parse_url
+from sightline.site.section import Section, Text, beside_site, complete, scheme_of
+
+SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file", "v4l2", "synthetic")
+_WITH_HOST: Final = ("rtsp", "rtsps", "http", "https")
+
+
+def _url(text: str, info: ValidationInfo) -> str:
+    scheme = scheme_of(text, SCHEMES)
+    if scheme is None:
+        return str(beside_site(Path(text), info))
+    if scheme in _WITH_HOST and re.search(r"://[^/?#]", text) is None:
+        raise complete(f'expected a host after "{scheme}://"')
+    if scheme == "synthetic":
+        try:
+            parse_url(text)
+        except ConfigError as error:
+            raise complete(error.message) from None
+    return text
+
+
+class Camera(Section):
+    """One camera, or a file in its place. Credentials may stand in the URL, or be keys of their own."""
+
+    url: Annotated[Text, AfterValidator(_url)] = Field(
+        description="Where its pictures come from: rtsp://, rtsps://, http://, https://, synthetic://, "
+        "v4l2:///dev/video0, or a file. A relative path is meant from the site file's folder."
+    )
+    username: Text | None = Field(None, description="The user to log in as. Any characters but a colon.")
+    password: SecretStr | None = Field(
+        None, description='The password to log in with; better "${NAME}" than the password itself.'
+    )
+    transport: Literal["tcp", "udp"] = Field("tcp", description="What RTSP carries its packets over.")
+    loop: bool = Field(False, description="Whether a file begins again when it ends.")
+    realtime: bool = Field(
+        False,
+        description="Whether a file plays at its own pace, as a camera would; else as fast as it is used.",
+    )
+    enabled: bool = Field(True, description="Whether to open it at all.")
+    open_timeout_s: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        description="Seconds for each of two steps of connecting: reaching it, and learning what it sends.",
+    )
+    read_timeout_s: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        description="Seconds that one wait for a packet may take; not less than a picture takes to arrive.",
+    )
+    stall_after_s: float = Field(
+        10.0,
+        gt=0,
+        le=3600,
+        description="Seconds of silence, if they are more than two GOPs, after which it is connected anew.",
+    )
+
+    @field_validator("username")
+    @classmethod
+    def _without_colon(cls, username: str | None) -> str | None:
+        if username and ":" in username:  # RFC 7617 section 2; and what follows may well be the password
+            raise complete("expected a user without a colon; the password is a key of its own")
+        return username
+
+    @model_validator(mode="after")
+    def _taken_by_capture(self) -> Self:
+        try:
+            taken = self.as_input("-")
+        except ConfigError as error:
+            raise complete(error.message) from None
+        # Credentials that stood in the URL become fields, so that the URL may be shown.
+        password = None if taken.password is None else SecretStr(taken.password)
+        for name, value in (("url", taken.url), ("username", taken.username), ("password", password)):
+            object.__setattr__(self, name, value)
+        return self
+
+    def as_input(self, camera_id: str) -> CameraInput:
+        """What capture is told of it, the password in the clear."""
+        settings = {name: getattr(self, name) for name in type(self).model_fields}
+        del settings["enabled"]
+        password = settings.pop("password")
+        return CameraInput(camera_id=camera_id, password=password and password.get_secret_value(), **settings)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it gives pictures at its own pace, so that whoever is slow must let some go."""
+        return self.realtime or kind(self.url) is not Kind.FILE

@@ -1,0 +1,65 @@
+"""Mistakes that no single value of a site file has: names that name nothing, things used twice.
+
+It looks at plain values rather than at a finished `Site`, and passes over what has the wrong shape, so that
+these mistakes are told together with all others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sightline.site.mistakes import Where, dotted, quoted
+
+
+class Conflict(NamedTuple):
+    """A contradiction: where it stands, what it is, and for a wrong name the right ones."""
+
+    where: Where
+    message: str
+    word: str = ""
+    words: Iterable[str] = ()
+
+
+def conflicts(site: Any, folder: Path = Path()) -> Iterator[Conflict]:
+    """Where the parts of a site contradict each other, and how. Paths are meant from `folder`."""
+    cameras = _mapping(_mapping(site).get("cameras"))
+    used: dict[tuple[str, str], Where] = {}
+    for name, worker in _mapping(_mapping(site).get("workers")).items():
+        where = ("workers", name)
+        yield from _wrong_cameras(_list(_mapping(worker).get("cameras")), cameras, (*where, "cameras"))
+        for index, sink in enumerate(_list(_mapping(worker).get("sinks"))):
+            for key, thing in _taken(_mapping(sink), folder):
+                here = (*where, "sinks", index, key)
+                if (first := used.setdefault((key, thing), here)) is not here:
+                    yield Conflict(here, f"this {key} is taken by {dotted(first[:-1])} already")
+
+
+def _wrong_cameras(names: list[Any], cameras: dict[str, Any], where: Where) -> Iterator[Conflict]:
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if not isinstance(name, str):
+            continue
+        if name not in cameras:
+            yield Conflict((*where, index), f"there is no camera {quoted(name)}", name, cameras)
+        elif name in seen:
+            yield Conflict((*where, index), f"the camera {quoted(name)} stands in this list twice")
+        seen.add(name)
+
+
+def _taken(sink: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
+    """What a sink has for itself alone. Port 0 is any free one."""
+    if sink.get("kind") == "preview" and str(port := sink.get("port", 8765)) != "0":
+        yield "port", str(port)
+    if isinstance(path := sink.get("path"), str | Path):
+        yield "path", os.path.normpath(folder / path)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else []

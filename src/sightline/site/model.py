@@ -1,0 +1,107 @@
+"""What a site file may say: cameras, the workers that look at them, and the bus between them.
+
+Each field's description is its documentation: it becomes the JSON Schema's text, which editors show.
+Unknown keys are refused, units stand in the names, and passwords are `SecretStr`, so that printing a site
+shows none. Nothing here opens a file, a camera or a socket.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from sightline.site.camera import Camera
+from sightline.site.conflicts import conflicts
+from sightline.site.mistakes import dotted
+from sightline.site.section import Name, PictureSize, Section, complete, scheme_of
+from sightline.site.stages import Model, PythonModel, Sink
+
+BUS_SCHEMES: Final = ("memory",)
+
+
+def _bus_url(text: str) -> str:
+    if scheme_of(text, BUS_SCHEMES) is None:
+        raise ValueError(f"expected a URL such as {BUS_SCHEMES[0]}://")
+    return text
+
+
+def _camera_names(value: object) -> object:
+    if value == "all":
+        return None
+    if isinstance(value, str):  # pydantic makes mistakes of a file out of ValueErrors alone
+        raise ValueError(  # noqa: TRY004
+            "expected a list of camera names such as [gate, parking], or the word all"
+        )
+    if value == []:
+        raise ValueError("expected at least one camera name, or the word all")
+    return value
+
+
+_NAMES_SCHEMA: Final = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+ChosenCameras: TypeAlias = Annotated[
+    tuple[Name, ...] | None,
+    BeforeValidator(_camera_names),
+    WithJsonSchema({"anyOf": [{"const": "all"}, _NAMES_SCHEMA]}),
+]
+
+
+class Worker(Section):
+    """A model that looks at some of the cameras, and where its results go."""
+
+    cameras: ChosenCameras = Field(None, description='Names of the cameras to look at; "all" when left out.')
+    rate: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="Pictures a second and camera that the model is given, by the time of the pictures; "
+        "every one when left out.",
+    )
+    size: PictureSize | None = Field(
+        None, description="WIDTHxHEIGHT that pictures are scaled to for the model; their own when left out."
+    )
+    pictures: Literal["auto", "all", "reference", "key"] = Field(
+        "auto",
+        description="Which pictures are decoded: all, those that others refer to (reference), keyframes "
+        "alone (key), or what the rate asks for (auto).",
+    )
+    mode: Literal["auto", "live", "offline"] = Field(
+        "auto",
+        description="Whether to let pictures go rather than run late (live), or to look at each however "
+        "long it takes (offline). With auto, files not played in realtime are offline, all else live.",
+    )
+    model: Model = Field(description="What looks at the pictures.")
+    sinks: tuple[Sink, ...] = Field((), description="Where results go.")
+
+
+class Site(Section):
+    """Cameras, and the workers that look at them. Keys that begin with `x-` are a place for anchors."""
+
+    model_config = ConfigDict(json_schema_extra={"patternProperties": {"^x-": {}}})
+
+    bus: Annotated[str, AfterValidator(_bus_url)] = Field(
+        "memory://", description="The broker between cameras and workers; memory:// is this process."
+    )
+    cameras: dict[Name, Camera] = Field(min_length=1, description="The cameras by name.")
+    workers: dict[Name, Worker] = Field(min_length=1, description="The workers by name.")
+
+    @model_validator(mode="after")
+    def _without_conflicts(self) -> Self:
+        found = [
+            f"{dotted(found.where)}: {found.message}" for found in conflicts(self.model_dump(by_alias=True))
+        ]
+        if found:
+            raise complete("; ".join(found))
+        return self
+
+    def cameras_of(self, worker: Worker) -> dict[str, Camera]:
+        """The cameras that a worker looks at and that are enabled, by name."""
+        names = self.cameras if worker.cameras is None else worker.cameras
+        return {name: self.cameras[name] for name in names if self.cameras[name].enabled}
+
+    def is_live(self, camera_id: str, worker: Worker) -> bool:
+        """Whether a worker lets pictures of this camera go rather than run late."""
+        return self.cameras[camera_id].is_live if worker.mode == "auto" else worker.mode == "live"
+
+
+__all__ = ["Camera", "Model", "PythonModel", "Sink", "Site", "Worker"]

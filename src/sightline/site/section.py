@@ -1,0 +1,92 @@
+"""What the sections of a site file have in common: how strict they are, and the types of their values.
+
+A validator raises ValueError with what was expected; what came is added where it may be shown
+(`sightline.site.wording`). `complete` makes an error whose message is whole as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from sightline.frame import Size
+from sightline.site.mistakes import listed, nearest, quoted
+
+_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)")
+
+
+class Section(BaseModel):
+    """A part of the file: no unknown keys, no infinite numbers, and nothing changes once it is read.
+
+    What came is left out of pydantic's own errors, because it may be a password.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_by_name=True, hide_input_in_errors=True
+    )
+
+
+def complete(message: str) -> PydanticCustomError:
+    """An error whose message says all there is to say, and nothing that may not be shown."""
+    return PydanticCustomError("complete", "{message}", {"message": message})
+
+
+def scheme_of(url: str, schemes: tuple[str, ...]) -> str | None:
+    """The scheme of `url`, one of `schemes`; None where it has none. Raises for another one."""
+    match = _SCHEME.match(url)
+    if match is None:
+        return None
+    scheme, slashes = match[1].lower(), len(match[2])
+    if scheme in schemes and slashes < 2:
+        raise complete(f'expected two slashes after "{scheme}:"')
+    if scheme not in schemes and slashes >= 2:
+        raise complete(
+            f"unknown scheme {quoted(scheme)}: expected {listed(schemes)}{nearest(scheme, schemes)}"
+        )
+    return scheme if slashes >= 2 else None
+
+
+def beside_site(path: Path, info: ValidationInfo) -> Path:
+    """Relative paths are meant from the folder of the site file, wherever the command was started."""
+    folder = (info.context or {}).get("folder")
+    return Path(folder, path) if folder else path
+
+
+def _name(text: str) -> str:
+    if re.fullmatch(_NAME, text) is None:
+        raise ValueError("expected a name of 1 to 64 letters, digits, - _ or ., with a letter or digit first")
+    return text
+
+
+def _size(value: object) -> Size:
+    if isinstance(value, Size):
+        return value
+    try:
+        return Size.parse(str(value))
+    except ValueError:
+        raise ValueError("expected WIDTHxHEIGHT such as 1280x720, each 2 to 16384 pixels") from None
+
+
+Name: TypeAlias = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME}$"})]
+Text: TypeAlias = Annotated[str, Field(min_length=1)]
+SitePath: TypeAlias = Annotated[Path, AfterValidator(beside_site)]
+PictureSize: TypeAlias = Annotated[
+    Size,
+    BeforeValidator(_size),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,5}x\d{1,5}$"}),
+]
