@@ -96,6 +96,7 @@ def _as_jpeg(container: InputContainer, stream: VideoStream, fps: Fraction) -> I
     encoder = av.CodecContext.create("mjpeg", "w")
     encoder.width, encoder.height, encoder.pix_fmt = stream.width, stream.height, "yuvj420p"
     encoder.time_base, encoder.framerate = 1 / fps, fps
+    encoder.thread_count = 1  # the same bytes on every machine
     # RTP carries no Huffman tables (RFC 2435), so they must be the standard ones.
     encoder.options = {"huffman": "default", "qmin": "3", "qmax": "3"}
     for index, frame in enumerate(container.decode(stream)):
