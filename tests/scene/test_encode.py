@@ -10,10 +10,11 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange, Colorspace
 
 from sightline.errors import ConfigError
 from sightline.frame import Image, Size
-from sightline.scene import EncodedUnit, Scene, encode, read_mark
+from sightline.scene import Codec, EncodedUnit, Scene, encode, read_mark
 
 SCENE = Scene(seed=3, size=Size(320, 180), camera=12)
 KINDS = [
@@ -148,12 +149,14 @@ def test_any_rate_of_frames_has_its_times(fps: int) -> None:
     assert [unit.pts for unit in encode(scene, 30)] == [n * 90_000 // fps for n in range(30)]
 
 
-def test_the_parameter_sets_name_the_rate_for_readers_of_bare_files() -> None:
-    decoder = av.CodecContext.create("h264", "r")
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_the_parameter_sets_name_rate_and_colours_for_readers_of_bare_files(codec: Codec) -> None:
+    decoder = av.CodecContext.create(codec, "r")
     decoder.thread_count = 1
-    for unit in encode(Scene(size=Size(160, 90), fps=30), 2):
+    for unit in encode(Scene(size=Size(160, 90), fps=30), 2, codec=codec):
         decoder.decode(av.Packet(unit.data))
     assert decoder.framerate == 30
+    assert (decoder.colorspace, decoder.color_range) == (Colorspace.ITU601, ColorRange.MPEG)
 
 
 @every_kind

@@ -105,7 +105,7 @@ def encode(
         b_frames: B-frames between two others, fewer only where a GOP ends; not with `mjpeg`. Without any,
             each H.264 frame comes out as soon as it was drawn.
         bit_rate: bits a second to aim at; None for a constant, good quality. More are spent where so few
-            would lose the mark (at 640x360 and 25 fps, below some 90,000).
+            would lose the mark (at 640x360 and 25 fps, below some 75,000).
         preset: of x264 and x265, `ultrafast` to `medium`: smaller for more work.
         aud: begin each H.264 or H.265 unit with an access unit delimiter, which some readers of bare
             Annex B files need to find its end.

@@ -1,8 +1,8 @@
 """Camera and frame number as black and white blocks along the lower edge of the picture.
 
-It promises that what it reads is what was painted, or None: 48 bits of numbers stand beside their CRC-32,
-and a block that is neither black nor white makes the whole mark unreadable. Blocks are found by their
-place relative to the picture, so a scaled picture reads as well, and a cropped one does not.
+It promises that what it reads is what was painted, or None: 48 bits of numbers stand beside their CRC-32.
+Blocks are found by their place relative to the picture, so a scaled picture reads as well, and a cropped
+one does not.
 Blocks of 8x4 pixels, those of 320x180, outlive the coarsest encoding that `encode` makes.
 It does not correct errors.
 """
@@ -27,7 +27,6 @@ HEIGHT_SHARE: Final = 1 / 20
 
 _ROWS, _COLUMNS = 2, 40  # 640x360 gives blocks of 16x9 pixels: 8x4.5 are left of them at 320x180
 _BLACK, _WHITE = 16, 236  # within the range that video allows, so that no codec clips them
-_DOUBT = 24  # grey levels about the middle that count as neither
 _NUMBERS = struct.Struct(">HI")
 _CHECKED = struct.Struct(">HII")
 
@@ -58,7 +57,7 @@ def paint_mark(image: Image, mark: Mark) -> None:
 def read_mark(image: Image) -> Mark | None:
     """The mark of a picture `(height, width, 3)` uint8 BGR; None where there is none or it is damaged."""
     levels = _block_levels(image)
-    if levels is None or (np.abs(levels - (_BLACK + _WHITE) / 2) < _DOUBT).any():
+    if levels is None:
         return None
     data = np.packbits(levels > (_BLACK + _WHITE) / 2).tobytes()
     camera, frame, check = _CHECKED.unpack(data)
