@@ -80,8 +80,8 @@ def take_credentials(url: str) -> Address:
 
     The rule of RFC 3986 3.2.1 comes first: the user part ends at the last `@` before the first `/ ? #`.
     Where that gives no valid host, or a later `@` is followed by what is surely an address, the user
-    part ends there: `rtsp://u:p@ss/w#rd@10.0.0.5/s` is user `u` with the password `p@ss/w#rd`. What still
-    can be read in two ways has to be encoded, or given as fields.
+    part ends there: `rtsp://u:p@ss/w#rd@10.0.0.5/s` is user `u` with the password `p@ss/w#rd`. What can
+    still be read in two ways has to be encoded, or given as fields.
     """
     match = _SCHEME.match(url)
     if match is None or kind(url) not in {Kind.CAMERA, Kind.WEB}:
@@ -110,11 +110,12 @@ def _end_of_user(rest: str) -> int | None:
     """Where the `@` before the host is in what follows `scheme://`; None where there is no user part."""
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     at = authority.rfind("@")
-    valid = _HOST_AND_PORT.fullmatch(authority[at + 1 :]) is not None
-    if at < 0 and valid:
-        return None
     places = [match.start() for match in re.finditer("@", rest)]
-    sure = [place for place in places if place > at and _SURE_HOST.match(rest, place + 1)]
-    if sure:
-        return sure[-1]
-    return at if valid else (places[-1] if places else None)
+    if ":" in authority:  # else no password is begun; and a URL within the URL is no password
+        sure = (place for place in reversed(places) if place > at and "://" not in rest[:place])
+        for place in sure:
+            if _SURE_HOST.match(rest, place + 1):
+                return place
+    if _HOST_AND_PORT.fullmatch(authority[at + 1 :]):
+        return at if at >= 0 else None
+    return places[-1] if places else None

@@ -124,8 +124,7 @@ class Machine:
         self.loose.discard(attempt)
         if not self._is_current(attempt):
             return
-        if self.state is State.STALLED and self.fault is not None:
-            fault = self.fault
+        fault = self._stall() or fault
         if fault is None:
             self._settle(State.DONE, None)
         else:
@@ -199,7 +198,11 @@ class Machine:
         if self._call_ns is not None and now_ns - self._call_ns >= self._bound_ns:
             self.loose.add(self.attempt)
             hang = self._silent(f"libav has not come back for {self._bound_ns / NS_PER_S:.1f} s")
-            self._fail(now_ns, self.fault or hang)
+            self._fail(now_ns, self._stall() or hang)
+
+    def _stall(self) -> SightlineError | None:
+        """Why the present connection is broken off by us; what libav says of its end is no news then."""
+        return self.fault if self.state is State.STALLED else None
 
     def _silent(self, message: str) -> SourceSilent:
         return SourceSilent(message, camera_id=self._camera_id)
