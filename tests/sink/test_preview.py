@@ -292,7 +292,7 @@ def test_a_short_token_is_refused_and_not_shown() -> None:
 
 def test_a_port_that_is_taken_is_named_with_what_to_do(preview: Preview) -> None:
     port = urlsplit(preview.url).port
-    with pytest.raises(SinkError, match=rf"127.0.0.1 port {port}: Address already in use.*; set another port"):
+    with pytest.raises(SinkError, match=rf"127.0.0.1 port {port}: Address already in use.*set another"):
         open_sink("preview", port=port)
 
 

@@ -77,7 +77,6 @@ function tileOf(name) {
   for (const part of ["dot", "state", "note", "fps", "age", "seen", "reason", "dropped"]) tile[part] = tile.querySelector(`.${part}`);
   tile.img = tile.querySelector("img");
   tile.img.alt = `newest picture of ${name}`;
-  tile.img.addEventListener("load", () => { tile.img.hidden = false; });
   tile.querySelector(".name").textContent = tile.dataset.camera = name;
   tiles.set(name, tile);
   byId("tiles").append(...[...tiles.values()].sort((a, b) => a.dataset.camera.localeCompare(b.dataset.camera, undefined, { numeric: true })));
@@ -159,11 +158,24 @@ function joined(a, b) {
   return both;
 }
 
+// A picture that comes while the one before is still being decoded waits; of several the newest does.
 function put(tile, jpeg) {
   if (!tile) return;
-  const before = tile.img.src;
-  tile.img.src = URL.createObjectURL(new Blob([jpeg], { type: "image/jpeg" }));
-  if (before) URL.revokeObjectURL(before);
+  tile.waiting = jpeg;
+  if (!tile.busy) swap(tile);
+}
+
+function swap(tile) {
+  const address = URL.createObjectURL(new Blob([tile.waiting], { type: "image/jpeg" }));
+  tile.waiting = null;
+  tile.busy = true;
+  tile.img.onload = tile.img.onerror = ({ type }) => {
+    URL.revokeObjectURL(address);
+    tile.busy = false;
+    if (type === "load") tile.img.hidden = false;
+    if (tile.waiting) swap(tile);
+  };
+  tile.img.src = address;
 }
 
 poll();
