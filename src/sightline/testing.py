@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from sightline.bus.conformance import check_bus
 from sightline.clock import NS_PER_S, ns
+from sightline.detect.conformance import check_model
+from sightline.sink.conformance import check_sink
 
-__all__ = ["ManualClock", "check_bus"]
+__all__ = ["ManualClock", "check_bus", "check_model", "check_sink"]
 
 
 class ManualClock:
