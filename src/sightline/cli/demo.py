@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 
 _DRAWN: Final = {
-    "north": "synthetic://street?seed=1&camera=1&size=640x360&fps=15&gop=15&b_frames=2",
-    "south": "synthetic://street?seed=2&camera=2&size=640x360&fps=15&gop=15&b_frames=2",
+    "north": "synthetic://street?seed=1&camera=1&size=640x360&fps=15&gop=15&b_frames=2&mark=0",
+    "south": "synthetic://street?seed=2&camera=2&size=640x360&fps=15&gop=15&b_frames=2&mark=0",
 }
 _PORT: Final = 8765
 

@@ -1,0 +1,75 @@
+"""From the settings of a site to the things that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+
+from sightline.bus import Bus
+from sightline.clock import Clock
+from sightline.detect import Model as AnyModel
+from sightline.detect import open_model
+from sightline.sink import Sink as AnySink
+from sightline.sink import open_sink
+from sightline.site.model import Model, PythonModel, Sink, Site, Worker
+from sightline.site.worker import RunningWorker
+
+Status = Callable[[], Mapping[str, Any]]
+
+
+def make_worker(
+    name: str, settings: Worker, site: Site, bus: Bus, *, status: Status, clock: Clock
+) -> RunningWorker:
+    """The worker with its model and sinks, not yet started.
+
+    Raises:
+        SightlineError: the model or a sink cannot be opened; sinks opened before it are closed again.
+    """
+    cameras = {camera_id: site.is_live(camera_id, settings) for camera_id in site.cameras_of(settings)}
+    with ExitStack() as opened:
+        model = make_model(settings.model)
+        sinks: dict[str, AnySink] = {}
+        for number, sink in enumerate(settings.sinks, start=1):
+            # Two of a kind are told apart by their place in the file.
+            label = sink.kind if sink.kind not in sinks else f"{sink.kind}-{number}"
+            sinks[label] = make_sink(sink, status)
+            opened.callback(sinks[label].close)
+        worker = RunningWorker(
+            name,
+            bus,
+            cameras,
+            model,
+            sinks,
+            rate=settings.rate,
+            size=settings.size,
+            pictures=settings.pictures,
+            clock=clock,
+        )
+        opened.pop_all()
+    return worker
+
+
+def make_model(settings: Model) -> AnyModel:
+    """The model, not yet loaded."""
+    if isinstance(settings, PythonModel):
+        return open_model(f"python:{settings.class_}", **settings.options)
+    return open_model(settings.kind, **_plain(settings, leave={"kind"}))
+
+
+def make_sink(settings: Sink, status: Status) -> AnySink:
+    """The sink, open; a page is given what it shows beside the pictures."""
+    more = {"status": status} if settings.kind == "preview" else {}
+    return open_sink(settings.kind, **_plain(settings, leave={"kind"}), **more)
+
+
+def _plain(settings: BaseModel, *, leave: set[str]) -> dict[str, Any]:
+    """Settings as keyword arguments, with their secrets in the clear."""
+    names = [name for name in type(settings).model_fields if name not in leave]
+    values = {name: getattr(settings, name) for name in names}
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in values.items()
+    }

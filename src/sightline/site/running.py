@@ -1,0 +1,152 @@
+"""A site at work in one process: cameras captured onto the bus, and its workers reading from it.
+
+Promises: each camera is opened once, however many workers look at it; a camera, model or sink that fails
+stops no other; `stop()` ends everything within seconds and leaves files whole. A site whose cameras are
+all files that are played once ends by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Final, Self
+
+import msgspec
+
+from sightline.bus import Bus, open_bus
+from sightline.capture import Capture
+from sightline.clock import SYSTEM_CLOCK, Clock, ns
+from sightline.errors import Closed, ConfigError
+from sightline.mux import publish_end, publish_packet
+from sightline.packet import Packet
+from sightline.site.making import make_worker
+from sightline.site.model import Site
+from sightline.site.status import SiteStatus, site_status
+from sightline.site.worker import RunningWorker
+
+_LOOK_S: Final = 0.1
+_STOP_S: Final = 0.5
+
+
+class RunningSite:
+    """A site between `start()` and `stop()`; a `with` block does both.
+
+    Attributes:
+        pages: addresses of the preview pages that are served.
+    """
+
+    def __init__(self, site: Site, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.site = site
+        self.pages: list[str] = []
+        self._clock = clock
+        self._opened = ExitStack()
+        self._captures: dict[str, Capture] = {}
+        self._workers: dict[str, RunningWorker] = {}
+        self._over: set[str] = set()
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Open the bus, load the models, start the workers, then the cameras.
+
+        Raises:
+            SightlineError: a model, sink or bus cannot be opened; nothing is left running.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def status(self) -> SiteStatus:
+        """How all of it is doing now; from any thread, also before `start()` and after `stop()`."""
+        cameras = {camera_id: capture.status() for camera_id, capture in self._captures.items()}
+        return site_status(cameras, self._workers, self._clock)
+
+    @property
+    def ended(self) -> bool:
+        """Whether all cameras were files that are over, and every worker has seen all of them."""
+        return len(self._over) == len(self._captures) and all(
+            worker.ended for worker in self._workers.values()
+        )
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until the site has ended by itself or was asked to stop; False when time was up first."""
+        end_ns = None if timeout_s is None else self._clock.monotonic_ns() + ns(timeout_s)
+        while not self._stopping.is_set():
+            self._tell_what_is_over()
+            if self.ended:
+                break
+            if end_ns is not None and self._clock.monotonic_ns() >= end_ns:
+                return False
+            self._stopping.wait(_LOOK_S)
+        return True
+
+    def request_stop(self) -> None:
+        """Let `wait` return; safe in a signal handler."""
+        self._stopping.set()
+
+    def stop(self) -> None:
+        """End everything: cameras first; what waits for a sink is written. Again is allowed."""
+        self._stopping.set()
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def _start(self) -> None:
+        if not any(camera.enabled for camera in self.site.cameras.values()):
+            raise ConfigError("expected a camera that is enabled, got none")
+        reading = self._opened.enter_context(open_bus(self.site.bus))
+        for name, settings in self.site.workers.items():
+            self._start_worker(
+                make_worker(name, settings, self.site, reading, status=self._told, clock=self._clock)
+            )
+        # A bus of their own: closed first, it frees captures that wait for a worker's room.
+        self._publishing = open_bus(self.site.bus)
+        self._captures = {
+            name: Capture(camera.as_input(name), self._publisher(self._publishing), clock=self._clock)
+            for name, camera in self.site.cameras.items()
+            if camera.enabled
+        }
+        self._opened.callback(self._stop_captures)
+        for capture in self._captures.values():
+            capture.start()
+
+    def _start_worker(self, worker: RunningWorker) -> None:
+        self._opened.callback(worker.stop)
+        self._workers[worker.name] = worker
+        self.pages += worker.pages
+        worker.start()
+
+    def _told(self) -> dict[str, Any]:
+        told: dict[str, Any] = msgspec.to_builtins(self.status())
+        return told
+
+    def _publisher(self, bus: Bus) -> Callable[[Packet], None]:
+        def publish(packet: Packet) -> None:
+            try:
+                publish_packet(bus, packet)
+            except Closed:
+                if not self._stopping.is_set():
+                    raise
+
+        return publish
+
+    def _tell_what_is_over(self) -> None:
+        for camera_id, capture in self._captures.items():
+            if camera_id not in self._over and capture.done:
+                self._over.add(camera_id)
+                publish_end(self._publishing, camera_id)
+
+    def _stop_captures(self) -> None:
+        self._publishing.close()
+        for capture in self._captures.values():
+            capture.stop(0)
+        # All were told; now they end side by side, and who hangs inside libav is left behind.
+        for capture in self._captures.values():
+            capture.stop(_STOP_S)

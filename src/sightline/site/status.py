@@ -1,0 +1,102 @@
+"""How a site is doing at one moment: for the terminal, the page and programs alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from sightline.capture import CameraStatus, State
+from sightline.clock import NS_PER_S, Clock
+from sightline.result import Result
+from sightline.site.outlet import OutletStats
+from sightline.site.worker import RunningWorker, WorkerCounts
+
+
+class CameraView(msgspec.Struct, frozen=True, kw_only=True):
+    """One camera over all workers that look at it.
+
+    Attributes:
+        state: of the capture: idle, connecting, live, stalled, backing_off, disabled, done.
+        reason: what is wrong with it, in words; empty when nothing is.
+        retry_in_s: seconds until it is tried again; None when nothing is planned.
+        source: codec and size as captured, `h264 1280x720`; empty before the first packet.
+        fps: packets a second that the source gives.
+        packets: captured so far.
+        results, results_per_s: of all models, so far and of late.
+        age_s: seconds since the newest result's picture was taken; None for a recording's own time.
+        detections: in the newest result.
+        dropped: packets and frames that came to no result, by reason.
+    """
+
+    state: str
+    reason: str
+    retry_in_s: float | None
+    source: str
+    fps: float
+    packets: int
+    results: int
+    results_per_s: float
+    age_s: float | None
+    detections: int
+    dropped: dict[str, int]
+
+
+class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """All cameras by name, and what became of the results given to each sink."""
+
+    cameras: dict[str, CameraView]
+    sinks: list[OutletStats]
+
+
+def site_status(
+    cameras: Mapping[str, CameraStatus], workers: Mapping[str, RunningWorker], clock: Clock
+) -> SiteStatus:
+    """What captures and workers say, put together by camera."""
+    counts = [worker.counts() for worker in workers.values()]
+    return SiteStatus(
+        cameras={
+            camera_id: _view(status, [of[camera_id] for of in counts if camera_id in of], clock)
+            for camera_id, status in cameras.items()
+        },
+        sinks=[stats for worker in workers.values() for stats in worker.outlets()],
+    )
+
+
+def _view(status: CameraStatus, counts: list[WorkerCounts], clock: Clock) -> CameraView:
+    newest = _newest(of.newest for of in counts)
+    dropped: Counter[str] = Counter()
+    for of in counts:
+        dropped.update(of.dropped)
+    return CameraView(
+        state=status.state,
+        reason=status.reason,
+        retry_in_s=_retry_in_s(status, clock),
+        source=f"{status.codec} {status.size or ''}".rstrip() if status.codec else "",
+        fps=(status.fps or 0.0) if status.state == State.LIVE else 0.0,
+        packets=status.counts.delivered,
+        results=sum(of.results for of in counts),
+        results_per_s=sum(of.rate for of in counts),
+        age_s=_age_s(newest, clock),
+        detections=len(newest.detections) if newest else 0,
+        dropped=dict(dropped),
+    )
+
+
+def _retry_in_s(status: CameraStatus, clock: Clock) -> float | None:
+    if status.next_retry_at_ns is None:
+        return None
+    return max(0.0, (status.next_retry_at_ns - clock.utc_ns()) / NS_PER_S)
+
+
+def _newest(results: Iterable[Result | None]) -> Result | None:
+    known = [result for result in results if result is not None]
+    return max(known, key=lambda result: result.identity, default=None)
+
+
+def _age_s(newest: Result | None, clock: Clock) -> float | None:
+    # A recording's own time may be years ago, and says nothing of how late we are.
+    if newest is None or newest.captured_at_source == "media":
+        return None
+    return (clock.utc_ns() - newest.captured_at_ns) / NS_PER_S
