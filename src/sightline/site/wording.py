@@ -136,6 +136,12 @@ def _came(where: Where, document: Document) -> str:
     if names := document.variables.get(where):
         return f"what the variable {listed(names)} holds"
     value = _value(where, document)
+    if _schema_at(where, document.value).get("writeOnly"):
+        return _shown_of_secret(value)
+    return _shown(value)
+
+
+def _shown(value: object) -> str:
     match value:
         case None:
             return "nothing"
@@ -143,12 +149,15 @@ def _came(where: Where, document: Document) -> str:
             return "a mapping" if value else "an empty mapping"
         case list():
             return "a list" if value else "an empty list"
-    if _schema_at(where, document.value).get("writeOnly"):
-        return "a value that is not shown" if isinstance(value, str) else "a value without quotes"
+        case str() if "@" in value:  # an address may hold a password, and people do not encode it
+            return "text with an @, which is not shown"
+    return quoted(redact(value)) if isinstance(value, str) else str(value).lower()
+
+
+def _shown_of_secret(value: object) -> str:
     if isinstance(value, str):
-        # An address may hold a password, and people do not encode what they put there.
-        return "text with an @, which is not shown" if "@" in value else quoted(redact(value))
-    return str(value).lower()
+        return "a value that is not shown"
+    return "a value without quotes" if isinstance(value, int | float) else _shown(value)
 
 
 @cache

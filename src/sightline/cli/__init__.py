@@ -1,0 +1,94 @@
+"""The `sightline` command: one module a subcommand, and here what all of them share.
+
+Exit codes: 0 done, 1 failed (a wrong site file too), 2 wrong usage, 130 ended by Ctrl-C. Results go to
+standard output, errors and progress to standard error. An error that Sightline raises on purpose is one
+plain line without a traceback, and shows no password. What is heavy is imported by the commands when they
+run, so that `sightline --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from sightline import __version__
+from sightline.cli.check import check
+from sightline.cli.demo import demo
+from sightline.cli.probe import probe
+from sightline.cli.up import up
+from sightline.errors import ConfigError, SightlineError
+
+_LEVELS: Final = ("warning", "info", "debug")
+
+
+class _Commands(TyperGroup):
+    """Ends a command that fails on purpose with its message and exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SightlineError as error:
+            typer.echo(_said(error), err=True)
+            raise typer.Exit(1) from None
+
+
+def _said(error: SightlineError) -> str:
+    from sightline.log import redact
+
+    # Mistakes in settings are worded without secrets; `password: expected text` would look like one.
+    return str(error) if isinstance(error, ConfigError) else redact(str(error))
+
+
+app = typer.Typer(
+    name="sightline",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="markdown",
+    # Its tracebacks show the values of variables, which may be passwords.
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sightline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    context: typer.Context,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            metavar=" ",
+            show_default=False,
+            help="Log what happens; -vv for every detail.",
+        ),
+    ] = 0,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end."),
+    ] = False,
+) -> None:
+    """Many cameras from stream to decision, on a laptop or a fleet."""
+    from sightline.log import configure
+
+    context.obj = verbose
+    configure(_LEVELS[min(verbose, 2)])
+
+
+for _command in (demo, probe, check, up):
+    app.command()(_command)
+
+
+def main() -> None:
+    """Run the command line; what the `sightline` script calls."""
+    app(prog_name="sightline")
