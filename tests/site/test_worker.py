@@ -43,7 +43,7 @@ class Counting:
 class Keeping:
     """A sink that keeps results; it may be told to fail or to wait."""
 
-    def __init__(self, before: Callable[[Result], None] = lambda _result: None) -> None:
+    def __init__(self, before: Callable[[Result], object] = lambda _result: None) -> None:
         self.results: list[Result] = []
         self.closed = 0
         self._before = before
@@ -160,7 +160,7 @@ def test_a_failing_sink_is_counted_and_the_other_gets_all(bus: Bus, wait_for: Ca
 
 def test_of_files_a_slow_sink_gets_every_result(bus: Bus, wait_for: Callable[..., object]) -> None:
     pause = threading.Event()
-    slow = Keeping(lambda _result: bool(pause.wait(0.005)) and None)
+    slow = Keeping(lambda _result: pause.wait(0.005))
     worker = RunningWorker("w", bus, {"cam0": False}, Counting(), {"slow": slow})
     worker.start()
     play(bus)
@@ -171,7 +171,7 @@ def test_of_files_a_slow_sink_gets_every_result(bus: Bus, wait_for: Callable[...
 def test_a_stuck_sink_of_live_cameras_holds_up_nobody(bus: Bus, wait_for: Callable[..., object]) -> None:
     stuck = threading.Event()
     good = Keeping()
-    sinks = {"stuck": Keeping(lambda _result: bool(stuck.wait(30)) and None), "good": good}
+    sinks = {"stuck": Keeping(lambda _result: stuck.wait(30)), "good": good}
     worker = RunningWorker("w", bus, {"cam0": True}, Counting(), sinks)
     worker.start()
     play(bus)
