@@ -4,7 +4,7 @@ Promises: what these functions write, they read back equal; a value that could n
 that is not a number, an integer above 64 bits) is refused when it is written, with the field's name; any
 bytes at all become a value or a `WireError`, and never take more memory than a small multiple of their own
 length. Version 1 is written. A newer writer may add fields, which are passed over; one that changes the
-meaning of a field raises `v`, and then the error says so.
+meaning of a field raises `v`, and then the error says so. JSON without a `v` is read as version 1.
 
 Deliberately not here: compression, encryption, and finding pictures in a stream of bytes. Of a foreign
 message only what its first bytes settle beyond doubt is read; the rest is `sightline.codec`'s work.

@@ -1,6 +1,8 @@
 """The bus in memory, beyond what every bus promises."""
 
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -72,9 +74,10 @@ def test_the_broker_lives_until_its_last_handle_is_closed():
     first.publish("a", b"")
     first.close()
     first.close()  # again, and it still counts once
-    reader = live(second, "a")
-    second.publish("a", b"")
-    assert [message.offset for message in reader.poll(9, 0)] == [1]
+    with open_bus("memory://brief") as late:
+        reader = live(late, "a")
+        second.publish("a", b"")
+        assert [message.offset for message in reader.poll(9, 0)] == [1]
     second.close()
     with open_bus("memory://brief") as third:
         reader = live(third, "a")
@@ -116,6 +119,16 @@ def test_a_message_is_stamped_by_the_clock_of_the_bus():
         reader = live(bus, "a")
         bus.publish("a", b"")
         assert reader.poll(1, 0)[0].timestamp_ns == 1_750_000_000 * 10**9
+
+
+def test_a_closed_reader_is_kept_by_nobody(bus):
+    reader = live(bus, "a")
+    bus.publish("a", b"")
+    reader.close()
+    left = weakref.ref(reader)
+    del reader
+    gc.collect()
+    assert left() is None
 
 
 # Bounds

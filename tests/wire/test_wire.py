@@ -334,6 +334,13 @@ def test_deep_huge_and_crooked_json_is_refused(read, data):
             read(hostile)
 
 
+def test_a_header_above_the_limit_is_refused_however_right_it_is():
+    head = json.loads(packet_to_message(PACKET)[1][0][1])
+    assert as_header(json.dumps(head | {"more": "x" * 60_000}).encode()).index == PACKET.index
+    with pytest.raises(WireError, match="at most 65536 bytes"):
+        as_header(json.dumps(head | {"more": "x" * MAX_HEAD_BYTES}).encode())
+
+
 def test_a_tiny_hostile_frame_takes_no_memory():
     head = head_of(to_bytes(FRAME)) | {"width": 16384, "height": 16384}
     lying = b"SLNE\x01F\xff\xff\xff\xff{}"
@@ -349,7 +356,7 @@ def test_a_tiny_hostile_frame_takes_no_memory():
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"SLNE", b"JPEG" + bytes(20), container(b"P", {}, version=0), container(b"Z", {}),
+    [b"", b"SLNE", b"SLNE\x00" + to_bytes(RESULT)[5:], b"JPEG" + bytes(20), container(b"Z", {}),
      to_bytes(RESULT) + b"more"],
 )  # fmt: skip
 def test_what_is_no_container_is_refused(data):
