@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -25,14 +26,14 @@ _REFRESH_HZ: Final = 4
 _LINE_EVERY_S: Final = 5.0
 
 
-def camera_table(cameras: dict[str, CameraView]) -> Table:
-    """One row a camera: what it does, how fast, how late, what is seen, what is lost and why."""
-    table = Table(expand=False, header_style="bold")
-    table.add_column("camera", no_wrap=True)
+def camera_table(cameras: dict[str, CameraView], pages: list[str]) -> Table:
+    """One row a camera: what it does, how fast, how late, what is seen, what is lost or wrong and why."""
+    table = Table(expand=True, header_style="bold", caption="   ".join(pages) or None, caption_justify="left")
+    table.add_column("camera", overflow="fold", max_width=24)
     table.add_column("state", no_wrap=True)
     for name in ("fps in", "results/s", "age", "seen now", "results"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("dropped")
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
+    table.add_column("dropped, by reason", overflow="fold", ratio=1)
     for camera_id, camera in cameras.items():
         table.add_row(
             Text(camera_id),
@@ -44,6 +45,9 @@ def camera_table(cameras: dict[str, CameraView]) -> Table:
             str(camera.results),
             dropped_text(camera.dropped),
         )
+        if camera.reason:
+            # Beside the numbers a reason would push them out of a narrow terminal.
+            table.add_row("", "", "", "", "", "", "", Text(camera.reason, style="red"))
     return table
 
 
@@ -65,7 +69,7 @@ def run_shown(running: RunningSite, console: Console, seconds: float | None = No
 @contextmanager
 def _table(running: RunningSite, console: Console) -> Iterator[None]:
     live = Live(
-        get_renderable=lambda: camera_table(running.status().cameras),
+        get_renderable=lambda: camera_table(running.status().cameras, running.pages),
         console=console,
         refresh_per_second=_REFRESH_HZ,
     )
@@ -86,8 +90,9 @@ def _run_in_lines(running: RunningSite, console: Console, seconds: float | None)
 
 def _line(camera_id: str, camera: CameraView) -> str:
     age = "" if camera.age_s is None else f", newest {camera.age_s:.2f} s old"
+    reason = f" ({camera.reason})" if camera.reason else ""
     return (
-        f"{camera_id}: {_state(camera).plain}, {camera.fps:.1f} fps in, "
+        f"{camera_id}: {_state(camera).plain}{reason}, {camera.fps:.1f} fps in, "
         f"{camera.results_per_s:.1f} results/s, {camera.results} results{age}, "
         f"{camera.detections} seen now, dropped {dropped_text(camera.dropped)}"
     )
@@ -96,7 +101,5 @@ def _line(camera_id: str, camera: CameraView) -> str:
 def _state(camera: CameraView) -> Text:
     words = camera.state.replace("_", " ")
     if camera.retry_in_s is not None:
-        words += f", again in {camera.retry_in_s:.0f} s"
-    if camera.reason:
-        words += f": {camera.reason}"
+        words += f", again in {math.ceil(camera.retry_in_s)} s"
     return Text(words, style=_COLOURS.get(camera.state, "red"))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from sightline.cli.live import camera_table, run_shown
+from sightline.cli.live import run_shown
 from sightline.site import Site
 from sightline.site.running import RunningSite
 
@@ -22,15 +22,21 @@ def run_site(site: Site, console: Console, *, seconds: float | None = None) -> i
     running = RunningSite(site)
     with _stopped_by_signals(running), running:
         for page in running.pages:
-            console.print(f"page with the pictures: {page}", highlight=False, soft_wrap=True)
+            console.print(f"pictures: {page}", highlight=False, soft_wrap=True)
         run_shown(running, console, seconds)
         last = running.status()
-    console.print(camera_table(last.cameras) if console.is_terminal else "")
-    for stats in running.status().sinks:
+    _say_what_went_wrong(running, console)
+    return 1 if any(camera.state == "disabled" for camera in last.cameras.values()) else 0
+
+
+def _say_what_went_wrong(running: RunningSite, console: Console) -> None:
+    status = running.status()
+    for name, camera in status.cameras.items():
+        if camera.reason:
+            console.print(f"{name}: {camera.reason}", highlight=False, markup=False, soft_wrap=True)
+    for stats in status.sinks:
         if stats.failed:
-            console.print(f"sink {stats.sink}: {stats.failed} results could not be written", highlight=False)
-    unreadable = [name for name, camera in last.cameras.items() if camera.state == "disabled"]
-    return 1 if unreadable else 0
+            console.print(f"sink {stats.sink}: {stats.failed} results not written", highlight=False)
 
 
 @contextmanager
