@@ -306,6 +306,13 @@ def test_a_port_is_free_again_at_once(no_leaks: None) -> None:
     again.close()
 
 
+def test_it_serves_on_ipv6_too(no_leaks: None) -> None:
+    preview = Preview(host="::1", port=0)
+    assert preview.url.startswith("http://[::1]:")
+    assert get(preview.url).status == 200
+    preview.close()
+
+
 def test_names_and_loopback() -> None:
     assert all(is_loopback(host) for host in ("localhost", "127.0.0.1", "127.9.9.9", "::1"))
     assert not any(is_loopback(host) for host in ("", "0.0.0.0", "::", "10.0.0.1", "localhost.evil.example"))

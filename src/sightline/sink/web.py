@@ -37,7 +37,7 @@ from sightline.sink.board import Board, Shot
 
 Status = Callable[[], Mapping[str, Any]]
 BOUNDARY: Final = "picture"
-LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 ASSETS: Final = {
     "/page.css": "text/css; charset=utf-8",
     "/page.js": "text/javascript; charset=utf-8",
