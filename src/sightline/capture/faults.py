@@ -59,6 +59,8 @@ def on_open(error: av.error.FFmpegError, camera: CameraInput, elapsed_s: float) 
         return AccessDenied(_denied(error, camera), camera_id=camera_id)
     if isinstance(error, _NONSENSE):
         return _nonsense(camera)
+    if error.errno == errno.EIO and camera.kind is not Kind.FILE:  # no other error is made of a wrong name
+        return Unreachable(f"unknown host or broken network: {what}", camera_id=camera_id)
     kind, words = next((kind, words) for kinds, kind, words in _ON_OPEN if isinstance(error, kinds))
     return kind(words.format(what=what, said=_said(error)), camera_id=camera_id)
 
@@ -108,6 +110,4 @@ def _nonsense(camera: CameraInput) -> SourceError:
 
 def _said(error: av.error.FFmpegError) -> str:
     """What libav said, without the file name, which is the full URL."""
-    if error.errno == errno.EIO:  # what it makes of a name that does not resolve
-        return "unknown host or input/output error"
     return (error.strerror or type(error).__name__).lower()

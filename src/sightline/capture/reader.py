@@ -142,6 +142,7 @@ class Reader:
 
     def _note(self, packet: Packet, unit: Unit, turn: _Turn, utc_ns: int) -> None:
         record = self._record
+        record.info = turn.source.info  # its size may change
         record.received += 1
         record.damaged += unit.damaged
         record.breaks += packet.index == 0 and record.epoch is not None and turn.begun
@@ -155,7 +156,6 @@ class Reader:
 
     def _learn(self, turn: _Turn) -> None:
         """What takes longer to find out than one packet is worth: once a second, at a keyframe."""
-        self._record.info = turn.source.info
         self._record.unreadable += turn.source.take_unreadable()
         self._record.implausible += turn.timing.take_implausible()
         self._record.gop = gop = self._meter.gop
