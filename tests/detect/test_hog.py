@@ -43,7 +43,7 @@ def loaded(**options: float) -> HogModel:
 
 
 def test_it_finds_the_whole_person_of_the_real_clip(clip_frames: Callable[[str, int], list[Frame]]) -> None:
-    """Not an arm or a leg: the box and the person overlap by half or more, in more than half of all frames."""
+    """Not an arm or a leg: the box and the person overlap by half, in over half of all frames."""
     frames = clip_frames("one-by-one-person-detection.mp4", 20)
     assert frames[0].size == (768, 432)
     model, empty = loaded(), frames[0].image

@@ -318,3 +318,5 @@ def test_names_and_loopback() -> None:
     assert not any(is_loopback(host) for host in ("", "0.0.0.0", "::", "10.0.0.1", "localhost.evil.example"))
     assert names_of("0.0.0.0") == ["*"]
     assert names_of("10.0.0.5")[0] == "10.0.0.5"
+    assert names_of("fd00::7")[0] == "[fd00::7]"
+    assert "*" not in names_of("127.9.9.9")

@@ -139,9 +139,9 @@ def names_of(host: str) -> list[str]:
     A page of another site can point a name of its own at this address (DNS rebinding) and then read
     whatever answers. A server on every address cannot know its names, but has a token.
     """
-    if is_loopback(host):
-        return list(LOOPBACK)
-    return ["*"] if _is_every(host) else [host, *LOOPBACK]
+    if _is_every(host):
+        return ["*"]
+    return [f"[{host}]" if ":" in host else host, *LOOPBACK]
 
 
 def is_loopback(host: str) -> bool:
