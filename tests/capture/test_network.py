@@ -1,5 +1,6 @@
 """Sources behind a network that are no RTSP servers: HTTP, closed ports, peers that stay silent."""
 
+import base64
 import functools
 import http.server
 import socket
@@ -8,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from tests.capture.conftest import Make, Run
@@ -18,11 +19,15 @@ from sightline.errors import AccessDenied, SourceSilent, Unreachable
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
+    logins: ClassVar[list[str]] = []
+
     def log_message(self, *_: Any) -> None:
         """Mute."""
 
     def do_GET(self) -> None:
-        if self.path.startswith("/login") and not self.headers.get("Authorization"):
+        login = self.headers.get("Authorization", "")
+        self.logins.append(base64.b64decode(login.removeprefix("Basic ")).decode())
+        if self.path.startswith("/login") and not login:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="cameras"')
             self.send_header("Content-Length", "0")
@@ -169,6 +174,19 @@ def test_http_faults_are_told_apart(web: Callable[[Path], str], tmp_path: Path) 
     said = fault(f"{url}/forbidden", AccessDenied, username="viewer", password="Tulip/7@x")
     assert "viewer" in said
     assert "Tulip" not in said
+
+
+@pytest.mark.parametrize("as_fields", [True, False])
+def test_credentials_arrive_as_they_were_meant(
+    web: Callable[[Path], str], tmp_path: Path, as_fields: bool
+) -> None:
+    user, password = "us er@höme", "p@ss:w/rd #1%?&=+"
+    url = web(tmp_path)
+    if as_fields:
+        fault(f"{url}/login/x", Unreachable, username=user, password=password)
+    else:
+        fault(f"{url}/login/x".replace("//127", f"//{user}:{password}@127", 1), Unreachable)
+    assert Handler.logins[-1] == f"{user}:{password}"
 
 
 def test_a_wrong_answer_is_asked_again_until_it_is_right(

@@ -152,7 +152,9 @@ class Reader:
             utc_ns,
         )
         turn.begun = True
-        self._meter.add(packet)
+        if packet.pts is not None or not turn.source.info.paced:
+            # The first packets of RTSP have no pts: a GOP that begins with one cannot be measured.
+            self._meter.add(packet)
 
     def _learn(self, turn: _Turn) -> None:
         """What takes longer to find out than one packet is worth: once a second, at a keyframe."""
