@@ -311,7 +311,7 @@ def test_one_dead_camera_of_four_costs_the_others_nothing(
     assert dead.status.counts.connections >= 2
 
 
-def test_a_probe_tells_all_about_a_camera(person_and_car: RtspServer, no_leaks: None) -> None:
+def test_a_probe_tells_all_about_a_camera(no_leaks: None, person_and_car: RtspServer) -> None:
     report = probe(CameraInput(camera_id="gate", url=person_and_car.url("person")), watch_s=4)
     assert (report.codec, report.profile, report.size) == ("h264", "Main", Size(768, 432))
     assert (report.transport, report.gop_packets) == ("tcp", 10)
