@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -29,5 +30,7 @@ def up(
     from sightline.cli.running import run_site
     from sightline.site import load_site
 
-    code = run_site(load_site(site), Console(), seconds=seconds)
-    raise typer.Exit(code)
+    settings = load_site(site)
+    # Where Python itself looks for the modules of a script: models of the user's own stand beside the file.
+    sys.path.insert(0, str(site.absolute().parent))
+    raise typer.Exit(run_site(settings, Console(), seconds=seconds))
