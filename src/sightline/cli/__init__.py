@@ -8,7 +8,10 @@ run, so that `sightline --help` answers at once.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+import os
+import sys
+import threading
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -89,6 +92,24 @@ for _command in (demo, probe, check, up):
     app.command()(_command)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line; what the `sightline` script calls."""
-    app(prog_name="sightline")
+    code: int | str | None = 0
+    try:
+        app(prog_name="sightline")
+    except SystemExit as ended:
+        code = ended.code
+    if _has_abandoned_threads() and not isinstance(code, str):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)
+    sys.exit(code)
+
+
+def _has_abandoned_threads() -> bool:
+    """Whether libav still holds a thread of a camera that was given up or stopped within a call.
+
+    When such a call asks Python whether to go on while the interpreter shuts down, the process sometimes
+    ends in a segmentation fault. Everything else is closed by then, so it may leave without that.
+    """
+    return any(thread.daemon for thread in threading.enumerate())
