@@ -10,10 +10,12 @@ from sightline.capture import CameraInput
 from sightline.capture.address import kind as kind_of_url
 from sightline.detect.opening import MODELS
 from sightline.errors import ConfigError
+from sightline.kinds import Kinds
 from sightline.sink.opening import SINKS
 from sightline.sink.preview import MIN_TOKEN
 from sightline.site import Camera, Site
 from sightline.site.camera import SCHEMES
+from sightline.site.section import Section
 from sightline.site.stages import (
     ContactSheetSink,
     HogModel,
@@ -23,7 +25,7 @@ from sightline.site.stages import (
     PythonModel,
 )
 
-OF_KINDS = {
+OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
     MODELS: {"motion": MotionModel, "hog": HogModel},
     SINKS: {"jsonl": JsonlSink, "preview": PreviewSink, "contact_sheet": ContactSheetSink},
 }
@@ -49,7 +51,7 @@ def test_options_are_those_of_what_takes_them(kinds: Any, kind: str, section: An
 def test_all_kinds_are_there() -> None:
     assert [set(kinds.names) for kinds in OF_KINDS] == [set(of) for of in OF_KINDS.values()]
     assert MIN_TOKEN == 8
-    assert PythonModel(kind="python", class_="a.b:C").class_ == "a.b:C"
+    assert PythonModel.model_validate({"kind": "python", "class": "a.b:C"}).class_ == "a.b:C"
 
 
 def test_limits_of_options_are_those_of_what_takes_them() -> None:

@@ -1,8 +1,8 @@
 """What is wrong with a site file, and where: a line for a person, an entry for a program.
 
 Mistakes are collected, never raised one by one. A message says what was expected, what came and the
-nearest right word. It never shows a secret, nor a value that was read from a variable; of a URL it may name the
-scheme and, for a drawn camera, the settings.
+nearest right word. It never shows a secret, nor a value that was read from a variable; of a URL it may
+name the scheme and, for a drawn camera, the settings.
 """
 
 from __future__ import annotations
