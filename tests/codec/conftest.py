@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import av
 import msgspec
 import pytest
+from av.video.codeccontext import VideoCodecContext
 
 from sightline.frame import Size
 from sightline.packet import Packet
@@ -130,6 +131,7 @@ def reencoded() -> Callable[..., list[Packet]]:
 def _reencoded(encoder: str, options: tuple[tuple[str, str], ...] = (), frames: int = 50) -> list[Packet]:
     scene = Scene(seed=7, size=Size(320, 180), camera=3)
     context = av.CodecContext.create(encoder, "w")
+    assert isinstance(context, VideoCodecContext)
     context.width, context.height, context.pix_fmt = 320, 180, "yuv420p"
     context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
     context.options = dict(options)

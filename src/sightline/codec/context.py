@@ -36,7 +36,9 @@ class Context:
         """
         if not data:  # to libav, no bytes mean the end of the stream
             return None
-        encoded = av.Packet(data)
+        # Copied, as libav reads up to 64 bytes past the end: here zeros, in a bytes object whatever follows.
+        encoded = av.Packet(len(data))
+        encoded.update(data)
         encoded.opaque = mark
         try:
             return self._libav.decode(encoded)
