@@ -165,6 +165,15 @@ def test_a_new_epoch_first_gives_what_the_old_one_held(
     assert all(number(frame) == numbers[frame.index] for frame in frames)
 
 
+def test_a_new_epoch_is_sampled_from_its_first_picture_even_at_the_same_time_of_capture(
+    film: MakeFilm, replaced: Callable[..., Packet]
+) -> None:
+    """A short file in a loop: each round is an epoch, and has the file's own times."""
+    packets = film(frames=20).packets
+    rounds = [replaced(packet, epoch=packet.epoch + n) for n in range(3) for packet in packets]
+    assert len(run(Decoder(rate=5), rounds)) == 3 * 5
+
+
 def test_after_a_hole_it_goes_on_at_the_next_keyframe(film: MakeFilm) -> None:
     packets, numbers = film(frames=75, b_frames=2)
     decoder = Decoder()
@@ -203,7 +212,9 @@ def test_the_resolution_may_change_within_an_epoch(
     small, large = film(frames=25), film(frames=25, size=(640, 360), start=25)
     packets = [*small.packets, *(replaced(p, index=p.index + 25) for p in large.packets)]
     frames = run(Decoder(size=size), packets)
+    alone = run(Decoder(size=size), small.packets) + run(Decoder(size=size), large.packets)
     assert [number(frame) for frame in frames] == list(range(50))
+    assert all(np.array_equal(f.image, other.image) for f, other in zip(frames, alone, strict=True))
     assert [frame.size for frame in frames[24:26]] == (
         [size] * 2 if size else [Size(320, 180), Size(640, 360)]
     )

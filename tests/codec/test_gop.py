@@ -57,7 +57,7 @@ def test_a_hole_and_a_new_epoch_are_not_measured_across(make_packet: MakePacket)
     epochs = [make_packet(n, epoch=n // 10 + 1, keyframe=n % 10 == 0) for n in range(50)]
     seen = measured(hole)
     assert seen is not None
-    assert seen.packets == 25
+    assert (seen.packets, seen.duration_s) == (25, 1.0)
     assert measured(epochs) is None
 
 

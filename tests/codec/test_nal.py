@@ -55,6 +55,12 @@ def test_a_recovery_point_of_an_open_gop_is_a_keyframe(reencoded: Callable[..., 
     assert len(keyframes) == 5
 
 
+def test_a_recovery_point_is_found_behind_escaped_zeros() -> None:
+    """H.264 7.4.1: 00 00 01 within a payload travels as 00 00 03 01, which its size does not count."""
+    user_data = b"\x05\x04\0\0\3\1\0"
+    assert is_keyframe(b"\0\0\1\x06" + user_data + b"\x06\x01\xc0\x80\0\0\1\x41slice", "h264")
+
+
 def test_a_recovery_that_takes_frames_is_no_keyframe() -> None:
     def sei(recovery_frame_cnt: int) -> bytes:
         coded = {0: 0b1100_0000, 1: 0b0101_0000}[recovery_frame_cnt]  # ue(v), exact_match_flag, ...

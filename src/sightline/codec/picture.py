@@ -1,7 +1,8 @@
 """A decoded picture as BGR pixels of a wanted size, converted and scaled in one step.
 
-One swscale context is kept from picture to picture, as making one costs more than using it; it works in
-the caller's thread alone, since decoders are what runs side by side. Does not do: letterboxing, rotation,
+One swscale context is kept from picture to picture, as making one costs more than using it (it sees for
+itself where size or format change); it works in the caller's thread alone, since decoders are what runs
+side by side. Does not do: letterboxing, rotation,
 pixels that are not square; a size of another shape stretches the picture.
 """
 
@@ -24,7 +25,6 @@ class Converter:
 
     def __init__(self, size: Size | None) -> None:
         self._size = size
-        self._source: tuple[int, int, str] | None = None
         self._reformatter = VideoReformatter()
 
     def image(self, picture: VideoFrame) -> Image | None:
@@ -32,9 +32,6 @@ class Converter:
 
         None where libav cannot convert its pixel format.
         """
-        source = (picture.width, picture.height, picture.format.name)
-        if source != self._source:
-            self._source, self._reformatter = source, VideoReformatter()
         width, height = self._size or Size(picture.width, picture.height)
         try:
             converted = self._reformatter.reformat(
