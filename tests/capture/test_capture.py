@@ -57,7 +57,8 @@ def test_a_street_without_end_is_paced_like_a_camera(run: Run) -> None:
     packets = one.has(50)
     assert 0.9 < came[49] - came[0] < 2
     assert {packet.captured_at_source for packet in packets} == {"arrival"}
-    assert (one.status.size, one.status.fps) == (Size(160, 90), pytest.approx(50))
+    assert one.status.size == Size(160, 90)
+    assert one.status.fps == pytest.approx(50)
 
 
 def test_what_deliver_raises_is_counted_and_said_once_a_second(
@@ -69,7 +70,6 @@ def test_what_deliver_raises_is_counted_and_said_once_a_second(
     one = run(STREET, deliver=refuse)
     one.has(110)
     counts = one.status.counts
-    assert counts.failed == counts.received - (counts.received - counts.failed)
     assert counts.failed >= 100
     assert counts.delivered == 0
     one.capture.stop()

@@ -8,6 +8,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import av
 import pytest
@@ -45,9 +46,9 @@ def pictures(packets: list[Packet]) -> int:
     decoder.thread_count = 1
     frames = []
     for packet in packets:
-        padded: av.Packet[VideoStream] = av.Packet(len(packet.data))  # libav reads a little past the end
+        padded = av.Packet(len(packet.data))  # libav reads a little past the end
         padded.update(packet.data)
-        frames += decoder.decode(padded)
+        frames += decoder.decode(cast("av.Packet[VideoStream]", padded))
     return sum(not frame.is_corrupt for frame in [*frames, *decoder.decode(None)])
 
 
@@ -116,7 +117,11 @@ def test_a_recording_that_does_not_say_when_is_dated_by_its_opening(run: Run, h2
 
 def test_a_reader_that_takes_its_time_loses_nothing_of_a_recording(run: Run, h264_clip: Path) -> None:
     gate = threading.Semaphore(0)
-    one = run(h264_clip, deliver=lambda _: gate.acquire() and None)
+
+    def take_one(_: Packet) -> None:
+        gate.acquire()
+
+    one = run(h264_clip, deliver=take_one)
     one.has(1)
     assert len(one.packets) == 1
     gate.release(1000)
@@ -266,8 +271,6 @@ def test_a_read_that_hangs_is_left_behind(run: Run, tmp_path: Path, wait_for: Wa
     assert status.counts.hanging == 1
     wait_for(lambda: one.status.counts.hanging == 2, 15, "a second attempt")
     assert not one.capture.stop()
-    writers = [os.open(path, os.O_WRONLY) for _ in range(1)]
-    for writer in writers:
-        os.close(writer)
+    os.close(os.open(path, os.O_WRONLY))  # both opens come back, to find an empty file
     wait_for(lambda: one.status.counts.hanging == 0, 5, "those that hung to end")
     assert one.packets == []

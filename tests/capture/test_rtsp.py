@@ -110,13 +110,14 @@ def test_other_codecs_come_as_well(
 
 @pytest.mark.alone
 @pytest.mark.parametrize(
-    "away_s", [2, pytest.param(60, marks=pytest.mark.timeout(180))], ids=["for 2 s", "for 60 s"]
+    ("transport", "away_s"),
+    [("tcp", 2), ("udp", 2), pytest.param("tcp", 60, marks=pytest.mark.timeout(180))],
 )
 def test_a_server_that_is_killed_and_comes_back_is_read_again(
-    run: Run, rtsp_server: StartRtspServer, h264_clip: Path, wait_for: WaitFor, away_s: int
+    run: Run, rtsp_server: StartRtspServer, h264_clip: Path, wait_for: WaitFor, transport: str, away_s: int
 ) -> None:
     server = rtsp_server({"cam": h264_clip})
-    one = run(server.url("cam"))
+    one = run(server.url("cam"), transport=transport)
     one.has(20)
     first = one.epochs
     server.kill()

@@ -112,7 +112,8 @@ def test_no_stamp_after_the_switch_is_below_one_before_it(
 ) -> None:
     """Whatever the delay, whenever the reports come, and however pictures are reordered."""
     timing = live()
-    before, after = [0], []
+    before: list[int] = [0]
+    after: list[int] = []
     for n, has_report in enumerate(reports):
         at_ms = 40 * (4 * (n // 4) + order[n % 4])
         stamp = came(timing, unit(at_ms, utc_ms=at_ms if has_report else None), 40 * n + 160 + delay_ms)

@@ -37,6 +37,12 @@ _NO_CODEC: Final = "the installed libav cannot read the codec of {what}"
 _ON_OPEN: Final[tuple[tuple[tuple[type[BaseException], ...], type[SightlineError], str], ...]] = (
     ((PermissionError,), AccessDenied, "not allowed to read {what}"),
     ((av.error.HTTPNotFoundError,), Unreachable, "the server has no such stream: {what}"),
+    # RTSP 454 to 461 (RFC 2326 11.3): what a server says to who asks for the video of what has sound alone.
+    (
+        (av.error.HTTPOtherClientError,),
+        Unreachable,
+        "the server refuses to play {what}: it has no video, or not over this transport",
+    ),
     ((FileNotFoundError,), Unreachable, "no such file: {what}"),
     ((IsADirectoryError,), NoVideo, "expected a file, found a folder: {what}"),
     ((av.error.DecoderNotFoundError,), UnknownCodec, _NO_CODEC),

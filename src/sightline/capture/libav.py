@@ -163,14 +163,13 @@ def _open(camera: CameraInput) -> InputContainer:
         target, form = address.path(camera.url), "v4l2"
         if form not in av.formats_available:
             raise faults.no_device(camera)
+    timeout = camera.open_timeout_s, camera.read_timeout_s
     began_s = time.monotonic()
     try:
-        return av.open(
-            target, format=form, options=options, timeout=(camera.open_timeout_s, camera.read_timeout_s)
-        )
+        return av.open(target, format=form, options=options, timeout=timeout)
     except av.error.FFmpegError as error:
         fault = faults.on_open(error, camera, time.monotonic() - began_s)
-    raise fault
+    raise fault  # here, and not above: libav's error, which has the full URL in it, is not its context
 
 
 def _video(container: InputContainer, camera: CameraInput) -> VideoStream:

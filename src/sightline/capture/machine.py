@@ -165,7 +165,7 @@ class Machine:
     def _connect(self, now_ns: int) -> int:
         self.attempt += 1
         self.state, self.retry_ns = State.CONNECTING, None
-        self._bound_ns, self._silence_ns = self._limits.open_ns, self._limits.silence_ns
+        self._bound_ns = self._limits.open_ns
         self._call_ns, self._quiet_ns, self._live_ns = now_ns, None, None
         return self.attempt
 

@@ -25,7 +25,7 @@ from sightline.capture.status import Record
 from sightline.capture.synthetic import SyntheticSource
 from sightline.capture.timing import Timing
 from sightline.clock import NS_PER_S, Clock, EpochCounter, ns
-from sightline.codec.gop import GopMeter
+from sightline.codec.gop import Gop, GopMeter
 from sightline.errors import SightlineError, SourceError
 from sightline.log import redact
 from sightline.packet import Packet
@@ -74,7 +74,7 @@ class Reader:
         self._clock = clock
         self._stopping = stopping
         self._meter = GopMeter()
-        self._silence_ns = 0
+        self._silence_ns = _silence_ns(record.gop)
         self._learnt_ns = 0
 
     def run(self) -> SightlineError | None:
@@ -145,7 +145,7 @@ class Reader:
         record.info = turn.source.info  # its size may change
         record.received += 1
         record.damaged += unit.damaged
-        record.breaks += packet.index == 0 and record.epoch is not None and turn.begun
+        record.breaks += packet.index == 0 and turn.begun
         record.epoch, record.clock, record.last_packet_at_ns = (
             packet.epoch,
             packet.captured_at_source,
@@ -160,9 +160,8 @@ class Reader:
         """What takes longer to find out than one packet is worth: once a second, at a keyframe."""
         self._record.unreadable += turn.source.take_unreadable()
         self._record.implausible += turn.timing.take_implausible()
-        self._record.gop = gop = self._meter.gop
-        if gop is not None:
-            self._silence_ns = 2 * ns(gop.duration_s)
+        self._record.gop = self._meter.gop or self._record.gop
+        self._silence_ns = _silence_ns(self._record.gop)
 
     def _hand_over(self, packet: Packet, began_ns: int, info: Info) -> None:
         record = self._record
@@ -175,6 +174,11 @@ class Reader:
             record.delivered += 1
         if not info.recorded:
             record.slow += self._clock.monotonic_ns() - began_ns > SLOW_NS
+
+
+def _silence_ns(gop: Gop | None) -> int:
+    """What is no silence yet for a camera with such GOPs: a smart codec may send little between keyframes."""
+    return 0 if gop is None else 2 * ns(gop.duration_s)
 
 
 class _Turn:
