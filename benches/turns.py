@@ -1,0 +1,77 @@
+"""Turns in processes of their own: what one contender imports, caches or leaves behind is not another's.
+
+The parent runs `python -m benches.turns BENCH CONTENDER SCALE` and reads one line of JSON; what else the
+child says goes to its stderr, which is shown only where it fails.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from benches.bench import Bench, Scale
+from benches.clips import ROOT
+from benches.decode import BENCHES as DECODE
+from benches.many import BENCHES as MANY
+from benches.pairing import Figures, Turn, turns
+from benches.passing import BENCHES as PASSING
+from benches.small import BENCHES as SMALL
+from sightline import log
+
+BENCHES: Final[dict[str, Bench]] = {bench.name: bench for bench in (*DECODE, *PASSING, *MANY, *SMALL)}
+_PATIENCE_S: Final = 900.0
+
+
+class Failed(Exception):
+    """A contender's process failed; the message is what it said last."""
+
+
+def run(bench: Bench, scale: Scale, rounds: int, *, say: Callable[[Turn], None]) -> dict[str, list[Figures]]:
+    """Figures of each contender, round by round.
+
+    Raises:
+        Missing: what it needs is not here.
+        Failed: a contender did not do its work.
+    """
+    bench.needs(scale)
+    taken: dict[str, list[Figures]] = {name: [] for name in bench.contenders}
+    for turn in turns(tuple(bench.contenders), rounds, warm_up=bench.warm_up):
+        say(turn)
+        figures = take(bench.name, turn.contender, scale)
+        if turn.round:
+            taken[turn.contender].append(figures)
+    return taken
+
+
+def take(bench: str, contender: str, scale: Scale) -> Figures:
+    """One turn. Raises Failed."""
+    command = [sys.executable, "-m", "benches.turns", bench, contender, msgspec.json.encode(scale).decode()]
+    try:
+        ended = subprocess.run(
+            command,
+            check=False,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{bench}, {contender}: not done within {_PATIENCE_S:g} s") from None
+    if ended.returncode != 0:
+        raise Failed(f"{bench}, {contender}: ended with {ended.returncode}: {ended.stderr.strip()[-1000:]}")
+    return msgspec.json.decode(ended.stdout, type=dict[str, float])
+
+
+def _child(bench: str, contender: str, scale: str) -> None:
+    log.configure("warning")
+    figures = BENCHES[bench].contenders[contender](msgspec.json.decode(scale, type=Scale))
+    print(msgspec.json.encode(figures).decode())
+
+
+if __name__ == "__main__":
+    _child(*sys.argv[1:])
