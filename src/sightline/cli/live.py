@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -72,6 +73,8 @@ def _table(running: RunningSite, console: Console) -> Iterator[None]:
         get_renderable=lambda: camera_table(running.status().cameras, running.pages),
         console=console,
         refresh_per_second=_REFRESH_HZ,
+        # Logs that were sent to a file stay there; in the terminal they come above the table.
+        redirect_stderr=sys.stderr.isatty(),
     )
     with live:
         yield

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Final, Self
 
 import msgspec
@@ -103,8 +104,9 @@ class RunningSite:
             raise ConfigError("expected a camera that is enabled, got none")
         reading = self._opened.enter_context(open_bus(self.site.bus))
         for name, settings in self.site.workers.items():
+            status = partial(self._told, frozenset(self.site.cameras_of(settings)))
             self._start_worker(
-                make_worker(name, settings, self.site, reading, status=self._told, clock=self._clock)
+                make_worker(name, settings, self.site, reading, status=status, clock=self._clock)
             )
         # A bus of their own: closed first, it frees captures that wait for a worker's room.
         self._publishing = open_bus(self.site.bus)
@@ -123,9 +125,10 @@ class RunningSite:
         self.pages += worker.pages
         worker.start()
 
-    def _told(self) -> dict[str, Any]:
-        told: dict[str, Any] = msgspec.to_builtins(self.status())
-        return told
+    def _told(self, camera_ids: frozenset[str]) -> dict[str, Any]:
+        """What a worker's page shows beside its pictures: its own cameras."""
+        cameras = self.status().cameras.items()
+        return {"cameras": {name: msgspec.to_builtins(view) for name, view in cameras if name in camera_ids}}
 
     def _publisher(self, bus: Bus) -> Callable[[Packet], None]:
         def publish(packet: Packet) -> None:
