@@ -156,6 +156,11 @@ def test_time_that_goes_back_begins_an_epoch() -> None:
     assert not came(timing, unit(140), 80).breaks
 
 
+def test_time_that_creeps_back_is_found_as_well() -> None:
+    timing = live()
+    assert [came(timing, unit(at), 40).breaks for at in (5000, 4200, 3400)] == [False, False, True]
+
+
 def test_reordered_pictures_are_no_break() -> None:
     timing = live()
     for n, at in enumerate((0, 400, 200, 120, 320)):
