@@ -28,6 +28,7 @@ SECRET = "Xk3!hunter2"
         f"url: 'rstp://viewer:{SECRET}@h/x'",
         f"url: 'rtsp:/viewer:{SECRET}@h/x'",
         f"loop: 'rtsp://viewer:pass {SECRET}@h/x', url: x",
+        f"loop: 'viewer {SECRET}@10.0.0.5', url: x",
         f"url: ['rtsp://viewer:{SECRET}@h/x']",
         f"url: x, password: *{SECRET}",
         f"url: x, password: !{SECRET} x",

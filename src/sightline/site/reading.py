@@ -62,7 +62,7 @@ def _text_of(name: str) -> str:
             [Mistake(name, None, None, "", f"larger than {MAX_BYTES >> 20} MiB: this is no site file")]
         )
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise SiteError([Mistake(name, line, None, "", "expected text in UTF-8")]) from None
