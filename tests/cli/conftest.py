@@ -55,7 +55,7 @@ def sightline_command() -> Run:
     return run
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def _secrets_forgotten() -> Iterator[None]:
     """Passwords that one test tells the redactor must not blot out another's words."""
     forms, known = set(REDACTOR._forms), REDACTOR._known

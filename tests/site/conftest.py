@@ -5,7 +5,7 @@ import pytest
 from sightline.log import REDACTOR
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def _secrets_forgotten() -> Iterator[None]:
     """Site files tell the redactor their passwords; those of one test must not blot out another's words."""
     forms, known = set(REDACTOR._forms), REDACTOR._known
