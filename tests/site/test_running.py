@@ -26,7 +26,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def site(cameras: dict[str, Any], folder: Path, **worker: Any) -> Site:
+def site(cameras: dict[str, Any], folder: Path, /, **worker: Any) -> Site:
     sinks = [{"kind": "jsonl", "path": folder / "results.jsonl"}]
     settings = {"model": {"kind": "motion"}, "sinks": sinks} | worker
     return Site.model_validate({"cameras": cameras, "workers": {"w": settings}})

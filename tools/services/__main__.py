@@ -72,10 +72,11 @@ def start_rtsp(
     codec: Annotated[str | None, typer.Option(help="mjpeg: encode the clips as that.")] = None,
     user: Annotated[str | None, typer.Option(help="Ask for this user (digest login).")] = None,
     password: Annotated[str, typer.Option(help="The user's password.")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to serve at; 0 for a free one.")] = 0,
 ) -> None:
     """Play clips as RTSP cameras, over and over, each under its file's name."""
     mounts = {path.stem: Mount(path, codec=codec, user=user, password=password) for path in clip}
-    with TemporaryDirectory() as folder, RtspServer(Path(folder), mounts, fps=fps) as server:
+    with TemporaryDirectory() as folder, RtspServer(Path(folder), mounts, fps=fps, port=port) as server:
         for name in mounts:
             typer.echo(server.url(name))
         with suppress(KeyboardInterrupt):

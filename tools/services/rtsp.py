@@ -47,13 +47,15 @@ class RtspServer:
     Usable as a context manager: started on entry, stopped on exit.
     """
 
-    def __init__(self, folder: Path, mounts: Mapping[str, Path | Mount], *, fps: float | None = None) -> None:
+    def __init__(
+        self, folder: Path, mounts: Mapping[str, Path | Mount], *, fps: float | None = None, port: int = 0
+    ) -> None:
         """Prepares the clips in `folder`; `fps` is for the mounts that name none.
 
         Raises:
             ValueError: a clip cannot be served (see `units.read_units`), or a user has two passwords.
         """
-        self.port = free_port()
+        self.port = port or free_port()
         self._mounts = {name: m if isinstance(m, Mount) else Mount(m) for name, m in mounts.items()}
         prepared = {name: _prepare(folder, name, mount, fps) for name, mount in self._mounts.items()}
         settings = {"port": self.port, "users": _users(self._mounts), "mounts": prepared}
