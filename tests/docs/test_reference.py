@@ -1,0 +1,104 @@
+"""The documentation names all that the code has, and nothing that it has not."""
+
+import builtins
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from tests.docs.snippets import ROOT
+from tests.docs.test_links import PAGES
+from tools.reference import refreshed
+
+from sightline import Detection, Result, errors, testing
+from sightline.bus import Feature
+from sightline.capture import Counts, State
+from sightline.codec import DropReason
+from sightline.overflow import BufferStats, Overflow, Reason
+from sightline.packet import ClockSource
+from sightline.scene import Encoding, Scene
+from sightline.wire import result_from_json
+
+
+def rows(page: str, heading: str) -> dict[str, str]:
+    """The first table below a heading: what stands in `code` in each first cell, and the second cell."""
+    _, _, below = f"\n{(ROOT / 'docs' / page).read_text()}".partition(f"\n{heading}\n")
+    table = re.search(r"^\|.*?\n\n", below, re.MULTILINE | re.DOTALL)
+    assert table, f"{page} has a table below {heading!r}"
+    cells = [line.split(" | ") for line in table[0].splitlines()[2:]]
+    return {name: row[1] for row in cells for name in re.findall(r"`([^`]+)`", row[0])}
+
+
+def names(page: str, heading: str) -> set[str]:
+    return set(rows(page, heading))
+
+
+def values(words: Iterable[str]) -> set[str]:
+    return {str(word) for word in words}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tables_made_from_the_code_are_fresh(page: Path) -> None:
+    assert refreshed(page.read_text()) == page.read_text(), "run: python -m tools.reference"
+
+
+def test_every_reason_to_drop_is_explained() -> None:
+    of_the_worker = {"undecodable", "model_failed"}
+    assert names("pictures.md", "### Reasons") == values([*Reason, *DropReason]) | of_the_worker
+
+
+def test_every_policy_of_a_buffer_is_explained() -> None:
+    assert names("bus.md", "## When a reader is full") == values(Overflow)
+
+
+def test_every_count_of_a_buffer_is_explained() -> None:
+    assert names("bus.md", "## Counts") == {*BufferStats.__struct_fields__}
+
+
+def test_every_state_of_a_camera_is_explained() -> None:
+    assert names("cameras.md", "## States") == values(State)
+
+
+def test_every_count_of_a_camera_is_explained() -> None:
+    assert names("cameras.md", "## Counts") == {*Counts.__struct_fields__}
+
+
+def test_every_source_of_time_is_explained() -> None:
+    assert names("cameras.md", "## When a picture was taken") == {*get_args(ClockSource)}
+
+
+def test_every_setting_of_a_drawn_street_is_explained() -> None:
+    settings = {field.name for field in fields(Scene)} | {*Encoding.__annotations__} | {"frames"}
+    assert names("cameras.md", "## Drawn streets") == settings
+
+
+def test_every_field_of_a_result_is_explained() -> None:
+    assert names("sinks.md", "### Fields of a line") == {"v", *Result.__struct_fields__}
+    assert names("sinks.md", "### Fields of a detection") == {*Detection.__struct_fields__}
+
+
+def test_the_line_that_is_shown_is_a_result_with_every_field() -> None:
+    shown = re.search(r"^```json\n(.*?)^```", (ROOT / "docs/sinks.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert shown
+    assert result_from_json(shown[1].encode()).detections
+    assert json.loads(shown[1]).keys() == {"v", *Result.__struct_fields__}
+
+
+def test_every_feature_of_a_bus_is_explained() -> None:
+    assert names("bus.md", "## What a back end may lack") == values(Feature)
+
+
+def test_every_error_is_explained_with_the_built_in_one_that_it_is() -> None:
+    ours = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
+    told = rows("errors.md", "## The tree")
+    assert told.keys() == {name for name, kind in ours.items() if kind.__module__ == errors.__name__}
+    for name, also in told.items():
+        for base in re.findall(r"`(\w+)`", also):
+            assert issubclass(ours[name], getattr(builtins, base)), f"{name} is a {base}"
+
+
+def test_all_that_helps_to_test_is_explained() -> None:
+    assert names("testing.md", "# Test your own parts") == {*testing.__all__}

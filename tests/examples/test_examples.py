@@ -1,0 +1,129 @@
+"""Each example does what it says when it is run as it says."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sightline import Size
+from sightline.scene import Scene, write_clip
+from sightline.site import load_site
+from sightline.testing import check_model, check_sink
+from sightline.wire import result_from_json
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+BIN = Path(sys.executable).parent
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs an example, or the command, in an empty folder to its end, and gives what it printed."""
+
+    def run(*command: str | Path) -> str:
+        program = [BIN / "sightline"] if command[0] == "up" else [sys.executable]
+        environ = {**os.environ, "PYTHONPATH": str(EXAMPLES), "PYTHONWARNINGS": "error"}
+        done = subprocess.run(
+            [*program, *command],
+            cwd=tmp_path,
+            env=environ,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout
+
+    return run
+
+
+def of_examples(name: str, monkeypatch: pytest.MonkeyPatch) -> type:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    module = __import__(name)
+    kind: type = vars(module)[name.title()]
+    return kind
+
+
+def test_frames_are_printed_at_the_rate_of_the_clip(run: Run, tmp_path: Path) -> None:
+    write_clip(Scene(size=Size(320, 180)), tmp_path / "street.mp4", 100, b_frames=2)
+    printed = run(EXAMPLES / "frames.py", "street.mp4")
+    indices = [int(index) for index in re.findall(r"^camera/\d+/(\d+)  320x180  mean", printed, re.MULTILINE)]
+    assert len(indices) in {8, 9}
+    assert indices == sorted(indices)
+
+
+def test_a_file_that_is_not_there_is_told() -> None:
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "frames.py", "nosuch.mp4"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Unreachable: no such file: nosuch.mp4" in done.stderr
+
+
+def test_the_alarm_tells_of_movement_in_both_streets(run: Run) -> None:
+    printed = run(EXAMPLES / "alarm.py", "4")
+    assert "north: something moves" in printed
+    assert "south: something moves" in printed
+
+
+def test_the_alarm_keeps_the_promise_of_a_sink(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_sink(of_examples("alarm", monkeypatch))
+
+
+def test_rates_are_counted_off_the_bus(run: Run) -> None:
+    printed = run(EXAMPLES / "packets.py", "3")
+    assert {name for name, _ in re.findall(r"^(\w+): ([\d,]+) kbit/s$", printed, re.MULTILINE)} == {
+        "busy",
+        "day",
+    }
+
+
+def test_latency_is_counted_by_the_numbers_in_the_pictures(run: Run) -> None:
+    printed = run(EXAMPLES / "latency.py", "3")
+    counted = re.search(
+        r"^(\d+) pictures, (\d+) lost\nage when decoded: median \d+ ms, worst \d+ ms$", printed, re.MULTILINE
+    )
+    assert counted
+    assert int(counted[1]) > 0
+
+
+def test_the_busiest_moment_is_found_in_results(run: Run, tmp_path: Path) -> None:
+    shutil.copy(EXAMPLES / "recordings.yaml", tmp_path)
+    for seed, name in enumerate(("morning.mp4", "evening.mkv")):
+        (tmp_path / "clips").mkdir(exist_ok=True)
+        write_clip(Scene(seed=seed, mark=False), tmp_path / "clips" / name, 75)
+    run("up", "recordings.yaml")
+    printed = run(EXAMPLES / "busiest.py", "out/moving.jsonl")
+    assert re.fullmatch(r"evening: [\d:]+ UTC, \d+ motion\nmorning: [\d:]+ UTC, \d+ motion\n", printed)
+    assert (tmp_path / "out/moving.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_covered_keeps_the_promise_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_model(of_examples("covered", monkeypatch))
+
+
+def test_covered_runs_in_its_site(run: Run, tmp_path: Path) -> None:
+    text = (EXAMPLES / "covered.yaml").read_text()
+    (tmp_path / "covered.yaml").write_text(text.replace("port: 8766", "port: 0"))
+    run("up", "covered.yaml", "--seconds", "4")
+    results = [result_from_json(line) for line in (tmp_path / "out/covered.jsonl").read_bytes().splitlines()]
+    assert {result.model for result in results} == {"covered"}
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+def test_every_site_file_is_right(path: Path) -> None:
+    assert load_site(path, {"GATE_PASSWORD": "a value"}).workers
+
+
+def test_every_example_is_in_the_list() -> None:
+    listed = set(re.findall(r"\]\((\w[\w.-]+)\)", (EXAMPLES / "README.md").read_text()))
+    assert listed == {path.name for path in EXAMPLES.iterdir() if path.suffix in {".py", ".yaml"}}

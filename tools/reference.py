@@ -1,0 +1,188 @@
+"""The tables of the documentation that are made from the code: `python -m tools.reference` writes them.
+
+A table stands in a document between `<!-- table: NAME -->` and `<!-- end -->`. What is between the two is
+replaced, and nothing else is touched; a test fails while a document is behind the code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import typer.main
+from pydantic import BaseModel
+
+from sightline.cli import app
+from sightline.site import Camera, Site, Worker, stages
+
+DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
+_PLACE: Final = re.compile(r"(<!-- table: (?P<name>[\w. -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_SECTIONS: Final = (
+    Site,
+    Camera,
+    Worker,
+    stages.MotionModel,
+    stages.HogModel,
+    stages.PythonModel,
+    stages.JsonlSink,
+    stages.PreviewSink,
+    stages.ContactSheetSink,
+)
+_BOUNDS: Final = {
+    "exclusiveMinimum": "above {}",
+    "minimum": "from {}",
+    "exclusiveMaximum": "below {}",
+    "maximum": "to {}",
+    "minLength": "of at least {} letters",
+}
+_TYPES: Final = {
+    "boolean": "`true` or `false`",
+    "integer": "whole number",
+    "number": "number",
+    "array": "list",
+    "object": "mapping",
+    "string": "text",
+}
+
+
+def refreshed(text: str) -> str:
+    """A document with its tables made anew. Raises KeyError for a table that nobody makes."""
+    return _PLACE.sub(lambda place: f"{place[1]}\n{TABLES[place['name']]()}\n\n{place[3]}", text)
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = tuple(heads)
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+# Keys of the site file
+
+
+def keys_of(section: type[BaseModel]) -> str:
+    """Every key of a section of the site file, as its model has it."""
+    schema = section.model_json_schema()
+    needed = schema.get("required", ())
+    rows = (
+        (f"`{name}`", _values(key), _default(key, needed=name in needed), key["description"])
+        for name, key in schema["properties"].items()
+        if name != "kind"
+    )
+    return _table(("key", "what it may be", "left out", "what it says"), rows)
+
+
+def _values(key: dict[str, Any]) -> str:
+    if "enum" in key:
+        return " or ".join(f"`{value}`" for value in key["enum"])
+    if "const" in key:
+        return f"`{key['const']}`"
+    if "anyOf" in key:
+        return ", or ".join(_values(one) for one in key["anyOf"] if one.get("type") != "null")
+    if "oneOf" in key:
+        kinds = " or ".join(f"`{kind}`" for kind in key["discriminator"]["mapping"])
+        return f"mapping with `kind` {kinds}"
+    if "items" in key:
+        inner = _values(key["items"])
+        return "list of names" if inner == "text" else f"list of: {inner}"
+    return _plain(key)
+
+
+def _plain(key: dict[str, Any]) -> str:
+    if key.get("format") == "path":
+        return "path"
+    if "pattern" in key:
+        return "WIDTHxHEIGHT"
+    if key.get("minLength") == 1:
+        return "text"
+    bounds = [words.format(key[name]) for name, words in _BOUNDS.items() if name in key]
+    secret = ", secret" if key.get("format") == "password" else ""
+    return " ".join([_TYPES[key["type"]], *bounds]) + secret
+
+
+def _default(key: dict[str, Any], *, needed: bool) -> str:
+    if needed:
+        return "must be there"
+    default = key["default"]
+    if default in (None, [], {}):
+        return "-"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+# Commands
+
+
+def commands() -> str:
+    """Every command with its help, arguments and options, as `--help` has them."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    return "\n\n".join(_command(name, command) for name, command in group.commands.items())
+
+
+def _command(name: str, command: Any) -> str:
+    arguments = [one.metavar for one in command.params if not _is_option(one)]
+    usage = " ".join(["sightline", name, "[OPTIONS]", *arguments])
+    rows = ((_names(one), _value(one), _shown(one), one.help) for one in command.params if not one.hidden)
+    told, _, examples = command.help.partition("\n\nExamples:\n\n")
+    return "\n\n".join(
+        [
+            f"## `{usage}`",
+            told,
+            _table(("option or argument", "value", "left out", "what it says"), rows),
+            f"```sh\n{''.join(_example_lines(examples))}```",
+        ]
+    )
+
+
+def _example_lines(examples: str) -> Iterator[str]:
+    return (f"{line.strip()}\n" for line in examples.splitlines() if line.strip())
+
+
+def _is_option(parameter: Any) -> bool:
+    return bool(parameter.opts[0].startswith("-"))
+
+
+def _names(parameter: Any) -> str:
+    return ", ".join(
+        f"`{name}`" for name in (parameter.opts if _is_option(parameter) else [parameter.metavar])
+    )
+
+
+def _value(parameter: Any) -> str:
+    kind = parameter.type_descriptor.annotation
+    if getattr(parameter, "is_flag", False):
+        return "-"
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return " or ".join(f"`{one.value}`" for one in kind)
+    bounds = (
+        f"{word} {at:g}" for word, at in (("from", parameter.min), ("to", parameter.max)) if at is not None
+    )
+    return " ".join([{float: "number", Path: "path"}.get(kind, "text"), *bounds])
+
+
+def _shown(parameter: Any) -> str:
+    if parameter.required:
+        return "must be there"
+    default = parameter.default
+    if default is None or default is False:
+        return "-"
+    return f"`{default.value if isinstance(default, Enum) else default}`"
+
+
+TABLES: Final[dict[str, Callable[[], str]]] = {
+    "commands": commands,
+    **{f"site.{section.__name__}": partial(keys_of, section) for section in _SECTIONS},
+}
+
+
+def main() -> None:
+    """Write every table into the documents."""
+    for document in sorted(DOCS.glob("*.md")):
+        document.write_text(refreshed(document.read_text()))
+
+
+if __name__ == "__main__":
+    main()
