@@ -53,9 +53,7 @@ class Redactor:
             return
         with self._lock:
             self._forms |= _forms(secret)
-            # The longest first, so that no rest of a secret that holds another one stays visible.
-            ordered = sorted(self._forms, key=len, reverse=True)
-            self._known = re.compile("|".join(_as_pattern(form) for form in ordered))
+            self._known = None
 
     def text(self, text: str) -> str:
         """`text` with `***` in the place of each secret."""
@@ -66,7 +64,9 @@ class Redactor:
 
     def known(self, text: str) -> str:
         """`text` without the secrets that were told; what merely looks like one stays."""
-        return text if self._known is None else self._known.sub(HIDDEN, text)
+        if not self._forms:
+            return text
+        return (self._known or self._compiled()).sub(HIDDEN, text)
 
     def value(self, value: Any) -> Any:
         """`value` with the secrets taken out of every text in it, however deep."""
@@ -77,6 +77,14 @@ class Redactor:
         if isinstance(value, list | tuple | set | frozenset):
             return [self.value(item) for item in value]
         return value
+
+    def _compiled(self) -> re.Pattern[str]:
+        """The pattern of all that was told, made at its first use: a fleet has thousands of passwords."""
+        with self._lock:
+            # The longest first, so that no rest of a secret that holds another one stays visible.
+            ordered = sorted(self._forms, key=len, reverse=True)
+            self._known = re.compile("|".join(_as_pattern(form) for form in ordered))
+            return self._known
 
     def _entry(self, key: Any, item: Any) -> Any:
         if isinstance(key, str) and _SECRET_KEY.search(key) and item is not None:

@@ -46,6 +46,7 @@ class RunningSite:
         self._workers: dict[str, RunningWorker] = {}
         self._over: set[str] = set()
         self._stopping = threading.Event()
+        self._asked_to_stop = False
 
     def start(self) -> None:
         """Open the bus, load the models, start the workers, then the cameras.
@@ -74,7 +75,7 @@ class RunningSite:
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the site has ended by itself or was asked to stop; False when time was up first."""
         end_ns = None if timeout_s is None else self._clock.monotonic_ns() + ns(timeout_s)
-        while not self._stopping.is_set():
+        while not self._asked_to_stop and not self._stopping.is_set():
             self._tell_what_is_over()
             if self.ended:
                 break
@@ -85,7 +86,8 @@ class RunningSite:
 
     def request_stop(self) -> None:
         """Let `wait` return; safe in a signal handler."""
-        self._stopping.set()
+        # Not the event: its lock may be held by the very thread that the signal interrupts.
+        self._asked_to_stop = True
 
     def stop(self) -> None:
         """End everything: cameras first; what waits for a sink is written. Again is allowed."""
