@@ -74,9 +74,8 @@ class CameraInput:
 
     def _check(self) -> None:
         if self.username is not None and ":" in self.username:
-            raise ConfigError(  # RFC 7617 section 2
-                f"expected a username without ':', got {self.username!r}", camera_id=self.camera_id
-            )
+            # RFC 7617 section 2; it is not shown, as what follows the colon may well be the password
+            raise ConfigError("expected a username without ':', got one with it", camera_id=self.camera_id)
         if self.password is not None and self.username is None:
             raise ConfigError("expected a username with the password, got none", camera_id=self.camera_id)
         if self.transport not in {"tcp", "udp"}:
