@@ -10,9 +10,8 @@ from collections import Counter
 
 from sightline.bus import open_bus
 from sightline.capture import CameraInput, Capture
-from sightline.mux import packets_topic, publish_packet
+from sightline.mux import packet_of, packets_topic, publish_packet
 from sightline.overflow import Capacity, Overflow
-from sightline.wire import packet_from_message
 
 CAMERAS = {"day": "synthetic://street?seed=1", "busy": "synthetic://street?seed=1&b_frames=2&size=1280x720"}
 
@@ -34,13 +33,7 @@ def rates(seconds: float) -> dict[str, float]:
         until_s = time.monotonic() + seconds
         while (left_s := until_s - time.monotonic()) > 0:
             for message in reader.poll(100, left_s):
-                packet = packet_from_message(
-                    message.value,
-                    message.headers,
-                    camera_id=message.topic,
-                    offset=message.offset,
-                    timestamp_ns=message.timestamp_ns,
-                )
+                packet = packet_of(message)
                 sent[packet.camera_id] += 8 * len(packet.data)
         for capture in captures:
             capture.stop()

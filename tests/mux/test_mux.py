@@ -10,31 +10,8 @@ from sightline import Frame, Packet, Size
 from sightline.bus import Bus, open_bus
 from sightline.errors import Closed, ConfigError
 from sightline.mux import LaneStats, Mux, MuxCamera, packets_topic, publish_end, publish_packet
-from sightline.scene import Encoding, Scene, encode, read_mark
-
-SIZE = Size(320, 180)
-EPOCH = 1_700_000_000_000
-
-
-def packets(camera: int, frames: int, *, epoch: int = EPOCH, **encoding: int) -> list[Packet]:
-    """A drawn camera's packets, named `cam0`, `cam1`, ..."""
-    how: Encoding = {"gop": 10, "b_frames": 2} | encoding  # type: ignore[assignment]
-    return [
-        Packet(
-            camera_id=f"cam{camera}",
-            epoch=epoch,
-            index=index,
-            data=unit.data,
-            codec=unit.codec,
-            keyframe=unit.keyframe,
-            pts=unit.pts,
-            dts=unit.dts,
-            time_base=unit.time_base,
-            captured_at_ns=epoch * 1_000_000 + unit.frame * 40_000_000,
-            captured_at_source="media",
-        )
-        for index, unit in enumerate(encode(Scene(size=SIZE, camera=camera), frames, **how))
-    ]
+from sightline.scene import read_mark
+from tests.drawn import drawn_packets as packets
 
 
 @pytest.fixture

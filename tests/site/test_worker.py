@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from sightline import Detection, Frame, Packet, Result, Size
+from sightline import Detection, Frame, Result, Size
 from sightline.bus import Bus, open_bus
 from sightline.errors import ModelError, SinkError
 from sightline.mux import publish_end, publish_packet
-from sightline.scene import Scene, encode
 from sightline.site.worker import RunningWorker
+from tests.drawn import drawn_packets
 
 FRAMES = 50
 
@@ -64,24 +64,11 @@ def bus() -> Iterator[Bus]:
 
 
 def play(bus: Bus, camera: int = 0, frames: int = FRAMES) -> threading.Thread:
+    packets = drawn_packets(camera, frames, size=Size(160, 90), b_frames=0)
+
     def run() -> None:
-        for index, unit in enumerate(encode(Scene(size=Size(160, 90), camera=camera), frames, gop=10)):
-            publish_packet(
-                bus,
-                Packet(
-                    camera_id=f"cam{camera}",
-                    epoch=1,
-                    index=index,
-                    data=unit.data,
-                    codec=unit.codec,
-                    keyframe=unit.keyframe,
-                    pts=unit.pts,
-                    dts=unit.dts,
-                    time_base=unit.time_base,
-                    captured_at_ns=index,
-                    captured_at_source="media",
-                ),
-            )
+        for packet in packets:
+            publish_packet(bus, packet)
         publish_end(bus, f"cam{camera}")
 
     thread = threading.Thread(target=run, daemon=True)

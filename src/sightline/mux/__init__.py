@@ -3,7 +3,7 @@
 from sightline.mux.batch import Batcher, BatchQueue
 from sightline.mux.lane import LaneStats
 from sightline.mux.mux import Mux, MuxCamera
-from sightline.mux.stream import is_end, packets_topic, publish_end, publish_packet
+from sightline.mux.stream import is_end, packet_of, packets_topic, publish_end, publish_packet
 
 __all__ = [
     "BatchQueue",
@@ -12,6 +12,7 @@ __all__ = [
     "Mux",
     "MuxCamera",
     "is_end",
+    "packet_of",
     "packets_topic",
     "publish_end",
     "publish_packet",

@@ -15,8 +15,7 @@ from sightline.bus import Message, Subscription
 from sightline.errors import BusError, Closed, WireError
 from sightline.log import Repeated, get_logger
 from sightline.mux.lane import Lane
-from sightline.mux.stream import camera_of, is_end
-from sightline.wire import packet_from_message
+from sightline.mux.stream import camera_of, is_end, packet_of
 
 _MOST: Final = 256
 _POLL_S: Final = 0.5
@@ -82,13 +81,7 @@ class Feed:
             lane.end()
             return
         try:
-            packet = packet_from_message(
-                message.value,
-                message.headers,
-                camera_id=lane.camera_id,
-                offset=message.offset,
-                timestamp_ns=message.timestamp_ns,
-            )
+            packet = packet_of(message)
         except WireError as error:
             self._malformed += 1
             self._trouble.add(camera=lane.camera_id, offset=message.offset, error=str(error))

@@ -10,7 +10,7 @@ from typing import Final
 
 from sightline.bus import Bus, Message
 from sightline.packet import Packet
-from sightline.wire import packet_to_message
+from sightline.wire import packet_from_message, packet_to_message
 
 _PREFIX: Final = "sightline.packets."
 _END: Final = "sightline.end"
@@ -24,6 +24,17 @@ def packets_topic(camera_id: str) -> str:
 def camera_of(topic: str) -> str:
     """The camera whose packets are in `topic`."""
     return topic.removeprefix(_PREFIX)
+
+
+def packet_of(message: Message) -> Packet:
+    """The packet that a message of a packets' topic holds. Raises WireError where it holds none."""
+    return packet_from_message(
+        message.value,
+        message.headers,
+        camera_id=camera_of(message.topic),
+        offset=message.offset,
+        timestamp_ns=message.timestamp_ns,
+    )
 
 
 def publish_packet(bus: Bus, packet: Packet) -> None:
