@@ -8,7 +8,7 @@ EPOCH = 1_700_000_000_000
 
 
 def drawn_packets(camera: int, frames: int, *, size: Size = SIZE, **encoding: int) -> list[Packet]:
-    """`frames` packets of camera `cam0`, `cam1`, ...; GOPs of 10 with two B-frames where not said otherwise."""
+    """Packets of `cam0`, `cam1`, ...; GOPs of 10 with two B-frames where not said otherwise."""
     how: Encoding = {"gop": 10, "b_frames": 2} | encoding  # type: ignore[assignment]
     return [
         Packet(

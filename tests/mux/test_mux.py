@@ -5,13 +5,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from tests.drawn import drawn_packets as packets
 
 from sightline import Frame, Packet, Size
 from sightline.bus import Bus, open_bus
 from sightline.errors import Closed, ConfigError
 from sightline.mux import LaneStats, Mux, MuxCamera, packets_topic, publish_end, publish_packet
 from sightline.scene import read_mark
-from tests.drawn import drawn_packets as packets
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
+from tests.drawn import drawn_packets
 
 from sightline import Detection, Frame, Result, Size
 from sightline.bus import Bus, open_bus
 from sightline.errors import ModelError, SinkError
 from sightline.mux import publish_end, publish_packet
 from sightline.site.worker import RunningWorker
-from tests.drawn import drawn_packets
 
 FRAMES = 50
 
