@@ -34,8 +34,14 @@ from sightline.capture.source import Info, Unit
 from sightline.clock import NS_PER_S
 from sightline.frame import Size
 
-# 64 KB hold what SDP does not say; libav's own choice (5 MB, 5 s) makes opening take a second longer.
-_RTSP: Final = {"probesize": "65536", "analyzeduration": "0", "allowed_media_types": "video"}
+# 64 KB hold what SDP does not say; libav's own choice (5 MB, 5 s) makes opening take a second longer. And to
+# guess the rate it would wait for 20 pictures, which are 4 s of a camera that gives 5 a second.
+_RTSP: Final = {
+    "probesize": "65536",
+    "analyzeduration": "0",
+    "fpsprobesize": "0",
+    "allowed_media_types": "video",
+}
 # Demuxers that take any text for a picture.
 _TEXT: Final = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 # From length prefixes (ISO/IEC 14496-15, marked by a first byte of 1) to Annex B.
