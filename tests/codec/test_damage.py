@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import cv2
@@ -86,9 +87,10 @@ def test_a_truncated_h264_packet_never_spoils_a_picture_that_is_given_out(
 ) -> None:
     packets = film(frames=60, b_frames=b_frames, preset=preset).packets
     whole = {frame.index: frame.image for frame in run(Decoder(), packets)}
-    for index in range(1, 50, 4):
+    for index, share in product(range(1, 50, 4), (0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8)):
         hurt = list(packets)
-        hurt[index] = replaced(hurt[index], data=hurt[index].data[: len(hurt[index].data) // 2])
+        kept = int(len(hurt[index].data) * share)
+        hurt[index] = replaced(hurt[index], data=hurt[index].data[:kept])
         decoder = Decoder()
         frames = run(decoder, hurt)
         assert decoder.stats().dropped["corrupt"] == 1

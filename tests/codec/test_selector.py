@@ -115,6 +115,15 @@ def test_of_a_codec_without_references_only_wanted_pictures_are_decoded(make_pac
     assert len(chosen(Selector("auto", Sampler(5)), packets)) == pytest.approx(20, abs=2)
 
 
+def test_of_such_a_codec_it_stays_so_however_unevenly_pictures_come(make_packet: MakePacket) -> None:
+    packets = [
+        make_packet(n, n / 25 + (n % 50 >= 25) * 0.4, codec="mjpeg", keyframe=True) for n in range(200)
+    ]
+    selector = Selector("auto", Sampler(5))
+    chosen(selector, packets)
+    assert selector.way == "key"
+
+
 @given(kinds=st.text("Pb", min_size=4, max_size=60), rate=st.sampled_from([1, 2, 5, 10, 12.5, 20, 25]))
 def test_what_is_left_out_costs_no_slot_its_picture(make_packet: MakePacket, kinds: str, rate: float) -> None:
     """Every slot that had a picture in the stream has one among those decoded; references all are."""
