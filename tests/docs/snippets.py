@@ -73,28 +73,28 @@ def _check_included(source: str) -> None:
 
 
 def _load_site(example: Example) -> None:
-    if str(example.parsed).startswith(INCLUDED):
-        _check_included(str(example.parsed))
+    text = str(example.parsed)
+    if text.startswith(INCLUDED):
+        _check_included(text)
         return
     if (title := _title(example)) is not None:
-        title.write_text(example.parsed)
-    written = _whole(YAML(typ="safe").load(str(example.parsed)))
-    named = re.findall(r"\$\{(\w+)\}", example.parsed)
-    parse_site(json.dumps(written), dict.fromkeys(named, "what is secret"), name="snippet", folder=Path())
+        title.write_text(text)
+    environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "what is secret")
+    parse_site(_whole(text), environ, name="snippet", folder=Path())
 
 
-def _whole(part: dict[str, Any]) -> dict[str, Any]:
-    """A site file of a part of one: of its cameras, its workers, or the keys of one of them."""
-    keys = {key for key in part if not key.startswith("x-")}
+def _whole(text: str) -> str:
+    """A site file as it is, or one made round cameras alone, or round keys of a camera or a worker."""
+    part = YAML(typ="safe").load(text)
+    if "workers" in part:
+        return text
     if isinstance(part.get("cameras"), dict):
-        pass  # it has its cameras
-    elif keys <= set(Camera.model_fields):
-        part = {"cameras": {"a": part}}
-    elif keys <= set(Worker.model_fields):
-        part = {"workers": {"a": {"model": {"kind": "motion"}, **part}}}
-    named = [name for worker in part.get("workers", {}).values() for name in worker.get("cameras", ())]
-    cameras = {name: {"url": "street.mp4"} for name in named or ["a"]}
-    return {"cameras": cameras, "workers": {"a": {"model": {"kind": "motion"}}}, **part}
+        return json.dumps({**part, "workers": {"a": {"model": {"kind": "motion"}}}})
+    if part.keys() <= Camera.model_fields.keys():
+        return json.dumps({"cameras": {"a": part}, "workers": {"a": {"model": {"kind": "motion"}}}})
+    assert part.keys() <= Worker.model_fields.keys(), part
+    cameras = {name: {"url": "street.mp4"} for name in part.get("cameras", ["a"])}
+    return json.dumps({"cameras": cameras, "workers": {"a": {"model": {"kind": "motion"}, **part}}})
 
 
 def _run_session(example: Example) -> None:
