@@ -2,7 +2,9 @@
 
 import random
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from time import monotonic
 
 import pytest
@@ -16,7 +18,7 @@ from sightline import Result, Size
 from sightline.scene import Mark, Scene, write_clip
 from sightline.site.running import RunningSite
 
-DEAD_S = 8.0
+STRETCH_S = 5.0
 SLOW_FPS = 10
 
 
@@ -111,38 +113,42 @@ def test_one_dead_camera_of_four_costs_the_others_nothing(
     wait_for: WaitFor,
     death: str,
 ) -> None:
+    """In two of three stretches at least: a busy machine may spoil one, a camera that is tried again
+    every 3 s or so would spoil all of them.
+    """
     streets = {name: street(number, fps=SLOW_FPS) for number, name in enumerate("abcd", start=1)}
     living = rtsp_server({name: streets[name].path for name in "abc"})
     dying = rtsp_server({"d": streets["d"].path})
-    cameras = {name: {"url": (dying if name == "d" else living).url(name)} for name in streets}
+    cameras: dict[str, dict[str, object]] = {name: {"url": living.url(name)} for name in "abc"}
+    cameras["d"] = {"url": dying.url("d"), "open_timeout_s": 2, "read_timeout_s": 1, "stall_after_s": 2}
     with RunningSite(site_of(cameras, tmp_path)) as running:
 
         def newest() -> dict[str, int]:
             return {name: of.newest.pts or 0 for name, of in counts_of(running).items() if of.newest}
 
+        def all_reached(times: dict[str, int]) -> bool:
+            return all(newest()[name] >= times[name] + STRETCH_S * 90_000 for name in "abc")
+
         wait_for(lambda: all(of.results >= 30 for of in counts_of(running).values()), 30, "four live cameras")
-        four = newest()
-        wait_for(lambda: newest()["a"] >= four["a"] + DEAD_S / 2 * 90_000, 10, "some time of four")
         dying.kill() if death == "killed" else dying.freeze("d")
-        last = wait_for(lambda: _standing(newest, "d"), 10, "the fourth camera's last picture")
+        marks = [wait_for(lambda: _standing(newest, "d"), 10, "the fourth camera's last picture")]
         began_s = monotonic()
-        wait_for(
-            lambda: all(newest()[name] >= last[name] + DEAD_S * 90_000 for name in "abc"),
-            2 * DEAD_S,
-            "some time of three",
-        )
-        lasted_s, now = monotonic() - began_s, newest()
+        for _ in range(3):
+            wait_for(lambda: all_reached(marks[-1]), 2 * STRETCH_S, "some time of three cameras")
+            marks.append(newest())
+        lasted_s = monotonic() - began_s
+        assert running._captures["d"].status().failures >= 1
     # libav keeps an RTSP camera's last picture until the next one comes, or it is tired of waiting.
-    assert now["d"] <= last["d"] + 90_000 // SLOW_FPS
-    shares = {}
-    for name in "abc":
-        results = results_in(tmp_path / "w.jsonl", name)
-        shares[name] = [
-            _share(results, *stretch) for stretch in ((four[name], last[name]), (last[name], now[name]))
-        ]
-    print(f"{death}: shares of fps before and after {shares}, {lasted_s:.1f} s for {DEAD_S} s of pictures")
-    assert all(after >= 0.99 for _, after in shares.values()), shares
-    assert lasted_s < DEAD_S * 1.01 + 0.5  # they are not late either
+    assert marks[-1]["d"] <= marks[0]["d"] + 90_000 // SLOW_FPS
+    results = {name: results_in(tmp_path / "w.jsonl", name) for name in "abc"}
+    shares = [
+        min(_share(results[name], before[name], after[name]) for name in "abc")
+        for before, after in pairwise(marks)
+    ]
+    print(f"{death}: shares of fps {shares}, {lasted_s:.2f} s for three times {STRETCH_S:g} s of pictures")
+    assert median(shares) >= 0.99, shares
+    media_s = max(marks[-1][name] - marks[0][name] for name in "abc") / 90_000
+    assert lasted_s < 1.01 * media_s + 0.5  # they are not late either
 
 
 def _standing(newest: Callable[[], dict[str, int]], name: str) -> dict[str, int]:
