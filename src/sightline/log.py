@@ -115,9 +115,35 @@ hide_secret = REDACTOR.hide
 redact = REDACTOR.text
 
 
+class _Event(dict[str, Any]):
+    """An event that reads as one redacted line where somebody else's handler writes it."""
+
+    def __str__(self) -> str:
+        told = {key: value for key, value in self.items() if key != "event"}
+        pairs = (f"{key}={value!r}" for key, value in REDACTOR.value(told).items())
+        return redact(" ".join((str(self.get("event", "")), *pairs)))
+
+
+def _readable(_logger: Any, _method: str, event: Any) -> Any:
+    return _Event(event)
+
+
+# Not structlog's global settings: those belong to the program, and unset they print to standard output.
+_PROCESSORS: Final[list[Any]] = [
+    structlog.stdlib.filter_by_level,
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.StackInfoRenderer(),
+    _readable,
+    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+]
+
+
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """The logger of a part, named as the part is: `sightline.capture`."""
-    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    """The logger of a part, named as the part is: `sightline.capture`. It writes through `logging`."""
+    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        logging.getLogger(name), processors=_PROCESSORS, wrapper_class=structlog.stdlib.BoundLogger
+    )
     return logger
 
 
@@ -136,15 +162,11 @@ def configure(level: str = "info", *, as_json: bool = False, stream: TextIO | No
             colors=(stream or sys.stderr).isatty(), exception_formatter=structlog.dev.plain_traceback
         )
     )
-    before: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=before,
         processors=[
+            structlog.stdlib.add_logger_name,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             *([structlog.processors.format_exc_info] if as_json else []),
             _redact_event,
@@ -156,17 +178,6 @@ def configure(level: str = "info", *, as_json: bool = False, stream: TextIO | No
     handler = _StandardError() if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *before,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
 
 
 class _StandardError(logging.StreamHandler[TextIO]):

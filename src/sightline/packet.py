@@ -24,7 +24,7 @@ class Identity(NamedTuple):
 
     camera_id: str
     epoch: int
-    index: int
+    index: int  # type: ignore[assignment]  # tuple.index: nobody searches an identity
 
     def __str__(self) -> str:
         return f"{self.camera_id}/{self.epoch}/{self.index}"

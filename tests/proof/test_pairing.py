@@ -99,7 +99,7 @@ def _check_accounts(counts: WorkerCounts, results: Sequence[Result], delivered: 
     assert counts.lane.packets.entered == delivered
     held = counts.lane.packets.held + counts.lane.decoder.held + counts.lane.frames.held
     assert counts.results == len(results)
-    assert delivered == counts.results + sum(counts.dropped.values()) + held, counts
+    assert delivered == counts.results + counts.unwanted + sum(counts.dropped.values()) + held
     assert held <= 4  # two B-frames, and what libav looks ahead
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from sightline import Frame, Result
 from sightline.sink.board import Board
 from sightline.testing import ManualClock
@@ -29,11 +31,21 @@ def test_rate_and_age_follow_the_clock(make_shown: MakeShown) -> None:
         clock.move(0.25)
         board.put(*make_shown(index=index))
     assert board.facts()["gate"]["result_fps"] == 4
-    assert board.facts()["gate"]["age_s"] == 0
+    assert board.facts()["gate"]["quiet_s"] == 0
     clock.move(10)
     facts = board.facts()["gate"]
-    assert (facts["result_fps"], facts["age_s"]) == (0.1, 10)
+    assert (facts["result_fps"], facts["quiet_s"]) == (0.1, 10)
     assert (facts["results"], facts["detections"], facts["labels"]) == (50, 1, {"square": 1})
+
+
+def test_the_age_is_that_of_the_picture_but_for_a_recording(make_shown: MakeShown) -> None:
+    clock = ManualClock(utc_s=1_700_000_003)
+    board = Board(clock=clock, max_width=100, quality=80)
+    result, frame = make_shown(index=0)
+    board.put(result, frame)
+    assert board.facts()["gate"]["age_s"] == 3
+    board.put(msgspec.structs.replace(result, captured_at_source="media"), frame)
+    assert board.facts()["gate"]["age_s"] == 0
 
 
 def test_one_result_has_no_rate(make_shown: MakeShown) -> None:

@@ -73,15 +73,12 @@ def test_a_worker_looks_at_all_enabled_cameras_unless_it_names_some() -> None:
     cameras = "cameras: {a: {url: a.mp4}, b: {url: rtsp://h/b}, c: {url: c.mp4, enabled: no}}\n"
     site = read(
         f"{cameras}workers:\n  one: {{model: {{kind: hog}}}}\n  two: {{model: {{kind: hog}}, cameras: all}}\n"
-        "  three: {model: {kind: hog}, cameras: [b], mode: offline}\n"
+        "  three: {model: {kind: hog}, cameras: [b]}\n"
     )
 
     one, two, three = site.workers.values()
     assert list(site.cameras_of(one)) == list(site.cameras_of(two)) == ["a", "b"]
     assert list(site.cameras_of(three)) == ["b"]
-    assert not site.is_live("a", one)
-    assert site.is_live("b", one)
-    assert not site.is_live("b", three)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 import io
 import json
 import logging
+import subprocess
+import sys
 import traceback
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +35,6 @@ def _logging_as_it_was() -> Iterator[None]:
     yield
     root.handlers[:] = before
     root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def written(as_json: bool, write: Any) -> str:
@@ -162,3 +162,16 @@ def test_what_repeats_at_camera_rate_is_one_line_a_second() -> None:
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["times"] for line in lines] == [1, 25, 25, 25, 24]
     assert lines[-1]["index"] == 99
+
+
+def test_used_as_a_library_it_says_warnings_alone_and_no_secret() -> None:
+    code = """
+from sightline.log import get_logger, hide_secret
+hide_secret("s3cr3t-pass")
+log = get_logger("sightline.test")
+log.info("quiet")
+log.warning("refused %s", "s3cr3t-pass", url="rtsp://u:p@h/1", password="word")
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == ""
+    assert shown.stderr == "refused *** url='rtsp://***@h/1' password='***'\n"

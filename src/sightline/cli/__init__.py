@@ -1,7 +1,7 @@
 """The `sightline` command: one module a subcommand, and here what all of them share.
 
-Exit codes: 0 done, 1 failed (a wrong site file too), 2 wrong usage, 130 ended by Ctrl-C. Results go to
-standard output, errors and progress to standard error. An error that Sightline raises on purpose is one
+Exit codes: 0 done, 1 failed (a wrong site file too), 2 wrong usage, 130 ended by Ctrl-C. What was asked for
+goes to standard output, logs and errors to standard error. An error that Sightline raises on purpose is one
 plain line without a traceback, and shows no password. What is heavy is imported by the commands when they
 run, so that `sightline --help` answers at once.
 """

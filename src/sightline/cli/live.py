@@ -32,7 +32,7 @@ def camera_table(cameras: dict[str, CameraView], pages: list[str]) -> Table:
     table = Table(expand=True, header_style="bold", caption="   ".join(pages) or None, caption_justify="left")
     table.add_column("camera", overflow="fold", max_width=24)
     table.add_column("state", no_wrap=True)
-    for name in ("fps in", "results/s", "age", "seen now", "results"):
+    for name in ("fps in", "results/s", "age", "seen now", "results", "not asked for"):
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     table.add_column("dropped, by reason", overflow="fold", ratio=1)
     for camera_id, camera in cameras.items():
@@ -44,16 +44,17 @@ def camera_table(cameras: dict[str, CameraView], pages: list[str]) -> Table:
             "-" if camera.age_s is None else f"{camera.age_s:.2f} s",
             str(camera.detections),
             str(camera.results),
+            str(camera.unwanted),
             dropped_text(camera.dropped),
         )
         if camera.reason:
             # Beside the numbers a reason would push them out of a narrow terminal.
-            table.add_row("", "", "", "", "", "", "", Text(camera.reason, style="red"))
+            table.add_row(*[""] * 8, Text(camera.reason, style="red"))
     return table
 
 
 def dropped_text(dropped: dict[str, int]) -> str:
-    """`rate 120, skipped 30`, the most first; `none` when nothing was."""
+    """`overflow 12, gap 3`, the most first; `none` when nothing was."""
     ordered = sorted(dropped.items(), key=lambda item: -item[1])
     return ", ".join(f"{reason} {count}" for reason, count in ordered) or "none"
 
@@ -81,11 +82,10 @@ def _table(running: RunningSite, console: Console) -> Iterator[None]:
 
 
 def _run_in_lines(running: RunningSite, console: Console, seconds: float | None) -> None:
-    left_s = seconds
-    while left_s is None or left_s > 0:
+    left_s, over = seconds, False
+    while not over and (left_s is None or left_s > 0):
         step_s = _LINE_EVERY_S if left_s is None else min(_LINE_EVERY_S, left_s)
-        if running.wait(step_s):
-            return
+        over = running.wait(step_s)
         left_s = None if left_s is None else left_s - step_s
         for camera_id, camera in running.status().cameras.items():
             console.print(_line(camera_id, camera), highlight=False, markup=False, soft_wrap=True)
@@ -97,7 +97,8 @@ def _line(camera_id: str, camera: CameraView) -> str:
     return (
         f"{camera_id}: {_state(camera).plain}{reason}, {camera.fps:.1f} fps in, "
         f"{camera.results_per_s:.1f} results/s, {camera.results} results{age}, "
-        f"{camera.detections} seen now, dropped {dropped_text(camera.dropped)}"
+        f"{camera.detections} seen now, {camera.unwanted} not asked for, "
+        f"dropped {dropped_text(camera.dropped)}"
     )
 
 

@@ -80,9 +80,9 @@ class Board:
 
     def facts(self) -> dict[str, dict[str, Any]]:
         """Each camera's numbers, as the page shows them."""
-        now_ns = self._clock.monotonic_ns()
+        now_ns, utc_ns = self._clock.monotonic_ns(), self._clock.utc_ns()
         with self._lock:
-            return {name: _facts(camera, now_ns) for name, camera in self._cameras.items()}
+            return {name: _facts(camera, now_ns, utc_ns) for name, camera in self._cameras.items()}
 
     def _jpeg(self, result: Result, frame: Frame) -> bytes:
         picture = annotated(frame.image, result, max_width=self._max_width)
@@ -90,11 +90,15 @@ class Board:
         return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self._quality])[1].tobytes()
 
 
-def _facts(camera: _Camera, now_ns: int) -> dict[str, Any]:
-    age_s = (now_ns - camera.came_at_ns[-1]) / NS_PER_S
+def _facts(camera: _Camera, now_ns: int, utc_ns: int) -> dict[str, Any]:
+    quiet_s = (now_ns - camera.came_at_ns[-1]) / NS_PER_S
+    # A recording's own time may be years ago, and says nothing of how late its picture is.
+    recorded = camera.result.captured_at_source == "media"
+    age_s = quiet_s if recorded else (utc_ns - camera.result.captured_at_ns) / NS_PER_S
     return {
         "results": camera.number,
         "result_fps": round(_rate(camera.came_at_ns, now_ns), 1),
+        "quiet_s": round(quiet_s, 2),
         "age_s": round(age_s, 2),
         "detections": len(camera.result.detections),
         "labels": dict(Counter(seen.label for seen in camera.result.detections)),

@@ -28,7 +28,7 @@ def make_worker(
     Raises:
         SightlineError: the model or a sink cannot be opened; sinks opened before it are closed again.
     """
-    cameras = {camera_id: site.is_live(camera_id, settings) for camera_id in site.cameras_of(settings)}
+    cameras = {camera_id: camera.is_live for camera_id, camera in site.cameras_of(settings).items()}
     with ExitStack() as opened:
         model = make_model(settings.model)
         sinks: dict[str, AnySink] = {}

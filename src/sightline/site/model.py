@@ -65,11 +65,6 @@ class Worker(Section):
         description="Which pictures are decoded: all, those that others refer to (reference), keyframes "
         "alone (key), or what the rate asks for (auto).",
     )
-    mode: Literal["auto", "live", "offline"] = Field(
-        "auto",
-        description="Whether to let pictures go rather than run late (live), or to look at each however "
-        "long it takes (offline). With auto, files not played in realtime are offline, all else live.",
-    )
     model: Model = Field(description="What looks at the pictures.")
     sinks: tuple[Sink, ...] = Field((), description="Where results go.")
 
@@ -98,10 +93,6 @@ class Site(Section):
         """The cameras that a worker looks at and that are enabled, by name."""
         names = self.cameras if worker.cameras is None else worker.cameras
         return {name: self.cameras[name] for name in names if self.cameras[name].enabled}
-
-    def is_live(self, camera_id: str, worker: Worker) -> bool:
-        """Whether a worker lets pictures of this camera go rather than run late."""
-        return self.cameras[camera_id].is_live if worker.mode == "auto" else worker.mode == "live"
 
 
 __all__ = ["Camera", "Model", "PythonModel", "Sink", "Site", "Worker"]

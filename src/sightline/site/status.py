@@ -27,7 +27,8 @@ class CameraView(msgspec.Struct, frozen=True, kw_only=True):
         results, results_per_s: of all models, so far and of late.
         age_s: seconds since the newest result's picture was taken; None for a recording's own time.
         detections: in the newest result.
-        dropped: packets and frames that came to no result, by reason.
+        unwanted: packets that came to no result because the rate asked for no more.
+        dropped: packets and frames that were wanted and came to no result, by reason.
     """
 
     state: str
@@ -40,6 +41,7 @@ class CameraView(msgspec.Struct, frozen=True, kw_only=True):
     results_per_s: float
     age_s: float | None
     detections: int
+    unwanted: int
     dropped: dict[str, int]
 
 
@@ -80,6 +82,7 @@ def _view(status: CameraStatus, counts: list[WorkerCounts], clock: Clock) -> Cam
         results_per_s=sum(of.rate for of in counts),
         age_s=_age_s(newest, clock),
         detections=len(newest.detections) if newest else 0,
+        unwanted=sum(of.unwanted for of in counts),
         dropped=dict(dropped),
     )
 

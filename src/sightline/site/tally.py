@@ -29,8 +29,9 @@ class Tally:
         self._at_ns.append(now_ns)
 
     def rate(self, now_ns: int) -> float:
-        """Results a second over the last 5 s; 0 for fewer than two."""
+        """Results a second over the last 5 s, sinking while none come; 0 for fewer than two."""
         times = [at_ns for at_ns in tuple(self._at_ns) if now_ns - at_ns <= _WINDOW_NS]
         if len(times) < 2:
             return 0.0
-        return (len(times) - 1) * NS_PER_S / max(times[-1] - times[0], 1)
+        usual_ns = (times[-1] - times[0]) / (len(times) - 1)
+        return NS_PER_S / max(usual_ns, now_ns - times[-1], 1)

@@ -7,6 +7,7 @@ or sink that fails is counted and logged and stops nothing else. The worker does
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,7 +15,7 @@ import msgspec
 
 from sightline.bus import Bus
 from sightline.clock import SYSTEM_CLOCK, Clock
-from sightline.codec import Pictures
+from sightline.codec import DropReason, Pictures
 from sightline.detect import Model, infer
 from sightline.errors import Closed, ModelError
 from sightline.frame import Frame, Size
@@ -26,6 +27,7 @@ from sightline.site.outlet import Outlet, OutletStats
 from sightline.site.tally import Tally
 
 _TAKE_S: Final = 0.5
+_UNWANTED: Final = frozenset({DropReason.SKIPPED, DropReason.RATE})
 
 
 class WorkerCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,16 +49,18 @@ class WorkerCounts(msgspec.Struct, frozen=True, kw_only=True):
     newest: Result | None
 
     @property
+    def unwanted(self) -> int:
+        """Packets that came to no result because the rate asked for no more."""
+        return sum(self.lane.decoder.dropped.get(reason, 0) for reason in _UNWANTED)
+
+    @property
     def dropped(self) -> dict[str, int]:
-        """Packets and frames that came to no result, by reason."""
-        counts: dict[str, int] = {}
-        hops = (self.lane.packets.dropped, self.lane.decoder.dropped, self.lane.frames.dropped)
-        others = {"undecodable": self.lane.undecodable, "model_failed": self.failed}
-        for hop in (*hops, others):
-            for reason, count in hop.items():
-                if count:
-                    counts[reason] = counts.get(reason, 0) + count
-        return counts
+        """Packets and frames that were wanted and came to no result, by reason."""
+        counts: Counter[str] = Counter()
+        for hop in (self.lane.packets.dropped, self.lane.decoder.dropped, self.lane.frames.dropped):
+            counts.update(hop)
+        counts.update({"undecodable": self.lane.undecodable, "model_failed": self.failed})
+        return {str(name): n for name, n in counts.items() if n and name not in _UNWANTED}
 
     @property
     def balanced(self) -> bool:

@@ -51,12 +51,12 @@ function link(text, tone) {
 }
 
 function showCamera(tile, facts) {
-  const quiet = facts.age_s === undefined || facts.age_s > QUIET_S;
+  const quiet = facts.quiet_s === undefined || facts.quiet_s > QUIET_S;
   const state = facts.state ?? (quiet ? "stalled" : "live");
   tile.classList.toggle("quiet", quiet && state !== "done");
   tile.dot.className = `dot ${quiet && state === "live" ? "wait" : TONES[state] ?? "wait"}`;
   tile.state.textContent = state.replaceAll("_", " ");
-  tile.note.textContent = facts.age_s === undefined ? "no picture yet" : `no result for ${span(facts.age_s)}`;
+  tile.note.textContent = facts.quiet_s === undefined ? "no picture yet" : `no result for ${span(facts.quiet_s)}`;
   tile.fps.textContent = (facts.result_fps ?? 0).toFixed(1) + (facts.fps ? ` of ${facts.fps.toFixed(1)}` : "");
   tile.age.textContent = facts.age_s === undefined ? "–" : span(facts.age_s);
   tile.seen.textContent = listed(facts.labels ?? {}) || "nothing";
