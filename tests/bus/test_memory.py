@@ -3,11 +3,13 @@
 import gc
 import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
-from sightline.bus import Bus, Feature, open_bus
+from sightline.bus import Bus, Feature, Message, Subscription, Topics, open_bus
 from sightline.bus.memory import MemoryBus
 from sightline.errors import BufferFull, Closed, ConfigError
 from sightline.overflow import Capacity, Overflow
@@ -19,35 +21,41 @@ LIMIT_S = 10.0
 
 
 @pytest.fixture
-def bus(no_leaks):
+def bus(no_leaks: None) -> Iterator[Bus]:
     with open_bus("memory://") as bus:
         yield bus
 
 
 @pytest.fixture
-def elsewhere():
+def elsewhere() -> Iterator[ThreadPoolExecutor]:
     """Threads in which a test waits for what it is about to bring about."""
     with ThreadPoolExecutor(8) as threads:
         yield threads
 
 
-def live(bus, topics, capacity=MANY, overflow=Overflow.DROP_OLDEST, **more):
+def live(
+    bus: Bus,
+    topics: Topics,
+    capacity: Capacity = MANY,
+    overflow: Overflow = Overflow.DROP_OLDEST,
+    **more: Callable[[Message], Any],
+) -> Subscription:
     return bus.subscribe(topics, capacity=capacity, overflow=overflow, **more)
 
 
-def patient(bus, topics, capacity=FEW):
+def patient(bus: Bus, topics: Topics, capacity: Capacity = FEW) -> Subscription:
     return bus.subscribe(topics, capacity=capacity, overflow=Overflow.BLOCK)
 
 
-def values(messages):
+def values(messages: Iterable[Message]) -> list[bytes]:
     return [message.value for message in messages]
 
 
-def test_it_keeps_the_promise_of_a_bus(no_leaks):
+def test_it_keeps_the_promise_of_a_bus(no_leaks: None) -> None:
     check_bus(lambda: open_bus("memory://promise"))
 
 
-def test_it_has_every_feature(bus):
+def test_it_has_every_feature(bus: Bus) -> None:
     assert bus.features == set(Feature)
     named: Bus = bus
     assert named is bus
@@ -56,7 +64,7 @@ def test_it_has_every_feature(bus):
 # Names and handles
 
 
-def test_those_who_open_the_same_name_meet_and_others_do_not(bus):
+def test_those_who_open_the_same_name_meet_and_others_do_not(bus: Bus) -> None:
     with open_bus("memory://yard") as yard, open_bus("memory://yard") as same, open_bus("memory://") as mine:
         readers = [live(each, "a") for each in (yard, same, bus, mine)]
         yard.publish("a", b"in the yard")
@@ -69,7 +77,7 @@ def test_those_who_open_the_same_name_meet_and_others_do_not(bus):
         ]
 
 
-def test_the_broker_lives_until_its_last_handle_is_closed():
+def test_the_broker_lives_until_its_last_handle_is_closed() -> None:
     first, second = open_bus("memory://brief"), open_bus("memory://brief")
     first.publish("a", b"")
     first.close()
@@ -86,19 +94,19 @@ def test_the_broker_lives_until_its_last_handle_is_closed():
 
 
 @pytest.mark.parametrize("url", ["memory://a/b", "memory://a?b", "memory://a b", "memory:///a"])
-def test_a_name_that_is_none_is_refused(url):
+def test_a_name_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigError):
         open_bus(url)
 
 
 @pytest.mark.parametrize("url", ["amqp://user:hunter2@host", "hunter2", "", "Memory://"])
-def test_an_unknown_scheme_is_refused_with_those_that_exist_and_without_secrets(url):
+def test_an_unknown_scheme_is_refused_with_those_that_exist_and_without_secrets(url: str) -> None:
     with pytest.raises(ConfigError, match="begins with memory://") as refused:
         open_bus(url)
     assert "hunter2" not in str(refused.value)
 
 
-def test_one_broker_has_one_limit():
+def test_one_broker_has_one_limit() -> None:
     with open_bus("memory://limit", max_message_bytes=10) as bus:
         bus.publish("a", b"12345", key=b"67", headers=(("8", b"90"),))
         with pytest.raises(BufferFull, match="at most 10 bytes, got 11 for topic a"):
@@ -107,13 +115,13 @@ def test_one_broker_has_one_limit():
             open_bus("memory://limit", max_message_bytes=11)
 
 
-def test_a_value_is_passed_on_and_not_copied(bus):
+def test_a_value_is_passed_on_and_not_copied(bus: Bus) -> None:
     reader, value = live(bus, "a"), bytes(1000)
     bus.publish("a", value)
     assert reader.poll(1, 0)[0].value is value
 
 
-def test_a_message_is_stamped_by_the_clock_of_the_bus():
+def test_a_message_is_stamped_by_the_clock_of_the_bus() -> None:
     clock = ManualClock(utc_s=1_750_000_000)
     with MemoryBus("memory://clock", clock=clock) as bus:
         reader = live(bus, "a")
@@ -121,7 +129,7 @@ def test_a_message_is_stamped_by_the_clock_of_the_bus():
         assert reader.poll(1, 0)[0].timestamp_ns == 1_750_000_000 * 10**9
 
 
-def test_a_closed_reader_is_kept_by_nobody(bus):
+def test_a_closed_reader_is_kept_by_nobody(bus: Bus) -> None:
     reader = live(bus, "a")
     bus.publish("a", b"")
     reader.close()
@@ -134,7 +142,7 @@ def test_a_closed_reader_is_kept_by_nobody(bus):
 # Bounds
 
 
-def test_a_busy_topic_takes_nothing_from_its_neighbour(bus):
+def test_a_busy_topic_takes_nothing_from_its_neighbour(bus: Bus) -> None:
     reader = live(bus, ["busy", "quiet"], FEW)
     bus.publish("quiet", b"one")
     for number in range(10):
@@ -146,7 +154,7 @@ def test_a_busy_topic_takes_nothing_from_its_neighbour(bus):
     assert reader.stats("neither").entered == 0
 
 
-def test_a_paused_topic_goes_on_dropping_under_its_policy(bus):
+def test_a_paused_topic_goes_on_dropping_under_its_policy(bus: Bus) -> None:
     reader = live(bus, ["a", "b"], FEW)
     reader.pause("a")
     for number in range(5):
@@ -157,7 +165,7 @@ def test_a_paused_topic_goes_on_dropping_under_its_policy(bus):
     assert values(reader.poll(9, 0)) == [b"3", b"4"]
 
 
-def test_drops_reach_to_the_newest_keyframe_of_that_camera_alone(bus):
+def test_drops_reach_to_the_newest_keyframe_of_that_camera_alone(bus: Bus) -> None:
     reader = live(
         bus, ["a", "b"], Capacity(count=3), Overflow.DROP_TO_KEYFRAME,
         keyframe=lambda message: message.value.isupper(),
@@ -170,14 +178,14 @@ def test_drops_reach_to_the_newest_keyframe_of_that_camera_alone(bus):
     assert values(message for message in got if message.topic == "b") == [b"K"]
 
 
-def test_the_latest_of_each_key_stays(bus):
+def test_the_latest_of_each_key_stays(bus: Bus) -> None:
     reader = live(bus, "a", MANY, Overflow.LATEST_PER_KEY, key=lambda message: message.key)
     for key, value in ((b"x", b"1"), (b"y", b"2"), (b"x", b"3")):
         bus.publish("a", value, key=key)
     assert values(reader.poll(9, 0)) == [b"3", b"2"]
 
 
-def test_what_grew_too_old_is_not_given_out():
+def test_what_grew_too_old_is_not_given_out() -> None:
     clock = ManualClock()
     with MemoryBus("memory://age", clock=clock) as bus:
         reader = live(bus, ["a", "b"], Capacity(count=9, age_s=1.0))
@@ -194,7 +202,7 @@ def test_what_grew_too_old_is_not_given_out():
     {"capacity": Capacity(bytes=1000), "overflow": Overflow.BLOCK},
     {"capacity": MANY, "overflow": Overflow.RAISE},
 ])  # fmt: skip
-def test_a_policy_that_cannot_hold_is_refused_when_subscribing(bus, wrong):
+def test_a_policy_that_cannot_hold_is_refused_when_subscribing(bus: Bus, wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         bus.subscribe("a", **wrong)
 
@@ -202,7 +210,7 @@ def test_a_policy_that_cannot_hold_is_refused_when_subscribing(bus, wrong):
 # Waiting for a slow reader
 
 
-def filled(bus, topics="a"):
+def filled(bus: Bus, topics: Topics = "a") -> Subscription:
     """A reader with no room left in topic a."""
     reader = patient(bus, topics)
     for number in range(2):
@@ -210,13 +218,15 @@ def filled(bus, topics="a"):
     return reader
 
 
-def waits(future):
+def waits(future: Future[None]) -> bool:
     with pytest.raises(TimeoutError):
         future.result(0.1)
     return True
 
 
-def test_a_publisher_waits_for_a_reader_that_may_lose_nothing(bus, elsewhere):
+def test_a_publisher_waits_for_a_reader_that_may_lose_nothing(
+    bus: Bus, elsewhere: ThreadPoolExecutor
+) -> None:
     reader = filled(bus)
     publishing = elsewhere.submit(bus.publish, "a", b"2")
     assert waits(publishing)
@@ -227,13 +237,13 @@ def test_a_publisher_waits_for_a_reader_that_may_lose_nothing(bus, elsewhere):
     assert reader.stats().dropped == {}
 
 
-def test_a_full_topic_does_not_hold_up_the_others_of_its_reader(bus):
+def test_a_full_topic_does_not_hold_up_the_others_of_its_reader(bus: Bus) -> None:
     reader = filled(bus, ["a", "b"])
     bus.publish("b", b"not held up")
     assert b"not held up" in values(reader.poll(9, 0))
 
 
-def test_closing_the_slow_reader_lets_the_publisher_go(bus, elsewhere):
+def test_closing_the_slow_reader_lets_the_publisher_go(bus: Bus, elsewhere: ThreadPoolExecutor) -> None:
     reader = filled(bus)
     publishing = elsewhere.submit(bus.publish, "a", b"2")
     assert waits(publishing)
@@ -242,7 +252,7 @@ def test_closing_the_slow_reader_lets_the_publisher_go(bus, elsewhere):
     assert reader.stats().dropped == {"closed": 2}
 
 
-def test_closing_its_own_bus_wakes_a_waiting_publisher(bus, elsewhere):
+def test_closing_its_own_bus_wakes_a_waiting_publisher(bus: Bus, elsewhere: ThreadPoolExecutor) -> None:
     with open_bus("memory://") as mine:
         filled(bus)
         publishing = elsewhere.submit(mine.publish, "a", b"2")
@@ -252,22 +262,26 @@ def test_closing_its_own_bus_wakes_a_waiting_publisher(bus, elsewhere):
             publishing.result(LIMIT_S)
 
 
-def test_a_message_that_grew_too_old_makes_room_for_a_waiting_publisher(bus, elsewhere):
+def test_a_message_that_grew_too_old_makes_room_for_a_waiting_publisher(
+    bus: Bus, elsewhere: ThreadPoolExecutor
+) -> None:
     reader = patient(bus, "a", Capacity(count=1, age_s=0.2))
     bus.publish("a", b"old")
     elsewhere.submit(bus.publish, "a", b"new").result(LIMIT_S)
     assert reader.stats().dropped == {"too_old": 1}
 
 
-def test_all_readers_see_one_order_however_many_publishers_wait(bus, elsewhere):
+def test_all_readers_see_one_order_however_many_publishers_wait(
+    bus: Bus, elsewhere: ThreadPoolExecutor
+) -> None:
     readers = [patient(bus, "a", Capacity(count=count)) for count in (1, 3)] + [live(bus, "a")]
 
-    def publish_some(name):
+    def publish_some(name: bytes) -> None:
         for number in range(50):
             bus.publish("a", b"%s %d" % (name, number))
 
-    def read_all(reader):
-        got = []
+    def read_all(reader: Subscription) -> list[tuple[int, bytes]]:
+        got: list[Message] = []
         while len(got) < 200:
             fresh = reader.poll(7, LIMIT_S)
             assert fresh, f"only {len(got)} came"
@@ -283,10 +297,10 @@ def test_all_readers_see_one_order_however_many_publishers_wait(bus, elsewhere):
     assert [offset for offset, _ in first] == list(range(200))
 
 
-def test_two_threads_that_poll_one_reader_share_its_messages(bus, elsewhere):
+def test_two_threads_that_poll_one_reader_share_its_messages(bus: Bus, elsewhere: ThreadPoolExecutor) -> None:
     reader, together = live(bus, "a"), threading.Barrier(2)
 
-    def poll():
+    def poll() -> list[Message]:
         together.wait(LIMIT_S)
         return reader.poll(1, LIMIT_S)
 
