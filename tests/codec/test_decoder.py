@@ -239,7 +239,7 @@ def test_the_keyframes_of_open_gops_decode_alone_and_after_a_hole(
         assert number(frame) == shown[frame.index]
 
 
-@pytest.mark.parametrize("encoder", ["mpeg4", "mpeg2video", "libvpx", "libvpx-vp9"])
+@pytest.mark.parametrize("encoder", ["mpeg4", "mpeg2video", "libvpx", "libvpx-vp9", "libsvtav1"])
 def test_what_else_libav_has_works_as_well(reencoded: Callable[..., list[Packet]], encoder: str) -> None:
     packets = reencoded(encoder, (("b", "4000000"),))
     frames = run(Decoder(), packets)

@@ -17,6 +17,8 @@ from sightline.errors import CodecError
 # explode: report damage that libav would otherwise paint over with guesses (its error concealment).
 # max_pixels: a damaged size field must not take all memory; 8K UHD fits twice.
 _OPTIONS: Final = {"err_detect": "explode", "max_pixels": str(2 * 7680 * 4320)}
+# Asked for by its codec's name libav gives its own AV1 decoder, which needs hardware.
+_DECODERS: Final = {"av1": "libdav1d"}
 
 
 class Context:
@@ -72,7 +74,7 @@ class Context:
 
 def _create(codec: str) -> VideoCodecContext:
     try:
-        context = av.CodecContext.create(codec, "r")
+        context = av.CodecContext.create(_DECODERS.get(codec, codec), "r")
     except UnknownCodecError:
         context = None
     if not isinstance(context, VideoCodecContext):
