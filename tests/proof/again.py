@@ -3,6 +3,7 @@
 `python -m tests.proof.again SITE TIMES CAMERA...`: a time is over when each of these cameras had a result.
 """
 
+import ctypes
 import gc
 import json
 import sys
@@ -26,6 +27,7 @@ class Held(NamedTuple):
 
 def main(site_file: str, times: str, *cameras: str) -> None:
     site = load_site(Path(site_file))
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", int)  # glibc has it
     process, idle = psutil.Process(), psutil.Process().num_threads()
     for _ in range(int(times)):
         with RunningSite(site) as running:
@@ -33,6 +35,7 @@ def main(site_file: str, times: str, *cameras: str) -> None:
         # A thread that waits inside libav may stay as long as that call, and no longer.
         wait_for(lambda: process.num_threads() <= idle + 1, 10, f"no more threads than {idle}")
         gc.collect()
+        trim(0)  # what is free but not given back would hide what is lost
         held = Held(process.num_threads(), process.num_fds(), process.memory_info().rss / 2**20)
         print(json.dumps(held), flush=True)
 

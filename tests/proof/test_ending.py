@@ -69,7 +69,6 @@ def test_asked_to_stop_it_ends_within_2_s_and_its_files_are_whole(
     silent_port: int,
     tmp_path: Path,
     wait_for: WaitFor,
-    grows: Grows,
     asked: signal.Signals,
 ) -> None:
     """With cameras that are live, silent and unreachable, a file at full speed, and somebody at the page."""

@@ -13,7 +13,7 @@ from tests.proof.conftest import MakeStreet
 from tests.proof.runs import settings_of
 
 TIMES, WARM_UP = 20, 5
-GROWTH_MB = 3
+GROWTH_MB = 1.5
 LIVELY = ("live", "file", "drawn")
 REPOSITORY = Path(__file__).resolve().parents[2]
 
