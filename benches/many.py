@@ -18,9 +18,8 @@ from benches.bench import CPU, FRAMES, PACKETS, WALL, Bench, Scale, WrongWork
 from benches.cameras import DESCRIPTION, FPS, camera, round_robin, streets
 from benches.measuring import Sample, Spent, spent
 from benches.pairing import Aim, Figures, line
-from sightline.bus import open_bus
+from sightline.bus import open_bus, publish_packet
 from sightline.frame import Frame
-from sightline.mux import publish_packet
 from sightline.packet import Packet
 from sightline.result import Detection
 from sightline.site.worker import RunningWorker, WorkerCounts

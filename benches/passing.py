@@ -15,8 +15,7 @@ from benches.decode import needs, opencv, play
 from benches.measuring import spent
 from benches.pairing import Aim, Figures
 from sightline.buffer import Capacity, Overflow
-from sightline.bus import Subscription, open_bus
-from sightline.mux import is_end, packets_topic, publish_end, publish_packet
+from sightline.bus import Subscription, is_end, open_bus, packets_topic, publish_end, publish_packet
 from sightline.wire import packet_from_message
 
 _MOST: Final = 64

@@ -10,9 +10,8 @@ from typing import Final
 from benches.bench import OURS, Bench, Scale
 from benches.pairing import Figures
 from sightline.buffer import Capacity, Overflow
-from sightline.bus import open_bus
+from sightline.bus import open_bus, packets_topic, publish_packet
 from sightline.frame import Size
-from sightline.mux import packets_topic, publish_packet
 from sightline.packet import Packet
 from sightline.scene import Scene, encode
 from sightline.wire import packet_from_message, packet_to_message

@@ -7,12 +7,12 @@ import sys
 import time
 
 from sightline import Frame, Result
-from sightline.bus import open_bus
+from sightline.bus import open_bus, publish_packet
 from sightline.capture import CameraInput, Capture
 from sightline.clock import SYSTEM_CLOCK
 from sightline.detect import infer, open_model
 from sightline.errors import Closed
-from sightline.mux import Mux, MuxCamera, publish_packet
+from sightline.mux import Mux, MuxCamera
 
 CAMERAS = {"north": "synthetic://street?seed=1&mark=0", "south": "synthetic://street?seed=2&mark=0"}
 

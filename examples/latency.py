@@ -7,9 +7,9 @@ import statistics
 import sys
 import time
 
-from sightline.bus import open_bus
+from sightline.bus import open_bus, publish_packet
 from sightline.capture import CameraInput, Capture
-from sightline.mux import Mux, MuxCamera, publish_packet
+from sightline.mux import Mux, MuxCamera
 from sightline.scene import read_mark
 
 

@@ -8,9 +8,8 @@ import sys
 import time
 from collections import Counter
 
-from sightline.bus import open_bus
+from sightline.bus import open_bus, packet_of, packets_topic, publish_packet
 from sightline.capture import CameraInput, Capture
-from sightline.mux import packet_of, packets_topic, publish_packet
 from sightline.overflow import Capacity, Overflow
 
 CAMERAS = {"day": "synthetic://street?seed=1", "busy": "synthetic://street?seed=1&b_frames=2&size=1280x720"}

@@ -8,9 +8,9 @@ import pytest
 from tests.drawn import drawn_packets as packets
 
 from sightline import Frame, Packet, Size
-from sightline.bus import Bus, open_bus
+from sightline.bus import Bus, open_bus, packets_topic, publish_end, publish_packet
 from sightline.errors import Closed, ConfigError
-from sightline.mux import LaneStats, Mux, MuxCamera, packets_topic, publish_end, publish_packet
+from sightline.mux import LaneStats, Mux, MuxCamera
 from sightline.scene import read_mark
 
 

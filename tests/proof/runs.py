@@ -7,8 +7,7 @@ from typing import Any, Self
 
 from sightline import Packet, Result
 from sightline.buffer import Capacity, Overflow
-from sightline.bus import open_bus
-from sightline.mux import is_end, packets_topic
+from sightline.bus import is_end, open_bus, packets_topic
 from sightline.packet import Identity
 from sightline.site import Site
 from sightline.site.running import RunningSite

@@ -7,9 +7,8 @@ import pytest
 from tests.drawn import drawn_packets
 
 from sightline import Detection, Frame, Result, Size
-from sightline.bus import Bus, open_bus
+from sightline.bus import Bus, open_bus, publish_end, publish_packet
 from sightline.errors import ModelError, SinkError
-from sightline.mux import publish_end, publish_packet
 from sightline.site.worker import RunningWorker
 
 FRAMES = 50

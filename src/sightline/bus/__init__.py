@@ -5,12 +5,35 @@
     inbox     what waits for one reader, the same for every broker
     memory    memory://name, within a process
     opening   the table of brokers
+    packets   how one camera's packets stand on a bus
 
-The bus moves bytes. What they mean is `sightline.wire`'s business, and the bus knows no video.
+The bus moves bytes. What they mean is `sightline.wire`'s business; of video `packets` alone knows.
 """
 
 from sightline.bus.names import Topics
 from sightline.bus.opening import open_bus
+from sightline.bus.packets import (
+    camera_of,
+    is_end,
+    packet_of,
+    packets_topic,
+    publish_end,
+    publish_packet,
+)
 from sightline.bus.promise import MAX_MESSAGE_BYTES, Bus, Feature, Message, Subscription
 
-__all__ = ["MAX_MESSAGE_BYTES", "Bus", "Feature", "Message", "Subscription", "Topics", "open_bus"]
+__all__ = [
+    "MAX_MESSAGE_BYTES",
+    "Bus",
+    "Feature",
+    "Message",
+    "Subscription",
+    "Topics",
+    "camera_of",
+    "is_end",
+    "open_bus",
+    "packet_of",
+    "packets_topic",
+    "publish_end",
+    "publish_packet",
+]

@@ -12,10 +12,10 @@ from typing import Final
 
 from sightline.buffer import BufferStats
 from sightline.bus import Message, Subscription
+from sightline.bus.packets import camera_of, is_end, packet_of
 from sightline.errors import BusError, Closed, WireError
 from sightline.log import Repeated, get_logger
 from sightline.mux.lane import Lane
-from sightline.mux.stream import camera_of, is_end, packet_of
 
 _MOST: Final = 256
 _POLL_S: Final = 0.5

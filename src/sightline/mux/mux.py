@@ -15,6 +15,7 @@ import msgspec
 
 from sightline.buffer import BufferStats, Capacity, Overflow
 from sightline.bus import Bus
+from sightline.bus.packets import packets_topic
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.codec import Decoder, Pictures
 from sightline.errors import ConfigError
@@ -23,7 +24,6 @@ from sightline.mux.batch import BatchQueue
 from sightline.mux.feed import Feed
 from sightline.mux.lane import Lane, LaneStats
 from sightline.mux.pool import Pool
-from sightline.mux.stream import packets_topic
 
 # A camera. The poller of live ones never waits, so theirs is only for a machine that stood still.
 _LIVE_BUS: Final = Capacity(count=1024, bytes=64 * 2**20)

@@ -15,11 +15,10 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from sightline.bus import Bus, open_bus
+from sightline.bus import Bus, open_bus, publish_end, publish_packet
 from sightline.capture import Capture
 from sightline.clock import SYSTEM_CLOCK, Clock, ns
 from sightline.errors import Closed, ConfigError
-from sightline.mux import publish_end, publish_packet
 from sightline.packet import Packet
 from sightline.site.making import make_worker
 from sightline.site.model import Site

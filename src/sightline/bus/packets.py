@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sightline.bus import Bus, Message
+from sightline.bus.promise import Bus, Message
 from sightline.packet import Packet
 from sightline.wire import packet_from_message, packet_to_message
 
