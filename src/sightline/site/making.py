@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -13,7 +14,7 @@ from sightline.clock import Clock
 from sightline.detect import Model as AnyModel
 from sightline.detect import open_model
 from sightline.sink import Sink as AnySink
-from sightline.sink import open_sink
+from sightline.sink import open_sink, sink_maker
 from sightline.site.model import Model, PythonModel, Sink, Site, Worker
 from sightline.site.worker import RunningWorker
 
@@ -35,7 +36,7 @@ def make_worker(
         for number, sink in enumerate(settings.sinks, start=1):
             # Two of a kind are told apart by their place in the file.
             label = sink.kind if sink.kind not in sinks else f"{sink.kind}-{number}"
-            sinks[label] = make_sink(sink, status)
+            sinks[label] = make_sink(sink, status=status, bus=bus, cameras=tuple(cameras))
             opened.callback(sinks[label].close)
         worker = RunningWorker(
             name,
@@ -59,10 +60,11 @@ def make_model(settings: Model) -> AnyModel:
     return open_model(settings.kind, **_plain(settings, leave={"kind"}))
 
 
-def make_sink(settings: Sink, status: Status) -> AnySink:
-    """The sink, open; a page is given what it shows beside the pictures."""
-    more = {"status": status} if settings.kind == "preview" else {}
-    return open_sink(settings.kind, **_plain(settings, leave={"kind"}), **more)
+def make_sink(settings: Sink, **offered: Any) -> AnySink:
+    """The sink, open. Of what is `offered` it is given what its maker names: its cameras, the bus, the status."""
+    takes = inspect.signature(sink_maker(settings.kind)).parameters
+    given = {name: value for name, value in offered.items() if name in takes}
+    return open_sink(settings.kind, **_plain(settings, leave={"kind"}), **given)
 
 
 def _plain(settings: BaseModel, *, leave: set[str]) -> dict[str, Any]:
