@@ -61,7 +61,7 @@ def make_model(settings: Model) -> AnyModel:
 
 
 def make_sink(settings: Sink, **offered: Any) -> AnySink:
-    """The sink, open. Of what is `offered` it is given what its maker names: its cameras, the bus, the status."""
+    """The sink, open. Of what is `offered` it gets what its maker names: cameras, bus, status."""
     takes = inspect.signature(sink_maker(settings.kind)).parameters
     given = {name: value for name, value in offered.items() if name in takes}
     return open_sink(settings.kind, **_plain(settings, leave={"kind"}), **given)
