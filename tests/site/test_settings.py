@@ -13,6 +13,7 @@ from sightline.errors import ConfigError
 from sightline.kinds import Kinds
 from sightline.sink.opening import SINKS
 from sightline.sink.preview import MIN_TOKEN
+from sightline.sink.webhook import MIN_SECRET
 from sightline.site import Camera, Site
 from sightline.site.camera import SCHEMES
 from sightline.site.section import Section
@@ -23,11 +24,17 @@ from sightline.site.stages import (
     MotionModel,
     PreviewSink,
     PythonModel,
+    WebhookSink,
 )
 
 OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
     MODELS: {"motion": MotionModel, "hog": HogModel},
-    SINKS: {"jsonl": JsonlSink, "preview": PreviewSink, "contact_sheet": ContactSheetSink},
+    SINKS: {
+        "jsonl": JsonlSink,
+        "preview": PreviewSink,
+        "contact_sheet": ContactSheetSink,
+        "webhook": WebhookSink,
+    },
 }
 
 
@@ -50,7 +57,7 @@ def test_options_are_those_of_what_takes_them(kinds: Any, kind: str, section: An
 
 def test_all_kinds_are_there() -> None:
     assert [set(kinds.names) for kinds in OF_KINDS] == [set(of) for of in OF_KINDS.values()]
-    assert MIN_TOKEN == 8
+    assert (MIN_TOKEN, MIN_SECRET) == (8, 16)
     assert PythonModel.model_validate({"kind": "python", "class": "a.b:C"}).class_ == "a.b:C"
 
 
