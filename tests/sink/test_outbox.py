@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -228,7 +228,8 @@ def test_a_closed_one_says_so(tmp_path: Path) -> None:
     with opened(tmp_path / "outbox.db") as outbox:
         outbox.put(b"x")
     outbox.close()
-    for word in (lambda: outbox.put(b"y"), lambda: outbox.begin(1), outbox.end):
+    words: list[Callable[[], object]] = [lambda: outbox.put(b"y"), lambda: outbox.begin(1), outbox.end]
+    for word in words:
         with pytest.raises(Closed, match=r"outbox\.db is closed"):
             word()
     assert [path.name for path in tmp_path.iterdir()] == ["outbox.db"]

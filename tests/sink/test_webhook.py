@@ -17,6 +17,7 @@ from tests.conftest import WaitFor
 from tests.sink.conftest import shown_of
 from tests.sink.receivers import SECRET, Receiver, Reply, receiving
 
+from sightline import Detection
 from sightline.errors import Closed, ConfigError, SinkError
 from sightline.log import configure, redact
 from sightline.sink import open_sink
@@ -145,6 +146,17 @@ def test_a_receiver_that_asks_for_time_gets_it(tmp_path: Path, wait_for: WaitFor
     assert 2 <= second.at_s - first.at_s < 4
 
 
+def test_a_result_that_json_cannot_hold_is_told_and_counted(tmp_path: Path) -> None:
+    seen = Detection(label="x", score=float("nan"), x1=0, y1=0, x2=1, y2=1)
+    with receiving() as receiver:
+        with webhook(receiver.url, tmp_path) as sink:
+            with pytest.raises(SinkError, match=r"cannot send a result to 127\.0\.0\.1:\d+: .*score"):
+                write(sink, 0, detections=(seen,))
+            write(sink, 1)
+        assert receiver.indices == [1]
+        assert sink.stats().failed == 1
+
+
 def test_a_slow_receiver_holds_up_nobody_and_takes_no_memory(tmp_path: Path, wait_for: WaitFor) -> None:
     with receiving(Reply(wait_s=60)) as receiver, webhook(receiver.url, tmp_path, max_results=100) as sink:
         write(sink, 0)
@@ -194,10 +206,11 @@ def test_a_killed_process_loses_nothing_that_it_had_taken(tmp_path: Path, wait_f
         assert came == sorted(came)
         assert set(accepted) <= set(came)
         assert len(came) <= len(accepted) + 3  # what was put in at the moment of the kill
-        bodies: dict[str, set[bytes]] = {}
+        deliveries: dict[int, set[bytes]] = {}
         for request in receiver.requests:
-            bodies.setdefault(request.delivery, set()).add(request.body)
-        assert all(len(of_one) == 1 for of_one in bodies.values())
+            for index in request.indices:
+                deliveries.setdefault(index, set()).add(request.body)
+        assert all(len(bodies) == 1 for bodies in deliveries.values())
         assert any(request.status != 200 for request in receiver.requests)
 
 
@@ -299,7 +312,14 @@ def _certificate(folder: Path) -> Path:
     """One for 127.0.0.1 that signs itself, with its key."""
     path = folder / "receiver.pem"
     command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 2 -subj /CN=receiver"
-    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", path, "-out", folder / "certificate.pem"]
+    names: list[str | Path] = [
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        path,
+        "-out",
+        folder / "certificate.pem",
+    ]
     subprocess.run(["openssl", *command.split(), *names], check=True, capture_output=True)
     with path.open("a") as file:
         file.write((folder / "certificate.pem").read_text())
@@ -347,7 +367,7 @@ def test_no_secret_is_shown(
         ({"batch": 0}, "batch: input should be greater than or equal to 1"),
         ({"ca_file": "none.pem"}, r"cannot read the ca_file none\.pem: No such file"),
         ({"verify_tls": False, "ca_file": "none.pem"}, "expected verify_tls with a ca_file"),
-        ({"uri": "x"}, "uri: unknown option, did you mean 'url'"),
+        ({"uri": "x"}, 'uri: unknown option; did you mean "url"'),
     ],
 )
 def test_settings_that_cannot_work_are_told(tmp_path: Path, options: dict[str, Any], told: str) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from pydantic import Field, SkipValidation
 
 from sightline.clock import SYSTEM_CLOCK, Clock, ns
-from sightline.errors import Closed, ConfigError, MissingExtra, SinkError
+from sightline.errors import Closed, ConfigError, MissingExtra, SinkError, WireError
 from sightline.frame import Frame
 from sightline.log import get_logger, hide_secret
 from sightline.result import Result
@@ -123,7 +123,11 @@ class Webhook:
         )
 
     def write(self, result: Result, frame: Frame) -> None:  # noqa: ARG002
-        """Put the result into the outbox if it is chosen; takes well under a millisecond."""
+        """Put the result into the outbox if it is chosen; takes well under a millisecond.
+
+        Raises:
+            SinkError: the disk is full or failed, or JSON has no way to write this result.
+        """
         if self._closed:
             raise Closed(f"the webhook to {self._shown} is closed")
         chosen = self._choice.of(result)
@@ -132,9 +136,11 @@ class Webhook:
             return
         try:
             self._outbox.put(result_to_json(chosen))
-        except SinkError:
+        except (SinkError, WireError) as error:
             self._failed += 1
-            raise
+            if isinstance(error, SinkError):
+                raise
+            raise SinkError(f"cannot send a result to {self._shown}: {error.message}") from error
         self._poster.wake()
 
     def stats(self) -> WebhookStats:
