@@ -119,7 +119,7 @@ def test_a_folder_of_somebody_else_is_told() -> None:
 def test_cameras_are_looked_at_together_and_none_for_longer_than_allowed(tmp_path: Path) -> None:
     clip = write_clip(Scene(), tmp_path / "clip.mp4", 60, gop=20)
     with ExitStack() as listening:
-        silent = [listening.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(6)]
+        silent = [listening.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(12)]
         urls = {f"c{n}": f"rtsp://v:hunter2@127.0.0.1:{s.getsockname()[1]}/s" for n, s in enumerate(silent)}
         urls |= {"clip": str(clip), "none": str(tmp_path / "none.mp4")}
         cameras = {name: CameraInput(camera_id=name, url=url) for name, url in urls.items()}
@@ -128,7 +128,7 @@ def test_cameras_are_looked_at_together_and_none_for_longer_than_allowed(tmp_pat
         took_s = time.monotonic() - began_s
     assert took_s < 8
     assert [finding.name for finding in findings] == list(urls)
-    assert [finding.state for finding in findings] == [State.PROBLEM] * 6 + [State.OK, State.PROBLEM]
-    assert findings[6].told.startswith("h264 640x360, 25 pictures/s, a keyframe every 20")
-    assert "no such file" in findings[7].told
+    assert [finding.state for finding in findings] == [State.PROBLEM] * 12 + [State.OK, State.PROBLEM]
+    assert findings[12].told.startswith("h264 640x360, 25 pictures/s, a keyframe every 20")
+    assert "no such file" in findings[13].told
     assert "hunter2" not in str(findings)
