@@ -31,6 +31,8 @@ _SECTIONS: Final = (
     stages.JsonlSink,
     stages.PreviewSink,
     stages.ContactSheetSink,
+    stages.CsvSink,
+    stages.ParquetSink,
 )
 _BOUNDS: Final = {
     "exclusiveMinimum": "above {}",

@@ -14,7 +14,13 @@ from sightline.testing import check_sink
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("jsonl", {"path": "r.jsonl"}), ("preview", {"port": 0}), ("contact_sheet", {"path": "s.png"})],
+    [
+        ("jsonl", {"path": "r.jsonl"}),
+        ("preview", {"port": 0}),
+        ("contact_sheet", {"path": "s.png"}),
+        ("csv", {"path": "s.csv", "empty_frames": True}),
+        ("parquet", {"path": "p", "max_rows": 10}),
+    ],
 )
 def test_our_sinks_keep_the_promise(
     no_leaks: None, tmp_path: Path, kind: str, options: dict[str, Any]

@@ -18,16 +18,24 @@ from sightline.site.camera import SCHEMES
 from sightline.site.section import Section
 from sightline.site.stages import (
     ContactSheetSink,
+    CsvSink,
     HogModel,
     JsonlSink,
     MotionModel,
+    ParquetSink,
     PreviewSink,
     PythonModel,
 )
 
 OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
     MODELS: {"motion": MotionModel, "hog": HogModel},
-    SINKS: {"jsonl": JsonlSink, "preview": PreviewSink, "contact_sheet": ContactSheetSink},
+    SINKS: {
+        "jsonl": JsonlSink,
+        "preview": PreviewSink,
+        "contact_sheet": ContactSheetSink,
+        "csv": CsvSink,
+        "parquet": ParquetSink,
+    },
 }
 
 

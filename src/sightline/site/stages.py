@@ -117,5 +117,36 @@ class ContactSheetSink(Section):
     tile_width: int = Field(320, ge=64, le=1920, description="Width of each picture in it, in pixels.")
 
 
+class CsvSink(Section):
+    """Every detection as a row of a CSV file."""
+
+    kind: Literal["csv"]
+    path: SitePath = Field(description="The file that rows are added to; from the site file's folder.")
+    empty_frames: bool = Field(
+        False, description="Whether a picture in which nothing was seen is a row too, without a label."
+    )
+
+
+class ParquetSink(Section):
+    """Every detection as a row of a folder of Parquet files. Needs `sightline[parquet]`."""
+
+    kind: Literal["parquet"]
+    path: SitePath = Field(description="The folder that files are added to; from the site file's folder.")
+    max_rows: int = Field(
+        20_000,
+        ge=1,
+        le=1_000_000,
+        description="Rows of a file. They wait in memory until it is written: 20,000 are about 10 MB.",
+    )
+    max_age_s: float = Field(
+        300, gt=0, le=86_400, description="Seconds after which a file is written with fewer rows."
+    )
+    empty_frames: bool = Field(
+        False, description="Whether a picture in which nothing was seen is a row too, without a label."
+    )
+
+
 Model: TypeAlias = Annotated[MotionModel | HogModel | PythonModel, Field(discriminator="kind")]
-Sink: TypeAlias = Annotated[JsonlSink | PreviewSink | ContactSheetSink, Field(discriminator="kind")]
+Sink: TypeAlias = Annotated[
+    JsonlSink | PreviewSink | ContactSheetSink | CsvSink | ParquetSink, Field(discriminator="kind")
+]
