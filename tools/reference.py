@@ -33,6 +33,7 @@ _SECTIONS: Final = (
     stages.ContactSheetSink,
     stages.CsvSink,
     stages.ParquetSink,
+    stages.VideoSink,
 )
 _BOUNDS: Final = {
     "exclusiveMinimum": "above {}",

@@ -25,6 +25,7 @@ from sightline.site.stages import (
     ParquetSink,
     PreviewSink,
     PythonModel,
+    VideoSink,
 )
 
 OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
@@ -35,6 +36,7 @@ OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
         "contact_sheet": ContactSheetSink,
         "csv": CsvSink,
         "parquet": ParquetSink,
+        "video": VideoSink,
     },
 }
 

@@ -16,6 +16,7 @@ SINKS: Final = Kinds[Sink](
         "contact_sheet": "sightline.sink.contact_sheet:ContactSheet",
         "csv": "sightline.sink.csv_file:CsvFile",
         "parquet": "sightline.sink.parquet:ParquetFolder",
+        "video": "sightline.sink.video:Video",
     },
 )
 

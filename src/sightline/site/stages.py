@@ -146,7 +146,23 @@ class ParquetSink(Section):
     )
 
 
+class VideoSink(Section):
+    """Annotated MP4 files of each camera. Needs `sightline[supervision]`."""
+
+    kind: Literal["video"]
+    path: SitePath = Field(description="The folder that files are added to; from the site file's folder.")
+    codec: Literal["h264", "hevc"] = Field(
+        "h264", description="What it is encoded as; hevc is a quarter smaller for three times the work."
+    )
+    max_width: int = Field(1280, ge=64, le=4096, description="Width of a picture at most, in pixels.")
+    quality: int = Field(
+        23, ge=0, le=51, description="The encoder's constant rate factor; less is better and larger."
+    )
+    max_file_s: float = Field(3600, gt=0, le=86_400, description="Seconds of a file, at most.")
+
+
 Model: TypeAlias = Annotated[MotionModel | HogModel | PythonModel, Field(discriminator="kind")]
 Sink: TypeAlias = Annotated[
-    JsonlSink | PreviewSink | ContactSheetSink | CsvSink | ParquetSink, Field(discriminator="kind")
+    JsonlSink | PreviewSink | ContactSheetSink | CsvSink | ParquetSink | VideoSink,
+    Field(discriminator="kind"),
 ]
