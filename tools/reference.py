@@ -34,6 +34,7 @@ _SECTIONS: Final = (
     stages.CsvSink,
     stages.ParquetSink,
     stages.VideoSink,
+    stages.BusSink,
 )
 _BOUNDS: Final = {
     "exclusiveMinimum": "above {}",

@@ -11,7 +11,6 @@ from sightline.errors import Closed
 from sightline.sink import Sink, open_sink
 from sightline.testing import check_sink
 
-
 LIBRARIES = {"parquet": "pyarrow", "video": "supervision"}
 
 
@@ -25,6 +24,7 @@ LIBRARIES = {"parquet": "pyarrow", "video": "supervision"}
         ("parquet", {"path": "p", "max_rows": 10}),
         ("video", {"path": "v"}),
         ("video", {"path": "v", "codec": "hevc"}),
+        ("bus", {"url": "memory://sinks"}),
     ],
 )
 def test_our_sinks_keep_the_promise(

@@ -17,6 +17,7 @@ SINKS: Final = Kinds[Sink](
         "csv": "sightline.sink.csv_file:CsvFile",
         "parquet": "sightline.sink.parquet:ParquetFolder",
         "video": "sightline.sink.video:Video",
+        "bus": "sightline.sink.bus:BusSink",
     },
 )
 
