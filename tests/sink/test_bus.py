@@ -150,6 +150,21 @@ def test_a_packet_with_its_result_does_not_wait(here: Bus, there: Bus, make_show
     assert (packet_of(last).index, result_of(last), is_end(last), is_end(end)) == (3, None, False, True)
 
 
+def test_what_was_published_before_it_closes_is_passed_on(here: Bus, there: Bus) -> None:
+    raw = reader(there, "raw_gate")
+    sink = joining(here, "all", wait_s=60)
+    for index in range(400):
+        publish_packet(here, packet(index))
+    sink.close()
+    assert [packet_of(message).index for message in polled(raw, 400)] == list(range(400))
+
+
+def test_one_that_cannot_be_opened_leaves_nothing_behind(no_leaks: None, here: Bus) -> None:
+    with pytest.raises(ConfigError, match=r"got 'sightline\.packets\.a b'"):
+        open_sink("bus", url="memory://alone", packets="all", bus=here, cameras=("a b",))
+    open_bus("memory://alone", max_message_bytes=1000).close()  # refused while another has it open
+
+
 def test_only_packets_with_results_pass_where_that_is_asked_for(
     here: Bus, there: Bus, make_shown: MakeShown, wait_for: WaitFor
 ) -> None:

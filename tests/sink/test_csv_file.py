@@ -1,11 +1,13 @@
 """CSV: a row a line, one header, whole after a kill and after a full disk."""
 
 import csv
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -96,6 +98,26 @@ def test_processes_that_begin_at_once_share_a_file(tmp_path: Path) -> None:
     assert [process.wait(60) for process in running] == [0, 0, 0]
     assert path.read_bytes().count(HEADER) == 1
     assert sorted(int(row["index"]) for row in read(path)) == sorted([*range(300)] * 3)
+
+
+def test_nobody_writes_or_begins_while_another_does(
+    no_leaks: None, tmp_path: Path, make_shown: MakeShown
+) -> None:
+    path = tmp_path / "s.csv"
+    sink = CsvFile(path)
+    with path.open("rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        writing = threading.Thread(target=sink.write, args=make_shown())
+        beginning = threading.Thread(target=lambda: CsvFile(path).close())
+        for thread in (writing, beginning):
+            thread.start()
+            thread.join(0.1)
+            assert thread.is_alive()
+        assert path.read_bytes() == HEADER
+    for thread in (writing, beginning):
+        thread.join()
+    sink.close()
+    assert len(read(path)) == 1
 
 
 @pytest.mark.parametrize("start", [b"time,label\n", b"camera_id,epoch,when\n1,2,3\n", b"\x89PNG\r\n\x1a\n"])

@@ -201,6 +201,16 @@ def ends_with_a_whole_box(path: Path) -> bool:
     return at == len(data)
 
 
+def test_it_plays_up_to_the_last_second_while_it_grows(tmp_path: Path, make_shown: MakeShown) -> None:
+    sink = Video(tmp_path)
+    for index in range(40):  # four seconds, and no keyframe but the first
+        sink.write(*make_shown(index=index))
+    (path,) = tmp_path.iterdir()
+    assert len(pictures(path)) >= 29
+    sink.close()
+    assert len(pictures(path)) == 40
+
+
 def noisy(make_shown: MakeShown, index: int) -> tuple[Result, Frame]:
     result, frame = make_shown(index=index)
     frame.image[:] = np.random.default_rng(index).integers(0, 256, frame.image.shape)

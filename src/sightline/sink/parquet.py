@@ -18,6 +18,7 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -94,6 +95,7 @@ class ParquetFolder:
         self._max_age_ns = ns(max_age_s)
         self._empty_frames = empty_frames
         self._clock = clock
+        self._names = _names(clock)
         self._schema = schema()
         self._open: list[Result] = []
         self._rows = 0
@@ -140,7 +142,7 @@ class ParquetFolder:
         results, rows = self._open, self._rows
         self._open, self._rows = [], 0
         try:
-            _write_whole(self._folder / _file_name(self._clock), table_of(results, self._schema))
+            _write_whole(self._folder / next(self._names), table_of(results, self._schema))
         except OSError as error:
             self.failed += rows
             why = error.strerror or str(error)
@@ -187,12 +189,14 @@ def _value(of: Result | Detection, name: str) -> Any:
     return getattr(of, f"{name}_ns" if COLUMNS[name] == "time" else name)
 
 
-def _file_name(clock: Clock) -> str:
-    """In the order of time, and like no other's, on whatever machine."""
-    at_ns = clock.utc_ns()
-    at = datetime.fromtimestamp(at_ns // NS_PER_S, UTC)
-    ms = at_ns % NS_PER_S // NS_PER_MS
-    return f"results-{at:%Y%m%dT%H%M%S}.{ms:03}Z-{uuid.uuid4().hex[:8]}.parquet"
+def _names(clock: Clock) -> Iterator[str]:
+    """In the order of time, and like nobody else's, on whatever machine."""
+    ours = uuid.uuid4().hex[:8]
+    for number in count(1):
+        at_ns = clock.utc_ns()
+        at = datetime.fromtimestamp(at_ns // NS_PER_S, UTC)
+        ms = at_ns % NS_PER_S // NS_PER_MS
+        yield f"results-{at:%Y%m%dT%H%M%S}.{ms:03}Z-{ours}-{number:06}.parquet"
 
 
 def _write_whole(path: Path, table: Any) -> None:
