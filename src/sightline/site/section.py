@@ -23,7 +23,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sightline.frame import Size
-from sightline.site.mistakes import listed, nearest, quoted
+from sightline.kinds import nearest
+from sightline.site.mistakes import listed, quoted
 
 BUS_SCHEMES: Final = ("memory",)
 
