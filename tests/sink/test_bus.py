@@ -115,7 +115,7 @@ def test_all_packets_pass_in_order_with_their_results(
     no_leaks: None, here: Bus, there: Bus, make_shown: MakeShown
 ) -> None:
     raw = reader(there, "raw_gate", "raw_yard")
-    sink = joining(here, "all", wait_s=0.2)
+    sink = joining(here, "all", wait_s=1)
     for index in range(6):
         for camera in ("gate", "yard"):
             publish_packet(here, packet(index, camera))
@@ -169,7 +169,7 @@ def test_only_packets_with_results_pass_where_that_is_asked_for(
     here: Bus, there: Bus, make_shown: MakeShown, wait_for: WaitFor
 ) -> None:
     raw = reader(there, "raw_gate")
-    sink = joining(here, "with_results", wait_s=0.2)
+    sink = joining(here, "with_results", wait_s=1)
     for index in range(6):
         publish_packet(here, packet(index))
     publish_end(here, "gate")
@@ -187,7 +187,7 @@ def test_only_packets_with_results_pass_where_that_is_asked_for(
 
 def test_a_result_too_large_for_a_header_goes_alone(here: Bus, there: Bus, make_shown: MakeShown) -> None:
     results, raw = reader(there, "results_gate"), reader(there, "raw_gate")
-    sink = joining(here, "all", wait_s=0.1)
+    sink = joining(here, "all", wait_s=0)
     many = (Detection(label="x" * 60, score=1, x1=0, y1=0, x2=1, y2=1),) * 1000
     result, frame = make_shown("gate", 0, many)
     assert len(result_to_json(result)) > MAX_RESULT_HEADER_BYTES
@@ -226,9 +226,12 @@ def test_a_result_that_the_bus_does_not_take_is_told_counted_and_survived(
     fits = MAX_RESULT_BYTES - len(result_to_json(labelled(0)[0]))
     with pytest.raises(SinkError, match=r"cannot publish a result to results_gate: .*at most 16777216 bytes"):
         sink.write(*labelled(fits))  # with the key it is larger than a message may be
+    nan = Detection(label="a", score=float("nan"), x1=0, y1=0, x2=1, y2=1)
+    with pytest.raises(SinkError, match="this result cannot be written"):
+        sink.write(*make_shown(detections=(nan,)))
     sink.write(*make_shown(index=1))
     sink.close()
-    assert (sink.written, sink.failed) == (1, 1)
+    assert (sink.written, sink.failed) == (1, 2)
     assert result_from_json(polled(results, 1)[0].value).index == 1
 
 

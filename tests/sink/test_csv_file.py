@@ -93,7 +93,7 @@ def test_the_header_comes_once_however_often_the_file_is_opened(
 
 def test_processes_that_begin_at_once_share_a_file(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
-    arguments = [sys.executable, "-c", WRITER, path, Path(__file__).parent, "300"]
+    arguments = [sys.executable, "-c", WRITER, str(path), str(Path(__file__).parent), "300"]
     running = [subprocess.Popen(arguments) for _ in range(3)]
     assert [process.wait(60) for process in running] == [0, 0, 0]
     assert path.read_bytes().count(HEADER) == 1

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from sightline import Detection, Frame, Result
-from sightline.errors import Closed, MissingExtra, SinkError, WireError
+from sightline.errors import Closed, MissingExtra, SinkError
 from sightline.sink import open_sink
 from sightline.sink.parquet import COLUMNS, ParquetFolder
 from sightline.testing import ManualClock
@@ -188,9 +188,10 @@ def test_one_result_that_cannot_be_written_harms_no_other(tmp_path: Path, make_s
     sink.write(*make_shown(index=0))
     for wrong in ({"track_id": 2**70}, {"score": float("nan")}, {"label": "\ud800"}):
         good = {"label": "a", "score": 1.0, "x1": 0.0, "y1": 0.0, "x2": 1.0, "y2": 1.0}
-        with pytest.raises(WireError):
+        with pytest.raises(SinkError, match="this result cannot be written"):
             sink.write(*make_shown(index=1, detections=(Detection(**(good | wrong)),)))  # type: ignore[arg-type]
     sink.close()
+    assert (sink.written, sink.failed) == (1, 3)
     assert [row["index"] for row in read(tmp_path)] == [0]
 
 

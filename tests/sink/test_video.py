@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from itertools import count
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import av
 import msgspec
@@ -62,7 +62,7 @@ def moved(shown: tuple[Result, Frame], at_s: float, *, epoch: int = 1) -> tuple[
     return msgspec.structs.replace(result, **changes), Frame(**(fields | changes))
 
 
-def is_colour(picture: Image, colour: tuple[int, int, int]) -> np.ndarray:
+def is_colour(picture: Image, colour: tuple[int, int, int]) -> Any:
     """Where a picture has about this colour: video keeps a quarter of the colours, and those roughly."""
     return (np.abs(picture.astype(int) - colour) < 40).all(axis=2)
 
@@ -188,7 +188,7 @@ def test_a_killed_process_leaves_films_that_play(
         shown = pictures(path)
         assert len(shown) > 50
         assert [at for at, _ in shown] == pytest.approx([index / 10 for index in range(len(shown))], abs=1e-4)
-        command = [found_at("ffmpeg"), "-v", "error", "-xerror", "-i", path, "-f", "null", "-"]
+        command = [found_at("ffmpeg"), "-v", "error", "-xerror", "-i", str(path), "-f", "null", "-"]
         played = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (played.returncode, played.stderr) == (0, "")
 

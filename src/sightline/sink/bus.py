@@ -16,7 +16,7 @@ from pydantic import Field, SkipValidation
 from sightline.bus import Bus, open_bus
 from sightline.bus.names import checked_topic
 from sightline.clock import SYSTEM_CLOCK, Clock
-from sightline.errors import BufferFull, BusError, Closed, ConfigError, SinkError
+from sightline.errors import BufferFull, BusError, Closed, ConfigError, SinkError, WireError
 from sightline.frame import Frame
 from sightline.result import Result
 from sightline.sink.relay import Relay, RelayStats
@@ -83,16 +83,15 @@ class BusSink:
         """Publish a result, and with it the packets that waited for it alone.
 
         Raises:
-            SinkError: the bus refused it, or it is larger than the bus takes.
-            WireError: a field cannot be written, such as NaN.
+            SinkError: the bus refused it, it is larger than the bus takes, or JSON has no way to write it.
         """
         if self._closed:
             raise Closed("the bus sink is closed")
-        data = result_to_json(result)
         topic = topic_of(self._results_topic, result.camera_id)
         try:
+            data = result_to_json(result)
             self._target.publish(topic, data, key=result.camera_id.encode())
-        except (BusError, BufferFull) as error:
+        except (BusError, BufferFull, WireError) as error:
             self.failed += 1
             raise SinkError(f"cannot publish a result to {topic}: {error}") from error
         self.written += 1

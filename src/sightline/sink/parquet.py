@@ -26,7 +26,7 @@ import msgspec
 from pydantic import Field, SkipValidation
 
 from sightline.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock, ns
-from sightline.errors import Closed, MissingExtra, SinkError
+from sightline.errors import Closed, MissingExtra, SinkError, WireError
 from sightline.frame import Frame
 from sightline.result import Detection, Result
 from sightline.wire import result_to_json
@@ -74,7 +74,7 @@ class ParquetFolder:
 
     Attributes:
         written: rows in files that are closed.
-        failed: rows that were lost because their file could not be written.
+        failed: rows that were lost, because they or their file could not be written.
 
     Raises:
         MissingExtra: pyarrow is not installed.
@@ -113,12 +113,12 @@ class ParquetFolder:
         """Keep the rows of a result, and write a file where it is time for one.
 
         Raises:
-            SinkError: the file could not be written; its rows, which the message counts, are lost.
-            WireError: a field cannot be written: NaN, an integer above 64 bits. Only this result is lost.
+            SinkError: the file could not be written, and its rows, which the message counts, are lost; or
+                this result has a value that no column takes: a NaN, an integer above 64 bits.
         """
         if self._closed:
             raise Closed(f"the sink for {self._folder} is closed")
-        result_to_json(result)  # one row that does not fit would spoil all those it is in a file with
+        self._check(result)
         self._keep(result)
         if self._rows and (self._rows >= self._max_rows or self._clock.monotonic_ns() >= self._due_ns):
             self._finish()
@@ -128,6 +128,14 @@ class ParquetFolder:
         self._closed = True
         if self._rows:
             self._finish()
+
+    def _check(self, result: Result) -> None:
+        """A value that does not fit would spoil all the rows that it is in a file with."""
+        try:
+            result_to_json(result)
+        except WireError as error:
+            self.failed += len(result.detections)
+            raise SinkError(f"cannot write a row to {self._folder}: {error.message}") from error
 
     def _keep(self, result: Result) -> None:
         rows = len(result.detections) or int(self._empty_frames)
