@@ -31,6 +31,10 @@ _SECTIONS: Final = (
     stages.JsonlSink,
     stages.PreviewSink,
     stages.ContactSheetSink,
+    stages.CsvSink,
+    stages.ParquetSink,
+    stages.VideoSink,
+    stages.BusSink,
 )
 _BOUNDS: Final = {
     "exclusiveMinimum": "above {}",

@@ -20,6 +20,8 @@ from sightline.codec import DropReason
 from sightline.overflow import BufferStats, Overflow, Reason
 from sightline.packet import ClockSource
 from sightline.scene import Encoding, Scene
+from sightline.sink import csv_file, parquet
+from sightline.sink.opening import SINKS
 from sightline.wire import result_from_json
 
 
@@ -78,6 +80,15 @@ def test_every_setting_of_a_drawn_street_is_explained() -> None:
 def test_every_field_of_a_result_is_explained() -> None:
     assert names("sinks.md", "### Fields of a line") == {"v", *Result.__struct_fields__}
     assert names("sinks.md", "### Fields of a detection") == {*Detection.__struct_fields__}
+
+
+def test_every_column_is_explained() -> None:
+    assert names("sinks.md", "### Columns of a row") == {*csv_file.COLUMNS}
+    assert names("sinks.md", "### Columns of the table") == {*parquet.COLUMNS}
+
+
+def test_every_kind_of_sink_is_explained() -> None:
+    assert names("sinks.md", "# Sinks") == {*SINKS.names}
 
 
 def test_the_line_that_is_shown_is_a_result_with_every_field() -> None:

@@ -236,6 +236,20 @@ def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
             "model: {kind: hog}, sinks: [{kind: preview, token: hunter2}]",
             [".sinks[0].token: expected at least 8 letters, got a value that is not shown"],
         ),
+        (
+            "model: {kind: hog}, sinks: [{kind: bus, url: memory, results_topic: seen}]",
+            [
+                '.sinks[0].url: expected a URL such as memory://, got "memory"',
+                (
+                    ".sinks[0].results_topic: expected a topic with :camera_id in it once, such as "
+                    "raw_:camera_id, got 'seen'"
+                ),
+            ],
+        ),
+        (
+            "model: {kind: hog}, sinks: [{kind: bus, url: 'memory://', results_topic: 'raw_:camera_id'}]",
+            [".sinks[0]: expected two topics, one for results and one for packets"],
+        ),
     ],
 )
 def test_mistakes_in_a_worker(settings: str, said: list[str]) -> None:

@@ -8,9 +8,9 @@ Deliberately not here: batching (`sightline.mux`), tracking, and downloading wei
 """
 
 from sightline.detect.checked import Checked, infer
-from sightline.detect.interop import from_supervision, to_supervision
 from sightline.detect.model import Model
 from sightline.detect.opening import model_maker, open_model
+from sightline.interop import from_supervision, to_supervision
 
 __all__ = [
     "Checked",
