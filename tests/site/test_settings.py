@@ -21,12 +21,13 @@ from sightline.site.stages import (
     HogModel,
     JsonlSink,
     MotionModel,
+    OnnxModel,
     PreviewSink,
     PythonModel,
 )
 
 OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
-    MODELS: {"motion": MotionModel, "hog": HogModel},
+    MODELS: {"motion": MotionModel, "hog": HogModel, "onnx": OnnxModel},
     SINKS: {"jsonl": JsonlSink, "preview": PreviewSink, "contact_sheet": ContactSheetSink},
 }
 

@@ -150,7 +150,7 @@ def _apart(boxes: Boxes, most: float) -> NDArray[np.integer]:
     span = corners.max() - corners.min() + 1
     corners += (boxes.classes * span)[:, None]
     sized = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]])
-    kept = cv2.dnn.NMSBoxes(sized.tolist(), boxes.scores.tolist(), -1.0, most)
+    kept = cv2.dnn.NMSBoxes(sized.tolist(), boxes.scores.tolist(), 0.0, most)
     return np.asarray(kept, np.int64).reshape(-1)
 
 
