@@ -260,7 +260,7 @@ def test_a_box_of_a_class_without_a_name_is_an_error(tmp_path: Path, make_frame:
 def test_a_class_that_there_is_not_is_told_with_the_nearest(tmp_path: Path) -> None:
     model = OnnxModel(path=finder(tmp_path / "f.onnx"), classes=["grean"])
     with pytest.raises(
-        ModelError, match=r"no class 'grean', did you mean 'green'\? \(known: red, green, blue\)"
+        ModelError, match=r"no class 'grean'; did you mean \"green\"\? \(known: red, green, blue\)"
     ):
         model.load()
 
@@ -345,7 +345,7 @@ def test_settings_that_cannot_be_are_told_before_any_file_is_read() -> None:
         open_model("onnx")
     with pytest.raises(ConfigError, match="head: input should be 'auto'.*got 'yolo'"):
         open_model("onnx", path="x", head="yolo")
-    with pytest.raises(ConfigError, match="providers: 'cpuu' is not in the installed.*did you mean 'cpu'"):
+    with pytest.raises(ConfigError, match="providers: 'cpuu' is not in the installed.*did you mean \"cpu\""):
         open_model("onnx", path="x", providers=["cpuu"])
 
 
