@@ -2,7 +2,8 @@
 
 The network is made here, of the shape of the smallest YOLO: convolutions with SiLU down to strides of 8, 16
 and 32, and a head of 80 classes. Its weights are random, so what it sees is nonsense, and the same nonsense
-in both, as the number of boxes shows. Before and behind the network both use our own steps: what differs is the runtime.
+in both, as the number of boxes shows. Before and behind the network both use our own steps: what differs
+is the runtime.
 """
 
 from __future__ import annotations

@@ -142,8 +142,8 @@ workers:
             "pixels, got 1280"
         ),
         (
-            'site.yaml:13:19 workers.people.model.kind: expected hog, motion, onnx or python, got "hgo"; did you '
-            'mean "hog"?'
+            'site.yaml:13:19 workers.people.model.kind: expected hog, motion, onnx or python, got "hgo"; '
+            'did you mean "hog"?'
         ),
         "site.yaml:14:63 workers.people.sinks[1].path: this path is taken by workers.people.sinks[0] already",
         'site.yaml:14:75 workers.people.sinks[2]: missing key "path"',

@@ -1,6 +1,8 @@
 """The layouts of real exports, and those that look like one and are none."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sightline import Size
 from sightline.detect.onnx import HEADS, Graph, Tensor, find_head
@@ -20,9 +22,9 @@ def graph(
     beside: tuple[str, ...] = (),
 ) -> Graph:
     named = [
-        Tensor(one[0], "tensor(float)", one[1])  # type: ignore[arg-type]
+        Tensor(one[0], "tensor(float)", one[1])
         if one and isinstance(one[0], str)
-        else Tensor(f"output{at}", "tensor(float)", one)  # type: ignore[arg-type]
+        else Tensor(f"output{at}", "tensor(float)", one)
         for at, one in enumerate(outputs)
     ]
     inputs = [Tensor("images", "tensor(float)", (batch, 3, 640, 640))]
@@ -106,6 +108,33 @@ def test_the_head_of_real_exports_is_found(
     it = find_head(found, size, labels=labels)
     assert (it.name, it.classes) == (head, classes)
     assert it.head is HEADS[it.name]
+
+
+@given(
+    st.tuples(st.integers(1, 60), st.integers(1, 60)).map(lambda at: Size(32 * at[0], 32 * at[1])),
+    st.integers(1, 400),
+    st.sampled_from(["yolov5", "yolov6", "yolov8"]),
+    st.sampled_from([(8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32)]),
+    st.booleans(),
+)
+def test_no_size_of_input_makes_one_head_look_like_another(
+    size: Size, classes: int, family: str, strides: tuple[int, ...], named: bool
+) -> None:
+    """It is found or refused, and always found where sizes and grids are those of every day."""
+    cells = sum(-(-size.width // stride) * -(-size.height // stride) for stride in strides)
+    shapes = {
+        "yolov5": (3 * cells, 5 + classes),
+        "yolov6": (cells, 5 + classes),
+        "yolov8": (4 + classes, cells),
+    }
+    try:
+        found = find_head(graph((1, *shapes[family])), size, labels=classes if named else None)
+    except ModelError:
+        assert min(size) < 160 or classes > 90 or strides[:3] != (8, 16, 32)
+        return
+    right = "yolov8" if family == "yolov8" else "yolov5"
+    # A wrong one is let through only where its number of classes betrays it to whoever compares names.
+    assert found.name == right or (named and found.classes != classes)
 
 
 def test_outputs_are_named_in_the_order_of_the_decoder() -> None:

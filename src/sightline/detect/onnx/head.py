@@ -32,6 +32,8 @@ HeadName: TypeAlias = Literal[
     "classifier",
 ]
 _STRIDES: Final = (4, 8, 16, 32, 64, 128)
+_ANCHORS: Final = 3
+"""Boxes of a cell in YOLOv5 and v7; others have one."""
 _MOST_QUERIES: Final = 1000
 _TASKS: Final = ("detect", "classify")
 SIZES: Final = "orig_target_sizes"
@@ -105,7 +107,7 @@ def _likely(graph: Graph, size: Size, labels: int | None, names: tuple[HeadName,
         raise _refused(graph, "no layout that is known")
     if len(names) == 1:
         return names[0]
-    likely = _by_author(graph) or _by_grid(graph, size) or _by_count(graph, labels)
+    likely = _by_author(graph) or _by_grid(graph, size) or _by_count(graph, size, labels)
     if likely is None or likely not in names:
         raise _refused(graph, f"could be {' or '.join(names)}, and nothing tells which: name it with `head`")
     return likely
@@ -119,21 +121,34 @@ def _by_author(graph: Graph) -> HeadName | None:
 
 
 def _by_grid(graph: Graph, size: Size) -> HeadName | None:
-    """By the side that has as many places as the input has cells."""
-    one, cells = _alone(graph), _cells(size)
+    """By the one side that has as many places as the input has cells, in the usual grids or in any."""
+    one = _alone(graph)
     if one is None:
         return None
     _, rows, columns = one.shape
-    if columns in cells:
-        return "yolov8"
-    if rows in cells and one.name == "output":
+    for cells in _cells(size):
+        in_rows = _on_grid(rows, cells)
+        if in_rows and columns not in cells:
+            return _decoded_rows(graph, yolox=rows in cells and one.name == "output")
+        if columns in cells and not in_rows:
+            return "yolov8"
+    return None
+
+
+def _decoded_rows(graph: Graph, *, yolox: bool) -> HeadName:
+    """YOLOX has the shape of YOLOv6, but boxes in cells of its grids; its export has the output's name."""
+    if yolox:
         raise _refused(
             graph, "it looks like YOLOX, whose boxes are not decoded; if it is YOLOv6, say head: yolov5"
         )
-    return "yolov5" if rows in cells | {3 * count for count in cells} else None
+    return "yolov5"
 
 
-def _by_count(graph: Graph, labels: int | None) -> HeadName | None:
+def _on_grid(rows: int | None, cells: set[int]) -> bool:
+    return rows in cells | {_ANCHORS * count for count in cells}
+
+
+def _by_count(graph: Graph, size: Size, labels: int | None) -> HeadName | None:
     """By the number of names, by the six columns of an answer that is ready, or by the side that is open."""
     one = _alone(graph)
     if one is None:
@@ -141,13 +156,18 @@ def _by_count(graph: Graph, labels: int | None) -> HeadName | None:
     _, rows, columns = one.shape
     if columns is None or rows is None:
         return _by_open_side(rows, columns, labels)
-    ready = rows <= _MOST_QUERIES
+    ready = rows <= _MOST_QUERIES and not _on_grid(rows, _cells(size)[1])
     if ready and columns == 6:
         return "yolov10"
     if labels is None:
         return "rtdetr" if ready and rows > columns else None
-    by_side: Mapping[int, HeadName] = {columns - 4: "rtdetr", columns - 5: "yolov5", rows - 4: "yolov8"}
-    return by_side.get(labels)
+    counts: tuple[tuple[HeadName, int], ...] = (
+        ("rtdetr", columns - 4 if ready else 0),
+        ("yolov5", columns - 5),
+        ("yolov8", rows - 4),
+    )
+    fitting = [name for name, count in counts if count == labels]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _by_open_side(rows: int | None, columns: int | None, labels: int | None) -> HeadName | None:
@@ -158,11 +178,11 @@ def _by_open_side(rows: int | None, columns: int | None, labels: int | None) -> 
     return None if columns is None else "yolov5"
 
 
-def _cells(size: Size) -> set[int]:
-    """How many cells grids of an input have, for each run of strides that a model may use."""
+def _cells(size: Size) -> tuple[set[int], set[int]]:
+    """How many cells the grids of an input have together: those that most models use, and any other run."""
     grids = [-(-size.width // stride) * -(-size.height // stride) for stride in _STRIDES]
-    runs = (list(accumulate(grids[first:])) for first in range(3))
-    return {cells for run in runs for cells in run[1:]}
+    usual, *others = (list(accumulate(grids[first:])) for first in (1, 0, 2))
+    return set(usual[2:4]), {cells for run in (usual, *others) for cells in run[1:]}
 
 
 def _refused(graph: Graph, why: str) -> ModelError:

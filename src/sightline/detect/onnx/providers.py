@@ -10,7 +10,7 @@ from sightline.kinds import nearest
 
 _SUFFIX: Final = "ExecutionProvider"
 CPU: Final = f"CPU{_SUFFIX}"
-ORDER: Final = tuple(f"{name}{_SUFFIX}" for name in ("CUDA", "MIGraphX", "ROCM", "CoreML", "Dml", "OpenVINO"))
+ORDER: Final = tuple(f"{name}{_SUFFIX}" for name in ("CUDA", "MIGraphX", "ROCM", "OpenVINO"))
 """Tried before the CPU. TensorRT is not: it builds an engine for minutes, so it has to be asked for."""
 
 
