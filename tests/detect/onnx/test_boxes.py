@@ -45,6 +45,12 @@ def test_yolov8_has_its_boxes_in_columns() -> None:
     assert [told(found) for found in boxes.class_columns([columns], ASKED)] == [[(CORNERS, 0.7, 1)]]
 
 
+def test_corners_are_not_computed_in_half_numbers() -> None:
+    columns = np.array([[[1023.5], [1023.5], [2.5], [2.5], [1]]], np.float16)
+    (found,) = boxes.class_columns([columns], ASKED)
+    assert found.xyxy.tolist() == [[1022.25, 1022.25, 1024.75, 1024.75]]
+
+
 def test_yolov10_is_ready() -> None:
     rows = numbers([[*CORNERS, 0.6, 17], [0, 0, 0, 0, 0, 0]], [[0, 0, 0, 0, 0, 0], [*CORNERS, 0.5, 2]])
     first, second = boxes.final_rows([rows], ASKED)
@@ -151,6 +157,12 @@ def test_of_two_of_a_class_that_overlap_the_better_one_stays(
 
     assert found.xyxy.tolist() == [corners[at] for at in kept]
     assert found.classes.tolist() == [kinds[at] for at in kept]
+
+
+def test_boxes_of_two_classes_never_meet_wherever_they_lie() -> None:
+    corners = np.array([[50.0, 50, 60, 60], [-10, -10, 0, 0], [50, 50, 60, 60]])
+    found = best(Boxes(corners, np.array([0.9, 0.8, 0.7]), np.array([0, 1, 2])), 0.1)
+    assert found.classes.tolist() == [0, 1, 2]
 
 
 def test_a_picture_has_at_most_so_many_boxes_and_they_are_the_best() -> None:

@@ -91,6 +91,8 @@ QUERIES = (("labels", (None, 300)), ("boxes", (None, 300, 4)), ("scores", (None,
         ),
         pytest.param(graph((1, 1000)), Size(224, 224), None, "classifier", 1000, id="classifier"),
         pytest.param(graph((None, 12), batch=None), VGA, None, "classifier", 12, id="classifier, dynamic"),
+        pytest.param(graph((1, 84, 84)), Size(64, 64), COCO, "yolov8", 80, id="YOLOv8 on a stamp"),
+        pytest.param(graph((1, 7)), VGA, None, "classifier", 7, id="classifier of seven, one by one"),
         pytest.param(graph((None, 7), batch=None), VGA, 7, "classifier", 7, id="classifier of seven"),
         pytest.param(
             graph((None, 7), batch=None, metadata={"task": "classify"}),
@@ -169,6 +171,12 @@ def test_what_is_not_known_is_refused_with_what_was_found_and_what_is_supported(
     said = str(caught.value)
     assert f"found {found}" in said
     assert all(f"  {name} " in said for name in HEADS)
+
+
+def test_where_both_sides_fit_the_grids_only_names_decide() -> None:
+    """84 are the cells of a stamp of 64x64, and the numbers of YOLOv8 with 80 classes."""
+    with pytest.raises(ModelError, match="could be yolov5 or yolov8 or rtdetr, and nothing tells which"):
+        find_head(graph((1, 84, 84)), Size(64, 64))
 
 
 def test_whoever_knows_better_names_the_head() -> None:

@@ -226,6 +226,12 @@ def test_labels_come_from_the_settings_a_file_or_the_metadata(tmp_path: Path, ma
         assert model.predict([frame])[0][0].label == label
 
 
+def test_empty_lines_at_the_end_are_no_labels(tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("r\ng\nb\n\n\n")
+    assert loaded(finder(tmp_path / "f.onnx"), labels=names).describe().labels == ("r", "g", "b")
+
+
 @pytest.mark.parametrize(
     ("labels", "told"),
     [
