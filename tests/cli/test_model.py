@@ -24,7 +24,7 @@ def test_a_file_is_described_in_a_table(invoke: Invoke, file: Path) -> None:
         "output0 tensor(float) (?, 7, 126)",
         "yolov8: YOLOv8, v9, 11, 12",
         "3: red, green, blue",
-        "96x64, letterbox, any number of frames at once",
+        "96x64, letterbox, batches of any size",
         "a test, opset 17",
         "cpu (of ",
     ):

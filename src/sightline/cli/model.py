@@ -200,7 +200,7 @@ def _rows(told: Description) -> list[tuple[str, str]]:
         ("labels", _labels(told)),
         (
             "run",
-            f"{told.size}, {told.fit}, {told.batch or 'any number'} of frames at once",
+            f"{told.size}, {told.fit}, batches of {told.batch or 'any size'}",
         ),
         ("runs on", f"{', '.join(told.providers)} (of {', '.join(told.available)})"),
     ]
