@@ -94,7 +94,7 @@ class OnnxModel(Section):
     fit: Literal["auto"] | Fit = Field(
         "auto",
         description="How a picture fits the input: with its shape kept and a border (letterbox), or "
-        "stretched; as the head's family is trained when left out.",
+        "stretched; auto keeps the shape for YOLO.",
     )
     mean: Colour = Field(
         (0.0, 0.0, 0.0), description="Taken off the colours: three numbers, R G B, in the scale of 0 to 1."

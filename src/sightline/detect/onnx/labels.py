@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sightline.errors import ModelError
 
-KEY = "names"
+KEY: Final = "names"
 
 
 def labels_in(metadata: Mapping[str, str]) -> tuple[str, ...] | None:

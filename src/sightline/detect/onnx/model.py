@@ -83,7 +83,7 @@ class OnnxModel:
         nms: of two boxes of a class that share more than this part of both together, the better one stays.
             For heads that leave this open.
         size: of the input, where the file leaves it open.
-        fit: how a picture is made to fit the input; as the head's family is trained when `auto`.
+        fit: how a picture is made to fit the input; `auto` does as the head says: YOLO keeps the shape.
         mean, std: taken off and divided by, R G B, in the scale of 0 to 1.
         providers: what to run on, the best first; what the machine has when left out.
         threads: of one operation on the CPU; one a core when left out.
