@@ -17,6 +17,7 @@ from sightline import Detection, Result, errors, testing
 from sightline.bus import Feature
 from sightline.capture import Counts, State
 from sightline.codec import DropReason
+from sightline.detect.onnx import HEADS
 from sightline.overflow import BufferStats, Overflow, Reason
 from sightline.packet import ClockSource
 from sightline.scene import Encoding, Scene
@@ -113,3 +114,11 @@ def test_every_error_is_explained_with_the_built_in_one_that_it_is() -> None:
 
 def test_all_that_helps_to_test_is_explained() -> None:
     assert names("testing.md", "# Test your own parts") == {*testing.__all__}
+
+
+def test_every_head_of_an_onnx_file_is_explained() -> None:
+    told = rows("models.md", "### Heads")
+    assert list(told) == [*HEADS]
+    assert {name: head.layout for name, head in HEADS.items()} == {
+        name: layout.replace("`", "") for name, layout in told.items()
+    }

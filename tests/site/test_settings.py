@@ -23,6 +23,7 @@ from sightline.site.stages import (
     HogModel,
     JsonlSink,
     MotionModel,
+    OnnxModel,
     ParquetSink,
     PreviewSink,
     PythonModel,
@@ -30,7 +31,7 @@ from sightline.site.stages import (
 )
 
 OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
-    MODELS: {"motion": MotionModel, "hog": HogModel},
+    MODELS: {"motion": MotionModel, "hog": HogModel, "onnx": OnnxModel},
     SINKS: {
         "jsonl": JsonlSink,
         "preview": PreviewSink,

@@ -12,10 +12,13 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from sightline.detect.onnx.feed import Colour
+from sightline.detect.onnx.head import HeadName
+from sightline.detect.onnx.placement import Fit
 from sightline.errors import ConfigError
 from sightline.sink.bus import topic_pattern
 from sightline.sink.web import is_loopback
-from sightline.site.section import BusUrl, Section, SitePath, Text, complete
+from sightline.site.section import BusUrl, PictureSize, Section, SitePath, Text, complete
 
 
 def _import_path(text: str) -> str:
@@ -70,6 +73,50 @@ class HogModel(Section):
         gt=0,
         le=1,
         description="Of two boxes that share more than this part of the smaller one, the better one stays.",
+    )
+
+
+class OnnxModel(Section):
+    """A detector or classifier in a file of your own, on onnxruntime."""
+
+    kind: Literal["onnx"]
+    path: SitePath = Field(description="The ONNX file; from the site file's folder.")
+    head: Literal["auto"] | HeadName = Field(
+        "auto", description="The layout of its outputs, where the file does not tell."
+    )
+    labels: list[Text] | SitePath | None = Field(
+        None,
+        description="The names of its classes, or a file with one a line; from the metadata when left out.",
+    )
+    classes: list[Text] | None = Field(None, description="Which classes to tell; all when left out.")
+    threshold: float = Field(0.25, ge=0, le=1, description="The least score of a detection.")
+    nms: float = Field(
+        0.45,
+        gt=0,
+        le=1,
+        description="Of two boxes of a class whose intersection over union is more than this, the better one "
+        "stays; for heads that leave this open.",
+    )
+    size: PictureSize | None = Field(
+        None, description="WIDTHxHEIGHT of the model's input, where the file leaves it open."
+    )
+    fit: Literal["auto"] | Fit = Field(
+        "auto",
+        description="How a picture fits the input: with its shape kept and a border (letterbox), or "
+        "stretched; auto keeps the shape for YOLO.",
+    )
+    mean: Colour = Field(
+        (0.0, 0.0, 0.0), description="Taken off the colours: three numbers, R G B, in the scale of 0 to 1."
+    )
+    std: Colour = Field(
+        (1.0, 1.0, 1.0), description="What the rest is divided by: three numbers, R G B, above 0."
+    )
+    providers: list[Text] | None = Field(
+        None,
+        description="What to run on, the best first: cuda, cpu; what the machine has when left out.",
+    )
+    threads: int | None = Field(
+        None, ge=1, le=256, description="Threads of one operation on the CPU; one a core when left out."
     )
 
 
@@ -201,7 +248,7 @@ class BusSink(Section):
         return self
 
 
-Model: TypeAlias = Annotated[MotionModel | HogModel | PythonModel, Field(discriminator="kind")]
+Model: TypeAlias = Annotated[MotionModel | HogModel | OnnxModel | PythonModel, Field(discriminator="kind")]
 Sink: TypeAlias = Annotated[
     JsonlSink | PreviewSink | ContactSheetSink | CsvSink | ParquetSink | VideoSink | BusSink,
     Field(discriminator="kind"),
