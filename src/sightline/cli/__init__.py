@@ -20,6 +20,7 @@ from sightline import __version__
 from sightline.cli.check import check
 from sightline.cli.demo import demo
 from sightline.cli.doctor import doctor
+from sightline.cli.model import app as model
 from sightline.cli.probe import probe
 from sightline.cli.up import up
 from sightline.errors import ConfigError, SightlineError
@@ -91,6 +92,7 @@ def _every_command(
 
 for _command in (demo, probe, check, up, doctor):
     app.command()(_command)
+app.add_typer(model, name="model")
 
 
 def main() -> NoReturn:

@@ -39,7 +39,7 @@ class Extra(NamedTuple):
 EXTRAS: Final[Mapping[str, Extra]] = {
     "onnxruntime": Extra("onnx", "models in ONNX", frozenset({"onnx"})),
     "scipy": Extra("track", "the tracker"),
-    "supervision": Extra("supervision", "its detections and annotators"),
+    "supervision": Extra("supervision", "its detections and annotators", frozenset({"video"})),
     "httpx": Extra("webhook", "results to a URL", frozenset({"webhook"})),
     "pyarrow": Extra("parquet", "results as Parquet", frozenset({"parquet"})),
 }
