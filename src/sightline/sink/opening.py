@@ -25,7 +25,6 @@ SINKS: Final = Kinds[Sink](
 
 def open_sink(kind: str, **options: Any) -> Sink:
     """A sink of this kind (`sightline.sink` has their names), open.
-    """A sink of this kind, open: `jsonl`, `preview`, `contact_sheet` or `webhook`.
 
     Raises:
         ConfigError: no such kind or option, or a value that does not fit.
