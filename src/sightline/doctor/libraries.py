@@ -75,6 +75,7 @@ class LibraryFacts:
 
 def look_at_libraries() -> LibraryFacts:
     """The facts of the libraries; takes half a second where onnxruntime is installed."""
+    extras = _versions()
     return LibraryFacts(
         av=av.__version__,
         libav={name: ".".join(map(str, av.library_versions[name])) for name in _LIBAV},
@@ -86,8 +87,8 @@ def look_at_libraries() -> LibraryFacts:
         opencv=cv2.__version__,
         opencv_packages=_opencv_packages(),
         people_detector=hasattr(getattr(cv2, "HOGDescriptor", None), "getDefaultPeopleDetector"),
-        extras={name: _version(name) for name in EXTRAS},
-        providers=_providers() if _version("onnxruntime") else None,
+        extras=extras,
+        providers=_providers() if extras["onnxruntime"] else None,
     )
 
 
@@ -225,11 +226,13 @@ def _opencv_packages() -> list[str]:
     return [f"{n} {v}" for n, v in found.items() if (n or "").lower().removesuffix("-headless") in _OPENCV]
 
 
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def _versions() -> dict[str, str | None]:
+    """By the name that is imported: onnxruntime may come as onnxruntime-gpu."""
+    brought_by = importlib.metadata.packages_distributions()
+    return {
+        name: importlib.metadata.version(brought_by[name][0]) if name in brought_by else None
+        for name in EXTRAS
+    }
 
 
 def _providers() -> list[str] | None:
