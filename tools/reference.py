@@ -28,6 +28,7 @@ _SECTIONS: Final = (
     stages.MotionModel,
     stages.HogModel,
     stages.PythonModel,
+    stages.Tracking,
     stages.JsonlSink,
     stages.PreviewSink,
     stages.ContactSheetSink,
@@ -92,6 +93,8 @@ def _values(key: dict[str, Any]) -> str:
 
 
 def _plain(key: dict[str, Any]) -> str:
+    if "$ref" in key:
+        return "mapping"
     if key.get("format") == "path":
         return "path"
     if "pattern" in key:
