@@ -116,7 +116,7 @@ def test_things_on_the_street_are_followed(
 def test_people_who_pass_one_by_one_are_each_someone_else(
     clip_frames: Callable[[str, int], list[Frame]],
 ) -> None:
-    """Six pass, each found in less than half of the pictures, by HOG's boxes, which jump."""
+    """Six pass; the third stands at a table for long, and HOG finds her in several pieces."""
     model = Tracked(HogModel(), lost_s=2, min_s=0.5, match_iou=0.1)
     model.load()
     step = 4
@@ -138,4 +138,4 @@ def test_people_who_pass_one_by_one_are_each_someone_else(
     assert len(set[int]().union(*by_pass)) <= 10
     assert not any(set(one) & set(other) for one, other in combinations(by_pass, 2))
     shares = [max(map(ids.count, ids)) / len(ids) for ids in by_pass]
-    assert sum(share > 0.9 for share in shares) >= 4, shares
+    assert sum(share > 0.9 for share in shares) >= 5, shares
