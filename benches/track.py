@@ -122,8 +122,8 @@ BENCHES: Final = (
         contenders={OURS: ours, THEIRS: theirs},
         aims=(Aim(OURS, COST, 0.5, THEIRS),),
         notes=(
-            f"The same detections for both, from memory: {_WIDTH}x{_HEIGHT}, {RATE} pictures/s, a tenth missed,\n"
-            + "a fifth with a low score, half a false box a picture. Each with its own defaults.",
+            "Each has its own defaults. The same detections for both, from memory:",
+            f"{RATE} pictures/s, a tenth missed, a fifth with a low score, half a false box a picture.",
             f"{THEIRS}: `ByteTrackTracker` of {PEER.packages[0]}, in an environment of its own.",
         ),
         needs=lambda _scale: PEER.python(),

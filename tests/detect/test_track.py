@@ -36,7 +36,9 @@ def walk(
 
 
 def test_a_thing_keeps_its_id_from_its_second_sight_on() -> None:
-    assert walk(Tracker(), [0.1 * n for n in range(30)]) == [None] + [1] * 29
+    tracker = Tracker()
+    assert walk(tracker, [0.1 * n for n in range(30)]) == [None] + [1] * 29
+    assert len(tracker) == 1
 
 
 def test_two_things_keep_theirs_whatever_their_order() -> None:
@@ -173,6 +175,8 @@ def test_the_tracks_are_bounded_and_the_best_scores_take_part(monkeypatch: pytes
     found = ids(tracker, 0.1, *crowd)
     assert len(tracker) == 3
     assert found == [None, 1, 2, 3, None]
+    ids(tracker, 0.2, *(thing(100 * n, 900) for n in range(3)))
+    assert len(tracker) == 3  # those that are lost have their room for a while
 
 
 def test_settings_that_contradict_each_other_are_refused() -> None:

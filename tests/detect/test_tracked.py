@@ -103,7 +103,10 @@ def test_the_cameras_are_bounded_and_ids_rise_for_one_that_comes_back(
         (camera_id, epoch): [ids(model, make(n, camera_id, epoch=epoch)) for n in range(2)]
         for camera_id, epoch in (("a", 1), ("a", 2), ("b", 1), ("c", 1), ("a", 3))
     }
-    assert len(model._cameras) == 2
+    assert list(model._cameras) == ["c", "a"]
+    ids(model, make(9, "c"))
+    ids(model, make(9, "d"))
+    assert list(model._cameras) == ["c", "d"]  # a was unseen for longest
     assert found["a", 2] == [[None], [2]]
     assert found["b", 1] == [[None], [1]]
     assert found["a", 3] == [[None], [3]]

@@ -87,6 +87,7 @@ class Tracker:
         self._lost_s, self._min_s = lost_s, min_s
         self._same_label = same_label
         self._assign = _assignment()
+        self._at_ns = 0
         self.next_id = 1
         self.restart()
 
@@ -96,7 +97,6 @@ class Tracker:
 
     def restart(self) -> None:
         """Forget all tracks; ids rise on."""
-        self._at_ns: int | None = None
         self._tracks: NDArray[Any] = np.zeros(0, _TRACK)
         self._boxes = Boxes()
 
@@ -121,7 +121,7 @@ class Tracker:
 
     def _predict(self, at_ns: int) -> Mask:
         """Move all tracks on; says which of them were in the last picture."""
-        elapsed_s = max(0, at_ns - (at_ns if self._at_ns is None else self._at_ns)) / NS_PER_S
+        elapsed_s = max(0, at_ns - self._at_ns) / NS_PER_S
         self._at_ns = at_ns
         self._keep(self._tracks["unseen_s"] + elapsed_s <= self._lost_s)
         recent: Mask = self._tracks["unseen_s"] == 0
@@ -181,6 +181,8 @@ class Tracker:
         free = seen.scores >= self._high
         free[taken] = False
         new = np.flatnonzero(free)[: MAX_TRACKS - len(self)]
+        if not new.size:
+            return
         born = np.zeros(len(new), _TRACK)
         born["label"] = seen.labels[new]
         self._tracks = np.append(self._tracks, born)
