@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sightline import Detection, Frame, Result
-from sightline.sink.annotate import _text, annotated, colour_of
+from sightline.sink.annotate import annotated, caption, colour_of
 
 MakeShown = Callable[..., tuple[Result, Frame]]
 
@@ -56,7 +56,7 @@ def test_a_thing_that_is_followed_shows_its_number(make_shown: MakeShown) -> Non
         pictures.append(annotated(frame.image, result, max_width=192))
     assert not np.array_equal(pictures[0], pictures[1])
     assert not np.array_equal(pictures[0], pictures[2])
-    assert _text(seen) == "person #7 0.50"
+    assert caption(seen) == "person #7 0.50"
 
 
 def test_a_label_keeps_its_colour_and_labels_differ() -> None:
