@@ -137,8 +137,8 @@ def test_what_is_wrong_with_libraries(facts: dict[str, Any], expected: list[tupl
 def test_what_a_site_needs_and_is_missing_is_a_problem() -> None:
     without: dict[str, Any] = {"extras": {}, "people_detector": False}
     assert {state for state, _ in bad(libraries(**without))} == {"note"}
-    wanted = bad(libraries(("hog", "webhook", "jsonl"), **without))
-    assert [name for state, name in wanted if state == "problem"] == ["people", "httpx"]
+    wanted = bad(libraries(("hog", "webhook", "jsonl", "track"), **without))
+    assert [name for state, name in wanted if state == "problem"] == ["people", "scipy", "httpx"]
     (httpx,) = (finding for finding in libraries(("webhook",), **without) if finding.name == "httpx")
     assert httpx.do == "pip install 'sightline[webhook]'"
 

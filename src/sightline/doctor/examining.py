@@ -31,5 +31,7 @@ def examine(
 
 
 def _kinds(site: Site | None) -> set[str]:
+    """What libraries are needed for: the kinds of models and sinks, and `track`."""
     workers = site.workers.values() if site is not None else ()
-    return {stage.kind for worker in workers for stage in (worker.model, *worker.sinks)}
+    kinds: set[str] = {stage.kind for worker in workers for stage in (worker.model, *worker.sinks)}
+    return kinds | {"track" for worker in workers if worker.track is not None}

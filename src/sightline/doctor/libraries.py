@@ -38,7 +38,7 @@ class Extra(NamedTuple):
 
 EXTRAS: Final[Mapping[str, Extra]] = {
     "onnxruntime": Extra("onnx", "models in ONNX", frozenset({"onnx"})),
-    "scipy": Extra("track", "the tracker"),
+    "scipy": Extra("track", "the tracker", frozenset({"track"})),
     "supervision": Extra("supervision", "its detections and annotators", frozenset({"video"})),
     "httpx": Extra("webhook", "results to a URL", frozenset({"webhook"})),
     "pyarrow": Extra("parquet", "results as Parquet", frozenset({"parquet"})),
@@ -93,7 +93,7 @@ def look_at_libraries() -> LibraryFacts:
 
 
 def judge_libraries(facts: LibraryFacts, kinds: Collection[str] = ()) -> Iterator[Finding]:
-    """Findings on the libraries; `kinds` are those of the models and sinks of a site."""
+    """Findings on the libraries; `kinds` are those of a site's models and sinks, and `track`."""
     versions = ", ".join(f"{name} {version}" for name, version in facts.libav.items())
     yield ok("video", "PyAV", f"{facts.av} with {versions}")
     yield _judge_decoders(facts.decoders)
