@@ -64,7 +64,7 @@ def _judge_port(name: str, host: str, port: int) -> Finding:
     except OSError as error:
         told = f"{host} port {port} cannot be listened on: {_reason(error)}"
         return problem("site", name, told, "name another port, 0 for any free one, or end who has it")
-    return ok("site", name, f"{host} port {port} is free")
+    return ok("site", name, f"{host} port {port} is free" if port else f"{host}, any free port")
 
 
 def _reason(error: OSError) -> str:
