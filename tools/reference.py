@@ -37,6 +37,7 @@ _SECTIONS: Final = (
     stages.ParquetSink,
     stages.VideoSink,
     stages.BusSink,
+    stages.WebhookSink,
 )
 _BOUNDS: Final = {
     "exclusiveMinimum": "above {}",
