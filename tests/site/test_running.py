@@ -57,6 +57,13 @@ def test_files_are_read_whole_and_then_the_site_has_ended(no_leaks: None, clip: 
         assert status.cameras[name].age_s is None
 
 
+def test_the_status_says_what_decodes(clip: Path, tmp_path: Path) -> None:
+    with RunningSite(site({"a": {"url": str(clip)}}, tmp_path, hwaccel="auto")) as running:
+        assert running.wait(30)
+        assert running.status().cameras["a"].decoded_by in {"software", "cuda"}
+    assert len(lines(tmp_path)) == FRAMES
+
+
 def test_what_cannot_be_read_ends_with_a_reason_and_harms_nobody(clip: Path, tmp_path: Path) -> None:
     text = tmp_path / "notes.mp4"
     text.write_text("these are no pictures")

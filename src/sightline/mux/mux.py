@@ -46,6 +46,7 @@ class Mux:
         rate: frames a second of each camera, in media time; None: all.
         size: pixels of the frames; None: the camera's own.
         pictures: which pictures are decoded, as for `Decoder`.
+        hwaccel: what to decode on, as for `Decoder`.
         threads: that decode; None: one a core, and no more than cameras.
         max_batch: frames in a batch at most; None: one of each camera.
         max_wait_s: how long the first frame of a batch waits for the other cameras'.
@@ -64,6 +65,7 @@ class Mux:
         rate: float | None = None,
         size: Size | None = None,
         pictures: Pictures = "auto",
+        hwaccel: str = "none",
         threads: int | None = None,
         max_batch: int | None = None,
         max_wait_s: float = 0.02,
@@ -80,7 +82,7 @@ class Mux:
         self._lanes = {
             camera.camera_id: Lane(
                 camera.camera_id,
-                Decoder(rate=rate, size=size, pictures=pictures, clock=clock),
+                Decoder(rate=rate, size=size, pictures=pictures, hwaccel=hwaccel, clock=clock),
                 self._frames,
                 live=camera.live,
                 max_behind_s=max_behind_s,

@@ -47,6 +47,7 @@ def make_worker(
             rate=settings.rate,
             size=settings.size,
             pictures=settings.pictures,
+            hwaccel=settings.hwaccel,
             clock=clock,
         )
         opened.pop_all()

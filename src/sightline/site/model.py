@@ -11,6 +11,8 @@ from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from sightline.codec.hardware import checked_hwaccel
+from sightline.errors import ConfigError
 from sightline.site.camera import Camera
 from sightline.site.conflicts import conflicts
 from sightline.site.mistakes import dotted
@@ -46,6 +48,16 @@ ChosenCameras: TypeAlias = Annotated[
 ]
 
 
+def _hwaccel(name: str) -> str:
+    try:
+        return checked_hwaccel(name)
+    except ConfigError as error:
+        raise complete(error.message) from None
+
+
+Hwaccel: TypeAlias = Annotated[str, AfterValidator(_hwaccel)]
+
+
 class Worker(Section):
     """A model that looks at some of the cameras, and where its results go."""
 
@@ -64,6 +76,11 @@ class Worker(Section):
         "auto",
         description="Which pictures are decoded: all, those that others refer to (reference), keyframes "
         "alone (key), or what the rate asks for (auto).",
+    )
+    hwaccel: Hwaccel = Field(
+        "none",
+        description="What decodes: software (none), any device that is here (auto), or the device of that "
+        "name, such as cuda; where there is none, software does it, and the log says so.",
     )
     model: Model = Field(description="What looks at the pictures.")
     sinks: tuple[Sink, ...] = Field((), description="Where results go.")

@@ -23,6 +23,7 @@ class CameraView(msgspec.Struct, frozen=True, kw_only=True):
         retry_in_s: seconds until it is tried again; None when nothing is planned.
         source: codec and size as captured, `h264 1280x720`; empty before the first packet.
         fps: packets a second that the source gives.
+        decoded_by: what decodes its pictures: software, or a device such as cuda; empty before the first.
         packets: captured so far.
         results, results_per_s: of all models, so far and of late.
         age_s: seconds since the newest result's picture was taken; None for a recording's own time.
@@ -36,6 +37,7 @@ class CameraView(msgspec.Struct, frozen=True, kw_only=True):
     retry_in_s: float | None
     source: str
     fps: float
+    decoded_by: str
     packets: int
     results: int
     results_per_s: float
@@ -77,6 +79,7 @@ def _view(status: CameraStatus, counts: list[WorkerCounts], clock: Clock) -> Cam
         retry_in_s=_retry_in_s(status, clock),
         source=f"{status.codec} {status.size or ''}".rstrip() if status.codec else "",
         fps=(status.fps or 0.0) if status.state == State.LIVE else 0.0,
+        decoded_by=", ".join(sorted({of.lane.decoder.device for of in counts if of.lane.decoder.device})),
         packets=status.counts.delivered,
         results=sum(of.results for of in counts),
         results_per_s=sum(of.rate for of in counts),

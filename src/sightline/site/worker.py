@@ -85,7 +85,7 @@ class RunningWorker:
         cameras: by name, whether each is live: a live one drops old pictures rather than run late.
         model: what looks at the frames; loaded and warmed up by `start()`, closed by `stop()`.
         sinks: where results go, by name; closed by `stop()`.
-        rate, size, pictures: as for `sightline.codec.Decoder`.
+        rate, size, pictures, hwaccel: as for `sightline.codec.Decoder`.
     """
 
     def __init__(
@@ -99,6 +99,7 @@ class RunningWorker:
         rate: float | None = None,
         size: Size | None = None,
         pictures: Pictures = "auto",
+        hwaccel: str = "none",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.name = name
@@ -112,6 +113,7 @@ class RunningWorker:
             Outlet(f"{name}-{label}", sink, live=live, clock=clock) for label, sink in sinks.items()
         ]
         self._rate, self._size, self._pictures = rate, size, pictures
+        self._hwaccel = hwaccel
         self._clock = clock
         self._tallies = {camera_id: Tally() for camera_id in cameras}
         self._trouble = Repeated(get_logger("sightline.worker"), "the model failed", clock=clock)
@@ -134,6 +136,7 @@ class RunningWorker:
             rate=self._rate,
             size=self._size,
             pictures=self._pictures,
+            hwaccel=self._hwaccel,
             clock=self._clock,
         )
         self._thread = threading.Thread(
