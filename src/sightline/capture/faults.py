@@ -15,6 +15,7 @@ from typing import Final
 
 import av.error
 
+from sightline.capture import tls
 from sightline.capture.address import Kind
 from sightline.capture.camera import CameraInput
 from sightline.errors import (
@@ -65,8 +66,9 @@ def on_open(error: av.error.FFmpegError, camera: CameraInput, elapsed_s: float) 
         return AccessDenied(_denied(error, camera), camera_id=camera_id)
     if isinstance(error, _NONSENSE):
         return _nonsense(camera)
-    if error.errno == errno.EIO and camera.kind is not Kind.FILE:  # no other error is made of a wrong name
-        return Unreachable(f"unknown host or broken network: {what}", camera_id=camera_id)
+    if error.errno == errno.EIO and camera.kind is not Kind.FILE:  # so it is for a wrong name, and all of TLS
+        unknown = Unreachable(f"unknown host or broken network: {what}", camera_id=camera_id)
+        return tls.fault(camera) or unknown
     kind, words = next((kind, words) for kinds, kind, words in _ON_OPEN if isinstance(error, kinds))
     return kind(words.format(what=what, said=_said(error)), camera_id=camera_id)
 

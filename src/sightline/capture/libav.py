@@ -26,7 +26,7 @@ from av.packet import Packet as AvPacket
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
-from sightline.capture import address, faults
+from sightline.capture import address, faults, tls
 from sightline.capture.address import Kind
 from sightline.capture.camera import CameraInput
 from sightline.capture.parameters import ParameterSets
@@ -162,7 +162,9 @@ def _open(camera: CameraInput) -> InputContainer:
     target, form = camera.full_url, None
     options: dict[str, str] = {}
     if camera.kind is Kind.CAMERA:
-        options = {**_RTSP, "rtsp_transport": camera.transport}
+        options = {**_RTSP, "rtsp_transport": camera.transport, **tls.options(camera)}
+    elif camera.kind is Kind.WEB:
+        options = tls.options(camera)
     elif camera.kind is Kind.FILE:
         target = f"file:{address.path(camera.url)}"  # a colon in a path is no scheme
     elif camera.kind is Kind.DEVICE:

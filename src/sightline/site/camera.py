@@ -13,7 +13,7 @@ from sightline.capture import CameraInput, Kind
 from sightline.capture.address import kind
 from sightline.errors import ConfigError
 from sightline.scene.url import parse_url
-from sightline.site.section import Section, Text, beside_site, complete, scheme_of
+from sightline.site.section import Section, SitePath, Text, beside_site, complete, scheme_of
 
 SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file", "v4l2", "synthetic")
 _WITH_HOST: Final = ("rtsp", "rtsps", "http", "https")
@@ -46,6 +46,16 @@ class Camera(Section):
         None, description='The password to log in with; better "${NAME}" than the password itself.'
     )
     transport: Literal["tcp", "udp"] = Field("tcp", description="What RTSP carries its packets over.")
+    tls: Literal["verify", "trust"] = Field(
+        "verify",
+        description="Over rtsps:// and https://: verify by its certificate that it is the host of the URL, "
+        "or trust whoever answers.",
+    )
+    tls_ca_file: SitePath | None = Field(
+        None,
+        description="A PEM file of the certificates to believe: authorities, or the camera's own; those that "
+        "the machine believes when left out.",
+    )
     loop: bool = Field(False, description="Whether a file begins again when it ends.")
     realtime: bool = Field(
         False,
