@@ -3,10 +3,12 @@
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from tests.capture.web import Web
 from tests.conftest import WaitFor
 
 from sightline.capture import CameraInput, CameraStatus, Capture
@@ -73,6 +75,13 @@ def run(no_leaks: None, wait_for: WaitFor) -> Iterator[Run]:
     yield start
     for one in running:
         one.capture.stop()
+
+
+@pytest.fixture
+def web() -> Iterator[Callable[[Path], str]]:
+    """`web(folder)` is the URL under which its files are served."""
+    with ExitStack() as serving:
+        yield lambda folder: serving.enter_context(Web(folder)).url
 
 
 class Make(Protocol):

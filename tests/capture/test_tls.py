@@ -1,8 +1,5 @@
 """Cameras over TLS: real servers, certificates good and bad, and what is said of them."""
 
-import functools
-import http.server
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +8,7 @@ from typing import Any
 import pytest
 from tests.capture.conftest import Make, Run
 from tests.capture.tls import Authority, TlsFront
+from tests.capture.web import Web
 from tests.conftest import StartRtspServer
 
 from sightline.capture import CameraInput, probe
@@ -39,19 +37,9 @@ def front(no_leaks: None, authority: Authority) -> Iterator[Callable[..., int]]:
 
 @pytest.fixture
 def folder_port(h264_clip: Path) -> Iterator[int]:
-    """A plain web server of the folder that the clip is in."""
-
-    class Mute(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            """Mute."""
-
-    handler = functools.partial(Mute, directory=str(h264_clip.parent))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+    """A plain web server of the folder that the clips are in."""
+    with Web(h264_clip.parent) as web:
+        yield web.port
 
 
 def fault(url: str, error: type[Exception], **settings: Any) -> str:

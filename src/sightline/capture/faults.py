@@ -81,9 +81,10 @@ def on_read(error: av.error.FFmpegError, camera: CameraInput) -> SourceError:
     return SourceLost(f"broken off by {what}: {_said(error)}", camera_id=camera_id)
 
 
-def lost(camera: CameraInput) -> SourceLost:
-    """For what has no end of its own, and ended."""
-    return SourceLost(f"ended by {camera.described}", camera_id=camera.camera_id)
+def lost(camera: CameraInput, *, playlist: bool) -> SourceLost:
+    """For what has no end of its own, and ended; by libav's word a playlist also where it stood still."""
+    why = f", or no new segment for {camera.read_timeout_s:g} s" if playlist else ""
+    return SourceLost(f"ended by {camera.described}{why}", camera_id=camera.camera_id)
 
 
 def no_video(camera: CameraInput, found: str) -> NoVideo:

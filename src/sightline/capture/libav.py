@@ -42,13 +42,18 @@ _RTSP: Final = {
     "fpsprobesize": "0",
     "allowed_media_types": "video",
 }
+# How long a playlist may stand still is for read_timeout_s to say; libav's own choice is three looks at it.
+_HLS: Final = {"max_reload": "1000"}
 # Demuxers that take any text for a picture.
 _TEXT: Final = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 # From length prefixes (ISO/IEC 14496-15, marked by a first byte of 1) to Annex B.
 _TO_ANNEX_B: Final = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 _IN_HEADER: Final = frozenset({"mpeg4", "mpeg2video", "mpeg1video", "vc1", "cavs"})
 _TOLERATED: Final = 100
+# Seconds of video come at once; without our pace all of a segment would be of one moment.
 _PLAYLISTS: Final = frozenset({"hls", "dash"})
+# JPEG after JPEG over HTTP: libav counts them and calls that 25 a second.
+_UNSTAMPED: Final = frozenset({"mpjpeg"})
 _FIRST_DAY: Final = datetime(1971, 1, 1, tzinfo=UTC)  # before it: a clock that was never set
 
 
@@ -100,7 +105,7 @@ class LibavSource:
             else:
                 if self.info.recorded:
                     return
-                broken = faults.lost(self._camera)
+                broken = faults.lost(self._camera, playlist=not self.info.paced)
             raise broken
 
     def take_unreadable(self) -> int:
@@ -164,7 +169,7 @@ def _open(camera: CameraInput) -> InputContainer:
     if camera.kind is Kind.CAMERA:
         options = {**_RTSP, "rtsp_transport": camera.transport, **tls.options(camera)}
     elif camera.kind is Kind.WEB:
-        options = tls.options(camera)
+        options = {**_HLS, **tls.options(camera)}
     elif camera.kind is Kind.FILE:
         target = f"file:{address.path(camera.url)}"  # a colon in a path is no scheme
     elif camera.kind is Kind.DEVICE:
@@ -198,7 +203,8 @@ def _video(container: InputContainer, camera: CameraInput) -> VideoStream:
 
 def _learn(container: InputContainer, stream: VideoStream, camera: CameraInput) -> Info:
     context = stream.codec_context
-    rate = stream.average_rate or stream.guessed_rate
+    form = container.format.name
+    rate = None if form in _UNSTAMPED else stream.average_rate or stream.guessed_rate
     recorded = camera.kind is Kind.FILE or (camera.kind is Kind.WEB and _has_end(container))
     return Info(
         codec=context.codec.canonical_name,
@@ -206,7 +212,8 @@ def _learn(container: InputContainer, stream: VideoStream, camera: CameraInput) 
         size=Size(context.width, context.height) if context.width and context.height else None,
         fps=float(rate) if rate else None,
         recorded=recorded,
-        paced=not recorded,
+        paced=not recorded and form not in _PLAYLISTS,
+        stamped=form not in _UNSTAMPED,
         created_ns=_created_ns({**container.metadata, **stream.metadata}),
     )
 

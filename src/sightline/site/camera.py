@@ -57,9 +57,10 @@ class Camera(Section):
         "the machine believes when left out.",
     )
     loop: bool = Field(False, description="Whether a file begins again when it ends.")
-    realtime: bool = Field(
-        False,
-        description="Whether a file plays at its own pace, as a camera would; else as fast as it is used.",
+    realtime: bool | None = Field(
+        None,
+        description="Whether a recording plays at its own pace, as a camera would, or as fast as it is used "
+        "(false). Left out, a file does the latter, and what may be a camera behind http:// the former.",
     )
     enabled: bool = Field(True, description="Whether to open it at all.")
     open_timeout_s: float = Field(
@@ -105,18 +106,18 @@ class Camera(Section):
         settings = {name: getattr(self, name) for name in type(self).model_fields}
         del settings["enabled"]
         # A web address may turn out to be a recording only once it is open: then it plays as a camera does.
-        settings["realtime"] = self.realtime or (kind(self.url) is Kind.WEB and self.is_live)
+        settings["realtime"] = bool(self.realtime) or (kind(self.url) is Kind.WEB and self.is_live)
         password = settings.pop("password")
         return CameraInput(camera_id=camera_id, password=password and password.get_secret_value(), **settings)
 
     @property
     def is_live(self) -> bool:
         """Whether it gives pictures at its own pace, so that whoever is slow must let some go."""
-        return self.realtime or not self._is_recording
+        return bool(self.realtime) or not self._is_recording
 
     @property
     def _is_recording(self) -> bool:
         of = kind(self.url)
         if of is Kind.WEB:
-            return urlsplit(self.url).path.lower().endswith(_RECORDINGS)
+            return self.realtime is False or urlsplit(self.url).path.lower().endswith(_RECORDINGS)
         return of is Kind.FILE or (of is Kind.SYNTHETIC and parse_url(self.url).frames is not None)
