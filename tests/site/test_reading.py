@@ -178,7 +178,7 @@ def test_mistakes_in_a_camera(settings: str, said: str) -> None:
 def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
     (said,) = of_camera('url: "synthetic://street?sed=1&fps=999"')
 
-    assert said.startswith(".url: synthetic URL: sed: no such setting (did you mean seed?)")
+    assert said.startswith('.url: synthetic URL: sed: no such setting; did you mean "seed"?')
     assert "fps: expected a whole number from 1 to 240, got 999" in said
 
 
