@@ -66,7 +66,8 @@ def test_limits_of_options_are_those_of_what_takes_them() -> None:
 
 def test_settings_and_schemes_of_cameras_are_those_of_capture() -> None:
     taken = {f.name: f.default for f in CameraInput.__dataclass_fields__.values() if f.name != "camera_id"}
-    said = {name: field.default for name, field in Camera.model_fields.items() if name != "enabled"}
+    ours = {"enabled", "detect_url"}
+    said = {name: field.default for name, field in Camera.model_fields.items() if name not in ours}
     assert list(said) == list(taken)
     # Whether a web address plays in real time where nothing is said depends on what it looks like.
     own = {"url", "realtime"}

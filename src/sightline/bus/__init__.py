@@ -13,6 +13,7 @@ The bus moves bytes. What they mean is `sightline.wire`'s business; of video `pa
 from sightline.bus.names import Topics
 from sightline.bus.opening import open_bus
 from sightline.bus.packets import (
+    Stream,
     camera_of,
     is_end,
     packet_of,
@@ -27,6 +28,7 @@ __all__ = [
     "Bus",
     "Feature",
     "Message",
+    "Stream",
     "Subscription",
     "Topics",
     "camera_of",

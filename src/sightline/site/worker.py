@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -89,6 +89,7 @@ class RunningWorker:
         cameras: by name, whether each is live: a live one drops old pictures rather than run late.
         model: what looks at the frames; loaded and warmed up by `start()`, closed by `stop()`.
         sinks: where results go, by name; closed by `stop()`.
+        detect: names of the cameras of which the stream for models is read, and not the main one.
         rate, size, pictures, hwaccel: as for `sightline.codec.Decoder`.
     """
 
@@ -100,6 +101,7 @@ class RunningWorker:
         model: Model,
         sinks: Mapping[str, Sink],
         *,
+        detect: Collection[str] = (),
         rate: float | None = None,
         size: Size | None = None,
         pictures: Pictures = "auto",
@@ -108,7 +110,10 @@ class RunningWorker:
     ) -> None:
         self.name = name
         self._bus = bus
-        self._cameras = cameras
+        self._cameras = [
+            MuxCamera(camera_id=name, live=live, stream="detect" if name in detect else "main")
+            for name, live in cameras.items()
+        ]
         self._model = model
         self._sinks = sinks
         # With a file that must be seen whole the model waits for the sinks, and the file for the model.
@@ -138,7 +143,7 @@ class RunningWorker:
         self._model.warm_up()
         self._mux = Mux(
             self._bus,
-            [MuxCamera(camera_id=camera_id, live=live) for camera_id, live in self._cameras.items()],
+            self._cameras,
             rate=self._rate,
             size=self._size,
             pictures=self._pictures,
