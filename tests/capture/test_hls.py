@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from tests.capture.conftest import Run
+from tests.capture.conftest import Run, Running
+from tests.capture.tls import Authority
 from tests.capture.web import Web
 from tests.conftest import WaitFor
 
@@ -87,11 +88,19 @@ def test_a_break_in_a_list_begins_an_epoch(run: Run, tmp_path: Path, web: Callab
     assert decodable(packets) == 5 * FPS
 
 
+@pytest.mark.needs("openssl")
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_live_list_comes_at_the_pace_of_its_pictures(
-    run: Run, tmp_path: Path, web: Callable[[Path], str], encoder: Encode
+    run: Run, tmp_path: Path, encoder: Encode, front: Callable[..., int], authority: Authority, scheme: str
 ) -> None:
     encoder(tmp_path)
-    one = run(f"{web(tmp_path)}/list.m3u8")
+    with Web(tmp_path) as web:
+        port = web.port if scheme == "http" else front(web.port)
+        one = run(f"{scheme}://127.0.0.1:{port}/list.m3u8", tls_ca_file=authority.file)
+        _has_an_even_pace(one)
+
+
+def _has_an_even_pace(one: Running) -> None:
     packets = one.has(5 * FPS, 15)
     assert one.status.state == "live"
     assert len(one.epochs) == 1

@@ -1,14 +1,14 @@
 """Cameras over TLS: real servers, certificates good and bad, and what is said of them."""
 
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.capture.conftest import Make, Run
-from tests.capture.tls import Authority, TlsFront
-from tests.capture.web import Web
+from tests.capture.tls import HERE, Authority
+from tests.capture.web import Handler, Web
 from tests.conftest import StartRtspServer
 
 from sightline.capture import CameraInput, probe
@@ -16,23 +16,6 @@ from sightline.capture.retry import delay_s
 from sightline.errors import AccessDenied, ConfigError, Unreachable, Untrusted
 
 pytestmark = pytest.mark.needs("openssl", "ffmpeg")
-HERE = "IP:127.0.0.1"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory, found_at: Callable[[str], str]) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"), found_at("openssl"))
-
-
-@pytest.fixture
-def front(no_leaks: None, authority: Authority) -> Iterator[Callable[..., int]]:
-    """`front(port, names)`: the port of a TLS server before another one, with a certificate for `names`."""
-    with ExitStack() as running:
-        yield (
-            lambda port, names=HERE, **how: (
-                running.enter_context(TlsFront(port, authority.certificate(names, **how))).port
-            )
-        )
 
 
 @pytest.fixture
@@ -115,6 +98,76 @@ def test_a_recording_over_https_is_read_whole(
     assert len(run(url, tls_ca_file=authority.file).finished()) == 50
     assert "issuer" in fault(url, Untrusted)
     assert "no such stream" in fault(f"{url}4", Unreachable, tls_ca_file=authority.file)
+
+
+@pytest.fixture
+def recorded(h264_clip: Path) -> Iterator[Callable[[str], str]]:
+    """`recorded(prefix)` is the name of a list of the clip, whose segments have that before their names."""
+    made: list[Path] = []
+
+    def record(prefix: str) -> str:
+        place = h264_clip.parent / f"list{len(made)}.m3u8"
+        made.append(place)
+        cut = ["-c", "copy", "-f", "hls", "-hls_time", "0.4", "-hls_playlist_type", "vod"]
+        flags = ["-hls_segment_filename", f"{place.with_suffix('')}-%d.ts"]
+        subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", h264_clip, *cut, *flags, place], check=True)
+        text = place.read_text()
+        place.write_text(text.replace(place.stem + "-", f"{prefix}{place.stem}-"))
+        return place.name
+
+    yield record
+    for place in made:
+        for file in place.parent.glob(f"{place.stem}*"):
+            file.unlink()
+
+
+def test_of_a_list_the_segments_are_checked_too(
+    run: Run,
+    front: Callable[..., int],
+    authority: Authority,
+    folder_port: int,
+    recorded: Callable[[str], str],
+) -> None:
+    good, bad = front(folder_port), front(folder_port, "DNS:other.example")
+    here, elsewhere = f"https://127.0.0.1:{good}/", f"https://127.0.0.1:{bad}/"
+    for prefix in ("", here):
+        url = here + recorded(prefix)
+        one = run(url, tls_ca_file=authority.file, username="viewer", password="p@ss:w/rd")
+        assert len(one.finished()) == 50
+        assert Handler.logins[-1] == ("" if prefix else "viewer:p@ss:w/rd")
+    crossed = here + recorded(elsewhere)
+    assert "IP address mismatch" in fault(crossed, Untrusted, tls_ca_file=authority.file)
+    assert len(run(crossed, tls="trust").finished()) == 50
+
+
+def test_faults_of_a_list_over_tls_are_told_apart(
+    front: Callable[..., int],
+    authority: Authority,
+    folder_port: int,
+    free_port: Callable[[], int],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    here, known = f"https://127.0.0.1:{front(folder_port)}", {"tls_ca_file": authority.file}
+    assert "issuer" in fault(f"{here}/x.m3u8", Untrusted)
+    assert "no such stream" in fault(f"{here}/x.m3u8", Unreachable, **known)
+    assert "none are set" in fault(f"{here}/login/x.m3u8", AccessDenied, **known)
+    assert "not allowed" in fault(f"{here}/forbidden/x.m3u8", AccessDenied, username="viewer", **known)
+    assert "refused" in fault(f"https://127.0.0.1:{free_port()}/x.m3u8", Unreachable, **known)
+    assert "name" in fault("https://no-such-camera.invalid/x.m3u8", Unreachable)
+    assert "no TLS is spoken" in fault(f"https://127.0.0.1:{folder_port}/x.m3u8", Unreachable)
+    assert "PyAV" not in capfd.readouterr().err
+
+
+def test_a_list_cannot_make_us_open_files(
+    front: Callable[..., int],
+    authority: Authority,
+    folder_port: int,
+    recorded: Callable[[str], str],
+    h264_clip: Path,
+) -> None:
+    name = recorded(f"file://{h264_clip.parent}/")
+    url = f"https://127.0.0.1:{front(folder_port)}/{name}"
+    assert "got file://" in fault(url, Unreachable, tls_ca_file=authority.file)
 
 
 def test_a_file_of_certificates_that_is_none_is_named(

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+HERE = "IP:127.0.0.1"
+
 
 class Authority:
     """Signs certificates in `folder`; `file` is its own."""
@@ -74,7 +76,8 @@ class TlsFront:
     async def _relay(self, near: asyncio.StreamReader, to_near: asyncio.StreamWriter) -> None:
         far, to_far = await asyncio.open_connection("127.0.0.1", self._target)
         try:
-            await asyncio.gather(_pass_on(near, to_far), _pass_on(far, to_near))
+            with suppress(asyncio.CancelledError):  # which 3.11 complains of
+                await asyncio.gather(_pass_on(near, to_far), _pass_on(far, to_near))
         finally:
             to_far.close()
             to_near.transport.abort()

@@ -51,6 +51,11 @@ def options(camera: CameraInput) -> dict[str, str]:
     return {"tls_verify": "1", **({"ca_file": file} if file else {})}
 
 
+def is_checked(camera: CameraInput) -> bool:
+    """Whether whoever answers as `camera` has to prove who it is."""
+    return camera.tls == "verify" and urlsplit(camera.url).scheme.lower() in _PORTS
+
+
 def fault(camera: CameraInput) -> SightlineError | None:
     """What is wrong with the TLS of `camera`; None where nothing is, or nothing can be found out."""
     address = urlsplit(camera.url)
@@ -58,7 +63,7 @@ def fault(camera: CameraInput) -> SightlineError | None:
     if port is None or address.hostname is None:
         return None
     try:
-        context = _context(camera)
+        checking = context(camera)
     except OSError:  # ssl.SSLError is one, too
         said = f"expected certificates in PEM in the file {_authorities(camera)}"
         return ConfigError(said, camera_id=camera.camera_id)
@@ -66,33 +71,38 @@ def fault(camera: CameraInput) -> SightlineError | None:
         with socket.create_connection(
             (address.hostname, address.port or port), camera.open_timeout_s
         ) as plain:
-            return _handshake(context, plain, address.hostname, camera)
+            return _handshake(checking, plain, address.hostname, camera)
     except OSError:  # the network, or a name that does not resolve
         return None
 
 
 def _handshake(
-    context: ssl.SSLContext, plain: socket.socket, host: str, camera: CameraInput
+    checking: ssl.SSLContext, plain: socket.socket, host: str, camera: CameraInput
 ) -> SightlineError | None:
     try:
-        context.wrap_socket(plain, server_hostname=host).close()
+        checking.wrap_socket(plain, server_hostname=host).close()
     except ssl.SSLCertVerificationError as error:
-        said = (
-            f"the certificate of {camera.described} is not trusted: {error.verify_message.rstrip('.')}; "
-            "tls_ca_file names whom to believe, and tls: trust believes whoever answers"
-        )
-        return Untrusted(said, camera_id=camera.camera_id)
+        return untrusted(error, camera)
     except ssl.SSLError:
         return Unreachable(f"no TLS is spoken by {camera.described}", camera_id=camera.camera_id)
     return None
 
 
-def _context(camera: CameraInput) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=_authorities(camera))
+def untrusted(error: ssl.SSLCertVerificationError, camera: CameraInput) -> Untrusted:
+    said = (
+        f"the certificate of {camera.described} is not trusted: {error.verify_message.rstrip('.')}; "
+        "tls_ca_file names whom to believe, and tls: trust believes whoever answers"
+    )
+    return Untrusted(said, camera_id=camera.camera_id)
+
+
+def context(camera: CameraInput) -> ssl.SSLContext:
+    """Python's way to check `camera` as `options` are libav's. Raises OSError for a wrong file."""
+    made = ssl.create_default_context(cafile=_authorities(camera))
     if camera.tls == "trust":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    return made
 
 
 def _authorities(camera: CameraInput) -> str | None:
