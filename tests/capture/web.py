@@ -16,6 +16,10 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Mute."""
 
+    def guess_type(self, path: Any) -> str:
+        """What has no suffix is a list whose name does not say so."""
+        return super().guess_type(path) if Path(path).suffix else "application/vnd.apple.mpegurl"
+
     def do_GET(self) -> None:
         login = self.headers.get("Authorization", "")
         self.logins.append(base64.b64decode(login.removeprefix("Basic ")).decode())

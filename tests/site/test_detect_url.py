@@ -13,6 +13,7 @@ from sightline import Packet, Size
 from sightline.buffer import Capacity, Overflow
 from sightline.bus import Bus, Stream, Subscription, camera_of, is_end, open_bus, packet_of, packets_topic
 from sightline.cli.live import camera_table
+from sightline.clock import NS_PER_S, SystemClock
 from sightline.scene import Scene, write_clip
 from sightline.site import Camera, Site
 from sightline.site.running import RunningSite
@@ -27,6 +28,13 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     write_clip(Scene(size=LARGE, fps=30), folder / "main.mp4", FRAMES, gop=10)
     write_clip(Scene(size=SMALL, fps=10), folder / "small.mp4", SMALL_FRAMES, gop=10)
     return {"url": str(folder / "main.mp4"), "detect_url": str(folder / "small.mp4")}
+
+
+class StoodStill(SystemClock):
+    """Both streams begin within one millisecond."""
+
+    def utc_ns(self) -> int:
+        return 1_800_000_000 * NS_PER_S
 
 
 def site(camera: dict[str, Any], folder: Path, bus: str) -> Site:
@@ -53,7 +61,7 @@ def test_models_see_the_small_stream_and_the_bus_has_both(
     no_leaks: None, urls: dict[str, str], tmp_path: Path, bus: Bus
 ) -> None:
     main, beside = read(bus, "main"), read(bus, "detect")
-    with RunningSite(site(urls, tmp_path, "memory://test-detect-url")) as running:
+    with RunningSite(site(urls, tmp_path, "memory://test-detect-url"), clock=StoodStill()) as running:
         assert running.wait(30)
         view = running.status().cameras["gate"]
     large, small = packets(main), packets(beside)

@@ -35,7 +35,7 @@ class Fetch:
     """Opens URLs for libav: `av.open(..., io_open=Fetch(camera))`.
 
     Attributes:
-        fault: the first thing that went wrong, an OSError but for what breaks HTTP; None while nothing has.
+        fault: the first thing that went wrong, an OSError but for what is no URL or no HTTP; else None.
     """
 
     def __init__(self, camera: CameraInput) -> None:
@@ -60,7 +60,7 @@ class Fetch:
         if self.fault is None:
             try:
                 return call()
-            except (OSError, HTTPException) as error:
+            except (OSError, HTTPException, ValueError) as error:
                 self.fault = error
                 if isinstance(error, HTTPError):
                     error.close()  # it is the answer, too
