@@ -115,6 +115,8 @@ def test_tracking_is_asked_for_with_settings_or_without(track: str, lost_s: floa
         ({"url": "http://h/clip.mp4", "realtime": True}, True),
         ({"url": "http://h/video.mjpg"}, True),
         ({"url": "https://h/live/index.m3u8"}, True),
+        ({"url": "https://h/vod/index.m3u8", "realtime": False}, False),
+        ({"url": "rtsp://h/a", "realtime": False}, True),
     ],
 )
 def test_only_recordings_at_no_pace_of_their_own_are_not_live(settings: dict[str, Any], live: bool) -> None:

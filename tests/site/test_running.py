@@ -58,6 +58,13 @@ def test_files_are_read_whole_and_then_the_site_has_ended(no_leaks: None, clip: 
         assert status.cameras[name].age_s is None
 
 
+def test_the_status_says_what_decodes(clip: Path, tmp_path: Path) -> None:
+    with RunningSite(site({"a": {"url": str(clip)}}, tmp_path, hwaccel="auto")) as running:
+        assert running.wait(30)
+        assert running.status().cameras["a"].decoded_by in {"software", "cuda"}
+    assert len(lines(tmp_path)) == FRAMES
+
+
 def test_a_worker_that_tracks_tells_what_is_the_same(clip: Path, tmp_path: Path) -> None:
     cameras = {name: {"url": str(clip)} for name in ("a", "b")}
     for track in (True, False):

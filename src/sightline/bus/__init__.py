@@ -15,6 +15,7 @@ from sightline.bus.opening import open_bus
 from sightline.bus.packets import (
     MAX_RESULT_HEADER_BYTES,
     RESULT_HEADER,
+    Stream,
     camera_of,
     is_end,
     packet_of,
@@ -32,6 +33,7 @@ __all__ = [
     "Bus",
     "Feature",
     "Message",
+    "Stream",
     "Subscription",
     "Topics",
     "camera_of",

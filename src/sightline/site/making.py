@@ -29,7 +29,8 @@ def make_worker(
     Raises:
         SightlineError: the model or a sink cannot be opened; sinks opened before it are closed again.
     """
-    cameras = {camera_id: camera.is_live for camera_id, camera in site.cameras_of(settings).items()}
+    looked_at = site.cameras_of(settings)
+    cameras = {camera_id: camera.is_live for camera_id, camera in looked_at.items()}
     with ExitStack() as opened:
         model = make_model(settings.model, settings.track)
         sinks: dict[str, AnySink] = {}
@@ -44,9 +45,11 @@ def make_worker(
             cameras,
             model,
             sinks,
+            detect={camera_id for camera_id, camera in looked_at.items() if camera.detect_url},
             rate=settings.rate,
             size=settings.size,
             pictures=settings.pictures,
+            hwaccel=settings.hwaccel,
             clock=clock,
         )
         opened.pop_all()

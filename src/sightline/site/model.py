@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from sightline.codec.hardware import checked_hwaccel
+from sightline.errors import ConfigError
 from sightline.site.camera import Camera
 from sightline.site.conflicts import conflicts
 from sightline.site.mistakes import dotted
@@ -36,6 +38,16 @@ ChosenCameras: TypeAlias = Annotated[
     BeforeValidator(_camera_names),
     WithJsonSchema({"anyOf": [{"const": "all"}, _NAMES_SCHEMA]}),
 ]
+
+
+def _hwaccel(name: str) -> str:
+    try:
+        return checked_hwaccel(name)
+    except ConfigError as error:
+        raise complete(error.message) from None
+
+
+Hwaccel: TypeAlias = Annotated[str, AfterValidator(_hwaccel)]
 
 
 def _tracking(value: object) -> object:
@@ -70,6 +82,11 @@ class Worker(Section):
         "auto",
         description="Which pictures are decoded: all, those that others refer to (reference), keyframes "
         "alone (key), or what the rate asks for (auto).",
+    )
+    hwaccel: Hwaccel = Field(
+        "none",
+        description="What decodes: software (none), any device that is here (auto), or the device of that "
+        "name, such as cuda; where there is none, software does it, and the log says so.",
     )
     model: Model = Field(description="What looks at the pictures.")
     track: Annotated[Tracking | None, BeforeValidator(_tracking)] = Field(
