@@ -202,7 +202,12 @@ def test_a_missing_file_and_a_folder_say_so(run: Run, tmp_path: Path) -> None:
     assert "folder" in reason(run, tmp_path)
 
 
-def test_a_device_needs_a_libav_that_has_it(run: Run) -> None:
+def test_a_device_that_is_not_there_says_so(run: Run) -> None:
+    assert "no such file: /dev/video99" in reason(run, Path("/dev/video99"))
+
+
+def test_a_device_needs_a_libav_that_has_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("av.formats_available", {"mov,mp4", "rtsp"})
     assert "PyAV has no V4L2" in reason(run, Path("/dev/video0"))
 
 

@@ -208,9 +208,14 @@ def _wanted(camera: CameraInput) -> tuple[str, str | None, dict[str, str]]:
     path = address.path(camera.url)
     if camera.kind is Kind.FILE:
         return f"file:{path}", None, {}  # a colon in a path is no scheme
-    if "v4l2" not in av.formats_available:
+    if not _has_v4l2():
         raise faults.no_device(camera)
     return path, "v4l2", {}
+
+
+def _has_v4l2() -> bool:
+    # The list of formats has it under two names at once, `video4linux2,v4l2`.
+    return any("v4l2" in names.split(",") for names in av.formats_available)
 
 
 def _is_list(camera: CameraInput) -> bool:
