@@ -92,6 +92,21 @@ def coded_slices(data: bytes, codec: str) -> bytes:
     return b"".join(START_CODE + nal for nal in units)
 
 
+def parameter_sets(data: bytes, codec: str) -> bytes:
+    """The parameter sets alone, each after a start code: where they differ, size or profile may.
+
+    None of other codecs, and none behind the first coded slice.
+    """
+    found = []
+    for nal_type, start in _headers(data, codec):
+        if nal_type in _SLICES[codec]:
+            break
+        if nal_type in _PARAMETER_SETS[codec]:
+            end = data.find(START_CODE, start)
+            found.append(START_CODE + data[start : end if end >= 0 else len(data)].rstrip(b"\0"))
+    return b"".join(found)
+
+
 _SLICES: Final = {"h264": _H264_SLICES, "hevc": _HEVC_SLICES}
 _PARAMETER_SETS: Final = {"h264": _H264_PARAMETER_SETS, "hevc": _HEVC_PARAMETER_SETS}
 
