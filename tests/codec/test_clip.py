@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
@@ -81,7 +82,10 @@ def test_access_units_and_times_are_those_that_came(tmp_path: Path, codec: str, 
     assert all(b - a == pytest.approx(0.04, abs=0.0006) for a, b in pairwise(times))
     assert times[0] == pytest.approx(0.04 * CODECS[codec], abs=0.0006)
     assert (part.first, part.last) == (packets[0].identity, packets[-1].identity)
-    assert (part.start_ns, part.end_ns) == (packets[0].captured_at_ns, packets[0].captured_at_ns + 59 * 40_000_000)
+    assert (part.start_ns, part.end_ns) == (
+        packets[0].captured_at_ns,
+        packets[0].captured_at_ns + 59 * 40_000_000,
+    )
     assert (part.packets, part.bytes, part.guessed) == (60, part.path.stat().st_size, 0)
     with av.open(part.path) as container:
         assert container.metadata["creation_time"].startswith("2023-11-14T22:13:20.000000Z")
@@ -150,7 +154,13 @@ def test_what_cannot_go_on_begins_another_file(tmp_path: Path, replaced: Replace
 def test_drops_are_counted(tmp_path: Path, replaced: Replaced) -> None:
     packets = drawn_packets(1, 40)
     with ClipWriter(tmp_path / "a.mkv") as clip:
-        for packet in [*packets[5:15], packets[14], *packets[16:20], replaced(packets[20], data=b"?"), packets[21]]:
+        for packet in [
+            *packets[5:15],
+            packets[14],
+            *packets[16:20],
+            replaced(packets[20], data=b"?"),
+            packets[21],
+        ]:
             clip.write(packet)
             assert clip.stats().balanced
     assert clip.stats().dropped == {
@@ -251,8 +261,7 @@ def test_a_full_disk_is_told_and_what_was_written_plays(no_leaks: None, tmp_path
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, old[1]))
         with pytest.raises(OSError, match="File too large"):
-            for packet in packets:
-                clip.write(packet)
+            deque(map(clip.write, packets), 0)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, handler)

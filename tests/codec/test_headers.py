@@ -34,7 +34,10 @@ def test_a_real_camera_tells_its_size(clip: Callable[[str], list[Packet]]) -> No
     assert size_of(clip("car-detection")[0].data, "h264") == Size(768, 432)
 
 
-@given(data=st.binary(max_size=200), begin=st.sampled_from([b"", b"\xff\xd8\xff", b"\0\0\1\x67", b"\0\0\1\x42\1"]))
+@given(
+    data=st.binary(max_size=200),
+    begin=st.sampled_from([b"", b"\xff\xd8\xff", b"\0\0\1\x67", b"\0\0\1\x42\1"]),
+)
 @pytest.mark.parametrize("codec", ["h264", "hevc", "mjpeg"])
 def test_any_bytes_are_taken(codec: str, begin: bytes, data: bytes) -> None:
     headers_of(begin + data, codec)

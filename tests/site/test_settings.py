@@ -17,6 +17,7 @@ from sightline.site import Camera, Site
 from sightline.site.camera import SCHEMES
 from sightline.site.section import Section
 from sightline.site.stages import (
+    ClipSink,
     ContactSheetSink,
     HogModel,
     JsonlSink,
@@ -27,7 +28,12 @@ from sightline.site.stages import (
 
 OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
     MODELS: {"motion": MotionModel, "hog": HogModel},
-    SINKS: {"jsonl": JsonlSink, "preview": PreviewSink, "contact_sheet": ContactSheetSink},
+    SINKS: {
+        "jsonl": JsonlSink,
+        "preview": PreviewSink,
+        "contact_sheet": ContactSheetSink,
+        "clip": ClipSink,
+    },
 }
 
 
@@ -37,7 +43,7 @@ OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
 )
 def test_options_are_those_of_what_takes_them(kinds: Any, kind: str, section: Any) -> None:
     takes = dict(inspect.signature(kinds.find(kind)).parameters)
-    for given_by_us in ("status", "clock"):
+    for given_by_us in ("status", "clock", "bus", "cameras", "offline"):
         takes.pop(given_by_us, None)
     said = {name: field for name, field in section.model_fields.items() if name != "kind"}
 

@@ -14,12 +14,13 @@ SINKS: Final = Kinds[Sink](
         "jsonl": "sightline.sink.jsonl:JsonLines",
         "preview": "sightline.sink.preview:Preview",
         "contact_sheet": "sightline.sink.contact_sheet:ContactSheet",
+        "clip": "sightline.sink.clip:ClipSink",
     },
 )
 
 
 def open_sink(kind: str, **options: Any) -> Sink:
-    """A sink of this kind, open: `jsonl`, `preview` or `contact_sheet`.
+    """A sink of this kind, open: `jsonl`, `preview`, `contact_sheet` or `clip`.
 
     Raises:
         ConfigError: no such kind or option, or a value that does not fit.
