@@ -16,13 +16,14 @@ import msgspec
 from benches.bench import Bench, Scale
 from benches.clips import ROOT
 from benches.decode import BENCHES as DECODE
+from benches.event import BENCHES as EVENT
 from benches.many import BENCHES as MANY
 from benches.pairing import Figures, Turn, turns
 from benches.passing import BENCHES as PASSING
 from benches.small import BENCHES as SMALL
 from sightline import log
 
-BENCHES: Final[dict[str, Bench]] = {bench.name: bench for bench in (*DECODE, *PASSING, *MANY, *SMALL)}
+BENCHES: Final[dict[str, Bench]] = {bench.name: bench for bench in (*DECODE, *EVENT, *PASSING, *MANY, *SMALL)}
 _PATIENCE_S: Final = 900.0
 
 

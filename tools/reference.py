@@ -31,6 +31,7 @@ _SECTIONS: Final = (
     stages.JsonlSink,
     stages.PreviewSink,
     stages.ContactSheetSink,
+    stages.ClipSink,
 )
 _BOUNDS: Final = {
     "exclusiveMinimum": "above {}",

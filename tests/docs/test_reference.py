@@ -20,6 +20,8 @@ from sightline.codec import DropReason
 from sightline.overflow import BufferStats, Overflow, Reason
 from sightline.packet import ClockSource
 from sightline.scene import Encoding, Scene
+from sightline.sink.clip_file import ClipFileReport, ClipReport
+from sightline.sink.cutter import Ended, Trigger
 from sightline.wire import result_from_json
 
 
@@ -78,6 +80,14 @@ def test_every_setting_of_a_drawn_street_is_explained() -> None:
 def test_every_field_of_a_result_is_explained() -> None:
     assert names("sinks.md", "### Fields of a line") == {"v", *Result.__struct_fields__}
     assert names("sinks.md", "### Fields of a detection") == {*Detection.__struct_fields__}
+
+
+def test_every_field_of_a_clip_is_explained() -> None:
+    assert names("sinks.md", "### Fields of a clip's report") == {*ClipReport.__struct_fields__}
+    assert names("sinks.md", "### How a clip ends") == values(Ended)
+    told = rows("sinks.md", "### Fields of a clip's report")
+    for name, kind in (("trigger", Trigger), ("files", ClipFileReport)):
+        assert set(re.findall(r"`(\w+)`", told[name])) == {*kind.__struct_fields__}
 
 
 def test_the_line_that_is_shown_is_a_result_with_every_field() -> None:

@@ -1,10 +1,10 @@
 """Sinks: results, with the pictures they were made from, to where somebody wants them.
 
-`open_sink("jsonl", path=...)`, `open_sink("preview", port=...)` and `open_sink("contact_sheet", path=...)`
-give a `Sink`. A sink that fails raises `SinkError` and can be written to again; whether to go on is the
+`open_sink("jsonl", path=...)`, `open_sink("preview", port=...)`, `open_sink("contact_sheet", path=...)` and
+`open_sink("clip", folder=..., bus=..., cameras=...)` give a `Sink`. A sink that fails raises `SinkError` and can be written to again; whether to go on is the
 caller's choice, as is the bounded buffer in front of a slow one.
 
-Deliberately not here: sinks for events, clips and brokers.
+Deliberately not here: sinks for events and brokers.
 """
 
 from sightline.sink.opening import open_sink, sink_maker
