@@ -62,7 +62,7 @@ BENCHES: Final = (
         aims=(Aim(OURS, CPU, 0.02, "libx264"),),
         notes=(
             f"The clip: {DESCRIPTION}.",
-            "sightline: `Capture` of the file, unpaced, into `PacketRing`, all of it into `ClipWriter` (MP4).",
+            "sightline: `Capture` of the file, unpaced, into `PacketRing`, all of that into `ClipWriter`.",
             f"libx264: `ffmpeg -i CLIP {_ENCODER} OUT.mp4`, the whole process.",
         ),
         rounds=3,

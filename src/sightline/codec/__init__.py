@@ -22,7 +22,6 @@ from sightline.codec.nal import (
     has_parameter_sets,
     is_disposable,
     is_keyframe,
-    parameter_sets,
     split,
 )
 from sightline.codec.ring import PacketRing, RingStats
@@ -47,6 +46,5 @@ __all__ = [
     "has_parameter_sets",
     "is_disposable",
     "is_keyframe",
-    "parameter_sets",
     "split",
 ]

@@ -12,7 +12,7 @@ from typing import Final
 import av
 from av.video.codeccontext import VideoCodecContext
 
-from sightline.codec.nal import parameter_sets
+from sightline.codec.nal import PARAMETER_SETS, START_CODE, before_slices
 from sightline.frame import Size
 
 # SOF0 to SOF15, without DHT, JPG and DAC, whose codes lie between theirs.
@@ -22,7 +22,13 @@ _START_OF_SCAN: Final = 0xDA
 
 def headers_of(keyframe: bytes, codec: str) -> bytes:
     """The headers in a keyframe; b"" where there are none."""
-    return _frame_header(keyframe) if codec == "mjpeg" else parameter_sets(keyframe, codec)
+    if codec == "mjpeg":
+        return _frame_header(keyframe)
+    return b"".join(
+        START_CODE + keyframe[start:end]
+        for kind, start, end in before_slices(keyframe, codec)
+        if kind in PARAMETER_SETS[codec]
+    )
 
 
 def size_of(keyframe: bytes, codec: str) -> Size | None:
