@@ -19,6 +19,7 @@ from benches.decode import needs, play
 from benches.measuring import Spent, spent
 from benches.pairing import Aim, Figures
 from sightline.codec import ClipWriter, PacketRing
+from sightline.packet import Packet
 
 _ENCODER: Final = "-an -c:v libx264 -preset veryfast"
 
@@ -29,7 +30,11 @@ def packets(scale: Scale) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         written, begin = Path(folder, "event.mp4"), spent()
         ring = PacketRing(scale.clip_s + 1, 2**30)
-        play(path, ring.add)
+
+        def keep(packet: Packet) -> None:
+            ring.add(packet)
+
+        play(path, keep)
         with ClipWriter(written) as event:
             for packet in ring.since(0):
                 event.write(packet)

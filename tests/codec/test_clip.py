@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from tests.drawn import drawn_packets
 from tools.services.units import read_units
@@ -22,6 +23,7 @@ from sightline.codec import ClipPart, ClipWriter, coded_slices
 from sightline.codec.container import Container
 from sightline.codec.stamps import Stamps
 from sightline.errors import Closed, CodecError, ConfigError
+from sightline.frame import Image
 from sightline.scene import read_mark
 
 Replaced = Callable[..., Packet]
@@ -57,12 +59,16 @@ def slices(path: Path, codec: str) -> list[bytes]:
     return [coded_slices(data, codec) for data in read_units(path).data]
 
 
+def bgr(frame: av.VideoFrame) -> Image:
+    return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+
+
 def played(path: Path | io.BytesIO) -> tuple[list[int], list[float]]:
     """Numbers of the drawn pictures as they are shown, and their times in seconds."""
-    with av.open(path) as container:
+    with av.open(path, "r") as container:
         frames = list(container.decode(video=0))
-    marks = [read_mark(frame.to_ndarray(format="bgr24")) for frame in frames]
-    return [mark.frame for mark in marks if mark], [frame.time for frame in frames if frame.time is not None]
+    marks = [read_mark(bgr(frame)) for frame in frames]
+    return [mark.frame for mark in marks if mark], [frame.time for frame in frames]
 
 
 def first_numbers(packets: list[Packet], count: int) -> list[int]:
@@ -109,7 +115,7 @@ def test_what_ffprobe_finds_is_whole(
     tmp_path: Path, found_at: Callable[[str], str], clip: Callable[[str], list[Packet]]
 ) -> None:
     (part,) = written(tmp_path / "a.mp4", clip("one-by-one-person-detection")[:100])
-    decode = [found_at("ffmpeg"), "-v", "error", "-xerror", "-i", part.path, "-f", "null", "-"]
+    decode = [found_at("ffmpeg"), "-v", "error", "-xerror", "-i", str(part.path), "-f", "null", "-"]
     done = subprocess.run(decode, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -230,10 +236,10 @@ def test_it_plays_after_each_single_write_and_within_it(form: Any) -> None:
 def _playable(file: bytes) -> list[int]:
     """Numbers of the pictures that a player shows; an access unit that was cut short is not one."""
     marks = []
-    with av.open(io.BytesIO(file)) as container:
+    with av.open(io.BytesIO(file), "r") as container:
         for packet in container.demux(video=0):
             with suppress(av.error.InvalidDataError):
-                marks += [read_mark(frame.to_ndarray(format="bgr24")) for frame in packet.decode()]
+                marks += [read_mark(bgr(frame)) for frame in packet.decode()]
     return [mark.frame for mark in marks if mark]
 
 

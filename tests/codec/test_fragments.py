@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 from tests.drawn import drawn_packets
@@ -49,10 +50,10 @@ def kinds(segments: list[bytes]) -> list[bytes]:
 
 
 def played(segments: list[bytes]) -> tuple[list[int], list[float]]:
-    with av.open(io.BytesIO(b"".join(segments))) as container:
+    with av.open(io.BytesIO(b"".join(segments)), "r") as container:
         frames = list(container.decode(video=0))
-    marks = [read_mark(frame.to_ndarray(format="bgr24")) for frame in frames]
-    return [mark.frame for mark in marks if mark], [frame.time for frame in frames if frame.time is not None]
+    marks = [read_mark(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)) for frame in frames]
+    return [mark.frame for mark in marks if mark], [frame.time for frame in frames]
 
 
 @pytest.mark.parametrize(("fragment_s", "count"), [(0.3, 21), (10, 11), (0, 101)])
@@ -107,7 +108,7 @@ def test_ffmpeg_finds_no_fault(
 ) -> None:
     file = tmp_path / "joined.mp4"
     file.write_bytes(b"".join(fragments(clip("one-by-one-person-detection")[:200])))
-    decode = [found_at("ffmpeg"), "-v", "error", "-xerror", "-i", file, "-f", "null", "-"]
+    decode = [found_at("ffmpeg"), "-v", "error", "-xerror", "-i", str(file), "-f", "null", "-"]
     done = subprocess.run(decode, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

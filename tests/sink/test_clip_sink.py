@@ -286,7 +286,7 @@ def test_nothing_is_overwritten_and_names_stay_within_the_folder(
         one.publish(packets)
         one.see(packets, 30, label="../../etc/a.b c")
         one.sink.close()
-    names = sorted(path.name for path in (one.folder / "cam1").iterdir())
+    names = sorted(path.name for path in (tmp_path / "clips" / "cam1").iterdir())
     stem = "2023-11-14T22-13-21.200Z-______etc_a_b_c"
     assert names == [f"{stem}-2.json", f"{stem}-2.mp4", f"{stem}.json", f"{stem}.mp4"]
 
