@@ -99,6 +99,24 @@ def test_access_units_and_times_are_those_that_came(tmp_path: Path, codec: str, 
         assert (container.streams.video[0].width, container.streams.video[0].height) == (320, 180)
 
 
+def test_a_finished_mp4_has_an_index_and_a_growing_one_has_fragments(tmp_path: Path) -> None:
+    packets, path = drawn_packets(1, 60), tmp_path / "a.mp4"
+    with ClipWriter(path) as clip:
+        for packet in packets:
+            clip.write(packet)
+        assert b"moof" in top_level_boxes(path.read_bytes())
+    assert top_level_boxes(path.read_bytes()) == [b"ftyp", b"free", b"mdat", b"moov"]
+
+
+def top_level_boxes(data: bytes) -> list[bytes]:
+    kinds, at = [], 0
+    while at < len(data):
+        kinds.append(data[at + 4 : at + 8])
+        size = int.from_bytes(data[at : at + 4], "big")
+        at += int.from_bytes(data[at + 8 : at + 16], "big") if size == 1 else size
+    return kinds
+
+
 @pytest.mark.parametrize("name", ["car-detection", "one-by-one-person-detection"])
 def test_a_real_camera_comes_back_bit_by_bit(
     tmp_path: Path, clip: Callable[[str], list[Packet]], name: str

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -199,13 +201,22 @@ def test_the_end_of_a_file_ends_its_clip(desk: Callable[..., Desk], bus: Bus) ->
     assert (report["ended"], report["end_ns"]) == ("source_ended", BEGIN_NS + 59 * FRAME_NS)
 
 
-def test_all_that_was_published_is_in_a_clip_that_close_ends(desk: Callable[..., Desk], bus: Bus) -> None:
+def test_all_that_was_published_is_in_a_clip_that_close_ends(
+    desk: Callable[..., Desk], bus: Bus, wait_for: WaitFor
+) -> None:
+    """Also what the reading thread has not taken off the bus: here it is held up until the sink closes."""
     packets, one = drawn_packets(1, 100, b_frames=0), desk(post_s=5, offline=("cam1",))
     one.publish(packets[:30])
     one.see(packets[:30], 25)
-    for packet in packets[30:]:
-        publish_packet(bus, packet)
-    one.sink.close()
+    closing = threading.Thread(target=one.sink.close)
+    with one.sink._cameras["cam1"]._lock:
+        for packet in packets[30:]:
+            publish_packet(bus, packet)
+            time.sleep(0.001)  # so that they are no one batch
+        closing.start()
+        wait_for(lambda: one.sink._closed, 5, "the sink to be closing")
+        time.sleep(0.1)
+    closing.join()
     assert [file["packets"] for report in one.reports for file in report["files"]] == [100]
 
 
@@ -281,14 +292,17 @@ def test_nothing_is_overwritten_and_names_stay_within_the_folder(
     no_leaks: None, bus: Bus, tmp_path: Path, wait_for: WaitFor
 ) -> None:
     packets = drawn_packets(1, 60)
-    for _ in range(2):
+    for lap in range(3):
         one = Desk(bus, tmp_path / "clips", wait_for)
         one.publish(packets)
         one.see(packets, 30, label="../../etc/a.b c")
         one.sink.close()
+        if lap == 0:  # a clip whose writer was killed
+            (report,) = (tmp_path / "clips" / "cam1").glob("*.json")
+            report.unlink()
     names = sorted(path.name for path in (tmp_path / "clips" / "cam1").iterdir())
     stem = "2023-11-14T22-13-21.200Z-______etc_a_b_c"
-    assert names == [f"{stem}-2.json", f"{stem}-2.mp4", f"{stem}.json", f"{stem}.mp4"]
+    assert names == [f"{stem}{end}" for end in ("-2.json", "-2.mp4", "-3.json", "-3.mp4", ".mp4")]
 
 
 def test_results_of_other_cameras_and_none_leave_nothing(desk: Callable[..., Desk]) -> None:

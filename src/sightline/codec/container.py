@@ -88,9 +88,5 @@ def _options(form: Form, fragment_s: float) -> dict[str, str]:
     # A stream has nobody who would read an index of fragments at its end.
     flags = "hybrid_fragmented" if form == "mp4" else "empty_moov+skip_trailer"
     if not fragment_s:
-        return {"movflags": f"{flags}+{_FRAGMENTED}+frag_every_frame", "flush_packets": "1"}
-    return {
-        "movflags": f"{flags}+{_FRAGMENTED}",
-        "frag_duration": str(round(fragment_s * 1_000_000)),
-        "flush_packets": "1",
-    }
+        return {"movflags": f"{flags}+{_FRAGMENTED}+frag_every_frame"}
+    return {"movflags": f"{flags}+{_FRAGMENTED}", "frag_duration": str(round(fragment_s * 1_000_000))}

@@ -180,19 +180,14 @@ class Cutter:
         """What is there and belongs to `cut`; whether packets have passed its end."""
         cut.next = max(cut.next, self.ring.first)
         while (packet := self.ring.get(cut.next)) is not None:
-            if not cut.holds(packet.captured_at_ns):
-                leads = self._leads_into(cut, packet)
-                if not leads:
-                    return leads is False
+            if not (cut.holds(packet.captured_at_ns) or self._leads_into(cut, packet)):
+                return True
             cut.next += 1
             actions.append(Write(cut, packet))
         return False
 
-    def _leads_into(self, cut: Cut, anchor: Packet) -> bool | None:
-        """Whether a picture of `cut` follows that is shown before `anchor`, as B-frames are, and so needs it.
-
-        None where that cannot be told before the next packet.
-        """
+    def _leads_into(self, cut: Cut, anchor: Packet) -> bool:
+        """Whether a picture of `cut` has followed that is shown before `anchor`, as B-frames do."""
         number = cut.next + 1
         while (packet := self.ring.get(number)) is not None:
             if packet.epoch != anchor.epoch or packet.captured_at_ns >= anchor.captured_at_ns:
@@ -200,7 +195,7 @@ class Cutter:
             if cut.holds(packet.captured_at_ns):
                 return True
             number += 1
-        return None
+        return False
 
     def _is_settled(self, cut: Cut) -> bool:
         """Whether no result can make `cut` longer any more."""
