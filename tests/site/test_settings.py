@@ -8,6 +8,7 @@ import pytest
 
 from sightline.capture import CameraInput
 from sightline.capture.address import kind as kind_of_url
+from sightline.detect import Tracker
 from sightline.detect.opening import MODELS
 from sightline.errors import ConfigError
 from sightline.kinds import Kinds
@@ -17,22 +18,32 @@ from sightline.site import Camera, Site
 from sightline.site.camera import SCHEMES
 from sightline.site.section import Section
 from sightline.site.stages import (
+    BusSink,
     ClipSink,
     ContactSheetSink,
+    CsvSink,
     HogModel,
     JsonlSink,
     MotionModel,
+    OnnxModel,
+    ParquetSink,
     PreviewSink,
     PythonModel,
+    Tracking,
+    VideoSink,
 )
 
 OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
-    MODELS: {"motion": MotionModel, "hog": HogModel},
+    MODELS: {"motion": MotionModel, "hog": HogModel, "onnx": OnnxModel},
     SINKS: {
         "jsonl": JsonlSink,
         "preview": PreviewSink,
         "contact_sheet": ContactSheetSink,
         "clip": ClipSink,
+        "csv": CsvSink,
+        "parquet": ParquetSink,
+        "video": VideoSink,
+        "bus": BusSink,
     },
 }
 
@@ -68,6 +79,15 @@ def test_limits_of_options_are_those_of_what_takes_them() -> None:
                 metadata = getattr(made.get(name, field).annotation, "__metadata__", None)
                 if name != "kind" and metadata:
                     assert field.metadata == metadata[0].metadata, f"{kind}.{name}"
+
+
+def test_settings_of_tracking_are_those_of_the_tracker() -> None:
+    taken = inspect.signature(Tracker, eval_str=True).parameters
+    assert list(Tracking.model_fields) == list(taken)
+    for name, field in Tracking.model_fields.items():
+        assert field.default == taken[name].default
+        limits = getattr(taken[name].annotation, "__metadata__", ())
+        assert field.metadata == [one for limit in limits for one in limit.metadata]
 
 
 def test_settings_and_schemes_of_cameras_are_those_of_capture() -> None:

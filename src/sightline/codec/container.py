@@ -84,7 +84,7 @@ class Container:
 
 def _options(form: Form, fragment_s: float) -> dict[str, str]:
     if form == "mkv":
-        return {"cluster_time_limit": str(round(fragment_s * 1000)), "flush_packets": "1"}
+        return {"cluster_time_limit": str(round(fragment_s * 1000))}
     # A stream has nobody who would read an index of fragments at its end.
     flags = "hybrid_fragmented" if form == "mp4" else "empty_moov+skip_trailer"
     if not fragment_s:

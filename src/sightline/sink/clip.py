@@ -94,12 +94,14 @@ class ClipSink:
             )
             for camera_id in cameras
         }
+        self._taps: list[Tap] = []
         with ExitStack() as opened:
             for live in (True, False):
                 of_this_nature = [name for name in cameras if (name not in offline) is live]
                 if of_this_nature:
-                    opened.callback(self._tap(bus, of_this_nature, live=live).close)
-            self._taps = opened.pop_all()
+                    self._taps.append(self._tap(bus, of_this_nature, live=live))
+                    opened.callback(self._taps[-1].close)
+            self._untap = opened.pop_all()
 
     @property
     def written(self) -> int:
@@ -117,11 +119,14 @@ class ClipSink:
         if camera is not None:
             camera.see(result, self._trigger(result))
             camera.tell()
+        for tap in self._taps:
+            if tap.broken is not None:
+                raise SinkError(f"packets can no longer be read from the bus: {tap.broken}")
 
     def close(self) -> None:
         """End the clips with the packets that have been published. Raises SinkError where one fails."""
         self._closed = True
-        self._taps.close()
+        self._untap.close()
         for camera in self._cameras.values():
             camera.close()
         for camera in self._cameras.values():

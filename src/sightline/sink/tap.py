@@ -21,7 +21,9 @@ from sightline.packet import Packet
 _MOST: Final = 256
 _POLL_S: Final = 0.2
 _TICK_S: Final = 1.0
+_READY_S: Final = 5.0
 _DRAIN_S: Final = 2.0
+_CLOSE_S: Final = 5.0
 # Of a camera. Bytes are what a bus may ask for where nothing may be dropped, and more.
 _LIVE: Final = Capacity(count=1024, bytes=64 * 2**20)
 _OFFLINE: Final = Capacity(count=256, bytes=64 * 2**20)
@@ -37,6 +39,10 @@ class Tap:
         on_packet: called with each.
         on_end: called with a camera whose source is over, behind its last packet.
         on_tick: called about once a second.
+
+    Attributes:
+        failed: packets that `on_packet` did not take, and messages that are none.
+        broken: why packets can no longer be read; None while they can.
     """
 
     def __init__(
@@ -52,12 +58,14 @@ class Tap:
         self._on_packet, self._on_end, self._on_tick = on_packet, on_end, on_tick
         self._trouble = Repeated(get_logger("sightline.sink"), "packet not taken for a clip")
         self.failed = 0
+        self.broken: str | None = None
         self._closing = threading.Event()
         self._subscription = bus.subscribe(
             [packets_topic(camera_id) for camera_id in cameras],
             capacity=_LIVE if live else _OFFLINE,
             overflow=Overflow.DROP_OLDEST if live else Overflow.BLOCK,
         )
+        self._subscription.ready(_READY_S)
         self._thread = threading.Thread(target=self._run, name="clip-tap", daemon=True)
         self._thread.start()
 
@@ -68,7 +76,7 @@ class Tap:
     def close(self) -> None:
         """Take what has been published, for some seconds at most, and end."""
         self._closing.set()
-        self._thread.join()
+        self._thread.join(_CLOSE_S)
         self._subscription.close()
         self._trouble.flush()
 
@@ -86,7 +94,7 @@ class Tap:
         except Closed:
             return
         except BusError as error:
-            get_logger("sightline.sink").error("the broker broke off", error=str(error))
+            self.broken = str(error)
 
     def _take(self, messages: list[Message]) -> None:
         for message in messages:
