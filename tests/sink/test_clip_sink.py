@@ -19,7 +19,7 @@ from tools.services.units import read_units
 from sightline import Detection, Frame, Packet, Result
 from sightline.bus import Bus, open_bus, publish_end, publish_packet
 from sightline.codec import Decoder, coded_slices
-from sightline.errors import Closed, ConfigError, SinkError
+from sightline.errors import BusError, Closed, ConfigError, SinkError
 from sightline.scene import read_mark
 from sightline.sink import open_sink
 from sightline.sink.clip import ClipSink
@@ -286,6 +286,20 @@ def test_a_codec_that_no_file_holds_costs_a_clip_and_no_more(desk: Callable[...,
     with pytest.raises(SinkError, match="in a codec of h264, hevc, mjpeg, got vp8"):
         one.see(packets, 30)
     assert not list((one.folder / "cam1").iterdir())
+
+
+def test_a_broker_that_breaks_off_is_told(
+    desk: Callable[..., Desk], wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = desk()
+
+    def poll(*_arguments: object) -> None:
+        raise BusError("gone")
+
+    monkeypatch.setattr("sightline.bus.inbox.Inbox.poll", poll)
+    wait_for(lambda: one.sink._taps[0].broken, 5, "the bus to break")
+    with pytest.raises(SinkError, match="packets can no longer be read from the bus: gone"):
+        one.sink.write(*shown(drawn_packets(1, 1)[0]))
 
 
 def test_nothing_is_overwritten_and_names_stay_within_the_folder(
