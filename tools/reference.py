@@ -38,6 +38,7 @@ _SECTIONS: Final = (
     stages.ParquetSink,
     stages.VideoSink,
     stages.BusSink,
+    stages.WebhookSink,
 )
 _BOUNDS: Final = {
     "exclusiveMinimum": "above {}",

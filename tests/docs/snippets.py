@@ -79,7 +79,7 @@ def _load_site(example: Example) -> None:
         return
     if (title := _title(example)) is not None:
         title.write_text(text)
-    environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "what is secret")
+    environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "what-both-sides-know")
     parse_site(_whole(text), environ, name="snippet", folder=Path())
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sightline.site import Site, SiteError, parse_site
@@ -48,6 +48,8 @@ plain = st.recursive(
 
 @given(plain)
 @settings(max_examples=300, deadline=None)
+@example({"kind": "cameras"})
+@example({"workers": {"kind": {"kind": "kind"}}})
 def test_any_values_are_a_site_or_a_site_error(value: object) -> None:
     try:
         read(json.dumps(value), X="1")

@@ -81,6 +81,9 @@ def test_a_worker_looks_at_all_enabled_cameras_unless_it_names_some() -> None:
     assert list(site.cameras_of(three)) == ["b"]
 
 
+HOOK = "kind: webhook, outbox: o.db"
+
+
 @pytest.mark.parametrize(
     ("track", "lost_s"),
     [
@@ -253,6 +256,20 @@ def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
         (
             "model: {kind: hog}, sinks: [{kind: preview}, {kind: preview, host: localhost}]",
             [".sinks[1].port: this port is taken by workers.w.sinks[0] already"],
+        ),
+        (
+            f"model: {{kind: hog}}, sinks: [&a {{{HOOK}, url: http://h/, secret: 0123456789abcdef}}, *a]",
+            [".sinks[1].outbox: this outbox is taken by workers.w.sinks[0] already"],
+        ),
+        (
+            f"model: {{kind: hog}}, sinks: [{{{HOOK}, url: ftp://hunter2/, secret: hunter2}}]",
+            [
+                (
+                    ".sinks[0].url: expected a url of http:// or https:// with a host, such as "
+                    "https://example.org/hook"
+                ),
+                ".sinks[0].secret: expected at least 16 letters, got a value that is not shown",
+            ],
         ),
         (
             "model: {kind: hog}, sinks: [{kind: preview, port: 65536}]",

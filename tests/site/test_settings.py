@@ -14,6 +14,7 @@ from sightline.errors import ConfigError
 from sightline.kinds import Kinds
 from sightline.sink.opening import SINKS
 from sightline.sink.preview import MIN_TOKEN
+from sightline.sink.webhook import MIN_SECRET
 from sightline.site import Camera, Site
 from sightline.site.camera import SCHEMES
 from sightline.site.section import Section
@@ -31,6 +32,7 @@ from sightline.site.stages import (
     PythonModel,
     Tracking,
     VideoSink,
+    WebhookSink,
 )
 
 OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
@@ -44,6 +46,7 @@ OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
         "parquet": ParquetSink,
         "video": VideoSink,
         "bus": BusSink,
+        "webhook": WebhookSink,
     },
 }
 
@@ -67,7 +70,7 @@ def test_options_are_those_of_what_takes_them(kinds: Any, kind: str, section: An
 
 def test_all_kinds_are_there() -> None:
     assert [set(kinds.names) for kinds in OF_KINDS] == [set(of) for of in OF_KINDS.values()]
-    assert MIN_TOKEN == 8
+    assert (MIN_TOKEN, MIN_SECRET) == (8, 16)
     assert PythonModel.model_validate({"kind": "python", "class": "a.b:C"}).class_ == "a.b:C"
 
 

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from sightline import __version__
 from sightline.cli.check import check
 from sightline.cli.demo import demo
+from sightline.cli.doctor import doctor
 from sightline.cli.model import app as model
 from sightline.cli.probe import probe
 from sightline.cli.up import up
@@ -89,7 +90,7 @@ def _every_command(
     configure(_LEVELS[min(verbose, 2)])
 
 
-for _command in (demo, probe, check, up):
+for _command in (demo, probe, check, up, doctor):
     app.command()(_command)
 app.add_typer(model, name="model")
 

@@ -8,6 +8,7 @@ again; whether to go on is the caller's choice, as is the bounded buffer in fron
     parquet        detections as a folder of files for analysis (pyarrow)
     video          annotated MP4 of each camera (supervision)
     bus            results, and packets with their results, for others to read
+    webhook        results to a URL, from an outbox on disk (httpx)
     preview        a page with the pictures, moving
     contact_sheet  one picture of a run
     clip           the packets around what was seen, as files of their own

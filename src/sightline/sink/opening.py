@@ -19,6 +19,7 @@ SINKS: Final = Kinds[Sink](
         "parquet": "sightline.sink.parquet:ParquetFolder",
         "video": "sightline.sink.video:Video",
         "bus": "sightline.sink.bus:BusSink",
+        "webhook": "sightline.sink.webhook:Webhook",
     },
 )
 

@@ -66,8 +66,9 @@ def _taken(sink: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
     """What a sink has for itself alone. Port 0 is any free one."""
     if sink.get("kind") == "preview" and str(port := sink.get("port", 8765)) != "0":
         yield "port", str(port)
-    if isinstance(path := sink.get("path"), str | Path):
-        yield "path", os.path.normpath(folder / path)
+    for key in ("path", "outbox"):
+        if isinstance(path := sink.get(key), str | Path):
+            yield key, os.path.normpath(folder / path)
 
 
 def _number(value: Any) -> float:

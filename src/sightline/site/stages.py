@@ -17,6 +17,7 @@ from sightline.detect.onnx.head import HeadName
 from sightline.detect.onnx.placement import Fit
 from sightline.errors import ConfigError
 from sightline.sink.bus import topic_pattern
+from sightline.sink.target import parse_target
 from sightline.sink.web import is_loopback
 from sightline.site.section import BusUrl, PictureSize, Section, SitePath, Text, complete
 
@@ -315,8 +316,70 @@ class ClipSink(Section):
         return self
 
 
+def _webhook_url(url: SecretStr) -> SecretStr:
+    try:
+        parse_target(url.get_secret_value())
+    except ConfigError as error:
+        raise complete(error.message.removeprefix("webhook: ")) from None
+    return url
+
+
+class WebhookSink(Section):
+    """Results as signed JSON to a URL, from an outbox on disk, until they are taken."""
+
+    kind: Literal["webhook"]
+    url: Annotated[SecretStr, AfterValidator(_webhook_url)] = Field(
+        description="Where they are posted to, http:// or https://. A user and password in it are a login."
+    )
+    outbox: SitePath = Field(
+        description="The file that results wait in until they are taken; from the site file's folder."
+    )
+    secret: SecretStr = Field(min_length=16, description="What both sides know: requests are signed with it.")
+    batch: int = Field(1, ge=1, le=1000, description="Results in one request, at most.")
+    batch_s: float = Field(1.0, ge=0, le=3600, description="Seconds that a request waits to be full.")
+    labels: tuple[Text, ...] = Field((), description="Labels of the detections sent; all when left out.")
+    min_score: float | None = Field(None, description="The least score of a detection that is sent.")
+    only_detections: bool = Field(
+        True, description="Whether results without such a detection are passed over."
+    )
+    every_s: float | None = Field(
+        None,
+        gt=0,
+        le=86400,
+        description="Seconds between two results of a camera, by the pictures' time; all when left out.",
+    )
+    timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds for one attempt as a whole.")
+    max_results: int = Field(
+        100_000, ge=1, le=10_000_000, description="Results that the outbox holds at most; the oldest go."
+    )
+    max_bytes: int = Field(
+        1 << 26, ge=65_536, le=1 << 40, description="Bytes of the results that the outbox holds at most."
+    )
+    max_age_s: float = Field(
+        86_400.0, gt=0, le=31_536_000, description="Seconds after which a result is no longer tried."
+    )
+    verify_tls: bool = Field(True, description="Whether a receiver by https must prove who it is.")
+    ca_file: SitePath | None = Field(
+        None, description="Certificates to be trusted in place of the usual ones, PEM."
+    )
+
+    @model_validator(mode="after")
+    def _trust_is_clear(self) -> Self:
+        if self.ca_file is not None and not self.verify_tls:
+            raise complete("expected verify_tls with a ca_file, which is for nothing else")
+        return self
+
+
 Model: TypeAlias = Annotated[MotionModel | HogModel | OnnxModel | PythonModel, Field(discriminator="kind")]
 Sink: TypeAlias = Annotated[
-    JsonlSink | PreviewSink | ContactSheetSink | CsvSink | ParquetSink | VideoSink | BusSink | ClipSink,
+    JsonlSink
+    | PreviewSink
+    | ContactSheetSink
+    | CsvSink
+    | ParquetSink
+    | VideoSink
+    | BusSink
+    | WebhookSink
+    | ClipSink,
     Field(discriminator="kind"),
 ]

@@ -22,6 +22,8 @@ from sightline.errors import MissingExtra, ModelError
 
 def runtime() -> Any:
     """The library. Raises MissingExtra."""
+    # Else it would make a database in the user's cache when it is imported, and send from it what it met.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         return importlib.import_module("onnxruntime")
     except ModuleNotFoundError as error:
