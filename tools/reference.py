@@ -33,6 +33,7 @@ _SECTIONS: Final = (
     stages.JsonlSink,
     stages.PreviewSink,
     stages.ContactSheetSink,
+    stages.ClipSink,
     stages.CsvSink,
     stages.ParquetSink,
     stages.VideoSink,

@@ -22,6 +22,8 @@ from sightline.overflow import BufferStats, Overflow, Reason
 from sightline.packet import ClockSource
 from sightline.scene import Encoding, Scene
 from sightline.sink import csv_file, parquet
+from sightline.sink.clip_file import ClipFileReport, ClipReport
+from sightline.sink.cutter import Ended, Trigger
 from sightline.sink.opening import SINKS
 from sightline.wire import result_from_json
 
@@ -81,6 +83,16 @@ def test_every_setting_of_a_drawn_street_is_explained() -> None:
 def test_every_field_of_a_result_is_explained() -> None:
     assert names("sinks.md", "### Fields of a line") == {"v", *Result.__struct_fields__}
     assert names("sinks.md", "### Fields of a detection") == {*Detection.__struct_fields__}
+
+
+def test_every_field_of_a_clip_is_explained() -> None:
+    assert names("sinks.md", "### Fields of a clip's report") == {*ClipReport.__struct_fields__}
+    assert names("sinks.md", "### How a clip ends") == values(Ended)
+    page = (ROOT / "docs/sinks.md").read_text()
+    for name, kind in (("trigger", Trigger), ("files", ClipFileReport)):
+        line = re.search(rf"^\| `{name}` \|.*$", page, re.MULTILINE)
+        assert line
+        assert set(re.findall(r"`(\w+)`", line[0])) == {name, *kind.__struct_fields__}
 
 
 def test_every_column_is_explained() -> None:

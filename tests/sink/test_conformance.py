@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sightline import Frame, Result
+from sightline.bus import open_bus
 from sightline.errors import Closed
 from sightline.sink import Sink, open_sink
 from sightline.testing import check_sink
@@ -35,6 +36,13 @@ def test_our_sinks_keep_the_promise(
     if "path" in options:
         options = {"path": tmp_path / options["path"]}
     check_sink(lambda: open_sink(kind, **options))
+
+
+def test_the_clip_sink_keeps_the_promise(no_leaks: None, tmp_path: Path) -> None:
+    with open_bus("memory://") as bus:
+        check_sink(
+            lambda: open_sink("clip", folder=tmp_path, bus=bus, cameras=("gate", "yard"), offline=("gate",))
+        )
 
 
 class Forgetful:

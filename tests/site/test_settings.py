@@ -20,6 +20,7 @@ from sightline.site.camera import SCHEMES
 from sightline.site.section import Section
 from sightline.site.stages import (
     BusSink,
+    ClipSink,
     ContactSheetSink,
     CsvSink,
     HogModel,
@@ -40,6 +41,7 @@ OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
         "jsonl": JsonlSink,
         "preview": PreviewSink,
         "contact_sheet": ContactSheetSink,
+        "clip": ClipSink,
         "csv": CsvSink,
         "parquet": ParquetSink,
         "video": VideoSink,
@@ -55,7 +57,7 @@ OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
 )
 def test_options_are_those_of_what_takes_them(kinds: Any, kind: str, section: Any) -> None:
     takes = dict(inspect.signature(kinds.find(kind)).parameters)
-    for given_by_us in ("status", "clock", "bus", "cameras"):
+    for given_by_us in ("status", "clock", "bus", "cameras", "offline"):
         takes.pop(given_by_us, None)
     said = {name: field for name, field in section.model_fields.items() if name != "kind"}
 

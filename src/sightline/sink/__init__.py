@@ -11,6 +11,7 @@ again; whether to go on is the caller's choice, as is the bounded buffer in fron
     webhook        results to a URL, from an outbox on disk (httpx)
     preview        a page with the pictures, moving
     contact_sheet  one picture of a run
+    clip           the packets around what was seen, as files of their own
 """
 
 from sightline.sink.opening import open_sink, sink_maker

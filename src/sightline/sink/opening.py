@@ -14,6 +14,7 @@ SINKS: Final = Kinds[Sink](
         "jsonl": "sightline.sink.jsonl:JsonLines",
         "preview": "sightline.sink.preview:Preview",
         "contact_sheet": "sightline.sink.contact_sheet:ContactSheet",
+        "clip": "sightline.sink.clip:ClipSink",
         "csv": "sightline.sink.csv_file:CsvFile",
         "parquet": "sightline.sink.parquet:ParquetFolder",
         "video": "sightline.sink.video:Video",

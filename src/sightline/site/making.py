@@ -31,13 +31,14 @@ def make_worker(
     """
     looked_at = site.cameras_of(settings)
     cameras = {camera_id: camera.is_live for camera_id, camera in looked_at.items()}
+    offline = tuple(camera_id for camera_id, is_live in cameras.items() if not is_live)
     with ExitStack() as opened:
         model = make_model(settings.model, settings.track)
         sinks: dict[str, AnySink] = {}
         for number, sink in enumerate(settings.sinks, start=1):
             # Two of a kind are told apart by their place in the file.
             label = sink.kind if sink.kind not in sinks else f"{sink.kind}-{number}"
-            sinks[label] = make_sink(sink, status=status, bus=bus, cameras=tuple(cameras))
+            sinks[label] = make_sink(sink, status=status, bus=bus, cameras=tuple(cameras), offline=offline)
             opened.callback(sinks[label].close)
         worker = RunningWorker(
             name,

@@ -285,6 +285,37 @@ class BusSink(Section):
         return self
 
 
+class ClipSink(Section):
+    """The packets around a detection as a video file, not encoded again."""
+
+    kind: Literal["clip"]
+    folder: SitePath = Field(
+        description="Where clips go, each camera's into a folder of its name; from the site file's folder."
+    )
+    pre_s: float = Field(5, ge=0, le=600, description="Seconds before the first detection, at the least.")
+    post_s: float = Field(5, ge=0, le=600, description="Seconds after the last detection.")
+    max_s: float = Field(
+        60,
+        gt=0,
+        le=3600,
+        description="The longest that a clip is wanted to be; what is seen later begins another.",
+    )
+    labels: tuple[str, ...] = Field((), description="Labels of detections that ask for a clip; none: any.")
+    min_score: float | None = Field(
+        None, description="The least score of a detection that asks for a clip; left out: any."
+    )
+    container: Literal["mp4", "mkv"] = Field("mp4", description="The kind of file.")
+    ring_mb: int = Field(
+        32, ge=1, le=4096, description="MiB of memory for the packets of one camera, at most."
+    )
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        if self.max_s < self.pre_s + self.post_s:
+            raise complete(f"expected max_s of at least pre_s + post_s, {self.pre_s + self.post_s:g}")
+        return self
+
+
 def _webhook_url(url: SecretStr) -> SecretStr:
     try:
         parse_target(url.get_secret_value())
@@ -341,6 +372,14 @@ class WebhookSink(Section):
 
 Model: TypeAlias = Annotated[MotionModel | HogModel | OnnxModel | PythonModel, Field(discriminator="kind")]
 Sink: TypeAlias = Annotated[
-    JsonlSink | PreviewSink | ContactSheetSink | CsvSink | ParquetSink | VideoSink | BusSink | WebhookSink,
+    JsonlSink
+    | PreviewSink
+    | ContactSheetSink
+    | CsvSink
+    | ParquetSink
+    | VideoSink
+    | BusSink
+    | WebhookSink
+    | ClipSink,
     Field(discriminator="kind"),
 ]
