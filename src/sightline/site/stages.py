@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from sightline.sink.web import is_loopback
+from sightline.loopback import is_loopback
 from sightline.site.section import Section, SitePath, Text, complete
 
 
