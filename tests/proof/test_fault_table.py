@@ -4,7 +4,7 @@ Frame N of a fake camera is taken N / fps seconds after the camera began, and N 
 each decoded picture proves which one it is, and when it was taken.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from time import monotonic, time_ns
