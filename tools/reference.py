@@ -27,10 +27,15 @@ _SECTIONS: Final = (
     Worker,
     stages.MotionModel,
     stages.HogModel,
+    stages.OnnxModel,
     stages.PythonModel,
     stages.JsonlSink,
     stages.PreviewSink,
     stages.ContactSheetSink,
+    stages.CsvSink,
+    stages.ParquetSink,
+    stages.VideoSink,
+    stages.BusSink,
 )
 _BOUNDS: Final = {
     "exclusiveMinimum": "above {}",
@@ -119,7 +124,16 @@ def commands() -> str:
     """Every command with its help, arguments and options, as `--help` has them."""
     group = typer.main.get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
-    return "\n\n".join(_command(name, command) for name, command in group.commands.items())
+    return "\n\n".join(_command(name, command) for name, command in _all_of(group))
+
+
+def _all_of(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """The commands with their names, those of a group as `group command`."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _all_of(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _command(name: str, command: Any) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from benches.bench import CPU, FRAMES, OURS, PACKETS, WALL, Scale, WrongWork
 from benches.decode import figures
+from benches.inference import MS_A_FRAME, SEEN
 from benches.many import FAST, LOST, PACED, THREADS
 from benches.measuring import Spent, spent
 from benches.turns import BENCHES, Failed, run, take
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 from benches import __main__ as command
 from benches import clips as making
 
-TINY = Scale(clip_s=1, cameras=3, frames=30, paced_s=3, calls=64)
+TINY = Scale(clip_s=1, cameras=3, frames=30, paced_s=3, calls=64, inferences=1)
 
 
 def quiet(_turn: object) -> None:
@@ -43,6 +44,13 @@ def test_contenders_do_the_same_work_on_a_real_clip(name: str, clips: Path) -> N
         assert {each[FRAMES] for (each,) in taken.values()} == {25}
     if name == "passing":
         assert taken[OURS][0][PACKETS] == 25
+
+
+def test_both_runtimes_see_the_same_in_the_same_file() -> None:
+    taken = run(BENCHES["inference"], TINY, 1, say=quiet)
+    assert {each[FRAMES] for (each,) in taken.values()} == {1}
+    assert all(each[MS_A_FRAME] > 0 for (each,) in taken.values())
+    assert len({each[SEEN] for (each,) in taken.values()}) == 1
 
 
 def test_many_cameras_as_fast_as_possible_lose_nothing() -> None:

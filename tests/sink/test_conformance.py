@@ -11,14 +11,27 @@ from sightline.errors import Closed
 from sightline.sink import Sink, open_sink
 from sightline.testing import check_sink
 
+LIBRARIES = {"parquet": "pyarrow", "video": "supervision"}
+
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("jsonl", {"path": "r.jsonl"}), ("preview", {"port": 0}), ("contact_sheet", {"path": "s.png"})],
+    [
+        ("jsonl", {"path": "r.jsonl"}),
+        ("preview", {"port": 0}),
+        ("contact_sheet", {"path": "s.png"}),
+        ("csv", {"path": "s.csv", "empty_frames": True}),
+        ("parquet", {"path": "p", "max_rows": 10}),
+        ("video", {"path": "v"}),
+        ("video", {"path": "v", "codec": "hevc"}),
+        ("bus", {"url": "memory://sinks"}),
+    ],
 )
 def test_our_sinks_keep_the_promise(
     no_leaks: None, tmp_path: Path, kind: str, options: dict[str, Any]
 ) -> None:
+    if kind in LIBRARIES:
+        pytest.importorskip(LIBRARIES[kind])
     if "path" in options:
         options = {"path": tmp_path / options["path"]}
     check_sink(lambda: open_sink(kind, **options))

@@ -142,8 +142,8 @@ workers:
             "pixels, got 1280"
         ),
         (
-            'site.yaml:13:19 workers.people.model.kind: expected hog, motion or python, got "hgo"; did you '
-            'mean "hog"?'
+            'site.yaml:13:19 workers.people.model.kind: expected hog, motion, onnx or python, got "hgo"; '
+            'did you mean "hog"?'
         ),
         "site.yaml:14:63 workers.people.sinks[1].path: this path is taken by workers.people.sinks[0] already",
         'site.yaml:14:75 workers.people.sinks[2]: missing key "path"',
@@ -184,7 +184,7 @@ def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
     ("settings", "said"),
     [
         ("model: hog", ['.model: expected a mapping (lines of key: value), got "hog"']),
-        ("model: {}", ['.model: missing key "kind": hog, motion or python']),
+        ("model: {}", ['.model: missing key "kind": hog, motion, onnx or python']),
         ("cameras: all", [': missing key "model"']),
         ("model: {kind: hog, stride: 7}", [".model.stride: expected 4, 8 or 16, got 7"]),
         ("model: {kind: hog, nmss: 1}", ['.model.nmss: unknown key; did you mean "nms"?']),
@@ -235,6 +235,20 @@ def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
         (
             "model: {kind: hog}, sinks: [{kind: preview, token: hunter2}]",
             [".sinks[0].token: expected at least 8 letters, got a value that is not shown"],
+        ),
+        (
+            "model: {kind: hog}, sinks: [{kind: bus, url: memory, results_topic: seen}]",
+            [
+                '.sinks[0].url: expected a URL such as memory://, got "memory"',
+                (
+                    ".sinks[0].results_topic: expected a topic with :camera_id in it once, such as "
+                    "raw_:camera_id, got 'seen'"
+                ),
+            ],
+        ),
+        (
+            "model: {kind: hog}, sinks: [{kind: bus, url: 'memory://', results_topic: 'raw_:camera_id'}]",
+            [".sinks[0]: expected two topics, one for results and one for packets"],
         ),
     ],
 )

@@ -17,17 +17,30 @@ from sightline.site import Camera, Site
 from sightline.site.camera import SCHEMES
 from sightline.site.section import Section
 from sightline.site.stages import (
+    BusSink,
     ContactSheetSink,
+    CsvSink,
     HogModel,
     JsonlSink,
     MotionModel,
+    OnnxModel,
+    ParquetSink,
     PreviewSink,
     PythonModel,
+    VideoSink,
 )
 
 OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
-    MODELS: {"motion": MotionModel, "hog": HogModel},
-    SINKS: {"jsonl": JsonlSink, "preview": PreviewSink, "contact_sheet": ContactSheetSink},
+    MODELS: {"motion": MotionModel, "hog": HogModel, "onnx": OnnxModel},
+    SINKS: {
+        "jsonl": JsonlSink,
+        "preview": PreviewSink,
+        "contact_sheet": ContactSheetSink,
+        "csv": CsvSink,
+        "parquet": ParquetSink,
+        "video": VideoSink,
+        "bus": BusSink,
+    },
 }
 
 
@@ -37,7 +50,7 @@ OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
 )
 def test_options_are_those_of_what_takes_them(kinds: Any, kind: str, section: Any) -> None:
     takes = dict(inspect.signature(kinds.find(kind)).parameters)
-    for given_by_us in ("status", "clock"):
+    for given_by_us in ("status", "clock", "bus", "cameras"):
         takes.pop(given_by_us, None)
     said = {name: field for name, field in section.model_fields.items() if name != "kind"}
 

@@ -1,7 +1,8 @@
 """How one camera's packets stand on a bus: the topic's name, the message, and the end of a file.
 
 A topic holds one camera. What is published is `sightline.wire`'s message; a source that is over says so
-in the same topic, behind its last packet, so that a reader knows that it has all of them.
+in the same topic, behind its last packet, so that a reader knows that it has all of them. Whoever looked at a
+packet and publishes it again puts its result into a header of it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ from typing import Final
 
 from sightline.bus.promise import Bus, Message
 from sightline.packet import Packet
-from sightline.wire import packet_from_message, packet_to_message
+from sightline.result import Result
+from sightline.wire import packet_from_message, packet_to_message, result_from_json
 
 _PREFIX: Final = "sightline.packets."
 _END: Final = "sightline.end"
+
+RESULT_HEADER: Final = "sightline.result"
+MAX_RESULT_HEADER_BYTES: Final = 64 * 1024
+"""A larger result, some 400 detections, goes beside its packet and not with it: brokers bound headers."""
 
 
 def packets_topic(camera_id: str) -> str:
@@ -35,6 +41,14 @@ def packet_of(message: Message) -> Packet:
         offset=message.offset,
         timestamp_ns=message.timestamp_ns,
     )
+
+
+def result_of(message: Message) -> Result | None:
+    """The result that a message has beside its packet; None without. Raises WireError where it is none."""
+    for name, data in reversed(message.headers):
+        if name == RESULT_HEADER:
+            return result_from_json(data)
+    return None
 
 
 def publish_packet(bus: Bus, packet: Packet) -> None:

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from sightline import __version__
 from sightline.cli.check import check
 from sightline.cli.demo import demo
+from sightline.cli.model import app as model
 from sightline.cli.probe import probe
 from sightline.cli.up import up
 from sightline.errors import ConfigError, SightlineError
@@ -90,6 +91,7 @@ def _every_command(
 
 for _command in (demo, probe, check, up):
     app.command()(_command)
+app.add_typer(model, name="model")
 
 
 def main() -> NoReturn:

@@ -71,7 +71,7 @@ def run_shown(running: RunningSite, console: Console, seconds: float | None = No
 
 def sink_losses(sinks: list[OutletStats]) -> list[str]:
     """A line for each sink that did not get or write all: `sink w-jsonl: 3 results dropped, 1 failed`."""
-    lost = ((of.sink, sum(of.waiting.dropped.values()), of.failed) for of in sinks)
+    lost = ((of.sink, sum(of.waiting.dropped.values()) + of.late, of.failed) for of in sinks)
     return [
         f"sink {name}: {dropped} results dropped, {failed} failed"
         for name, dropped, failed in lost

@@ -9,21 +9,13 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from sightline.site.camera import Camera
 from sightline.site.conflicts import conflicts
 from sightline.site.mistakes import dotted
-from sightline.site.section import Name, PictureSize, Section, complete, scheme_of
+from sightline.site.section import BusUrl, Name, PictureSize, Section, complete
 from sightline.site.stages import Model, PythonModel, Sink
-
-BUS_SCHEMES: Final = ("memory",)
-
-
-def _bus_url(text: str) -> str:
-    if scheme_of(text, BUS_SCHEMES) is None:
-        raise ValueError(f"expected a URL such as {BUS_SCHEMES[0]}://")
-    return text
 
 
 def _camera_names(value: object) -> object:
@@ -74,7 +66,7 @@ class Site(Section):
 
     model_config = ConfigDict(json_schema_extra={"patternProperties": {"^x-": {}}})
 
-    bus: Annotated[str, AfterValidator(_bus_url)] = Field(
+    bus: BusUrl = Field(
         "memory://", description="The broker between cameras and workers; memory:// is this process."
     )
     cameras: dict[Name, Camera] = Field(min_length=1, description="The cameras by name.")

@@ -27,12 +27,14 @@ class OutletStats(msgspec.Struct, frozen=True, kw_only=True):
         sink: its worker's and its own name.
         waiting: results in line for it; those dropped there never reached it.
         written, failed: results that it took, and that it could not.
+        late: results that came when it was closing already.
     """
 
     sink: str
     waiting: BufferStats
     written: int
     failed: int
+    late: int
 
 
 class Outlet:
@@ -56,7 +58,7 @@ class Outlet:
             size=lambda pair: pair[1].image.nbytes,
             clock=clock,
         )
-        self._written = self._failed = 0
+        self._written = self._failed = self._late = 0
         self._trouble = Repeated(get_logger("sightline.sink"), "result could not be written", clock=clock)
         self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
         self._thread.start()
@@ -66,7 +68,7 @@ class Outlet:
         try:
             self._waiting.put((result, frame))
         except Closed:
-            return
+            self._late += 1
 
     @property
     def idle(self) -> bool:
@@ -87,7 +89,11 @@ class Outlet:
 
     def stats(self) -> OutletStats:
         return OutletStats(
-            sink=self.name, waiting=self._waiting.stats(), written=self._written, failed=self._failed
+            sink=self.name,
+            waiting=self._waiting.stats(),
+            written=self._written,
+            failed=self._failed,
+            late=self._late,
         )
 
     def _run(self) -> None:

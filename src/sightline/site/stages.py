@@ -12,14 +12,26 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from sightline.detect.onnx.feed import Colour
+from sightline.detect.onnx.head import HeadName
+from sightline.detect.onnx.placement import Fit
+from sightline.errors import ConfigError
 from sightline.loopback import is_loopback
-from sightline.site.section import Section, SitePath, Text, complete
+from sightline.sink.bus import topic_pattern
+from sightline.site.section import BusUrl, PictureSize, Section, SitePath, Text, complete
 
 
 def _import_path(text: str) -> str:
     if re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", text) is None:
         raise ValueError('expected "package.module:Class"')
     return text
+
+
+def _topic(text: str) -> str:
+    try:
+        return topic_pattern(text)
+    except ConfigError as error:
+        raise complete(error.message) from None
 
 
 class MotionModel(Section):
@@ -61,6 +73,50 @@ class HogModel(Section):
         gt=0,
         le=1,
         description="Of two boxes that share more than this part of the smaller one, the better one stays.",
+    )
+
+
+class OnnxModel(Section):
+    """A detector or classifier in a file of your own, on onnxruntime."""
+
+    kind: Literal["onnx"]
+    path: SitePath = Field(description="The ONNX file; from the site file's folder.")
+    head: Literal["auto"] | HeadName = Field(
+        "auto", description="The layout of its outputs, where the file does not tell."
+    )
+    labels: list[Text] | SitePath | None = Field(
+        None,
+        description="The names of its classes, or a file with one a line; from the metadata when left out.",
+    )
+    classes: list[Text] | None = Field(None, description="Which classes to tell; all when left out.")
+    threshold: float = Field(0.25, ge=0, le=1, description="The least score of a detection.")
+    nms: float = Field(
+        0.45,
+        gt=0,
+        le=1,
+        description="Of two boxes of a class whose intersection over union is more than this, the better one "
+        "stays; for heads that leave this open.",
+    )
+    size: PictureSize | None = Field(
+        None, description="WIDTHxHEIGHT of the model's input, where the file leaves it open."
+    )
+    fit: Literal["auto"] | Fit = Field(
+        "auto",
+        description="How a picture fits the input: with its shape kept and a border (letterbox), or "
+        "stretched; auto keeps the shape for YOLO.",
+    )
+    mean: Colour = Field(
+        (0.0, 0.0, 0.0), description="Taken off the colours: three numbers, R G B, in the scale of 0 to 1."
+    )
+    std: Colour = Field(
+        (1.0, 1.0, 1.0), description="What the rest is divided by: three numbers, R G B, above 0."
+    )
+    providers: list[Text] | None = Field(
+        None,
+        description="What to run on, the best first: cuda, cpu; what the machine has when left out.",
+    )
+    threads: int | None = Field(
+        None, ge=1, le=256, description="Threads of one operation on the CPU; one a core when left out."
     )
 
 
@@ -117,5 +173,83 @@ class ContactSheetSink(Section):
     tile_width: int = Field(320, ge=64, le=1920, description="Width of each picture in it, in pixels.")
 
 
-Model: TypeAlias = Annotated[MotionModel | HogModel | PythonModel, Field(discriminator="kind")]
-Sink: TypeAlias = Annotated[JsonlSink | PreviewSink | ContactSheetSink, Field(discriminator="kind")]
+class CsvSink(Section):
+    """Every detection as a row of a CSV file."""
+
+    kind: Literal["csv"]
+    path: SitePath = Field(description="The file that rows are added to; from the site file's folder.")
+    empty_frames: bool = Field(
+        False, description="Whether a picture in which nothing was seen is a row too, without a label."
+    )
+
+
+class ParquetSink(Section):
+    """Every detection as a row of a folder of Parquet files. Needs `sightline[parquet]`."""
+
+    kind: Literal["parquet"]
+    path: SitePath = Field(description="The folder that files are added to; from the site file's folder.")
+    max_rows: int = Field(
+        20_000,
+        ge=1,
+        le=1_000_000,
+        description="Rows of a file. They wait in memory until it is written: 20,000 are about 10 MB.",
+    )
+    max_age_s: float = Field(
+        300, gt=0, le=86_400, description="Seconds after which a file is written with fewer rows."
+    )
+    empty_frames: bool = Field(
+        False, description="Whether a picture in which nothing was seen is a row too, without a label."
+    )
+
+
+class VideoSink(Section):
+    """Annotated MP4 files of each camera. Needs `sightline[supervision]`."""
+
+    kind: Literal["video"]
+    path: SitePath = Field(description="The folder that files are added to; from the site file's folder.")
+    codec: Literal["h264", "hevc"] = Field(
+        "h264", description="What it is encoded as; hevc is a quarter smaller for three times the work."
+    )
+    max_width: int = Field(1280, ge=64, le=4096, description="Width of a picture at most, in pixels.")
+    quality: int = Field(
+        23, ge=0, le=51, description="The encoder's constant rate factor; less is better and larger."
+    )
+    max_file_s: float = Field(3600, gt=0, le=86_400, description="Seconds of a file, at most.")
+
+
+class BusSink(Section):
+    """Every result as a message on a bus; if asked to, the packets with their results."""
+
+    kind: Literal["bus"]
+    url: BusUrl = Field(description="The bus to publish on.")
+    results_topic: Annotated[str, AfterValidator(_topic)] = Field(
+        "results_:camera_id",
+        description="Topic of a camera's results; :camera_id in it is the camera's name.",
+    )
+    packets: Literal["none", "all", "with_results"] = Field(
+        "none",
+        description="Which packets are published as well: all, each with its result where that came in time, "
+        "or only those that have one.",
+    )
+    packets_topic: Annotated[str, AfterValidator(_topic)] = Field(
+        "raw_:camera_id", description="Topic of a camera's packets; :camera_id in it is the camera's name."
+    )
+    wait_s: float = Field(
+        1,
+        ge=0,
+        le=60,
+        description="Seconds that a packet waits for its result, at most; in order, so all do.",
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.results_topic == self.packets_topic:
+            raise complete("expected two topics, one for results and one for packets")
+        return self
+
+
+Model: TypeAlias = Annotated[MotionModel | HogModel | OnnxModel | PythonModel, Field(discriminator="kind")]
+Sink: TypeAlias = Annotated[
+    JsonlSink | PreviewSink | ContactSheetSink | CsvSink | ParquetSink | VideoSink | BusSink,
+    Field(discriminator="kind"),
+]

@@ -195,12 +195,13 @@ class RunningWorker:
         if self._stopped:
             return
         self._stopped = True
-        for outlet in self._outlets:
-            outlet.refuse()
         if self._mux is not None:
             self._mux.close()
-        if self._thread is not None:
-            self._thread.join(_STOP_S)
+        # The batch that the model has in hand is still written; a sink that is stuck must not hold it up.
+        self._join()
+        for outlet in self._outlets:
+            outlet.refuse()
+        self._join()
         for outlet in self._outlets:
             outlet.close()
         self._trouble.flush()
@@ -210,6 +211,10 @@ class RunningWorker:
             )
         else:
             self._close_model()
+
+    def _join(self) -> None:
+        if self._thread is not None:
+            self._thread.join(_STOP_S)
 
     def _close_model(self) -> None:
         try:
