@@ -53,6 +53,7 @@ class Watch:
         self.states: set[str] = set()
         self.faults: set[type[SightlineError]] = set()
         self.longest_gap_s = 0.0
+        self.most_ahead_ns = 0  # of a picture's time, to its arrival
         self._came_s: float | None = None
         camera = CameraInput(
             camera_id="gate", url=server.url("gate"), username=USER, password=PASSWORD, **settings
@@ -64,6 +65,7 @@ class Watch:
         if self._came_s is not None:
             self.longest_gap_s = max(self.longest_gap_s, now_s - self._came_s)
         self._came_s = now_s
+        self.most_ahead_ns = max(self.most_ahead_ns, packet.captured_at_ns - time_ns())
         self.packets.append(packet)
 
     def look(self) -> bool:
@@ -259,8 +261,13 @@ def test_each_fault_has_its_right_outcome(no_leaks: None, row: Row, wait_for: Wa
     assert len(watch.epochs) == row.epochs
     assert (status.counts.implausible > 0) == row.implausible
     assert (status.state == "live") == row.recovers
+    if row.clock == "arrival":
+        assert {one.captured_at_source for one in watch.packets if one.epoch == watch.epochs[-1]} == {
+            "arrival"
+        }
     if AccessDenied in row.because:
         assert retry_at_s > 30  # a camera locks an account that is tried too often
+    assert watch.most_ahead_ns < NS_PER_S
     _check_counts(watch)
     _check_pictures(row, watch)
 
