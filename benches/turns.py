@@ -21,10 +21,11 @@ from benches.many import BENCHES as MANY
 from benches.pairing import Figures, Turn, turns
 from benches.passing import BENCHES as PASSING
 from benches.small import BENCHES as SMALL
+from benches.track import BENCHES as TRACK
 from sightline import log
 
 BENCHES: Final[dict[str, Bench]] = {
-    bench.name: bench for bench in (*DECODE, *PASSING, *MANY, *INFERENCE, *SMALL)
+    bench.name: bench for bench in (*DECODE, *PASSING, *MANY, *INFERENCE, *TRACK, *SMALL)
 }
 _PATIENCE_S: Final = 900.0
 

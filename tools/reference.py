@@ -29,6 +29,7 @@ _SECTIONS: Final = (
     stages.HogModel,
     stages.OnnxModel,
     stages.PythonModel,
+    stages.Tracking,
     stages.JsonlSink,
     stages.PreviewSink,
     stages.ContactSheetSink,
@@ -97,6 +98,8 @@ def _values(key: dict[str, Any]) -> str:
 
 
 def _plain(key: dict[str, Any]) -> str:
+    if "$ref" in key:
+        return "mapping"
     if key.get("format") == "path":
         return "path"
     if "pattern" in key:

@@ -16,7 +16,7 @@ workers: {w: {cameras: [gate], size: 64x64, model: {kind: hog}, sinks: [{kind: j
 WORDS = (
     "cameras workers gate url x.mp4 rtsp://h/x model kind hog motion python class sinks jsonl path preview "
     "port 8765 rate size 1280x720 password username ${X} ${ &a *a << [ ] { } : , - ? | > ' \" # ! % @ ~ "
-    "true 1 .inf all x- bus memory://"
+    "true 1 .inf track lost_s all x- bus memory://"
 )
 words = st.sampled_from(WORDS.split())
 
@@ -65,6 +65,7 @@ def test_any_value_in_any_place_is_a_site_or_a_mistake_at_its_line(data: st.Data
                 "cameras": ["gate"],
                 "rate": 5,
                 "model": {"kind": "hog", "nms": 0.5},
+                "track": {"lost_s": 2, "low": 0.2, "same_label": False},
                 "sinks": [{"kind": "preview", "port": 1}, {"kind": "jsonl", "path": "p"}],
             }
         },

@@ -82,6 +82,22 @@ def test_a_worker_looks_at_all_enabled_cameras_unless_it_names_some() -> None:
 
 
 @pytest.mark.parametrize(
+    ("track", "lost_s"),
+    [
+        ("", None),
+        ("track: false", None),
+        ("track: true", 1.0),
+        ("track: {}", 1.0),
+        ("track: {lost_s: 3}", 3.0),
+    ],
+)
+def test_tracking_is_asked_for_with_settings_or_without(track: str, lost_s: float | None) -> None:
+    site = read(f"{CAMERA}workers: {{w: {{model: {{kind: motion}}, rate: 2, {track}}}}}\n")
+    tracking = site.workers["w"].track
+    assert (tracking and tracking.lost_s) == lost_s
+
+
+@pytest.mark.parametrize(
     ("settings", "live"),
     [
         ({"url": "a.mp4"}, False),
@@ -209,6 +225,29 @@ def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
         (
             "model: {kind: hog}, cameras: [gate, gate]",
             ['.cameras[1]: the camera "gate" stands in this list twice'],
+        ),
+        (
+            "model: {kind: hog}, track: walkers",
+            ['.track: expected true, false or a mapping of settings, got "walkers"'],
+        ),
+        (
+            "model: {kind: hog}, track: {lost: 2, match_iou: 1}",
+            [
+                '.track.lost: unknown key; did you mean "lost_s"?',
+                ".track.match_iou: expected a number below 1, got 1",
+            ],
+        ),
+        (
+            "model: {kind: hog}, track: {low: 0.6}",
+            [".track: expected low to be at most high, 0.5, got 0.6"],
+        ),
+        (
+            "rate: 1, model: {kind: hog}, track: true",
+            [".track: expected lost_s above 1, the seconds between two pictures at rate 1, got 1"],
+        ),
+        (
+            "rate: 0.1, model: {kind: hog}, track: {lost_s: 9}",
+            [".track: expected lost_s above 10, the seconds between two pictures at rate 0.1, got 9"],
         ),
         ("model: {kind: hog}, sinks: {kind: jsonl}", [".sinks: expected a list, got a mapping"]),
         (

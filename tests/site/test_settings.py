@@ -8,6 +8,7 @@ import pytest
 
 from sightline.capture import CameraInput
 from sightline.capture.address import kind as kind_of_url
+from sightline.detect import Tracker
 from sightline.detect.opening import MODELS
 from sightline.errors import ConfigError
 from sightline.kinds import Kinds
@@ -27,6 +28,7 @@ from sightline.site.stages import (
     ParquetSink,
     PreviewSink,
     PythonModel,
+    Tracking,
     VideoSink,
 )
 
@@ -75,6 +77,15 @@ def test_limits_of_options_are_those_of_what_takes_them() -> None:
                 metadata = getattr(made.get(name, field).annotation, "__metadata__", None)
                 if name != "kind" and metadata:
                     assert field.metadata == metadata[0].metadata, f"{kind}.{name}"
+
+
+def test_settings_of_tracking_are_those_of_the_tracker() -> None:
+    taken = inspect.signature(Tracker, eval_str=True).parameters
+    assert list(Tracking.model_fields) == list(taken)
+    for name, field in Tracking.model_fields.items():
+        assert field.default == taken[name].default
+        limits = getattr(taken[name].annotation, "__metadata__", ())
+        assert field.metadata == [one for limit in limits for one in limit.metadata]
 
 
 def test_settings_and_schemes_of_cameras_are_those_of_capture() -> None:

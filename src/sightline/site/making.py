@@ -12,10 +12,10 @@ from pydantic import BaseModel, SecretStr
 from sightline.bus import Bus
 from sightline.clock import Clock
 from sightline.detect import Model as AnyModel
-from sightline.detect import open_model
+from sightline.detect import Tracked, open_model
 from sightline.sink import Sink as AnySink
 from sightline.sink import open_sink, sink_maker
-from sightline.site.model import Model, PythonModel, Sink, Site, Worker
+from sightline.site.model import Model, PythonModel, Sink, Site, Tracking, Worker
 from sightline.site.worker import RunningWorker
 
 Status = Callable[[], Mapping[str, Any]]
@@ -31,7 +31,7 @@ def make_worker(
     """
     cameras = {camera_id: camera.is_live for camera_id, camera in site.cameras_of(settings).items()}
     with ExitStack() as opened:
-        model = make_model(settings.model)
+        model = make_model(settings.model, settings.track)
         sinks: dict[str, AnySink] = {}
         for number, sink in enumerate(settings.sinks, start=1):
             # Two of a kind are told apart by their place in the file.
@@ -53,8 +53,13 @@ def make_worker(
     return worker
 
 
-def make_model(settings: Model) -> AnyModel:
-    """The model, not yet loaded."""
+def make_model(settings: Model, track: Tracking | None) -> AnyModel:
+    """The model, not yet loaded; with tracking where that is wanted."""
+    model = _untracked(settings)
+    return model if track is None else Tracked(model, **_plain(track, leave=set()))
+
+
+def _untracked(settings: Model) -> AnyModel:
     if isinstance(settings, PythonModel):
         return open_model(f"python:{settings.class_}", **settings.options)
     return open_model(settings.kind, **_plain(settings, leave={"kind"}))

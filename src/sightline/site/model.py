@@ -7,7 +7,7 @@ shows none. Nothing here opens a file, a camera or a socket.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -15,7 +15,7 @@ from sightline.site.camera import Camera
 from sightline.site.conflicts import conflicts
 from sightline.site.mistakes import dotted
 from sightline.site.section import BusUrl, Name, PictureSize, Section, complete
-from sightline.site.stages import Model, PythonModel, Sink
+from sightline.site.stages import Model, PythonModel, Sink, Tracking
 
 
 def _camera_names(value: object) -> object:
@@ -38,6 +38,20 @@ ChosenCameras: TypeAlias = Annotated[
 ]
 
 
+def _tracking(value: object) -> object:
+    if isinstance(value, bool):
+        return {} if value else None
+    if not isinstance(value, dict | Tracking | None):  # pydantic makes mistakes of a file out of ValueErrors
+        raise ValueError("expected true, false or a mapping of settings")  # noqa: TRY004
+    return value
+
+
+def _true_or_false_too(schema: dict[str, Any]) -> None:
+    """In the file it is never null: left out, false and true are what it may be beside settings."""
+    schema["anyOf"] = [schema["anyOf"][0], {"type": "boolean"}]
+    schema["default"] = False
+
+
 class Worker(Section):
     """A model that looks at some of the cameras, and where its results go."""
 
@@ -58,6 +72,11 @@ class Worker(Section):
         "alone (key), or what the rate asks for (auto).",
     )
     model: Model = Field(description="What looks at the pictures.")
+    track: Annotated[Tracking | None, BeforeValidator(_tracking)] = Field(
+        None,
+        description="Whether things are followed from picture to picture; with settings or without.",
+        json_schema_extra=_true_or_false_too,
+    )
     sinks: tuple[Sink, ...] = Field((), description="Where results go.")
 
 
@@ -87,4 +106,4 @@ class Site(Section):
         return {name: self.cameras[name] for name in names if self.cameras[name].enabled}
 
 
-__all__ = ["Camera", "Model", "PythonModel", "Sink", "Site", "Worker"]
+__all__ = ["Camera", "Model", "PythonModel", "Sink", "Site", "Tracking", "Worker"]

@@ -1,4 +1,4 @@
-"""The models and sinks of a site file, a class a kind.
+"""The models and sinks of a site file, a class a kind, and tracking.
 
 What an option may be is said by the class that takes it, in `sightline.detect` and `sightline.sink`; here it
 stands once more, with its description, so that a file can be checked, and completed by an editor, without
@@ -131,6 +131,42 @@ class PythonModel(Section):
         alias="class", description="Which: package.module:Class."
     )
     options: dict[str, Any] = Field({}, description="What the class is called with, as keyword arguments.")
+
+
+class Tracking(Section):
+    """Which detections are the same thing as before, camera by camera."""
+
+    high: float = Field(0.5, description="The least score that begins a track.")
+    low: float = Field(0.1, description="The least score that carries on a track; at most `high`.")
+    match_iou: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="The least overlap (intersection over union) of where a thing is expected and where "
+        "it is found.",
+    )
+    lost_s: float = Field(
+        1.0,
+        gt=0,
+        le=3600,
+        description="Seconds that a thing which is not seen is remembered: more than lie between "
+        "two pictures.",
+    )
+    min_s: float = Field(
+        0.0,
+        ge=0,
+        le=3600,
+        description="Seconds that a thing must be seen before it gets an id; it must be seen twice anyway.",
+    )
+    same_label: bool = Field(
+        True, description="Whether a thing keeps its label; else one of another label may be the same."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise complete(f"expected low to be at most high, {self.high:g}, got {self.low:g}")
+        return self
 
 
 class JsonlSink(Section):

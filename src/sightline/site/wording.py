@@ -41,6 +41,7 @@ _EXPECTED: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     ),
     "greater_than": lambda limit: f"a number above {limit['gt']:g}",
     "greater_than_equal": lambda limit: f"a number of at least {limit['ge']:g}",
+    "less_than": lambda limit: f"a number below {limit['lt']:g}",
     "less_than_equal": lambda limit: f"a number of at most {limit['le']:g}",
 }
 
