@@ -77,6 +77,31 @@ def test_a_camera_whose_clock_is_wrong_is_not_believed() -> None:
     assert timing.take_implausible() == 0
 
 
+def test_a_first_picture_without_a_pts_is_no_word_against_the_camera_s_clock() -> None:
+    timing = live()
+    assert came(timing, unit(None, utc_ms=0, key=True), 100) == (False, 100, "arrival")
+    assert timing.take_implausible() == 0
+    assert came(timing, unit(400, utc_ms=400), 500) == (False, 400, "rtcp")
+
+
+def test_no_picture_is_of_the_future() -> None:
+    """Stamps that jump ahead take the camera's time with them, which its last report gave to the old ones."""
+    timing = live()
+    came(timing, unit(0, utc_ms=0, key=True), 100)
+    assert came(timing, unit(5_040, utc_ms=5_040), 140) == (False, 140, "arrival")
+    assert timing.take_implausible() == 1
+    came(timing, unit(5_080, utc_ms=80), 180)  # the next report
+    assert came(timing, unit(5_120, utc_ms=120, key=True), 220) == (True, 120, "rtcp")
+
+
+def test_a_picture_without_a_pts_has_the_camera_s_own_word_or_else_its_arrival() -> None:
+    """libav forgets a pts where a call of its was broken off; hours after the first report, too."""
+    timing = live()
+    came(timing, unit(0, utc_ms=0, key=True), 100)
+    assert came(timing, unit(None, utc_ms=7_200_000), 7_200_100) == (False, 7_200_000, "rtcp")
+    assert came(timing, unit(None), 7_200_140) == (False, 7_200_140, "arrival")
+
+
 def test_a_camera_that_sets_its_clock_gets_a_new_epoch_at_its_next_keyframe() -> None:
     timing = live()
     came(timing, unit(0, utc_ms=0), 10)

@@ -15,9 +15,10 @@ import pytest
 from sightline import Frame, Result
 from sightline.errors import Closed, ConfigError, SinkError
 from sightline.log import hide_secret
+from sightline.loopback import is_loopback
 from sightline.sink import open_sink
 from sightline.sink.preview import Preview
-from sightline.sink.web import is_loopback, names_of
+from sightline.sink.web import names_of
 
 MakeShown = Callable[..., tuple[Result, Frame]]
 WaitFor = Callable[[Callable[[], object], float, str], object]

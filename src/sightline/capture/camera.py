@@ -1,12 +1,12 @@
 """What a user says about one camera.
 
 `CameraInput` is checked when it is made, and from then on its `url` has no credentials in it: those that
-stood there are fields. The password is told to the redactor and is not in the repr.
+stood there are fields. The password is told to the redactor and is in no repr, nor is a token of the query.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -64,6 +64,10 @@ class CameraInput:
         object.__setattr__(self, "url", address.url)
         hide_secret(self.password or "")
         self._check()
+
+    def __repr__(self) -> str:
+        shown = (f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.repr)
+        return redact(f"{type(self).__name__}({', '.join(shown)})")
 
     @property
     def kind(self) -> Kind:

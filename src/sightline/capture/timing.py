@@ -7,7 +7,8 @@ from, and whether a new epoch begins with this unit.
 *rtcp*: the camera's own UTC for this very picture. It is taken over once it is plausible (between 1 s ahead
 of our clock and 2 s behind it: more is a camera whose clock is wrong, not a network that is slow), and it
 then lags arrival by the transport's delay. So that time does not go back at the switch, no later stamp of the
-epoch is below the last arrival stamp; for the fraction of a second of that delay stamps stand still.
+epoch is below the last arrival stamp; for the fraction of a second of that delay stamps stand still. A
+picture that would be of the future (RTP stamps that jump ahead say so until the next report) has arrival.
 *media*: a recording's time of creation, or else of opening, plus the time within it.
 
 arrival rises from packet to packet; rtcp and media follow pts, which B-frames do not have in order.
@@ -75,7 +76,8 @@ class Timing:
         now_ns = arrival.at_ns(monotonic_ns)
         taken_ns = self._rtcp.at_ns(unit, now_ns)
         if taken_ns is None:
-            self._implausible += unit.wallclock_ns is not None
+            # Without a pts it cannot be asked: the first picture of RTSP has a report, and no pts.
+            self._implausible += unit.wallclock_ns is not None and unit.pts is not None
             return Stamp(breaks, now_ns, "arrival")
         return Stamp(breaks, taken_ns, "rtcp")
 
@@ -150,15 +152,21 @@ class _Rtcp:
         self.was_set = False
 
     def at_ns(self, unit: Unit, arrived_ns: int) -> int | None:
-        """UTC at which the picture of `unit` was taken; None before the camera is believed."""
+        """UTC at which the picture of `unit` was taken; None while the camera is not believed."""
         if unit.wallclock_ns is not None and unit.shown_ns is not None:
             self._hear(unit.wallclock_ns, unit.wallclock_ns - unit.shown_ns, arrived_ns)
-        if self._ahead_ns is None:
+        taken_ns = self._taken_ns(unit)
+        if taken_ns is None or taken_ns > arrived_ns + _RTCP_AHEAD_NS:
             self._floor_ns = arrived_ns
             return None
-        if unit.shown_ns is None:
-            return self._floor_ns
-        return max(self._floor_ns, unit.shown_ns + self._ahead_ns)
+        return max(self._floor_ns, taken_ns)
+
+    def _taken_ns(self, unit: Unit) -> int | None:
+        if self._ahead_ns is None:
+            return None
+        if unit.shown_ns is not None:
+            return unit.shown_ns + self._ahead_ns
+        return None if self.was_set else unit.wallclock_ns
 
     def _hear(self, wallclock_ns: int, ahead_ns: int, arrived_ns: int) -> None:
         if self._ahead_ns is None:

@@ -24,9 +24,10 @@ from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import Closed, ConfigError, SinkError
 from sightline.frame import Frame
 from sightline.log import hide_secret
+from sightline.loopback import is_loopback
 from sightline.result import Result
 from sightline.sink.board import Board
-from sightline.sink.web import Show, is_loopback, make_app
+from sightline.sink.web import Show, make_app
 
 MAX_CONNECTIONS: Final = 64
 """More are answered with 503: each stream holds a picture or two."""

@@ -144,16 +144,6 @@ def names_of(host: str) -> list[str]:
     return [f"[{host}]" if ":" in host else host, *LOOPBACK]
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _is_every(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_unspecified

@@ -7,8 +7,9 @@ A validator raises ValueError with what was expected; what came is added where i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -17,13 +18,16 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     WithJsonSchema,
+    field_serializer,
 )
 from pydantic_core import PydanticCustomError
 
 from sightline.frame import Size
 from sightline.kinds import nearest
+from sightline.log import redact
 from sightline.site.mistakes import listed, quoted
 
 BUS_SCHEMES: Final = ("memory",)
@@ -35,12 +39,25 @@ _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)")
 class Section(BaseModel):
     """A part of the file: no unknown keys, no infinite numbers, and nothing changes once it is read.
 
-    What came is left out of pydantic's own errors, because it may be a password.
+    What came is left out of pydantic's own errors, because it may be a password. What is printed or dumped is
+    without the secrets that a text may hold, such as a token in the query of a URL.
     """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, validate_by_name=True, hide_input_in_errors=True
     )
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            yield name, _shown(value)
+
+    @field_serializer("*", mode="wrap")
+    def _dumped(self, value: Any, serialize: SerializerFunctionWrapHandler) -> Any:
+        return _shown(serialize(value))
+
+
+def _shown(value: Any) -> Any:
+    return redact(value) if isinstance(value, str) else value
 
 
 def complete(message: str) -> PydanticCustomError:

@@ -16,9 +16,9 @@ from sightline.detect.onnx.feed import Colour
 from sightline.detect.onnx.head import HeadName
 from sightline.detect.onnx.placement import Fit
 from sightline.errors import ConfigError
+from sightline.loopback import is_loopback
 from sightline.sink.bus import topic_pattern
 from sightline.sink.target import parse_target
-from sightline.sink.web import is_loopback
 from sightline.site.section import BusUrl, PictureSize, Section, SitePath, Text, complete
 
 
