@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from sightline import __version__
 from sightline.cli.check import check
 from sightline.cli.demo import demo
+from sightline.cli.fakecam import fakecam
 from sightline.cli.probe import probe
 from sightline.cli.up import up
 from sightline.errors import ConfigError, SightlineError
@@ -88,7 +89,7 @@ def _every_command(
     configure(_LEVELS[min(verbose, 2)])
 
 
-for _command in (demo, probe, check, up):
+for _command in (demo, probe, check, up, fakecam):
     app.command()(_command)
 
 

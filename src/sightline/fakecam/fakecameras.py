@@ -14,6 +14,7 @@ import re
 import threading
 from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -151,12 +152,17 @@ class FakeCameras:
     def start(self) -> None:
         """Listens; clients can come when this returns. Raises ConfigError where that cannot be."""
         self._thread.start()
-        self._started.result()
+        try:
+            self._started.result()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Breaks off every connection and gives back the port, the threads and the encoders."""
-        if self._thread.is_alive() and self._loop is not None and self._ending is not None:
-            self._loop.call_soon_threadsafe(self._ending.set)
+        if self._loop is not None and self._ending is not None:
+            with suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._ending.set)
             self._thread.join()
         self._pool.shutdown()
 

@@ -72,7 +72,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if not container.streams.video:
             raise ConfigError(f"{path.name}: expected video, got none")
         stream = container.streams.video[0]
-        codec = _codec(stream)
+        codec = _codec(stream) if stream.codec_context else "one that libav does not know"
         if codec not in _CODECS:
             raise ConfigError(f"{path.name}: expected one of {', '.join(_CODECS)}, got {codec}")
         yield container, stream
@@ -80,17 +80,20 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 def _read(container: InputContainer, stream: VideoStream) -> Iterator[Unit]:
     """From the first keyframe to the end, or to where the file is damaged, on the file's own time."""
-    begun = False
+    decoded_at: int | None = None
     try:
         for packet in _annex_b(container, stream):
-            begun = begun or packet.is_keyframe
-            if packet.pts is None or packet.dts is None or packet.time_base is None:
-                raise ConfigError(
-                    "expected a file that says when its pictures are shown, such as .mp4 or .mkv"
-                )
-            if begun:
-                pts, dts = (round(time * packet.time_base * TICKS) for time in (packet.pts, packet.dts))
-                yield Unit(bytes(packet), packet.is_keyframe, pts, dts)
+            if decoded_at is None and not packet.is_keyframe:
+                continue
+            if packet.pts is None or packet.time_base is None:
+                raise ConfigError("expected a file that says when pictures are shown, such as .mp4 or .mkv")
+            ticks = packet.time_base * TICKS
+            pts = round(packet.pts * ticks)
+            if packet.dts is not None:
+                decoded_at = round(packet.dts * ticks)
+            elif decoded_at is None:
+                decoded_at = pts  # Matroska does not say; nothing after a keyframe is shown before it
+            yield Unit(bytes(packet), packet.is_keyframe, pts, decoded_at)
     except av.error.InvalidDataError:
         return
 
