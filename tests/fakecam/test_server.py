@@ -1,0 +1,270 @@
+"""The server and those who look: a plain client, and our own capture."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from tests.conftest import WaitFor
+from tests.fakecam.client import Client
+from tests.fakecam.conftest import SMALL, Serve
+
+from sightline.capture import CameraInput, Capture
+from sightline.codec import Decoder, coded_slices
+from sightline.errors import Closed, ConfigError
+from sightline.fakecam import FakeCamera, FakeCameras, Stall
+from sightline.frame import Size
+from sightline.packet import Packet
+from sightline.scene import Scene, encode, read_mark, write_clip
+
+Watch = Callable[..., tuple[Capture, list[Packet]]]
+
+
+@pytest.fixture
+def watch(no_leaks: None) -> Iterator[Watch]:
+    """`watch(url, **settings)` captures it; gives the capture and the packets that it has so far."""
+    with ExitStack() as running:
+
+        def start(url: str, **settings: object) -> tuple[Capture, list[Packet]]:
+            packets: list[Packet] = []
+            camera = CameraInput(camera_id="gate", url=url, **settings)  # type: ignore[arg-type]
+            capture = Capture(camera, packets.append)
+            capture.start()
+            running.callback(capture.stop)
+            return capture, packets
+
+        yield start
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_every_unit_arrives_byte_for_byte(
+    serve: Serve, watch: Watch, wait_for: WaitFor, tmp_path: Path, codec: str, transport: str
+) -> None:
+    scene = Scene(size=Size(320, 180))
+    settings = {"codec": codec, "gop": 10, "b_frames": 2}
+    clip = write_clip(scene, tmp_path / "clip.mp4", 30, **settings)  # type: ignore[arg-type]
+    sent = [coded_slices(unit.data, codec) for unit in encode(scene, 30, **settings)]  # type: ignore[call-overload]
+    server = serve({"file": FakeCamera(url=str(clip), loop=False)})
+    _, packets = watch(server.url("file"), transport=transport)
+    wait_for(lambda: len(packets) >= 30, 15, "all pictures")
+    assert [coded_slices(packet.data, codec) for packet in packets[:30]] == sent
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_reports_tell_when_each_picture_was_taken(
+    serve: Serve, watch: Watch, wait_for: WaitFor, transport: str
+) -> None:
+    """The number in a picture says when it was taken, and so does its `rtcp` time: to some milliseconds."""
+    fps = 20
+    server = serve({"gate": f"{SMALL}&b_frames=2"})
+    began_ns = time.time_ns() - (time.monotonic_ns() - server._camera("gate")._began_ns)
+    capture, packets = watch(server.url("gate"), transport=transport)
+    wait_for(lambda: capture.status().clock == "rtcp", 12, "the camera's time")
+    start = len(packets)
+    wait_for(lambda: len(packets) > start + 20, 10, "more pictures")
+    decoder = Decoder()
+    frames = [frame for packet in packets for frame in decoder.feed(packet)]
+    timed = [frame for frame in frames if frame.captured_at_source == "rtcp" and frame.pts is not None]
+    assert len(timed) > 10
+    off_s = []
+    for frame in timed[5:]:
+        mark = read_mark(frame.image)
+        assert mark is not None
+        off_s.append((frame.captured_at_ns - began_ns) / 1e9 - mark.frame / fps)
+    assert max(off_s) - min(off_s) < 0.002
+    assert abs(off_s[0]) < 0.01
+
+
+def test_twenty_cameras_are_captured_at_once(serve: Serve, watch: Watch, wait_for: WaitFor) -> None:
+    streets = {f"cam{n}": f"synthetic://street?size=160x90&fps=5&gop=5&camera={n}" for n in range(20)}
+    server = serve(streets)
+    watched = {
+        name: watch(server.url(name), transport=("tcp", "udp")[n % 2]) for n, name in enumerate(streets)
+    }
+    wait_for(lambda: min(len(packets) for _, packets in watched.values()) >= 10, 20, "pictures of each")
+    for n, (_, packets) in enumerate(watched.values()):
+        decoder = Decoder()
+        marks = [read_mark(frame.image) for packet in packets[:5] for frame in decoder.feed(packet)]
+        assert marks
+        assert all(mark is not None and mark.camera == n for mark in marks)
+
+
+def test_clients_of_one_camera_share_it_and_begin_with_a_keyframe(serve: Serve) -> None:
+    server = serve({"gate": "synthetic://street?size=160x90&fps=20&gop=40"})
+    with Client(server.url("gate")) as one, Client(server.url("gate")) as two:
+        one.play()
+        first = next(one.rtp())
+        list(islice(one.rtp(), 10))
+        two.play()
+        later = next(two.rtp())
+        assert server.status("gate").viewers == 2
+    assert all(packet.payload[0] & 0x1F in {7, 9} for packet in (first, later))
+    assert (later.timestamp - first.timestamp) % 2**32 == 2 * 90_000
+    assert first.ssrc != later.ssrc
+
+
+def test_rtp_info_tells_of_the_first_packet(serve: Serve) -> None:
+    server = serve()
+    with Client(server.url("gate")) as client:
+        told = client.play().headers["rtp-info"]
+        first = next(client.rtp())
+    url, sequence, timestamp = told.split(";")
+    assert url == f"url={server.url('gate')}/track1"
+    assert sequence == f"seq={first.sequence}"
+    ahead = (first.timestamp - int(timestamp.removeprefix("rtptime="))) % 2**32
+    assert ahead < 90_000
+
+
+def test_the_first_report_comes_before_the_first_picture(serve: Serve) -> None:
+    with Client(serve().url("gate")) as client:
+        client.play()
+        assert [channel for channel, _ in islice(client.media(), 2)] == [1, 0]
+
+
+def test_time_goes_on_where_nobody_looks_and_the_encoder_stops(serve: Serve, wait_for: WaitFor) -> None:
+    server = serve()
+    stamps = []
+    for _ in range(2):
+        with Client(server.url("gate")) as client:
+            client.play()
+            stamps.append(next(client.rtp()).timestamp)
+            at_s = time.monotonic()
+        wait_for(lambda: server.status("gate").viewers == 0, 5, "nobody to look")
+        camera = server._camera("gate")
+        wait_for(lambda: camera._task is None or camera._task.done(), 5, "the encoder to stop")
+        made = server.status("gate").packets
+        while time.monotonic() < at_s + 0.5:
+            time.sleep(0.05)
+        assert server.status("gate").packets == made
+    assert 0.4 < (stamps[1] - stamps[0]) % 2**32 / 90_000 < 5
+
+
+def test_pause_and_play_again(serve: Serve) -> None:
+    with Client(serve().url("gate")) as client:
+        session = client.play().headers["session"]
+        before = next(client.rtp())
+        assert client.ask("PAUSE", Session=session).status == 200
+        paused = [packet for packet in client._media if packet[0] == 0]
+        assert client.ask("GET_PARAMETER", Session=session).status == 200
+        assert [packet for packet in client._media if packet[0] == 0] == paused
+        client._media.clear()
+        assert client.ask("PLAY", Session=session).status == 200
+        after = next(client.rtp())
+        assert after.ssrc == before.ssrc
+        assert after.payload[0] & 0x1F in {7, 9}
+        assert client.ask("TEARDOWN", Session=session).status == 200
+
+
+def test_who_says_nothing_is_sent_away(serve: Serve) -> None:
+    server = serve(session_timeout_s=1)
+    with Client(server.url("gate")) as silent, Client(server.url("gate")) as stranger:
+        assert "timeout=1" in silent.ask("SETUP", Transport="RTP/AVP/TCP;interleaved=0-1").headers["session"]
+        began_s = time.monotonic()
+        assert list(stranger.media()) == []
+        assert list(silent.media()) == []
+        assert 0.5 < time.monotonic() - began_s < 4
+
+
+def test_reports_of_a_client_over_udp_are_a_sign_of_life(serve: Serve) -> None:
+    server = serve(session_timeout_s=1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ears, Client(server.url("gate")) as client:
+        ears.bind(("127.0.0.1", 0))
+        port = ears.getsockname()[1]
+        told = client.ask("SETUP", Transport=f"RTP/AVP;unicast;client_port={port}-{port % 65535 + 1}").headers
+        client.ask("PLAY", Session=told["session"].partition(";")[0])
+        server_port = int(told["transport"].partition("server_port=")[2].partition("-")[0])
+        until_s = time.monotonic() + 2.5
+        while time.monotonic() < until_s:
+            assert ears.recv(2000)
+            ears.sendto(b"\x80\xc9\0\1abcd", ("127.0.0.1", server_port))
+        assert server.connections == 1
+        assert list(client.media()) == []
+        assert server.connections == 0
+
+
+def test_a_client_that_does_not_read_is_given_up_and_slows_nobody(serve: Serve, wait_for: WaitFor) -> None:
+    """It takes what the system holds, then what we do, then it is gone; another one sees every picture."""
+    server = serve({"gate": "synthetic://street?size=1280x720&fps=10&codec=mjpeg"})
+    with Client(server.url("gate"), timeout_s=20) as slow, Client(server.url("gate")) as quick:
+        slow.play()
+        quick.play()
+        packets = quick.rtp()
+        last = next(packets)
+        gaps = 0
+        until_s = time.monotonic() + 60
+        while not server.status("gate").slow and time.monotonic() < until_s:
+            packet = next(packets)
+            gaps += (packet.sequence - last.sequence) % 2**16 != 1
+            last = packet
+        assert server.status("gate").slow == 1
+        assert gaps == 0
+        assert server.status("gate").viewers == 1
+
+
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\r\n\r\n", b"a" * 9000, b"OPTIONS * RTSP/1.0\r\nContent-Length: 5000\r\n\r\n"]
+)
+def test_who_speaks_no_rtsp_is_told_so_and_sent_away(serve: Serve, data: bytes) -> None:
+    with Client(serve().url("gate")) as client:
+        client.say(data)
+        assert client.reply().status == 400
+        assert list(client.media()) == []
+
+
+def test_a_login_is_asked_for_at_each_request(serve: Serve) -> None:
+    server = serve({"gate": FakeCamera(url=SMALL, username="viewer", password="secret", scheme="basic")})
+    with Client(server.url("gate")) as client:
+        asked = client.ask("DESCRIBE")
+        assert (asked.status, asked.headers["www-authenticate"]) == (401, 'Basic realm="fakecam"')
+        right = "Basic dmlld2VyOnNlY3JldA=="
+        assert client.ask("DESCRIBE", Authorization=right).status == 200
+        assert client.ask("SETUP", Transport="RTP/AVP/TCP").status == 401
+        assert client.ask("DESCRIBE", Authorization=right[:-4]).status == 401
+    assert server.refused == 3
+
+
+@pytest.mark.parametrize(
+    ("cameras", "settings", "said"),
+    [
+        ({}, {}, "1 to 1000 cameras"),
+        ({"a/b": SMALL}, {}, "camera's name"),
+        ({"gate": "synthetic://house"}, {}, "gate: synthetic URL"),
+        ({"gate": f"{SMALL}&frames=5"}, {}, "without end"),
+        ({"gate": "synthetic://street?codec=mjpeg&size=160x90"}, {}, "whole 8 pixels"),
+        ({"gate": "nowhere.mp4"}, {}, "cannot read nowhere.mp4"),
+        ({"gate": SMALL}, {"host": "0.0.0.0"}, "a username and a password for gate"),
+        ({"gate": SMALL}, {"port": 70000}, "a port of 0"),
+        ({"gate": SMALL}, {"script": "yard: reset"}, "a camera of gate"),
+        ({"gate": SMALL}, {"script": "gate: resize 321x181"}, "even sides"),
+        ({"gate": FakeCamera(url=SMALL, password="p")}, {}, "expected a username"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_by_name(
+    serve: Serve, cameras: dict[str, FakeCamera | str], settings: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said), FakeCameras(cameras, **settings):  # type: ignore[arg-type]
+        pass
+
+
+def test_a_port_that_is_taken_is_named(serve: Serve) -> None:
+    with pytest.raises(ConfigError, match="cannot listen on 127.0.0.1"):
+        serve(port=serve().port)
+
+
+def test_after_the_end_nothing_can_be_asked(serve: Serve) -> None:
+    server = serve()
+    server.close()
+    with pytest.raises(Closed):
+        server.misbehave("gate", Stall())
+    with pytest.raises(ConnectionRefusedError):
+        Client(server.url("gate"))
+    server.close()
+
+
+def test_a_password_is_in_no_url_and_no_repr(serve: Serve) -> None:
+    camera = FakeCamera(url=SMALL, username="viewer", password="hunter2")
+    assert "hunter2" not in repr(camera) + serve({"gate": camera}).url("gate")
