@@ -1,9 +1,13 @@
 """Logins, with the standard library's client as the other side."""
 
 from base64 import b64encode
-from urllib.request import AbstractDigestAuthHandler, HTTPPasswordMgrWithDefaultRealm, parse_http_list
+from urllib.request import (
+    AbstractDigestAuthHandler,
+    HTTPPasswordMgrWithDefaultRealm,
+    parse_http_list,
+    parse_keqv_list,
+)
 from urllib.request import Request as Asked
-from urllib.request import parse_keqv_list
 
 import pytest
 from hypothesis import given
@@ -28,7 +32,7 @@ def answered(login: Login, password: str, *, method: str = "PLAY", qop: str = ""
     known = HTTPPasswordMgrWithDefaultRealm()
     known.add_password(None, "http://h/", login.username, password)
     asked = Asked("http://h/gate", method=method)
-    asked.selector = URL  # type: ignore[attr-defined]
+    asked.selector = URL
     _, _, said = (challenge(login, nonce) + qop).partition(" ")
     found = _Digest(known).get_authorization(asked, parse_keqv_list(parse_http_list(said)))
     return f"Digest {found}"

@@ -1,8 +1,9 @@
 """Each fault, as a client sees it."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 from tests.conftest import WaitFor
@@ -52,12 +53,21 @@ def pictures(client: Client, count: int) -> list[Rtp]:
 
 def steps(packets: list[Rtp]) -> list[int]:
     stamps = [packet.timestamp for packet in packets]
-    return [(b - a + 2**31) % 2**32 - 2**31 for a, b in zip(stamps, stamps[1:], strict=False)]
+    return [(b - a + 2**31) % 2**32 - 2**31 for a, b in pairwise(stamps)]
+
+
+def is_broken_off(client: Client) -> bool:
+    """Reads until the other side ends it. Raises TimeoutError where it does not."""
+    try:
+        deque(client.media(), maxlen=0)
+    except ConnectionResetError:
+        return True
+    return True
 
 
 def test_stall(server: FakeCameras, client: Client) -> None:
     server.misbehave("gate", Stall(seconds=1))
-    came_s, waited_s = time.monotonic(), 0.0
+    came_s, waited_s, packet = time.monotonic(), 0.0, next(client.rtp())
     while waited_s < 0.5:  # what is on its way comes first
         packet = next(client.rtp())
         came_s, waited_s = time.monotonic(), time.monotonic() - came_s
@@ -92,7 +102,7 @@ def test_loss(server: FakeCameras, client: Client) -> None:
 def test_reorder(server: FakeCameras, client: Client) -> None:
     server.misbehave("gate", Reorder(share=0.3))
     numbers = [packet.sequence for packet in islice(client.rtp(), 60)]
-    steps = [(b - a + 2**15) % 2**16 - 2**15 for a, b in zip(numbers, numbers[1:], strict=False)]
+    steps = [(b - a + 2**15) % 2**16 - 2**15 for a, b in pairwise(numbers)]
     assert -1 in steps
     assert len(set(numbers)) == 60
     assert server.status("gate").reordered > 5
@@ -164,23 +174,17 @@ def test_reset(server: FakeCameras, client: Client) -> None:
     with Client(server.url("yard")) as other:
         other.play()
         server.misbehave("gate", Reset())
-        with pytest.raises((StopIteration, ConnectionResetError)):
-            while True:
-                next(client.rtp())
+        assert is_broken_off(client)
         assert len(pictures(other, 10)) == 10
         server.misbehave("*", Reset())
-        with pytest.raises((StopIteration, ConnectionResetError)):
-            while True:
-                next(other.rtp())
+        assert is_broken_off(other)
 
 
 def test_kill_and_return(server: FakeCameras, client: Client, wait_for: WaitFor) -> None:
     server.misbehave("*", Kill(seconds=1))
     with pytest.raises(ConnectionRefusedError):
         Client(server.url("gate"))
-    with pytest.raises((StopIteration, ConnectionResetError)):
-        while True:
-            next(client.rtp())
+    assert is_broken_off(client)
 
     def back() -> bool:
         try:

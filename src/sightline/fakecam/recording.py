@@ -72,7 +72,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if not container.streams.video:
             raise ConfigError(f"{path.name}: expected video, got none")
         stream = container.streams.video[0]
-        codec = _codec(stream) if stream.codec_context else "one that libav does not know"
+        codec = _codec(stream)
         if codec not in _CODECS:
             raise ConfigError(f"{path.name}: expected one of {', '.join(_CODECS)}, got {codec}")
         yield container, stream
@@ -117,7 +117,10 @@ def _moved(units: Iterator[Unit], start: int) -> Iterator[Unit]:
 
 
 def _codec(stream: VideoStream) -> str:
-    return stream.codec_context.codec.canonical_name
+    context = stream.codec_context
+    if context is None:  # PyAV's stubs do not say so: there is no decoder of that name
+        raise ConfigError("expected video that the installed libav knows, got another")
+    return context.codec.canonical_name
 
 
 def _fps(stream: VideoStream) -> float:
