@@ -11,7 +11,8 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 JOBS ?= 2
 SECONDS ?= 20
-SOURCE ?=
+# As it was typed, and by way of the environment: `&` and `$(...)` of a URL are neither the shell's nor make's.
+override export SOURCE := $(value SOURCE)
 ARGS ?=
 
 .PHONY: help
@@ -23,11 +24,11 @@ help: ## list these commands
 
 .PHONY: demo
 demo: $(VENV)/.installed ## two drawn cameras and SOURCE= through a model, live, for SECONDS=20
-	@exec $(BIN)/sightline demo --seconds $(SECONDS) $(SOURCE)
+	@read -ra sources <<< "$$SOURCE"; exec $(BIN)/sightline demo --seconds '$(SECONDS)' "$${sources[@]}"
 
 .PHONY: test
 test: check services ## all tests; installs what they need, real servers too where it runs as root
-	$(BIN)/python -m pytest -n $(JOBS) -m "not alone" $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not alone" --cov --cov-report=term:skip-covered $(ARGS)
 	$(BIN)/python -m pytest -m alone $(ARGS) || { status=$$?; [ $$status -eq 5 ] || exit $$status; }
 
 .PHONY: check

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -43,11 +45,19 @@ def small(scale: Scale) -> Figures:
         ),
         "memory bus, a packet published and polled: us": _us_over_the_bus(scale.calls),
     }
+    figures["`import sightline`, of a fresh Python: ms"] = _ms_to_import()
     for size in (Size(640, 360), Size(1920, 1080)):
         frames = max(scale.calls // 200, 5)
         figures[f"scene {size}, draw a frame: ms"] = _ms_to_draw(size, frames)
         figures[f"scene {size}, draw and encode: ms"] = _ms_to_encode(size, frames)
     return figures
+
+
+def _ms_to_import() -> float:
+    """Wall time, which is what somebody waits for; the Python's own start is not in it."""
+    code = "import time; t = time.perf_counter(); import sightline; print(time.perf_counter() - t)"
+    took = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return float(took) * 1000
 
 
 def _us(call: Callable[[], object], times: int) -> float:

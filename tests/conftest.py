@@ -14,11 +14,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn, Protocol, TypeVar
 
+import hypothesis
 import psutil
 import pytest
 from tools.services import SERVICES, Mount, RtspServer
 from tools.services.ports import free_port as a_free_port
 from tools.services.waiting import wait_for as wait_until_true
+
+# A busy machine is no counter-example: how long one takes is not what these tests ask.
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("house")
 
 T = TypeVar("T")
 CLIPS = Path(__file__).resolve().parents[2] / "shared" / "clips"

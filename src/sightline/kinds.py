@@ -15,6 +15,7 @@ import importlib
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import pydantic
@@ -118,6 +119,7 @@ def _types(maker: Callable[..., object]) -> dict[str, Any]:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """`, did you mean 'hog'?` with the nearest of `words`; empty where none is near."""
-    near = difflib.get_close_matches(word, list(words), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
+    """`; did you mean "hog"?` with the nearest of the first 1000 `words`; empty where none is near."""
+    spelled = {known.lower(): known for known in islice(words, 1000)}
+    near = difflib.get_close_matches(word[:100].lower(), spelled, n=1)
+    return f'; did you mean "{spelled[near[0]]}"?' if near else ""

@@ -6,8 +6,8 @@ library's, passes the redactor as its last step, rendered and with its traceback
 
 The redactor knows two kinds of secret: texts that were told to it (`hide_secret`), in the forms in which
 they appear in URLs, JSON and Python, and texts that look like one (the user part of a URL, `password=`,
-`Authorization:`). It is the same one for log lines, errors, pages and stats. It does not find a secret
-that nobody told it of and that looks like any other word.
+`Authorization:`, `?key=`). It is the same one for log lines, errors, pages and stats. It does not find a
+secret that nobody told it of and that looks like any other word.
 """
 
 from __future__ import annotations
@@ -27,12 +27,17 @@ from sightline.clock import SYSTEM_CLOCK, Clock, ns
 
 HIDDEN: Final = "***"
 _SECRET_NAMES: Final = r"pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|private[-_]?key|credentials?"  # noqa: S105
-_SECRET_KEY: Final = re.compile(rf"(?:^|[-_.])(?:{_SECRET_NAMES}|authorization)$", re.IGNORECASE)
+_SHORT_NAMES: Final = "pw|auth"  # whole words alone: not the end of `oauth` or the beginning of `author`
+_SECRET_KEY: Final = re.compile(
+    rf"(?:^|[-_.])(?:{_SECRET_NAMES}|{_SHORT_NAMES}|authorization)$", re.IGNORECASE
+)
 # Up to the *last* @ of the word, because people do not encode the @ : / # of their passwords.
 _URL_USER: Final = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s\"'<>]*@", re.IGNORECASE)
 _QUOTED: Final = r"(?P<quote>[\"'])(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)"
+_NAME: Final = rf"\b(?:[\w.-]*(?:{_SECRET_NAMES})|(?:[\w.-]*[-_.])?(?:{_SHORT_NAMES}))\b"
+# `key` is a secret in the query of a URL; elsewhere it is the name of many a harmless thing.
 _PAIR: Final = re.compile(
-    rf"(?P<name>\b[\w.-]*(?:{_SECRET_NAMES})\b[\"']?\s*[=:]\s*)(?:{_QUOTED}|[^\s&,;\"'<>]+)", re.IGNORECASE
+    rf"(?P<name>{_NAME}[\"']?\s*[=:]\s*|[?&]key=)(?:{_QUOTED}|[^\s&,;\"'<>]+)", re.IGNORECASE
 )
 _AUTHORIZATION: Final = re.compile(
     rf"(?P<name>\bauthorization[\"']?\s*[=:]\s*)(?:{_QUOTED}|[^\"'\n]+)", re.IGNORECASE
@@ -69,14 +74,19 @@ class Redactor:
         return (self._known or self._compiled()).sub(HIDDEN, text)
 
     def value(self, value: Any) -> Any:
-        """`value` with the secrets taken out of every text in it, however deep."""
-        if isinstance(value, str):
-            return self.text(value)
+        """`value` with the secrets taken out of every text in it, however deep.
+
+        Numbers, bools and None stay; any other object becomes a text, as it might show anything later: an
+        exception as `OSError: what it says`, everything else as `str` has it.
+        """
         if isinstance(value, Mapping):
             return {key: self._entry(key, item) for key, item in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
             return [self.value(item) for item in value]
-        return value
+        if value is None or isinstance(value, int | float):
+            return value
+        named = f"{type(value).__name__}: " if isinstance(value, BaseException) else ""
+        return self.text(f"{named}{value!s}")
 
     def _compiled(self) -> re.Pattern[str]:
         """The pattern of all that was told, made at its first use: a fleet has thousands of passwords."""
@@ -192,9 +202,12 @@ class _StandardError(logging.StreamHandler[TextIO]):
 
 
 def _redact_event(_logger: Any, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Hide by key while keys are still known: `password` with a value that looks like any word."""
-    cleaned: Mapping[str, Any] = REDACTOR.value(event)
-    return cleaned
+    """Hide by key while keys are still known: `password` with a value that looks like any word.
+
+    An exception that is to be shown with its traceback stays what it is: the finished line is redacted too.
+    """
+    cleaned: dict[str, Any] = REDACTOR.value(event)
+    return cleaned | ({"exc_info": event["exc_info"]} if "exc_info" in event else {})
 
 
 def _redact_line(_logger: Any, _method: str, line: Any) -> str:

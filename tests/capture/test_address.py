@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.capture import CameraInput, Kind
-from sightline.capture.address import kind, take_credentials, with_credentials
+from sightline.capture.address import host, kind, take_credentials, with_credentials
 from sightline.errors import ConfigError
 from sightline.log import redact
 
@@ -40,6 +40,10 @@ from sightline.log import redact
             None,
         ),
         ("http://a:b@h/v?src=rtsp://u:p@10.0.0.5/s", "http://h/v?src=rtsp://u:p@10.0.0.5/s", "a", "b"),
+        ("http://10.0.0.9:8080/@name/stream", "http://10.0.0.9:8080/@name/stream", None, None),
+        ("http://u:p@10.0.0.9/@name/stream", "http://10.0.0.9/@name/stream", "u", "p"),
+        ("http://u:22/x@10.0.0.9/@name/stream", "http://10.0.0.9/@name/stream", "u", "22/x"),
+        ("rtsp://u:p@ss/w@camera/s", "rtsp://camera/s", "u", "p@ss/w"),
         ("clips/a@b.mp4", "clips/a@b.mp4", None, None),
     ],
 )
@@ -103,6 +107,21 @@ def test_the_redactor_knows_the_password_once_it_was_given() -> None:
 )
 def test_the_kind_of_a_source_is_in_its_url(url: str, expected: Kind) -> None:
     assert kind(url) is expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("rtsp://u:Qx@7w/3@10.0.0.5:554/s", "10.0.0.5"),
+        ("rtsp://u:p[x@camera.local/s", "camera.local"),
+        ("rtsp://[fe80::1]:554/s", "[fe80::1]"),
+        ("rtsp://[fe80/s", None),
+        ("file:///clips/a.mp4", None),
+        ("clips/a.mp4", None),
+    ],
+)
+def test_the_host_is_what_follows_the_credentials(url: str, expected: str | None) -> None:
+    assert host(url) == expected
 
 
 def test_an_unknown_scheme_is_refused_with_those_that_exist() -> None:

@@ -1,18 +1,23 @@
 """The shell: threads, the shared timer, what is told and what is logged."""
 
 import logging
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from fractions import Fraction
 
 import msgspec
 import pytest
 from tests.capture.conftest import Run
 from tests.conftest import WaitFor
 
-from sightline.capture import CameraInput, Capture
-from sightline.capture.watcher import Watcher
-from sightline.errors import Closed
+from sightline.capture import CameraInput, Capture, reader
+from sightline.capture.source import Info, Unit
+from sightline.capture.status import Record
+from sightline.capture.watcher import WATCHER, Watcher
+from sightline.errors import Closed, SourceLost
 from sightline.frame import Size
 from sightline.packet import Packet
 from sightline.testing import ManualClock
@@ -62,7 +67,7 @@ def test_a_street_without_end_is_paced_like_a_camera(run: Run) -> None:
 
 
 def test_what_deliver_raises_is_counted_and_said_once_a_second(
-    run: Run, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(packet: Packet) -> None:
         raise ValueError(f"no room for {packet.index}")
@@ -73,7 +78,7 @@ def test_what_deliver_raises_is_counted_and_said_once_a_second(
     assert counts.failed >= 100
     assert counts.delivered == 0
     one.capture.stop()
-    said = [line for line in capsys.readouterr().out.splitlines() if "packets not taken" in line]
+    said = [line for line in caplog.text.splitlines() if "packets not taken" in line]
     assert 1 <= len(said) <= 4
     assert "no room for" in said[0]
 
@@ -103,6 +108,97 @@ def test_a_capture_starts_once(run: Run) -> None:
     one = run(STREET)
     with pytest.raises(Closed):
         one.capture.start()
+
+
+def test_a_stop_in_the_middle_of_a_start_leaves_no_timer(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(watched: Capture) -> None:
+        watched.stop()
+        Watcher.add(WATCHER, watched)
+
+    monkeypatch.setattr(WATCHER, "add", add)
+    capture = Capture(CameraInput(camera_id="gate", url=STREET), lambda _: None)
+    with suppress(Closed):
+        capture.start()
+    assert not watchers()
+
+
+def test_one_that_was_stopped_before_leaves_no_timer(no_leaks: None) -> None:
+    capture = Capture(CameraInput(camera_id="gate", url=STREET), lambda _: None)
+    capture.stop()
+    with pytest.raises(Closed):
+        capture.start()
+    assert not watchers()
+
+
+def test_what_fails_because_it_is_stopped_is_counted_and_is_no_warning(
+    no_leaks: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    capture: Capture
+
+    def take(packet: Packet) -> None:
+        capture.stop(timeout_s=0)
+        raise Closed("the bus is closed")
+
+    capture = Capture(CameraInput(camera_id="gate", url=STREET), take)
+    capture.start()
+    assert capture.wait_done(10)
+    assert capture.stop(5)
+    capture.tick()  # one that was under way at the stop
+    assert capture.status().counts.failed == 1
+    assert "packets not taken" not in caplog.text
+
+
+def test_no_snapshot_has_more_handed_over_than_received() -> None:
+    record = Record()
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            record.count(received=1)
+            record.count(delivered=1)
+
+    writer = threading.Thread(target=write)
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    writer.start()
+    try:
+        for _ in range(3000):
+            counts = record.counts(1, 0)
+            assert counts.received - counts.delivered in {0, 1}
+    finally:
+        over.set()
+        writer.join()
+        sys.setswitchinterval(interval_s)
+
+
+class Broken:
+    """A source that refused some packets and then broke off, before a keyframe came to count at."""
+
+    info = Info("h264", recorded=True)
+
+    def __init__(self, camera: CameraInput) -> None:
+        self.unreadable = 3
+
+    def units(self) -> Iterator[Unit]:
+        yield Unit(b"\0\0\1\x41", "h264", False, 0, 0, Fraction(1, 25))
+        raise SourceLost("cut off")
+
+    def take_unreadable(self) -> int:
+        taken, self.unreadable = self.unreadable, 0
+        return taken
+
+    def close(self) -> None: ...
+
+
+def test_what_was_unreadable_is_counted_where_the_source_breaks(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "open_source", Broken)
+    one = run("clip.mp4")
+    one.finished()
+    assert (one.status.state, one.status.counts.unreadable) == ("disabled", 3)
 
 
 def test_it_may_be_stopped_by_its_own_reader(no_leaks: None, wait_for: WaitFor) -> None:
@@ -136,7 +232,7 @@ def test_packets_are_stamped_by_the_clock_that_was_given(no_leaks: None) -> None
 def test_a_wrong_street_is_refused_in_words(run: Run) -> None:
     one = run("synthetic://street?sise=1")
     one.finished(5)
-    assert (one.status.state, "did you mean size" in one.status.reason) == ("disabled", True)
+    assert (one.status.state, 'did you mean "size"' in one.status.reason) == ("disabled", True)
 
 
 class Bell:

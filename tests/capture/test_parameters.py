@@ -3,7 +3,7 @@
 import pytest
 
 from sightline.capture.parameters import ParameterSets
-from sightline.codec import has_parameter_sets, split
+from sightline.codec import split
 
 SPS, PPS, SEI, IDR, AUD = (
     b"\x67\x42\x80\x16",
@@ -44,9 +44,32 @@ def test_the_latest_that_were_seen_are_put_in() -> None:
     assert sets.changes == 2
 
 
-def test_half_of_them_are_completed() -> None:
-    whole = ParameterSets("h264", joined(SPS, PPS)).complete(joined(PPS, IDR))
-    assert has_parameter_sets(whole, "h264")
+def test_half_of_them_are_completed_and_none_comes_twice() -> None:
+    whole = ParameterSets("h264", joined(SPS, PPS)).complete(joined(AUD, PPS, IDR))
+    assert split(whole) == [AUD, SPS, PPS, IDR]
+
+
+@pytest.mark.parametrize("code", [b"\0\0\1", b"\0\0\0\1"])
+def test_a_new_one_alone_takes_the_place_of_the_old(code: bytes) -> None:
+    sets = ParameterSets("h264", joined(SPS, PPS))
+    whole = sets.complete(joined(AUD, NEW_SPS, SEI, IDR, code=code))
+    assert split(whole) == [AUD, NEW_SPS, PPS, SEI, IDR]
+    assert split(sets.complete(joined(IDR))) == [NEW_SPS, PPS, IDR]
+    assert sets.changes == 2
+
+
+def test_they_are_learnt_one_by_one() -> None:
+    sets = ParameterSets("h264")
+    for alone in (joined(SPS, IDR), joined(PPS, IDR)):
+        sets.complete(alone)
+    assert split(sets.complete(joined(IDR))) == [SPS, PPS, IDR]
+
+
+def test_hevc_sets_stand_in_the_order_in_which_they_refer() -> None:
+    sets = ParameterSets("hevc", joined(*HEVC))
+    video, sequence, picture = HEVC
+    for lacking in ([video, picture], [sequence], [picture], [video, sequence]):
+        assert split(sets.complete(joined(HEVC_AUD, *lacking, HEVC_IDR))) == [HEVC_AUD, *HEVC, HEVC_IDR]
 
 
 def test_hevc_needs_three() -> None:

@@ -3,7 +3,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
@@ -11,6 +13,9 @@ import pytest
 from tests.cli.conftest import Invoke, Run
 from tests.conftest import StartRtspServer
 from tools.services.rtsp import Mount
+
+from sightline.frame import Size
+from sightline.scene import Scene, encode
 
 DRAWN = "synthetic://street?size=320x180&fps=25&gop=10&frames=60"
 
@@ -43,6 +48,27 @@ def test_a_still_is_saved_and_facts_come_as_json(invoke: Invoke, tmp_path: Path)
     image = cv2.imread(str(still))
     assert image is not None
     assert image.shape == (180, 320, 3)
+
+
+def test_no_password_of_a_query_is_shown(invoke: Invoke, tmp_path: Path) -> None:
+    class Clip(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"".join(unit.data for unit in encode(Scene(size=Size(320, 180)), 20)))
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Clip) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/v?user=a&password=hunter2"
+        table, facts = invoke("probe", url), invoke("probe", url, "--json")
+        server.shutdown()
+
+    for result in (table, facts):
+        assert result.exit_code == 0, result.output
+        assert "hunter2" not in result.output
+        assert "/v?user=a&password=***" in result.stdout
 
 
 def test_a_still_that_cannot_be_written_is_one_line(invoke: Invoke, tmp_path: Path) -> None:
@@ -79,7 +105,7 @@ def test_faults_are_one_line_each(invoke: Invoke, tmp_path: Path, free_port: Cal
         (text, "expected video"),
         (f"rtsp://viewer:hunter2@127.0.0.1:{port}/x", "connection refused"),
         ("rstp://h/x", "got the scheme rstp://"),
-        ("synthetic://street?sed=1", "did you mean seed?"),
+        ("synthetic://street?sed=1", 'did you mean "seed"?'),
     ):
         result = invoke("probe", url)
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.codec import Decoder, coded_slices, has_parameter_sets, is_disposable, is_keyframe, split
+from sightline.codec.nal import before_slices
 from sightline.packet import Packet
 
 CODECS = ("h264", "hevc", "mjpeg", "")
@@ -28,6 +29,14 @@ def test_any_bytes_are_taken(data: bytes) -> None:
         is_disposable(data, codec)
         has_parameter_sets(data, codec)
         coded_slices(data, codec)
+        list(before_slices(data, codec))
+
+
+def test_what_stands_before_the_slices_is_found_with_its_place() -> None:
+    data = b"\0\0\0\1\x67sps\0\0\0\1\x68pps\0\0\1\x65slice\0\0\1\x06late"
+    found = [(kind, data[start:end]) for kind, start, end in before_slices(data, "h264")]
+    assert found == [(7, b"\x67sps"), (8, b"\x68pps")]
+    assert list(before_slices(data, "mjpeg")) == []
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])

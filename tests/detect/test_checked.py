@@ -59,6 +59,13 @@ def test_a_result_has_its_frames_identity_and_size_and_the_models_name(batch: li
     assert before <= gate.inferred_at_ns == yard.inferred_at_ns <= SYSTEM_CLOCK.utc_ns()
 
 
+def test_all_that_may_be_known_of_a_thing_passes(batch: list[Frame]) -> None:
+    known = seen(
+        track_id=3, attributes={"colour": "red", "wheels": 4, "speed": 1.5, "parked": False, "x": None}
+    )
+    assert infer(Scripted([(known,), ()]), batch, SYSTEM_CLOCK)[0].detections == (known,)
+
+
 def test_no_frames_give_no_results_and_ask_the_model_nothing() -> None:
     assert infer(Scripted(ValueError("asked")), [], SYSTEM_CLOCK) == []
 
@@ -74,6 +81,17 @@ def test_no_frames_give_no_results_and_ask_the_model_nothing() -> None:
         ([(seen(score=math.nan),), ()], "expected a finite number as score of a 'cat', got nan for gate/1/7"),
         ([(), (seen(x2=math.inf),)], "as x2 of a 'cat', got inf for yard/1/8"),
         ([(), (seen(y1="4"),)], "as y1 of a 'cat', got '4'"),
+        ([(), (seen(x1=True),)], "as x1 of a 'cat', got True"),
+        ([(seen(label=7),), ()], "expected text as label, got 7 for gate/1/7"),
+        ([(seen(track_id="7"),), ()], "expected a whole number or None as track_id of a 'cat', got '7'"),
+        ([(seen(track_id=True),), ()], "as track_id of a 'cat', got True"),
+        ([(seen(attributes=[1]),), ()], "expected a dict as attributes of a 'cat', got [1]"),
+        ([(seen(attributes={1: "x"}),), ()], "expected text as the name of an attribute of a 'cat', got 1"),
+        (
+            [(seen(attributes={"colour": ("red",)}),), ()],
+            "expected text, a finite number, a bool or None as attribute colour of a 'cat', got ('red',)",
+        ),
+        ([(seen(attributes={"speed": math.nan}),), ()], "as attribute speed of a 'cat', got nan"),
         ([(), (seen(score=np.float32(1)),)], "as score of a 'cat', got np.float32"),
     ],
 )

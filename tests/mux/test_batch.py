@@ -60,6 +60,18 @@ def test_a_camera_that_gave_nothing_for_a_second_is_not_awaited() -> None:
     assert machine.due_ns(later_ns) == later_ns
 
 
+def test_a_frame_that_replaces_another_waits_no_longer_than_that_would_have() -> None:
+    machine = batcher("fast", "slow")
+    machine.offer(frame("slow", 0), 0)
+    machine.take(0)
+    for index in range(4):
+        machine.offer(frame("fast", index), index * 6 * NS_PER_MS)
+    assert machine.due_ns(18 * NS_PER_MS) == 20 * NS_PER_MS
+    assert [f.index for f in machine.take(20 * NS_PER_MS)] == [3]
+    machine.offer(frame("fast", 4), 24 * NS_PER_MS)
+    assert machine.due_ns(24 * NS_PER_MS) == 44 * NS_PER_MS
+
+
 def test_of_a_live_camera_only_the_newest_frame_waits() -> None:
     machine = batcher("a")
     for index in range(3):

@@ -12,6 +12,7 @@ from sightline.bus import Bus, open_bus, packets_topic, publish_end, publish_pac
 from sightline.errors import Closed, ConfigError
 from sightline.mux import LaneStats, Mux, MuxCamera
 from sightline.scene import read_mark
+from sightline.wire import packet_to_message
 
 
 @pytest.fixture
@@ -125,8 +126,24 @@ def test_a_message_that_is_no_packet_is_counted_and_the_next_is_read(bus: Bus) -
     bus.publish(packets_topic("cam0"), b"x", headers=(("sightline", b"not json"),))
     play(bus, packets(0, 10))
     assert marks(read_all(mux), 0) == list(range(10))
-    assert mux.malformed == 1
+    assert mux.stats()["cam0"].malformed == 1
     mux.close()
+
+
+def test_a_packet_of_another_camera_in_a_topic_is_counted_and_harms_nobody(bus: Bus) -> None:
+    mux = Mux(bus, [MuxCamera(camera_id="cam0", live=False)])
+    stranger = packets(1, 1)[0]
+    value, headers = packet_to_message(stranger)
+    bus.publish(packets_topic("cam0"), value, headers=headers)
+    play(bus, packets(0, 10))
+    assert marks(read_all(mux), 0) == list(range(10))
+    assert mux.stats()["cam0"].malformed == 1
+    mux.close()
+
+
+def test_a_mux_that_cannot_subscribe_leaves_no_thread(no_leaks: None, bus: Bus) -> None:
+    with pytest.raises(ConfigError, match="a b"):
+        Mux(bus, [MuxCamera(camera_id="good"), MuxCamera(camera_id="a b")])
 
 
 def test_packets_of_an_unknown_codec_are_counted_and_stop_nothing(bus: Bus) -> None:

@@ -176,8 +176,8 @@ def test_a_street_without_end_may_be_left_at_any_time(no_leaks: None, kind: dict
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"codec": "h246"}, r"expected one of h264, hevc, mjpeg, got 'h246' \(did you mean h264\?\)"),
-        ({"preset": "superfats"}, r"did you mean superfast\?"),
+        ({"codec": "h246"}, r"expected one of h264, hevc, mjpeg, got 'h246'; did you mean \"h264\"\?"),
+        ({"preset": "superfats"}, r'did you mean "superfast"\?'),
         ({"gop": 0, "b_frames": 9}, r"gop: .* from 1 to 10000, got 0; b_frames: .* from 0 to 8, got 9"),
         ({"gop": 2, "b_frames": 2}, "b_frames: expected fewer than gop, which is 2, got 2"),
         (

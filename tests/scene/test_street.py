@@ -164,3 +164,15 @@ def test_wrong_settings_are_refused_all_at_once() -> None:
         "65535, got 65536",
     ):
         assert word in str(refused.value)
+
+
+def test_a_size_may_be_a_plain_pair() -> None:
+    scene = Scene(size=(320, 180))  # type: ignore[arg-type]
+    assert scene.size == SMALL
+    assert scene.frame(0).shape == (180, 320, 3)
+
+
+@pytest.mark.parametrize("size", [320, "320x180", (320,), (320, 180, 3), (320.0, 180.0), (None, 180)])
+def test_what_is_no_size_is_refused_in_words(size: object) -> None:
+    with pytest.raises(ConfigError, match=r"scene: size: expected a pair of whole numbers.*got"):
+        Scene(size=size)  # type: ignore[arg-type]

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+import cv2
 import msgspec
+import numpy as np
+import pytest
 
-from sightline import Frame, Result
+from sightline import Detection, Frame, Result
 from sightline.sink.board import Board
 from sightline.testing import ManualClock
 
@@ -52,3 +55,21 @@ def test_one_result_has_no_rate(make_shown: MakeShown) -> None:
     board = Board(clock=ManualClock(), max_width=100, quality=80)
     board.put(*make_shown())
     assert board.facts()["gate"]["result_fps"] == 0
+
+
+def test_a_picture_that_cannot_be_drawn_on_is_shown_bare_and_told_once_a_second(
+    make_shown: MakeShown, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = ManualClock()
+    board = Board(clock=clock, max_width=100, quality=80)
+    nameless = Detection(label=7, score=1, x1=0, y1=0, x2=9, y2=9)  # type: ignore[arg-type]
+    for index in range(30):
+        clock.move(0.1)
+        board.put(*make_shown("gate", index, detections=(nameless,)))
+        board.put(*make_shown("yard", index))
+        assert cv2.imdecode(np.frombuffer(board.shot("gate").jpeg, np.uint8), cv2.IMREAD_COLOR) is not None
+        assert board.shot("yard").number == index + 1
+    board.close()
+    said = [line for line in caplog.text.splitlines() if "cannot be drawn" in line]
+    assert 3 <= len(said) <= 4
+    assert "gate" in said[0]

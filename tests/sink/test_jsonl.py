@@ -1,5 +1,6 @@
 """JSON lines: appended, whole after a kill, and one line lost where the disk was full."""
 
+import math
 import resource
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline import Frame, Result
+from sightline import Detection, Frame, Result
 from sightline.errors import Closed, ConfigError, SinkError
 from sightline.sink import open_sink
 from sightline.sink.jsonl import JsonLines
@@ -118,6 +119,17 @@ def test_a_device_that_is_full_is_told(make_shown: MakeShown) -> None:
     sink.close()
 
 
+def test_a_result_that_json_cannot_hold_is_told_and_counted(tmp_path: Path, make_shown: MakeShown) -> None:
+    sink = JsonLines(tmp_path / "r.jsonl")
+    endless = Detection(label="cat", score=math.nan, x1=0, y1=0, x2=1, y2=1)
+    with pytest.raises(SinkError, match=r"cannot write results to .*r\.jsonl: this result.*score"):
+        sink.write(*make_shown(detections=(endless,)))
+    sink.write(*make_shown())
+    sink.close()
+    assert (sink.written, sink.failed) == (1, 1)
+    assert len((tmp_path / "r.jsonl").read_bytes().splitlines()) == 1
+
+
 def test_where_nothing_can_be_written_it_does_not_open(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path, tmp_path / "file" / "r.jsonl"):
@@ -137,7 +149,7 @@ def test_a_closed_one_says_so_and_holds_no_descriptor(
 
 
 def test_its_options_are_checked(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="sink jsonl: pth: unknown option, did you mean 'path'"):
+    with pytest.raises(ConfigError, match='sink jsonl: pth: unknown option; did you mean "path"'):
         open_sink("jsonl", pth=tmp_path)
-    with pytest.raises(ConfigError, match=r"unknown kind of sink 'json', did you mean 'jsonl'\?"):
+    with pytest.raises(ConfigError, match=r"unknown kind of sink 'json'; did you mean \"jsonl\"\?"):
         open_sink("json", path=tmp_path)

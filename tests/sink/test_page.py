@@ -98,7 +98,7 @@ def test_pictures_move_and_nothing_is_wrong(
     page.goto(preview.url)
     expect(page.locator("article")).to_have_count(2)
     expect(page.locator("img").first).to_be_visible()
-    assert page.locator("img").first.evaluate("img => img.naturalWidth") == 192
+    page.wait_for_function("() => document.querySelector('img').naturalWidth === 192")
     before = page.evaluate(f"() => {{ {PIXELS} }}")
     shot = page.screenshot()
     page.wait_for_function(f"before => (() => {{ {PIXELS} }})() !== before", arg=before)

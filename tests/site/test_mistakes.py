@@ -10,7 +10,6 @@ from sightline.site.mistakes import (
     dotted,
     listed,
     mistakes_of,
-    nearest,
     printable,
 )
 
@@ -59,13 +58,6 @@ def test_the_way_to_a_value_is_shown_without_secrets_or_control_characters(
     where: tuple[str | int, ...], text: str
 ) -> None:
     assert dotted(where) == text
-
-
-def test_nearest_words() -> None:
-    assert nearest("urll", ["url", "username"]) == '; did you mean "url"?'
-    assert nearest("gate_pasword", ["GATE_PASSWORD"]) == '; did you mean "GATE_PASSWORD"?'
-    assert nearest("zzz", ["url"]) == ""
-    assert nearest("", []) == ""
 
 
 def test_words_in_a_row() -> None:

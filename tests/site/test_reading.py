@@ -90,10 +90,22 @@ def test_a_worker_looks_at_all_enabled_cameras_unless_it_names_some() -> None:
         ({"url": "file:///a.mp4"}, False),
         ({"url": "rtsp://h/a"}, True),
         ({"url": "/dev/video0"}, True),
+        ({"url": "synthetic://street"}, True),
+        ({"url": "synthetic://street?frames=9"}, False),
+        ({"url": "http://h/clip.MP4?token=1"}, False),
+        ({"url": "http://h/clip.mp4", "realtime": True}, True),
+        ({"url": "http://h/video.mjpg"}, True),
+        ({"url": "https://h/live/index.m3u8"}, True),
     ],
 )
-def test_only_files_at_no_pace_of_their_own_are_not_live(settings: dict[str, Any], live: bool) -> None:
+def test_only_recordings_at_no_pace_of_their_own_are_not_live(settings: dict[str, Any], live: bool) -> None:
     assert Camera.model_validate(settings).is_live is live
+
+
+def test_what_may_be_a_recording_on_the_web_plays_at_the_pace_of_a_camera() -> None:
+    assert Camera.model_validate({"url": "http://h/video"}).as_input("a").realtime
+    assert not Camera.model_validate({"url": "http://h/clip.mp4"}).as_input("a").realtime
+    assert not Camera.model_validate({"url": "rtsp://h/video"}).as_input("a").realtime
 
 
 def test_every_mistake_is_told_at_once_with_line_column_and_nearest_word() -> None:
@@ -164,7 +176,7 @@ def test_mistakes_in_a_camera(settings: str, said: str) -> None:
 def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
     (said,) = of_camera('url: "synthetic://street?sed=1&fps=999"')
 
-    assert said.startswith(".url: synthetic URL: sed: no such setting (did you mean seed?)")
+    assert said.startswith('.url: synthetic URL: sed: no such setting; did you mean "seed"?')
     assert "fps: expected a whole number from 1 to 240, got 999" in said
 
 

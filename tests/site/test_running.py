@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,33 @@ def test_rate_counts_media_time(clip: Path, tmp_path: Path) -> None:
     with RunningSite(site({"a": {"url": str(clip)}}, tmp_path, rate=2)) as running:
         assert running.wait(30)
     assert len(lines(tmp_path)) in (8, 9)  # 4 s of media time, read in a fraction of that
+
+
+def test_of_a_drawn_street_that_ends_nothing_is_dropped(tmp_path: Path) -> None:
+    with RunningSite(site({"a": {"url": "synthetic://street?frames=200&size=160x90"}}, tmp_path)) as running:
+        assert running.wait(60)
+    assert [line["index"] for line in lines(tmp_path)] == list(range(200))
+
+
+def test_a_worker_without_an_enabled_camera_is_passed_over(clip: Path, tmp_path: Path) -> None:
+    worker = {"model": {"kind": "motion"}}
+    mixed = Site.model_validate(
+        {
+            "cameras": {"a": {"url": str(clip)}, "b": {"url": str(clip), "enabled": False}},
+            "workers": {"idle": worker | {"cameras": ["b"]}, "busy": worker | {"cameras": ["a"]}},
+        }
+    )
+    with RunningSite(mixed) as running:
+        assert running.wait(30)
+        assert running.status().cameras["a"].results == FRAMES
+
+
+def test_a_site_can_be_stopped_while_a_file_waits_for_a_slow_model(clip: Path, tmp_path: Path) -> None:
+    slow = {"kind": "python", "class": "tests.site.slow_model:Slow"}
+    with RunningSite(site({"a": {"url": str(clip)}}, tmp_path, model=slow)) as running:
+        began_s = time.monotonic()
+        assert not running.wait(1.0)
+        assert time.monotonic() - began_s < 2.0
 
 
 def test_a_disabled_camera_is_not_opened(clip: Path, tmp_path: Path) -> None:

@@ -154,6 +154,66 @@ def test_of_files_a_slow_sink_gets_every_result(bus: Bus, wait_for: Callable[...
     assert [result.index for result in slow.results] == list(range(FRAMES))
 
 
+def test_many_cameras_at_once_fill_no_sink(bus: Bus, wait_for: Callable[..., object]) -> None:
+    """A batch gives a result of each camera at one moment."""
+    cameras = {f"cam{number}": True for number in range(40)}
+    sink = Keeping()
+    worker = RunningWorker("w", bus, cameras, Counting(), {"a": sink})
+    worker.start()
+    for number in range(40):
+        play(bus, number, frames=1)
+    wait_for(lambda: len(sink.results) == 40, 30, "a result of each camera")
+    assert worker.outlets()[0].waiting.dropped == {}
+    worker.stop()
+
+
+def test_a_file_has_ended_when_its_last_result_is_written(bus: Bus, wait_for: Callable[..., object]) -> None:
+    pause = threading.Event()
+    slow = Keeping(lambda _result: pause.wait(0.2))
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), {"slow": slow})
+    worker.start()
+    play(bus, frames=8)
+    wait_for(lambda: worker.ended, 30, "the worker to have seen all")
+    assert len(slow.results) == 8
+    worker.stop()
+
+
+def test_a_sink_or_a_model_that_never_returns_does_not_hold_up_the_stop(
+    bus: Bus, wait_for: Callable[..., object]
+) -> None:
+    never = threading.Event()
+    stuck, waiting = Keeping(lambda _result: never.wait(60)), threading.Event()
+
+    def wait(_frames: Sequence[Frame]) -> None:
+        waiting.set()
+        never.wait(60)
+
+    for model, sink in ((Counting(), stuck), (Counting(wait), Keeping())):
+        worker = RunningWorker("w", bus, {"cam0": False}, model, {"a": sink})
+        worker.start()
+        play(bus)
+        wait_for(lambda: worker.counts()["cam0"].results or waiting.is_set(), 20, "work")  # noqa: B023
+        stopping = threading.Thread(target=worker.stop)
+        stopping.start()
+        stopping.join(10)
+        assert not stopping.is_alive()
+    never.set()
+
+
+def test_a_model_that_calls_exit_is_counted_as_any_that_fails(
+    bus: Bus, wait_for: Callable[..., object]
+) -> None:
+    def leave(_frames: Sequence[Frame]) -> None:
+        raise SystemExit(3)
+
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(leave), {"a": Keeping()})
+    worker.start()
+    play(bus)
+    run_to_end(worker, wait_for)
+    assert worker.counts()["cam0"].failed == FRAMES
+    assert not worker.broken
+
+
 def test_a_stuck_sink_of_live_cameras_holds_up_nobody(bus: Bus, wait_for: Callable[..., object]) -> None:
     stuck = threading.Event()
     good = Keeping()

@@ -79,6 +79,12 @@ def test_a_planted_secret_is_in_no_line(secret: str, as_json: bool) -> None:
         ("sasl_password = 'a b'", "sasl_password = '***'"),
         ("Authorization: Basic dXNlcjpwdw==", "Authorization: ***"),
         ("the tokenizer=on, passing=3", "the tokenizer=on, passing=3"),
+        ("http://h/v?pw=abc&user_pw=x&n=1", "http://h/v?pw=***&user_pw=***&n=1"),
+        ("http://h/v?auth=YWJj&n=1 auth: x", "http://h/v?auth=***&n=1 auth: ***"),
+        ("http://h/v?key=abc&n=1&key=d", "http://h/v?key=***&n=1&key=***"),
+        ("pwm=1, author=me, oauthor: x", "pwm=1, author=me, oauthor: x"),
+        ("key=gate/1 keyframe=True", "key=gate/1 keyframe=True"),
+        ("http://h/v?keyframe=1&monkey=2&key_frames=3", "http://h/v?keyframe=1&monkey=2&key_frames=3"),
     ],
 )
 def test_what_looks_like_a_secret_is_hidden_and_the_rest_is_kept(text: str, safe: str) -> None:
@@ -88,6 +94,49 @@ def test_what_looks_like_a_secret_is_hidden_and_the_rest_is_kept(text: str, safe
 def test_a_secret_field_is_hidden_by_its_name() -> None:
     shown = Redactor().value({"camera": "gate", "password": "plainword", "nested": {"api_key": 5, "n": 1}})
     assert shown == {"camera": "gate", "password": HIDDEN, "nested": {"api_key": HIDDEN, "n": 1}}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_object_is_shown_without_the_secret_in_its_text(as_json: bool) -> None:
+    class Camera:
+        def __repr__(self) -> str:
+            return "Camera(rtsp://u:hunter2@h/x)"
+
+    def write() -> None:
+        error = OSError("rtsp://u:hunter2@h/x")
+        get_logger("sightline.test").warning("lost", error=error, of=[Camera()])
+
+    text = written(as_json, write)
+    assert "hunter2" not in text
+    assert "OSError: rtsp://***@h/x" in text
+    assert "Camera(rtsp://***@h/x)" in text
+
+
+def test_values_that_are_no_text_stay_as_they_are() -> None:
+    plain = [0, 1.5, True, False, None]
+    shown = Redactor().value(plain)
+    assert shown == plain
+    assert [type(value) for value in shown] == [type(value) for value in plain]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("whole", [False, True], ids=["exception", "triple"])
+def test_an_exception_that_is_handed_over_keeps_its_traceback(as_json: bool, whole: bool) -> None:
+    def fail() -> None:
+        raise ValueError("rtsp://u:hunter2@h/x")
+
+    with pytest.raises(ValueError, match="rtsp") as raised:
+        fail()
+    caught = raised.value
+    given = (type(caught), caught, caught.__traceback__) if whole else caught
+
+    def write() -> None:
+        get_logger("sightline.test").error("ours", exc_info=given)
+        logging.getLogger("some.library").error("theirs", exc_info=given)
+
+    text = written(as_json, write)
+    assert text.count("in fail") == 2
+    assert "hunter2" not in text
 
 
 def test_a_very_short_secret_is_hidden_only_where_it_stands_alone() -> None:

@@ -38,12 +38,11 @@ _KINDS: Final = {
 }
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HOST: Final = r"(?:\[[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]|[\w.-]+)"
-_HOST_AND_PORT: Final = re.compile(rf"{_HOST}(?::\d{{1,5}})?")
-# What nobody would take for a part of a password or a path: an IP address or a port, or a path after it.
-_SURE_HOST: Final = re.compile(
-    rf"(?:(?:\[[0-9A-Fa-f:.]+\]|\d+\.\d+\.\d+\.\d+)(?::\d{{1,5}})?(?=[/?#]|$)|{_HOST}:\d{{1,5}}(?=[/?#]|$)"
-    rf"|{_HOST}/)"
-)
+_HOST_AND_PORT: Final = re.compile(rf"(?P<host>{_HOST})(?::\d{{1,5}})?")
+# What nobody would take for a part of a password or a path: an IP address, or a host with its port.
+_SURE: Final = rf"(?:(?:\[[0-9A-Fa-f:.]+\]|\d+\.\d+\.\d+\.\d+)(?::\d{{1,5}})?|{_HOST}:\d{{1,5}})(?=[/?#]|$)"
+_SURE_HOST: Final = re.compile(_SURE)
+_LIKELY_HOST: Final = re.compile(rf"{_SURE}|{_HOST}/")  # where what stands before is no address
 
 
 class Address(NamedTuple):
@@ -75,13 +74,27 @@ def path(url: str) -> str:
     return _SCHEME.sub("", url, count=1) if _SCHEME.match(url) else url
 
 
+def host(url: str) -> str | None:
+    """The host that `url` names, an IPv6 address in its brackets; None for a path, or where none is valid.
+
+    Raises:
+        ConfigError: a scheme that capture does not know.
+    """
+    clean = take_credentials(url).url
+    scheme = _SCHEME.match(clean)
+    found = _HOST_AND_PORT.match(clean, scheme.end()) if scheme else None
+    return found and found["host"]
+
+
 def take_credentials(url: str) -> Address:
     """Splits `user:password@` off, tolerant of what people do not encode.
 
     The rule of RFC 3986 3.2.1 comes first: the user part ends at the last `@` before the first `/ ? #`.
     Where that gives no valid host, or a later `@` is followed by what is surely an address, the user
-    part ends there: `rtsp://u:p@ss/w#rd@10.0.0.5/s` is user `u` with the password `p@ss/w#rd`. What can
-    still be read in two ways has to be encoded, or given as fields.
+    part ends there: `rtsp://u:p@ss/w#rd@10.0.0.5/s` is user `u` with the password `p@ss/w#rd`. A host and
+    a path are enough of an address, unless what the rule gives is surely one itself: the path of
+    `http://10.0.0.9:8080/@name/stream` is `/@name/stream`. What can still be read in two ways has to be
+    encoded, or given as fields.
     """
     match = _SCHEME.match(url)
     if match is None or kind(url) not in {Kind.CAMERA, Kind.WEB}:
@@ -112,9 +125,10 @@ def _end_of_user(rest: str) -> int | None:
     at = authority.rfind("@")
     places = [match.start() for match in re.finditer("@", rest)]
     if ":" in authority:  # else no password is begun; and a URL within the URL is no password
-        sure = (place for place in reversed(places) if place > at and "://" not in rest[:place])
-        for place in sure:
-            if _SURE_HOST.match(rest, place + 1):
+        wanted = _SURE_HOST if _SURE_HOST.fullmatch(authority, at + 1) else _LIKELY_HOST
+        later = (place for place in reversed(places) if place > at and "://" not in rest[:place])
+        for place in later:
+            if wanted.match(rest, place + 1):
                 return place
     if _HOST_AND_PORT.fullmatch(authority[at + 1 :]):
         return at if at >= 0 else None

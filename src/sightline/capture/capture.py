@@ -65,18 +65,21 @@ class Capture:
 
     def start(self) -> None:
         """Begin to capture; returns at once. Raises Closed where it was started or stopped before."""
+        WATCHER.add(self)  # first: a `stop` that comes in between takes it away again
         with self._lock:
             attempt = self._machine.start(self._clock.monotonic_ns())
-            if attempt is None:
-                raise Closed("a capture starts once", camera_id=self.camera.camera_id)
-            self._begin(attempt)
-        WATCHER.add(self)
+            if attempt is not None:
+                self._begin(attempt)
+        if attempt is None:
+            WATCHER.remove(self)
+            raise Closed("a capture starts once", camera_id=self.camera.camera_id)
 
     def stop(self, timeout_s: float = 1.0) -> bool:
         """End it. True where its thread ended in time.
 
-        False: the thread is inside libav or `deliver`. It delivers nothing more, and ends when that call
-        returns: libav's after at most `read_timeout_s`, or `open_timeout_s` twice while connecting.
+        False: the thread is inside libav or `deliver`. It delivers at most the packet that it has in hand,
+        and ends when that call returns: libav's after at most `read_timeout_s`, or `open_timeout_s` twice
+        while connecting. What `deliver` raises from now on is counted, and not logged.
         """
         with self._lock:
             self._machine.stop()
@@ -186,7 +189,9 @@ class Capture:
         say(f"camera {state.value}", camera=self.camera.camera_id, **({"reason": reason} if reason else {}))
 
     def _sum_up(self, now_ns: int) -> None:
-        """What `deliver` raised since the last line, at most once a second."""
+        """What `deliver` raised since the last line, at most once a second; at a stop it is no news."""
+        if self._stopping.is_set():
+            return
         failed = self._record.failed - self._failures_said
         if failed and now_ns >= self._summary_ns + _SUMMARY_NS:
             self._failures_said += failed

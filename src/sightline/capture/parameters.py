@@ -1,22 +1,15 @@
 """Parameter sets before each keyframe.
 
 A consumer that joins in the middle can begin at any keyframe, if the SPS and PPS (and VPS) are in it.
-Cameras send them with each keyframe, or once, or only in the SDP; MP4 has them in its header. Those that
-a keyframe lacks are put in, the latest that this stream has shown; what is there is never doubled.
+Cameras send them with each keyframe, or once, or only in the SDP; MP4 has them in its header. Each kind that
+a keyframe lacks is put in, the latest that this stream has shown; what is there is never doubled.
 
 Does not do: other codecs than H.264 and H.265, whose keyframes stand alone or are seen to by libav.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
-
-from sightline.codec.nal import START_CODE
-
-# ITU-T H.264 table 7-1 and H.265 table 7-1: the kinds needed, and the access unit delimiter.
-_NEEDED: Final = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}
-_DELIMITER: Final = {"h264": 9, "hevc": 35}
+from sightline.codec.nal import DELIMITERS, PARAMETER_SETS, START_CODE, before_slices
 
 
 class ParameterSets:
@@ -24,57 +17,35 @@ class ParameterSets:
 
     def __init__(self, codec: str, extradata: bytes = b"") -> None:
         self._codec = codec
-        self._known = b""
+        self._needed = PARAMETER_SETS.get(codec, frozenset())
+        self._known: dict[int, bytes] = {}
         self.changes = 0
-        if codec in _NEEDED:
-            self._learn(extradata)
+        self._learn(extradata, list(before_slices(extradata, codec)))
 
     def complete(self, keyframe: bytes) -> bytes:
         """`keyframe` with parameter sets in it; as it is where it has them or none are known."""
-        if self._codec not in _NEEDED or self._learn(keyframe):
-            return keyframe
-        # A delimiter stays the first NAL unit of its access unit (H.264 7.4.1.2.3, H.265 7.4.2.4.4).
-        at = _after_delimiter(keyframe, self._codec)
-        return keyframe[:at] + self._known + keyframe[at:]
+        units = list(before_slices(keyframe, self._codec))
+        lacking = self._needed - self._learn(keyframe, units)
+        whole, done = b"", 0
+        for kind in sorted(lacking & self._known.keys()):
+            place = max((end for other, _, end in units if self._comes_before(other, kind)), default=0)
+            whole += keyframe[done:place] + self._known[kind]
+            done = place
+        return whole + keyframe[done:] if whole else keyframe
 
-    def _learn(self, data: bytes) -> bool:
-        """Remembers the parameter sets in `data`, if it has all kinds."""
-        found = [
-            (kind, nal) for kind, nal in _before_slices(data, self._codec) if kind in _NEEDED[self._codec]
-        ]
-        if {kind for kind, _ in found} != _NEEDED[self._codec]:
-            return False
-        known = b"".join(b"\0" + START_CODE + nal for _, nal in found)
+    def _comes_before(self, other: int, kind: int) -> bool:
+        """A delimiter is the first NAL unit of its access unit (H.264 7.4.1.2.3, H.265 7.4.2.4.4); of VPS,
+        SPS and PPS, whose numbers rise, each refers to the one before.
+        """
+        return other == DELIMITERS[self._codec] or (other in self._needed and other < kind)
+
+    def _learn(self, data: bytes, units: list[tuple[int, int, int]]) -> set[int]:
+        """Remembers the parameter sets among the `units` of `data`; gives their kinds."""
+        found: dict[int, bytes] = {}
+        for kind, start, end in units:
+            if kind in self._needed:
+                found[kind] = found.get(kind, b"") + b"\0" + START_CODE + data[start:end]
+        known = self._known | found
         if known != self._known:
             self._known, self.changes = known, self.changes + 1
-        return True
-
-
-def _before_slices(data: bytes, codec: str) -> Iterator[tuple[int, bytes]]:
-    """Kind and bytes of the NAL units before the first coded slice, which is most of the data."""
-    start = data.find(START_CODE)
-    while 0 <= start < len(data) - len(START_CODE):
-        start += len(START_CODE)
-        kind = _kind(data[start], codec)
-        if _is_slice(kind, codec):
-            return
-        end = data.find(START_CODE, start)
-        yield kind, data[start : end if end >= 0 else len(data)].rstrip(b"\0")
-        start = end
-
-
-def _after_delimiter(data: bytes, codec: str) -> int:
-    first = data.find(START_CODE) + len(START_CODE)
-    if not len(START_CODE) <= first < len(data) or _kind(data[first], codec) != _DELIMITER[codec]:
-        return 0
-    end = data.find(START_CODE, first)
-    # The zero byte before a start code belongs to what follows.
-    return max(end - (data[end - 1] == 0), 0) if end >= 0 else len(data)
-
-
-def _kind(first_byte: int, codec: str) -> int:
-    return first_byte & 0x1F if codec == "h264" else first_byte >> 1 & 0x3F
-
-
-def _is_slice(kind: int, codec: str) -> bool:
-    return 1 <= kind <= 5 if codec == "h264" else kind < 32
+        return set(found)

@@ -19,6 +19,7 @@ from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.codec import Decoder
 from sightline.errors import CodecError
 from sightline.frame import Image, Size
+from sightline.log import redact
 from sightline.packet import ClockSource, Packet
 
 _POLL_S: Final = 0.02
@@ -30,7 +31,7 @@ class ProbeReport:
     """What a source sends.
 
     Attributes:
-        camera_id, url: which source; the URL without credentials.
+        camera_id, url: which source; the URL without credentials, those in its query hidden.
         codec: FFmpeg's name; profile: in FFmpeg's words, None where unknown.
         size: pixels. None where neither the source nor a picture said.
         fps: pictures a second, measured where two keyframes came, else as declared.
@@ -119,7 +120,7 @@ def _report(camera: CameraInput, status: CameraStatus, packets: list[Packet]) ->
     seen_bytes = sum(len(packet.data) for packet in packets)
     return ProbeReport(
         camera_id=camera.camera_id,
-        url=camera.url,
+        url=redact(camera.url),  # a query may hold a token
         codec=packets[0].codec,
         profile=status.profile,
         size=Size(still.shape[1], still.shape[0]) if still is not None else status.size,

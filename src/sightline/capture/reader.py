@@ -91,13 +91,14 @@ class Reader:
 
     def _turn(self) -> bool:
         """One opening of the source. True where it is to be opened again, as a recording in a loop is."""
-        source = open_source(self._camera)
-        try:
+        with closing(open_source(self._camera)) as source:
             if not self._talk.opened():
                 return False
-            return self._read(_Turn(source, self._camera, self._epochs, self._clock)) and self._camera.loop
-        finally:
-            source.close()
+            turn = _Turn(source, self._camera, self._epochs, self._clock)
+            try:
+                return self._read(turn) and self._camera.loop
+            finally:
+                self._collect(turn)
 
     def _read(self, turn: _Turn) -> bool:
         """True at the end of a recording, False where nobody wants more."""
@@ -113,7 +114,6 @@ class Reader:
                     return False
             else:
                 return False
-        self._record.unreadable += turn.source.take_unreadable()
         if self._record.received == received:
             raise faults.no_video(self._camera, "not one picture")
         return True
@@ -143,9 +143,7 @@ class Reader:
     def _note(self, packet: Packet, unit: Unit, turn: _Turn, utc_ns: int) -> None:
         record = self._record
         record.info = turn.source.info  # its size may change
-        record.received += 1
-        record.damaged += unit.damaged
-        record.breaks += packet.index == 0 and turn.begun
+        record.count(received=1, damaged=unit.damaged, breaks=packet.index == 0 and turn.begun)
         record.epoch, record.clock, record.last_packet_at_ns = (
             packet.epoch,
             packet.captured_at_source,
@@ -158,22 +156,27 @@ class Reader:
 
     def _learn(self, turn: _Turn) -> None:
         """What takes longer to find out than one packet is worth: once a second, at a keyframe."""
-        self._record.unreadable += turn.source.take_unreadable()
-        self._record.implausible += turn.timing.take_implausible()
+        self._collect(turn)
         self._record.gop = self._meter.gop or self._record.gop
         self._silence_ns = _silence_ns(self._record.gop)
+
+    def _collect(self, turn: _Turn) -> None:
+        """What the parts of a turn have counted themselves."""
+        self._record.count(
+            unreadable=turn.source.take_unreadable(), implausible=turn.timing.take_implausible()
+        )
 
     def _hand_over(self, packet: Packet, began_ns: int, info: Info) -> None:
         record = self._record
         try:
             self._deliver(packet)
         except Exception as error:  # noqa: BLE001  # counted, and summed up once a second by the capture
-            record.failed += 1
             record.last_failure = f"{type(error).__name__}: {error}"
+            outcome = "failed"
         else:
-            record.delivered += 1
-        if not info.recorded:
-            record.slow += self._clock.monotonic_ns() - began_ns > SLOW_NS
+            outcome = "delivered"
+        slow = not info.recorded and self._clock.monotonic_ns() - began_ns > SLOW_NS
+        record.count(**{outcome: 1}, slow=slow)
 
 
 def _silence_ns(gop: Gop | None) -> int:

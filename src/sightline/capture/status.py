@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 import msgspec
@@ -75,7 +76,11 @@ class CameraStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class Record:
-    """The writable side of a status: written by the one reader that is wanted, read by anybody."""
+    """The writable side of a status: written by the one reader that is wanted, read by anybody.
+
+    A reader that was left behind may still count what it had in hand, so each count is made, and all are
+    read, under one lock: the sums hold in every snapshot.
+    """
 
     info: Info | None = None
     gop: Gop | None = None
@@ -91,6 +96,7 @@ class Record:
     breaks: int = 0
     implausible: int = 0
     last_failure: str = field(default="", repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def fps(self) -> float | None:
@@ -98,6 +104,15 @@ class Record:
             return self.gop.fps
         return self.info.fps if self.info is not None else None
 
+    def count(self, **more: int) -> None:
+        """Adds to the counts of these names, all at once."""
+        with self._lock:
+            for name, number in more.items():
+                setattr(self, name, getattr(self, name) + number)
+
     def counts(self, connections: int, hanging: int) -> Counts:
-        own = (name for name in Counts.__struct_fields__ if name not in {"connections", "hanging"})
-        return Counts(**{name: getattr(self, name) for name in own}, connections=connections, hanging=hanging)
+        """All counts as they were at one moment."""
+        own = [name for name in Counts.__struct_fields__ if name not in {"connections", "hanging"}]
+        with self._lock:
+            now = {name: getattr(self, name) for name in own}
+        return Counts(**now, connections=connections, hanging=hanging)

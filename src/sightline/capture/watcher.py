@@ -32,7 +32,7 @@ class Watcher:
                 self._thread.start()
 
     def remove(self, watched: Watched) -> None:
-        """Afterwards it is not ticked any more; where it was the last, the thread is gone."""
+        """Where it was the last, the thread is gone then; else a round under way may tick it once more."""
         with self._changed:
             if watched in self._watched:
                 self._watched.remove(watched)

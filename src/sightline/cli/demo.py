@@ -5,11 +5,15 @@ from __future__ import annotations
 import socket
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
+
+from sightline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sightline.site import Site
 
 _DRAWN: Final = {
     "north": "synthetic://street?seed=1&camera=1&size=640x360&fps=15&gop=15&b_frames=2&mark=0",
@@ -48,7 +52,6 @@ def demo(
         sightline demo people.mp4 --model hog
     """
     from sightline.cli.running import run_site
-    from sightline.site import Site
 
     console = Console()
     lines, sheet = folder / "results.jsonl", folder / "contact-sheet.png"
@@ -58,12 +61,27 @@ def demo(
         {"kind": "preview", "port": _free_port()},
     ]
     worker = {"rate": rate, "model": {"kind": model.value}, "sinks": sinks}
-    site = Site.model_validate({"cameras": _cameras(sources or []), "workers": {"demo": worker}})
+    site = _site({"cameras": _cameras(sources or []), "workers": {"demo": worker}})
     code = run_site(site, console, seconds=seconds)
     for what, path in (("results, a line each", lines), ("contact sheet", sheet)):
         if path.exists():
             console.print(f"{what}: {path}", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+def _site(settings: dict[str, Any]) -> Site:
+    """Raises ConfigError with all that is wrong, each after the place that it would have in a site file."""
+    from pydantic import ValidationError
+
+    from sightline.site import Site
+    from sightline.site.mistakes import dotted
+
+    try:
+        return Site.model_validate(settings)
+    except ValidationError as error:
+        # Not with what came: it may hold a password.
+        parts = error.errors(include_url=False, include_input=False)
+        raise ConfigError("; ".join(f"{dotted(part['loc'])}: {part['msg']}" for part in parts)) from None
 
 
 def _cameras(sources: list[str]) -> dict[str, dict[str, Any]]:
@@ -77,8 +95,10 @@ def _cameras(sources: list[str]) -> dict[str, dict[str, Any]]:
 
 def _name(source: str) -> str:
     """The host of a URL or the stem of a path, as far as a camera may be called so."""
-    rough = urlsplit(source).hostname if "://" in source else Path(source).stem
-    kept = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in rough or "")
+    from sightline.capture.address import host
+
+    rough = host(source) or Path(source).stem
+    kept = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in rough)
     return kept.strip("-")[:40] or "source"
 
 

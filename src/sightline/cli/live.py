@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from sightline.site.outlet import OutletStats
 from sightline.site.running import RunningSite
 from sightline.site.status import CameraView
 
@@ -27,9 +28,9 @@ _REFRESH_HZ: Final = 4
 _LINE_EVERY_S: Final = 5.0
 
 
-def camera_table(cameras: dict[str, CameraView], pages: list[str]) -> Table:
+def camera_table(cameras: dict[str, CameraView], notes: list[str]) -> Table:
     """One row a camera: what it does, how fast, how late, what is seen, what is lost or wrong and why."""
-    table = Table(expand=True, header_style="bold", caption="   ".join(pages) or None, caption_justify="left")
+    table = Table(expand=True, header_style="bold", caption="   ".join(notes) or None, caption_justify="left")
     table.add_column("camera", overflow="fold", max_width=24)
     table.add_column("state", no_wrap=True)
     for name in ("fps in", "results/s", "age", "seen now", "results", "not asked for"):
@@ -68,10 +69,20 @@ def run_shown(running: RunningSite, console: Console, seconds: float | None = No
         running.wait(seconds)
 
 
+def sink_losses(sinks: list[OutletStats]) -> list[str]:
+    """A line for each sink that did not get or write all: `sink w-jsonl: 3 results dropped, 1 failed`."""
+    lost = ((of.sink, sum(of.waiting.dropped.values()) + of.late, of.failed) for of in sinks)
+    return [
+        f"sink {name}: {dropped} results dropped, {failed} failed"
+        for name, dropped, failed in lost
+        if dropped or failed
+    ]
+
+
 @contextmanager
 def _table(running: RunningSite, console: Console) -> Iterator[None]:
     live = Live(
-        get_renderable=lambda: camera_table(running.status().cameras, running.pages),
+        get_renderable=lambda: _renderable(running),
         console=console,
         refresh_per_second=_REFRESH_HZ,
         # Logs that were sent to a file stay there; in the terminal they come above the table.
@@ -79,6 +90,11 @@ def _table(running: RunningSite, console: Console) -> Iterator[None]:
     )
     with live:
         yield
+
+
+def _renderable(running: RunningSite) -> Table:
+    status = running.status()
+    return camera_table(status.cameras, [*running.pages, *sink_losses(status.sinks)])
 
 
 def _run_in_lines(running: RunningSite, console: Console, seconds: float | None) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from sightline.cli.live import run_shown
+from sightline.cli.live import run_shown, sink_losses
 from sightline.site import Site
 from sightline.site.running import RunningSite
 
@@ -16,7 +16,7 @@ from sightline.site.running import RunningSite
 def run_site(site: Site, console: Console, *, seconds: float | None = None) -> int:
     """Run until the site ends, `seconds` have passed, or SIGINT or SIGTERM came. Gives the exit code.
 
-    1 where a camera ended for good because it cannot be read, else 0: being asked to stop is no failure.
+    1 where a camera cannot be read or a worker broke, else 0: being asked to stop is no failure.
     Raises SightlineError where the site cannot be started.
     """
     running = RunningSite(site)
@@ -24,19 +24,10 @@ def run_site(site: Site, console: Console, *, seconds: float | None = None) -> i
         for page in running.pages:
             console.print(f"pictures: {page}", highlight=False, soft_wrap=True)
         run_shown(running, console, seconds)
-        last = running.status()
-    _say_what_went_wrong(running, console)
-    return 1 if any(camera.state == "disabled" for camera in last.cameras.values()) else 0
-
-
-def _say_what_went_wrong(running: RunningSite, console: Console) -> None:
-    status = running.status()
-    for name, camera in status.cameras.items():
-        if camera.reason:
-            console.print(f"{name}: {camera.reason}", highlight=False, markup=False, soft_wrap=True)
-    for stats in status.sinks:
-        if stats.failed:
-            console.print(f"sink {stats.sink}: {stats.failed} results not written", highlight=False)
+        faults = running.faults
+    for line in (*faults, *sink_losses(running.status().sinks)):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return 1 if faults else 0
 
 
 @contextmanager

@@ -19,13 +19,18 @@ START_CODE: Final = b"\x00\x00\x01"
 _H264_SLICES: Final = range(1, 6)  # 2 to 4 are data partitions
 _H264_IDR: Final = 5
 _H264_SEI: Final = 6
-_H264_PARAMETER_SETS: Final = frozenset({7, 8})  # SPS, PPS
 _SEI_RECOVERY_POINT: Final = 6
 
 _HEVC_SLICES: Final = range(32)
 _HEVC_NON_REFERENCE: Final = range(0, 16, 2)  # TRAIL_N ... RSV_VCL_N14: the even ones
 _HEVC_IRAP: Final = range(16, 24)  # BLA, IDR, CRA
-_HEVC_PARAMETER_SETS: Final = frozenset({32, 33, 34})  # VPS, SPS, PPS
+
+PARAMETER_SETS: Final = {
+    "h264": frozenset({7, 8}),  # SPS, PPS
+    "hevc": frozenset({32, 33, 34}),  # VPS, SPS, PPS
+}
+DELIMITERS: Final = {"h264": 9, "hevc": 35}  # of access units
+_SLICES: Final = {"h264": _H264_SLICES, "hevc": _HEVC_SLICES}
 
 
 def split(data: bytes) -> list[bytes]:
@@ -38,7 +43,7 @@ def split(data: bytes) -> list[bytes]:
 
 def has_parameter_sets(data: bytes, codec: str) -> bool:
     """Whether all parameter sets that decoding needs are in `data` (SPS, PPS; VPS for H.265)."""
-    wanted = set(_PARAMETER_SETS.get(codec, ()))
+    wanted = set(PARAMETER_SETS.get(codec, ()))
     if not wanted:
         return False
     for nal_type, _ in _headers(data, codec):
@@ -92,8 +97,16 @@ def coded_slices(data: bytes, codec: str) -> bytes:
     return b"".join(START_CODE + nal for nal in units)
 
 
-_SLICES: Final = {"h264": _H264_SLICES, "hevc": _HEVC_SLICES}
-_PARAMETER_SETS: Final = {"h264": _H264_PARAMETER_SETS, "hevc": _HEVC_PARAMETER_SETS}
+def before_slices(data: bytes, codec: str) -> Iterator[tuple[int, int, int]]:
+    """Type, first byte's place and end of each NAL unit before the first coded slice, as in `split`.
+
+    The slices, which are most of the data, are not looked at.
+    """
+    for nal_type, start in _headers(data, codec):
+        if nal_type in _SLICES[codec]:
+            return
+        end = data.find(START_CODE, start)
+        yield nal_type, start, start + len(data[start : end if end >= 0 else len(data)].rstrip(b"\0"))
 
 
 def _starts(data: bytes) -> Iterator[int]:

@@ -104,11 +104,34 @@ def _fault_of_one(pair: tuple[Frame, Any]) -> str | None:
 def _fault_of_detection(found: Any) -> str | None:
     if not isinstance(found, Detection):
         return f"expected a Detection, got {type(found).__name__}"
+    label: Any = found.label  # its type is a promise until here
+    if not isinstance(label, str):
+        return f"expected text as label, got {label!r}"
     for name in ("score", "x1", "y1", "x2", "y2"):
         value = getattr(found, name)
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            return f"expected a finite number as {name} of a {found.label!r}, got {value!r}"
+        if not _is_number(value):
+            return f"expected a finite number as {name} of a {label!r}, got {value!r}"
+    if found.track_id is not None and type(found.track_id) is not int:
+        return f"expected a whole number or None as track_id of a {label!r}, got {found.track_id!r}"
+    fault = _fault_of_attributes(found.attributes)
+    return fault and f"expected {fault[0]} of a {label!r}, got {fault[1]!r}"
+
+
+def _fault_of_attributes(attributes: Any) -> tuple[str, Any] | None:
+    """What was expected, and what came."""
+    if not isinstance(attributes, dict):
+        return "a dict as attributes", attributes
+    for name, value in attributes.items():
+        if not isinstance(name, str):
+            return "text as the name of an attribute", name
+        if not (value is None or isinstance(value, str | bool) or _is_number(value)):
+            return f"text, a finite number, a bool or None as attribute {name}", value
     return None
+
+
+def _is_number(value: Any) -> bool:
+    """JSON's kind of number; a bool is none, though Python counts with it."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _first(check: Callable[[Any], str | None], things: Any) -> str | None:

@@ -35,8 +35,10 @@ class Batcher:
     def __init__(self, *, max_batch: int | None = None, max_wait_s: float = 0.02) -> None:
         self._max_batch = max_batch
         self._max_wait_ns = ns(max_wait_s)
-        self._lines: dict[str, OverflowBuffer[tuple[Frame, int]]] = {}
+        self._lines: dict[str, OverflowBuffer[Frame]] = {}
         self._seen_ns: dict[str, int] = {}
+        # Since when a camera has had a frame in line: a newer one that takes its place waits no less.
+        self._since_ns: dict[str, int] = {}
 
     def add(self, camera_id: str, *, live: bool) -> None:
         """Take frames of this camera from now on."""
@@ -50,8 +52,11 @@ class Batcher:
         Raises:
             BufferFull: more than 64 frames of an offline camera wait: `has_room` was not asked.
         """
+        line = self._lines[frame.camera_id]
+        if not len(line):
+            self._since_ns[frame.camera_id] = now_ns
         self._seen_ns[frame.camera_id] = now_ns
-        self._lines[frame.camera_id].offer((frame, now_ns), now_ns)
+        line.offer(frame, now_ns)
 
     def has_room(self, camera_id: str) -> bool:
         """Whether an offline camera's decoder may go on: none of its frames waits."""
@@ -65,13 +70,14 @@ class Batcher:
         awaited = {camera_id for camera_id, at_ns in self._seen_ns.items() if now_ns - at_ns < _AWAITED_NS}
         if awaited <= waiting or (self._max_batch is not None and len(waiting) >= self._max_batch):
             return now_ns
-        return min(self._since_ns(camera_id) for camera_id in waiting) + self._max_wait_ns
+        return min(self._since_ns[camera_id] for camera_id in waiting) + self._max_wait_ns
 
     def take(self, now_ns: int) -> list[Frame]:
         """A batch of what waits, those that waited longest first; at most one frame a camera."""
-        waiting = sorted((c for c, line in self._lines.items() if len(line)), key=self._since_ns)
-        taken = (self._lines[camera_id].take(now_ns) for camera_id in waiting[: self._max_batch])
-        return [entry[0] for entry in taken if entry is not None]
+        waiting = sorted((c for c, line in self._lines.items() if len(line)), key=self._since_ns.__getitem__)
+        taken = [self._lines[camera_id].take(now_ns) for camera_id in waiting[: self._max_batch]]
+        self._since_ns.update(dict.fromkeys(waiting[: self._max_batch], now_ns))
+        return [frame for frame in taken if frame is not None]
 
     def discard(self) -> None:
         """Drop all that waits."""
@@ -80,11 +86,6 @@ class Batcher:
 
     def stats(self, camera_id: str) -> BufferStats:
         return self._lines[camera_id].stats()
-
-    def _since_ns(self, camera_id: str) -> int:
-        first = self._lines[camera_id].peek()
-        assert first is not None
-        return first[1]
 
 
 class BatchQueue:

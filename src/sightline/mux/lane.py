@@ -28,12 +28,23 @@ _TURN: Final = 25
 
 
 class LaneStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of one camera in one mux, hop by hop. `undecodable`: packets that no decoder would take."""
+    """Counts of one camera in one mux, hop by hop.
 
+    Attributes:
+        bus: messages of its topic that wait to be polled.
+        malformed: messages that were no packets of this camera.
+        packets: packets that wait to be decoded.
+        decoder: what became of those.
+        undecodable: packets that no decoder would take.
+        frames: frames that wait to be in a batch.
+    """
+
+    bus: BufferStats
+    malformed: int
     packets: BufferStats
     decoder: DecoderStats
-    frames: BufferStats
     undecodable: int
+    frames: BufferStats
 
 
 class Lane:
@@ -67,6 +78,7 @@ class Lane:
         self._ending = threading.Event()
         self._ended = threading.Event()
         self._undecodable = 0
+        self.malformed = 0
         self._trouble = Repeated(get_logger("sightline.mux"), "packet cannot be decoded", clock=clock)
         frames.add(camera_id, live=live)
 
@@ -114,8 +126,11 @@ class Lane:
         """Drop what is held and free a writer that waits for room."""
         self._packets.close(discard=True)
 
-    def stats(self) -> LaneStats:
+    def stats(self, bus: BufferStats) -> LaneStats:
+        """Counts of this lane behind those of its topic."""
         return LaneStats(
+            bus=bus,
+            malformed=self.malformed,
             packets=self._packets.stats(),
             decoder=self._decoder.stats(),
             frames=self._frames.stats(self.camera_id),

@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
-from sightline.buffer import BufferStats, Capacity, Overflow
-from sightline.bus import Bus
+from sightline.buffer import Capacity, Overflow
+from sightline.bus import Bus, Subscription
 from sightline.bus.packets import packets_topic
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.codec import Decoder, Pictures
@@ -88,8 +88,13 @@ class Mux:
             )
             for camera in wanted
         }
+        # Subscribed first: where that fails there is no thread to be left behind.
+        subscriptions = {live: self._subscribe(bus, live=live) for live in {c.live for c in wanted}}
         self._pool = Pool(threads or min(os.cpu_count() or 1, len(names)))
-        self._feeds = [self._feed(bus, live=live) for live in sorted({camera.live for camera in wanted})]
+        self._feeds = {
+            live: Feed(subscription, self._lanes, self._pool.wake, name="mux-live" if live else "mux-offline")
+            for live, subscription in subscriptions.items()
+        }
 
     def take(self, timeout_s: float) -> list[Frame]:
         """A batch of at most one frame a camera; [] when none was due in `timeout_s` seconds.
@@ -108,36 +113,28 @@ class Mux:
 
     def stats(self) -> dict[str, LaneStats]:
         """Counts of each camera, hop by hop."""
-        return {camera_id: lane.stats() for camera_id, lane in self._lanes.items()}
-
-    @property
-    def malformed(self) -> int:
-        """Messages that were no packets of ours."""
-        return sum(feed.malformed for feed in self._feeds)
-
-    def bus_stats(self) -> list[BufferStats]:
-        """Counts of the subscriptions, which hold packets of several cameras."""
-        return [feed.stats() for feed in self._feeds]
+        return {
+            camera_id: lane.stats(self._feeds[lane.live].stats(camera_id))
+            for camera_id, lane in self._lanes.items()
+        }
 
     def close(self) -> None:
         """Stop, drop what is held, and leave no thread. Again is allowed."""
         for lane in self._lanes.values():
             lane.interrupt()
-        for feed in self._feeds:
+        for feed in self._feeds.values():
             feed.close()
         self._pool.close()
         self._frames.close()
         for lane in self._lanes.values():
             lane.close()
 
-    def _feed(self, bus: Bus, *, live: bool) -> Feed:
-        lanes = {camera_id: lane for camera_id, lane in self._lanes.items() if lane.live is live}
-        subscription = bus.subscribe(
-            [packets_topic(camera_id) for camera_id in lanes],
+    def _subscribe(self, bus: Bus, *, live: bool) -> Subscription:
+        return bus.subscribe(
+            [packets_topic(camera_id) for camera_id, lane in self._lanes.items() if lane.live is live],
             capacity=_LIVE_BUS if live else _OFFLINE_BUS,
             overflow=Overflow.DROP_OLDEST if live else Overflow.BLOCK,
         )
-        return Feed(subscription, lanes, self._pool.wake, name="mux-live" if live else "mux-offline")
 
     def _taken(self, camera_ids: list[str]) -> None:
         # An offline lane stands still while a frame of its waits; now it may go on.

@@ -7,11 +7,11 @@ signatures of `Scene` and `encode`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 from sightline.errors import ConfigError
 from sightline.frame import Size
+from sightline.kinds import nearest
 from sightline.scene.mark import MAX_CAMERA, MAX_FRAME
 
 CODECS: Final = ("h264", "hevc", "mjpeg")
@@ -46,12 +46,6 @@ def mistakes(settings: Mapping[str, Any]) -> list[str]:
     return single or _contradictions(given)
 
 
-def nearest(word: str, words: Iterable[str]) -> str:
-    """The one of `words` that somebody who wrote `word` may have meant, as the end of a message."""
-    near = get_close_matches(word, list(words), 1, 0.5)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
 def _wrong(name: str, value: Any) -> str | None:
     if name in RANGES:
         low, high = RANGES[name]
@@ -62,11 +56,14 @@ def _wrong(name: str, value: Any) -> str | None:
             f"expected one of {', '.join(CHOICES[name])}, got {value!r}{nearest(str(value), CHOICES[name])}"
         )
     if name == "size":
-        return _wrong_size(Size(*value))
+        return _wrong_size(value)
     return None
 
 
-def _wrong_size(size: Size) -> str | None:
+def _wrong_size(value: Any) -> str | None:
+    if not (isinstance(value, tuple) and len(value) == 2 and all(isinstance(side, int) for side in value)):
+        return f"expected a pair of whole numbers such as {(SMALLEST.width, SMALLEST.height)}, got {value!r}"
+    size = Size(*value)
     inside = all(low <= side <= high for low, side, high in zip(SMALLEST, size, LARGEST, strict=True))
     even = size.width % 2 == size.height % 2 == 0  # 4:2:0 has one sample of colour for two pixels each way
     return None if inside and even else f"expected even sides from {SMALLEST} to {LARGEST}, got {size}"

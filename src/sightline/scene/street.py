@@ -50,6 +50,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         refuse(mistakes(vars(self)), "scene")
+        object.__setattr__(self, "size", Size(*self.size))  # a plain pair will do
 
     def frame(self, n: int) -> Image:
         """Picture number `n`: `(height, width, 3)` uint8 BGR, the caller's own.

@@ -13,8 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from sightline.errors import ConfigError
 from sightline.frame import Size
+from sightline.kinds import nearest
 from sightline.scene.encode import Encoding
-from sightline.scene.settings import mistakes, nearest, refuse
+from sightline.scene.settings import mistakes, refuse
 from sightline.scene.street import Scene
 
 _PLACES: Final = ("street",)
@@ -66,7 +67,7 @@ def _read(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, Any], list[str]]:
     found: list[str] = []
     for key, text in pairs:
         if key not in _READERS:
-            found.append(f"{key}: no such setting{nearest(key, _READERS)}, there are {', '.join(_READERS)}")
+            found.append(f"{key}: no such setting{nearest(key, _READERS)} (known: {', '.join(_READERS)})")
         elif key in values:
             found.append(f"{key}: expected once, got it again as {text!r}")
         else:

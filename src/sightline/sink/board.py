@@ -14,10 +14,12 @@ from typing import Any, Final, NamedTuple
 import cv2
 
 from sightline.clock import NS_PER_S, Clock
-from sightline.frame import Frame
+from sightline.frame import Frame, Image
+from sightline.log import Repeated, get_logger
 from sightline.result import Result
-from sightline.sink.annotate import annotated
+from sightline.sink.annotate import annotated, fitted
 
+_LOG: Final = get_logger("sightline.sink.preview")
 RATE_OVER: Final = 32
 """Results that a camera's rate is the mean of."""
 
@@ -53,6 +55,7 @@ class Board:
         self._lock = threading.Lock()
         self._encoding = threading.Lock()
         self._cameras: dict[str, _Camera] = {}
+        self._undrawn = Repeated(_LOG, "results cannot be drawn", clock=clock)
         self.encoded = 0
 
     def put(self, result: Result, frame: Frame) -> None:
@@ -84,10 +87,22 @@ class Board:
         with self._lock:
             return {name: _facts(camera, now_ns, utc_ns) for name, camera in self._cameras.items()}
 
+    def close(self) -> None:
+        """Tell of what was not told yet."""
+        self._undrawn.flush()
+
     def _jpeg(self, result: Result, frame: Frame) -> bytes:
-        picture = annotated(frame.image, result, max_width=self._max_width)
+        picture = self._drawn(result, frame)
         self.encoded += 1
         return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self._quality])[1].tobytes()
+
+    def _drawn(self, result: Result, frame: Frame) -> Image:
+        """Annotated; bare where a result cannot be drawn, as all cameras share a stream."""
+        try:
+            return annotated(frame.image, result, max_width=self._max_width)
+        except Exception as error:  # noqa: BLE001  # told once a second
+            self._undrawn.add(camera=result.camera_id, last=f"{type(error).__name__}: {error}")
+            return fitted(frame.image, self._max_width)
 
 
 def _facts(camera: _Camera, now_ns: int, utc_ns: int) -> dict[str, Any]:

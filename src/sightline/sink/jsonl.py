@@ -13,7 +13,7 @@ import os
 import stat
 from pathlib import Path
 
-from sightline.errors import Closed, SinkError
+from sightline.errors import Closed, SinkError, WireError
 from sightline.frame import Frame
 from sightline.result import Result
 from sightline.wire import result_to_json
@@ -47,15 +47,20 @@ class JsonLines:
         self._torn = _ends_within_a_line(self._descriptor)
 
     def write(self, result: Result, frame: Frame) -> None:  # noqa: ARG002
-        """Append the result as a line. Raises SinkError when the disk is full or the file went away."""
+        """Append the result as a line.
+
+        Raises:
+            SinkError: the disk is full, the file went away, or JSON has no way to write this result.
+        """
         if self._descriptor is None:
             raise Closed(f"the sink for {self._path} is closed")
-        line = result_to_json(result) + b"\n"
         try:
+            line = result_to_json(result) + b"\n"
             self._append(self._descriptor, b"\n" + line if self._torn else line)
-        except OSError as error:
+        except (OSError, WireError) as error:
             self.failed += 1
-            raise SinkError(f"cannot write results to {self._path}: {error.strerror}") from error
+            reason = error.message if isinstance(error, WireError) else error.strerror
+            raise SinkError(f"cannot write results to {self._path}: {reason}") from error
         self.written += 1
 
     def close(self) -> None:

@@ -104,6 +104,7 @@ class Preview:
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
+        self._board.close()
 
 
 def _check_token(host: str, token: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
@@ -16,6 +17,7 @@ from sightline.site.section import Section, Text, beside_site, complete, scheme_
 
 SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file", "v4l2", "synthetic")
 _WITH_HOST: Final = ("rtsp", "rtsps", "http", "https")
+_RECORDINGS: Final = (".avi", ".flv", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm")
 
 
 def _url(text: str, info: ValidationInfo) -> str:
@@ -92,10 +94,19 @@ class Camera(Section):
         """What capture is told of it, the password in the clear."""
         settings = {name: getattr(self, name) for name in type(self).model_fields}
         del settings["enabled"]
+        # A web address may turn out to be a recording only once it is open: then it plays as a camera does.
+        settings["realtime"] = self.realtime or (kind(self.url) is Kind.WEB and self.is_live)
         password = settings.pop("password")
         return CameraInput(camera_id=camera_id, password=password and password.get_secret_value(), **settings)
 
     @property
     def is_live(self) -> bool:
         """Whether it gives pictures at its own pace, so that whoever is slow must let some go."""
-        return self.realtime or kind(self.url) is not Kind.FILE
+        return self.realtime or not self._is_recording
+
+    @property
+    def _is_recording(self) -> bool:
+        of = kind(self.url)
+        if of is Kind.WEB:
+            return urlsplit(self.url).path.lower().endswith(_RECORDINGS)
+        return of is Kind.FILE or (of is Kind.SYNTHETIC and parse_url(self.url).frames is not None)

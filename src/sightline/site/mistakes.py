@@ -7,13 +7,12 @@ name the scheme and, for a drawn camera, the settings.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
 
 from sightline.errors import ConfigError
+from sightline.kinds import nearest
 
 Where: TypeAlias = tuple[str | int, ...]
 """The way to a value: keys and positions in lists, from the top."""
@@ -111,13 +110,6 @@ def printable(text: str) -> str:
     """Short, and with nothing in it that a terminal would obey."""
     cut = text if len(text) <= 60 else text[:60] + "…"
     return "".join(letter if letter.isprintable() else "?" for letter in cut)
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """`; did you mean "..."?` with the nearest of `words`, or nothing where none is near."""
-    spelled = {known.lower(): known for known in islice(words, 1000)}
-    found = difflib.get_close_matches(word[:100].lower(), spelled, n=1)
-    return f'; did you mean "{spelled[found[0]]}"?' if found else ""
 
 
 def listed(words: Sequence[str]) -> str:

@@ -15,16 +15,26 @@ from sightline.log import Repeated, get_logger
 from sightline.result import Result
 from sightline.sink import Sink
 
-# Each waiting result holds its picture: 6 MB at 1080p.
-_WAITING: Final = Capacity(count=16)
+# Of pictures, which wait with their results.
+_MOST_BYTES: Final = 256 * 2**20
+_FEWEST: Final = 16
 
 
 class OutletStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the results given to one sink. `failed`: those that it could not write."""
+    """What became of the results given to one sink.
+
+    Attributes:
+        sink: its worker's and its own name.
+        waiting: results in line for it; those dropped there never reached it.
+        written, failed: results that it took, and that it could not.
+        late: results that came when it was closing already.
+    """
 
     sink: str
     waiting: BufferStats
+    written: int
     failed: int
+    late: int
 
 
 class Outlet:
@@ -32,17 +42,23 @@ class Outlet:
 
     Args:
         name: of the sink, for logs and counts.
+        cameras: how many there are; a batch has a result of each.
         live: drop the oldest results rather than keep the model waiting; else the model waits.
     """
 
-    def __init__(self, name: str, sink: Sink, *, live: bool, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, name: str, sink: Sink, *, cameras: int, live: bool, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         self.name = name
         self._sink = sink
         self._clock = clock
         self._waiting: Buffer[tuple[Result, Frame]] = Buffer(
-            _WAITING, Overflow.DROP_OLDEST if live else Overflow.BLOCK, clock=clock
+            Capacity(count=max(_FEWEST, 2 * cameras), bytes=_MOST_BYTES),
+            Overflow.DROP_OLDEST if live else Overflow.BLOCK,
+            size=lambda pair: pair[1].image.nbytes,
+            clock=clock,
         )
-        self._failed = 0
+        self._written = self._failed = self._late = 0
         self._trouble = Repeated(get_logger("sightline.sink"), "result could not be written", clock=clock)
         self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
         self._thread.start()
@@ -52,17 +68,33 @@ class Outlet:
         try:
             self._waiting.put((result, frame))
         except Closed:
-            return
+            self._late += 1
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was given has been written or counted as lost."""
+        stats = self.stats()
+        return not stats.waiting.held and stats.waiting.left == stats.written + stats.failed
+
+    def refuse(self) -> None:
+        """Take no more, and free a worker that waits for room; what waits is still written."""
+        self._waiting.close()
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Write what waits, for `timeout_s` at most, and close the sink."""
-        self._waiting.close()
+        self.refuse()
         self._thread.join(timeout_s)
         self._waiting.close(discard=True)
         self._trouble.flush()
 
     def stats(self) -> OutletStats:
-        return OutletStats(sink=self.name, waiting=self._waiting.stats(), failed=self._failed)
+        return OutletStats(
+            sink=self.name,
+            waiting=self._waiting.stats(),
+            written=self._written,
+            failed=self._failed,
+            late=self._late,
+        )
 
     def _run(self) -> None:
         try:
@@ -77,8 +109,10 @@ class Outlet:
             self._sink.write(result, frame)
         except SinkError as error:
             self._fail(str(error))
-        except Exception as error:  # noqa: BLE001  a sink may be anybody's code
+        except BaseException as error:  # noqa: BLE001  a sink may be anybody's code, and call sys.exit
             self._fail(repr(error))
+        else:
+            self._written += 1
 
     def _fail(self, error: str) -> None:
         self._failed += 1

@@ -8,18 +8,16 @@ all files that are played once ends by itself.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Final, Self
 
 import msgspec
 
-from sightline.bus import Bus, open_bus, publish_end, publish_packet
+from sightline.bus import open_bus, publish_end, publish_packet
 from sightline.capture import Capture
 from sightline.clock import SYSTEM_CLOCK, Clock, ns
 from sightline.errors import Closed, ConfigError
-from sightline.packet import Packet
 from sightline.site.making import make_worker
 from sightline.site.model import Site
 from sightline.site.status import SiteStatus, site_status
@@ -66,10 +64,22 @@ class RunningSite:
 
     @property
     def ended(self) -> bool:
-        """Whether all cameras were files that are over, and every worker has seen all of them."""
+        """Whether nothing more will come: all cameras were files, and each worker has seen all of its own.
+
+        A worker that broke has seen all that it will.
+        """
         return len(self._over) == len(self._captures) and all(
-            worker.ended for worker in self._workers.values()
+            worker.ended or worker.broken for worker in self._workers.values()
         )
+
+    @property
+    def faults(self) -> list[str]:
+        """What went wrong for good, in words: cameras that cannot be read, workers that broke."""
+        cameras = (
+            f"{c}: {view.reason}" for c, view in self.status().cameras.items() if view.state == "disabled"
+        )
+        workers = (f"{w.name}: {w.broken}" for w in self._workers.values() if w.broken)
+        return [*cameras, *workers]
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the site has ended by itself or was asked to stop; False when time was up first."""
@@ -101,10 +111,11 @@ class RunningSite:
         self.stop()
 
     def _start(self) -> None:
-        if not any(camera.enabled for camera in self.site.cameras.values()):
-            raise ConfigError("expected a camera that is enabled, got none")
+        workers = {name: of for name, of in self.site.workers.items() if self.site.cameras_of(of)}
+        if not workers:
+            raise ConfigError("expected a worker with a camera that is enabled, got none")
         reading = self._opened.enter_context(open_bus(self.site.bus))
-        for name, settings in self.site.workers.items():
+        for name, settings in workers.items():
             status = partial(self._told, frozenset(self.site.cameras_of(settings)))
             self._start_worker(
                 make_worker(name, settings, self.site, reading, status=status, clock=self._clock)
@@ -112,7 +123,7 @@ class RunningSite:
         # A bus of their own: closed first, it frees captures that wait for a worker's room.
         self._publishing = open_bus(self.site.bus)
         self._captures = {
-            name: Capture(camera.as_input(name), self._publisher(self._publishing), clock=self._clock)
+            name: Capture(camera.as_input(name), partial(publish_packet, self._publishing), clock=self._clock)
             for name, camera in self.site.cameras.items()
             if camera.enabled
         }
@@ -131,21 +142,16 @@ class RunningSite:
         cameras = self.status().cameras.items()
         return {"cameras": {name: msgspec.to_builtins(view) for name, view in cameras if name in camera_ids}}
 
-    def _publisher(self, bus: Bus) -> Callable[[Packet], None]:
-        def publish(packet: Packet) -> None:
-            try:
-                publish_packet(bus, packet)
-            except Closed:
-                if not self._stopping.is_set():
-                    raise
-
-        return publish
-
     def _tell_what_is_over(self) -> None:
         for camera_id, capture in self._captures.items():
             if camera_id not in self._over and capture.done:
                 self._over.add(camera_id)
-                publish_end(self._publishing, camera_id)
+                # In a thread: like a packet it may have to wait for a worker's room.
+                threading.Thread(target=self._publish_end, args=(camera_id,), daemon=True).start()
+
+    def _publish_end(self, camera_id: str) -> None:
+        with suppress(Closed):
+            publish_end(self._publishing, camera_id)
 
     def _stop_captures(self) -> None:
         self._publishing.close()

@@ -23,7 +23,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sightline.frame import Size
-from sightline.site.mistakes import listed, nearest, quoted
+from sightline.kinds import nearest
+from sightline.site.mistakes import listed, quoted
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)")

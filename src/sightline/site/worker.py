@@ -1,7 +1,8 @@
 """One worker of a site at work: packets off the bus to frames, to a model, to sinks.
 
-Promises: the model sees batches of at most one frame a camera; every result goes to every sink; a model
-or sink that fails is counted and logged and stops nothing else. The worker does not open cameras.
+Promises: the model sees batches of at most one frame a camera; every result is given to every sink, and
+what a slow sink of live cameras has no room for is counted; a model or sink that fails is counted and
+logged and stops nothing else. The worker does not open cameras.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from sightline.site.outlet import Outlet, OutletStats
 from sightline.site.tally import Tally
 
 _TAKE_S: Final = 0.5
+_STOP_S: Final = 1.0
 _UNWANTED: Final = frozenset({DropReason.SKIPPED, DropReason.RATE})
 
 
@@ -57,9 +59,10 @@ class WorkerCounts(msgspec.Struct, frozen=True, kw_only=True):
     def dropped(self) -> dict[str, int]:
         """Packets and frames that were wanted and came to no result, by reason."""
         counts: Counter[str] = Counter()
-        for hop in (self.lane.packets.dropped, self.lane.decoder.dropped, self.lane.frames.dropped):
+        lane = self.lane
+        for hop in (lane.bus.dropped, lane.packets.dropped, lane.decoder.dropped, lane.frames.dropped):
             counts.update(hop)
-        counts.update({"undecodable": self.lane.undecodable, "model_failed": self.failed})
+        counts.update(malformed=lane.malformed, undecodable=lane.undecodable, model_failed=self.failed)
         return {str(name): n for name, n in counts.items() if n and name not in _UNWANTED}
 
     @property
@@ -67,7 +70,8 @@ class WorkerCounts(msgspec.Struct, frozen=True, kw_only=True):
         """Whether all that entered is a result, dropped or on its way; holds once the worker rests."""
         lane = self.lane
         return (
-            lane.packets.balanced
+            lane.bus.balanced
+            and lane.packets.balanced
             and lane.decoder.balanced
             and lane.frames.balanced
             and lane.packets.left == lane.decoder.entered + lane.undecodable
@@ -107,9 +111,10 @@ class RunningWorker:
         self._model = model
         self._sinks = sinks
         # With a file that must be seen whole the model waits for the sinks, and the file for the model.
-        live = all(cameras.values())
+        self._live = live = all(cameras.values())
         self._outlets = [
-            Outlet(f"{name}-{label}", sink, live=live, clock=clock) for label, sink in sinks.items()
+            Outlet(f"{name}-{label}", sink, cameras=len(cameras), live=live, clock=clock)
+            for label, sink in sinks.items()
         ]
         self._rate, self._size, self._pictures = rate, size, pictures
         self._clock = clock
@@ -118,6 +123,7 @@ class RunningWorker:
         self._mux: Mux | None = None
         self._thread: threading.Thread | None = None
         self._stopped = False
+        self._broken = ""
 
     def start(self) -> None:
         """Load the model and begin to read.
@@ -144,12 +150,18 @@ class RunningWorker:
     @property
     def ended(self) -> bool:
         """Whether all its cameras were files that are over, and the model has seen all of them."""
-        # The last batch may have left the mux and not yet the model.
+        # The last batch may be with the model still, and of a file its results may be with the sinks.
         return (
             self._mux is not None
             and self._mux.ended
             and all(counts.balanced for counts in self.counts().values())
+            and (self._live or all(outlet.idle for outlet in self._outlets))
         )
+
+    @property
+    def broken(self) -> str:
+        """What ended its thread before its time, in words; empty while nothing has."""
+        return self._broken
 
     def counts(self) -> dict[str, WorkerCounts]:
         """Counts by camera; none before `start()`."""
@@ -185,12 +197,24 @@ class RunningWorker:
         self._stopped = True
         if self._mux is not None:
             self._mux.close()
-        if self._thread is not None:
-            self._thread.join()
+        # The batch that the model has in hand is still written; a sink that is stuck must not hold it up.
+        self._join()
+        for outlet in self._outlets:
+            outlet.refuse()
+        self._join()
         for outlet in self._outlets:
             outlet.close()
         self._trouble.flush()
-        self._close_model()
+        if self._thread is not None and self._thread.is_alive():
+            get_logger("sightline.worker").error(
+                "the model did not return and is left behind", worker=self.name
+            )
+        else:
+            self._close_model()
+
+    def _join(self) -> None:
+        if self._thread is not None:
+            self._thread.join(_STOP_S)
 
     def _close_model(self) -> None:
         try:
@@ -206,14 +230,17 @@ class RunningWorker:
                     self._see(frames)
         except Closed:
             return
+        except BaseException as error:  # noqa: BLE001  the last word of this thread: it must be heard
+            self._broken = repr(error)
+            get_logger("sightline.worker").exception("the worker ended", worker=self.name)
 
     def _see(self, frames: list[Frame]) -> None:
         try:
             results = infer(self._model, frames, self._clock)
-        except ModelError as error:
+        except (ModelError, SystemExit) as error:  # a model may be anybody's code, and call sys.exit
             for frame in frames:
                 self._tallies[frame.camera_id].failed += 1
-            self._trouble.add(model=self._model.name, error=str(error))
+            self._trouble.add(model=self._model.name, error=str(error) or repr(error))
             return
         for result, frame in zip(results, frames, strict=True):
             self._give(msgspec.structs.replace(result, published_at_ns=self._clock.utc_ns()), frame)
