@@ -1,5 +1,6 @@
 """Each fault, as a client sees it."""
 
+import socket
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -54,6 +55,14 @@ def pictures(client: Client, count: int) -> list[Rtp]:
 def steps(packets: list[Rtp]) -> list[int]:
     stamps = [packet.timestamp for packet in packets]
     return [(b - a + 2**31) % 2**32 - 2**31 for a, b in pairwise(stamps)]
+
+
+def answers(server: FakeCameras) -> bool:
+    try:
+        with Client(server.url("gate")) as asking:
+            return asking.ask("DESCRIBE").status == 200
+    except ConnectionRefusedError:
+        return False
 
 
 def is_broken_off(client: Client) -> bool:
@@ -186,14 +195,17 @@ def test_kill_and_return(server: FakeCameras, client: Client, wait_for: WaitFor)
         Client(server.url("gate"))
     assert is_broken_off(client)
 
-    def back() -> bool:
-        try:
-            with Client(server.url("gate")) as again:
-                return again.ask("DESCRIBE").status == 200
-        except ConnectionRefusedError:
-            return False
+    wait_for(lambda: answers(server), 5, "the port to be open again")
 
-    wait_for(back, 5, "the port to be open again")
+
+def test_a_port_that_somebody_took_meanwhile_is_had_back_later(
+    server: FakeCameras, client: Client, wait_for: WaitFor, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.misbehave("*", Kill(seconds=0.3))
+    assert is_broken_off(client)
+    with socket.create_server(("127.0.0.1", server.port)):
+        wait_for(lambda: "the port is taken" in caplog.text, 5, "the server to try again")
+    wait_for(lambda: answers(server), 5, "the port to be open again")
 
 
 def test_a_script_runs_from_the_beginning(serve: Serve) -> None:

@@ -170,7 +170,7 @@ def test_who_says_nothing_is_sent_away(serve: Serve) -> None:
         assert 0.5 < time.monotonic() - began_s < 4
 
 
-def test_reports_of_a_client_over_udp_are_a_sign_of_life(serve: Serve) -> None:
+def test_reports_of_a_client_over_udp_are_a_sign_of_life(serve: Serve, wait_for: WaitFor) -> None:
     server = serve(session_timeout_s=1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ears, Client(server.url("gate")) as client:
         ears.bind(("127.0.0.1", 0))
@@ -184,7 +184,8 @@ def test_reports_of_a_client_over_udp_are_a_sign_of_life(serve: Serve) -> None:
             ears.sendto(b"\x80\xc9\0\1abcd", ("127.0.0.1", server_port))
         assert server.connections == 1
         assert list(client.media()) == []
-        assert server.connections == 0
+        wait_for(lambda: server.connections == 0, 5, "the connection to be forgotten")
+        assert server._server.station.datagrams._heard == {}
 
 
 def test_a_client_that_does_not_read_is_given_up_and_slows_nobody(serve: Serve, wait_for: WaitFor) -> None:
