@@ -1,8 +1,10 @@
 """The rules of RTSP, without a socket."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sightline.fakecam.dialogue import Answer, Deed, Dialogue
+from sightline.fakecam.dialogue import METHODS, Answer, Deed, Dialogue
 from sightline.fakecam.rtsp import Request
 from sightline.fakecam.transport import Interleave, Ports
 
@@ -86,6 +88,33 @@ def test_the_first_wish_that_can_be_had_is_taken(dialogue: Dialogue) -> None:
 
     assert dialogue.transport == Ports(5000, 5001)
     assert "server_port=6000-6001" in dict(set_up.response.headers)["Transport"]
+
+
+WORDS = [
+    "RTP/AVP",
+    "/TCP",
+    "/UDP",
+    "unicast",
+    "multicast",
+    "client_port=",
+    "interleaved=",
+    "7",
+    "-",
+    ";",
+    ",",
+    "99999",
+]
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=12).map("".join) | st.text(), st.text())
+def test_any_headers_get_an_answer(wish: str, session: str) -> None:
+    dialogue = Dialogue(["gate"], Ports(6000, 6001), session_id="S1", ssrc=0xAB, timeout_s=60)
+    for method in METHODS:
+        told = ask(dialogue, method, transport=wish, session=session).response
+        assert told.status in {200, 454, 455, 461}
+        assert told.to_bytes()
+    if isinstance(dialogue.transport, Ports):
+        assert all(0 < port < 65536 for port in dialogue.transport)
 
 
 def test_without_a_login_only_options_is_answered(dialogue: Dialogue) -> None:

@@ -2,9 +2,10 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
-from itertools import islice
+from dataclasses import dataclass
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ from sightline.capture import CameraInput, Capture
 from sightline.codec import Decoder, coded_slices
 from sightline.errors import Closed, ConfigError
 from sightline.fakecam import FakeCamera, FakeCameras, Stall
+from sightline.fakecam.source import Unit
+from sightline.fakecam.street import Street
 from sightline.frame import Size
 from sightline.packet import Packet
-from sightline.scene import Codec, Encoding, Scene, encode, read_mark, write_clip
+from sightline.scene import Codec, Encoding, Scene, encode, parse_url, read_mark, write_clip
 
 Watch = Callable[..., tuple[Capture, list[Packet]]]
 
@@ -142,6 +145,30 @@ def test_time_goes_on_where_nobody_looks_and_the_encoder_stops(serve: Serve, wai
             time.sleep(0.05)
         assert server.status("gate").packets == made
     assert 0.4 < (stamps[1] - stamps[0]) % 2**32 / 90_000 < 5
+
+
+@dataclass(frozen=True)
+class Slow(Street):
+    """Takes 2.5 s over its fifth picture."""
+
+    def units(self, start: int) -> Generator[Unit, None, None]:
+        for number, unit in enumerate(super().units(start)):
+            if number == 4:
+                time.sleep(2.5)
+            yield unit
+
+
+def test_a_camera_that_cannot_keep_up_goes_on_with_the_picture_of_now(serve: Serve) -> None:
+    server = serve()
+    wanted = parse_url(SMALL)
+    camera = server._camera("gate")
+    camera._source = Slow(wanted.scene, wanted.encoding)
+    with Client(server.url("gate")) as client:
+        client.play()
+        shown = [packet.timestamp for packet in islice((p for p in client.rtp() if p.marker), 8)]
+    steps = [(b - a) % 2**32 for a, b in pairwise(shown)]
+    assert 2 * 90_000 < max(steps) < 4 * 90_000
+    assert steps.count(90_000 // 20) == len(steps) - 1
 
 
 def test_pause_and_play_again(serve: Serve) -> None:
