@@ -156,6 +156,7 @@ def h264_units(payloads: list[bytes]) -> list[bytes]:
         if payload[0] & 0x1F != 28:
             units.append(payload)
         elif payload[1] & 0x80:
+            assert not payload[1] & 0x40
             units.append(bytes((payload[0] & 0xE0 | payload[1] & 0x1F,)) + payload[2:])
         else:
             units[-1] += payload[2:]

@@ -75,6 +75,7 @@ def test_what_is_wrong_is_named(
 def test_a_session_is_of_one_camera_and_is_set_up_before_it_plays(dialogue: Dialogue) -> None:
     ask(dialogue, "SETUP", transport=TCP)
 
+    assert ask(dialogue, "PLAY", session="S2").response.status == 454
     assert ask(dialogue, "SETUP", "rtsp://h/yard", transport=TCP).response.status == 455
     assert ask(dialogue, "PLAY", "rtsp://h/yard", session="S1").response.status == 454
     assert ask(dialogue, "SETUP", transport="RTP/AVP;unicast;client_port=5000-5001").response.status == 200

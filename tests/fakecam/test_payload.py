@@ -42,6 +42,14 @@ def test_units_come_out_byte_for_byte(
     assert all(len(payload) <= limit for payload in made)
 
 
+def test_the_first_and_the_last_fragment_say_so() -> None:
+    h264 = payloads([b"\x65" + b"a" * 10], "h264", 6)
+    hevc = payloads([b"\x26\x01" + b"a" * 10], "hevc", 7)
+
+    assert [payload[1] for payload in h264] == [0x85, 0x05, 0x45]
+    assert [payload[2] for payload in hevc] == [0x93, 0x13, 0x53]
+
+
 def test_what_is_no_unit_is_left_out() -> None:
     assert payloads([b"", b"\x65a"], "h264", 100) == [b"\x65a"]
     assert payloads([b"", b"\x26", b"\x26\x01a"], "hevc", 100) == [b"\x26\x01a"]

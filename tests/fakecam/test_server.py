@@ -147,6 +147,26 @@ def test_time_goes_on_where_nobody_looks_and_the_encoder_stops(serve: Serve, wai
     assert 0.4 < (stamps[1] - stamps[0]) % 2**32 / 90_000 < 5
 
 
+def test_no_picture_is_sent_before_it_was_taken(serve: Serve) -> None:
+    with Client(serve({"gate": f"{SMALL}&b_frames=2"}).url("gate")) as client:
+        client.play()
+        report = next(client.reports())
+        for packet in islice(client.rtp(), 40):
+            ahead = (packet.timestamp - report.timestamp + 2**31) % 2**32 - 2**31
+            assert report.utc_s + ahead / 90_000 < time.time() + 0.005
+
+
+def test_a_file_goes_round_and_its_time_goes_on(serve: Serve, tmp_path: Path) -> None:
+    clip = write_clip(Scene(size=Size(160, 90), fps=20), tmp_path / "clip.mp4", 8, gop=8)
+    server = serve({"file": str(clip)})
+    for _ in range(2):
+        with Client(server.url("file")) as client:
+            told = int(client.play().headers["rtp-info"].partition("rtptime=")[2])
+            shown = [p.timestamp for p in islice((p for p in client.rtp() if p.marker), 20)]
+        assert {(b - a) % 2**32 for a, b in pairwise(shown)} == {90_000 // 20}
+        assert (shown[0] - told) % 2**32 < 90_000
+
+
 @dataclass(frozen=True)
 class Slow(Street):
     """Takes 2.5 s over its fifth picture."""
