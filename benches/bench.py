@@ -33,6 +33,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
         frames: given to the model, as fast as possible, all cameras together.
         paced_s: how long the cameras send at their own pace.
         calls: of each small thing.
+        inferences: frames through a network.
     """
 
     clip_s: int = 60
@@ -40,9 +41,10 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     frames: int = 60_000
     paced_s: int = 40
     calls: int = 20_000
+    inferences: int = 60
 
 
-QUICK: Final = Scale(clip_s=4, cameras=8, frames=200, paced_s=4, calls=500)
+QUICK: Final = Scale(clip_s=4, cameras=8, frames=200, paced_s=4, calls=500, inferences=4)
 
 Work: TypeAlias = Callable[[Scale], Figures]
 

@@ -39,11 +39,14 @@ class Turn(NamedTuple):
 
 
 class Aim(NamedTuple):
-    """What a figure of a contender is to be at most; with `against`, its ratio to that contender's."""
+    """What a figure of a contender is to be at most; with `against`, its ratio to that contender's.
+
+    With None for the most, nothing is aimed at: it is told, and never missed.
+    """
 
     contender: str
     figure: str
-    most: float
+    most: float | None
     against: str | None = None
 
     def __str__(self) -> str:
@@ -59,7 +62,7 @@ class Verdict(NamedTuple):
 
     @property
     def met(self) -> bool:
-        return self.spread.median <= self.aim.most
+        return self.aim.most is None or self.spread.median <= self.aim.most
 
 
 def turns(contenders: Sequence[str], rounds: int, *, warm_up: bool) -> Iterator[Turn]:

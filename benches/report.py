@@ -92,8 +92,10 @@ def _table(report: Report) -> str:
 
 
 def _told(verdict: Verdict) -> str:
-    said = "met" if verdict.met else "MISSED"
-    return f"{verdict.aim}: {_shown(verdict.spread)}, aim at most {verdict.aim.most:g}: {said}"
+    told = f"{verdict.aim}: {_shown(verdict.spread)}"
+    if verdict.aim.most is None:
+        return told
+    return f"{told}, aim at most {verdict.aim.most:g}: {'met' if verdict.met else 'MISSED'}"
 
 
 def _shown(spread: Spread | None) -> str:

@@ -16,13 +16,18 @@ import msgspec
 from benches.bench import Bench, Scale
 from benches.clips import ROOT
 from benches.decode import BENCHES as DECODE
+from benches.event import BENCHES as EVENT
+from benches.inference import BENCHES as INFERENCE
 from benches.many import BENCHES as MANY
 from benches.pairing import Figures, Turn, turns
 from benches.passing import BENCHES as PASSING
 from benches.small import BENCHES as SMALL
+from benches.track import BENCHES as TRACK
 from sightline import log
 
-BENCHES: Final[dict[str, Bench]] = {bench.name: bench for bench in (*DECODE, *PASSING, *MANY, *SMALL)}
+BENCHES: Final[dict[str, Bench]] = {
+    bench.name: bench for bench in (*DECODE, *EVENT, *PASSING, *MANY, *INFERENCE, *TRACK, *SMALL)
+}
 _PATIENCE_S: Final = 900.0
 
 

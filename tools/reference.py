@@ -27,10 +27,18 @@ _SECTIONS: Final = (
     Worker,
     stages.MotionModel,
     stages.HogModel,
+    stages.OnnxModel,
     stages.PythonModel,
+    stages.Tracking,
     stages.JsonlSink,
     stages.PreviewSink,
     stages.ContactSheetSink,
+    stages.ClipSink,
+    stages.CsvSink,
+    stages.ParquetSink,
+    stages.VideoSink,
+    stages.BusSink,
+    stages.WebhookSink,
 )
 _BOUNDS: Final = {
     "exclusiveMinimum": "above {}",
@@ -92,6 +100,8 @@ def _values(key: dict[str, Any]) -> str:
 
 
 def _plain(key: dict[str, Any]) -> str:
+    if "$ref" in key:
+        return "mapping"
     if key.get("format") == "path":
         return "path"
     if "pattern" in key:
@@ -119,7 +129,16 @@ def commands() -> str:
     """Every command with its help, arguments and options, as `--help` has them."""
     group = typer.main.get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
-    return "\n\n".join(_command(name, command) for name, command in group.commands.items())
+    return "\n\n".join(_command(name, command) for name, command in _all_of(group))
+
+
+def _all_of(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """The commands with their names, those of a group as `group command`."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _all_of(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _command(name: str, command: Any) -> str:

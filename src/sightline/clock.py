@@ -10,6 +10,7 @@ has one that is moved by hand. Nothing here sleeps.
 
 from __future__ import annotations
 
+import threading
 import time
 from fractions import Fraction
 from typing import Final, Protocol
@@ -63,8 +64,10 @@ class EpochCounter:
 
     def __init__(self, last: int = 0) -> None:
         self.last = last
+        self._lock = threading.Lock()  # the streams of a camera share one, and are threads
 
     def begin(self, utc_ns: int) -> int:
         """The epoch of a stretch that begins at `utc_ns`."""
-        self.last = max(utc_ns // NS_PER_MS, self.last + 1)
-        return self.last
+        with self._lock:
+            self.last = max(utc_ns // NS_PER_MS, self.last + 1)
+            return self.last

@@ -16,6 +16,7 @@ too, so that one log line is enough to find the packet.
     │  ├─ SourceSilent        (TimeoutError)     connected, and nothing comes
     │  ├─ SourceLost          (ConnectionError)  it was live and ended
     │  ├─ AccessDenied        (PermissionError)  wrong or missing user or password
+    │  ├─ Untrusted           (ConnectionError)  its certificate is not to be believed
     │  ├─ NoVideo             (ValueError)       no video stream in it
     │  └─ UnknownCodec        (LookupError)      a codec that the installed libav cannot read
     ├─ CodecError             (ValueError)       a decoder cannot be made or used so
@@ -91,6 +92,10 @@ class SourceLost(SourceError, ConnectionError):
 
 class AccessDenied(SourceError, PermissionError):
     """The user or the password is wrong or missing."""
+
+
+class Untrusted(SourceError, ConnectionError):
+    """The other end of TLS is not, for certain, the one that was asked for."""
 
 
 class NoVideo(SourceError, ValueError):

@@ -46,6 +46,12 @@ def test_an_aim_against_a_peer_is_judged_by_the_median_of_the_ratios() -> None:
     assert not judge(Aim("ours", "s", 0.99, "peer"), taken).met
 
 
+def test_without_an_aim_a_ratio_is_told_and_never_missed() -> None:
+    taken = {"ours": [{"s": 9.0}], "peer": [{"s": 3.0}]}
+    assert judge(Aim("ours", "s", None, "peer"), taken).spread.median == 3
+    assert judge(Aim("ours", "s", None, "peer"), taken).met
+
+
 def test_an_aim_without_a_peer_is_judged_as_it_is() -> None:
     assert judge(Aim("ours", "s", 3.0), {"ours": [{"s": 3.0}]}) == Verdict(
         Aim("ours", "s", 3.0), Spread(3.0, 3.0, 3.0)

@@ -14,7 +14,7 @@ BENCH = Bench(
     name="toast",
     title="Toasting",
     contenders={"ours": work, "peer": work},
-    aims=(Aim("ours", "s", 0.5, "peer"), Aim("ours", "slices", 3)),
+    aims=(Aim("ours", "s", 0.5, "peer"), Aim("ours", "slices", 3), Aim("ours", "s", None, "peer")),
     notes=("Of rye.",),
 )
 REPORT = Report(
@@ -29,6 +29,7 @@ def test_the_table_has_medians_with_their_spread_and_says_which_aims_were_missed
     assert "| slices | 3          | -    |" in text
     assert "- ours / peer: s: 1 (0.5 to 1.5), aim at most 0.5: MISSED" in text
     assert "- ours: slices: 3, aim at most 3: met" in text
+    assert "- ours / peer: s: 1 (0.5 to 1.5)\n" in text
     assert "2 rounds in turn, after one that is not counted" in text
     assert "Of rye." in text
 
@@ -49,4 +50,4 @@ def test_the_heading_says_on_what_and_whether_it_was_all_of_the_work() -> None:
 def test_a_program_gets_every_single_figure() -> None:
     toast = plain([REPORT], MACHINE, Scale())["benches"]["toast"]
     assert toast["rounds"] == REPORT.taken
-    assert [aim["met"] for aim in toast["aims"]] == [False, True]
+    assert [aim["met"] for aim in toast["aims"]] == [False, True, True]

@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 from benches.bench import CPU, FRAMES, OURS, PACKETS, WALL, Scale, WrongWork
 from benches.decode import figures
+from benches.inference import MS_A_FRAME, SEEN
 from benches.many import FAST, LOST, PACED, THREADS
 from benches.measuring import Spent, spent
+from benches.track import COST, IDS
 from benches.turns import BENCHES, Failed, run, take
 from typer.testing import CliRunner
 
 from benches import __main__ as command
 from benches import clips as making
+from benches import peers
 
-TINY = Scale(clip_s=1, cameras=3, frames=30, paced_s=3, calls=64)
+TINY = Scale(clip_s=1, cameras=3, frames=30, paced_s=3, calls=64, inferences=1)
 
 
 def quiet(_turn: object) -> None:
@@ -45,6 +48,13 @@ def test_contenders_do_the_same_work_on_a_real_clip(name: str, clips: Path) -> N
         assert taken[OURS][0][PACKETS] == 25
 
 
+def test_both_runtimes_see_the_same_in_the_same_file() -> None:
+    taken = run(BENCHES["inference"], TINY, 1, say=quiet)
+    assert {each[FRAMES] for (each,) in taken.values()} == {1}
+    assert all(each[MS_A_FRAME] > 0 for (each,) in taken.values())
+    assert len({each[SEEN] for (each,) in taken.values()}) == 1
+
+
 def test_many_cameras_as_fast_as_possible_lose_nothing() -> None:
     taken = take("many", FAST, TINY)
     assert taken[PACKETS] > 700
@@ -57,6 +67,22 @@ def test_many_cameras_at_their_own_pace_take_their_time() -> None:
     taken = take("many", PACED, TINY)
     assert 2.9 < taken[WALL] < 10
     assert taken[FRAMES] > 0
+
+
+def test_walkers_are_followed_by_ours_alone() -> None:
+    taken = take("track", OURS, Scale(calls=3000))
+    assert 20 <= taken[IDS] <= 40
+    assert taken[COST] > 0
+
+
+def test_a_bench_whose_peer_cannot_be_installed_is_skipped_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(peers, "KEPT", tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    ended = CliRunner().invoke(command.app, ["track", "--quick"])
+    assert ended.exit_code == 0
+    assert "track: skipped for want of the peer trackers==2.6.1, which cannot be installed" in ended.stderr
 
 
 def test_a_turn_that_fails_says_why() -> None:

@@ -3,10 +3,13 @@
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from tests.capture.tls import HERE, Authority, TlsFront
+from tests.capture.web import Web
 from tests.conftest import WaitFor
 
 from sightline.capture import CameraInput, CameraStatus, Capture
@@ -73,6 +76,29 @@ def run(no_leaks: None, wait_for: WaitFor) -> Iterator[Run]:
     yield start
     for one in running:
         one.capture.stop()
+
+
+@pytest.fixture
+def web() -> Iterator[Callable[[Path], str]]:
+    """`web(folder)` is the URL under which its files are served."""
+    with ExitStack() as serving:
+        yield lambda folder: serving.enter_context(Web(folder)).url
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory, found_at: Callable[[str], str]) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"), found_at("openssl"))
+
+
+@pytest.fixture
+def front(no_leaks: None, authority: Authority) -> Iterator[Callable[..., int]]:
+    """`front(port, names)`: the port of a TLS server before another one, with a certificate for `names`."""
+    with ExitStack() as running:
+        yield (
+            lambda port, names=HERE, **how: (
+                running.enter_context(TlsFront(port, authority.certificate(names, **how))).port
+            )
+        )
 
 
 class Make(Protocol):

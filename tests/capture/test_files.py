@@ -17,9 +17,10 @@ from av.video.stream import VideoStream
 from tests.capture.conftest import Make, Run
 from tests.conftest import WaitFor
 
-from sightline.capture import CameraInput
+from sightline.capture import CameraInput, probe
 from sightline.capture.libav import LibavSource
 from sightline.codec import Decoder, has_parameter_sets
+from sightline.errors import Unreachable
 from sightline.frame import Size
 from sightline.packet import Packet
 
@@ -202,7 +203,13 @@ def test_a_missing_file_and_a_folder_say_so(run: Run, tmp_path: Path) -> None:
     assert "folder" in reason(run, tmp_path)
 
 
-def test_a_device_needs_a_libav_that_has_it(run: Run) -> None:
+def test_a_device_that_is_not_there_says_so() -> None:
+    with pytest.raises(Unreachable, match="no such file: /dev/video99"):
+        probe(CameraInput(camera_id="desk", url="/dev/video99"))
+
+
+def test_a_device_needs_a_libav_that_has_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("av.formats_available", {"mov,mp4", "rtsp"})
     assert "PyAV has no V4L2" in reason(run, Path("/dev/video0"))
 
 

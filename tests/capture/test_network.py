@@ -1,58 +1,19 @@
 """Sources behind a network that are no RTSP servers: HTTP, closed ports, peers that stay silent."""
 
-import base64
-import functools
-import http.server
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from tests.capture.conftest import Make, Run
+from tests.capture.web import Handler
 
 from sightline.capture import CameraInput, probe
 from sightline.errors import AccessDenied, SourceSilent, Unreachable
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    logins: ClassVar[list[str]] = []
-
-    def log_message(self, *_: Any) -> None:
-        """Mute."""
-
-    def do_GET(self) -> None:
-        login = self.headers.get("Authorization", "")
-        self.logins.append(base64.b64decode(login.removeprefix("Basic ")).decode())
-        if self.path.startswith("/login") and not login:
-            self.send_response(401)
-            self.send_header("WWW-Authenticate", 'Basic realm="cameras"')
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        elif self.path.startswith("/forbidden"):
-            self.send_error(403)
-        else:
-            super().do_GET()
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
-    """`web(folder)` is the URL under which its files are served."""
-    with ExitStack() as stack:
-
-        def serve(folder: Path) -> str:
-            handler = functools.partial(Handler, directory=str(folder))
-            server = stack.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
-            thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-            thread.start()
-            stack.callback(thread.join)
-            stack.callback(server.shutdown)
-            return f"http://127.0.0.1:{server.server_address[1]}"
-
-        yield serve
 
 
 @pytest.fixture

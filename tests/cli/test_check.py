@@ -54,7 +54,7 @@ def test_a_wrong_site_is_refused_with_every_mistake(sightline_command: Run, wron
     assert done.stderr.splitlines() == [
         f'{wrong}:7:5 workers.people.rat: unknown key; did you mean "rate"?',
         (
-            f'{wrong}:9:19 workers.people.model.kind: expected hog, motion or python, got "hgo"; '
+            f'{wrong}:9:19 workers.people.model.kind: expected hog, motion, onnx or python, got "hgo"; '
             'did you mean "hog"?'
         ),
     ]

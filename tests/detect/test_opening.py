@@ -29,7 +29,7 @@ def test_a_users_class_gets_its_options(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "told"),
     [
-        ("hogg", {}, r"unknown kind of model 'hogg'; did you mean \"hog\"\? \(known: motion, hog\)"),
+        ("hogg", {}, r"unknown kind of model 'hogg'; did you mean \"hog\"\? \(known: motion, hog, onnx\)"),
         ("hog", {"treshold": 1}, r"model hog: treshold: unknown option; did you mean \"threshold\"\?"),
         ("hog", {"scale": 1}, "model hog: scale: input should be greater than 1, got 1"),
         ("hog", {"stride": 7}, "stride: input should be 4, 8 or 16, got 7"),

@@ -79,7 +79,7 @@ def _load_site(example: Example) -> None:
         return
     if (title := _title(example)) is not None:
         title.write_text(text)
-    environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "what is secret")
+    environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "what-both-sides-know")
     parse_site(_whole(text), environ, name="snippet", folder=Path())
 
 
@@ -159,8 +159,9 @@ def _parse_arguments(arguments: list[str]) -> None:
     group: Any = typer.main.get_command(app)
     try:
         context = group.make_context("sightline", arguments)
-        name, command, rest = group.resolve_command(context, [*context._protected_args, *context.args])
-        command.make_context(name, rest, parent=context)
+        while hasattr(group, "resolve_command"):
+            name, group, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+            context = group.make_context(name, rest, parent=context)
     except typer.Exit:  # --version and --help end here
         return
 

@@ -17,11 +17,16 @@ from sightline import Detection, Result, errors, fakecam, testing
 from sightline.bus import Feature
 from sightline.capture import Counts, State
 from sightline.codec import DropReason
+from sightline.detect.onnx import HEADS
 from sightline.fakecam import Fault
 from sightline.fakecam.script import NAMES
 from sightline.overflow import BufferStats, Overflow, Reason
 from sightline.packet import ClockSource
 from sightline.scene import Encoding, Scene
+from sightline.sink import csv_file, parquet
+from sightline.sink.clip_file import ClipFileReport, ClipReport
+from sightline.sink.cutter import Ended, Trigger
+from sightline.sink.opening import SINKS
 from sightline.wire import result_from_json
 
 
@@ -89,6 +94,25 @@ def test_every_field_of_a_result_is_explained() -> None:
     assert names("sinks.md", "### Fields of a detection") == {*Detection.__struct_fields__}
 
 
+def test_every_field_of_a_clip_is_explained() -> None:
+    assert names("sinks.md", "### Fields of a clip's report") == {*ClipReport.__struct_fields__}
+    assert names("sinks.md", "### How a clip ends") == values(Ended)
+    page = (ROOT / "docs/sinks.md").read_text()
+    for name, kind in (("trigger", Trigger), ("files", ClipFileReport)):
+        line = re.search(rf"^\| `{name}` \|.*$", page, re.MULTILINE)
+        assert line
+        assert set(re.findall(r"`(\w+)`", line[0])) == {name, *kind.__struct_fields__}
+
+
+def test_every_column_is_explained() -> None:
+    assert names("sinks.md", "### Columns of a row") == {*csv_file.COLUMNS}
+    assert names("sinks.md", "### Columns of the table") == {*parquet.COLUMNS}
+
+
+def test_every_kind_of_sink_is_explained() -> None:
+    assert names("sinks.md", "# Sinks") == {*SINKS.names}
+
+
 def test_the_line_that_is_shown_is_a_result_with_every_field() -> None:
     shown = re.search(r"^```json\n(.*?)^```", (ROOT / "docs/sinks.md").read_text(), re.MULTILINE | re.DOTALL)
     assert shown
@@ -111,3 +135,11 @@ def test_every_error_is_explained_with_the_built_in_one_that_it_is() -> None:
 
 def test_all_that_helps_to_test_is_explained() -> None:
     assert names("testing.md", "# Test your own parts") == {*testing.__all__}
+
+
+def test_every_head_of_an_onnx_file_is_explained() -> None:
+    told = rows("models.md", "### Heads")
+    assert list(told) == [*HEADS]
+    assert {name: head.layout for name, head in HEADS.items()} == {
+        name: layout.replace("`", "") for name, layout in told.items()
+    }

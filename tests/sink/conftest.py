@@ -1,6 +1,9 @@
 """Results with their pictures, for sinks."""
 
-from collections.abc import Callable
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -45,3 +48,20 @@ def shown_of(
 @pytest.fixture(scope="session")
 def make_shown() -> MakeShown:
     return shown_of
+
+
+@contextmanager
+def small_files(size: int) -> Iterator[None]:
+    old, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.fixture(scope="session")
+def disk_of() -> Callable[[int], AbstractContextManager[None]]:
+    """`with disk_of(size):` no file grows above `size` bytes, which stands for a disk that is full."""
+    return small_files

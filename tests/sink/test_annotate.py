@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import pytest
 
 from sightline import Detection, Frame, Result
-from sightline.sink.annotate import annotated, colour_of
+from sightline.sink.annotate import annotated, caption, colour_of
 
 MakeShown = Callable[..., tuple[Result, Frame]]
 
@@ -45,6 +46,17 @@ def test_any_finite_box_and_any_label_can_be_drawn(
         for width, height in ((192, 108), (2, 2)):
             result, frame = make_shown(detections=(seen,), width=width, height=height)
             assert annotated(frame.image, result, max_width=64).dtype == np.uint8
+
+
+def test_a_thing_that_is_followed_shows_its_number(make_shown: MakeShown) -> None:
+    seen = Detection(label="person", score=0.5, x1=20, y1=40, x2=60, y2=100, track_id=7)
+    pictures = []
+    for track_id in (7, 8, None):
+        result, frame = make_shown(detections=(msgspec.structs.replace(seen, track_id=track_id),))
+        pictures.append(annotated(frame.image, result, max_width=192))
+    assert not np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[0], pictures[2])
+    assert caption(seen) == "person #7 0.50"
 
 
 def test_a_label_keeps_its_colour_and_labels_differ() -> None:

@@ -7,21 +7,42 @@ from typing import Any
 import pytest
 
 from sightline import Frame, Result
+from sightline.bus import open_bus
 from sightline.errors import Closed
 from sightline.sink import Sink, open_sink
 from sightline.testing import check_sink
 
+LIBRARIES = {"parquet": "pyarrow", "video": "supervision"}
+
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("jsonl", {"path": "r.jsonl"}), ("preview", {"port": 0}), ("contact_sheet", {"path": "s.png"})],
+    [
+        ("jsonl", {"path": "r.jsonl"}),
+        ("preview", {"port": 0}),
+        ("contact_sheet", {"path": "s.png"}),
+        ("csv", {"path": "s.csv", "empty_frames": True}),
+        ("parquet", {"path": "p", "max_rows": 10}),
+        ("video", {"path": "v"}),
+        ("video", {"path": "v", "codec": "hevc"}),
+        ("bus", {"url": "memory://sinks"}),
+    ],
 )
 def test_our_sinks_keep_the_promise(
     no_leaks: None, tmp_path: Path, kind: str, options: dict[str, Any]
 ) -> None:
+    if kind in LIBRARIES:
+        pytest.importorskip(LIBRARIES[kind])
     if "path" in options:
         options = {"path": tmp_path / options["path"]}
     check_sink(lambda: open_sink(kind, **options))
+
+
+def test_the_clip_sink_keeps_the_promise(no_leaks: None, tmp_path: Path) -> None:
+    with open_bus("memory://") as bus:
+        check_sink(
+            lambda: open_sink("clip", folder=tmp_path, bus=bus, cameras=("gate", "yard"), offline=("gate",))
+        )
 
 
 class Forgetful:

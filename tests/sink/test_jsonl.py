@@ -1,11 +1,11 @@
 """JSON lines: appended, whole after a kill, and one line lost where the disk was full."""
 
 import math
-import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from sightline.sink.jsonl import JsonLines
 from sightline.wire import result_from_json
 
 MakeShown = Callable[..., tuple[Result, Frame]]
+DiskOf = Callable[[int], AbstractContextManager[None]]
 
 WRITER = """
 import sys
@@ -90,21 +91,17 @@ def test_several_may_share_a_file(tmp_path: Path, make_shown: MakeShown) -> None
     assert [result_from_json(line).index for line in path.read_bytes().splitlines()] == list(range(20))
 
 
-def test_a_full_disk_is_told_counted_and_survived(tmp_path: Path, make_shown: MakeShown) -> None:
-    """The limit on a file's size stands for the disk: the kernel takes a part of a line, then none."""
+def test_a_full_disk_is_told_counted_and_survived(
+    tmp_path: Path, make_shown: MakeShown, disk_of: DiskOf
+) -> None:
+    """The kernel takes a part of a line, then none."""
     path = tmp_path / "r.jsonl"
     sink = JsonLines(path)
     sink.write(*make_shown(index=0))
-    whole = path.stat().st_size
-    old, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (whole + 50, old[1]))
+    with disk_of(path.stat().st_size + 50):
         for index in (1, 2):
             with pytest.raises(SinkError, match=rf"cannot write results to {path}: File too large"):
                 sink.write(*make_shown(index=index))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
-        signal.signal(signal.SIGXFSZ, handler)
     sink.write(*make_shown(index=3))
     sink.close()
     assert (sink.written, sink.failed) == (2, 2)

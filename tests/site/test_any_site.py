@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sightline.site import Site, SiteError, parse_site
@@ -16,7 +16,7 @@ workers: {w: {cameras: [gate], size: 64x64, model: {kind: hog}, sinks: [{kind: j
 WORDS = (
     "cameras workers gate url x.mp4 rtsp://h/x model kind hog motion python class sinks jsonl path preview "
     "port 8765 rate size 1280x720 password username ${X} ${ &a *a << [ ] { } : , - ? | > ' \" # ! % @ ~ "
-    "true 1 .inf all x- bus memory://"
+    "true 1 .inf track lost_s all x- bus memory://"
 )
 words = st.sampled_from(WORDS.split())
 
@@ -48,6 +48,8 @@ plain = st.recursive(
 
 @given(plain)
 @settings(max_examples=300, deadline=None)
+@example({"kind": "cameras"})
+@example({"workers": {"kind": {"kind": "kind"}}})
 def test_any_values_are_a_site_or_a_site_error(value: object) -> None:
     try:
         read(json.dumps(value), X="1")
@@ -65,6 +67,7 @@ def test_any_value_in_any_place_is_a_site_or_a_mistake_at_its_line(data: st.Data
                 "cameras": ["gate"],
                 "rate": 5,
                 "model": {"kind": "hog", "nms": 0.5},
+                "track": {"lost_s": 2, "low": 0.2, "same_label": False},
                 "sinks": [{"kind": "preview", "port": 1}, {"kind": "jsonl", "path": "p"}],
             }
         },

@@ -81,6 +81,25 @@ def test_a_worker_looks_at_all_enabled_cameras_unless_it_names_some() -> None:
     assert list(site.cameras_of(three)) == ["b"]
 
 
+HOOK = "kind: webhook, outbox: o.db"
+
+
+@pytest.mark.parametrize(
+    ("track", "lost_s"),
+    [
+        ("", None),
+        ("track: false", None),
+        ("track: true", 1.0),
+        ("track: {}", 1.0),
+        ("track: {lost_s: 3}", 3.0),
+    ],
+)
+def test_tracking_is_asked_for_with_settings_or_without(track: str, lost_s: float | None) -> None:
+    site = read(f"{CAMERA}workers: {{w: {{model: {{kind: motion}}, rate: 2, {track}}}}}\n")
+    tracking = site.workers["w"].track
+    assert (tracking and tracking.lost_s) == lost_s
+
+
 @pytest.mark.parametrize(
     ("settings", "live"),
     [
@@ -96,6 +115,8 @@ def test_a_worker_looks_at_all_enabled_cameras_unless_it_names_some() -> None:
         ({"url": "http://h/clip.mp4", "realtime": True}, True),
         ({"url": "http://h/video.mjpg"}, True),
         ({"url": "https://h/live/index.m3u8"}, True),
+        ({"url": "https://h/vod/index.m3u8", "realtime": False}, False),
+        ({"url": "rtsp://h/a", "realtime": False}, True),
     ],
 )
 def test_only_recordings_at_no_pace_of_their_own_are_not_live(settings: dict[str, Any], live: bool) -> None:
@@ -142,8 +163,8 @@ workers:
             "pixels, got 1280"
         ),
         (
-            'site.yaml:13:19 workers.people.model.kind: expected hog, motion or python, got "hgo"; did you '
-            'mean "hog"?'
+            'site.yaml:13:19 workers.people.model.kind: expected hog, motion, onnx or python, got "hgo"; '
+            'did you mean "hog"?'
         ),
         "site.yaml:14:63 workers.people.sinks[1].path: this path is taken by workers.people.sinks[0] already",
         'site.yaml:14:75 workers.people.sinks[2]: missing key "path"',
@@ -184,7 +205,7 @@ def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
     ("settings", "said"),
     [
         ("model: hog", ['.model: expected a mapping (lines of key: value), got "hog"']),
-        ("model: {}", ['.model: missing key "kind": hog, motion or python']),
+        ("model: {}", ['.model: missing key "kind": hog, motion, onnx or python']),
         ("cameras: all", [': missing key "model"']),
         ("model: {kind: hog, stride: 7}", [".model.stride: expected 4, 8 or 16, got 7"]),
         ("model: {kind: hog, nmss: 1}", ['.model.nmss: unknown key; did you mean "nms"?']),
@@ -210,10 +231,47 @@ def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
             "model: {kind: hog}, cameras: [gate, gate]",
             ['.cameras[1]: the camera "gate" stands in this list twice'],
         ),
+        (
+            "model: {kind: hog}, track: walkers",
+            ['.track: expected true, false or a mapping of settings, got "walkers"'],
+        ),
+        (
+            "model: {kind: hog}, track: {lost: 2, match_iou: 1}",
+            [
+                '.track.lost: unknown key; did you mean "lost_s"?',
+                ".track.match_iou: expected a number below 1, got 1",
+            ],
+        ),
+        (
+            "model: {kind: hog}, track: {low: 0.6}",
+            [".track: expected low to be at most high, 0.5, got 0.6"],
+        ),
+        (
+            "rate: 1, model: {kind: hog}, track: true",
+            [".track: expected lost_s above 1, the seconds between two pictures at rate 1, got 1"],
+        ),
+        (
+            "rate: 0.1, model: {kind: hog}, track: {lost_s: 9}",
+            [".track: expected lost_s above 10, the seconds between two pictures at rate 0.1, got 9"],
+        ),
         ("model: {kind: hog}, sinks: {kind: jsonl}", [".sinks: expected a list, got a mapping"]),
         (
             "model: {kind: hog}, sinks: [{kind: preview}, {kind: preview, host: localhost}]",
             [".sinks[1].port: this port is taken by workers.w.sinks[0] already"],
+        ),
+        (
+            f"model: {{kind: hog}}, sinks: [&a {{{HOOK}, url: http://h/, secret: 0123456789abcdef}}, *a]",
+            [".sinks[1].outbox: this outbox is taken by workers.w.sinks[0] already"],
+        ),
+        (
+            f"model: {{kind: hog}}, sinks: [{{{HOOK}, url: ftp://hunter2/, secret: hunter2}}]",
+            [
+                (
+                    ".sinks[0].url: expected a url of http:// or https:// with a host, such as "
+                    "https://example.org/hook"
+                ),
+                ".sinks[0].secret: expected at least 16 letters, got a value that is not shown",
+            ],
         ),
         (
             "model: {kind: hog}, sinks: [{kind: preview, port: 65536}]",
@@ -235,6 +293,20 @@ def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
         (
             "model: {kind: hog}, sinks: [{kind: preview, token: hunter2}]",
             [".sinks[0].token: expected at least 8 letters, got a value that is not shown"],
+        ),
+        (
+            "model: {kind: hog}, sinks: [{kind: bus, url: memory, results_topic: seen}]",
+            [
+                '.sinks[0].url: expected a URL such as memory://, got "memory"',
+                (
+                    ".sinks[0].results_topic: expected a topic with :camera_id in it once, such as "
+                    "raw_:camera_id, got 'seen'"
+                ),
+            ],
+        ),
+        (
+            "model: {kind: hog}, sinks: [{kind: bus, url: 'memory://', results_topic: 'raw_:camera_id'}]",
+            [".sinks[0]: expected two topics, one for results and one for packets"],
         ),
     ],
 )

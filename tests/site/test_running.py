@@ -58,6 +58,33 @@ def test_files_are_read_whole_and_then_the_site_has_ended(no_leaks: None, clip: 
         assert status.cameras[name].age_s is None
 
 
+def test_the_status_says_what_decodes(clip: Path, tmp_path: Path) -> None:
+    with RunningSite(site({"a": {"url": str(clip)}}, tmp_path, hwaccel="auto")) as running:
+        assert running.wait(30)
+        assert running.status().cameras["a"].decoded_by in {"software", "cuda"}
+    assert len(lines(tmp_path)) == FRAMES
+
+
+def test_a_worker_that_tracks_tells_what_is_the_same(clip: Path, tmp_path: Path) -> None:
+    cameras = {name: {"url": str(clip)} for name in ("a", "b")}
+    for track in (True, False):
+        with RunningSite(site(cameras, tmp_path, track=track)) as running:
+            assert running.wait(30)
+        ids = {
+            camera_id: [
+                seen["track_id"]
+                for line in lines(tmp_path)
+                if line["camera_id"] == camera_id
+                for seen in line["detections"]
+            ]
+            for camera_id in cameras
+        }
+        assert ids["a"] == ids["b"]  # one picture is like another: two cameras, the same things
+        assert any(ids["a"]) is track
+        assert not track or 2 * len({*ids["a"]} - {None}) < len(ids["a"])
+        (tmp_path / "results.jsonl").unlink()
+
+
 def test_what_cannot_be_read_ends_with_a_reason_and_harms_nobody(clip: Path, tmp_path: Path) -> None:
     text = tmp_path / "notes.mp4"
     text.write_text("these are no pictures")

@@ -140,6 +140,7 @@ def test_what_is_no_size_is_refused_with_what_came(text: str) -> None:
         (errors.SourceSilent, TimeoutError),
         (errors.SourceLost, ConnectionError),
         (errors.AccessDenied, PermissionError),
+        (errors.Untrusted, ConnectionError),
         (errors.NoVideo, ValueError),
         (errors.UnknownCodec, LookupError),
         (errors.CodecError, ValueError),

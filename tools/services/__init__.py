@@ -6,10 +6,11 @@ class on top of `process.Process`), and put it here. `python -m tools.services -
 
 from tools.services.browser import BROWSER
 from tools.services.ffmpeg import FFMPEG
+from tools.services.openssl import OPENSSL
 from tools.services.process import Process, StartFailed
 from tools.services.rtsp import RTSP, Mount, RtspServer
 from tools.services.service import Service
 
 __all__ = ["SERVICES", "Mount", "Process", "RtspServer", "Service", "StartFailed"]
 
-SERVICES: dict[str, Service] = {service.name: service for service in (RTSP, FFMPEG, BROWSER)}
+SERVICES: dict[str, Service] = {service.name: service for service in (RTSP, FFMPEG, BROWSER, OPENSSL)}

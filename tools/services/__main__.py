@@ -76,13 +76,16 @@ def start_rtsp(
 ) -> None:
     """Play clips as RTSP cameras, over and over, each under its file's name."""
     mounts = {path.stem: Mount(path, codec=codec, user=user, password=password) for path in clip}
-    with TemporaryDirectory() as folder, RtspServer(Path(folder), mounts, fps=fps, port=port) as server:
+    with (
+        suppress(KeyboardInterrupt),
+        TemporaryDirectory() as folder,
+        RtspServer(Path(folder), mounts, fps=fps, port=port) as server,
+    ):
         for name in mounts:
             typer.echo(server.url(name))
-        with suppress(KeyboardInterrupt):
-            while server.pid:
-                time.sleep(0.2)
-            raise typer.Exit(1)
+        while server.pid:
+            time.sleep(0.2)
+        raise typer.Exit(1)
 
 
 @start.callback()

@@ -13,20 +13,27 @@ The bus moves bytes. What they mean is `sightline.wire`'s business; of video `pa
 from sightline.bus.names import Topics
 from sightline.bus.opening import open_bus
 from sightline.bus.packets import (
+    MAX_RESULT_HEADER_BYTES,
+    RESULT_HEADER,
+    Stream,
     camera_of,
     is_end,
     packet_of,
     packets_topic,
     publish_end,
     publish_packet,
+    result_of,
 )
 from sightline.bus.promise import MAX_MESSAGE_BYTES, Bus, Feature, Message, Subscription
 
 __all__ = [
     "MAX_MESSAGE_BYTES",
+    "MAX_RESULT_HEADER_BYTES",
+    "RESULT_HEADER",
     "Bus",
     "Feature",
     "Message",
+    "Stream",
     "Subscription",
     "Topics",
     "camera_of",
@@ -36,4 +43,5 @@ __all__ = [
     "packets_topic",
     "publish_end",
     "publish_packet",
+    "result_of",
 ]

@@ -7,8 +7,10 @@ stood there are fields. The password is told to the redactor and is not in the r
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, TypeAlias
 
+from sightline.capture import tls
 from sightline.capture.address import Kind, kind, take_credentials, with_credentials
 from sightline.errors import ConfigError
 from sightline.log import hide_secret, redact
@@ -25,6 +27,10 @@ class CameraInput:
         url: `rtsp://`, `rtsps://`, `http://`, `https://`, `file://`, `v4l2://`, `synthetic://`, or a path.
         username, password: in the clear, any characters; they win over those in the URL.
         transport: how RTSP carries the pictures.
+        tls: over `rtsps://` and `https://`, "verify" that the other end is the host of the URL by its
+            certificate, or "trust" whoever answers.
+        tls_ca_file: whose certificates are believed, in PEM: authorities, or the camera's own; None: the
+            authorities that the machine believes.
         loop: begin a recording again at its end, in a new epoch.
         realtime: play a recording at its own pace and stamp it as a camera (else: as fast as it is taken).
         open_timeout_s: bound of each of the two steps of connecting: reaching it, and learning what it sends.
@@ -38,6 +44,8 @@ class CameraInput:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     transport: Transport = "tcp"
+    tls: tls.Tls = "verify"
+    tls_ca_file: Path | None = None
     loop: bool = False
     realtime: bool = False
     open_timeout_s: float = 5.0
@@ -82,6 +90,7 @@ class CameraInput:
             raise ConfigError(
                 f"expected transport tcp or udp, got {self.transport!r}", camera_id=self.camera_id
             )
+        tls.check(self)
         for name in ("open_timeout_s", "read_timeout_s", "stall_after_s"):
             if not 0 < getattr(self, name) <= 3600:
                 raise ConfigError(

@@ -44,10 +44,16 @@ class Capture:
         deliver: takes each packet. For a camera it must not block: nobody reads the camera meanwhile. For a
             recording it may, and sets the pace. What it raises is counted and logged once a second.
         clock: stamps the packets and times the machine.
+        epochs: where its epochs come from; two streams of one camera share it, so that they share no epoch.
     """
 
     def __init__(
-        self, camera: CameraInput, deliver: Callable[[Packet], None], *, clock: Clock = SYSTEM_CLOCK
+        self,
+        camera: CameraInput,
+        deliver: Callable[[Packet], None],
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        epochs: EpochCounter | None = None,
     ) -> None:
         self.camera = camera
         self._deliver = deliver
@@ -55,7 +61,7 @@ class Capture:
         self._lock = threading.Lock()
         self._machine = Machine(camera.camera_id, _limits(camera), policy(camera))
         self._record = Record()
-        self._epochs = EpochCounter()
+        self._epochs = epochs or EpochCounter()
         self._threads: list[threading.Thread] = []
         self._stopping = threading.Event()
         self._done = threading.Event()

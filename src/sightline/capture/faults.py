@@ -11,10 +11,13 @@ elsewhere, so that silence is told by the time that passed; a name that does not
 from __future__ import annotations
 
 import errno
+import ssl
 from typing import Final
+from urllib.error import HTTPError
 
 import av.error
 
+from sightline.capture import tls
 from sightline.capture.address import Kind
 from sightline.capture.camera import CameraInput
 from sightline.errors import (
@@ -28,6 +31,7 @@ from sightline.errors import (
     Unreachable,
     Unsupported,
 )
+from sightline.log import redact
 
 _NONSENSE: Final = (av.error.InvalidDataError, EOFError)
 _DENIED: Final = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
@@ -62,11 +66,13 @@ def on_open(error: av.error.FFmpegError, camera: CameraInput, elapsed_s: float) 
     if isinstance(error, av.error.ExitError) or elapsed_s >= camera.open_timeout_s - 0.05:
         return SourceSilent(f"no answer within {elapsed_s:.1f} s from {what}", camera_id=camera_id)
     if isinstance(error, _DENIED):
-        return AccessDenied(_denied(error, camera), camera_id=camera_id)
+        forbidden = isinstance(error, av.error.HTTPForbiddenError)
+        return AccessDenied(_denied(camera, forbidden=forbidden), camera_id=camera_id)
     if isinstance(error, _NONSENSE):
         return _nonsense(camera)
-    if error.errno == errno.EIO and camera.kind is not Kind.FILE:  # no other error is made of a wrong name
-        return Unreachable(f"unknown host or broken network: {what}", camera_id=camera_id)
+    if error.errno == errno.EIO and camera.kind is not Kind.FILE:  # so it is for a wrong name, and all of TLS
+        unknown = Unreachable(f"unknown host or broken network: {what}", camera_id=camera_id)
+        return tls.fault(camera) or unknown
     kind, words = next((kind, words) for kinds, kind, words in _ON_OPEN if isinstance(error, kinds))
     return kind(words.format(what=what, said=_said(error)), camera_id=camera_id)
 
@@ -79,9 +85,26 @@ def on_read(error: av.error.FFmpegError, camera: CameraInput) -> SourceError:
     return SourceLost(f"broken off by {what}: {_said(error)}", camera_id=camera_id)
 
 
-def lost(camera: CameraInput) -> SourceLost:
-    """For what has no end of its own, and ended."""
-    return SourceLost(f"ended by {camera.described}", camera_id=camera.camera_id)
+def on_fetch(error: Exception | None, camera: CameraInput) -> SightlineError:
+    """The error to raise where Python could not fetch a list, or what it names."""
+    what, camera_id = camera.described, camera.camera_id
+    reason = getattr(error, "reason", error)  # what urllib wraps
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return tls.untrusted(reason, camera)
+    if isinstance(error, HTTPError) and error.code in {401, 403}:
+        return AccessDenied(_denied(camera, forbidden=error.code == 403), camera_id=camera_id)
+    if isinstance(error, HTTPError) and error.code == 404:
+        return Unreachable(f"the server has no such stream: {what}", camera_id=camera_id)
+    if isinstance(reason, TimeoutError):
+        return SourceSilent(f"no answer within {camera.read_timeout_s:g} s from {what}", camera_id=camera_id)
+    unknown = Unreachable(f"no connection to {what}: {redact(str(reason)).lower()}", camera_id=camera_id)
+    return tls.fault(camera) or unknown
+
+
+def lost(camera: CameraInput, *, playlist: bool) -> SourceLost:
+    """For what has no end of its own, and ended; by libav's word a playlist also where it stood still."""
+    why = f", or no new segment for {camera.read_timeout_s:g} s" if playlist else ""
+    return SourceLost(f"ended by {camera.described}{why}", camera_id=camera.camera_id)
 
 
 def no_video(camera: CameraInput, found: str) -> NoVideo:
@@ -100,10 +123,10 @@ def no_device(camera: CameraInput) -> Unsupported:
     )
 
 
-def _denied(error: av.error.FFmpegError, camera: CameraInput) -> str:
+def _denied(camera: CameraInput, *, forbidden: bool) -> str:
     if camera.username is None:
         return f"{camera.described} asks for a user and a password, and none are set"
-    if isinstance(error, av.error.HTTPForbiddenError):
+    if forbidden:
         return f"not allowed to see {camera.described}"
     return f"wrong user or password for {camera.described}"
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from io import BytesIO
 from typing import Final
+from urllib.parse import urlsplit
 
 import av
 import av.error
@@ -26,12 +27,14 @@ from av.packet import Packet as AvPacket
 from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
-from sightline.capture import address, faults
+from sightline.capture import address, faults, tls
 from sightline.capture.address import Kind
 from sightline.capture.camera import CameraInput
+from sightline.capture.fetch import Fetch
 from sightline.capture.parameters import ParameterSets
 from sightline.capture.source import Info, Unit
 from sightline.clock import NS_PER_S
+from sightline.errors import SightlineError
 from sightline.frame import Size
 
 # 64 KB hold what SDP does not say; libav's own choice (5 MB, 5 s) makes opening take a second longer. And to
@@ -42,13 +45,18 @@ _RTSP: Final = {
     "fpsprobesize": "0",
     "allowed_media_types": "video",
 }
+# How long a playlist may stand still is for read_timeout_s to say; libav's own choice is three looks at it.
+_HLS: Final = {"max_reload": "1000"}
 # Demuxers that take any text for a picture.
 _TEXT: Final = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 # From length prefixes (ISO/IEC 14496-15, marked by a first byte of 1) to Annex B.
 _TO_ANNEX_B: Final = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 _IN_HEADER: Final = frozenset({"mpeg4", "mpeg2video", "mpeg1video", "vc1", "cavs"})
 _TOLERATED: Final = 100
+# Seconds of video come at once; without our pace all of a segment would be of one moment.
 _PLAYLISTS: Final = frozenset({"hls", "dash"})
+# JPEG after JPEG over HTTP: libav counts them and calls that 25 a second.
+_UNSTAMPED: Final = frozenset({"mpjpeg"})
 _FIRST_DAY: Final = datetime(1971, 1, 1, tzinfo=UTC)  # before it: a clock that was never set
 
 
@@ -63,7 +71,8 @@ class LibavSource:
     def __init__(self, camera: CameraInput) -> None:
         self._camera = camera
         self._unreadable = 0
-        self._container = _open(camera)
+        self._fetch = Fetch(camera)
+        self._container = _open(camera, self._fetch)
         try:
             self._stream = _video(self._container, camera)
             self.info = _learn(self._container, self._stream, camera)
@@ -90,17 +99,18 @@ class LibavSource:
                 yield from self._demuxed()
             except av.error.ExitError as error:
                 # RTSP goes on after it; what reads through libav's own buffer repeats it for ever.
-                if self._camera.kind is not Kind.CAMERA:
-                    broken = faults.on_read(error, self._camera)
-                else:
+                if self._camera.kind is Kind.CAMERA:
                     yield None
                     continue
+                broken: SightlineError = faults.on_read(error, self._camera)
             except av.error.FFmpegError as error:
                 broken = faults.on_read(error, self._camera)
             else:
-                if self.info.recorded:
+                if self.info.recorded and self._fetch.fault is None:
                     return
-                broken = faults.lost(self._camera)
+                broken = faults.lost(self._camera, playlist=not self.info.paced)
+            if self._fetch.fault is not None:
+                broken = faults.on_fetch(self._fetch.fault, self._camera)
             raise broken
 
     def take_unreadable(self) -> int:
@@ -158,24 +168,58 @@ class LibavSource:
         return data
 
 
-def _open(camera: CameraInput) -> InputContainer:
-    target, form = camera.full_url, None
-    options: dict[str, str] = {}
-    if camera.kind is Kind.CAMERA:
-        options = {**_RTSP, "rtsp_transport": camera.transport}
-    elif camera.kind is Kind.FILE:
-        target = f"file:{address.path(camera.url)}"  # a colon in a path is no scheme
-    elif camera.kind is Kind.DEVICE:
-        target, form = address.path(camera.url), "v4l2"
-        if form not in av.formats_available:
-            raise faults.no_device(camera)
-    timeout = camera.open_timeout_s, camera.read_timeout_s
+def _open(camera: CameraInput, fetch: Fetch) -> InputContainer:
+    fault: SightlineError | None = None
     began_s = time.monotonic()
     try:
-        return av.open(target, format=form, options=options, timeout=timeout)
+        container = _opened(camera, fetch)
+        if fetch.fault is None:
+            return container
+        container.close()
     except av.error.FFmpegError as error:
-        fault = faults.on_open(error, camera, time.monotonic() - began_s)
-    raise fault  # here, and not above: libav's error, which has the full URL in it, is not its context
+        if fetch.fault is None:
+            fault = faults.on_open(error, camera, time.monotonic() - began_s)
+    # Here, and not above: libav's error, which has the full URL in it, is not its context.
+    raise fault or faults.on_fetch(fetch.fault, camera)
+
+
+def _opened(camera: CameraInput, fetch: Fetch) -> InputContainer:
+    target, form, options = _wanted(camera)
+    timeout = camera.open_timeout_s, camera.read_timeout_s
+    playlist = "hls"
+    if not (tls.is_checked(camera) and _is_list(camera)):
+        container = av.open(target, format=form, options=options, timeout=timeout)
+        if container.format.name not in _PLAYLISTS or not tls.is_checked(camera):
+            return container
+        playlist = container.format.name  # by the word of the server
+        container.close()
+    # http_persistent would take the files that it is given for connections of its own.
+    options = {**_HLS, "http_persistent": "0"}
+    return av.open(target, format=playlist, options=options, timeout=timeout, io_open=fetch)
+
+
+def _wanted(camera: CameraInput) -> tuple[str, str | None, dict[str, str]]:
+    """What libav is to open, as which format where that is known, and how."""
+    if camera.kind is Kind.CAMERA:
+        options = {**_RTSP, "rtsp_transport": camera.transport, **tls.options(camera)}
+        return camera.full_url, None, options
+    if camera.kind is Kind.WEB:
+        return camera.full_url, None, {**_HLS, **tls.options(camera)}
+    path = address.path(camera.url)
+    if camera.kind is Kind.FILE:
+        return f"file:{path}", None, {}  # a colon in a path is no scheme
+    if not _has_v4l2():
+        raise faults.no_device(camera)
+    return path, "v4l2", {}
+
+
+def _has_v4l2() -> bool:
+    # The list of formats has it under two names at once, `video4linux2,v4l2`.
+    return any("v4l2" in names.split(",") for names in av.formats_available)
+
+
+def _is_list(camera: CameraInput) -> bool:
+    return camera.kind is Kind.WEB and urlsplit(camera.url).path.lower().endswith((".m3u8", ".m3u"))
 
 
 def _video(container: InputContainer, camera: CameraInput) -> VideoStream:
@@ -196,7 +240,8 @@ def _video(container: InputContainer, camera: CameraInput) -> VideoStream:
 
 def _learn(container: InputContainer, stream: VideoStream, camera: CameraInput) -> Info:
     context = stream.codec_context
-    rate = stream.average_rate or stream.guessed_rate
+    form = container.format.name
+    rate = None if form in _UNSTAMPED else stream.average_rate or stream.guessed_rate
     recorded = camera.kind is Kind.FILE or (camera.kind is Kind.WEB and _has_end(container))
     return Info(
         codec=context.codec.canonical_name,
@@ -204,7 +249,8 @@ def _learn(container: InputContainer, stream: VideoStream, camera: CameraInput) 
         size=Size(context.width, context.height) if context.width and context.height else None,
         fps=float(rate) if rate else None,
         recorded=recorded,
-        paced=not recorded,
+        paced=not recorded and form not in _PLAYLISTS,
+        stamped=form not in _UNSTAMPED,
         created_ns=_created_ns({**container.metadata, **stream.metadata}),
     )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from fractions import Fraction
 from typing import Final, Protocol
 
 from sightline.capture import faults
@@ -31,6 +32,7 @@ from sightline.log import redact
 from sightline.packet import Packet
 
 SLOW_NS: Final = NS_PER_S // 10
+_TICKS: Final = Fraction(1, 90_000)
 _USUAL_FPS: Final = 25.0  # of a source that does not say
 
 
@@ -124,6 +126,8 @@ class Reader:
             return False
         now_ns = self._clock.monotonic_ns()
         utc_ns = self._clock.utc_ns()
+        if not turn.source.info.stamped:
+            unit = _stamped(unit, now_ns - turn.opened_ns)
         packet = turn.assembly.packet(unit, utc_ns, now_ns)
         self._note(packet, unit, turn, utc_ns)
         if packet.keyframe and (self._record.gop is None or now_ns >= self._learnt_ns + NS_PER_S):
@@ -184,6 +188,12 @@ def _silence_ns(gop: Gop | None) -> int:
     return 0 if gop is None else 2 * ns(gop.duration_s)
 
 
+def _stamped(unit: Unit, since_ns: int) -> Unit:
+    """`unit`, shown so long after the opening of its source."""
+    ticks = since_ns * _TICKS.denominator // NS_PER_S
+    return unit._replace(pts=ticks, dts=ticks, time_base=_TICKS)
+
+
 class _Turn:
     """What belongs to one opening of a source."""
 
@@ -194,6 +204,7 @@ class _Turn:
         start_ns = None if watched else (info.created_ns or clock.utc_ns())
         self.source = source
         self.begun = False
+        self.opened_ns = clock.monotonic_ns()
         self.timing = Timing(media_start_ns=start_ns, frame_ns=frame_ns)
         self.assembly = Assembly(camera.camera_id, epochs, self.timing)
         self.pace = Pace(frame_ns) if watched and not info.paced else None

@@ -15,7 +15,7 @@ from sightline.capture.address import Kind
 from sightline.capture.camera import CameraInput
 from sightline.capture.machine import Delay
 from sightline.clock import ns
-from sightline.errors import AccessDenied, NoVideo, SightlineError, SourceError, UnknownCodec
+from sightline.errors import AccessDenied, NoVideo, SightlineError, SourceError, UnknownCodec, Untrusted
 
 # At most 3 s, so that pictures come within 5 s of a server's return, connecting included.
 _SOON = wait_exponential(multiplier=0.25, max=2.5) + wait_random(0, 0.5)
@@ -49,4 +49,4 @@ def policy(camera: CameraInput) -> Delay:
 def _wait(fault: SightlineError, recording: bool) -> wait_base:
     if isinstance(fault, AccessDenied):
         return _RARELY
-    return _LATER if recording or isinstance(fault, NoVideo | UnknownCodec) else _SOON
+    return _LATER if recording or isinstance(fault, NoVideo | UnknownCodec | Untrusted) else _SOON

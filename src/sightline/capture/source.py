@@ -50,6 +50,7 @@ class Info(NamedTuple):
         fps: pictures a second as declared; None where it did not say.
         recorded: it has an end.
         paced: its pictures come when they were taken; else as fast as they are asked for.
+        stamped: its units say when they are shown; else it is when they come.
         created_ns: UTC of its first picture by its own word; None where it does not say.
     """
 
@@ -59,6 +60,7 @@ class Info(NamedTuple):
     fps: float | None = None
     recorded: bool = False
     paced: bool = True
+    stamped: bool = True
     created_ns: int | None = None
 
 

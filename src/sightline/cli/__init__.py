@@ -19,7 +19,9 @@ from typer.core import TyperGroup
 from sightline import __version__
 from sightline.cli.check import check
 from sightline.cli.demo import demo
+from sightline.cli.doctor import doctor
 from sightline.cli.fakecam import fakecam
+from sightline.cli.model import app as model
 from sightline.cli.probe import probe
 from sightline.cli.up import up
 from sightline.errors import ConfigError, SightlineError
@@ -89,8 +91,9 @@ def _every_command(
     configure(_LEVELS[min(verbose, 2)])
 
 
-for _command in (demo, probe, check, up, fakecam):
+for _command in (demo, probe, check, up, doctor, fakecam):
     app.command()(_command)
+app.add_typer(model, name="model")
 
 
 def main() -> NoReturn:

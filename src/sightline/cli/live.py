@@ -15,7 +15,7 @@ from rich.text import Text
 
 from sightline.site.outlet import OutletStats
 from sightline.site.running import RunningSite
-from sightline.site.status import CameraView
+from sightline.site.status import CameraView, StreamView
 
 _COLOURS: Final = {
     "live": "green",
@@ -48,10 +48,17 @@ def camera_table(cameras: dict[str, CameraView], notes: list[str]) -> Table:
             str(camera.unwanted),
             dropped_text(camera.dropped),
         )
-        if camera.reason:
-            # Beside the numbers a reason would push them out of a narrow terminal.
-            table.add_row(*[""] * 8, Text(camera.reason, style="red"))
+        _add_reason(table, camera)
+        if camera.detect:
+            table.add_row("  detect_url", _state(camera.detect), f"{camera.detect.fps:.1f}")
+            _add_reason(table, camera.detect)
     return table
+
+
+def _add_reason(table: Table, stream: StreamView) -> None:
+    if stream.reason:
+        # Beside the numbers a reason would push them out of a narrow terminal.
+        table.add_row(*[""] * 8, Text(stream.reason, style="red"))
 
 
 def dropped_text(dropped: dict[str, int]) -> str:
@@ -109,17 +116,22 @@ def _run_in_lines(running: RunningSite, console: Console, seconds: float | None)
 
 def _line(camera_id: str, camera: CameraView) -> str:
     age = "" if camera.age_s is None else f", newest {camera.age_s:.2f} s old"
-    reason = f" ({camera.reason})" if camera.reason else ""
+    detect = f", detect_url {_stream(camera.detect)}" if camera.detect else ""
     return (
-        f"{camera_id}: {_state(camera).plain}{reason}, {camera.fps:.1f} fps in, "
+        f"{camera_id}: {_stream(camera)}{detect}, "
         f"{camera.results_per_s:.1f} results/s, {camera.results} results{age}, "
         f"{camera.detections} seen now, {camera.unwanted} not asked for, "
         f"dropped {dropped_text(camera.dropped)}"
     )
 
 
-def _state(camera: CameraView) -> Text:
-    words = camera.state.replace("_", " ")
-    if camera.retry_in_s is not None:
-        words += f", again in {math.ceil(camera.retry_in_s)} s"
-    return Text(words, style=_COLOURS.get(camera.state, "red"))
+def _stream(stream: StreamView) -> str:
+    reason = f" ({stream.reason})" if stream.reason else ""
+    return f"{_state(stream).plain}{reason}, {stream.fps:.1f} fps in"
+
+
+def _state(stream: StreamView) -> Text:
+    words = stream.state.replace("_", " ")
+    if stream.retry_in_s is not None:
+        words += f", again in {math.ceil(stream.retry_in_s)} s"
+    return Text(words, style=_COLOURS.get(stream.state, "red"))

@@ -47,6 +47,15 @@ def probe(
         ),
     ] = None,
     transport: Annotated[Transport, typer.Option(help="What RTSP carries its packets over.")] = Transport.TCP,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Believe whoever answers over TLS (rtsps://, https://).")
+    ] = False,
+    tls_ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Whose certificates to believe over TLS, in PEM.", show_default=False
+        ),
+    ] = None,
     still: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Save a picture there, .png or .jpg.", show_default=False),
@@ -84,6 +93,8 @@ def probe(
         username=username,
         password=_password(username, password_env),
         transport=transport.value,
+        tls="trust" if trust else "verify",
+        tls_ca_file=tls_ca_file,
         open_timeout_s=timeout_s,
         read_timeout_s=timeout_s,
     )

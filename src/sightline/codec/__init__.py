@@ -1,30 +1,48 @@
-"""Packets to frames: what an access unit is, how a camera groups them, and a decoder at a rate and a size.
+"""Packets to frames, and to files as they are.
+
+What an access unit is, how a camera groups them, a decoder at a rate and a size; a ring of the last
+packets, clips in MP4 and Matroska, fragmented MP4 as bytes.
 
     decoder = Decoder(rate=10, size=Size(640, 360))
     for packet in packets:
         for frame in decoder.feed(packet):
             ...                              # frame.index is that of the packet that held the picture
 
-Nothing here opens cameras or files (`sightline.capture`), nor writes any.
+Nothing here opens cameras or reads files (`sightline.capture`), and nothing is encoded.
 """
 
+from sightline.codec.clip import ClipPart, ClipStats, ClipWriter
 from sightline.codec.decoder import Decoder
+from sightline.codec.fragments import fragments
 from sightline.codec.gate import DropReason
 from sightline.codec.gop import Gop, GopMeter
 from sightline.codec.ledger import DecoderStats
-from sightline.codec.nal import coded_slices, has_parameter_sets, is_disposable, is_keyframe, split
+from sightline.codec.nal import (
+    coded_slices,
+    has_parameter_sets,
+    is_disposable,
+    is_keyframe,
+    split,
+)
+from sightline.codec.ring import PacketRing, RingStats
 from sightline.codec.sampler import Sampler
 from sightline.codec.selector import Pictures
 
 __all__ = [
+    "ClipPart",
+    "ClipStats",
+    "ClipWriter",
     "Decoder",
     "DecoderStats",
     "DropReason",
     "Gop",
     "GopMeter",
+    "PacketRing",
     "Pictures",
+    "RingStats",
     "Sampler",
     "coded_slices",
+    "fragments",
     "has_parameter_sets",
     "is_disposable",
     "is_keyframe",

@@ -1,6 +1,7 @@
 """One libav decoder, at arm's length: bytes and a mark go in, pictures and their marks come out.
 
-libav's errors do not leave this module: damage is an answer, not an exception. It counts nothing.
+libav's errors do not leave this module: damage is an answer, not an exception. It counts nothing. With a
+device for decoding (`sightline.codec.hardware`) the pictures come back into memory all the same.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from typing import Final
 
 import av
 from av.codec.codec import UnknownCodecError
+from av.codec.hwaccel import HWAccel
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
+from sightline.codec.hardware import device_for
 from sightline.errors import CodecError
 
 # explode: report damage that libav would otherwise paint over with guesses (its error concealment).
@@ -22,11 +25,15 @@ _DECODERS: Final = {"av1": "libdav1d"}
 
 
 class Context:
-    """A decoder for `codec`, FFmpeg's name. Raises CodecError where libav has no such video decoder."""
+    """A decoder for `codec`, FFmpeg's name. Raises CodecError where libav has no such video decoder.
 
-    def __init__(self, codec: str) -> None:
+    `hwaccel`: what to decode on, see `sightline.codec.hardware`; `device` is what was found of it.
+    """
+
+    def __init__(self, codec: str, hwaccel: str = "none") -> None:
         self.codec = codec
-        self._libav = _create(codec)
+        self.device = device_for(_DECODERS.get(codec, codec), hwaccel)
+        self._libav = _create(codec, self.device)
         self._damaged = False
 
     def decode(self, data: bytes, mark: object) -> list[VideoFrame] | None:
@@ -67,14 +74,15 @@ class Context:
         # Flushed after damage, libav's H.264 decoder adds what is left of the broken macroblock to the
         # next pictures, keyframe or not, and calls them whole.
         if self._damaged:
-            self._libav, self._damaged = _create(self.codec), False
+            self._libav, self._damaged = _create(self.codec, self.device), False
         else:
             self._libav.flush_buffers()
 
 
-def _create(codec: str) -> VideoCodecContext:
+def _create(codec: str, device: str | None) -> VideoCodecContext:
     try:
-        context = av.CodecContext.create(_DECODERS.get(codec, codec), "r")
+        hardware = None if device is None else HWAccel(device)
+        context = av.CodecContext.create(_DECODERS.get(codec, codec), "r", hwaccel=hardware)
     except UnknownCodecError:
         context = None
     if not isinstance(context, VideoCodecContext):

@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.codec.context import Context
 from sightline.codec.gate import DropReason, Gate
+from sightline.codec.hardware import SOFTWARE, checked_hwaccel
 from sightline.codec.ledger import DecoderStats, Ledger
 from sightline.codec.picture import Converter
 from sightline.codec.sampler import Sampler
@@ -37,10 +38,11 @@ class Decoder:
         size: of the images; None: the stream's own, also when that changes.
         pictures: what to decode: "all"; "reference", without those that no other refers to; "key", the
             keyframes; or "auto": as little as the rate allows with the GOPs that come.
+        hwaccel: "none", "auto" or a device's name; see `sightline.codec.hardware`.
         clock: dates the frames.
 
     Raises:
-        ConfigError: the rate is not above 0, or `pictures` is none of those.
+        ConfigError: the rate is not above 0, `pictures` is none of those, or `hwaccel` is no device's name.
     """
 
     def __init__(
@@ -49,9 +51,11 @@ class Decoder:
         rate: float | None = None,
         size: Size | None = None,
         pictures: Pictures = "auto",
+        hwaccel: str = "none",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._clock = clock
+        self._hwaccel = checked_hwaccel(hwaccel)
         self._sampler = None if rate is None else Sampler(rate)
         self._selector = Selector(pictures, self._sampler)
         self._converter = Converter(size)
@@ -59,6 +63,7 @@ class Decoder:
         self._gate = Gate()
         self._ledger = Ledger()
         self._context: Context | None = None
+        self._device: str | None = None
         self._last: Packet | None = None
         self._closed = False
         self._lock = threading.Lock()
@@ -78,7 +83,7 @@ class Decoder:
             self._ledger.enter()
             passage = self._gate.pass_(packet)
             frames = self._drain() if passage.breaks else []
-            self._context = context
+            self._context, self._device = context, context.device or SOFTWARE
             refused = self._refusal(packet, passage.refused)
             if refused is not None:
                 self._ledger.drop(refused)
@@ -101,7 +106,7 @@ class Decoder:
     def stats(self) -> DecoderStats:
         """The counts, from any thread; waits while a packet is being decoded."""
         with self._lock:
-            return self._ledger.stats(self._selector.way, self._selector.gop)
+            return self._ledger.stats(self._selector.way, self._selector.gop, self._device)
 
     def _context_for(self, packet: Packet) -> Context:
         """The libav decoder to use; raises before anything is counted or changed."""
@@ -117,7 +122,7 @@ class Decoder:
         if self._context is not None and self._context.codec == packet.codec:
             return self._context
         try:
-            return Context(packet.codec)
+            return Context(packet.codec, self._hwaccel)
         except CodecError as error:
             error.camera_id, error.epoch, error.index = packet.identity
             raise

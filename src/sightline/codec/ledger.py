@@ -30,6 +30,7 @@ class DecoderStats(msgspec.Struct, frozen=True, kw_only=True):
         held: packets whose picture libav still has, for the order in which pictures are shown.
         pictures: what is decoded at present: "all", "reference" or "key".
         gop: the camera's GOPs as seen; None before the second keyframe.
+        device: what decodes, "software" or a device's name such as "cuda"; None before the first packet.
     """
 
     entered: int
@@ -38,6 +39,7 @@ class DecoderStats(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     pictures: Pictures
     gop: Gop | None
+    device: str | None = None
 
     @property
     def balanced(self) -> bool:
@@ -94,7 +96,7 @@ class Ledger:
         self.drop(reason, len(self._held))
         self._held.clear()
 
-    def stats(self, pictures: Pictures, gop: Gop | None) -> DecoderStats:
+    def stats(self, pictures: Pictures, gop: Gop | None, device: str | None = None) -> DecoderStats:
         """The counts as they stand."""
         return DecoderStats(
             entered=self._entered,
@@ -103,4 +105,5 @@ class Ledger:
             held=len(self._held),
             pictures=pictures,
             gop=gop,
+            device=device,
         )

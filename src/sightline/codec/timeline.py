@@ -1,4 +1,4 @@
-"""Media time of a camera's packets, without holes.
+"""Media time of a camera's packets or frames, without holes.
 
 A packet's time is its `pts`; where the source did not say, its `captured_at_ns`. So that packets with
 and without a `pts` stand on one line, media time is moved once an epoch to where the first packet that
@@ -7,18 +7,19 @@ has both says UTC is. Differences are then exact media time; the absolute value 
 
 from __future__ import annotations
 
+from sightline.frame import Frame
 from sightline.packet import Packet
 
 
 class Timeline:
-    """The time of each packet of one camera, in ns."""
+    """The time of each packet, or each frame, of one camera, in ns."""
 
     def __init__(self) -> None:
         self._epoch: int | None = None
         self._shift_ns: int | None = None
 
-    def at_ns(self, packet: Packet) -> int:
-        """When the picture of `packet` is shown. Packets of an earlier epoch have no place any more."""
+    def at_ns(self, packet: Packet | Frame) -> int:
+        """When its picture is shown. Those of an earlier epoch have no place any more."""
         if packet.epoch != self._epoch:
             self._epoch, self._shift_ns = packet.epoch, None
         media_ns = packet.media_ns

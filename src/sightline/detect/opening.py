@@ -19,7 +19,11 @@ from sightline.kinds import Kinds, make, nearest
 
 MODELS: Final = Kinds[Model](
     "model",
-    {"motion": "sightline.detect.motion:MotionModel", "hog": "sightline.detect.hog:HogModel"},
+    {
+        "motion": "sightline.detect.motion:MotionModel",
+        "hog": "sightline.detect.hog:HogModel",
+        "onnx": "sightline.detect.onnx:OnnxModel",
+    },
 )
 _PYTHON: Final = "python:"
 _METHODS: Final = ("load", "warm_up", "predict", "close")
@@ -29,7 +33,7 @@ def open_model(kind: str, **options: Any) -> Model:
     """A model of this kind, not yet loaded.
 
     Args:
-        kind: `motion`, `hog` or `python:package.module:Class`.
+        kind: `motion`, `hog`, `onnx` or `python:package.module:Class`.
         options: what the model's constructor takes.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Final
 
 from sightline.buffer import BufferStats
 from sightline.bus import Message, Subscription
-from sightline.bus.packets import camera_of, is_end, packet_of, packets_topic
+from sightline.bus.packets import camera_of, is_end, packet_of
 from sightline.errors import Closed, WireError
 from sightline.log import Repeated, get_logger
 from sightline.mux.lane import Lane
@@ -40,9 +40,9 @@ class Feed:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def stats(self, camera_id: str) -> BufferStats:
+    def stats(self, topic: str) -> BufferStats:
         """Counts of one camera's topic in the subscription."""
-        return self._subscription.stats(packets_topic(camera_id))
+        return self._subscription.stats(topic)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """End the thread. Lanes that it waits for must have been interrupted."""

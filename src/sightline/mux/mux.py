@@ -15,7 +15,7 @@ import msgspec
 
 from sightline.buffer import Capacity, Overflow
 from sightline.bus import Bus, Subscription
-from sightline.bus.packets import packets_topic
+from sightline.bus.packets import Stream, packets_topic
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.codec import Decoder, Pictures
 from sightline.errors import ConfigError
@@ -31,10 +31,14 @@ _OFFLINE_BUS: Final = Capacity(count=32, bytes=64 * 2**20)
 
 
 class MuxCamera(msgspec.Struct, frozen=True, kw_only=True):
-    """A camera to be read: `live` drops old pictures rather than run late, offline never drops."""
+    """A camera to be read: `live` drops old pictures rather than run late, offline never drops.
+
+    `stream`: the main one, or the one beside it for models.
+    """
 
     camera_id: str
     live: bool = True
+    stream: Stream = "main"
 
 
 class Mux:
@@ -46,6 +50,7 @@ class Mux:
         rate: frames a second of each camera, in media time; None: all.
         size: pixels of the frames; None: the camera's own.
         pictures: which pictures are decoded, as for `Decoder`.
+        hwaccel: what to decode on, as for `Decoder`.
         threads: that decode; None: one a core, and no more than cameras.
         max_batch: frames in a batch at most; None: one of each camera.
         max_wait_s: how long the first frame of a batch waits for the other cameras'.
@@ -64,6 +69,7 @@ class Mux:
         rate: float | None = None,
         size: Size | None = None,
         pictures: Pictures = "auto",
+        hwaccel: str = "none",
         threads: int | None = None,
         max_batch: int | None = None,
         max_wait_s: float = 0.02,
@@ -77,10 +83,11 @@ class Mux:
         self._frames = BatchQueue(
             max_batch=max_batch, max_wait_s=max_wait_s, clock=clock, on_taken=self._taken
         )
+        self._topics = {camera.camera_id: packets_topic(camera.camera_id, camera.stream) for camera in wanted}
         self._lanes = {
             camera.camera_id: Lane(
                 camera.camera_id,
-                Decoder(rate=rate, size=size, pictures=pictures, clock=clock),
+                Decoder(rate=rate, size=size, pictures=pictures, hwaccel=hwaccel, clock=clock),
                 self._frames,
                 live=camera.live,
                 max_behind_s=max_behind_s,
@@ -114,7 +121,7 @@ class Mux:
     def stats(self) -> dict[str, LaneStats]:
         """Counts of each camera, hop by hop."""
         return {
-            camera_id: lane.stats(self._feeds[lane.live].stats(camera_id))
+            camera_id: lane.stats(self._feeds[lane.live].stats(self._topics[camera_id]))
             for camera_id, lane in self._lanes.items()
         }
 
@@ -131,7 +138,7 @@ class Mux:
 
     def _subscribe(self, bus: Bus, *, live: bool) -> Subscription:
         return bus.subscribe(
-            [packets_topic(camera_id) for camera_id, lane in self._lanes.items() if lane.live is live],
+            [self._topics[camera_id] for camera_id, lane in self._lanes.items() if lane.live is live],
             capacity=_LIVE_BUS if live else _OFFLINE_BUS,
             overflow=Overflow.DROP_OLDEST if live else Overflow.BLOCK,
         )

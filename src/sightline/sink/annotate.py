@@ -37,9 +37,14 @@ PADDING: Final = 3
 MAX_LETTERS: Final = 40
 
 
+def colour_number(label: str) -> int:
+    """The place of a label's colour in `PALETTE`."""
+    return zlib.crc32(label.encode()) % len(PALETTE)
+
+
 def colour_of(label: str) -> Colour:
     """The same colour for a label in every process."""
-    return PALETTE[zlib.crc32(label.encode()) % len(PALETTE)]
+    return PALETTE[colour_number(label)]
 
 
 def annotated(image: Image, result: Result, *, max_width: int) -> Image:
@@ -47,11 +52,10 @@ def annotated(image: Image, result: Result, *, max_width: int) -> Image:
     picture = fitted(image, max_width)
     across, down = picture.shape[1] / result.width, picture.shape[0] / result.height
     corners = [_corners(seen, across, down, picture) for seen in result.detections]
-    thickness = max(1, round(picture.shape[1] / 400))
     for seen, (left_top, right_bottom) in zip(result.detections, corners, strict=True):
-        cv2.rectangle(picture, left_top, right_bottom, colour_of(seen.label), thickness)
+        cv2.rectangle(picture, left_top, right_bottom, colour_of(seen.label), thickness(picture))
     for seen, (left_top, _) in zip(result.detections, corners, strict=True):  # no box runs over a label
-        _label(picture, _text(seen), left_top, colour_of(seen.label))
+        _label(picture, caption(seen), left_top, colour_of(seen.label))
     return picture
 
 
@@ -64,21 +68,32 @@ def fitted(image: Image, max_width: int) -> Image:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
+def thickness(picture: Image) -> int:
+    """Of a box's lines, in pixels."""
+    width: int = picture.shape[1]
+    return max(1, round(width / 400))
+
+
 def letters(picture: Image) -> float:
     """OpenCV's scale of letters (1 is 22 pixels high) for a picture: large ones are mostly shown reduced."""
     width: int = picture.shape[1]
     return 0.3 + width / 2400
 
 
+def printable(text: str) -> str:
+    """What OpenCV's font has of a text: a short one, in which all but printable ASCII is `?`."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text[:MAX_LETTERS])
+
+
 def write_text(picture: Image, text: str, at: tuple[int, int], colour: Colour) -> None:
-    """Letters onto a picture from `at`, the left end of their base line; not printable ASCII becomes `?`."""
-    shown = "".join(letter if " " <= letter <= "~" else "?" for letter in text[:MAX_LETTERS])
-    cv2.putText(picture, shown, at, FONT, letters(picture), colour, 1, cv2.LINE_AA)
+    """Letters onto a picture from `at`, the left end of their base line."""
+    cv2.putText(picture, printable(text), at, FONT, letters(picture), colour, 1, cv2.LINE_AA)
 
 
-def _text(seen: Detection) -> str:
+def caption(seen: Detection) -> str:
+    """What stands at a box: label, track and score."""
     track = "" if seen.track_id is None else f" #{seen.track_id}"
-    return f"{seen.label[: MAX_LETTERS - 12]}{track} {seen.score:.2f}"
+    return printable(f"{seen.label[: MAX_LETTERS - 12]}{track} {seen.score:.2f}")
 
 
 def _label(picture: Image, text: str, left_top: tuple[int, int], colour: Colour) -> None:

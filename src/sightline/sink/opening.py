@@ -14,15 +14,22 @@ SINKS: Final = Kinds[Sink](
         "jsonl": "sightline.sink.jsonl:JsonLines",
         "preview": "sightline.sink.preview:Preview",
         "contact_sheet": "sightline.sink.contact_sheet:ContactSheet",
+        "clip": "sightline.sink.clip:ClipSink",
+        "csv": "sightline.sink.csv_file:CsvFile",
+        "parquet": "sightline.sink.parquet:ParquetFolder",
+        "video": "sightline.sink.video:Video",
+        "bus": "sightline.sink.bus:BusSink",
+        "webhook": "sightline.sink.webhook:Webhook",
     },
 )
 
 
 def open_sink(kind: str, **options: Any) -> Sink:
-    """A sink of this kind, open: `jsonl`, `preview` or `contact_sheet`.
+    """A sink of this kind (`sightline.sink` has their names), open.
 
     Raises:
         ConfigError: no such kind or option, or a value that does not fit.
+        MissingExtra: the kind needs a library that is not installed.
         SinkError: it cannot be opened there.
     """
     return SINKS.open(kind, options)

@@ -9,7 +9,7 @@ from sightline.site.mistakes import Mistake, SiteError
 from sightline.site.model import Camera, Site, Worker
 from sightline.site.reading import load_site, parse_site
 from sightline.site.running import RunningSite
-from sightline.site.status import CameraView, SiteStatus
+from sightline.site.status import CameraView, SiteStatus, StreamView
 
 __all__ = [
     "Camera",
@@ -19,6 +19,7 @@ __all__ = [
     "Site",
     "SiteError",
     "SiteStatus",
+    "StreamView",
     "Worker",
     "load_site",
     "parse_site",

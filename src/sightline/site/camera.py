@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
+from sightline.bus import Stream
 from sightline.capture import CameraInput, Kind
-from sightline.capture.address import kind
+from sightline.capture.address import kind, take_credentials
 from sightline.errors import ConfigError
+from sightline.log import hide_secret
 from sightline.scene.url import parse_url
-from sightline.site.section import Section, Text, beside_site, complete, scheme_of
+from sightline.site.section import Section, SitePath, Text, beside_site, complete, scheme_of
 
 SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file", "v4l2", "synthetic")
 _WITH_HOST: Final = ("rtsp", "rtsps", "http", "https")
@@ -41,15 +43,31 @@ class Camera(Section):
         description="Where its pictures come from: rtsp://, rtsps://, http://, https://, synthetic://, "
         "v4l2:///dev/video0, or a file. A relative path is meant from the site file's folder."
     )
+    detect_url: Annotated[Text, AfterValidator(_url)] | None = Field(
+        None,
+        description="Where a smaller stream of the same camera comes from, for models alone, with the same "
+        "login; everything else, such as clips, is of url.",
+    )
     username: Text | None = Field(None, description="The user to log in as. Any characters but a colon.")
     password: SecretStr | None = Field(
         None, description='The password to log in with; better "${NAME}" than the password itself.'
     )
     transport: Literal["tcp", "udp"] = Field("tcp", description="What RTSP carries its packets over.")
+    tls: Literal["verify", "trust"] = Field(
+        "verify",
+        description="Over rtsps:// and https://: verify by its certificate that it is the host of the URL, "
+        "or trust whoever answers.",
+    )
+    tls_ca_file: SitePath | None = Field(
+        None,
+        description="A PEM file of the certificates to believe: authorities, or the camera's own; those that "
+        "the machine believes when left out.",
+    )
     loop: bool = Field(False, description="Whether a file begins again when it ends.")
-    realtime: bool = Field(
-        False,
-        description="Whether a file plays at its own pace, as a camera would; else as fast as it is used.",
+    realtime: bool | None = Field(
+        None,
+        description="Whether a recording plays at its own pace, as a camera would, or as fast as it is used "
+        "(false). Left out, a file does the latter, and what may be a camera behind http:// the former.",
     )
     enabled: bool = Field(True, description="Whether to open it at all.")
     open_timeout_s: float = Field(
@@ -90,23 +108,40 @@ class Camera(Section):
             object.__setattr__(self, name, value)
         return self
 
-    def as_input(self, camera_id: str) -> CameraInput:
-        """What capture is told of it, the password in the clear."""
+    @model_validator(mode="after")
+    def _one_login_for_both(self) -> Self:
+        if self.detect_url is None:
+            return self
+        address = take_credentials(self.detect_url)
+        hide_secret(address.password or "")
+        login = self.username, self.password and self.password.get_secret_value()
+        if address.username is not None and (address.username, address.password) != login:
+            raise complete("expected detect_url without a login or with that of url; one is used for both")
+        object.__setattr__(self, "detect_url", address.url)
+        return self
+
+    def as_input(self, camera_id: str, stream: Stream = "main") -> CameraInput:
+        """What capture is told of it or of the stream beside it, the password in the clear."""
         settings = {name: getattr(self, name) for name in type(self).model_fields}
-        del settings["enabled"]
+        for name in ("enabled", "detect_url"):
+            del settings[name]
+        settings["url"] = url = self.url if stream == "main" or self.detect_url is None else self.detect_url
         # A web address may turn out to be a recording only once it is open: then it plays as a camera does.
-        settings["realtime"] = self.realtime or (kind(self.url) is Kind.WEB and self.is_live)
+        settings["realtime"] = bool(self.realtime) or (kind(url) is Kind.WEB and not self._is_recording(url))
         password = settings.pop("password")
         return CameraInput(camera_id=camera_id, password=password and password.get_secret_value(), **settings)
 
     @property
-    def is_live(self) -> bool:
-        """Whether it gives pictures at its own pace, so that whoever is slow must let some go."""
-        return self.realtime or not self._is_recording
+    def streams(self) -> tuple[Stream, ...]:
+        return ("main",) if self.detect_url is None else ("main", "detect")
 
     @property
-    def _is_recording(self) -> bool:
-        of = kind(self.url)
+    def is_live(self) -> bool:
+        """Whether models get its pictures at its own pace, so that whoever is slow must let some go."""
+        return bool(self.realtime) or not self._is_recording(self.detect_url or self.url)
+
+    def _is_recording(self, url: str) -> bool:
+        of = kind(url)
         if of is Kind.WEB:
-            return urlsplit(self.url).path.lower().endswith(_RECORDINGS)
-        return of is Kind.FILE or (of is Kind.SYNTHETIC and parse_url(self.url).frames is not None)
+            return self.realtime is False or urlsplit(url).path.lower().endswith(_RECORDINGS)
+        return of is Kind.FILE or (of is Kind.SYNTHETIC and parse_url(url).frames is not None)

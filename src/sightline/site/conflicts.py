@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sightline.site.mistakes import Where, dotted, quoted
+from sightline.site.stages import Tracking
+
+_LOST_S: Final = Tracking.model_validate({}).lost_s
 
 
 class Conflict(NamedTuple):
@@ -29,6 +32,7 @@ def conflicts(site: Any, folder: Path = Path()) -> Iterator[Conflict]:
     used: dict[tuple[str, str], Where] = {}
     for name, worker in _mapping(_mapping(site).get("workers")).items():
         where = ("workers", name)
+        yield from _too_slow_to_track(_mapping(worker), where)
         yield from _wrong_cameras(_list(_mapping(worker).get("cameras")), cameras, (*where, "cameras"))
         for index, sink in enumerate(_list(_mapping(worker).get("sinks"))):
             for key, thing in _taken(_mapping(sink), folder):
@@ -49,12 +53,27 @@ def _wrong_cameras(names: list[Any], cameras: dict[str, Any], where: Where) -> I
         seen.add(name)
 
 
+def _too_slow_to_track(worker: dict[str, Any], where: Where) -> Iterator[Conflict]:
+    """Tracks that are lost before the next picture comes."""
+    track, rate = worker.get("track"), _number(worker.get("rate"))
+    lost_s = _number(_mapping(track).get("lost_s", _LOST_S))
+    if (track is True or isinstance(track, dict)) and 0 < rate * lost_s <= 1:
+        told = f"expected lost_s above {1 / rate:g}, the seconds between two pictures at rate {rate:g}"
+        yield Conflict((*where, "track"), f"{told}, got {lost_s:g}")
+
+
 def _taken(sink: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
     """What a sink has for itself alone. Port 0 is any free one."""
     if sink.get("kind") == "preview" and str(port := sink.get("port", 8765)) != "0":
         yield "port", str(port)
-    if isinstance(path := sink.get("path"), str | Path):
-        yield "path", os.path.normpath(folder / path)
+    for key in ("path", "outbox"):
+        if isinstance(path := sink.get(key), str | Path):
+            yield key, os.path.normpath(folder / path)
+
+
+def _number(value: Any) -> float:
+    """0 for what is none, and for one that no computing can hold."""
+    return value if isinstance(value, int | float) and abs(value) < 1e9 else 0
 
 
 def _mapping(value: Any) -> dict[str, Any]:

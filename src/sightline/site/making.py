@@ -12,10 +12,10 @@ from pydantic import BaseModel, SecretStr
 from sightline.bus import Bus
 from sightline.clock import Clock
 from sightline.detect import Model as AnyModel
-from sightline.detect import open_model
+from sightline.detect import Tracked, open_model
 from sightline.sink import Sink as AnySink
 from sightline.sink import open_sink, sink_maker
-from sightline.site.model import Model, PythonModel, Sink, Site, Worker
+from sightline.site.model import Model, PythonModel, Sink, Site, Tracking, Worker
 from sightline.site.worker import RunningWorker
 
 Status = Callable[[], Mapping[str, Any]]
@@ -29,14 +29,16 @@ def make_worker(
     Raises:
         SightlineError: the model or a sink cannot be opened; sinks opened before it are closed again.
     """
-    cameras = {camera_id: camera.is_live for camera_id, camera in site.cameras_of(settings).items()}
+    looked_at = site.cameras_of(settings)
+    cameras = {camera_id: camera.is_live for camera_id, camera in looked_at.items()}
+    offline = tuple(camera_id for camera_id, is_live in cameras.items() if not is_live)
     with ExitStack() as opened:
-        model = make_model(settings.model)
+        model = make_model(settings.model, settings.track)
         sinks: dict[str, AnySink] = {}
         for number, sink in enumerate(settings.sinks, start=1):
             # Two of a kind are told apart by their place in the file.
             label = sink.kind if sink.kind not in sinks else f"{sink.kind}-{number}"
-            sinks[label] = make_sink(sink, status=status, bus=bus, cameras=tuple(cameras))
+            sinks[label] = make_sink(sink, status=status, bus=bus, cameras=tuple(cameras), offline=offline)
             opened.callback(sinks[label].close)
         worker = RunningWorker(
             name,
@@ -44,17 +46,24 @@ def make_worker(
             cameras,
             model,
             sinks,
+            detect={camera_id for camera_id, camera in looked_at.items() if camera.detect_url},
             rate=settings.rate,
             size=settings.size,
             pictures=settings.pictures,
+            hwaccel=settings.hwaccel,
             clock=clock,
         )
         opened.pop_all()
     return worker
 
 
-def make_model(settings: Model) -> AnyModel:
-    """The model, not yet loaded."""
+def make_model(settings: Model, track: Tracking | None) -> AnyModel:
+    """The model, not yet loaded; with tracking where that is wanted."""
+    model = _untracked(settings)
+    return model if track is None else Tracked(model, **_plain(track, leave=set()))
+
+
+def _untracked(settings: Model) -> AnyModel:
     if isinstance(settings, PythonModel):
         return open_model(f"python:{settings.class_}", **settings.options)
     return open_model(settings.kind, **_plain(settings, leave={"kind"}))

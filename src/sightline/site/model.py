@@ -7,23 +7,17 @@ shows none. Nothing here opens a file, a camera or a socket.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from sightline.codec.hardware import checked_hwaccel
+from sightline.errors import ConfigError
 from sightline.site.camera import Camera
 from sightline.site.conflicts import conflicts
 from sightline.site.mistakes import dotted
-from sightline.site.section import Name, PictureSize, Section, complete, scheme_of
-from sightline.site.stages import Model, PythonModel, Sink
-
-BUS_SCHEMES: Final = ("memory",)
-
-
-def _bus_url(text: str) -> str:
-    if scheme_of(text, BUS_SCHEMES) is None:
-        raise ValueError(f"expected a URL such as {BUS_SCHEMES[0]}://")
-    return text
+from sightline.site.section import BusUrl, Name, PictureSize, Section, complete
+from sightline.site.stages import Model, PythonModel, Sink, Tracking
 
 
 def _camera_names(value: object) -> object:
@@ -46,6 +40,30 @@ ChosenCameras: TypeAlias = Annotated[
 ]
 
 
+def _hwaccel(name: str) -> str:
+    try:
+        return checked_hwaccel(name)
+    except ConfigError as error:
+        raise complete(error.message) from None
+
+
+Hwaccel: TypeAlias = Annotated[str, AfterValidator(_hwaccel)]
+
+
+def _tracking(value: object) -> object:
+    if isinstance(value, bool):
+        return {} if value else None
+    if not isinstance(value, dict | Tracking | None):  # pydantic makes mistakes of a file out of ValueErrors
+        raise ValueError("expected true, false or a mapping of settings")  # noqa: TRY004
+    return value
+
+
+def _true_or_false_too(schema: dict[str, Any]) -> None:
+    """In the file it is never null: left out, false and true are what it may be beside settings."""
+    schema["anyOf"] = [schema["anyOf"][0], {"type": "boolean"}]
+    schema["default"] = False
+
+
 class Worker(Section):
     """A model that looks at some of the cameras, and where its results go."""
 
@@ -65,7 +83,17 @@ class Worker(Section):
         description="Which pictures are decoded: all, those that others refer to (reference), keyframes "
         "alone (key), or what the rate asks for (auto).",
     )
+    hwaccel: Hwaccel = Field(
+        "none",
+        description="What decodes: software (none), any device that is here (auto), or the device of that "
+        "name, such as cuda; where there is none, software does it, and the log says so.",
+    )
     model: Model = Field(description="What looks at the pictures.")
+    track: Annotated[Tracking | None, BeforeValidator(_tracking)] = Field(
+        None,
+        description="Whether things are followed from picture to picture; with settings or without.",
+        json_schema_extra=_true_or_false_too,
+    )
     sinks: tuple[Sink, ...] = Field((), description="Where results go.")
 
 
@@ -74,7 +102,7 @@ class Site(Section):
 
     model_config = ConfigDict(json_schema_extra={"patternProperties": {"^x-": {}}})
 
-    bus: Annotated[str, AfterValidator(_bus_url)] = Field(
+    bus: BusUrl = Field(
         "memory://", description="The broker between cameras and workers; memory:// is this process."
     )
     cameras: dict[Name, Camera] = Field(min_length=1, description="The cameras by name.")
@@ -95,4 +123,4 @@ class Site(Section):
         return {name: self.cameras[name] for name in names if self.cameras[name].enabled}
 
 
-__all__ = ["Camera", "Model", "PythonModel", "Sink", "Site", "Worker"]
+__all__ = ["Camera", "Model", "PythonModel", "Sink", "Site", "Tracking", "Worker"]

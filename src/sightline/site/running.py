@@ -14,12 +14,12 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from sightline.bus import open_bus, publish_end, publish_packet
-from sightline.capture import Capture
-from sightline.clock import SYSTEM_CLOCK, Clock, ns
+from sightline.bus import Stream, open_bus, publish_end, publish_packet
+from sightline.capture import Capture, State
+from sightline.clock import SYSTEM_CLOCK, Clock, EpochCounter, ns
 from sightline.errors import Closed, ConfigError
 from sightline.site.making import make_worker
-from sightline.site.model import Site
+from sightline.site.model import Camera, Site
 from sightline.site.status import SiteStatus, site_status
 from sightline.site.worker import RunningWorker
 
@@ -40,8 +40,9 @@ class RunningSite:
         self._clock = clock
         self._opened = ExitStack()
         self._captures: dict[str, Capture] = {}
+        self._detecting: dict[str, Capture] = {}  # of the streams beside the main ones
         self._workers: dict[str, RunningWorker] = {}
-        self._over: set[str] = set()
+        self._over: set[Capture] = set()
         self._stopping = threading.Event()
         self._asked_to_stop = False
 
@@ -59,8 +60,9 @@ class RunningSite:
 
     def status(self) -> SiteStatus:
         """How all of it is doing now; from any thread, also before `start()` and after `stop()`."""
-        cameras = {camera_id: capture.status() for camera_id, capture in self._captures.items()}
-        return site_status(cameras, self._workers, self._clock)
+        cameras = {name: capture.status() for name, capture in self._captures.items()}
+        detecting = {name: capture.status() for name, capture in self._detecting.items()}
+        return site_status(cameras, detecting, self._workers, self._clock)
 
     @property
     def ended(self) -> bool:
@@ -68,7 +70,7 @@ class RunningSite:
 
         A worker that broke has seen all that it will.
         """
-        return len(self._over) == len(self._captures) and all(
+        return len(self._over) == len(self._all()) and all(
             worker.ended or worker.broken for worker in self._workers.values()
         )
 
@@ -76,7 +78,9 @@ class RunningSite:
     def faults(self) -> list[str]:
         """What went wrong for good, in words: cameras that cannot be read, workers that broke."""
         cameras = (
-            f"{c}: {view.reason}" for c, view in self.status().cameras.items() if view.state == "disabled"
+            f"{camera_id}: {capture.status().reason}"
+            for camera_id, _, capture in self._all()
+            if capture.status().state == State.DISABLED
         )
         workers = (f"{w.name}: {w.broken}" for w in self._workers.values() if w.broken)
         return [*cameras, *workers]
@@ -122,14 +126,30 @@ class RunningSite:
             )
         # A bus of their own: closed first, it frees captures that wait for a worker's room.
         self._publishing = open_bus(self.site.bus)
-        self._captures = {
-            name: Capture(camera.as_input(name), partial(publish_packet, self._publishing), clock=self._clock)
-            for name, camera in self.site.cameras.items()
-            if camera.enabled
-        }
+        for name, camera in self.site.cameras.items():
+            if camera.enabled:
+                self._make_captures(name, camera)
         self._opened.callback(self._stop_captures)
-        for capture in self._captures.values():
+        for _, _, capture in self._all():
             capture.start()
+
+    def _make_captures(self, name: str, camera: Camera) -> None:
+        epochs = EpochCounter()
+        for stream in camera.streams:
+            captures = self._captures if stream == "main" else self._detecting
+            captures[name] = Capture(
+                camera.as_input(name, stream),
+                partial(publish_packet, self._publishing, stream=stream),
+                clock=self._clock,
+                epochs=epochs,
+            )
+
+    def _all(self) -> list[tuple[str, Stream, Capture]]:
+        """Every capture, and which stream of which camera it is."""
+        return [
+            *((name, "main", capture) for name, capture in self._captures.items()),
+            *((name, "detect", capture) for name, capture in self._detecting.items()),
+        ]
 
     def _start_worker(self, worker: RunningWorker) -> None:
         self._opened.callback(worker.stop)
@@ -143,20 +163,20 @@ class RunningSite:
         return {"cameras": {name: msgspec.to_builtins(view) for name, view in cameras if name in camera_ids}}
 
     def _tell_what_is_over(self) -> None:
-        for camera_id, capture in self._captures.items():
-            if camera_id not in self._over and capture.done:
-                self._over.add(camera_id)
+        for camera_id, stream, capture in self._all():
+            if capture not in self._over and capture.done:
+                self._over.add(capture)
                 # In a thread: like a packet it may have to wait for a worker's room.
-                threading.Thread(target=self._publish_end, args=(camera_id,), daemon=True).start()
+                threading.Thread(target=self._publish_end, args=(camera_id, stream), daemon=True).start()
 
-    def _publish_end(self, camera_id: str) -> None:
+    def _publish_end(self, camera_id: str, stream: Stream) -> None:
         with suppress(Closed):
-            publish_end(self._publishing, camera_id)
+            publish_end(self._publishing, camera_id, stream)
 
     def _stop_captures(self) -> None:
         self._publishing.close()
-        for capture in self._captures.values():
+        for _, _, capture in self._all():
             capture.stop(0)
         # All were told; now they end side by side, and who hangs inside libav is left behind.
-        for capture in self._captures.values():
+        for _, _, capture in self._all():
             capture.stop(_STOP_S)

@@ -26,6 +26,8 @@ from sightline.frame import Size
 from sightline.kinds import nearest
 from sightline.site.mistakes import listed, quoted
 
+BUS_SCHEMES: Final = ("memory",)
+
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)")
 
@@ -82,9 +84,16 @@ def _size(value: object) -> Size:
         raise ValueError("expected WIDTHxHEIGHT such as 1280x720, each 2 to 16384 pixels") from None
 
 
+def _bus_url(text: str) -> str:
+    if scheme_of(text, BUS_SCHEMES) is None:
+        raise ValueError(f"expected a URL such as {BUS_SCHEMES[0]}://")
+    return text
+
+
 Name: TypeAlias = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME}$"})]
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 SitePath: TypeAlias = Annotated[Path, AfterValidator(beside_site)]
+BusUrl: TypeAlias = Annotated[str, AfterValidator(_bus_url)]
 PictureSize: TypeAlias = Annotated[
     Size,
     BeforeValidator(_size),

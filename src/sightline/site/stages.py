@@ -1,4 +1,4 @@
-"""The models and sinks of a site file, a class a kind.
+"""The models and sinks of a site file, a class a kind, and tracking.
 
 What an option may be is said by the class that takes it, in `sightline.detect` and `sightline.sink`; here it
 stands once more, with its description, so that a file can be checked, and completed by an editor, without
@@ -12,14 +12,27 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from sightline.detect.onnx.feed import Colour
+from sightline.detect.onnx.head import HeadName
+from sightline.detect.onnx.placement import Fit
+from sightline.errors import ConfigError
 from sightline.loopback import is_loopback
-from sightline.site.section import Section, SitePath, Text, complete
+from sightline.sink.bus import topic_pattern
+from sightline.sink.target import parse_target
+from sightline.site.section import BusUrl, PictureSize, Section, SitePath, Text, complete
 
 
 def _import_path(text: str) -> str:
     if re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", text) is None:
         raise ValueError('expected "package.module:Class"')
     return text
+
+
+def _topic(text: str) -> str:
+    try:
+        return topic_pattern(text)
+    except ConfigError as error:
+        raise complete(error.message) from None
 
 
 class MotionModel(Section):
@@ -64,6 +77,50 @@ class HogModel(Section):
     )
 
 
+class OnnxModel(Section):
+    """A detector or classifier in a file of your own, on onnxruntime."""
+
+    kind: Literal["onnx"]
+    path: SitePath = Field(description="The ONNX file; from the site file's folder.")
+    head: Literal["auto"] | HeadName = Field(
+        "auto", description="The layout of its outputs, where the file does not tell."
+    )
+    labels: list[Text] | SitePath | None = Field(
+        None,
+        description="The names of its classes, or a file with one a line; from the metadata when left out.",
+    )
+    classes: list[Text] | None = Field(None, description="Which classes to tell; all when left out.")
+    threshold: float = Field(0.25, ge=0, le=1, description="The least score of a detection.")
+    nms: float = Field(
+        0.45,
+        gt=0,
+        le=1,
+        description="Of two boxes of a class whose intersection over union is more than this, the better one "
+        "stays; for heads that leave this open.",
+    )
+    size: PictureSize | None = Field(
+        None, description="WIDTHxHEIGHT of the model's input, where the file leaves it open."
+    )
+    fit: Literal["auto"] | Fit = Field(
+        "auto",
+        description="How a picture fits the input: with its shape kept and a border (letterbox), or "
+        "stretched; auto keeps the shape for YOLO.",
+    )
+    mean: Colour = Field(
+        (0.0, 0.0, 0.0), description="Taken off the colours: three numbers, R G B, in the scale of 0 to 1."
+    )
+    std: Colour = Field(
+        (1.0, 1.0, 1.0), description="What the rest is divided by: three numbers, R G B, above 0."
+    )
+    providers: list[Text] | None = Field(
+        None,
+        description="What to run on, the best first: cuda, cpu; what the machine has when left out.",
+    )
+    threads: int | None = Field(
+        None, ge=1, le=256, description="Threads of one operation on the CPU; one a core when left out."
+    )
+
+
 class PythonModel(Section):
     """A class of your own that keeps the promise of `sightline.detect.Model`.
 
@@ -75,6 +132,42 @@ class PythonModel(Section):
         alias="class", description="Which: package.module:Class."
     )
     options: dict[str, Any] = Field({}, description="What the class is called with, as keyword arguments.")
+
+
+class Tracking(Section):
+    """Which detections are the same thing as before, camera by camera."""
+
+    high: float = Field(0.5, description="The least score that begins a track.")
+    low: float = Field(0.1, description="The least score that carries on a track; at most `high`.")
+    match_iou: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="The least overlap (intersection over union) of where a thing is expected and where "
+        "it is found.",
+    )
+    lost_s: float = Field(
+        1.0,
+        gt=0,
+        le=3600,
+        description="Seconds that a thing which is not seen is remembered: more than lie between "
+        "two pictures.",
+    )
+    min_s: float = Field(
+        0.0,
+        ge=0,
+        le=3600,
+        description="Seconds that a thing must be seen before it gets an id; it must be seen twice anyway.",
+    )
+    same_label: bool = Field(
+        True, description="Whether a thing keeps its label; else one of another label may be the same."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise complete(f"expected low to be at most high, {self.high:g}, got {self.low:g}")
+        return self
 
 
 class JsonlSink(Section):
@@ -117,5 +210,176 @@ class ContactSheetSink(Section):
     tile_width: int = Field(320, ge=64, le=1920, description="Width of each picture in it, in pixels.")
 
 
-Model: TypeAlias = Annotated[MotionModel | HogModel | PythonModel, Field(discriminator="kind")]
-Sink: TypeAlias = Annotated[JsonlSink | PreviewSink | ContactSheetSink, Field(discriminator="kind")]
+class CsvSink(Section):
+    """Every detection as a row of a CSV file."""
+
+    kind: Literal["csv"]
+    path: SitePath = Field(description="The file that rows are added to; from the site file's folder.")
+    empty_frames: bool = Field(
+        False, description="Whether a picture in which nothing was seen is a row too, without a label."
+    )
+
+
+class ParquetSink(Section):
+    """Every detection as a row of a folder of Parquet files. Needs `sightline[parquet]`."""
+
+    kind: Literal["parquet"]
+    path: SitePath = Field(description="The folder that files are added to; from the site file's folder.")
+    max_rows: int = Field(
+        20_000,
+        ge=1,
+        le=1_000_000,
+        description="Rows of a file. They wait in memory until it is written: 20,000 are about 10 MB.",
+    )
+    max_age_s: float = Field(
+        300, gt=0, le=86_400, description="Seconds after which a file is written with fewer rows."
+    )
+    empty_frames: bool = Field(
+        False, description="Whether a picture in which nothing was seen is a row too, without a label."
+    )
+
+
+class VideoSink(Section):
+    """Annotated MP4 files of each camera. Needs `sightline[supervision]`."""
+
+    kind: Literal["video"]
+    path: SitePath = Field(description="The folder that files are added to; from the site file's folder.")
+    codec: Literal["h264", "hevc"] = Field(
+        "h264", description="What it is encoded as; hevc is a quarter smaller for three times the work."
+    )
+    max_width: int = Field(1280, ge=64, le=4096, description="Width of a picture at most, in pixels.")
+    quality: int = Field(
+        23, ge=0, le=51, description="The encoder's constant rate factor; less is better and larger."
+    )
+    max_file_s: float = Field(3600, gt=0, le=86_400, description="Seconds of a file, at most.")
+
+
+class BusSink(Section):
+    """Every result as a message on a bus; if asked to, the packets with their results."""
+
+    kind: Literal["bus"]
+    url: BusUrl = Field(description="The bus to publish on.")
+    results_topic: Annotated[str, AfterValidator(_topic)] = Field(
+        "results_:camera_id",
+        description="Topic of a camera's results; :camera_id in it is the camera's name.",
+    )
+    packets: Literal["none", "all", "with_results"] = Field(
+        "none",
+        description="Which packets are published as well: all, each with its result where that came in time, "
+        "or only those that have one.",
+    )
+    packets_topic: Annotated[str, AfterValidator(_topic)] = Field(
+        "raw_:camera_id", description="Topic of a camera's packets; :camera_id in it is the camera's name."
+    )
+    wait_s: float = Field(
+        1,
+        ge=0,
+        le=60,
+        description="Seconds that a packet waits for its result, at most; in order, so all do.",
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.results_topic == self.packets_topic:
+            raise complete("expected two topics, one for results and one for packets")
+        return self
+
+
+class ClipSink(Section):
+    """The packets around a detection as a video file, not encoded again."""
+
+    kind: Literal["clip"]
+    folder: SitePath = Field(
+        description="Where clips go, each camera's into a folder of its name; from the site file's folder."
+    )
+    pre_s: float = Field(5, ge=0, le=600, description="Seconds before the first detection, at the least.")
+    post_s: float = Field(5, ge=0, le=600, description="Seconds after the last detection.")
+    max_s: float = Field(
+        60,
+        gt=0,
+        le=3600,
+        description="The longest that a clip is wanted to be; what is seen later begins another.",
+    )
+    labels: tuple[str, ...] = Field((), description="Labels of detections that ask for a clip; none: any.")
+    min_score: float | None = Field(
+        None, description="The least score of a detection that asks for a clip; left out: any."
+    )
+    container: Literal["mp4", "mkv"] = Field("mp4", description="The kind of file.")
+    ring_mb: int = Field(
+        32, ge=1, le=4096, description="MiB of memory for the packets of one camera, at most."
+    )
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        if self.max_s < self.pre_s + self.post_s:
+            raise complete(f"expected max_s of at least pre_s + post_s, {self.pre_s + self.post_s:g}")
+        return self
+
+
+def _webhook_url(url: SecretStr) -> SecretStr:
+    try:
+        parse_target(url.get_secret_value())
+    except ConfigError as error:
+        raise complete(error.message.removeprefix("webhook: ")) from None
+    return url
+
+
+class WebhookSink(Section):
+    """Results as signed JSON to a URL, from an outbox on disk, until they are taken."""
+
+    kind: Literal["webhook"]
+    url: Annotated[SecretStr, AfterValidator(_webhook_url)] = Field(
+        description="Where they are posted to, http:// or https://. A user and password in it are a login."
+    )
+    outbox: SitePath = Field(
+        description="The file that results wait in until they are taken; from the site file's folder."
+    )
+    secret: SecretStr = Field(min_length=16, description="What both sides know: requests are signed with it.")
+    batch: int = Field(1, ge=1, le=1000, description="Results in one request, at most.")
+    batch_s: float = Field(1.0, ge=0, le=3600, description="Seconds that a request waits to be full.")
+    labels: tuple[Text, ...] = Field((), description="Labels of the detections sent; all when left out.")
+    min_score: float | None = Field(None, description="The least score of a detection that is sent.")
+    only_detections: bool = Field(
+        True, description="Whether results without such a detection are passed over."
+    )
+    every_s: float | None = Field(
+        None,
+        gt=0,
+        le=86400,
+        description="Seconds between two results of a camera, by the pictures' time; all when left out.",
+    )
+    timeout_s: float = Field(10.0, gt=0, le=600, description="Seconds for one attempt as a whole.")
+    max_results: int = Field(
+        100_000, ge=1, le=10_000_000, description="Results that the outbox holds at most; the oldest go."
+    )
+    max_bytes: int = Field(
+        1 << 26, ge=65_536, le=1 << 40, description="Bytes of the results that the outbox holds at most."
+    )
+    max_age_s: float = Field(
+        86_400.0, gt=0, le=31_536_000, description="Seconds after which a result is no longer tried."
+    )
+    verify_tls: bool = Field(True, description="Whether a receiver by https must prove who it is.")
+    ca_file: SitePath | None = Field(
+        None, description="Certificates to be trusted in place of the usual ones, PEM."
+    )
+
+    @model_validator(mode="after")
+    def _trust_is_clear(self) -> Self:
+        if self.ca_file is not None and not self.verify_tls:
+            raise complete("expected verify_tls with a ca_file, which is for nothing else")
+        return self
+
+
+Model: TypeAlias = Annotated[MotionModel | HogModel | OnnxModel | PythonModel, Field(discriminator="kind")]
+Sink: TypeAlias = Annotated[
+    JsonlSink
+    | PreviewSink
+    | ContactSheetSink
+    | CsvSink
+    | ParquetSink
+    | VideoSink
+    | BusSink
+    | WebhookSink
+    | ClipSink,
+    Field(discriminator="kind"),
+]

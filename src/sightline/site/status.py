@@ -14,8 +14,8 @@ from sightline.site.outlet import OutletStats
 from sightline.site.worker import RunningWorker, WorkerCounts
 
 
-class CameraView(msgspec.Struct, frozen=True, kw_only=True):
-    """One camera over all workers that look at it.
+class StreamView(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream of a camera.
 
     Attributes:
         state: of the capture: idle, connecting, live, stalled, backing_off, disabled, done.
@@ -24,11 +24,6 @@ class CameraView(msgspec.Struct, frozen=True, kw_only=True):
         source: codec and size as captured, `h264 1280x720`; empty before the first packet.
         fps: packets a second that the source gives.
         packets: captured so far.
-        results, results_per_s: of all models, so far and of late.
-        age_s: seconds since the newest result's picture was taken; None for a recording's own time.
-        detections: in the newest result.
-        unwanted: packets that came to no result because the rate asked for no more.
-        dropped: packets and frames that were wanted and came to no result, by reason.
     """
 
     state: str
@@ -37,6 +32,23 @@ class CameraView(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     fps: float
     packets: int
+
+
+class CameraView(StreamView, frozen=True, kw_only=True):
+    """One camera over all workers that look at it: its main stream, and what came of it.
+
+    Attributes:
+        detect: the stream beside the main one, which models look at; None where they look at the main one.
+        decoded_by: what decodes its pictures: software, or a device such as cuda; empty before the first.
+        results, results_per_s: of all models, so far and of late.
+        age_s: seconds since the newest result's picture was taken; None for a recording's own time.
+        detections: in the newest result.
+        unwanted: packets that came to no result because the rate asked for no more.
+        dropped: packets and frames that were wanted and came to no result, by reason.
+    """
+
+    detect: StreamView | None
+    decoded_by: str
     results: int
     results_per_s: float
     age_s: float | None
@@ -53,37 +65,55 @@ class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def site_status(
-    cameras: Mapping[str, CameraStatus], workers: Mapping[str, RunningWorker], clock: Clock
+    cameras: Mapping[str, CameraStatus],
+    detecting: Mapping[str, CameraStatus],
+    workers: Mapping[str, RunningWorker],
+    clock: Clock,
 ) -> SiteStatus:
-    """What captures and workers say, put together by camera."""
+    """What captures of cameras and of the streams beside them say, and workers, put together by camera."""
     counts = [worker.counts() for worker in workers.values()]
     return SiteStatus(
         cameras={
-            camera_id: _view(status, [of[camera_id] for of in counts if camera_id in of], clock)
+            camera_id: _view(
+                status,
+                detecting.get(camera_id),
+                [of[camera_id] for of in counts if camera_id in of],
+                clock,
+            )
             for camera_id, status in cameras.items()
         },
         sinks=[stats for worker in workers.values() for stats in worker.outlets()],
     )
 
 
-def _view(status: CameraStatus, counts: list[WorkerCounts], clock: Clock) -> CameraView:
+def _view(
+    main: CameraStatus, detect: CameraStatus | None, counts: list[WorkerCounts], clock: Clock
+) -> CameraView:
     newest = _newest(of.newest for of in counts)
     dropped: Counter[str] = Counter()
     for of in counts:
         dropped.update(of.dropped)
     return CameraView(
-        state=status.state,
-        reason=status.reason,
-        retry_in_s=_retry_in_s(status, clock),
-        source=f"{status.codec} {status.size or ''}".rstrip() if status.codec else "",
-        fps=(status.fps or 0.0) if status.state == State.LIVE else 0.0,
-        packets=status.counts.delivered,
+        **msgspec.structs.asdict(_stream(main, clock)),
+        detect=None if detect is None else _stream(detect, clock),
+        decoded_by=", ".join(sorted({of.lane.decoder.device for of in counts if of.lane.decoder.device})),
         results=sum(of.results for of in counts),
         results_per_s=sum(of.rate for of in counts),
         age_s=_age_s(newest, clock),
         detections=len(newest.detections) if newest else 0,
         unwanted=sum(of.unwanted for of in counts),
         dropped=dict(dropped),
+    )
+
+
+def _stream(status: CameraStatus, clock: Clock) -> StreamView:
+    return StreamView(
+        state=status.state,
+        reason=status.reason,
+        retry_in_s=_retry_in_s(status, clock),
+        source=f"{status.codec} {status.size or ''}".rstrip() if status.codec else "",
+        fps=(status.fps or 0.0) if status.state == State.LIVE else 0.0,
+        packets=status.counts.delivered,
     )
 
 

@@ -41,6 +41,7 @@ _EXPECTED: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     ),
     "greater_than": lambda limit: f"a number above {limit['gt']:g}",
     "greater_than_equal": lambda limit: f"a number of at least {limit['ge']:g}",
+    "less_than": lambda limit: f"a number below {limit['lt']:g}",
     "less_than_equal": lambda limit: f"a number of at most {limit['le']:g}",
 }
 
@@ -70,7 +71,8 @@ def _where(loc: Where, value: Any) -> Where:
     for step in loc:
         if step == "[key]":
             continue
-        if not chosen and isinstance(value, dict) and value.get("kind") == step:
+        # Only models and sinks are chosen by kind: elsewhere it is a key like any other, if a wrong one.
+        if len(where) > 2 and not chosen and isinstance(value, dict) and value.get("kind") == step:
             chosen = True
             continue
         where.append(step)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -89,7 +89,8 @@ class RunningWorker:
         cameras: by name, whether each is live: a live one drops old pictures rather than run late.
         model: what looks at the frames; loaded and warmed up by `start()`, closed by `stop()`.
         sinks: where results go, by name; closed by `stop()`.
-        rate, size, pictures: as for `sightline.codec.Decoder`.
+        detect: names of the cameras of which the stream for models is read, and not the main one.
+        rate, size, pictures, hwaccel: as for `sightline.codec.Decoder`.
     """
 
     def __init__(
@@ -100,14 +101,19 @@ class RunningWorker:
         model: Model,
         sinks: Mapping[str, Sink],
         *,
+        detect: Collection[str] = (),
         rate: float | None = None,
         size: Size | None = None,
         pictures: Pictures = "auto",
+        hwaccel: str = "none",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.name = name
         self._bus = bus
-        self._cameras = cameras
+        self._cameras = [
+            MuxCamera(camera_id=name, live=live, stream="detect" if name in detect else "main")
+            for name, live in cameras.items()
+        ]
         self._model = model
         self._sinks = sinks
         # With a file that must be seen whole the model waits for the sinks, and the file for the model.
@@ -117,6 +123,7 @@ class RunningWorker:
             for label, sink in sinks.items()
         ]
         self._rate, self._size, self._pictures = rate, size, pictures
+        self._hwaccel = hwaccel
         self._clock = clock
         self._tallies = {camera_id: Tally() for camera_id in cameras}
         self._trouble = Repeated(get_logger("sightline.worker"), "the model failed", clock=clock)
@@ -136,10 +143,11 @@ class RunningWorker:
         self._model.warm_up()
         self._mux = Mux(
             self._bus,
-            [MuxCamera(camera_id=camera_id, live=live) for camera_id, live in self._cameras.items()],
+            self._cameras,
             rate=self._rate,
             size=self._size,
             pictures=self._pictures,
+            hwaccel=self._hwaccel,
             clock=self._clock,
         )
         self._thread = threading.Thread(

@@ -60,7 +60,7 @@ function showCamera(tile, facts) {
   tile.fps.textContent = (facts.result_fps ?? 0).toFixed(1) + (facts.fps ? ` of ${facts.fps.toFixed(1)}` : "");
   tile.age.textContent = facts.age_s === undefined ? "–" : span(facts.age_s);
   tile.seen.textContent = listed(facts.labels ?? {}) || "nothing";
-  tile.reason.textContent = facts.reason ?? "";
+  tile.reason.textContent = [facts.reason, facts.detect?.reason].filter(Boolean).join("; ");
   const dropped = listed(facts.dropped ?? {});
   tile.dropped.textContent = dropped && `dropped: ${dropped}`;
 }

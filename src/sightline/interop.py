@@ -3,6 +3,8 @@
 supervision is an extra: it brings scipy and matplotlib. Its conventions are kept: labels are in
 `data["class_name"]`, boxes are `xyxy` in pixels. What it has no place for (our attributes) goes into
 `data["attributes"]` and comes back.
+
+Beside the vocabulary, because models as well as sinks have a use for it; `sightline.detect` shows it.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ def to_supervision(result: Result) -> Any:
     """
     found = result.detections
     boxes = np.array([(d.x1, d.y1, d.x2, d.y2) for d in found], np.float64).reshape(-1, 4)
-    return _supervision().Detections(
+    return load_supervision().Detections(
         xyxy=boxes,
         confidence=np.array([d.score for d in found], np.float64),
         class_id=np.array([class_id(d.label) for d in found], np.int64),
@@ -66,6 +68,18 @@ def from_supervision(detections: Any) -> tuple[Detection, ...]:
     )
 
 
+def load_supervision() -> Any:
+    """The library itself. Raises MissingExtra where it is not installed."""
+    try:
+        return importlib.import_module("supervision")
+    except ModuleNotFoundError as error:
+        if error.name != "supervision":
+            raise
+        raise MissingExtra(
+            "supervision is not installed; it comes with: pip install 'sightline[supervision]'"
+        ) from error
+
+
 def class_id(label: str) -> int:
     """A number for a label: the same in every process, 0 to 2**31 - 1."""
     return zlib.crc32(label.encode()) & 0x7FFF_FFFF
@@ -85,14 +99,3 @@ def _objects(values: list[Any]) -> np.ndarray[Any, np.dtype[np.object_]]:
     array = np.empty(len(values), object)
     array[:] = values
     return array
-
-
-def _supervision() -> Any:
-    try:
-        return importlib.import_module("supervision")
-    except ModuleNotFoundError as error:
-        if error.name != "supervision":
-            raise
-        raise MissingExtra(
-            "supervision is not installed; it comes with: pip install 'sightline[supervision]'"
-        ) from error

@@ -1,0 +1,108 @@
+"""A thread that takes packets of some cameras off the bus, beside the worker that decodes them.
+
+Promises: packets come to `on_packet` in each camera's order; live ones never hold up the camera (the oldest
+are dropped where `on_packet` is too slow), those of files are all there. Whatever `on_packet` raises is
+counted and ends nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from sightline.buffer import BufferStats, Capacity, Overflow
+from sightline.bus import Bus, Message, camera_of, is_end, packet_of, packets_topic
+from sightline.errors import BusError, Closed
+from sightline.log import Repeated, get_logger
+from sightline.packet import Packet
+
+_MOST: Final = 256
+_POLL_S: Final = 0.2
+_TICK_S: Final = 1.0
+_READY_S: Final = 5.0
+_DRAIN_S: Final = 2.0
+_CLOSE_S: Final = 5.0
+# Of a camera. Bytes are what a bus may ask for where nothing may be dropped, and more.
+_LIVE: Final = Capacity(count=1024, bytes=64 * 2**20)
+_OFFLINE: Final = Capacity(count=256, bytes=64 * 2**20)
+
+
+class Tap:
+    """Reads from when it is made until it is closed.
+
+    Args:
+        bus: where the packets are.
+        cameras: whose.
+        live: whether they may be dropped; else their publisher waits.
+        on_packet: called with each.
+        on_end: called with a camera whose source is over, behind its last packet.
+        on_tick: called about once a second.
+
+    Attributes:
+        failed: packets that `on_packet` did not take, and messages that are none.
+        broken: why packets can no longer be read; None while they can.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        cameras: Iterable[str],
+        *,
+        live: bool,
+        on_packet: Callable[[Packet], None],
+        on_end: Callable[[str], None],
+        on_tick: Callable[[], None],
+    ) -> None:
+        self._on_packet, self._on_end, self._on_tick = on_packet, on_end, on_tick
+        self._trouble = Repeated(get_logger("sightline.sink"), "packet not taken for a clip")
+        self.failed = 0
+        self.broken: str | None = None
+        self._closing = threading.Event()
+        self._subscription = bus.subscribe(
+            [packets_topic(camera_id) for camera_id in cameras],
+            capacity=_LIVE if live else _OFFLINE,
+            overflow=Overflow.DROP_OLDEST if live else Overflow.BLOCK,
+        )
+        self._subscription.ready(_READY_S)
+        self._thread = threading.Thread(target=self._run, name="clip-tap", daemon=True)
+        self._thread.start()
+
+    def stats(self) -> BufferStats:
+        """Counts of the subscription."""
+        return self._subscription.stats()
+
+    def close(self) -> None:
+        """Take what has been published, for some seconds at most, and end."""
+        self._closing.set()
+        self._thread.join(_CLOSE_S)
+        self._subscription.close()
+        self._trouble.flush()
+
+    def _run(self) -> None:
+        try:
+            ticked_s = time.monotonic()
+            while not self._closing.is_set():
+                self._take(self._subscription.poll(_MOST, _POLL_S))
+                if time.monotonic() - ticked_s >= _TICK_S:
+                    ticked_s = time.monotonic()
+                    self._on_tick()
+            until_s = time.monotonic() + _DRAIN_S
+            while (messages := self._subscription.poll(_MOST, 0)) and time.monotonic() < until_s:
+                self._take(messages)
+        except Closed:
+            return
+        except BusError as error:
+            self.broken = str(error)
+
+    def _take(self, messages: list[Message]) -> None:
+        for message in messages:
+            try:
+                if is_end(message):
+                    self._on_end(camera_of(message.topic))
+                else:
+                    self._on_packet(packet_of(message))
+            except Exception as error:  # noqa: BLE001  a message, or a clip, must not end the others
+                self.failed += 1
+                self._trouble.add(camera=camera_of(message.topic), offset=message.offset, error=repr(error))
