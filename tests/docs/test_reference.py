@@ -13,11 +13,13 @@ from tests.docs.snippets import ROOT
 from tests.docs.test_links import PAGES
 from tools.reference import refreshed
 
-from sightline import Detection, Result, errors, testing
+from sightline import Detection, Result, errors, fakecam, testing
 from sightline.bus import Feature
 from sightline.capture import Counts, State
 from sightline.codec import DropReason
 from sightline.detect.onnx import HEADS
+from sightline.fakecam import Fault
+from sightline.fakecam.script import NAMES
 from sightline.overflow import BufferStats, Overflow, Reason
 from sightline.packet import ClockSource
 from sightline.scene import Encoding, Scene
@@ -78,6 +80,13 @@ def test_every_source_of_time_is_explained() -> None:
 def test_every_setting_of_a_drawn_street_is_explained() -> None:
     settings = {field.name for field in fields(Scene)} | {*Encoding.__annotations__} | {"frames"}
     assert names("cameras.md", "## Drawn streets") == settings
+
+
+def test_every_fault_of_a_fake_camera_is_explained() -> None:
+    assert {name.split()[0] for name in names("fakecam.md", "## Misbehaviour")} == {*NAMES}
+    assert {text.split("(")[0].strip("`") for text in rows("fakecam.md", "## Misbehaviour").values()} == {
+        kind.__name__ for kind in vars(fakecam).values() if isinstance(kind, type) and issubclass(kind, Fault)
+    } - {"Fault"}
 
 
 def test_every_field_of_a_result_is_explained() -> None:

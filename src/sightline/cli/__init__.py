@@ -20,6 +20,7 @@ from sightline import __version__
 from sightline.cli.check import check
 from sightline.cli.demo import demo
 from sightline.cli.doctor import doctor
+from sightline.cli.fakecam import fakecam
 from sightline.cli.model import app as model
 from sightline.cli.probe import probe
 from sightline.cli.up import up
@@ -90,7 +91,7 @@ def _every_command(
     configure(_LEVELS[min(verbose, 2)])
 
 
-for _command in (demo, probe, check, up, doctor):
+for _command in (demo, probe, check, up, doctor, fakecam):
     app.command()(_command)
 app.add_typer(model, name="model")
 

@@ -41,6 +41,7 @@ def demo(
 ) -> None:
     """Run two drawn cameras, and SOURCEs if any, through a model: table, page, JSON lines, contact sheet.
 
+    The drawn ones are served over RTSP, as `sightline fakecam` does it, and read like any other camera.
     Clips play at their own pace, again and again, as if they were cameras.
 
     Examples:
@@ -52,6 +53,7 @@ def demo(
         sightline demo people.mp4 --model hog
     """
     from sightline.cli.running import run_site
+    from sightline.fakecam import FakeCameras
 
     console = Console()
     lines, sheet = folder / "results.jsonl", folder / "contact-sheet.png"
@@ -61,8 +63,9 @@ def demo(
         {"kind": "preview", "port": _free_port()},
     ]
     worker = {"rate": rate, "model": {"kind": model.value}, "sinks": sinks}
-    site = _site({"cameras": _cameras(sources or []), "workers": {"demo": worker}})
-    code = run_site(site, console, seconds=seconds)
+    with FakeCameras(_DRAWN) as served:
+        cameras = {name: {"url": served.url(name)} for name in _DRAWN} | _cameras(sources or [])
+        code = run_site(_site({"cameras": cameras, "workers": {"demo": worker}}), console, seconds=seconds)
     for what, path in (("results, a line each", lines), ("contact sheet", sheet)):
         if path.exists():
             console.print(f"{what}: {path}", highlight=False, soft_wrap=True)
@@ -85,7 +88,7 @@ def _site(settings: dict[str, Any]) -> Site:
 
 
 def _cameras(sources: list[str]) -> dict[str, dict[str, Any]]:
-    cameras: dict[str, dict[str, Any]] = {name: {"url": url} for name, url in _DRAWN.items()}
+    cameras: dict[str, dict[str, Any]] = {}
     for number, source in enumerate(sources, start=1):
         is_clip = "://" not in source and not source.startswith("/dev/")
         name = f"{_name(source)}-{number}"

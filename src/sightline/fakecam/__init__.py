@@ -9,7 +9,7 @@ command. What it does not do: sound, multicast, RTSP over TLS or HTTP, and being
 """
 
 from sightline.fakecam.auth import Login
-from sightline.fakecam.fakecameras import FakeCamera, FakeCameras, FakeCameraStatus
+from sightline.fakecam.fakecameras import FakeCameras, FakeCameraStatus
 from sightline.fakecam.faults import (
     Fault,
     HalfOpen,
@@ -26,6 +26,7 @@ from sightline.fakecam.faults import (
     WrongPassword,
 )
 from sightline.fakecam.script import load_script, parse_script
+from sightline.fakecam.settings import FakeCamera
 from sightline.fakecam.timetable import EVERYBODY, Entry
 
 __all__ = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -49,15 +50,16 @@ class Connection:
         self._writer = writer
         self._station = station
         self._sender = Sender(chance.getrandbits(32), chance.getrandbits(16))
-        self._nonce = f"{chance.getrandbits(128):032x}"
+        self._nonce = secrets.token_hex(16)
         self._dialogue = Dialogue(
             station.cameras,
             station.datagrams.ports,
-            session_id=f"{chance.getrandbits(64):016x}",
+            session_id=secrets.token_hex(8),
             ssrc=self._sender.ssrc,
             timeout_s=station.timeout_s,
         )
         self._viewer: Viewer | None = None
+        self._listens: Ports | None = None
         self._deaf = False
         self.camera: Camera | None = None
         self._heard_ns = 0
@@ -154,6 +156,7 @@ class Connection:
         if isinstance(chosen, Interleave):
             return TcpOutlet(self._writer, chosen)
         assert chosen is not None  # PLAY comes after SETUP
+        self._listens = chosen
         self._station.datagrams.listen(self._host, chosen, self._hear)
         return UdpOutlet(self._station.datagrams, self._host, chosen, self._writer)
 
@@ -161,8 +164,9 @@ class Connection:
         if self._viewer is not None and self.camera is not None:
             self.camera.remove(self._viewer)
             self._viewer = None
-        if isinstance(self._dialogue.transport, Ports):
-            self._station.datagrams.forget(self._host, self._dialogue.transport)
+        if self._listens is not None:
+            self._station.datagrams.forget(self._host, self._listens)
+            self._listens = None
 
     @property
     def _host(self) -> str:

@@ -10,66 +10,23 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import re
 import threading
 from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
 
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import Closed, ConfigError
-from sightline.fakecam.auth import Login, Scheme
 from sightline.fakecam.camera import Camera
 from sightline.fakecam.faults import Fault
-from sightline.fakecam.recording import Recording
 from sightline.fakecam.script import parse_script
 from sightline.fakecam.server import Server
-from sightline.fakecam.source import Source
-from sightline.fakecam.street import Street
+from sightline.fakecam.settings import FakeCamera, check
 from sightline.fakecam.timetable import Entry
-from sightline.loopback import is_loopback
-from sightline.scene import parse_url
 
 T = TypeVar("T")
-MAX_CAMERAS: Final = 1000
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FakeCamera:
-    """What one camera shows, and to whom.
-
-    Attributes:
-        url: `synthetic://street?...` (see `sightline.scene.parse_url`), or the path of a file with H.264,
-            H.265 or JPEG in it.
-        username, password: who may look; None for everybody.
-        scheme: how the password is asked for: `digest` or `basic`.
-        loop: a file begins again at its end; else the camera ends there.
-    """
-
-    url: str
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    scheme: Scheme = "digest"
-    loop: bool = True
-
-    @property
-    def login(self) -> Login | None:
-        if self.username is None and self.password is None:
-            return None
-        return Login(username=self.username or "", password=self.password or "", scheme=self.scheme)
-
-    @property
-    def source(self) -> Source:
-        """Raises ConfigError for a URL that nothing can be made of."""
-        if not self.url.startswith("synthetic:"):
-            return Recording(Path(self.url), loop=self.loop)
-        wanted = parse_url(self.url)
-        if wanted.frames is not None:
-            raise ConfigError(f"expected a street without end, got frames={wanted.frames}; a camera has none")
-        return Street(wanted.scene, wanted.encoding)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +77,7 @@ class FakeCameras:
             name: FakeCamera(url=camera) if isinstance(camera, str) else camera
             for name, camera in cameras.items()
         }
-        _check(settings, host, port, session_timeout_s)
+        check(settings, host, port, session_timeout_s)
         chance = random.Random(seed)  # noqa: S311  a fake camera has nothing to protect
         self._host = host
         self._pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="fakecam source")
@@ -151,12 +108,17 @@ class FakeCameras:
     def start(self) -> None:
         """Listens; clients can come when this returns. Raises ConfigError where that cannot be."""
         self._thread.start()
-        self._started.result()
+        try:
+            self._started.result()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Breaks off every connection and gives back the port, the threads and the encoders."""
-        if self._thread.is_alive() and self._loop is not None and self._ending is not None:
-            self._loop.call_soon_threadsafe(self._ending.set)
+        if self._loop is not None and self._ending is not None:
+            with suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._ending.set)
             self._thread.join()
         self._pool.shutdown()
 
@@ -233,21 +195,3 @@ def _camera(
         return Camera(name, settings.source, settings.login, clock=clock, pool=pool, chance=chance)
     except ConfigError as error:
         raise ConfigError(f"{name}: {error}") from None
-
-
-def _check(cameras: Mapping[str, FakeCamera], host: str, port: int, session_timeout_s: int) -> None:
-    if not 1 <= len(cameras) <= MAX_CAMERAS:
-        raise ConfigError(f"expected 1 to {MAX_CAMERAS} cameras, got {len(cameras)}")
-    for name in cameras:
-        if not _NAME.fullmatch(name):
-            raise ConfigError(f"expected a camera's name of letters, digits, '.', '_' and '-', got {name!r}")
-    if not 0 <= port <= 65535:
-        raise ConfigError(f"expected a port of 0 to 65535, got {port}")
-    if not 1 <= session_timeout_s <= 3600:
-        raise ConfigError(f"expected session_timeout_s of 1 to 3600, got {session_timeout_s}")
-    strangers = [name for name, camera in cameras.items() if camera.login is None]
-    if strangers and not is_loopback(host):
-        raise ConfigError(
-            f"expected a username and a password for {', '.join(strangers)} to listen on {host}, where others"
-            " can reach it, got none; or listen on 127.0.0.1"
-        )

@@ -80,17 +80,20 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 def _read(container: InputContainer, stream: VideoStream) -> Iterator[Unit]:
     """From the first keyframe to the end, or to where the file is damaged, on the file's own time."""
-    begun = False
+    decoded_at: int | None = None
     try:
         for packet in _annex_b(container, stream):
-            begun = begun or packet.is_keyframe
-            if packet.pts is None or packet.dts is None or packet.time_base is None:
-                raise ConfigError(
-                    "expected a file that says when its pictures are shown, such as .mp4 or .mkv"
-                )
-            if begun:
-                pts, dts = (round(time * packet.time_base * TICKS) for time in (packet.pts, packet.dts))
-                yield Unit(bytes(packet), packet.is_keyframe, pts, dts)
+            if decoded_at is None and not packet.is_keyframe:
+                continue
+            if packet.pts is None or packet.time_base is None:
+                raise ConfigError("expected a file that says when pictures are shown, such as .mp4 or .mkv")
+            ticks = packet.time_base * TICKS
+            pts = round(packet.pts * ticks)
+            if packet.dts is not None:
+                decoded_at = round(packet.dts * ticks)
+            elif decoded_at is None:
+                decoded_at = pts  # Matroska does not say; nothing after a keyframe is shown before it
+            yield Unit(bytes(packet), packet.is_keyframe, pts, decoded_at)
     except av.error.InvalidDataError:
         return
 
@@ -114,7 +117,10 @@ def _moved(units: Iterator[Unit], start: int) -> Iterator[Unit]:
 
 
 def _codec(stream: VideoStream) -> str:
-    return stream.codec_context.codec.canonical_name
+    context = stream.codec_context
+    if context is None:  # PyAV's stubs do not say so: there is no decoder of that name
+        raise ConfigError("expected video that the installed libav knows, got another")
+    return context.codec.canonical_name
 
 
 def _fps(stream: VideoStream) -> float:

@@ -30,7 +30,6 @@ REASONS: Final = {
     454: "Session Not Found",
     455: "Method Not Valid in This State",
     461: "Unsupported Transport",
-    500: "Internal Server Error",
     501: "Not Implemented",
     505: "RTSP Version Not Supported",
     551: "Option Not Supported",

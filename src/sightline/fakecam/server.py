@@ -18,8 +18,10 @@ from sightline.fakecam.camera import Camera
 from sightline.fakecam.connection import Connection, Station
 from sightline.fakecam.faults import WELL, Fault
 from sightline.fakecam.timetable import EVERYBODY, Entry, Timetable
+from sightline.log import get_logger
 
 MAX_CONNECTIONS: Final = 1000
+_log = get_logger(__name__)
 
 
 class Server:
@@ -123,7 +125,7 @@ class Server:
         if gone and self._listening is not None:
             self._hang_up()
         elif not gone and self._listening is None:
-            await self._listen()
+            await self._return()
         self._changed.set()
         return now_ns
 
@@ -133,6 +135,14 @@ class Server:
     async def _listen(self) -> None:
         self._listening = await asyncio.start_server(self._welcome, self._host, self.port)
         self.port = self._listening.sockets[0].getsockname()[1]
+
+    async def _return(self) -> None:
+        """Listens again, as soon as nobody else has the port."""
+        try:
+            await self._listen()
+        except OSError as error:
+            _log.warning("the port is taken, tried again in a second", port=self.port, error=str(error))
+            asyncio.get_running_loop().call_later(1.0, self._changed.set)
 
     def _hang_up(self) -> None:
         listening, self._listening = self._listening, None
