@@ -53,7 +53,7 @@ def run(url: Path, folder: Path, model: dict[str, Any], **worker: Any) -> list[d
     """A file through a site with a clip sink, to its end; the reports of its clips."""
     clip = {
         "kind": "clip",
-        "folder": str(folder / "clips"),
+        "path": str(folder / "clips"),
         "pre_s": PRE_S,
         "post_s": POST_S,
         "labels": ["person"],

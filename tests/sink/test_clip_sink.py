@@ -361,6 +361,6 @@ def test_a_thousand_events_leave_memory_as_it_is(desk: Callable[..., Desk]) -> N
 def test_it_opens_only_where_it_can_write(no_leaks: None, bus: Bus, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SinkError, match="cannot write clips to"):
-        open_sink("clip", folder=tmp_path / "file" / "clips", bus=bus, cameras=("cam1",))
+        open_sink("clip", path=tmp_path / "file" / "clips", bus=bus, cameras=("cam1",))
     with pytest.raises(ConfigError, match=r"max_s of at least pre_s \+ post_s, 10, got 9"):
-        open_sink("clip", folder=tmp_path, max_s=9, bus=bus, cameras=("cam1",))
+        open_sink("clip", path=tmp_path, max_s=9, bus=bus, cameras=("cam1",))

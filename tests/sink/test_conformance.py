@@ -41,7 +41,7 @@ def test_our_sinks_keep_the_promise(
 def test_the_clip_sink_keeps_the_promise(no_leaks: None, tmp_path: Path) -> None:
     with open_bus("memory://") as bus:
         check_sink(
-            lambda: open_sink("clip", folder=tmp_path, bus=bus, cameras=("gate", "yard"), offline=("gate",))
+            lambda: open_sink("clip", path=tmp_path, bus=bus, cameras=("gate", "yard"), offline=("gate",))
         )
 
 

@@ -41,7 +41,7 @@ class ClipSink:
     """Writes a clip where a detection asks for one.
 
     Args:
-        folder: where clips go, each camera's into a folder of its name; made where it is missing.
+        path: the folder where clips go, each camera's into a folder of its name; made where it is missing.
         pre_s: seconds before the first detection, at the least.
         post_s: seconds after the last.
         max_s: the longest that a clip is wanted to be, with its `pre_s`; what is seen later begins another.
@@ -65,7 +65,7 @@ class ClipSink:
 
     def __init__(
         self,
-        folder: Path,
+        path: Path,
         *,
         pre_s: Annotated[float, Field(ge=0, le=600)] = 5,
         post_s: Annotated[float, Field(ge=0, le=600)] = 5,
@@ -81,7 +81,7 @@ class ClipSink:
     ) -> None:
         if max_s < pre_s + post_s:
             raise ConfigError(f"expected max_s of at least pre_s + post_s, {pre_s + post_s:g}, got {max_s:g}")
-        _check_writable(folder)
+        _check_writable(path)
         self._labels = frozenset(labels)
         self._min_score = min_score
         self._closed = False
@@ -89,7 +89,7 @@ class ClipSink:
             camera_id: _Camera(
                 camera_id,
                 Cutter(pre_s=pre_s, post_s=post_s, max_s=max_s, max_bytes=ring_mb * _MB),
-                partial(ClipFile, folder, camera_id, container=container),
+                partial(ClipFile, path, camera_id, container=container),
                 clock,
             )
             for camera_id in cameras

@@ -289,7 +289,7 @@ class ClipSink(Section):
     """The packets around a detection as a video file, not encoded again."""
 
     kind: Literal["clip"]
-    folder: SitePath = Field(
+    path: SitePath = Field(
         description="Where clips go, each camera's into a folder of its name; from the site file's folder."
     )
     pre_s: float = Field(5, ge=0, le=600, description="Seconds before the first detection, at the least.")
