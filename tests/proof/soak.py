@@ -1,10 +1,10 @@
 """A site at work for as long as nobody says stop, and what its process holds meanwhile.
 
 `python -m tests.proof.soak SITE`: the site is started, until each camera had a result, and stopped; what the
-process holds then is what it starts with, as all libraries have made what they make once. It is started again.
-Once each camera had a result, every two seconds a line says how long that was ago and how many MB of memory
-there are, until standard input ends. The site is stopped then, and three lines follow, as JSON objects: what
-the process held at the start and holds at the end, and the accounts of both runs.
+process holds then is what it starts with, as all libraries have made what they make once. The site is started
+again. Once each camera had a result, every two seconds a line says how long that was ago and how many MB of
+memory there are, until standard input ends. The site is stopped then, and three lines follow, as JSON
+objects: what the process held at the start and holds at the end, and the accounts of both runs.
 """
 
 import ctypes
