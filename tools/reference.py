@@ -18,11 +18,13 @@ from pydantic import BaseModel
 
 from sightline.cli import app
 from sightline.site import Camera, Site, Worker, stages
+from sightline.site.model import Topics
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 _PLACE: Final = re.compile(r"(<!-- table: (?P<name>[\w. -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SECTIONS: Final = (
     Site,
+    Topics,
     Camera,
     Worker,
     stages.MotionModel,
@@ -117,7 +119,7 @@ def _default(key: dict[str, Any], *, needed: bool) -> str:
     if needed:
         return "must be there"
     default = key["default"]
-    if default in (None, [], {}):
+    if default in (None, []) or isinstance(default, dict):
         return "-"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

@@ -4,7 +4,15 @@ import re
 
 import pytest
 
-from sightline.bus.names import checked_topic, is_wanted, topic_names, wanted_topics
+from sightline.bus.names import (
+    camera_in,
+    checked_topic,
+    is_wanted,
+    topic_names,
+    topic_of,
+    topic_pattern,
+    wanted_topics,
+)
 from sightline.errors import ConfigError
 
 
@@ -36,3 +44,29 @@ def test_a_pattern_matches_the_whole_name() -> None:
     ]
     assert is_wanted("a", wanted_topics("a"))
     assert not is_wanted("ab", wanted_topics("a"))
+
+
+def test_a_pattern_makes_a_topic_for_any_camera() -> None:
+    assert topic_of("raw_:camera_id", "gate-2.a_B") == "raw_gate-2.a_B"
+    assert topic_of(":camera_id.seen", "höf 2") == "h_f6_f_20_2.seen"
+
+
+def test_the_camera_can_be_read_off_its_topic() -> None:
+    assert camera_in("raw_gate_2", "raw_:camera_id") == "gate_2"
+    assert camera_in("a.gate.b", "a.:camera_id.b") == "gate"
+    assert [camera_in(topic, "a.:camera_id.b") for topic in ("a.gate", "gate.b", "a.b", "a..b")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("results", "with :camera_id in it once, such as raw_:camera_id, got 'results'"),
+        (":camera_id:camera_id", "in it once"),
+        ("a/:camera_id", "expected a topic of 1 to 249 letters"),
+        ("x" * 190 + ":camera_id", "expected a topic of 1 to 249 letters"),
+    ],
+)
+def test_a_pattern_that_makes_no_topic_is_refused(pattern: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        topic_pattern(pattern)
+    assert topic_pattern("raw_:camera_id") == "raw_:camera_id"

@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Iterator
 
+import msgspec
 import pytest
+from tests.conftest import WaitFor
 from tests.drawn import drawn_packets as packets
 
 from sightline import Frame, Packet, Size
-from sightline.bus import Bus, open_bus, packets_topic, publish_end, publish_packet
+from sightline.bus import Bus, PacketTopics, open_bus, packets_topic, publish_end, publish_packet
 from sightline.errors import Closed, ConfigError
 from sightline.mux import LaneStats, Mux, MuxCamera
 from sightline.scene import read_mark
@@ -142,8 +144,32 @@ def test_a_packet_of_another_camera_in_a_topic_is_counted_and_harms_nobody(bus: 
 
 
 def test_a_mux_that_cannot_subscribe_leaves_no_thread(no_leaks: None, bus: Bus) -> None:
+    topics = PacketTopics(main="a b:camera_id")
     with pytest.raises(ConfigError, match="a b"):
-        Mux(bus, [MuxCamera(camera_id="good"), MuxCamera(camera_id="a b")])
+        Mux(bus, [MuxCamera(camera_id="good")], topics=topics)
+
+
+def test_cameras_are_read_where_their_topics_say(bus: Bus) -> None:
+    topics = PacketTopics(main="site.:camera_id.packets", detect="site.:camera_id.small")
+    mux = Mux(bus, [MuxCamera(camera_id="cam0", live=False)], topics=topics)
+    for packet in packets(0, 10):
+        publish_packet(bus, packet, "main", topics)
+    publish_end(bus, "cam0", "main", topics)
+    assert marks(read_all(mux), 0) == list(range(10))
+    mux.close()
+
+
+def test_a_file_that_is_captured_again_is_read_again(bus: Bus, wait_for: WaitFor) -> None:
+    mux = Mux(bus, [MuxCamera(camera_id="cam0", live=False)])
+    for epoch in (1, 2):
+        play(bus, [msgspec.structs.replace(packet, epoch=epoch) for packet in packets(0, 10)])
+        read: list[list[Frame]] = []
+        while len(read) < 10:
+            read += [batch] if (batch := mux.take(5)) else pytest.fail(f"{mux.stats()}")
+        assert {frame.epoch for batch in read for frame in batch} == {epoch}
+        assert marks(read, 0) == list(range(10))
+        wait_for(lambda: mux.ended, 5, "the end")
+    mux.close()
 
 
 def test_packets_of_an_unknown_codec_are_counted_and_stop_nothing(bus: Bus) -> None:

@@ -127,7 +127,7 @@ def test_whether_models_may_drop_is_said_by_what_they_look_at() -> None:
 
 
 def test_no_camera_has_the_topic_of_anothers_second_stream() -> None:
-    names = ("gate", "gate.detect", "detect.gate", "packets.gate")
+    names = ("gate", "gate.detect", "detect_gate", "raw_gate")
     streams: tuple[Stream, ...] = ("main", "detect")
     topics = {packets_topic(name, stream): name for name in names for stream in streams}
     assert len(topics) == len(names) * len(streams)

@@ -4,6 +4,7 @@ from typing import Any
 import pydantic
 import pytest
 
+from sightline.bus import PACKET_TOPICS
 from sightline.capture import CameraInput
 from sightline.errors import ConfigError
 from sightline.frame import Size
@@ -305,8 +306,20 @@ def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
             ],
         ),
         (
-            "model: {kind: hog}, sinks: [{kind: bus, url: 'memory://', results_topic: 'raw_:camera_id'}]",
+            "model: {kind: hog}, sinks: [{kind: bus, url: 'memory://', results_topic: 'seen_:camera_id'}]",
             [".sinks[0]: expected two topics, one for results and one for packets"],
+        ),
+        (
+            (
+                "model: {kind: hog}, sinks: [{kind: bus, url: 'memory://', packets: all, "
+                "packets_topic: 'raw_:camera_id'}]"
+            ),
+            [
+                (
+                    ".sinks[0].packets_topic: expected another topic than the cameras' own on the same bus, "
+                    'got "raw_:camera_id"'
+                )
+            ],
         ),
     ],
 )
@@ -342,6 +355,27 @@ def test_mistakes_in_a_worker(settings: str, said: list[str]) -> None:
         (
             f"bus: memory\n{CAMERA}{REST}",
             ['site.yaml:1:6 bus: expected a URL such as memory://, got "memory"'],
+        ),
+        (
+            f"topics: {{main: 'cam_:camera_id', detect: raw}}\n{CAMERA}{REST}",
+            [
+                (
+                    "site.yaml:1:42 topics.detect: expected a topic with :camera_id in it once, such as "
+                    "raw_:camera_id, got 'raw'"
+                )
+            ],
+        ),
+        (
+            (
+                f"topics: {{detect: 'raw_d_:camera_id'}}\n"
+                f"cameras: {{d_x: {{url: a.mp4}}, x: {{url: b.mp4, detect_url: c.mp4}}}}\n{REST}"
+            ),
+            [
+                (
+                    "site.yaml:1:18 topics.detect: the packets of x, detect, would be in the topic of d_x, "
+                    'main: "raw_d_x"'
+                )
+            ],
         ),
         ("a: [", ["site.yaml:1:5: the file ends before this bracket or brace is closed"]),
     ],
@@ -383,6 +417,13 @@ def test_a_site_made_in_python_is_checked_for_conflicts_too() -> None:
                 "workers": {"w": {"cameras": ["b"], "model": {"kind": "hog"}}},
             }
         )
+
+
+def test_packets_may_go_to_another_bus_under_the_cameras_own_topics() -> None:
+    sink = "{kind: bus, url: 'memory://there', packets: all, packets_topic: 'raw_:camera_id'}"
+    site = read(f"{CAMERA}workers: {{w: {{model: {{kind: hog}}, sinks: [{sink}]}}}}")
+
+    assert site.topics.of_packets() == PACKET_TOPICS
 
 
 def test_a_file_is_read_from_where_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

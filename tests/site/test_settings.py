@@ -57,7 +57,7 @@ OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
 )
 def test_options_are_those_of_what_takes_them(kinds: Any, kind: str, section: Any) -> None:
     takes = dict(inspect.signature(kinds.find(kind)).parameters)
-    for given_by_us in ("status", "clock", "bus", "cameras", "offline"):
+    for given_by_us in ("status", "clock", "bus", "cameras", "offline", "topics"):
         takes.pop(given_by_us, None)
     said = {name: field for name, field in section.model_fields.items() if name != "kind"}
 

@@ -10,11 +10,13 @@
 The bus moves bytes. What they mean is `sightline.wire`'s business; of video `packets` alone knows.
 """
 
-from sightline.bus.names import Topics
+from sightline.bus.names import Topics, topic_of, topic_pattern
 from sightline.bus.opening import open_bus
 from sightline.bus.packets import (
     MAX_RESULT_HEADER_BYTES,
+    PACKET_TOPICS,
     RESULT_HEADER,
+    PacketTopics,
     Stream,
     camera_of,
     is_end,
@@ -29,10 +31,12 @@ from sightline.bus.promise import MAX_MESSAGE_BYTES, Bus, Feature, Message, Subs
 __all__ = [
     "MAX_MESSAGE_BYTES",
     "MAX_RESULT_HEADER_BYTES",
+    "PACKET_TOPICS",
     "RESULT_HEADER",
     "Bus",
     "Feature",
     "Message",
+    "PacketTopics",
     "Stream",
     "Subscription",
     "Topics",
@@ -44,4 +48,6 @@ __all__ = [
     "publish_end",
     "publish_packet",
     "result_of",
+    "topic_of",
+    "topic_pattern",
 ]

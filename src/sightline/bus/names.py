@@ -1,4 +1,4 @@
-"""Names of topics, and which of them a reader wants. Pure."""
+"""Names of topics, patterns that make one for each camera, and which of them a reader wants. Pure."""
 
 from __future__ import annotations
 
@@ -13,17 +13,51 @@ Topics: TypeAlias = str | Iterable[str] | re.Pattern[str]
 
 Wanted: TypeAlias = frozenset[str] | re.Pattern[str]
 
+PLACEHOLDER: Final = ":camera_id"
+"""What stands for the camera in the pattern of a topic."""
+
 # As Kafka has them (its Topic.java), so that a topic can move to any broker.
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}", re.ASCII)
+_NOT_IN_TOPICS: Final = re.compile(r"[^A-Za-z0-9._-]")
+_LONGEST_CAMERA: Final = "c" * 64  # that a site file may name
 
 
 def checked_topic(name: str) -> str:
     """`name`. Raises ConfigError where it is not 1 to 249 letters, digits, dots, underscores and hyphens."""
     if _TOPIC.fullmatch(name) is None or name in (".", ".."):
         raise ConfigError(
-            "expected a topic of 1 to 249 letters, digits and . _ - such as sightline.packets.gate, "
-            f"got {name[:300]!r}"
+            f"expected a topic of 1 to 249 letters, digits and . _ - such as raw_gate, got {name[:300]!r}"
         )
+    return name
+
+
+def topic_pattern(text: str) -> str:
+    """`text` itself. Raises ConfigError where it does not make a topic for each camera."""
+    if text.count(PLACEHOLDER) != 1:
+        raise ConfigError(
+            f"expected a topic with {PLACEHOLDER} in it once, such as raw_{PLACEHOLDER}, got {text!r}"
+        )
+    checked_topic(text.replace(PLACEHOLDER, _LONGEST_CAMERA))
+    return text
+
+
+def topic_of(pattern: str, camera_id: str) -> str:
+    """The topic of a camera. What a topic may not have in it becomes `_` and its number in hexadecimal."""
+    name = _NOT_IN_TOPICS.sub(lambda found: f"_{ord(found[0]):x}_", camera_id)
+    return pattern.replace(PLACEHOLDER, name)
+
+
+def camera_in(topic: str, pattern: str) -> str | None:
+    """The camera that `topic` is of by its `pattern`; None where it is not made by that."""
+    before, _, after = pattern.partition(PLACEHOLDER)
+    made = len(topic) > len(before) + len(after) and topic.startswith(before) and topic.endswith(after)
+    return topic[len(before) : len(topic) - len(after)] if made else None
+
+
+def checked_group(name: str) -> str:
+    """`name`, a group's. Raises ConfigError where it would not do as a topic's."""
+    if _TOPIC.fullmatch(name) is None:
+        raise ConfigError(f"expected a group of 1 to 249 letters, digits and . _ -, got {name[:300]!r}")
     return name
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from sightline.buffer import BufferStats
 from sightline.bus import Message, Subscription
-from sightline.bus.packets import camera_of, is_end, packet_of
+from sightline.bus.packets import is_end, packet_of
 from sightline.errors import Closed, WireError
 from sightline.log import Repeated, get_logger
 from sightline.mux.lane import Lane
@@ -23,7 +23,7 @@ _POLL_S: Final = 0.5
 
 
 class Feed:
-    """Moves messages of `subscription` to `lanes`, by camera, and calls `wake` for each that got one."""
+    """Moves messages of `subscription` to `lanes`, by topic, and calls `wake` for each that got one."""
 
     def __init__(
         self,
@@ -62,8 +62,7 @@ class Feed:
     def _move(self, messages: list[Message]) -> None:
         touched: dict[str, Lane] = {}
         for message in messages:
-            camera_id = camera_of(message.topic)
-            lane = touched[camera_id] = self._lanes[camera_id]
+            lane = touched[message.topic] = self._lanes[message.topic]
             if not lane.live:
                 # It may wait for room below, which only a lane at work can make.
                 self._wake(lane)
@@ -86,7 +85,7 @@ class Feed:
 
 def _packet_for(lane: Lane, message: Message) -> Packet:
     """The packet of a message. Raises WireError where there is none, or it is of another camera."""
-    packet = packet_of(message)
+    packet = packet_of(message, lane.camera_id)
     if packet.camera_id != lane.camera_id:
         raise WireError(f"expected a packet of {lane.camera_id}, got one of {packet.camera_id}")
     return packet

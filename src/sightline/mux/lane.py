@@ -83,15 +83,18 @@ class Lane:
         frames.add(camera_id, live=live)
 
     def put(self, packet: Packet) -> None:
-        """Take a packet; an offline lane waits for room.
+        """Take a packet; an offline lane waits for room. One behind the end begins anew.
 
         Raises:
             Closed: the lane was closed.
         """
+        if self._ending.is_set():  # whoever captures it was started again
+            self._ending.clear()
+            self._ended.clear()
         self._packets.put(packet)
 
     def end(self) -> None:
-        """No packet will follow: the decoder gives out what it holds once all are decoded."""
+        """No packet is to follow: the decoder gives out what it holds once all are decoded."""
         self._ending.set()
 
     @property

@@ -15,7 +15,7 @@ import msgspec
 
 from sightline.buffer import Capacity, Overflow
 from sightline.bus import Bus, Subscription
-from sightline.bus.packets import Stream, packets_topic
+from sightline.bus.packets import PACKET_TOPICS, PacketTopics, Stream
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.codec import Decoder, Pictures
 from sightline.errors import ConfigError
@@ -47,6 +47,7 @@ class Mux:
     Args:
         bus: where the packets are.
         cameras: whose packets are read; at least one.
+        topics: where on `bus` they are.
         rate: frames a second of each camera, in media time; None: all.
         size: pixels of the frames; None: the camera's own.
         pictures: which pictures are decoded, as for `Decoder`.
@@ -66,6 +67,7 @@ class Mux:
         bus: Bus,
         cameras: Iterable[MuxCamera],
         *,
+        topics: PacketTopics = PACKET_TOPICS,
         rate: float | None = None,
         size: Size | None = None,
         pictures: Pictures = "auto",
@@ -83,7 +85,7 @@ class Mux:
         self._frames = BatchQueue(
             max_batch=max_batch, max_wait_s=max_wait_s, clock=clock, on_taken=self._taken
         )
-        self._topics = {camera.camera_id: packets_topic(camera.camera_id, camera.stream) for camera in wanted}
+        self._topics = {camera.camera_id: topics.of(camera.camera_id, camera.stream) for camera in wanted}
         self._lanes = {
             camera.camera_id: Lane(
                 camera.camera_id,
@@ -95,11 +97,12 @@ class Mux:
             )
             for camera in wanted
         }
+        by_topic = {self._topics[camera_id]: lane for camera_id, lane in self._lanes.items()}
         # Subscribed first: where that fails there is no thread to be left behind.
         subscriptions = {live: self._subscribe(bus, live=live) for live in {c.live for c in wanted}}
         self._pool = Pool(threads or min(os.cpu_count() or 1, len(names)))
         self._feeds = {
-            live: Feed(subscription, self._lanes, self._pool.wake, name="mux-live" if live else "mux-offline")
+            live: Feed(subscription, by_topic, self._pool.wake, name="mux-live" if live else "mux-offline")
             for live, subscription in subscriptions.items()
         }
 

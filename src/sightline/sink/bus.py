@@ -1,30 +1,24 @@
 """Results onto a bus, for programs that know nothing of this one; if asked to, the packets with them.
 
 A result is a message on the topic of its camera, `results_gate`: its value the JSON of
-`sightline.wire.result_to_json`, its key the camera. Packets go to `raw_gate`: each as it was (the value is
+`sightline.wire.result_to_json`, its key the camera. Packets go to `seen_gate`: each as it was (the value is
 the encoded picture, the header `sightline` says which one), with the header `sightline.result` beside it.
 They go in the order they came, and so wait for a result that may never come, `wait_s` at most.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SkipValidation
 
-from sightline.bus import Bus, open_bus
-from sightline.bus.names import checked_topic
+from sightline.bus import PACKET_TOPICS, Bus, PacketTopics, open_bus, topic_of, topic_pattern
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import BufferFull, BusError, Closed, ConfigError, SinkError, WireError
 from sightline.frame import Frame
 from sightline.result import Result
 from sightline.sink.relay import Relay, RelayStats
 from sightline.wire import result_to_json
-
-PLACEHOLDER: Final = ":camera_id"
-_OURS: Final = "sightline."
-_LONGEST_CAMERA: Final = "c" * 64
 
 
 class BusSink:
@@ -38,6 +32,7 @@ class BusSink:
         wait_s: seconds that a packet waits for its result, at most. Whatever comes after it waits too.
         bus: where the packets are; a site gives it.
         cameras: whose packets are wanted; a site gives them.
+        topics: where on `bus` their packets are; a site gives them.
 
     Attributes:
         written: results that were published.
@@ -54,10 +49,11 @@ class BusSink:
         *,
         results_topic: str = "results_:camera_id",
         packets: Literal["none", "all", "with_results"] = "none",
-        packets_topic: str = "raw_:camera_id",
+        packets_topic: str = "seen_:camera_id",
         wait_s: Annotated[float, Field(ge=0, le=60)] = 1,
         bus: SkipValidation[Bus | None] = None,
         cameras: tuple[str, ...] = (),
+        topics: PacketTopics = PACKET_TOPICS,
         clock: SkipValidation[Clock] = SYSTEM_CLOCK,
     ) -> None:
         self._results_topic = topic_pattern(results_topic)
@@ -77,7 +73,8 @@ class BusSink:
         except BusError as error:
             raise SinkError(f"cannot publish results: {error}") from error
         if packets != "none" and bus is not None:
-            self._relay = self._made_relay(bus, cameras, wait_s, bare=packets == "all", clock=clock)
+            sources = {topics.of(camera_id): camera_id for camera_id in cameras}
+            self._relay = self._made_relay(bus, sources, wait_s, bare=packets == "all", clock=clock)
 
     def write(self, result: Result, frame: Frame) -> None:  # noqa: ARG002
         """Publish a result, and with it the packets that waited for it alone.
@@ -115,7 +112,7 @@ class BusSink:
             raise SinkError(f"cannot publish the last results: {error}") from error
 
     def _made_relay(
-        self, source: Bus, cameras: tuple[str, ...], wait_s: float, *, bare: bool, clock: Clock
+        self, source: Bus, cameras: dict[str, str], wait_s: float, *, bare: bool, clock: Clock
     ) -> Relay:
         try:
             return Relay(
@@ -135,23 +132,3 @@ class BusSink:
 
     def _topic_of_packets(self, camera_id: str) -> str:
         return topic_of(self._packets_topic, camera_id)
-
-
-def topic_pattern(text: str) -> str:
-    """`text` itself. Raises ConfigError where it does not make a topic for each camera."""
-    if text.count(PLACEHOLDER) != 1:
-        raise ConfigError(
-            f"expected a topic with {PLACEHOLDER} in it once, such as raw_{PLACEHOLDER}, got {text!r}"
-        )
-    if text.startswith(_OURS):
-        raise ConfigError(
-            f"expected a topic that does not begin with {_OURS}, where a site's own are, got {text!r}"
-        )
-    checked_topic(text.replace(PLACEHOLDER, _LONGEST_CAMERA))
-    return text
-
-
-def topic_of(pattern: str, camera_id: str) -> str:
-    """The topic of a camera. What a topic may not have in it becomes `_` and its number in hexadecimal."""
-    name = re.sub(r"[^A-Za-z0-9._-]", lambda found: f"_{ord(found[0]):x}_", camera_id)
-    return pattern.replace(PLACEHOLDER, name)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, SkipValidation
 
-from sightline.bus import Bus
+from sightline.bus import PACKET_TOPICS, Bus, PacketTopics
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.codec import RingStats
 from sightline.errors import Closed, CodecError, ConfigError, SinkError
@@ -52,6 +52,7 @@ class ClipSink:
         bus: where the cameras' packets are.
         cameras: those whose results may come.
         offline: those of them of which no packet may be dropped: files.
+        topics: where on `bus` their packets are.
         clock: tells how long nothing has come.
 
     Attributes:
@@ -77,6 +78,7 @@ class ClipSink:
         bus: SkipValidation[Bus],
         cameras: Sequence[str],
         offline: Sequence[str] = (),
+        topics: PacketTopics = PACKET_TOPICS,
         clock: SkipValidation[Clock] = SYSTEM_CLOCK,
     ) -> None:
         if max_s < pre_s + post_s:
@@ -99,7 +101,8 @@ class ClipSink:
             for live in (True, False):
                 of_this_nature = [name for name in cameras if (name not in offline) is live]
                 if of_this_nature:
-                    self._taps.append(self._tap(bus, of_this_nature, live=live))
+                    sources = {topics.of(camera_id): camera_id for camera_id in of_this_nature}
+                    self._taps.append(self._tap(bus, sources, live=live))
                     opened.callback(self._taps[-1].close)
             self._untap = opened.pop_all()
 
@@ -155,17 +158,17 @@ class ClipSink:
         wanted = not self._labels or seen.label in self._labels
         return wanted and (self._min_score is None or seen.score >= self._min_score)
 
-    def _tap(self, bus: Bus, cameras: Sequence[str], *, live: bool) -> Tap:
+    def _tap(self, bus: Bus, cameras: Mapping[str, str], *, live: bool) -> Tap:
         return Tap(
             bus,
             cameras,
             live=live,
             on_packet=lambda packet: self._cameras[packet.camera_id].take(packet),
             on_end=lambda camera_id: self._cameras[camera_id].over(),
-            on_tick=lambda: self._look_for_silence(cameras),
+            on_tick=lambda: self._look_for_silence(cameras.values()),
         )
 
-    def _look_for_silence(self, cameras: Sequence[str]) -> None:
+    def _look_for_silence(self, cameras: Iterable[str]) -> None:
         for camera_id in cameras:
             self._cameras[camera_id].idle()
 

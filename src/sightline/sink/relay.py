@@ -8,7 +8,7 @@ more, `sightline.result`. A file's end is passed on behind its last packet.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -18,10 +18,8 @@ from sightline.bus import (
     RESULT_HEADER,
     Bus,
     Message,
-    camera_of,
     is_end,
     packet_of,
-    packets_topic,
 )
 from sightline.clock import Clock, ns
 from sightline.errors import BufferFull, BusError, Closed, SinkError, WireError
@@ -73,7 +71,7 @@ class Relay:
     Args:
         source: where the packets are.
         target: where they go.
-        cameras: whose.
+        cameras: whose they are, by their topic on `source`.
         topic: the topic on `target` of a camera.
         wait_s: what a packet waits for its result, at most.
         bare: whether packets without a result are passed on too.
@@ -83,7 +81,7 @@ class Relay:
         self,
         source: Bus,
         target: Bus,
-        cameras: Sequence[str],
+        cameras: Mapping[str, str],
         topic: Callable[[str], str],
         *,
         wait_s: float,
@@ -91,18 +89,19 @@ class Relay:
         clock: Clock,
     ) -> None:
         self._target = target
+        self._cameras = cameras
         self._topic = topic
         self._bare = bare
         self._clock = clock
         self._lock = threading.Lock()
-        self._lines: dict[str, Joining[_Item]] = {camera: Joining(HELD, ns(wait_s)) for camera in cameras}
+        self._lines: dict[str, Joining[_Item]] = {
+            camera: Joining(HELD, ns(wait_s)) for camera in cameras.values()
+        }
         self._published = self._unwanted = self._failed = self._unreadable = self._too_large = 0
         self._broken: str | None = None
         self._trouble = Repeated(get_logger("sightline.sink"), "packet could not be passed on", clock=clock)
         self._stopping = threading.Event()
-        self._reader = source.subscribe(
-            [packets_topic(camera) for camera in cameras], capacity=HELD, overflow=Overflow.DROP_OLDEST
-        )
+        self._reader = source.subscribe(list(cameras), capacity=HELD, overflow=Overflow.DROP_OLDEST)
         self._reader.ready(READY_S)
         self._thread = threading.Thread(target=self._run, name="sink-bus-relay", daemon=True)
         self._thread.start()
@@ -165,13 +164,14 @@ class Relay:
         return bool(messages)
 
     def _take(self, message: Message) -> None:
-        line = self._lines[camera_of(message.topic)]
+        camera_id = self._cameras[message.topic]
+        line = self._lines[camera_id]
         now_ns = self._clock.monotonic_ns()
         if is_end(message):
             line.put(_Item(message.value, message.headers, is_end=True), None, 0, now_ns)
             return
         try:
-            packet = packet_of(message)
+            packet = packet_of(message, camera_id)
             item = _Item(*packet_to_message(packet), is_end=False)
         except WireError as error:
             self._unreadable += 1

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from sightline.buffer import BufferStats, Capacity, Overflow
-from sightline.bus import Bus, Message, camera_of, is_end, packet_of, packets_topic
+from sightline.bus import Bus, Message, is_end, packet_of
 from sightline.errors import BusError, Closed
 from sightline.log import Repeated, get_logger
 from sightline.packet import Packet
@@ -34,7 +34,7 @@ class Tap:
 
     Args:
         bus: where the packets are.
-        cameras: whose.
+        cameras: whose, by their topic.
         live: whether they may be dropped; else their publisher waits.
         on_packet: called with each.
         on_end: called with a camera whose source is over, behind its last packet.
@@ -48,20 +48,21 @@ class Tap:
     def __init__(
         self,
         bus: Bus,
-        cameras: Iterable[str],
+        cameras: Mapping[str, str],
         *,
         live: bool,
         on_packet: Callable[[Packet], None],
         on_end: Callable[[str], None],
         on_tick: Callable[[], None],
     ) -> None:
+        self._cameras = cameras
         self._on_packet, self._on_end, self._on_tick = on_packet, on_end, on_tick
         self._trouble = Repeated(get_logger("sightline.sink"), "packet not taken for a clip")
         self.failed = 0
         self.broken: str | None = None
         self._closing = threading.Event()
         self._subscription = bus.subscribe(
-            [packets_topic(camera_id) for camera_id in cameras],
+            list(cameras),
             capacity=_LIVE if live else _OFFLINE,
             overflow=Overflow.DROP_OLDEST if live else Overflow.BLOCK,
         )
@@ -98,11 +99,12 @@ class Tap:
 
     def _take(self, messages: list[Message]) -> None:
         for message in messages:
+            camera_id = self._cameras[message.topic]
             try:
                 if is_end(message):
-                    self._on_end(camera_of(message.topic))
+                    self._on_end(camera_id)
                 else:
-                    self._on_packet(packet_of(message))
+                    self._on_packet(packet_of(message, camera_id))
             except Exception as error:  # noqa: BLE001  a message, or a clip, must not end the others
                 self.failed += 1
-                self._trouble.add(camera=camera_of(message.topic), offset=message.offset, error=repr(error))
+                self._trouble.add(camera=camera_id, offset=message.offset, error=repr(error))

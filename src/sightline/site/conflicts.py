@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from sightline.bus import PACKET_TOPICS, topic_of
 from sightline.site.mistakes import Where, dotted, quoted
-from sightline.site.stages import Tracking
+from sightline.site.stages import BusSink, Tracking
 
 _LOST_S: Final = Tracking.model_validate({}).lost_s
+_MAIN, _DETECT = "main", "detect"
 
 
 class Conflict(NamedTuple):
@@ -29,12 +31,14 @@ class Conflict(NamedTuple):
 def conflicts(site: Any, folder: Path = Path()) -> Iterator[Conflict]:
     """Where the parts of a site contradict each other, and how. Paths are meant from `folder`."""
     cameras = _mapping(_mapping(site).get("cameras"))
+    yield from _one_topic_for_two(_packet_topics(site), cameras)
     used: dict[tuple[str, str], Where] = {}
     for name, worker in _mapping(_mapping(site).get("workers")).items():
         where = ("workers", name)
         yield from _too_slow_to_track(_mapping(worker), where)
         yield from _wrong_cameras(_list(_mapping(worker).get("cameras")), cameras, (*where, "cameras"))
         for index, sink in enumerate(_list(_mapping(worker).get("sinks"))):
+            yield from _read_again(_mapping(sink), site, (*where, "sinks", index))
             for key, thing in _taken(_mapping(sink), folder):
                 here = (*where, "sinks", index, key)
                 if (first := used.setdefault((key, thing), here)) is not here:
@@ -60,6 +64,41 @@ def _too_slow_to_track(worker: dict[str, Any], where: Where) -> Iterator[Conflic
     if (track is True or isinstance(track, dict)) and 0 < rate * lost_s <= 1:
         told = f"expected lost_s above {1 / rate:g}, the seconds between two pictures at rate {rate:g}"
         yield Conflict((*where, "track"), f"{told}, got {lost_s:g}")
+
+
+def _packet_topics(site: Any) -> dict[str, str]:
+    """The patterns of the topics of packets, by stream."""
+    said = _mapping(_mapping(site).get("topics"))
+    return {
+        stream: pattern
+        for stream in (_MAIN, _DETECT)
+        if isinstance(pattern := said.get(stream, getattr(PACKET_TOPICS, stream)), str)
+    }
+
+
+def _one_topic_for_two(patterns: dict[str, str], cameras: dict[str, Any]) -> Iterator[Conflict]:
+    """Cameras whose packets would be taken for another's."""
+    used: dict[str, str] = {}
+    for name, camera in cameras.items():
+        for stream in (_MAIN, _DETECT) if _mapping(camera).get("detect_url") else (_MAIN,):
+            topic = topic_of(patterns.get(stream, ""), name)
+            if topic and (other := used.setdefault(topic, f"{name}, {stream}")) != f"{name}, {stream}":
+                told = f"the packets of {name}, {stream}, would be in the topic of {other}: {quoted(topic)}"
+                yield Conflict(("topics", stream), told)
+
+
+def _read_again(sink: dict[str, Any], site: Any, where: Where) -> Iterator[Conflict]:
+    """What a sink publishes where the site itself reads: it would come again, for ever."""
+    if sink.get("kind") != "bus" or sink.get("url") != _mapping(site).get("bus", "memory://"):
+        return
+    written = (
+        ("results_topic",) if sink.get("packets", "none") == "none" else ("results_topic", "packets_topic")
+    )
+    for key in written:
+        pattern = sink.get(key, BusSink.model_fields[key].default)
+        if pattern in _packet_topics(site).values():
+            told = f"expected another topic than the cameras' own on the same bus, got {quoted(pattern)}"
+            yield Conflict((*where, key), told)
 
 
 def _taken(sink: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:

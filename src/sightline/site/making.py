@@ -32,13 +32,16 @@ def make_worker(
     looked_at = site.cameras_of(settings)
     cameras = {camera_id: camera.is_live for camera_id, camera in looked_at.items()}
     offline = tuple(camera_id for camera_id, is_live in cameras.items() if not is_live)
+    topics = site.topics.of_packets()
     with ExitStack() as opened:
         model = make_model(settings.model, settings.track)
         sinks: dict[str, AnySink] = {}
         for number, sink in enumerate(settings.sinks, start=1):
             # Two of a kind are told apart by their place in the file.
             label = sink.kind if sink.kind not in sinks else f"{sink.kind}-{number}"
-            sinks[label] = make_sink(sink, status=status, bus=bus, cameras=tuple(cameras), offline=offline)
+            sinks[label] = make_sink(
+                sink, status=status, bus=bus, cameras=tuple(cameras), offline=offline, topics=topics
+            )
             opened.callback(sinks[label].close)
         worker = RunningWorker(
             name,
@@ -46,6 +49,7 @@ def make_worker(
             cameras,
             model,
             sinks,
+            topics=topics,
             detect={camera_id for camera_id, camera in looked_at.items() if camera.detect_url},
             rate=settings.rate,
             size=settings.size,
@@ -70,7 +74,7 @@ def _untracked(settings: Model) -> AnyModel:
 
 
 def make_sink(settings: Sink, **offered: Any) -> AnySink:
-    """The sink, open. Of what is `offered` it gets what its maker names: cameras, bus, status."""
+    """The sink, open. Of what is `offered` it gets what its maker names: cameras, bus, topics, status."""
     takes = inspect.signature(sink_maker(settings.kind)).parameters
     given = {name: value for name, value in offered.items() if name in takes}
     return open_sink(settings.kind, **_plain(settings, leave={"kind"}), **given)

@@ -11,12 +11,13 @@ from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from sightline.bus import PacketTopics
 from sightline.codec.hardware import checked_hwaccel
 from sightline.errors import ConfigError
 from sightline.site.camera import Camera
 from sightline.site.conflicts import conflicts
 from sightline.site.mistakes import dotted
-from sightline.site.section import BusUrl, Name, PictureSize, Section, complete
+from sightline.site.section import BusUrl, Name, PictureSize, Section, TopicPattern, complete
 from sightline.site.stages import Model, PythonModel, Sink, Tracking
 
 
@@ -97,6 +98,20 @@ class Worker(Section):
     sinks: tuple[Sink, ...] = Field((), description="Where results go.")
 
 
+class Topics(Section):
+    """Where on the bus packets are; everybody who uses the same bus must say the same."""
+
+    main: TopicPattern = Field(
+        "raw_:camera_id", description="Topic of a camera's packets; :camera_id in it is the camera's name."
+    )
+    detect: TopicPattern = Field(
+        "detect_:camera_id", description="Topic of the packets of its detect_url, where it has one, likewise."
+    )
+
+    def of_packets(self) -> PacketTopics:
+        return PacketTopics(main=self.main, detect=self.detect)
+
+
 class Site(Section):
     """Cameras, and the workers that look at them. Keys that begin with `x-` are a place for anchors."""
 
@@ -104,6 +119,9 @@ class Site(Section):
 
     bus: BusUrl = Field(
         "memory://", description="The broker between cameras and workers; memory:// is this process."
+    )
+    topics: Topics = Field(
+        Topics.model_validate({}), description="Where on the bus the packets of cameras are."
     )
     cameras: dict[Name, Camera] = Field(min_length=1, description="The cameras by name.")
     workers: dict[Name, Worker] = Field(min_length=1, description="The workers by name.")
@@ -123,4 +141,4 @@ class Site(Section):
         return {name: self.cameras[name] for name in names if self.cameras[name].enabled}
 
 
-__all__ = ["Camera", "Model", "PythonModel", "Sink", "Site", "Tracking", "Worker"]
+__all__ = ["Camera", "Model", "PythonModel", "Sink", "Site", "Topics", "Tracking", "Worker"]

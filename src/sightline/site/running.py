@@ -38,6 +38,7 @@ class RunningSite:
         self.site = site
         self.pages: list[str] = []
         self._clock = clock
+        self._topics = site.topics.of_packets()
         self._opened = ExitStack()
         self._captures: dict[str, Capture] = {}
         self._detecting: dict[str, Capture] = {}  # of the streams beside the main ones
@@ -139,7 +140,7 @@ class RunningSite:
             captures = self._captures if stream == "main" else self._detecting
             captures[name] = Capture(
                 camera.as_input(name, stream),
-                partial(publish_packet, self._publishing, stream=stream),
+                partial(publish_packet, self._publishing, stream=stream, topics=self._topics),
                 clock=self._clock,
                 epochs=epochs,
             )
@@ -171,7 +172,7 @@ class RunningSite:
 
     def _publish_end(self, camera_id: str, stream: Stream) -> None:
         with suppress(Closed):
-            publish_end(self._publishing, camera_id, stream)
+            publish_end(self._publishing, camera_id, stream, self._topics)
 
     def _stop_captures(self) -> None:
         self._publishing.close()

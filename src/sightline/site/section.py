@@ -25,6 +25,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from sightline.bus import topic_pattern
+from sightline.errors import ConfigError
 from sightline.frame import Size
 from sightline.kinds import nearest
 from sightline.log import redact
@@ -107,10 +109,18 @@ def _bus_url(text: str) -> str:
     return text
 
 
+def _topic(text: str) -> str:
+    try:
+        return topic_pattern(text)
+    except ConfigError as error:
+        raise complete(error.message) from None
+
+
 Name: TypeAlias = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": f"^{_NAME}$"})]
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
 SitePath: TypeAlias = Annotated[Path, AfterValidator(beside_site)]
 BusUrl: TypeAlias = Annotated[str, AfterValidator(_bus_url)]
+TopicPattern: TypeAlias = Annotated[str, AfterValidator(_topic)]
 PictureSize: TypeAlias = Annotated[
     Size,
     BeforeValidator(_size),

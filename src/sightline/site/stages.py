@@ -17,22 +17,14 @@ from sightline.detect.onnx.head import HeadName
 from sightline.detect.onnx.placement import Fit
 from sightline.errors import ConfigError
 from sightline.loopback import is_loopback
-from sightline.sink.bus import topic_pattern
 from sightline.sink.target import parse_target
-from sightline.site.section import BusUrl, PictureSize, Section, SitePath, Text, complete
+from sightline.site.section import BusUrl, PictureSize, Section, SitePath, Text, TopicPattern, complete
 
 
 def _import_path(text: str) -> str:
     if re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", text) is None:
         raise ValueError('expected "package.module:Class"')
     return text
-
-
-def _topic(text: str) -> str:
-    try:
-        return topic_pattern(text)
-    except ConfigError as error:
-        raise complete(error.message) from None
 
 
 class MotionModel(Section):
@@ -259,7 +251,7 @@ class BusSink(Section):
 
     kind: Literal["bus"]
     url: BusUrl = Field(description="The bus to publish on.")
-    results_topic: Annotated[str, AfterValidator(_topic)] = Field(
+    results_topic: TopicPattern = Field(
         "results_:camera_id",
         description="Topic of a camera's results; :camera_id in it is the camera's name.",
     )
@@ -268,8 +260,8 @@ class BusSink(Section):
         description="Which packets are published as well: all, each with its result where that came in time, "
         "or only those that have one.",
     )
-    packets_topic: Annotated[str, AfterValidator(_topic)] = Field(
-        "raw_:camera_id", description="Topic of a camera's packets; :camera_id in it is the camera's name."
+    packets_topic: TopicPattern = Field(
+        "seen_:camera_id", description="Topic of a camera's packets; :camera_id in it is the camera's name."
     )
     wait_s: float = Field(
         1,

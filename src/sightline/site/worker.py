@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from sightline.bus import Bus
+from sightline.bus import PACKET_TOPICS, Bus, PacketTopics
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.codec import DropReason, Pictures
 from sightline.detect import Model, infer
@@ -89,6 +89,7 @@ class RunningWorker:
         cameras: by name, whether each is live: a live one drops old pictures rather than run late.
         model: what looks at the frames; loaded and warmed up by `start()`, closed by `stop()`.
         sinks: where results go, by name; closed by `stop()`.
+        topics: where on the bus they are.
         detect: names of the cameras of which the stream for models is read, and not the main one.
         rate, size, pictures, hwaccel: as for `sightline.codec.Decoder`.
     """
@@ -101,6 +102,7 @@ class RunningWorker:
         model: Model,
         sinks: Mapping[str, Sink],
         *,
+        topics: PacketTopics = PACKET_TOPICS,
         detect: Collection[str] = (),
         rate: float | None = None,
         size: Size | None = None,
@@ -114,6 +116,7 @@ class RunningWorker:
             MuxCamera(camera_id=name, live=live, stream="detect" if name in detect else "main")
             for name, live in cameras.items()
         ]
+        self._topics = topics
         self._model = model
         self._sinks = sinks
         # With a file that must be seen whole the model waits for the sinks, and the file for the model.
@@ -144,6 +147,7 @@ class RunningWorker:
         self._mux = Mux(
             self._bus,
             self._cameras,
+            topics=self._topics,
             rate=self._rate,
             size=self._size,
             pictures=self._pictures,
