@@ -104,7 +104,7 @@ class ReaderBuffer(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def endless(cls) -> ReaderBuffer:
         """No bound at all: nothing is lost while the hub has memory. It warns and counts past a limit."""
-        return cls(messages=None, bytes=None, unbounded=True, overflow=Overflow.BLOCK)
+        return cls(messages=None, bytes=None, unbounded=True)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
