@@ -21,6 +21,12 @@ too, so that one log line is enough to find the packet.
     │  └─ UnknownCodec        (LookupError)      a codec that the installed libav cannot read
     ├─ CodecError             (ValueError)       a decoder cannot be made or used so
     ├─ BusError               (ConnectionError)  a broker, they broke it
+    ├─ CallError              (RuntimeError)     a call of another client's method gave no value
+    │  ├─ NoResponder         (LookupError)      nobody serves there, or no such method
+    │  ├─ ResponderBusy                          it has as many calls in hand as it takes
+    │  ├─ ResponderLost       (ConnectionError)  it went while the call was in flight
+    │  ├─ CallTimedOut        (TimeoutError)     no answer came in time
+    │  └─ RemoteError                            the method raised
     ├─ Unsupported            (OSError, ValueError: io.UnsupportedOperation)
     ├─ ModelError             (RuntimeError)     a model failed to load or to predict
     └─ SinkError              (OSError)          results cannot be written there
@@ -112,6 +118,48 @@ class CodecError(SightlineError, ValueError):
 
 class BusError(SightlineError, ConnectionError):
     """A broker refused or broke off."""
+
+
+class CallError(SightlineError, RuntimeError):
+    """A call of another client's method gave no value."""
+
+
+class NoResponder(CallError, LookupError):
+    """Nobody serves under that name, or has no such method."""
+
+
+class ResponderBusy(CallError):
+    """The other client has as many calls in hand as it takes; this one was not begun."""
+
+
+class ResponderLost(CallError, ConnectionError):
+    """The other client went while the call was in flight; whether the method ran is not known."""
+
+
+class CallTimedOut(CallError, TimeoutError):
+    """No answer came in time; the method was told to stop."""
+
+
+class RemoteError(CallError):
+    """The method was run by the other client, and raised.
+
+    `type` and `module` name the class of its error there, `message` is what that said, `traceback` the text
+    of where, which a printed traceback shows below this one.
+    """
+
+    def __init__(
+        self, message: str, *, method: str = "", error_type: str = "", module: str = "", traceback: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.method = method
+        self.type = error_type
+        self.module = module
+        self.traceback = traceback
+        if traceback:
+            self.add_note(f"\nIn {method}, at the other client:\n{traceback}")
+
+    def __str__(self) -> str:
+        return f"{self.method}: {self.type}: {self.message}"
 
 
 class Unsupported(SightlineError, io.UnsupportedOperation):

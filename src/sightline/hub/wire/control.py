@@ -275,6 +275,7 @@ class Code:
     LIMIT: Final = "limit"
     NO_RESPONDER: Final = "no_responder"
     BUSY: Final = "busy"
+    TIMEOUT: Final = "timeout"  # the callee gave the call up: its time was over
     LOST: Final = "lost"  # the other client went while the call was in flight
     REMOTE: Final = "remote"  # the method raised; detail has type, message, traceback
     CLOSING: Final = "closing"
