@@ -17,7 +17,7 @@ import typer.main
 from pydantic import BaseModel
 
 from sightline.cli import app
-from sightline.site import Camera, Site, Worker, stages
+from sightline.site import Camera, Site, Worker, model_kinds, sink_kinds
 from sightline.site.model import Topics
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
@@ -27,20 +27,20 @@ _SECTIONS: Final = (
     Topics,
     Camera,
     Worker,
-    stages.MotionModel,
-    stages.HogModel,
-    stages.OnnxModel,
-    stages.PythonModel,
-    stages.Tracking,
-    stages.JsonlSink,
-    stages.PreviewSink,
-    stages.ContactSheetSink,
-    stages.ClipSink,
-    stages.CsvSink,
-    stages.ParquetSink,
-    stages.VideoSink,
-    stages.BusSink,
-    stages.WebhookSink,
+    model_kinds.MotionModel,
+    model_kinds.HogModel,
+    model_kinds.OnnxModel,
+    model_kinds.PythonModel,
+    model_kinds.Tracking,
+    sink_kinds.JsonlSink,
+    sink_kinds.PreviewSink,
+    sink_kinds.ContactSheetSink,
+    sink_kinds.ClipSink,
+    sink_kinds.CsvSink,
+    sink_kinds.ParquetSink,
+    sink_kinds.VideoSink,
+    sink_kinds.BusSink,
+    sink_kinds.WebhookSink,
 )
 _BOUNDS: Final = {
     "exclusiveMinimum": "above {}",

@@ -9,8 +9,8 @@ from sightline.capture import CameraInput
 from sightline.errors import ConfigError
 from sightline.frame import Size
 from sightline.site import Camera, Site, SiteError, load_site, parse_site
-from sightline.site.stages import (
-    HogModel,
+from sightline.site.model_kinds import HogModel
+from sightline.site.sink_kinds import (
     JsonlSink,
     PreviewSink,
 )

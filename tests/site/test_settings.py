@@ -17,20 +17,16 @@ from sightline.sink.preview import MIN_TOKEN
 from sightline.sink.webhook import MIN_SECRET
 from sightline.site import Camera, Site
 from sightline.site.camera import SCHEMES
+from sightline.site.model_kinds import HogModel, MotionModel, OnnxModel, PythonModel, Tracking
 from sightline.site.section import Section
-from sightline.site.stages import (
+from sightline.site.sink_kinds import (
     BusSink,
     ClipSink,
     ContactSheetSink,
     CsvSink,
-    HogModel,
     JsonlSink,
-    MotionModel,
-    OnnxModel,
     ParquetSink,
     PreviewSink,
-    PythonModel,
-    Tracking,
     VideoSink,
     WebhookSink,
 )

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from sightline.doctor.finding import Finding, ok, problem
 from sightline.site import Site
-from sightline.site.stages import PreviewSink
+from sightline.site.sink_kinds import PreviewSink
 
 _READ: Final = frozenset({"ca_file"})
 """Paths among a sink's settings that it reads; the others it writes."""

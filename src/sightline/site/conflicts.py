@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from sightline.bus import PACKET_TOPICS, topic_of
 from sightline.site.mistakes import Where, dotted, quoted
-from sightline.site.stages import BusSink, Tracking
+from sightline.site.model_kinds import Tracking
+from sightline.site.sink_kinds import BusSink
 
 _LOST_S: Final = Tracking.model_validate({}).lost_s
 _MAIN, _DETECT = "main", "detect"

@@ -17,8 +17,9 @@ from sightline.errors import ConfigError
 from sightline.site.camera import Camera
 from sightline.site.conflicts import conflicts
 from sightline.site.mistakes import dotted
+from sightline.site.model_kinds import Model, PythonModel, Tracking
 from sightline.site.section import BusUrl, Name, PictureSize, Section, TopicPattern, complete
-from sightline.site.stages import Model, PythonModel, Sink, Tracking
+from sightline.site.sink_kinds import Sink
 
 
 def _camera_names(value: object) -> object:
