@@ -21,6 +21,7 @@ too, so that one log line is enough to find the packet.
     │  └─ UnknownCodec        (LookupError)      a codec that the installed libav cannot read
     ├─ CodecError             (ValueError)       a decoder cannot be made or used so
     ├─ BusError               (ConnectionError)  a broker, they broke it
+    │  └─ HubError                               the hub refused; `code` says why
     ├─ CallError              (RuntimeError)     a call of another client's method gave no value
     │  ├─ NoResponder         (LookupError)      nobody serves there, or no such method
     │  ├─ ResponderBusy                          it has as many calls in hand as it takes
@@ -118,6 +119,14 @@ class CodecError(SightlineError, ValueError):
 
 class BusError(SightlineError, ConnectionError):
     """A broker refused or broke off."""
+
+
+class HubError(BusError):
+    """The hub refused. `code` says why, in a word of its protocol: "denied", "missing", "taken", "limit", ..."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class CallError(SightlineError, RuntimeError):
