@@ -73,7 +73,7 @@ def _chosen(names: list[str]) -> list[Bench]:
 def _measured(bench: Bench, scale: Scale, runs: int | None) -> Report | None:
     """None where it is skipped, which it says."""
     try:
-        return Report(bench=bench, taken=run(bench, scale, runs or bench.rounds, say=_say(bench)))
+        return run(bench, scale, runs or bench.rounds, say=_say(bench))
     except Missing as missing:
         typer.echo(f"{bench.name}: skipped for want of {missing}", err=True)
         return None

@@ -34,6 +34,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
         paced_s: how long the cameras send at their own pace.
         calls: of each small thing.
         inferences: frames through a network.
+        window_s: how long processes that talk to each other are watched, twice a turn.
     """
 
     clip_s: int = 60
@@ -42,9 +43,10 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     paced_s: int = 40
     calls: int = 20_000
     inferences: int = 60
+    window_s: float = 2.0
 
 
-QUICK: Final = Scale(clip_s=4, cameras=8, frames=200, paced_s=4, calls=500, inferences=4)
+QUICK: Final = Scale(clip_s=4, cameras=8, frames=200, paced_s=4, calls=500, inferences=4, window_s=0.5)
 
 Work: TypeAlias = Callable[[Scale], Figures]
 
@@ -61,6 +63,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         rounds: how often each has its turn unless told otherwise.
         warm_up: whether a first round is thrown away.
         needs: makes the input, once and before any turn; raises Missing.
+        peers: by contender, what makes what it needs; raises Missing, and it alone is left out.
     """
 
     name: str
@@ -71,3 +74,4 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 5
     warm_up: bool = True
     needs: Callable[[Scale], object] = lambda _scale: None
+    peers: Mapping[str, Callable[[], object]] = {}

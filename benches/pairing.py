@@ -39,15 +39,18 @@ class Turn(NamedTuple):
 
 
 class Aim(NamedTuple):
-    """What a figure of a contender is to be at most; with `against`, its ratio to that contender's.
+    """What a figure of a contender is to be at most or least; with `against`, its ratio to that contender's.
 
-    With None for the most, nothing is aimed at: it is told, and never missed.
+    With None for both, nothing is aimed at: it is told, and never missed. `limit` says what stands in the
+    way where it is missed.
     """
 
     contender: str
     figure: str
-    most: float | None
+    most: float | None = None
     against: str | None = None
+    least: float | None = None
+    limit: str = ""
 
     def __str__(self) -> str:
         who = self.contender if self.against is None else f"{self.contender} / {self.against}"
@@ -62,7 +65,8 @@ class Verdict(NamedTuple):
 
     @property
     def met(self) -> bool:
-        return self.aim.most is None or self.spread.median <= self.aim.most
+        median, aim = self.spread.median, self.aim
+        return (aim.most is None or median <= aim.most) and (aim.least is None or median >= aim.least)
 
 
 def turns(contenders: Sequence[str], rounds: int, *, warm_up: bool) -> Iterator[Turn]:

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from benches import interpreters
 from benches.bench import Missing
 from benches.clips import ROOT
 
@@ -21,18 +22,20 @@ KEPT: Final = ROOT / "bench-work" / "peers"
 _PATIENCE_S: Final = 300.0
 
 
-class Peer(msgspec.Struct, frozen=True, kw_only=True):
+class Peer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A package that we are compared with.
 
     Attributes:
         name: of its environment.
         packages: pinned, installed without what they ask for.
         dependencies: installed in its stead, with all that they ask for.
+        version: of the Python that it needs, `3.9`; else it runs on ours.
     """
 
     name: str
     packages: tuple[str, ...]
     dependencies: tuple[str, ...]
+    version: str = ""
 
     def python(self) -> Path:
         """The interpreter that can import it. Raises Missing where it cannot be installed."""
@@ -41,7 +44,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
         wanted = msgspec.json.encode(self)
         if not (holds.exists() and holds.read_bytes() == wanted):
             shutil.rmtree(place, ignore_errors=True)
-            self._call([sys.executable, "-m", "venv", str(place)])
+            maker = interpreters.python(self.version) if self.version else sys.executable
+            self._call([str(maker), "-m", "venv", str(place)])
             pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
             self._call([*pip, *self.dependencies])
             self._call([*pip, "--no-deps", *self.packages])

@@ -13,10 +13,11 @@ from benches.pairing import Figures, Spread, Verdict, judge
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """One bench that ran: the figures of each contender, round by round."""
+    """One bench that ran: the figures of each contender, round by round, and why others were left out."""
 
     bench: Bench
     taken: Mapping[str, Sequence[Figures]]
+    left_out: Mapping[str, str] = {}
 
     @property
     def rounds(self) -> int:
@@ -24,7 +25,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def verdicts(self) -> list[Verdict]:
-        return [judge(aim, self.taken) for aim in self.bench.aims]
+        """Of the aims for which all took part."""
+        return [
+            judge(aim, self.taken)
+            for aim in self.bench.aims
+            if {aim.contender, aim.against or aim.contender} <= set(self.taken)
+        ]
 
     def spread(self, contender: str, figure: str) -> Spread | None:
         """None where this contender has no such figure."""
@@ -49,6 +55,7 @@ def markdown(report: Report) -> str:
         how,
         _table(report),
         "\n".join(f"- {_told(verdict)}" for verdict in report.verdicts),
+        "\n".join(f"- {name}: left out for want of {why}" for name, why in report.left_out.items()),
         "\n".join(bench.notes),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -67,6 +74,7 @@ def _plain(report: Report) -> dict[str, Any]:
     return {
         "title": report.bench.title,
         "notes": report.bench.notes,
+        "left_out": report.left_out,
         "rounds": report.taken,
         "aims": [
             {
@@ -92,10 +100,16 @@ def _table(report: Report) -> str:
 
 
 def _told(verdict: Verdict) -> str:
-    told = f"{verdict.aim}: {_shown(verdict.spread)}"
-    if verdict.aim.most is None:
+    aim, told = verdict.aim, f"{verdict.aim}: {_shown(verdict.spread)}"
+    wanted = [
+        f"at {word} {bound:g}"
+        for word, bound in (("least", aim.least), ("most", aim.most))
+        if bound is not None
+    ]
+    if not wanted:
         return told
-    return f"{told}, aim at most {verdict.aim.most:g}: {'met' if verdict.met else 'MISSED'}"
+    why = f"; {aim.limit}" if aim.limit else ""
+    return f"{told}, aim {' and '.join(wanted)}: {'met' if verdict.met else f'MISSED{why}'}"
 
 
 def _shown(spread: Spread | None) -> str:

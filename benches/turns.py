@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
 
-from benches.bench import Bench, Scale
+from benches.bench import Bench, Missing, Scale
 from benches.clips import ROOT
 from benches.decode import BENCHES as DECODE
 from benches.event import BENCHES as EVENT
+from benches.hub import BENCHES as HUB
 from benches.inference import BENCHES as INFERENCE
 from benches.many import BENCHES as MANY
 from benches.pairing import Figures, Turn, turns
 from benches.passing import BENCHES as PASSING
+from benches.report import Report
 from benches.small import BENCHES as SMALL
 from benches.track import BENCHES as TRACK
 from sightline import log
 
 BENCHES: Final[dict[str, Bench]] = {
-    bench.name: bench for bench in (*DECODE, *EVENT, *PASSING, *MANY, *INFERENCE, *TRACK, *SMALL)
+    bench.name: bench for bench in (*DECODE, *EVENT, *PASSING, *MANY, *INFERENCE, *TRACK, *SMALL, *HUB)
 }
 _PATIENCE_S: Final = 900.0
 
@@ -35,21 +37,30 @@ class Failed(Exception):
     """A contender's process failed; the message is what it said last."""
 
 
-def run(bench: Bench, scale: Scale, rounds: int, *, say: Callable[[Turn], None]) -> dict[str, list[Figures]]:
-    """Figures of each contender, round by round.
+def run(bench: Bench, scale: Scale, rounds: int, *, say: Callable[[Turn], None]) -> Report:
+    """Figures of each contender that can be had, round by round.
 
     Raises:
         Missing: what it needs is not here.
         Failed: a contender did not do its work.
     """
     bench.needs(scale)
-    taken: dict[str, list[Figures]] = {name: [] for name in bench.contenders}
-    for turn in turns(tuple(bench.contenders), rounds, warm_up=bench.warm_up):
+    left_out = dict(_left_out(bench))
+    taken: dict[str, list[Figures]] = {name: [] for name in bench.contenders if name not in left_out}
+    for turn in turns(tuple(taken), rounds, warm_up=bench.warm_up):
         say(turn)
         figures = take(bench.name, turn.contender, scale)
         if turn.round:
             taken[turn.contender].append(figures)
-    return taken
+    return Report(bench=bench, taken=taken, left_out=left_out)
+
+
+def _left_out(bench: Bench) -> Iterator[tuple[str, str]]:
+    for name, needs in bench.peers.items():
+        try:
+            needs()
+        except Missing as missing:
+            yield name, str(missing)
 
 
 def take(bench: str, contender: str, scale: Scale) -> Figures:

@@ -51,3 +51,18 @@ def test_a_program_gets_every_single_figure() -> None:
     toast = plain([REPORT], MACHINE, Scale())["benches"]["toast"]
     assert toast["rounds"] == REPORT.taken
     assert [aim["met"] for aim in toast["aims"]] == [False, True, True]
+
+
+def test_an_aim_from_below_that_is_missed_says_what_limits_it() -> None:
+    bench = Bench(
+        name="toast",
+        title="Toasting",
+        contenders={"ours": work},
+        aims=(
+            Aim("ours", "s", least=2, limit="the bread"),
+            Aim("ours", "slices", least=3, limit="the bread"),
+        ),
+    )
+    text = markdown(Report(bench=bench, taken={"ours": [{"s": 1.0, "slices": 3}]}))
+    assert "- ours: s: 1, aim at least 2: MISSED; the bread" in text
+    assert "- ours: slices: 3, aim at least 3: met\n" in text

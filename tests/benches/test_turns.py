@@ -39,7 +39,7 @@ def test_cpu_of_a_child_that_was_waited_for_is_counted() -> None:
 @pytest.mark.parametrize("name", ["decode-full", "decode-10", "decode-1", "passing"])
 def test_contenders_do_the_same_work_on_a_real_clip(name: str, clips: Path) -> None:
     bench = BENCHES[name]
-    taken = run(bench, TINY, 1, say=quiet)
+    taken = run(bench, TINY, 1, say=quiet).taken
     assert set(taken) == set(bench.contenders)
     assert all(each[CPU] > 0 for (each,) in taken.values())
     if name == "decode-full":
@@ -49,7 +49,7 @@ def test_contenders_do_the_same_work_on_a_real_clip(name: str, clips: Path) -> N
 
 
 def test_both_runtimes_see_the_same_in_the_same_file() -> None:
-    taken = run(BENCHES["inference"], TINY, 1, say=quiet)
+    taken = run(BENCHES["inference"], TINY, 1, say=quiet).taken
     assert {each[FRAMES] for (each,) in taken.values()} == {1}
     assert all(each[MS_A_FRAME] > 0 for (each,) in taken.values())
     assert len({each[SEEN] for (each,) in taken.values()}) == 1

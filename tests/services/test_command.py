@@ -78,7 +78,7 @@ def test_list_shows_every_service_and_how_to_add_it() -> None:
 def test_install_wants_known_names(names: list[str]) -> None:
     ended = run("install", *names)
     assert ended.returncode == 2
-    assert "expected --all or some of rtsp, ffmpeg, browser, openssl" in ended.stderr
+    assert "expected --all or some of rtsp, ffmpeg, browser, openssl, nats" in ended.stderr
 
 
 @pytest.mark.needs("rtsp")
