@@ -8,6 +8,7 @@ from typing import Any, Self
 from sightline import Packet, Result
 from sightline.buffer import Capacity, Overflow
 from sightline.bus import is_end, open_bus, packets_topic
+from sightline.capture import CameraStatus
 from sightline.packet import Identity
 from sightline.site import Site
 from sightline.site.running import RunningSite
@@ -58,6 +59,11 @@ def results_in(path: Path, camera_id: str | None = None) -> list[Result]:
 def counts_of(running: RunningSite, worker: str = "w") -> dict[str, WorkerCounts]:
     """A worker's counts by camera."""
     return running._workers[worker].counts()
+
+
+def captured(running: RunningSite) -> dict[str, CameraStatus]:
+    """What the captures of the cameras' main streams say."""
+    return {name: of for (name, stream), of in running._capturing.status().items() if stream == "main"}
 
 
 class Recorder:

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 from tests.proof.again import Held
-from tests.proof.runs import counts_of
+from tests.proof.runs import captured, counts_of
 from tools.services.waiting import wait_for
 
 from sightline.site import load_site
@@ -70,7 +70,7 @@ def _accounts(running: RunningSite) -> dict[str, Any]:
         "cameras": {
             name: {
                 "balanced": counts.balanced,
-                "taken": (status := running._captures[name].status().counts).received
+                "taken": (status := captured(running)[name].counts).received
                 == status.delivered + status.failed,
                 "passed_on": status.delivered == counts.lane.bus.entered,
                 "delivered": status.delivered,

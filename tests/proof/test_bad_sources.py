@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import StartRtspServer, WaitFor
 from tests.proof.conftest import FRAMES, MakeStreet, Street
 from tests.proof.marks import mark_of
-from tests.proof.runs import counts_of, results_in, site_of
+from tests.proof.runs import captured, counts_of, results_in, site_of
 from tools.services import Mount
 
 from sightline import Result, Size
@@ -137,7 +137,7 @@ def test_one_dead_camera_of_four_costs_the_others_nothing(
             wait_for(lambda: all_reached(marks[-1]), 2 * STRETCH_S, "some time of three cameras")
             marks.append(newest())
         lasted_s = monotonic() - began_s
-        assert running._captures["d"].status().failures >= 1
+        assert captured(running)["d"].failures >= 1
     # libav keeps an RTSP camera's last picture until the next one comes, or it is tired of waiting.
     assert marks[-1]["d"] <= marks[0]["d"] + 90_000 // SLOW_FPS
     results = {name: results_in(tmp_path / "w.jsonl", name) for name in "abc"}
@@ -168,7 +168,7 @@ def _share(results: Sequence[Result], first: int, last: int) -> float:
 
 
 def _failed(running: RunningSite, name: str, attempts: int) -> bool:
-    return running._captures[name].status().failures >= attempts
+    return captured(running)[name].failures >= attempts
 
 
 def _check_marks(results: Sequence[Result], street: Street) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import StartRtspServer, WaitFor
 from tests.proof.conftest import FRAMES, GOP, MakeStreet, Street
 from tests.proof.marks import mark_of
-from tests.proof.runs import Recorder, counts_of, results_in, site_of
+from tests.proof.runs import Recorder, captured, counts_of, results_in, site_of
 
 from sightline import Result
 from sightline.codec import coded_slices
@@ -51,7 +51,7 @@ def test_each_picture_is_the_one_in_the_packet_that_its_result_names(
                 server.freeze(name)
             wait_for(lambda: _is_at_rest(running, recorder), 10, "all to be at rest")
             counts = {worker: counts_of(running, worker) for worker in WORKERS}
-            delivered = {name: one.status().counts.delivered for name, one in running._captures.items()}
+            delivered = {name: of.counts.delivered for name, of in captured(running).items()}
         outlets = running.status().sinks
         packets = {name: recorder.seen(name) for name in cameras}
     for name, one in streets.items():
@@ -76,12 +76,12 @@ def test_each_picture_is_the_one_in_the_packet_that_its_result_names(
 def _is_at_rest(running: RunningSite, recorder: Recorder) -> bool:
     """Whether all that was captured came through everything, but what a decoder holds for its order."""
     return all(
-        len(recorder.seen(name)) == capture.status().counts.received == counts[name].lane.packets.left
+        len(recorder.seen(name)) == status.counts.received == counts[name].lane.packets.left
         and counts[name].balanced
         and not counts[name].lane.frames.held
         for worker in WORKERS
         for counts in (counts_of(running, worker),)
-        for name, capture in running._captures.items()
+        for name, status in captured(running).items()
     )
 
 

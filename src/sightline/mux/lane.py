@@ -18,6 +18,7 @@ from sightline.codec import Decoder, DecoderStats
 from sightline.errors import Closed, CodecError
 from sightline.log import Repeated, get_logger
 from sightline.mux.batch import BatchQueue
+from sightline.mux.hearing import Heard, Hearing
 from sightline.packet import Packet
 
 _OFFLINE_PACKETS: Final = 32
@@ -37,6 +38,7 @@ class LaneStats(msgspec.Struct, frozen=True, kw_only=True):
         decoder: what became of those.
         undecodable: packets that no decoder would take.
         frames: frames that wait to be in a batch.
+        heard: how its packets come.
     """
 
     bus: BufferStats
@@ -45,6 +47,7 @@ class LaneStats(msgspec.Struct, frozen=True, kw_only=True):
     decoder: DecoderStats
     undecodable: int
     frames: BufferStats
+    heard: Heard
 
 
 class Lane:
@@ -77,6 +80,8 @@ class Lane:
         )
         self._ending = threading.Event()
         self._ended = threading.Event()
+        self._hearing = Hearing()
+        self._clock = clock
         self._undecodable = 0
         self.malformed = 0
         self._trouble = Repeated(get_logger("sightline.mux"), "packet cannot be decoded", clock=clock)
@@ -91,6 +96,7 @@ class Lane:
         if self._ending.is_set():  # whoever captures it was started again
             self._ending.clear()
             self._ended.clear()
+        self._hearing.add(packet, self._clock.monotonic_ns())
         self._packets.put(packet)
 
     def end(self) -> None:
@@ -138,6 +144,7 @@ class Lane:
             decoder=self._decoder.stats(),
             frames=self._frames.stats(self.camera_id),
             undecodable=self._undecodable,
+            heard=self._hearing.heard(self._clock.monotonic_ns(), over=self._ending.is_set()),
         )
 
     def _has_room(self) -> bool:

@@ -1,8 +1,8 @@
 """The models of a site file, a class a kind, and tracking.
 
-What an option may be is said by the class that takes it, in `sightline.detect`; here it stands once more, with
-its description, so that a file can be checked, and completed by an editor, without opening anything. Tests hold
-the two together.
+What an option may be is said by the class that takes it, in `sightline.detect`; here it stands once more,
+with its description, so that a file can be checked, and completed by an editor, without opening anything.
+Tests hold the two together.
 """
 
 from __future__ import annotations

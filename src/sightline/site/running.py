@@ -3,49 +3,61 @@
 Promises: each camera is opened once, however many workers look at it; a camera, model or sink that fails
 stops no other; `stop()` ends everything within seconds and leaves files whole. A site whose cameras are
 all files that are played once ends by itself.
+
+It may also be a part of a site: some of its workers, of cameras that other processes capture.
 """
 
 from __future__ import annotations
 
-import threading
-from contextlib import ExitStack, suppress
+from collections.abc import Collection
+from contextlib import ExitStack
 from functools import partial
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import msgspec
 
-from sightline.bus import Stream, open_bus, publish_end, publish_packet
-from sightline.capture import Capture, State
-from sightline.clock import SYSTEM_CLOCK, Clock, EpochCounter, ns
-from sightline.errors import Closed, ConfigError
+from sightline.bus import open_bus
+from sightline.clock import SYSTEM_CLOCK, Clock
+from sightline.errors import ConfigError
+from sightline.kinds import nearest
+from sightline.site.capturing import Capturing, inputs_of
 from sightline.site.making import make_worker
-from sightline.site.model import Camera, Site
+from sightline.site.model import Site, Worker
 from sightline.site.status import SiteStatus, site_status
+from sightline.site.stopping import Stopping
 from sightline.site.worker import RunningWorker
-
-_LOOK_S: Final = 0.1
-_STOP_S: Final = 0.5
 
 
 class RunningSite:
-    """A site between `start()` and `stop()`; a `with` block does both.
+    """A site, or a part of one, between `start()` and `stop()`; a `with` block does both.
+
+    Args:
+        site: what is to run.
+        workers: names of the workers to run; all when None.
+        capture: whether to capture the cameras too; else their packets come from other processes.
 
     Attributes:
         pages: addresses of the preview pages that are served.
     """
 
-    def __init__(self, site: Site, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        site: Site,
+        *,
+        workers: Collection[str] | None = None,
+        capture: bool = True,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self.site = site
         self.pages: list[str] = []
         self._clock = clock
-        self._topics = site.topics.of_packets()
+        self._chosen = site.workers if workers is None else chosen(site, workers)
         self._opened = ExitStack()
-        self._captures: dict[str, Capture] = {}
-        self._detecting: dict[str, Capture] = {}  # of the streams beside the main ones
+        cameras = inputs_of(site) if capture else {}
+        self._capturing = Capturing(site.bus, cameras, topics=site.topics.of_packets(), clock=clock)
+        self._captures_own = capture
         self._workers: dict[str, RunningWorker] = {}
-        self._over: set[Capture] = set()
-        self._stopping = threading.Event()
-        self._asked_to_stop = False
+        self._stopping = Stopping(clock)
 
     def start(self) -> None:
         """Open the bus, load the models, start the workers, then the cameras.
@@ -61,9 +73,8 @@ class RunningSite:
 
     def status(self) -> SiteStatus:
         """How all of it is doing now; from any thread, also before `start()` and after `stop()`."""
-        cameras = {name: capture.status() for name, capture in self._captures.items()}
-        detecting = {name: capture.status() for name, capture in self._detecting.items()}
-        return site_status(cameras, detecting, self._workers, self._clock)
+        captured = self._capturing.status() if self._captures_own else None
+        return site_status(captured, self._workers, self._clock)
 
     @property
     def ended(self) -> bool:
@@ -71,41 +82,27 @@ class RunningSite:
 
         A worker that broke has seen all that it will.
         """
-        return len(self._over) == len(self._all()) and all(
+        return self._capturing.over and all(
             worker.ended or worker.broken for worker in self._workers.values()
         )
 
     @property
     def faults(self) -> list[str]:
         """What went wrong for good, in words: cameras that cannot be read, workers that broke."""
-        cameras = (
-            f"{camera_id}: {capture.status().reason}"
-            for camera_id, _, capture in self._all()
-            if capture.status().state == State.DISABLED
-        )
         workers = (f"{w.name}: {w.broken}" for w in self._workers.values() if w.broken)
-        return [*cameras, *workers]
+        return [*self._capturing.faults, *workers]
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the site has ended by itself or was asked to stop; False when time was up first."""
-        end_ns = None if timeout_s is None else self._clock.monotonic_ns() + ns(timeout_s)
-        while not self._asked_to_stop and not self._stopping.is_set():
-            self._tell_what_is_over()
-            if self.ended:
-                break
-            if end_ns is not None and self._clock.monotonic_ns() >= end_ns:
-                return False
-            self._stopping.wait(_LOOK_S)
-        return True
+        return self._stopping.wait(self._has_ended, timeout_s)
 
     def request_stop(self) -> None:
         """Let `wait` return; safe in a signal handler."""
-        # Not the event: its lock may be held by the very thread that the signal interrupts.
-        self._asked_to_stop = True
+        self._stopping.ask()
 
     def stop(self) -> None:
         """End everything: cameras first; what waits for a sink is written. Again is allowed."""
-        self._stopping.set()
+        self._stopping.begin()
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -116,7 +113,7 @@ class RunningSite:
         self.stop()
 
     def _start(self) -> None:
-        workers = {name: of for name, of in self.site.workers.items() if self.site.cameras_of(of)}
+        workers = {name: of for name, of in self._chosen.items() if self.site.cameras_of(of)}
         if not workers:
             raise ConfigError("expected a worker with a camera that is enabled, got none")
         reading = self._opened.enter_context(open_bus(self.site.bus))
@@ -125,32 +122,10 @@ class RunningSite:
             self._start_worker(
                 make_worker(name, settings, self.site, reading, status=status, clock=self._clock)
             )
-        # A bus of their own: closed first, it frees captures that wait for a worker's room.
-        self._publishing = open_bus(self.site.bus)
-        for name, camera in self.site.cameras.items():
-            if camera.enabled:
-                self._make_captures(name, camera)
-        self._opened.callback(self._stop_captures)
-        for _, _, capture in self._all():
-            capture.start()
-
-    def _make_captures(self, name: str, camera: Camera) -> None:
-        epochs = EpochCounter()
-        for stream in camera.streams:
-            captures = self._captures if stream == "main" else self._detecting
-            captures[name] = Capture(
-                camera.as_input(name, stream),
-                partial(publish_packet, self._publishing, stream=stream, topics=self._topics),
-                clock=self._clock,
-                epochs=epochs,
-            )
-
-    def _all(self) -> list[tuple[str, Stream, Capture]]:
-        """Every capture, and which stream of which camera it is."""
-        return [
-            *((name, "main", capture) for name, capture in self._captures.items()),
-            *((name, "detect", capture) for name, capture in self._detecting.items()),
-        ]
+        if self._captures_own:
+            # With a bus of its own: closed first, it frees captures that wait for a worker's room.
+            self._opened.callback(self._capturing.stop)
+            self._capturing.start()
 
     def _start_worker(self, worker: RunningWorker) -> None:
         self._opened.callback(worker.stop)
@@ -163,21 +138,15 @@ class RunningSite:
         cameras = self.status().cameras.items()
         return {"cameras": {name: msgspec.to_builtins(view) for name, view in cameras if name in camera_ids}}
 
-    def _tell_what_is_over(self) -> None:
-        for camera_id, stream, capture in self._all():
-            if capture not in self._over and capture.done:
-                self._over.add(capture)
-                # In a thread: like a packet it may have to wait for a worker's room.
-                threading.Thread(target=self._publish_end, args=(camera_id, stream), daemon=True).start()
+    def _has_ended(self) -> bool:
+        self._capturing.look()
+        return self.ended
 
-    def _publish_end(self, camera_id: str, stream: Stream) -> None:
-        with suppress(Closed):
-            publish_end(self._publishing, camera_id, stream, self._topics)
 
-    def _stop_captures(self) -> None:
-        self._publishing.close()
-        for _, _, capture in self._all():
-            capture.stop(0)
-        # All were told; now they end side by side, and who hangs inside libav is left behind.
-        for _, _, capture in self._all():
-            capture.stop(_STOP_S)
+def chosen(site: Site, names: Collection[str]) -> dict[str, Worker]:
+    """The workers of these names. Raises ConfigError for one that the site does not have."""
+    for name in names:
+        if name not in site.workers:
+            known = ", ".join(site.workers)
+            raise ConfigError(f"there is no worker {name!r}{nearest(name, site.workers)} (known: {known})")
+    return {name: worker for name, worker in site.workers.items() if name in names}

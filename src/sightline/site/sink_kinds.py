@@ -1,8 +1,8 @@
 """The sinks of a site file, a class a kind.
 
-What an option may be is said by the class that takes it, in `sightline.sink`; here it stands once more, with
-its description, so that a file can be checked, and completed by an editor, without opening anything. Tests hold
-the two together.
+What an option may be is said by the class that takes it, in `sightline.sink`; here it stands once more,
+with its description, so that a file can be checked, and completed by an editor, without opening anything.
+Tests hold the two together.
 """
 
 from __future__ import annotations

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 
 from sightline.capture import CameraStatus, State
 from sightline.clock import NS_PER_S, Clock
 from sightline.result import Result
+from sightline.site.capturing import StreamKey
 from sightline.site.outlet import OutletStats
 from sightline.site.worker import RunningWorker, WorkerCounts
+
+_QUIET_S: Final = 10.0
 
 
 class StreamView(msgspec.Struct, frozen=True, kw_only=True):
     """One stream of a camera.
 
     Attributes:
-        state: of the capture: idle, connecting, live, stalled, backing_off, disabled, done.
+        state: of the capture: idle, connecting, live, stalled, backing_off, disabled, done. Of a camera that
+            another process captures: waiting, live, stalled, done.
         reason: what is wrong with it, in words; empty when nothing is.
         retry_in_s: seconds until it is tried again; None when nothing is planned.
         source: codec and size as captured, `h264 1280x720`; empty before the first packet.
         fps: packets a second that the source gives.
-        packets: captured so far.
+        packets: captured so far, or come over the bus.
     """
 
     state: str
@@ -65,37 +70,38 @@ class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def site_status(
-    cameras: Mapping[str, CameraStatus],
-    detecting: Mapping[str, CameraStatus],
-    workers: Mapping[str, RunningWorker],
-    clock: Clock,
+    captured: Mapping[StreamKey, CameraStatus] | None, workers: Mapping[str, RunningWorker], clock: Clock
 ) -> SiteStatus:
-    """What captures of cameras and of the streams beside them say, and workers, put together by camera."""
+    """What captures say of cameras and of the streams beside them, and workers, put together by camera.
+
+    Where others capture (None), a camera is what its workers hear of it.
+    """
     counts = [worker.counts() for worker in workers.values()]
+    if captured is None:
+        main = {name: _heard([of[name] for of in counts if name in of]) for of in counts for name in of}
+        streams: Mapping[StreamKey, StreamView] = {(name, "main"): view for name, view in main.items()}
+    else:
+        streams = {key: stream_view(status, clock) for key, status in captured.items()}
     return SiteStatus(
         cameras={
-            camera_id: _view(
-                status,
-                detecting.get(camera_id),
-                [of[camera_id] for of in counts if camera_id in of],
-                clock,
-            )
-            for camera_id, status in cameras.items()
+            name: _view(view, streams.get((name, "detect")), [of[name] for of in counts if name in of], clock)
+            for (name, stream), view in streams.items()
+            if stream == "main"
         },
         sinks=[stats for worker in workers.values() for stats in worker.outlets()],
     )
 
 
 def _view(
-    main: CameraStatus, detect: CameraStatus | None, counts: list[WorkerCounts], clock: Clock
+    main: StreamView, detect: StreamView | None, counts: list[WorkerCounts], clock: Clock
 ) -> CameraView:
     newest = _newest(of.newest for of in counts)
     dropped: Counter[str] = Counter()
     for of in counts:
         dropped.update(of.dropped)
     return CameraView(
-        **msgspec.structs.asdict(_stream(main, clock)),
-        detect=None if detect is None else _stream(detect, clock),
+        **msgspec.structs.asdict(main),
+        detect=detect,
         decoded_by=", ".join(sorted({of.lane.decoder.device for of in counts if of.lane.decoder.device})),
         results=sum(of.results for of in counts),
         results_per_s=sum(of.rate for of in counts),
@@ -106,7 +112,30 @@ def _view(
     )
 
 
-def _stream(status: CameraStatus, clock: Clock) -> StreamView:
+def _heard(counts: list[WorkerCounts]) -> StreamView:
+    """A camera that another process captures: what came of it over the bus, at the worker that got most."""
+    lane = max((of.lane for of in counts), key=lambda lane: lane.heard.packets)
+    heard = lane.heard
+    quiet = heard.quiet_s is not None and heard.quiet_s > _QUIET_S
+    stalled = quiet and not heard.over
+    return StreamView(
+        state="done"
+        if heard.over
+        else "waiting"
+        if heard.quiet_s is None
+        else "stalled"
+        if quiet
+        else "live",
+        reason=f"nothing has come for {heard.quiet_s:.0f} s" if stalled and heard.quiet_s else "",
+        retry_in_s=None,
+        source=heard.codec,
+        fps=0.0 if quiet or heard.over else heard.fps,
+        packets=heard.packets,
+    )
+
+
+def stream_view(status: CameraStatus, clock: Clock) -> StreamView:
+    """A stream as its capture has it."""
     return StreamView(
         state=status.state,
         reason=status.reason,

@@ -1,0 +1,38 @@
+"""Being asked to stop, and waiting for that or for the end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from sightline.clock import SYSTEM_CLOCK, Clock, ns
+
+_LOOK_S: Final = 0.1
+
+
+class Stopping:
+    """Whether something that runs was asked to stop. Any thread may ask, and a signal handler."""
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
+        self._begun = threading.Event()
+        self._asked = False
+
+    def ask(self) -> None:
+        """Let `wait` return; safe in a signal handler."""
+        # Not the event: its lock may be held by the very thread that the signal interrupts.
+        self._asked = True
+
+    def begin(self) -> None:
+        """Let `wait` return at once: everything is about to be stopped."""
+        self._begun.set()
+
+    def wait(self, is_over: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Wait until it is over, as is looked up ten times a second, or to stop; False: time was up first."""
+        end_ns = None if timeout_s is None else self._clock.monotonic_ns() + ns(timeout_s)
+        while not self._asked and not self._begun.is_set() and not is_over():
+            if end_ns is not None and self._clock.monotonic_ns() >= end_ns:
+                return False
+            self._begun.wait(_LOOK_S)
+        return True
