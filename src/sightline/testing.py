@@ -7,12 +7,13 @@ broken, or returns None. Our own implementations pass the same suites. Nothing h
 from __future__ import annotations
 
 from sightline.bus.conformance import check_bus
+from sightline.bus.log_conformance import check_log
 from sightline.capture.conformance import check_source
 from sightline.clock import NS_PER_S, ns
 from sightline.detect.conformance import check_model
 from sightline.sink.conformance import check_sink
 
-__all__ = ["ManualClock", "check_bus", "check_model", "check_sink", "check_source"]
+__all__ = ["ManualClock", "check_bus", "check_log", "check_model", "check_sink", "check_source"]
 
 
 class ManualClock:

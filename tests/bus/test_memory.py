@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sightline.bus import Bus, Feature, Message, Subscription, Topics, open_bus
+from sightline.bus import Bus, Feature, Message, Subscription, Topics, open_bus, open_log
 from sightline.bus.memory import MemoryBus
 from sightline.errors import BufferFull, Closed, ConfigError
 from sightline.overflow import Capacity, Overflow
@@ -56,9 +56,11 @@ def test_it_keeps_the_promise_of_a_bus(no_leaks: None) -> None:
 
 
 def test_it_has_every_feature(bus: Bus) -> None:
-    assert bus.features == set(Feature)
+    assert bus.features == set(Feature) - {Feature.LOG}
     named: Bus = bus
     assert named is bus
+    with open_log("memory://kept?history=1MiB") as log:
+        assert log.features == set(Feature)
 
 
 # Names and handles

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
+from sightline.bus.log import Log
 from sightline.bus.memory import MemoryBus
-from sightline.bus.promise import MAX_MESSAGE_BYTES, Bus
-from sightline.errors import ConfigError
+from sightline.bus.promise import MAX_MESSAGE_BYTES, Bus, Feature
+from sightline.errors import ConfigError, Unsupported
 
 _BACK_ENDS: Final[dict[str, Callable[..., Bus]]] = {
     "memory": MemoryBus,
@@ -34,3 +35,20 @@ def open_bus(url: str, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Bus:
             f"expected the URL of a bus that begins with {known}; got {scheme[:20]!r} as scheme"
         )
     return back_end(url, max_message_bytes=max_message_bytes)
+
+
+def open_log(url: str, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Log:
+    """The bus at `url`, which has to be a log as well, such as `memory://name?history=64MiB`.
+
+    Raises:
+        Unsupported: it keeps nothing.
+        ConfigError, BusError: as `open_bus`.
+    """
+    bus = open_bus(url, max_message_bytes=max_message_bytes)
+    if Feature.LOG not in bus.features:
+        bus.close()
+        raise Unsupported(
+            f"this bus is no {Feature.LOG}: it keeps nothing. Where its URL may say how much each topic "
+            "keeps, add ?history=64MiB"
+        )
+    return cast("Log", bus)

@@ -4,7 +4,8 @@ Publish and subscribe, synchronous, safe from any thread. Each subscription gets
 published on its topics once it is ready, in the order of each topic; topics appear with their first message.
 A reader that is slow has its own bound: what happens at it (`Overflow`) is the reader's choice.
 
-Deliberately not here: groups that share the work, positions to come back to, lag. They are a log's.
+Deliberately not here: groups that share the work, positions to come back to, lag. They are a log's:
+`sightline.bus.log`.
 
 `sightline.testing.check_bus` holds a back end to all of this. The shape was tried on librdkafka and its mock
 cluster before it was settled, which taught:
@@ -52,6 +53,8 @@ class Feature(StrEnum):
     """`pause` and `resume`."""
     BLOCK = "block"
     """`Overflow.BLOCK`: nothing is lost to a slow reader; publishers wait, or the broker keeps it."""
+    LOG = "log"
+    """`consume`, `committed` and `ends`: the second promise, `sightline.bus.Log`."""
 
 
 class Message(msgspec.Struct, frozen=True):
