@@ -8,6 +8,7 @@ stands beside a payload, and nothing is copied but a small rest of a large body:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Final, Self
 
 import msgspec
@@ -108,15 +109,14 @@ class Run:
         head, body = frame
         batched = head.flags & BATCH
         _check(head, body)
-        ext, table, payload, key = b"", b"", body, b""
+        ext: Buffer = b""
+        table: Buffer = b""
+        payload: Buffer = body
         if batched:
             _check_batch(head, body)
-            view = memoryview(body)
-            table, payload = view[: 4 * head.messages], view[4 * head.messages :]
+            table, payload = _split(body, 4 * head.messages)
         elif head.ext_bytes:
-            view = memoryview(body)
-            ext, payload = view[: head.ext_bytes], view[head.ext_bytes :]
-            key = _key(ext)
+            ext, payload = _split(body, head.ext_bytes)
         alone = head.messages == 1
         return cls(
             offset=offset,
@@ -129,7 +129,7 @@ class Run:
             ext=ext,
             table=b"" if alone else table,
             payload=payload,
-            key=key,
+            key=_key(ext) if ext else b"",
             pieces=None if alone and batched else ((body,) if body else ()),
             memory_bytes=len(body),
             entered_ns=entered_ns,
@@ -179,6 +179,16 @@ class Run:
         begin = self._weight(messages)
         return self._part(messages, self.messages, begin, self.size, self.offset + messages)
 
+    def parts(self, cuts: Iterable[tuple[int, int]]) -> Iterator[Run]:
+        """Its messages from each first to behind each last, counted within the run."""
+        if self.messages == 1:
+            yield from (self for _ in cuts)
+            return
+        ends = np.cumsum(self.lengths(), dtype=np.int64).tolist()
+        for start, stop in cuts:
+            begin = ends[start - 1] if start else 0
+            yield self._part(start, stop, begin, ends[stop - 1], self.offset + start)
+
     def lengths(self) -> NDArray[np.uint32]:
         """The size of each message."""
         if self.messages == 1:
@@ -202,6 +212,17 @@ class Run:
             return few
         heavy = int(np.cumsum(self.lengths(), dtype=np.int64).searchsorted(weight, "left")) + 1
         return max(few, heavy)
+
+    def last_stretch(self, most: float, most_bytes: float) -> int:
+        """Where the last one begins, of stretches that are each as long as the bounds let them be."""
+        if self.size <= most_bytes:
+            return int((self.messages - 1) // most * most)
+        ends = np.cumsum(self.lengths(), dtype=np.int64)
+        begin = end = 0
+        while end < self.messages:
+            begin, weight = end, int(ends[end - 1]) if end else 0
+            end = int(min(begin + most, ends.searchsorted(weight + most_bytes, "right")))
+        return begin
 
     def _weight(self, messages: int) -> int:
         return int(np.add.reduce(np.frombuffer(self.table, _LENGTH, messages), dtype=np.int64))
@@ -231,6 +252,11 @@ class Run:
             memory_bytes=memory_bytes,
             entered_ns=self.entered_ns,
         )
+
+
+def _split(body: Buffer, at: int) -> tuple[memoryview, memoryview]:
+    view = memoryview(body)
+    return view[:at], view[at:]
 
 
 def _check(head: Head, body: Buffer) -> None:

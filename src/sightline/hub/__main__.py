@@ -1,0 +1,53 @@
+"""A hub as a process: settings as one line of JSON on standard input, which stays open as long as it is to run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import threading
+
+import msgspec
+
+from sightline.errors import ConfigError
+from sightline.hub.broker.loops import new_loop
+from sightline.hub.broker.server import ServerSettings, listening
+from sightline.log import configure
+
+
+async def _run(settings: ServerSettings) -> None:
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(ending, over.set)
+    async with listening(settings) as where:
+        sys.stdout.buffer.write(msgspec.json.encode(where) + b"\n")
+        sys.stdout.flush()
+        threading.Thread(target=_wait_for_end, args=(loop, over), daemon=True).start()
+        await over.wait()
+
+
+def _wait_for_end(loop: asyncio.AbstractEventLoop, over: asyncio.Event) -> None:
+    """The parent holds the other end of standard input: it closes when the parent goes."""
+    while sys.stdin.buffer.read1(4096):
+        pass
+    with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
+        loop.call_soon_threadsafe(over.set)
+
+
+def main() -> int:
+    configure("warning")
+    try:
+        settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=ServerSettings)
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(_run(settings))
+    except (ConfigError, msgspec.MsgspecError) as error:
+        sys.stdout.write(f"{error}\n")
+        sys.stdout.flush()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,251 @@
+"""A channel: messages of its writers, in one order, into the feeds of all its readers.
+
+It promises: messages have offsets without holes, the same for every reader; a message enters all feeds at
+one moment; one that a blocking feed has no room for waits here, in its place in line, and is not
+acknowledged; of each writer, at any moment, received = taken in + waiting + dropped as the channel ended.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from sightline.errors import WireError
+from sightline.hub.broker.history import Kept
+from sightline.hub.broker.refusal import Cut
+from sightline.hub.broker.run import Run
+from sightline.hub.wire.control import ChannelInfo, WriterIs
+from sightline.hub.wire.header import Frame
+
+if TYPE_CHECKING:
+    from sightline.hub.broker.connection import Connection
+    from sightline.hub.broker.feed import Feed
+    from sightline.hub.broker.session import Session
+    from sightline.hub.broker.timers import Timer
+    from sightline.hub.settings import ChannelSettings, Limits
+
+MOST_AUTHORS: Final = 1000
+"""Writers of a channel of whom readers can be told who they are; the oldest are forgotten."""
+
+
+class Tally:
+    """Counts of feeds that are gone: entered = taken + dropped.
+
+    Attributes:
+        leaving: feeds that ended, of which something is in flight yet; not counted so far.
+    """
+
+    def __init__(self) -> None:
+        self.leaving: dict[Feed, None] = {}
+        self.entered = self.taken = 0
+        self.dropped: Counter[str] = Counter()
+
+    def add(self, feed: Feed) -> None:
+        self.leaving.pop(feed, None)
+        self.entered += feed.buffer.stats().entered
+        self.taken += feed.taken
+        self.dropped.update(feed.dropped())
+
+
+class Writer:
+    """One session's writing to one channel.
+
+    Attributes:
+        connection: what it writes on now; None: it is lost, and may come back.
+        next_seq: of the first message that has not come yet.
+        accepted_seq: of the first message that has not been taken in yet.
+        received, taken_in, dropped: messages; dropped is what waited when the channel ended.
+        farewell: set when it closes; called once nothing of it waits.
+    """
+
+    __slots__ = (
+        "accepted_seq",
+        "channel",
+        "connection",
+        "dropped",
+        "farewell",
+        "next_seq",
+        "number",
+        "received",
+        "session",
+        "taken_in",
+        "waiting",
+        "waiting_bytes",
+    )
+
+    def __init__(self, number: int, channel: Channel, session: Session, next_seq: int) -> None:
+        self.number = number
+        self.channel = channel
+        self.session = session
+        self.connection: Connection | None = None
+        self.next_seq = self.accepted_seq = next_seq
+        self.received = self.taken_in = self.dropped = 0
+        self.waiting = self.waiting_bytes = 0
+        self.farewell: Callable[[], None] | None = None
+
+
+class Channel:
+    """One channel.
+
+    Attributes:
+        owner: the session that made it or took it over; it may be lost.
+        feeds, blocking: who reads it, and those of them that writers wait for.
+        waiting: what could not enter yet, in order.
+        past, total: counts of the feeds that are gone; `total` is one for all channels.
+        ended: why it is no more; None: it is.
+        received, bytes_in, dropped: messages that came, bytes taken in, messages that waited when it ended;
+            received = next_offset + waiting + dropped.
+    """
+
+    def __init__(
+        self, number: int, name: str, settings: ChannelSettings, owner: Session, total: Tally
+    ) -> None:
+        self.number = number
+        self.name = name
+        self.settings = settings
+        self.owner = owner
+        self.total = total
+        self.kept = Kept(settings.history) if settings.history else None
+        self.feeds: list[Feed] = []
+        self.blocking: list[Feed] = []
+        self.writers: dict[int, Writer] = {}
+        self.authors: dict[int, WriterIs] = {}
+        self.waiting: deque[tuple[Writer, Run]] = deque()
+        self.next_offset = 0
+        self.received = self.bytes_in = self.dropped = 0
+        self.past = Tally()
+        self.wanted = False
+        self.ended: str | None = None
+        self.lifetime: Timer | None = None
+        self.falling: Timer | None = None
+
+    def add_writer(self, writer: Writer) -> None:
+        self.writers[writer.number] = writer
+        session = writer.session
+        self.authors[writer.number] = WriterIs(writer=writer.number, client=session.name, session=session.id)
+        if len(self.authors) > MOST_AUTHORS + len(self.writers):
+            del self.authors[next(number for number in self.authors if number not in self.writers)]
+
+    def receive(self, writer: Writer, frame: Frame, now_ns: int, limits: Limits) -> None:
+        """A DATA frame came. Raises Cut where it is not what it must be, or more than the window."""
+        try:
+            run = Run.of_frame(frame, self.next_offset, writer.number, now_ns)
+        except WireError as error:
+            raise Cut("malformed", str(error)) from error
+        if run.seq < writer.next_seq:
+            # Sent again after a reconnect, and known already.
+            known = writer.next_seq - run.seq
+            if known >= run.messages:
+                return
+            run = run.after(known)
+        writer.next_seq = run.seq + run.messages
+        writer.received += run.messages
+        self.received += run.messages
+        if self.waiting:
+            self._wait(writer, run, limits)
+            return
+        rest = self._enter(writer, run, now_ns)
+        if rest is not None:
+            self._wait(writer, rest, limits)
+
+    def thaw(self, now_ns: int) -> None:
+        """Take in what waits, as far as there is room."""
+        waiting = self.waiting
+        while waiting:
+            writer, run = waiting[0]
+            before = run.messages
+            rest = self._enter(writer, run.moved(self.next_offset), now_ns)
+            writer.waiting -= before - (rest.messages if rest else 0)
+            writer.waiting_bytes -= run.size - (rest.size if rest else 0)
+            if rest is not None:
+                waiting[0] = (writer, rest)
+                return
+            waiting.popleft()
+            if writer.farewell is not None and not writer.waiting:
+                writer.farewell()
+
+    def add_feed(self, feed: Feed) -> None:
+        self.feeds.append(feed)
+        if feed.blocks:
+            self.blocking.append(feed)
+
+    def remove_feed(self, feed: Feed) -> None:
+        """It takes nothing in any more; it is counted among the past once nothing of it is in flight."""
+        self.feeds.remove(feed)
+        if feed.blocks:
+            self.blocking.remove(feed)
+        feed.left = True
+        self.past.leaving[feed] = self.total.leaving[feed] = None
+        if not feed.in_flight:
+            self.settle(feed)
+
+    def settle(self, feed: Feed) -> None:
+        """Nothing of a feed that ended is in flight any more."""
+        self.past.add(feed)
+        self.total.add(feed)
+
+    def drop_waiting(self) -> None:
+        """The channel ended: what waits enters nothing any more."""
+        waiting, self.waiting = self.waiting, deque()
+        for writer, run in waiting:
+            writer.dropped += run.messages
+            self.dropped += run.messages
+            writer.waiting = writer.waiting_bytes = 0
+        for writer in {writer: None for writer, _ in waiting}:
+            if writer.farewell is not None:
+                writer.farewell()
+
+    @property
+    def first_offset(self) -> int:
+        """Of the oldest message that one can still get."""
+        return self.next_offset if self.kept is None else self.kept.first_offset
+
+    def info(self) -> ChannelInfo:
+        return ChannelInfo(
+            name=self.name,
+            number=self.number,
+            owner=self.owner.name,
+            settings=self.settings,
+            readers=len(self.feeds),
+            writers=sum(writer.connection is not None for writer in self.writers.values()),
+            first_offset=self.first_offset,
+            next_offset=self.next_offset,
+        )
+
+    def _enter(self, writer: Writer, run: Run, now_ns: int) -> Run | None:
+        """Let `run` into all feeds. Gives what some feed had no room for."""
+        rest = None
+        room = run.messages
+        for feed in self.blocking:
+            room = min(room, feed.room(run, now_ns))
+        if room < run.messages:
+            if not room:
+                return run
+            run, rest = run.first(room), run.after(room)
+        self.next_offset = run.offset + run.messages
+        self.bytes_in += run.size
+        writer.taken_in += run.messages
+        writer.accepted_seq = run.seq + run.messages
+        if writer.connection is not None:
+            writer.connection.acks[writer] = None
+            writer.connection.mark()
+        if self.kept is not None:
+            self.kept.add(run)
+        for feed in self.feeds:
+            feed.offer(run, now_ns)
+        return rest
+
+    def _wait(self, writer: Writer, run: Run, limits: Limits) -> None:
+        beyond = (
+            writer.waiting + run.messages > limits.window_messages
+            or writer.waiting_bytes + run.size > limits.window_bytes
+        )
+        if beyond and (writer.waiting or run.messages > 1):
+            raise Cut(
+                "window",
+                f"expected at most {limits.window_messages} messages and {limits.window_bytes} bytes unacknowledged",
+            )
+        writer.waiting += run.messages
+        writer.waiting_bytes += run.size
+        self.waiting.append((writer, run))

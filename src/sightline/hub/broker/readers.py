@@ -1,0 +1,206 @@
+"""Who reads what: subscriptions, and a feed wherever one meets a channel.
+
+A subscription gets a feed of each channel that it asked for, of those that are there and of those that
+come; it reads such a one from its first message. What the channel keeps is delivered first to a reader that
+wants it, or that lost its connection and comes back.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+from sightline.hub.broker.buffer import RunBuffer
+from sightline.hub.broker.channels import Channels, check_key
+from sightline.hub.broker.feed import Chores, Feed
+from sightline.hub.broker.gaps import Gap
+from sightline.hub.broker.names import Glob, checked_name
+from sightline.hub.broker.refusal import Refusal
+from sightline.hub.broker.subscription import Subscription
+from sightline.hub.wire.control import Attached, Code, Subscribe
+from sightline.overflow import Overflow
+
+if TYPE_CHECKING:
+    from sightline.hub.broker.channel import Channel
+    from sightline.hub.broker.connection import Connection
+    from sightline.hub.broker.run import Run
+    from sightline.hub.settings import Limits
+
+DISCONNECTED: Final = "disconnected"
+UNSUBSCRIBED: Final = "unsubscribed"
+HISTORY: Final = "history"
+
+
+class Readers:
+    """All subscriptions of the hub."""
+
+    def __init__(self, hub: bytes, limits: Limits, channels: Channels, chores: Chores) -> None:
+        self.feeds: dict[Feed, None] = {}
+        self.refused = 0  # feeds that a limit, a key or the channel did not allow
+        self._aging: dict[Feed, None] = {}
+        self._hub = hub
+        self._limits = limits
+        self._channels = channels
+        self._chores = chores
+        self._numbers = count(1)
+        self._by_name: dict[str, dict[Subscription, None]] = {}
+        self._globs: dict[Subscription, None] = {}
+        channels.on_made.append(self._channel_made)
+
+    def subscribe(self, connection: Connection, asked: Subscribe, now_ns: int) -> None:
+        subscription = self._checked(connection, asked)
+        found = self._found(subscription)
+        if not asked.wait:
+            missing = [name for name in asked.names if name not in self._channels.by_name]
+            if missing:
+                raise Refusal(Code.MISSING, f"there is no channel {missing[0]!r}", missing)
+        for channel in found:
+            self._check_may_read(subscription, channel)
+        if len(self.feeds) + len(found) > self._limits.feeds:
+            raise Refusal(Code.LIMIT, f"expected at most {self._limits.feeds} readers of channels")
+        connection.subscriptions[subscription.number] = subscription
+        for name in subscription.names:
+            self._by_name.setdefault(name, {})[subscription] = None
+        if subscription.glob is not None:
+            self._globs[subscription] = None
+        for channel in found:
+            self.attach(subscription, channel, now_ns)
+
+    def unsubscribe(self, subscription: Subscription, reason: str, now_ns: int) -> None:
+        """It is over: what its feeds held and what is in flight is dropped for this reason."""
+        del subscription.connection.subscriptions[subscription.number]
+        for name in subscription.names:
+            self._by_name[name].pop(subscription)
+            if not self._by_name[name]:
+                del self._by_name[name]
+        self._globs.pop(subscription, None)
+        for feed in tuple(subscription.feeds.values()):
+            self.detach(feed, reason, now_ns)
+        subscription.end(reason)
+
+    def exclude(self, subscription: Subscription, number: int, now_ns: int) -> None:
+        feed = next((feed for feed in subscription.feeds.values() if feed.number == number), None)
+        if feed is None:
+            raise Refusal(Code.MISSING, f"subscription {subscription.number} has no feed {number}")
+        subscription.excluded.add(feed.channel.name)
+        self.detach(feed, UNSUBSCRIBED, now_ns)
+
+    def attach(self, subscription: Subscription, channel: Channel, now_ns: int) -> Feed:
+        feed = Feed(next(self._numbers), subscription, channel, RunBuffer(subscription.buffer), self._chores)
+        runs, gap = self._older(subscription, channel)
+        first = runs[0].offset if runs else channel.next_offset
+        self.feeds[feed] = None
+        if feed.blocks and subscription.buffer.age_s is not None:
+            self._aging[feed] = None
+        subscription.feeds[channel.name] = feed
+        channel.add_feed(feed)
+        connection = subscription.connection
+        connection.lanes.add(feed)
+        connection.notify(
+            Attached(subscription=subscription.number, feed=feed.number, name=channel.name, next_offset=first)
+        )
+        if gap is not None:
+            feed.tell_gap(gap)
+        feed.older.extend(runs)
+        feed.catch_up(now_ns)
+        self._channels.weigh(channel, now_ns)
+        return feed
+
+    def detach(self, feed: Feed, reason: str, now_ns: int) -> None:
+        """It is over at once: what it held is dropped for this reason. What is in flight may be taken."""
+        feed.drop(reason)
+        subscription, channel = feed.subscription, feed.channel
+        subscription.connection.lanes.remove(feed)
+        if subscription.feeds.get(channel.name) is feed:
+            del subscription.feeds[channel.name]
+        del self.feeds[feed]
+        self._aging.pop(feed, None)
+        channel.remove_feed(feed)
+        if feed.blocks and channel.waiting:
+            self._chores.thaw[channel] = None
+        self._channels.weigh(channel, now_ns)
+
+    def age(self) -> None:
+        """Time went by: what grew too old may have made room for what waits."""
+        for feed in self._aging:
+            if feed.channel.waiting:
+                self._chores.thaw[feed.channel] = None
+
+    def _checked(self, connection: Connection, asked: Subscribe) -> Subscription:
+        limits = self._limits
+        if asked.number in connection.subscriptions:
+            raise Refusal(Code.WRONG, f"subscription {asked.number} is there already")
+        if len(connection.subscriptions) >= limits.subscriptions:
+            raise Refusal(Code.LIMIT, f"expected at most {limits.subscriptions} subscriptions")
+        if not asked.names and asked.glob is None:
+            raise Refusal(Code.WRONG, "expected names or a glob to read")
+        if len(asked.names) > limits.channels:
+            raise Refusal(Code.LIMIT, f"expected at most {limits.channels} names")
+        if isinstance(asked.start, str) and asked.start not in {"new", HISTORY}:
+            raise Refusal(
+                Code.WRONG, f"expected the start 'new', 'history' or an offset, got {asked.start!r}"
+            )
+        for name in asked.names:
+            checked_name(name, limits.name_bytes, "channel's name")
+        if asked.glob is not None:
+            checked_name(asked.glob, limits.name_bytes, "glob")
+        return Subscription(
+            connection,
+            asked.number,
+            names=asked.names,
+            glob=None if asked.glob is None else Glob(asked.glob),
+            buffer=asked.buffer,
+            start=asked.start,
+            group=None,
+            seen=asked.seen,
+            proof=asked.proof,
+        )
+
+    def _found(self, subscription: Subscription) -> list[Channel]:
+        table = self._channels.by_name
+        if subscription.glob is None:
+            return [table[name] for name in sorted(subscription.names) if name in table]
+        return [
+            channel
+            for name, channel in table.items()
+            if subscription.covers(name, public=channel.settings.public)
+        ]
+
+    def _check_may_read(self, subscription: Subscription, channel: Channel) -> None:
+        if subscription.buffer.overflow is Overflow.BLOCK and not channel.settings.may_block:
+            raise Refusal(Code.WRONG, f"channel {channel.name!r} does not let a reader make its writers wait")
+        session = subscription.connection.session
+        assert session is not None
+        check_key(channel, subscription.connection, session, subscription.proof)
+
+    def _channel_made(self, channel: Channel, now_ns: int) -> None:
+        asked = [*self._by_name.get(channel.name, ()), *self._globs]
+        for subscription in dict.fromkeys(asked):
+            if not subscription.covers(channel.name, public=channel.settings.public):
+                continue
+            try:
+                self._check_may_read(subscription, channel)
+            except Refusal:
+                self.refused += 1
+                continue
+            if len(self.feeds) < self._limits.feeds:
+                self.attach(subscription, channel, now_ns)
+            else:
+                self.refused += 1
+
+    def _older(self, subscription: Subscription, channel: Channel) -> tuple[list[Run], Gap | None]:
+        """What of the past a new feed begins with, and what it misses of that."""
+        hub, seen = subscription.seen.pop(channel.name, (b"", 0))
+        if hub == self._hub and seen <= channel.next_offset:
+            return _since(channel, seen, DISCONNECTED)
+        if isinstance(subscription.start, int):
+            return _since(channel, min(subscription.start, channel.next_offset), HISTORY)
+        if subscription.start == HISTORY and channel.kept is not None:
+            return channel.kept.runs(), None
+        return [], None
+
+
+def _since(channel: Channel, offset: int, reason: str) -> tuple[list[Run], Gap | None]:
+    runs = [] if channel.kept is None else channel.kept.runs(offset)
+    first = runs[0].offset if runs else channel.next_offset
+    return runs, Gap(offset, first - 1, first - offset, reason) if first > offset else None
