@@ -17,9 +17,11 @@ from __future__ import annotations
 import math
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.clock import ns
 from sightline.errors import BufferFull
@@ -84,9 +86,9 @@ class RunBuffer:
         if not self._blocks:
             return run.messages
         self._expire(now_ns)
-        if self._rate.lets_all_in:
-            fitting = self._fitting(run)
-            return 1 if not fitting and not self.held else fitting
+        fitting = self._fitting(run)
+        if self._rate.lets_all_in or fitting == run.messages:
+            return fitting if fitting or self.held else 1
         return self._room_at_rate(run, now_ns)
 
     def offer(self, run: Run, now_ns: int) -> None:
@@ -186,32 +188,28 @@ class RunBuffer:
             yield run
             return
         self._count(Reason.FILL_RATE, run.messages - len(wanted))
-        for at in wanted:
-            yield run.after(at).first(1)
+        yield from run.parts((at, at + 1) for at in wanted)
 
     def _not_too_large(self, run: Run) -> Iterator[Run]:
         if run.size <= self._most_bytes or self._blocks:
             yield run
             return
-        begin = 0
-        for at in np.flatnonzero(run.lengths() > self._most_bytes):
-            if begin < at:
-                yield run.after(begin).first(int(at) - begin)
-            self._drop(run.after(int(at)).first(1), Reason.TOO_LARGE)
-            # What depends on a lost packet cannot be decoded either.
-            self._awaiting_keyframe = self._gop
-            begin = int(at) + 1
-        if begin < run.messages:
-            yield run.after(begin)
+        for part, large in _split(run, run.lengths() > self._most_bytes):
+            if large:
+                self._drop(part, Reason.TOO_LARGE)
+                # What depends on a lost packet cannot be decoded either.
+                self._awaiting_keyframe = self._gop
+            else:
+                yield part
 
     def _room_at_rate(self, run: Run, now_ns: int) -> int:
         wanted = self._rate.nth(run.messages)
         if self._rate.timed:
             wanted = wanted[: self._rate.due(now_ns)]
         free, free_bytes = self._most - self.held, self._most_bytes - self.held_bytes
-        lengths = run.lengths()
-        for at in wanted:
-            free, free_bytes = free - 1, free_bytes - int(lengths[at])
+        lengths = run.lengths()[wanted.start : wanted.stop : wanted.step].tolist()
+        for at, length in zip(wanted, lengths, strict=True):
+            free, free_bytes = free - 1, free_bytes - length
             if (free < 0 or free_bytes < 0) and (self.held or at != wanted[0]):
                 return at
         return run.messages
@@ -223,23 +221,33 @@ class RunBuffer:
         self._shrink()
 
     def _while_room(self, run: Run, now_ns: int) -> None:
-        left: Run | None = run
-        while left is not None:
-            fitting = self._fitting(left)
-            left = self._append_first(left, fitting, now_ns)
-            if left is None:
-                return
-            # A smaller one behind may still fit.
-            small = self.held < self._most and left.lengths() <= self._most_bytes - self.held_bytes
-            skip = int(np.argmax(small)) if np.any(small) else left.messages
-            self._drop(left.first(skip), Reason.OVERFLOW)
-            left = left.after(skip) if skip < left.messages else None
+        left = self._append_first(run, self._fitting(run), now_ns)
+        if left is None:
+            return
+        # Smaller ones behind the one that did not fit may still do.
+        for part, enters in _split(left, self._greedy(left.lengths())):
+            if enters:
+                self._append(part, now_ns)
+            else:
+                self._drop(part, Reason.OVERFLOW)
+
+    def _greedy(self, lengths: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        free, free_bytes = self._most - self.held, self._most_bytes - self.held_bytes
+        entering = np.zeros(len(lengths), np.bool_)
+        for at in np.flatnonzero(lengths <= free_bytes).tolist() if free >= 1 else ():
+            if free >= 1 and lengths[at] <= free_bytes:
+                entering[at] = True
+                free, free_bytes = free - 1, free_bytes - int(lengths[at])
+        return entering
 
     def _afresh(self, run: Run, now_ns: int) -> None:
         left = self._append_first(run, self._fitting(run), now_ns)
-        while left is not None:
+        if left is not None:
             self._drop_all(Reason.OVERFLOW)
-            left = self._append_first(left, self._fitting(left), now_ns)
+            begin = left.last_stretch(self._most, self._most_bytes)
+            if begin:
+                self._drop(left.first(begin), Reason.OVERFLOW)
+            self._append(left.after(begin), now_ns)
 
     def _waited(self, run: Run, now_ns: int) -> None:
         if self.held and self._fitting(run) < run.messages:
@@ -265,14 +273,16 @@ class RunBuffer:
             self._drop(left, Reason.AWAITING_KEYFRAME)
 
     def _by_keys(self, run: Run, now_ns: int) -> None:
-        if run.messages > 1 and self.held_bytes + int(run.lengths().max()) <= self._most_bytes:
-            # None of them needs the room of another key, so that each but the last leaves no trace.
-            self._count(Reason.REPLACED, run.messages - 1)
-            run = run.after(run.messages - 1)
-        while run.messages > 1:
-            self._replace(run.first(1), now_ns)
-            run = run.after(1)
-        self._replace(run, now_ns)
+        left: Run | None = run
+        while left is not None:
+            # Of a batch, which is of one key, only the last leaves a trace, and those that need others' room.
+            old = self._by_key.get(left.key)
+            free_bytes = self._most_bytes - self.held_bytes + (old[0].size if old else 0)
+            large = np.flatnonzero(left.lengths() > free_bytes) if left.messages > 1 else ()
+            at = int(large[0]) if len(large) else left.messages - 1
+            self._count(Reason.REPLACED, at)
+            self._replace(left.after(at).first(1), now_ns)
+            left = left.after(at + 1) if at + 1 < left.messages else None
 
     def _replace(self, run: Run, now_ns: int) -> None:
         old = self._by_key.get(run.key)
@@ -370,3 +380,13 @@ class RunBuffer:
         if self._keyed:
             return _ANYWHERE
         return Span(self._line[0][0].offset, self._line[-1][0].next_offset - 1)
+
+
+def _split(run: Run, mask: NDArray[np.bool_]) -> Iterator[tuple[Run, bool]]:
+    """`run` in parts of one value of `mask` each, and that value."""
+    if mask.all() or not mask.any():
+        yield run, bool(mask[0])
+        return
+    cuts = [0, *(np.flatnonzero(mask[1:] != mask[:-1]) + 1).tolist(), run.messages]
+    for part, start in zip(run.parts(pairwise(cuts)), cuts, strict=False):
+        yield part, bool(mask[start])
