@@ -10,7 +10,8 @@
 element; or of a record `{"names", "formats", "offsets", "itemsize"}`. `shape` is a list of lengths, or nil of
 a scalar. `order` is "C" (the last index runs quickest) or "F" (the first).
 
-An element that is a Python object, or that has no bytes, is refused both ways.
+An element that is a Python object, or that has no bytes, is refused both ways. Titles of fields and the
+metadata of types are not sent.
 """
 
 from __future__ import annotations
@@ -126,5 +127,7 @@ def _dtype(described: Any) -> np.dtype[Any]:
         return np.dtype((_dtype(base), tuple(shape)))
     if isinstance(described, dict):
         record: Any = {key: described[key] for key in ("names", "offsets", "itemsize")}
-        return np.dtype(record | {"formats": [_dtype(field) for field in described["formats"]]})
+        record["formats"] = [_dtype(field) for field in described["formats"]]
+        dtype: np.dtype[Any] = np.dtype(record)
+        return dtype
     raise ValueError(f"expected the type of an array, got {str(described)[:40]!r}")

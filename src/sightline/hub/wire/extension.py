@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 import msgspec
@@ -44,6 +44,7 @@ _COMPLEX: Final = struct.Struct("<dd")
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _ext: Final = msgspec.msgpack.Ext
+_raw: Final = msgspec.Raw
 
 
 def encode(value: Any) -> bytes:
@@ -78,18 +79,15 @@ def decode(buffer: Buffer) -> Any:
 
 def _is_plain(value: Any, depth: int) -> bool:
     kind = type(value)
-    if kind is list:
-        items = value
-    elif kind is dict:
-        if not _KEYS.issuperset(map(type, value)):
-            return False
-        items = value.values()
-    else:
-        return kind in _KEYS
-    kinds = set(map(type, items))
-    if kinds <= _KEYS:
+    if kind in _KEYS:
         return True
-    return depth > 0 and kinds <= _PLAIN and all(_is_plain(item, depth - 1) for item in items)
+    if kind not in _PLAIN or not depth:
+        return False
+    if kind is dict and not _KEYS.issuperset(map(type, value)):
+        return False
+    items = value.values() if kind is dict else value
+    kinds = set(map(type, items))
+    return kinds <= _KEYS or (kinds <= _PLAIN and all(_is_plain(item, depth - 1) for item in items))
 
 
 class _Unsendable(Exception):
@@ -105,9 +103,7 @@ def _rewritten(value: Any, depth: int) -> Any:
     rewrite = _REWRITES.get(kind)
     if rewrite is None:
         rewrite = next((found for base, found in _REWRITES.items() if issubclass(kind, base)), _refuse)
-    if depth < 0:
-        raise _Unsendable(f"expected at most {MOST_DEEP} levels, got more")
-    return rewrite(value, depth - 1)
+    return rewrite(value, depth)
 
 
 def _refuse(value: Any, _depth: int) -> NoReturn:
@@ -131,11 +127,15 @@ def _str(value: Any, _depth: int) -> str:
     return text
 
 
-def _datetime(value: Any, _depth: int) -> datetime:
+def _datetime(value: Any, depth: int) -> datetime:
+    if type(value) is not datetime:
+        _refuse(value, depth)
     if value.utcoffset() is None:
         raise _Unsendable("expected a datetime with a time zone, got one without")
-    moment: datetime = value
-    return moment
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise _Unsendable(f"expected a datetime of the years 1 to 9999 in UTC, got {value}") from None
 
 
 def _array(value: Any, _depth: int) -> Any:
@@ -146,31 +146,47 @@ def _array(value: Any, _depth: int) -> Any:
     return _ext(ARRAY, b"".join(pieces))
 
 
-def _items(items: Iterable[Any], depth: int) -> list[Any]:
-    return [_within(item, depth, f"[{at}]") for at, item in enumerate(items)]
+def _at_once(items: Any, kinds: Iterable[type], depth: int) -> bytes | None:
+    """What holds plain values alone, as msgpack; None where they must be looked at one by one."""
+    if not depth:
+        raise _Unsendable(f"expected values that nest at most {MOST_DEEP} deep, got more")
+    if _KEYS.issuperset(kinds):
+        try:
+            return _encode(items)
+        except (OverflowError, UnicodeEncodeError):
+            pass
+    return None
 
 
-def _within(item: Any, depth: int, step: str) -> Any:
+def _within(item: Any, depth: int, step: str, name: object) -> Any:
     try:
-        return _rewritten(item, depth)
+        return _rewritten(item, depth - 1)
     except _Unsendable as error:
-        error.path.append(step)
+        error.path.append(step.format(name))
         raise
 
 
-def _sequence(code: int) -> Callable[[Any, int], Any]:
-    return lambda value, depth: _ext(code, _encode(_items(value, depth)))
+def _items(items: Iterable[Any], depth: int) -> bytes:
+    packed = _at_once(items, map(type, items), depth)
+    if packed is None:
+        packed = _encode([_within(item, depth, "[{}]", at) for at, item in enumerate(items)])
+    return packed
 
 
-def _set(code: int) -> Callable[[Any, int], Any]:
-    return lambda value, depth: _ext(
-        code, _encode([_within(item, depth, f"{{{item!r:.40}}}") for item in value])
-    )
+def _list(value: Any, depth: int) -> Any:
+    return _raw(_items(value, depth))
+
+
+def _extended(code: int) -> Callable[[Any, int], Any]:
+    return lambda value, depth: _ext(code, _items(value, depth))
 
 
 def _dict(value: Any, depth: int) -> Any:
+    packed = _at_once(value, map(type, (*value, *value.values())), depth)
+    if packed is not None:
+        return _raw(packed)
     pairs = [
-        (_within(key, depth, f" key {key!r:.40}"), _within(item, depth, f"[{key!r:.40}]"))
+        (_within(key, depth, " key {!r:.40}", key), _within(item, depth, "[{!r:.40}]", key))
         for key, item in value.items()
     ]
     if _KEYS.issuperset(type(key) for key, _ in pairs):
@@ -189,11 +205,11 @@ _REWRITES: Final[dict[type, Callable[[Any, int], Any]]] = {
     bytes: lambda value, _depth: bytes(value),
     bytearray: lambda value, _depth: bytes(value),
     memoryview: lambda value, _depth: value.tobytes(),
-    list: _items,
-    tuple: _sequence(TUPLE),
+    list: _list,
+    tuple: _extended(TUPLE),
     dict: _dict,
-    set: _set(SET),
-    frozenset: _set(FROZENSET),
+    set: _extended(SET),
+    frozenset: _extended(FROZENSET),
     complex: lambda value, _depth: _ext(COMPLEX, _COMPLEX.pack(value.real, value.imag)),
     datetime: _datetime,
     np.ndarray: _array,
@@ -208,7 +224,7 @@ def _of_ext(code: int, data: memoryview) -> Any:
 
 
 def _map(data: memoryview) -> dict[Any, Any]:
-    parts = _list(data)
+    parts = _decode_list(data)
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
@@ -221,11 +237,11 @@ def _read_array(data: memoryview) -> Any:
 
 
 _decode: Final = msgspec.msgpack.Decoder(ext_hook=_of_ext).decode
-_list: Final = msgspec.msgpack.Decoder(list[Any], ext_hook=_of_ext).decode
+_decode_list: Final = msgspec.msgpack.Decoder(list[Any], ext_hook=_of_ext).decode
 _READS: Final[dict[int, Callable[[memoryview], Any]]] = {
-    TUPLE: lambda data: tuple(_list(data)),
-    SET: lambda data: set(_list(data)),
-    FROZENSET: lambda data: frozenset(_list(data)),
+    TUPLE: lambda data: tuple(_decode_list(data)),
+    SET: lambda data: set(_decode_list(data)),
+    FROZENSET: lambda data: frozenset(_decode_list(data)),
     LARGE_INT: lambda data: int.from_bytes(data, "little", signed=True),
     ARRAY: _read_array,
     COMPLEX: lambda data: complex(*_COMPLEX.unpack(data)),
