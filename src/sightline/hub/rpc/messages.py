@@ -82,11 +82,15 @@ def call_frame(
     """A CALL of `method` at `service`.
 
     Raises:
-        TypeError: an argument cannot be sent; the message has the path to it.
+        TypeError: an argument cannot be sent; the message has the path to it, `value[0][2]` for the third,
+            `value[1]['slow']` for one by its name.
         CallError: it comes to more than `most_bytes`.
     """
     ext = _CODED.encode(Call(method=method))
-    kind, payload = encode([list(args), dict(kwargs)])
+    try:
+        kind, payload = encode([list(args), dict(kwargs)])
+    except TypeError as error:
+        raise TypeError(f"an argument of {method} cannot be sent: {error}") from None
     head = Head(0, Kind.CALL, format=kind, channel=service, seq=number, time_ns=left_ns, ext_bytes=len(ext))
     return _whole(head, [ext, *payload], most_bytes, f"a call of {method}")
 
