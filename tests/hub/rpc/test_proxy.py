@@ -107,9 +107,10 @@ def test_a_call_that_does_not_fit_is_refused_before_anything_is_sent() -> None:
         "ptz.camera.zoom(factor: float, *, slow: bool = False) -> float: "
         "missing a required argument: 'factor'"
     )
-    for wrong in (lambda: ptz.camera.zoom(1, 2), lambda: ptz.my_echo(1, fast=1), lambda: ptz.options(1)):
-        with pytest.raises(TypeError, match=r"^ptz\."):
-            wrong()
+    with pytest.raises(TypeError, match=r"^ptz\.camera\.zoom\(.*too many positional arguments$"):
+        ptz.camera.zoom(1, 2)
+    with pytest.raises(TypeError, match=r"^ptz\.my_echo\(.*unexpected keyword argument 'fast'$"):
+        ptz.my_echo(1, fast=1)
     assert not calls.seen
 
 
@@ -126,7 +127,7 @@ def test_names_signatures_and_docstrings_are_those_of_the_other_side() -> None:
 
 
 def _help(thing: object) -> str:
-    return pydoc.plain(pydoc.render_doc(thing))  # type: ignore[no-untyped-call]
+    return pydoc.plain(pydoc.render_doc(thing))
 
 
 def test_help_shows_the_methods() -> None:
