@@ -234,6 +234,7 @@ def test_two_methods_of_one_name_are_refused() -> None:
         find_served(Twice())
 
 
-def test_an_object_that_serves_nothing_is_refused() -> None:
+def test_an_object_that_serves_nothing_is_refused_where_something_is_needed() -> None:
     with pytest.raises(ConfigError, match="Thread serves nothing"):
         find_served(threading.Thread())
+    assert find_served(threading.Thread(), needed=False) == {}

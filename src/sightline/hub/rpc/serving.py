@@ -44,18 +44,18 @@ class Served(NamedTuple):
         return describe(self.name, self.signature, doc, is_async=self.is_async)
 
 
-def find_served(service: object) -> dict[str, Served]:
+def find_served(service: object, *, needed: bool = True) -> dict[str, Served]:
     """All that `service` serves, by full name (`camera.zoom`).
 
     Raises:
-        ConfigError: it serves nothing; a name cannot be served; two are the same; a group holds itself.
+        ConfigError: it serves nothing, and is `needed` to; a name cannot be served; two are the same; a group holds itself.
     """
     found: dict[str, Served] = {}
     for served in _walk(service, "", (service,)):
         if served.name in found:
             raise ConfigError(f"expected one method of a name, got two that are served as {served.name!r}")
         found[served.name] = served
-    if not found:
+    if needed and not found:
         raise ConfigError(
             f"{type(service).__name__} serves nothing: name methods {PREFIX}... or mark them @rpc"
         )
