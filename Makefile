@@ -52,6 +52,10 @@ services: $(VENV)/.developing ## find or install (as root) the real servers that
 bench: $(VENV)/.developing ## measure against peers, side by side; see benches/README.md
 	$(BIN)/python -m benches $(ARGS)
 
+.PHONY: soak
+soak: $(VENV)/.developing ## kill hub, writers and readers at random, 100 times; ARGS='--rounds 20 --seed 7'
+	$(BIN)/python -m tests.hub.proof.soak $(ARGS)
+
 .PHONY: docs
 docs: $(VENV)/.developing ## build the documentation into public/
 	$(PIP) install --constraint constraints.txt --group docs

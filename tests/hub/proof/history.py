@@ -9,8 +9,8 @@ Held against each other, for every writer, channel and reader:
   reader's own wish (fill rate, replaced by its key), which is counted;
 - the hub's sum: entered = taken + dropped by reason + held + in flight; what it counts as dropped was told,
   reason by reason; what it counts as taken came;
-- with a reader that was there from the first to the last message: taken in from its writers = came + dropped
-  + held + in flight; and where it asked to lose nothing, all that was taken in came.
+- with a reader that was there before the first message: taken in from its writers = came + dropped + held
+  + in flight; and where it asked to lose nothing, all that was taken in came.
 
 After a kill less can be said: nobody knows what a killed writer's last messages became, a new hub counts
 offsets anew. What can still be said is still held.
@@ -62,12 +62,15 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A writer's word: numbers 0 to `offered` were put; all before `taken_in` the hub has."""
+    """A writer's word: numbers below `offered` were put, of which the hub took in those below `taken_in`.
+
+    None: it was killed, and nobody knows.
+    """
 
     writer: int
     channel: int
     offered: int
-    taken_in: int
+    taken_in: int | None
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -76,7 +79,8 @@ class Heard(msgspec.Struct, frozen=True):
     Attributes:
         events: in the order in which they came.
         lossless: whether it asked to lose nothing.
-        whole: whether it was there from the first message to the last, and has emptied its buffer.
+        early: whether it was there before the first message.
+        drained: whether it was there after the last, and has emptied its buffer.
         one_hub: whether the hub was the same all the time.
         counted: what the hub says at the end, where it could be asked.
     """
@@ -85,7 +89,8 @@ class Heard(msgspec.Struct, frozen=True):
     channel: int
     events: list[Event]
     lossless: bool = False
-    whole: bool = False
+    early: bool = False
+    drained: bool = False
     one_hub: bool = True
     counted: Counted | None = None
 
@@ -107,10 +112,10 @@ def _wrong(heard: Heard, written: Mapping[int, Written]) -> Iterator[str]:
     if heard.one_hub:
         yield from _offsets(heard)
     if heard.lossless:
-        yield from _holes(heard)
+        yield from _holes(heard, written)
     if heard.counted is not None:
         yield from _sums(heard, heard.counted)
-    if heard.whole:
+    if heard.early and heard.one_hub:
         yield from _whole(heard, written)
 
 
@@ -165,7 +170,7 @@ def _span(event: Event) -> tuple[int, int]:
     return event.offset, event.offset + event.messages - 1
 
 
-def _holes(heard: Heard) -> Iterator[str]:
+def _holes(heard: Heard, written: Mapping[int, Written]) -> Iterator[str]:
     """Where nothing was to be lost, a hole in a writer's numbers is told: a hub's end made it."""
     following: dict[int, int] = {}
     holes = 0
@@ -177,6 +182,10 @@ def _holes(heard: Heard) -> Iterator[str]:
         yield f"{holes} messages are missing, {dict(told)} are told to be: nothing was to be lost"
     elif holes > told.total():
         yield f"{holes} messages are missing, {dict(told)} are told to be"
+    for writer, end in following.items():
+        taken_in = written[writer].taken_in if writer in written else None
+        if heard.drained and taken_in is not None and end < taken_in:
+            yield f"writer {writer}: all before {taken_in} were taken in, {end - 1} came last"
 
 
 def _sums(heard: Heard, counted: Counted) -> Iterator[str]:
@@ -194,17 +203,17 @@ def _sums(heard: Heard, counted: Counted) -> Iterator[str]:
 
 
 def _whole(heard: Heard, written: Mapping[int, Written]) -> Iterator[str]:
-    """From the first to the last: all that its writers put is somewhere."""
+    """From the first on: all that its writers put is somewhere."""
     came: Counter[int] = Counter()
     for got in _got(heard):
         came[got.writer] += got.messages
-    for one in written.values():
-        if heard.lossless and came[one.writer] != one.taken_in:
-            yield f"writer {one.writer}: {one.taken_in} were taken in, {came[one.writer]} came"
-        if came[one.writer] > one.taken_in:
-            yield f"writer {one.writer}: {came[one.writer]} came, and only {one.taken_in} were taken in"
-    if (counted := heard.counted) is not None:
-        taken_in = sum(one.taken_in for one in written.values())
+    known = {one.writer: one.taken_in for one in written.values() if one.taken_in is not None}
+    for writer, taken_in in known.items():
+        if came[writer] > taken_in or (heard.lossless and heard.drained and came[writer] != taken_in):
+            yield f"writer {writer}: {taken_in} were taken in, {came[writer]} came"
+    counted = heard.counted
+    if counted is not None and len(known) == len(written):
         elsewhere = sum(counted.dropped.values()) + counted.held + counted.in_flight
+        taken_in = sum(known.values())
         if taken_in != came.total() + elsewhere:
             yield f"{taken_in} were taken in, {came.total()} came, {elsewhere} are dropped, held or in flight"

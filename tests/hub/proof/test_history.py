@@ -36,7 +36,7 @@ def history(seed: int, *, lossless: bool = False) -> tuple[list[Written], Heard]
     dropped = {"overflow": lost} if lost else {}
     counted = Counted(entered=offset, taken=offset - lost, dropped=dropped, held=0, in_flight=0)
     written = [Written(writer, 1, count, count) for writer, count in enumerate(offered)]
-    return written, Heard("r", 1, events, lossless=lossless, whole=True, counted=counted)
+    return written, Heard("r", 1, events, lossless=lossless, early=True, drained=True, counted=counted)
 
 
 @given(st.integers(0, 10**6), st.booleans())
@@ -64,13 +64,13 @@ def test_any_event_that_is_left_out_repeated_or_swapped_is_found(
         assert check(written, [forged(heard, events=forgery)])
         # Without a word of the hub's, and with a reader that came late, order and holes still speak.
         if lossless and place > 0:
-            assert check(written, [forged(heard, events=forgery, whole=False, counted=None)])
+            assert check(written, [forged(heard, events=forgery, early=False, counted=None)])
 
 
 def test_a_message_that_nobody_offered_is_found() -> None:
     written, heard = history(1)
     stranger = Got(1, 7, 0, heard.counted.entered if heard.counted else 0)
-    late = forged(heard, counted=None, whole=False)
+    late = forged(heard, counted=None, early=False)
     assert check(written, [late]) == []
     assert check(written, [forged(late, events=[*late.events, stranger])]) == [
         "r, channel 1: writer 7: 0 came, which was not offered"
@@ -114,7 +114,7 @@ def test_what_a_lossless_reader_lost_is_found_though_it_was_told_and_counted() -
 def test_offsets_left_out_by_the_readers_wish_must_be_counted() -> None:
     events: list[Event] = [Got(1, 0, 0, 0), Got(1, 0, 3, 3)]
     counted = Counted(entered=4, taken=2, dropped={"fill_rate": 2}, held=0, in_flight=0)
-    heard = Heard("r", 1, events, whole=True, counted=counted)
+    heard = Heard("r", 1, events, early=True, drained=True, counted=counted)
     assert check([Written(0, 1, 4, 4)], [heard]) == []
     lying = msgspec.structs.replace(counted, entered=3, dropped={"fill_rate": 1})
     assert any(
@@ -132,6 +132,16 @@ def test_after_another_hub_a_lossless_reader_is_told_what_the_first_one_had() ->
         "r, channel 1: 3 messages are missing, {} are told to be"
     ]
     assert check(written, [forged(heard, events=[*untold, untold[-1]])])
+
+
+def test_the_last_message_of_a_writer_that_lives_must_come_and_of_a_killed_one_may() -> None:
+    heard = Heard("r", 1, [Got(1, 0, 4, 4, 5)], lossless=True, drained=True)
+    assert check([Written(0, 1, 10, 9)], [heard]) == []
+    assert check([Written(0, 1, 10, None)], [heard]) == []
+    assert check([Written(0, 1, 10, 10)], [heard]) == [
+        "r, channel 1: writer 0: all before 10 were taken in, 8 came last"
+    ]
+    assert check([Written(0, 1, 10, 10)], [forged(heard, drained=False)]) == []
 
 
 def test_a_gap_tells_no_more_messages_than_there_are_offsets() -> None:

@@ -1,0 +1,135 @@
+"""Rounds of killing: one of them is killed, the others go on, it is replaced, all go on. Then all is counted.
+
+Who is killed and when comes from a seed; how far the others have come by then does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from random import Random
+from typing import Final
+
+from tests.hub.proof.company import Company
+from tests.hub.proof.history import check
+from tests.hub.proof.parts import Callee, Caller, Part, Reader, Writer
+from tools.services.waiting import wait_for
+
+from sightline.hub.settings import ReaderBuffer
+from sightline.overflow import Overflow
+
+CHANNELS: Final = 2
+VICTIMS: Final = ("hub", "writer", "reader", "callee")
+GOES_ON_S: Final = 30.0
+_LOSSLESS: Final = ReaderBuffer(messages=200, overflow=Overflow.BLOCK)
+_BUFFERS: Final = (
+    _LOSSLESS,
+    _LOSSLESS,
+    ReaderBuffer(messages=20),
+    ReaderBuffer(messages=1, overflow=Overflow.DROP_NEWEST),
+    ReaderBuffer(messages=50, every=3),
+)
+
+
+class Rounds:
+    """One company, killed and replaced. `play` for each round, then `verdict`."""
+
+    def __init__(self, company: Company, seed: int) -> None:
+        self._company = company
+        self._draw = Random(seed)
+        self._numbers = count(1)
+        self._victims = self._all_in_turn()
+        self._folder, self._port = str(company.folder), company.port
+
+    def begin(self) -> None:
+        company = self._company
+        company.start(*(self._reader(buffer) for buffer in _BUFFERS), early=True)
+        company.start(self._writer(), self._writer(), self._callee(1))
+        company.start(Caller(folder=self._folder, name="caller", port=self._port, callee="callee1"))
+        self._goes_on()
+
+    def play(self) -> str:
+        """One round; who was killed. Raises TimeoutError where the others do not go on."""
+        company, victim = self._company, next(self._victims)
+        if victim == "hub":
+            company.kill_hub()
+            company.start_hub()
+            self._goes_on()
+            return victim
+        kind = {"writer": Writer, "reader": Reader, "callee": Callee}[victim]
+        member = self._draw.choice(company.alive(kind))
+        company.kill(member.part.name)
+        self._goes_on(without=Caller if kind is Callee else Callee)
+        company.start(self._next(member.part))
+        self._goes_on()
+        return member.part.name
+
+    def verdict(self) -> list[str]:
+        """What is wrong, once all have come to rest."""
+        company = self._company
+        company.stop(Caller, Callee)
+        company.stop(Writer)
+        company.drain()
+        company.stop(Reader)
+        return check(*company.histories())
+
+    def _all_in_turn(self) -> Iterator[str]:
+        while True:
+            yield from self._draw.sample(VICTIMS, len(VICTIMS))
+
+    def _goes_on(self, without: type = Callee) -> None:
+        """Until all that are there have done something more."""
+        before = self._company.progress()
+        idle = {one.part.name for one in self._company.alive(Callee, without)}
+
+        def all_did() -> bool:
+            now = self._company.progress()
+            return all(now[name] > done for name, done in before.items() if name not in idle)
+
+        wait_for(all_did, GOES_ON_S, "the others to go on")
+
+    def _next(self, part: Part) -> Part:
+        match part:
+            case Reader():
+                return self._reader(part.buffer)
+            case Writer():
+                return self._writer()
+            case _:
+                return part  # the caller calls this name
+
+    def _reader(self, buffer: ReaderBuffer) -> Reader:
+        number = next(self._numbers)
+        return Reader(
+            folder=self._folder,
+            name=f"reader{number}",
+            port=self._port,
+            channels=tuple(range(CHANNELS)),
+            buffer=buffer,
+            pause_s=self._draw.choice((0.0, 0.001)),
+        )
+
+    def _writer(self) -> Writer:
+        number = next(self._numbers)
+        return Writer(
+            folder=self._folder,
+            name=f"writer{number}",
+            port=self._port,
+            number=number,
+            channels=tuple(range(CHANNELS)),
+            sizes=(40, 100, 3000, 100_000),
+            per_s=300,
+        )
+
+    def _callee(self, number: int) -> Callee:
+        return Callee(folder=self._folder, name=f"callee{number}", port=self._port)
+
+
+def killing(company: Company, rounds: int, seed: int, say: Callable[[str], object]) -> list[str]:
+    """So many rounds; what is wrong at the end."""
+    some = Rounds(company, seed)
+    some.begin()
+    for number in range(1, rounds + 1):
+        victim = some.play()
+        messages = sum(company.progress().values())
+        say(f"round {number}: killed {victim}; {messages} done by those alive; hub {company.hub_mb():.0f} MB")
+    return some.verdict()
