@@ -48,7 +48,8 @@ def find_served(service: object, *, needed: bool = True) -> dict[str, Served]:
     """All that `service` serves, by full name (`camera.zoom`).
 
     Raises:
-        ConfigError: it serves nothing, and is `needed` to; a name cannot be served; two are the same; a group holds itself.
+        ConfigError: it serves nothing, and is `needed` to; a name cannot be served; two are the same; a group
+            holds itself.
     """
     found: dict[str, Served] = {}
     for served in _walk(service, "", (service,)):
