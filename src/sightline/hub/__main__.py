@@ -1,4 +1,4 @@
-"""A hub as a process: settings as one line of JSON on standard input, which stays open as long as it is to run."""
+"""A hub as a process: settings as a line of JSON on standard input, which stays open while it is to run."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ from sightline.hub.wire.header import Frame
 if TYPE_CHECKING:
     from sightline.hub.broker.connection import Connection
     from sightline.hub.broker.feed import Feed
+    from sightline.hub.broker.groups import Group
     from sightline.hub.broker.session import Session
     from sightline.hub.broker.timers import Timer
     from sightline.hub.settings import ChannelSettings, Limits
@@ -92,6 +93,7 @@ class Channel:
         owner: the session that made it or took it over; it may be lost.
         feeds, blocking: who reads it, and those of them that writers wait for.
         waiting: what could not enter yet, in order.
+        groups: those that read it, with their positions.
         past, total: counts of the feeds that are gone; `total` is one for all channels.
         ended: why it is no more; None: it is.
         received, bytes_in, dropped: messages that came, bytes taken in, messages that waited when it ended;
@@ -114,6 +116,7 @@ class Channel:
         self.waiting: deque[tuple[Writer, Run]] = deque()
         self.next_offset = 0
         self.received = self.bytes_in = self.dropped = 0
+        self.groups: dict[Group, int] = {}
         self.past = Tally()
         self.wanted = False
         self.ended: str | None = None
@@ -185,6 +188,16 @@ class Channel:
         self.past.add(feed)
         self.total.add(feed)
 
+    def retain(self) -> Kept | None:
+        """Keep what groups have not committed: from the lowest of their positions on. Gives what keeps it."""
+        if self.kept is None and self.groups:
+            self.kept = Kept(next_offset=self.next_offset)
+        if self.kept is not None:
+            self.kept.retain_from(min(self.groups.values(), default=None))
+            if not self.groups and self.settings.history is None:
+                self.kept = None
+        return self.kept
+
     def drop_waiting(self) -> None:
         """The channel ended: what waits enters nothing any more."""
         waiting, self.waiting = self.waiting, deque()
@@ -242,10 +255,7 @@ class Channel:
             or writer.waiting_bytes + run.size > limits.window_bytes
         )
         if beyond and (writer.waiting or run.messages > 1):
-            raise Cut(
-                "window",
-                f"expected at most {limits.window_messages} messages and {limits.window_bytes} bytes unacknowledged",
-            )
+            raise Cut("window", f"expected no more than the window, got {run.messages} messages more")
         writer.waiting += run.messages
         writer.waiting_bytes += run.size
         self.waiting.append((writer, run))

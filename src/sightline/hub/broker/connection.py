@@ -18,8 +18,8 @@ from sightline.hub.wire.lanes import Lanes, LargeCalls
 if TYPE_CHECKING:
     from sightline.hub.broker.calls import Service
     from sightline.hub.broker.channel import Writer
-    from sightline.hub.broker.subscription import Subscription
     from sightline.hub.broker.session import Session
+    from sightline.hub.broker.subscription import Subscription
     from sightline.hub.broker.timers import Timer
 
 SMALL_BYTES: Final = 64 * KIB

@@ -35,9 +35,10 @@ _Frame: TypeAlias = tuple[Head, Sequence[Buffer]]
 class Held(Protocol):
     """What a feed keeps its messages in: `RunBuffer`, or `GroupBuffer` for a group."""
 
-    held: int
-    held_bytes: int
-
+    @property
+    def held(self) -> int: ...
+    @property
+    def held_bytes(self) -> int: ...
     def room(self, run: Run, now_ns: int) -> int: ...
     def offer(self, run: Run, now_ns: int) -> None: ...
     def take(self, most_messages: int, most_bytes: float, now_ns: int) -> Run | None: ...
@@ -195,6 +196,11 @@ class Feed:
         self.in_flight -= messages
         if self.left and not self.in_flight:
             self.channel.settle(self)
+
+    def answer(self, frame: _Frame) -> None:
+        """Say this behind all that was sent so far, and before all that comes."""
+        self._ahead.append(frame)
+        self.wake()
 
     def tell_gap(self, gap: Gap) -> None:
         """Tell the reader of messages that never were in this feed."""

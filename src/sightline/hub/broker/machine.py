@@ -79,12 +79,12 @@ class Hub:
         self._kinds: dict[int, Callable[[Connection, Frame, int], None]] = {
             Kind.REQUEST: self._requests.received,
             Kind.CALL: self.calls.call,
-            Kind.REPLY: self._answered,
-            Kind.ERROR: self._answered,
-            Kind.CANCEL: self._cancelled,
+            Kind.REPLY: lambda connection, frame, _now_ns: self.calls.answer(connection, frame),
+            Kind.ERROR: lambda connection, frame, _now_ns: self.calls.answer(connection, frame),
+            Kind.CANCEL: lambda connection, frame, _now_ns: self.calls.cancel(connection, frame.head.seq),
             Kind.PING: self._pinged,
             Kind.PONG: self._ponged,
-            Kind.BYE: self._left,
+            Kind.BYE: lambda connection, _frame, now_ns: self._end(connection, "bye", now_ns),
         }
 
     def connected(self, address: str, now_ns: int) -> Connection:
@@ -125,7 +125,7 @@ class Hub:
                 if subscription is not None:
                     subscription.allow(head, now_ns)
             else:
-                self._kinds.get(kind, _unexpected)(connection, frame, now_ns)
+                self._others(kind)(connection, frame, now_ns)
         except Cut as cut:
             self._cut(connection, cut, now_ns)
 
@@ -168,6 +168,12 @@ class Hub:
             connection.send(Head(0, Kind.BYE))
             self._end(connection, "closing", now_ns)
 
+    def _others(self, kind: int) -> Callable[[Connection, Frame, int], None]:
+        handle = self._kinds.get(kind)
+        if handle is None:
+            raise Cut("protocol", f"expected no frame of kind {kind} from a client")
+        return handle
+
     def _greet(self, connection: Connection, frame: Frame, now_ns: int) -> None:
         session, older = self.sessions.greet(connection, frame)
         if older is not None:
@@ -187,21 +193,12 @@ class Hub:
             connection.heard_ns + silence_ns, lambda now_ns: self._watch_silence(connection, now_ns)
         )
 
-    def _answered(self, connection: Connection, frame: Frame, now_ns: int) -> None:
-        self.calls.answer(connection, frame)
-
-    def _cancelled(self, connection: Connection, frame: Frame, now_ns: int) -> None:
-        self.calls.cancel(connection, frame.head.seq)
-
     def _pinged(self, connection: Connection, frame: Frame, now_ns: int) -> None:
         connection.send(Head(0, Kind.PONG, time_ns=frame.head.time_ns))
         connection.send(Head(0, Kind.PING, time_ns=now_ns))
 
     def _ponged(self, connection: Connection, frame: Frame, now_ns: int) -> None:
         connection.ping_ns = max(0, now_ns - frame.head.time_ns)
-
-    def _left(self, connection: Connection, frame: Frame, now_ns: int) -> None:
-        self._end(connection, "bye", now_ns)
 
     def _cut(self, connection: Connection, cut: Cut, now_ns: int) -> None:
         if connection.ending is None:
@@ -238,7 +235,3 @@ class Hub:
             self.channels.end(channel, "owner_gone", now_ns)
         for writer in tuple(session.writers.values()):
             self.channels.forget(writer)
-
-
-def _unexpected(connection: Connection, frame: Frame, now_ns: int) -> None:
-    raise Cut("protocol", f"expected no frame of kind {frame.head.kind} from a client")

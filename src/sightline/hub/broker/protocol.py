@@ -1,4 +1,4 @@
-"""The hub's sockets: what comes in goes to the machine, what its lanes have goes out, once a tick of the loop.
+"""The hub's sockets: what comes in goes to the machine, what its lanes have goes out once a loop tick.
 
 The backlog of a slow reader stays in its feeds, where its policy is at work: a transport is given about
 `BUDGET_BYTES` at a time, and nothing while it has more than that.

@@ -14,10 +14,12 @@ from sightline.hub.broker.buffer import RunBuffer
 from sightline.hub.broker.channels import Channels, check_key
 from sightline.hub.broker.feed import Chores, Feed
 from sightline.hub.broker.gaps import Gap
+from sightline.hub.broker.group_buffer import GroupBuffer
+from sightline.hub.broker.groups import Groups
 from sightline.hub.broker.names import Glob, checked_name
 from sightline.hub.broker.refusal import Refusal
 from sightline.hub.broker.subscription import Subscription
-from sightline.hub.wire.control import Attached, Code, Subscribe
+from sightline.hub.wire.control import Attached, Code, Detached, Subscribe
 from sightline.overflow import Overflow
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 DISCONNECTED: Final = "disconnected"
 UNSUBSCRIBED: Final = "unsubscribed"
 HISTORY: Final = "history"
+SEEK: Final = "seek"
 
 
 class Readers:
@@ -37,6 +40,7 @@ class Readers:
     def __init__(self, hub: bytes, limits: Limits, channels: Channels, chores: Chores) -> None:
         self.feeds: dict[Feed, None] = {}
         self.refused = 0  # feeds that a limit, a key or the channel did not allow
+        self.groups = Groups(limits, self, channels.by_name)
         self._aging: dict[Feed, None] = {}
         self._hub = hub
         self._limits = limits
@@ -46,6 +50,7 @@ class Readers:
         self._by_name: dict[str, dict[Subscription, None]] = {}
         self._globs: dict[Subscription, None] = {}
         channels.on_made.append(self._channel_made)
+        channels.on_ended.append(lambda channel, _now_ns: self.groups.channel_ended(channel))
 
     def subscribe(self, connection: Connection, asked: Subscribe, now_ns: int) -> None:
         subscription = self._checked(connection, asked)
@@ -59,24 +64,23 @@ class Readers:
         if len(self.feeds) + len(found) > self._limits.feeds:
             raise Refusal(Code.LIMIT, f"expected at most {self._limits.feeds} readers of channels")
         connection.subscriptions[subscription.number] = subscription
-        for name in subscription.names:
-            self._by_name.setdefault(name, {})[subscription] = None
-        if subscription.glob is not None:
-            self._globs[subscription] = None
+        if subscription.group is not None:
+            self.groups.join(subscription.group, subscription, now_ns)
+            return
+        self._register(subscription)
         for channel in found:
             self.attach(subscription, channel, now_ns)
 
     def unsubscribe(self, subscription: Subscription, reason: str, now_ns: int) -> None:
         """It is over: what its feeds held and what is in flight is dropped for this reason."""
         del subscription.connection.subscriptions[subscription.number]
-        for name in subscription.names:
-            self._by_name[name].pop(subscription)
-            if not self._by_name[name]:
-                del self._by_name[name]
-        self._globs.pop(subscription, None)
         for feed in tuple(subscription.feeds.values()):
             self.detach(feed, reason, now_ns)
         subscription.end(reason)
+        if subscription.group is not None:
+            self.groups.leave(subscription.group, subscription, now_ns)
+            return
+        self._unregister(subscription)
 
     def exclude(self, subscription: Subscription, number: int, now_ns: int) -> None:
         feed = next((feed for feed in subscription.feeds.values() if feed.number == number), None)
@@ -84,11 +88,44 @@ class Readers:
             raise Refusal(Code.MISSING, f"subscription {subscription.number} has no feed {number}")
         subscription.excluded.add(feed.channel.name)
         self.detach(feed, UNSUBSCRIBED, now_ns)
+        if subscription.group is not None:
+            self.groups.given_up(subscription.group, feed.channel, now_ns)
 
-    def attach(self, subscription: Subscription, channel: Channel, now_ns: int) -> Feed:
-        feed = Feed(next(self._numbers), subscription, channel, RunBuffer(subscription.buffer), self._chores)
-        runs, gap = self._older(subscription, channel)
+    def seek(self, feed: Feed, offset: int | None, now_ns: int) -> tuple[int, Gap | None]:
+        """Go on at `offset`, None: the end. The offset that comes next, and what is missing before it."""
+        if isinstance(feed.buffer, GroupBuffer):
+            return feed.buffer.seek(offset), None
+        channel = feed.channel
+        feed.buffer.discard(SEEK)
+        feed.older.clear()
+        begin = channel.next_offset if offset is None else min(offset, channel.next_offset)
+        runs, gap = _since(channel, begin, HISTORY)
+        feed.older.extend(runs)
+        feed.catch_up(now_ns)
+        if feed.blocks and channel.waiting:
+            self._chores.thaw[channel] = None
+        return begin if gap is None else gap.last + 1, gap
+
+    def may_read(self, subscription: Subscription, channel: Channel) -> bool:
+        """Whether it asked for the channel, has the key, and the channel allows what it asked for."""
+        if not subscription.covers(channel.name, public=channel.settings.public):
+            return False
+        try:
+            self._check_may_read(subscription, channel)
+        except Refusal:
+            return False
+        return True
+
+    def attach(
+        self, subscription: Subscription, channel: Channel, now_ns: int, shared: GroupBuffer | None = None
+    ) -> Feed:
+        """Begin a feed. `shared`: from where in the channel its group goes on."""
+        buffer = RunBuffer(subscription.buffer) if shared is None else shared
+        feed = Feed(next(self._numbers), subscription, channel, buffer, self._chores)
+        runs, gap = self._older(subscription, channel) if shared is None else ([], None)
         first = runs[0].offset if runs else channel.next_offset
+        if shared is not None:
+            first = shared.next_offset
         self.feeds[feed] = None
         if feed.blocks and subscription.buffer.age_s is not None:
             self._aging[feed] = None
@@ -103,6 +140,8 @@ class Readers:
             feed.tell_gap(gap)
         feed.older.extend(runs)
         feed.catch_up(now_ns)
+        if feed.buffer.held:
+            feed.wake()
         self._channels.weigh(channel, now_ns)
         return feed
 
@@ -119,6 +158,19 @@ class Readers:
         if feed.blocks and channel.waiting:
             self._chores.thaw[channel] = None
         self._channels.weigh(channel, now_ns)
+
+    def reassign(self, feed: Feed, now_ns: int) -> None:
+        """Another member of its group has the channel from now on."""
+        subscription = feed.subscription
+        self.detach(feed, "reassigned", now_ns)
+        subscription.connection.notify(
+            Detached(
+                subscription=subscription.number,
+                feed=feed.number,
+                name=feed.channel.name,
+                reason="reassigned",
+            )
+        )
 
     def age(self) -> None:
         """Time went by: what grew too old may have made room for what waits."""
@@ -151,10 +203,24 @@ class Readers:
             glob=None if asked.glob is None else Glob(asked.glob),
             buffer=asked.buffer,
             start=asked.start,
-            group=None,
+            group=None if asked.group is None else self.groups.named(asked.group),
             seen=asked.seen,
             proof=asked.proof,
         )
+
+    def _register(self, subscription: Subscription) -> None:
+        """For the channels that are still to come."""
+        for name in subscription.names:
+            self._by_name.setdefault(name, {})[subscription] = None
+        if subscription.glob is not None:
+            self._globs[subscription] = None
+
+    def _unregister(self, subscription: Subscription) -> None:
+        for name in subscription.names:
+            self._by_name[name].pop(subscription)
+            if not self._by_name[name]:
+                del self._by_name[name]
+        self._globs.pop(subscription, None)
 
     def _found(self, subscription: Subscription) -> list[Channel]:
         table = self._channels.by_name
@@ -178,15 +244,11 @@ class Readers:
         for subscription in dict.fromkeys(asked):
             if not subscription.covers(channel.name, public=channel.settings.public):
                 continue
-            try:
-                self._check_may_read(subscription, channel)
-            except Refusal:
-                self.refused += 1
-                continue
-            if len(self.feeds) < self._limits.feeds:
+            if len(self.feeds) < self._limits.feeds and self.may_read(subscription, channel):
                 self.attach(subscription, channel, now_ns)
             else:
                 self.refused += 1
+        self.groups.channel_made(channel, now_ns)
 
     def _older(self, subscription: Subscription, channel: Channel) -> tuple[list[Run], Gap | None]:
         """What of the past a new feed begins with, and what it misses of that."""

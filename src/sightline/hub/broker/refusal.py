@@ -19,7 +19,7 @@ class Refusal(Exception):
 
 
 class Cut(Exception):
-    """The other end broke the protocol or a limit: its connection ends. `reason` is what it is counted under."""
+    """The other end broke the protocol or a limit: its connection ends. It is counted under `reason`."""
 
     def __init__(self, reason: str, message: str, code: str = "protocol") -> None:
         super().__init__(message)

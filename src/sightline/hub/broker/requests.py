@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from sightline.hub.broker.connection import encode
 from sightline.hub.broker.readers import UNSUBSCRIBED
 from sightline.hub.broker.refusal import Cut, Refusal
 from sightline.hub.broker.session import Session
@@ -21,6 +22,8 @@ from sightline.hub.wire.control import (
     ClientInfo,
     CloseWriter,
     Code,
+    Commit,
+    Committed,
     CreateChannel,
     DeleteChannel,
     Ends,
@@ -31,6 +34,7 @@ from sightline.hub.wire.control import (
     OpenWriter,
     Pause,
     Request,
+    Seek,
     Serve,
     Service,
     Statistics,
@@ -39,7 +43,7 @@ from sightline.hub.wire.control import (
     Unsubscribe,
     WriterOpened,
 )
-from sightline.hub.wire.header import Frame, Kind
+from sightline.hub.wire.header import Frame, Head, Kind
 from sightline.overflow import BufferStats
 
 if TYPE_CHECKING:
@@ -76,11 +80,14 @@ class Requests:
             SubscriptionStats: self._subscription_stats,
             Serve: self._serve,
             Attach: self._attach,
-            Ends: self._ends,
+            Ends: lambda _asked, request: self._ends(request),
+            Commit: self._commit,
+            Committed: lambda _asked, request: self._committed(request),
+            Seek: self._seek,
         }
 
     def received(self, connection: Connection, frame: Frame, now_ns: int) -> None:
-        """A REQUEST came. Raises Cut where it is no request, or where its client does not read the answers."""
+        """A REQUEST came. Raises Cut where it is none, or where its client does not read the answers."""
         number = frame.head.seq
         if connection.is_full:
             raise Cut("unread", "answers are not read", Code.LIMIT)
@@ -131,10 +138,6 @@ class Requests:
             if channel.settings.public or channel.owner.name == asked.session.name
         ]
 
-    def _ends(self, asked: _Asked, request: Ends) -> dict[str, tuple[int, int]]:
-        found = (self._hub.channels.find(name) for name in request.names)
-        return {channel.name: (channel.first_offset, channel.next_offset) for channel in found}
-
     # Readers.
 
     def _subscribe(self, asked: _Asked, request: Subscribe) -> None:
@@ -152,6 +155,32 @@ class Requests:
     def _subscription_stats(self, asked: _Asked, request: SubscriptionStats) -> dict[str, BufferStats]:
         feeds = asked.subscription(request.number).feeds
         return {name: feed.buffer.stats() for name, feed in feeds.items()}
+
+    # Groups, and places in a channel.
+
+    def _commit(self, asked: _Asked, request: Commit) -> list[str]:
+        return self._hub.readers.groups.commit(
+            request.group, request.positions, lambda feed: feed.subscription.connection is asked.connection
+        )
+
+    def _committed(self, request: Committed) -> dict[str, tuple[int, str]]:
+        return self._hub.readers.groups.committed(request.group, request.names)
+
+    def _seek(self, asked: _Asked, request: Seek) -> object:
+        feed = asked.subscription(request.number).feeds.get(request.name)
+        if feed is None:
+            raise Refusal(Code.MISSING, f"subscription {request.number} does not read {request.name!r}")
+        offset, gap = self._hub.readers.seek(feed, request.offset, asked.now_ns)
+        # In the line of the feed: what comes before the answer was sent before, what comes behind it is new.
+        body = encode(offset)
+        feed.answer((Head(len(body), Kind.ANSWER, seq=asked.number), (body,)))
+        if gap is not None:
+            feed.tell_gap(gap)
+        return _LATER
+
+    def _ends(self, request: Ends) -> dict[str, tuple[int, int]]:
+        found = (self._hub.channels.find(name) for name in request.names)
+        return {channel.name: (channel.first_offset, channel.next_offset) for channel in found}
 
     # Calls.
 

@@ -38,7 +38,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         unix_path: of a Unix socket; None: none.
         token: that clients must know; None: none.
         tls_certificate, tls_key: files in PEM form of what the hub shows; None: no TLS.
-        tls_client_ca: file in PEM form of who signs the certificates that clients must show; None: none needed.
+        tls_client_ca: file in PEM form of who signs what clients must show; None: they need not.
         limits: what strangers can make it hold.
     """
 
@@ -227,7 +227,7 @@ class StreamServer:
         self._stack = stack
         return self
 
-    async def __aexit__(self, *failure: Any) -> None:
+    async def __aexit__(self, *failure: object) -> None:
         stack, self._stack = self._stack, None
         if stack is not None:
             await stack.aclose()

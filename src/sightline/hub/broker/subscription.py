@@ -103,7 +103,7 @@ class Subscription:
         return name in self.names or (public and self.glob is not None and self.glob.matches(name))
 
     def allow(self, head: Head, now_ns: int) -> None:
-        """A CREDIT frame came. Raises Cut where it says that more was taken than was sent, or less than before."""
+        """A CREDIT frame came. Raises Cut where it counts more as taken than was sent, or less."""
         taken = head.offset - self.taken
         if taken < 0 or head.offset > self.sent_messages:
             raise Cut("credit", f"expected {self.taken} to {self.sent_messages} taken, got {head.offset}")

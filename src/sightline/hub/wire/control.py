@@ -80,7 +80,9 @@ class Subscribe(_Said, frozen=True, kw_only=True):
     `start`: "new", "history", or the offset from which history is wanted. `proof`: of a private channel's
     key: HMAC-SHA256 with `digest(key)` over `hub's nonce + name`. `group`: share with its other members;
     positions are the group's then, and `start` counts only where it has none ("new": the end, "history": the
-    beginning). `seen`: for each channel, by name, the hub's id and the offset up to which an earlier connection got it.
+    beginning); where it begins is settled as if committed. The group "" is this subscription's own: it reads
+    what the channel keeps as any group does, and ends with it. `seen`: for each channel, by name, the
+    hub's id and the offset up to which an earlier connection got it.
     """
 
     number: Number
@@ -166,7 +168,10 @@ class Attach(_Said, frozen=True, kw_only=True):
 
 
 class Commit(_Said, frozen=True, kw_only=True):
-    """-> None. Positions of a group: by channel the offset that comes next, and a text beside it."""
+    """-> list of the channels for which it stands: those that this connection's feeds of the group have.
+
+    Positions of a group: by channel the offset that comes next, and a text beside it.
+    """
 
     group: str
     positions: dict[str, tuple[Count, str]]
