@@ -11,7 +11,7 @@ def test_alone_it_shows_what_there_is(invoke: Invoke) -> None:
     result = invoke()
 
     assert "Usage: sightline" in result.output
-    for command in ("demo", "probe", "check", "up", "doctor", "fakecam", "model"):
+    for command in ("demo", "probe", "check", "up", "capture", "worker", "doctor", "fakecam", "model"):
         assert f" {command} " in result.output
 
 
@@ -22,7 +22,19 @@ def test_it_tells_its_version(sightline_command: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "probe", "check", "up", "doctor", "fakecam", "model describe", "model bench"]
+    "command",
+    [
+        "demo",
+        "probe",
+        "check",
+        "up",
+        "capture",
+        "worker",
+        "doctor",
+        "fakecam",
+        "model describe",
+        "model bench",
+    ],
 )
 def test_each_command_shows_examples_of_itself(invoke: Invoke, command: str) -> None:
     result = invoke(*command.split(), "--help")

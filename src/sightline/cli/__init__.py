@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from sightline import __version__
+from sightline.cli.capture import capture
 from sightline.cli.check import check
 from sightline.cli.demo import demo
 from sightline.cli.doctor import doctor
@@ -24,6 +25,7 @@ from sightline.cli.fakecam import fakecam
 from sightline.cli.model import app as model
 from sightline.cli.probe import probe
 from sightline.cli.up import up
+from sightline.cli.worker import worker
 from sightline.errors import ConfigError, SightlineError
 
 _LEVELS: Final = ("warning", "info", "debug")
@@ -91,7 +93,7 @@ def _every_command(
     configure(_LEVELS[min(verbose, 2)])
 
 
-for _command in (demo, probe, check, up, doctor, fakecam):
+for _command in (demo, probe, check, up, capture, worker, doctor, fakecam):
     app.command()(_command)
 app.add_typer(model, name="model")
 

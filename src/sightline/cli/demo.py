@@ -5,15 +5,12 @@ from __future__ import annotations
 import socket
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 
-from sightline.errors import ConfigError
-
-if TYPE_CHECKING:
-    from sightline.site import Site
+from sightline.cli.sources import checked, default_name
 
 _DRAWN: Final = {
     "north": "synthetic://street?seed=1&camera=1&size=640x360&fps=15&gop=15&b_frames=2&mark=0",
@@ -54,6 +51,7 @@ def demo(
     """
     from sightline.cli.running import run_site
     from sightline.fakecam import FakeCameras
+    from sightline.site import RunningSite, Site
 
     console = Console()
     lines, sheet = folder / "results.jsonl", folder / "contact-sheet.png"
@@ -65,44 +63,20 @@ def demo(
     worker = {"rate": rate, "model": {"kind": model.value}, "sinks": sinks}
     with FakeCameras(_DRAWN) as served:
         cameras = {name: {"url": served.url(name)} for name in _DRAWN} | _cameras(sources or [])
-        code = run_site(_site({"cameras": cameras, "workers": {"demo": worker}}), console, seconds=seconds)
+        site = checked(Site, {"cameras": cameras, "workers": {"demo": worker}})
+        code = run_site(RunningSite(site), console, seconds=seconds)
     for what, path in (("results, a line each", lines), ("contact sheet", sheet)):
         if path.exists():
             console.print(f"{what}: {path}", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
 
 
-def _site(settings: dict[str, Any]) -> Site:
-    """Raises ConfigError with all that is wrong, each after the place that it would have in a site file."""
-    from pydantic import ValidationError
-
-    from sightline.site import Site
-    from sightline.site.mistakes import dotted
-
-    try:
-        return Site.model_validate(settings)
-    except ValidationError as error:
-        # Not with what came: it may hold a password.
-        parts = error.errors(include_url=False, include_input=False)
-        raise ConfigError("; ".join(f"{dotted(part['loc'])}: {part['msg']}" for part in parts)) from None
-
-
 def _cameras(sources: list[str]) -> dict[str, dict[str, Any]]:
     cameras: dict[str, dict[str, Any]] = {}
     for number, source in enumerate(sources, start=1):
         is_clip = "://" not in source and not source.startswith("/dev/")
-        name = f"{_name(source)}-{number}"
-        cameras[name] = {"url": source, "loop": is_clip, "realtime": is_clip}
+        cameras[default_name(source, number)] = {"url": source, "loop": is_clip, "realtime": is_clip}
     return cameras
-
-
-def _name(source: str) -> str:
-    """The host of a URL or the stem of a path, as far as a camera may be called so."""
-    from sightline.capture.address import host
-
-    rough = host(source) or Path(source).stem
-    kept = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in rough)
-    return kept.strip("-")[:40] or "source"
 
 
 def _free_port() -> int:

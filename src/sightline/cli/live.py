@@ -1,18 +1,15 @@
-"""The site in the terminal while it runs: a table where there is a terminal, else a line now and then."""
+"""A site while it runs: as a table, as lines, as JSON."""
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
-from rich.console import Console
-from rich.live import Live
+import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from sightline.cli.showing import View
 from sightline.site.outlet import OutletStats
 from sightline.site.running import RunningSite
 from sightline.site.status import CameraView, StreamView
@@ -23,9 +20,8 @@ _COLOURS: Final = {
     "connecting": "yellow",
     "stalled": "yellow",
     "idle": "dim",
+    "waiting": "dim",
 }
-_REFRESH_HZ: Final = 4
-_LINE_EVERY_S: Final = 5.0
 
 
 def camera_table(cameras: dict[str, CameraView], notes: list[str]) -> Table:
@@ -39,7 +35,7 @@ def camera_table(cameras: dict[str, CameraView], notes: list[str]) -> Table:
     for camera_id, camera in cameras.items():
         table.add_row(
             Text(camera_id),
-            _state(camera),
+            state_text(camera),
             f"{camera.fps:.1f}",
             f"{camera.results_per_s:.1f}",
             "-" if camera.age_s is None else f"{camera.age_s:.2f} s",
@@ -50,7 +46,7 @@ def camera_table(cameras: dict[str, CameraView], notes: list[str]) -> Table:
         )
         _add_reason(table, camera)
         if camera.detect:
-            table.add_row("  detect_url", _state(camera.detect), f"{camera.detect.fps:.1f}")
+            table.add_row("  detect_url", state_text(camera.detect), f"{camera.detect.fps:.1f}")
             _add_reason(table, camera.detect)
     return table
 
@@ -67,15 +63,6 @@ def dropped_text(dropped: dict[str, int]) -> str:
     return ", ".join(f"{reason} {count}" for reason, count in ordered) or "none"
 
 
-def run_shown(running: RunningSite, console: Console, seconds: float | None = None) -> None:
-    """Wait for the site to end, at most `seconds`, and show meanwhile how it is doing."""
-    if not console.is_terminal:
-        _run_in_lines(running, console, seconds)
-        return
-    with _table(running, console):
-        running.wait(seconds)
-
-
 def sink_losses(sinks: list[OutletStats]) -> list[str]:
     """A line for each sink that did not get or write all: `sink w-jsonl: 3 results dropped, 1 failed`."""
     lost = ((of.sink, sum(of.waiting.dropped.values()) + of.late, of.failed) for of in sinks)
@@ -86,32 +73,18 @@ def sink_losses(sinks: list[OutletStats]) -> list[str]:
     ]
 
 
-@contextmanager
-def _table(running: RunningSite, console: Console) -> Iterator[None]:
-    live = Live(
-        get_renderable=lambda: _renderable(running),
-        console=console,
-        refresh_per_second=_REFRESH_HZ,
-        # Logs that were sent to a file stay there; in the terminal they come above the table.
-        redirect_stderr=sys.stderr.isatty(),
+def site_view(running: RunningSite) -> View:
+    """A site as the terminal, a log and a program are to have it."""
+    return View(
+        table=lambda: _table(running),
+        lines=lambda: [_line(name, camera) for name, camera in running.status().cameras.items()],
+        facts=lambda: {**msgspec.to_builtins(running.status()), "pages": running.pages},
     )
-    with live:
-        yield
 
 
-def _renderable(running: RunningSite) -> Table:
+def _table(running: RunningSite) -> Table:
     status = running.status()
     return camera_table(status.cameras, [*running.pages, *sink_losses(status.sinks)])
-
-
-def _run_in_lines(running: RunningSite, console: Console, seconds: float | None) -> None:
-    left_s, over = seconds, False
-    while not over and (left_s is None or left_s > 0):
-        step_s = _LINE_EVERY_S if left_s is None else min(_LINE_EVERY_S, left_s)
-        over = running.wait(step_s)
-        left_s = None if left_s is None else left_s - step_s
-        for camera_id, camera in running.status().cameras.items():
-            console.print(_line(camera_id, camera), highlight=False, markup=False, soft_wrap=True)
 
 
 def _line(camera_id: str, camera: CameraView) -> str:
@@ -127,10 +100,11 @@ def _line(camera_id: str, camera: CameraView) -> str:
 
 def _stream(stream: StreamView) -> str:
     reason = f" ({stream.reason})" if stream.reason else ""
-    return f"{_state(stream).plain}{reason}, {stream.fps:.1f} fps in"
+    return f"{state_text(stream).plain}{reason}, {stream.fps:.1f} fps in"
 
 
-def _state(stream: StreamView) -> Text:
+def state_text(stream: StreamView) -> Text:
+    """`backing off, again in 3 s`, in its colour."""
     words = stream.state.replace("_", " ")
     if stream.retry_in_s is not None:
         words += f", again in {math.ceil(stream.retry_in_s)} s"

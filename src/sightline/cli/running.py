@@ -1,51 +1,30 @@
-"""Running a site from the command: signals, the pages' addresses, what became of it, and the exit code."""
+"""Running a site from the command: the pages' addresses, what became of it, and the exit code."""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from rich.console import Console
 
-from sightline.cli.live import run_shown, sink_losses
-from sightline.site import Site
+from sightline.cli.live import sink_losses, site_view
+from sightline.cli.showing import print_json, print_lines, run_shown, stopped_by_signals
 from sightline.site.running import RunningSite
 
 
-def run_site(site: Site, console: Console, *, seconds: float | None = None) -> int:
+def run_site(
+    running: RunningSite, console: Console, *, seconds: float | None = None, as_json: bool = False
+) -> int:
     """Run until the site ends, `seconds` have passed, or SIGINT or SIGTERM came. Gives the exit code.
 
     1 where a camera cannot be read or a worker broke, else 0: being asked to stop is no failure.
     Raises SightlineError where the site cannot be started.
     """
-    running = RunningSite(site)
-    with _stopped_by_signals(running), running:
-        for page in running.pages:
-            console.print(f"pictures: {page}", highlight=False, soft_wrap=True)
-        run_shown(running, console, seconds)
+    view = site_view(running)
+    with stopped_by_signals(running), running:
+        if not as_json:
+            print_lines((f"pictures: {page}" for page in running.pages), console)
+        run_shown(running, view, console, seconds, as_json=as_json)
         faults = running.faults
-    for line in (*faults, *sink_losses(running.status().sinks)):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if as_json:
+        print_json(view)
+    else:
+        print_lines([*faults, *sink_losses(running.status().sinks)], console)
     return 1 if faults else 0
-
-
-@contextmanager
-def _stopped_by_signals(running: RunningSite) -> Iterator[None]:
-    """SIGINT and SIGTERM ask the site to stop; a second one does what it did before."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def stop(_number: int, _frame: object) -> None:
-        running.request_stop()
-        restore()
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        restore()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from sightline.site import Site
 
 
 def up(
@@ -15,6 +18,9 @@ def up(
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Tell how it is doing as a line of JSON a second.")
+    ] = False,
 ) -> None:
     """Run the cameras and workers of a site file, here, until they are done or you stop them.
 
@@ -28,9 +34,17 @@ def up(
         sightline up site.yaml --seconds 60
     """
     from sightline.cli.running import run_site
+    from sightline.site import RunningSite
+
+    running = RunningSite(load_with_models(site))
+    raise typer.Exit(run_site(running, Console(), seconds=seconds, as_json=as_json))
+
+
+def load_with_models(path: Path) -> Site:
+    """The site of a file, and the way to models of the user's own. Raises SiteError."""
     from sightline.site import load_site
 
-    settings = load_site(site)
-    # Where Python itself looks for the modules of a script: models of the user's own stand beside the file.
-    sys.path.insert(0, str(site.absolute().parent))
-    raise typer.Exit(run_site(settings, Console(), seconds=seconds))
+    site = load_site(path)
+    # Where Python itself looks for the modules of a script: they stand beside the file.
+    sys.path.insert(0, str(path.absolute().parent))
+    return site

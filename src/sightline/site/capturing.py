@@ -94,9 +94,9 @@ class Capturing:
         return len(self._ends) == len(self._captures)
 
     @property
-    def told(self) -> bool:
-        """Whether they are over, and the bus has the word of each."""
-        return self.over and not any(thread.is_alive() for thread in self._ends.values())
+    def told(self) -> frozenset[StreamKey]:
+        """Those that are over, and of which the bus has the word."""
+        return frozenset(key for key, thread in self._ends.items() if not thread.is_alive())
 
     @property
     def faults(self) -> list[str]:
@@ -131,7 +131,7 @@ class Capturing:
 
     def _is_told(self) -> bool:
         self.look()
-        return self.told
+        return len(self.told) == len(self._captures)
 
     def _publish(self, stream: Stream, packet: Packet) -> None:
         assert self._bus is not None

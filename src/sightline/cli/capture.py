@@ -1,0 +1,216 @@
+"""`sightline capture`: cameras onto a bus, for workers in other processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+import typer
+from rich.console import Console
+
+from sightline.cli.probe import Transport
+from sightline.cli.sources import checked, default_name
+from sightline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sightline.bus import PacketTopics
+    from sightline.site.capturing import Capturing, Inputs
+    from sightline.site.capturing_processes import CapturingProcesses
+
+T = TypeVar("T")
+
+_LEVELS: Final = ("warning", "info", "debug")
+
+
+def capture(
+    context: typer.Context,
+    urls: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[URL]...", help="Cameras' URLs, or files.", show_default=False),
+    ] = None,
+    *,
+    camera: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID", help="The name of each URL's camera, or which of the site's.", show_default=False
+        ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="BUS", help="The bus, such as hub://127.0.0.1:4820.", show_default=False),
+    ] = None,
+    site: Annotated[
+        Path | None,
+        typer.Option(metavar="SITE", help="Take cameras, topics and bus from there.", show_default=False),
+    ] = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN", help="Topic of a camera's packets: raw_:camera_id.", show_default=False
+        ),
+    ] = None,
+    username: Annotated[
+        list[str] | None,
+        typer.Option(help="Log in as this user, everywhere or one a URL.", show_default=False),
+    ] = None,
+    password_env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Take its password from this environment variable.", show_default=False
+        ),
+    ] = None,
+    transport: Annotated[Transport, typer.Option(help="What RTSP carries its packets over.")] = Transport.TCP,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Believe whoever answers over TLS (rtsps://, https://).")
+    ] = False,
+    tls_ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Whose certificates to believe over TLS, in PEM.", show_default=False
+        ),
+    ] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin a file again when it ends.")] = False,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Play a file at its own pace, as a camera would.")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Tell how it is doing as a line of JSON a second.")
+    ] = False,
+) -> None:
+    """Capture cameras onto a bus, for workers in other processes, until they are done or you stop it.
+
+    The packets of the camera gate go to the topic raw_gate. With more than eight inputs it starts further
+    processes of itself, and begins one again that ends. Ends by itself, with exit code 0, when all were files
+    that are played once; with 1 when one of them could not be read.
+
+    Examples:
+
+        sightline capture rtsp://10.0.0.5/stream1 --camera gate --to hub://127.0.0.1
+
+        sightline capture rtsp://10.0.0.5/1 rtsp://10.0.0.6/1 --camera gate --camera yard --to hub://127.0.0.1
+
+        sightline capture rtsp://10.0.0.5/1 --username viewer --password-env GATE_PASSWORD --to hub://127.0.0.1
+
+        sightline capture --site site.yaml
+    """
+    from sightline.bus import PACKET_TOPICS
+    from sightline.site import load_site
+    from sightline.site.capturing import inputs_of
+
+    if bool(urls) == (site is not None):
+        raise typer.BadParameter("expected cameras' URLs, or --site with a site file", param_hint="URL")
+    if site is not None:
+        settings = load_site(site)
+        inputs, topics, to = inputs_of(settings), settings.topics.of_packets(), to or settings.bus
+        inputs = inputs if camera is None else _picked(inputs, camera)
+    else:
+        options = {
+            "transport": transport.value,
+            "tls": "trust" if trust else "verify",
+            "tls_ca_file": tls_ca_file,
+            "loop": loop,
+            "realtime": realtime or None,
+        }
+        inputs = _inputs(urls or [], camera, username or [], password_env or [], options)
+        topics = PACKET_TOPICS
+    captures = _captures(_reaching(to), inputs, _renamed(topics, topic), context.obj or 0)
+    raise typer.Exit(_run(captures, Console(), seconds, as_json=as_json))
+
+
+def _picked(inputs: Inputs, names: list[str]) -> Inputs:
+    from sightline.kinds import nearest
+
+    for name in names:
+        if name not in inputs:
+            raise ConfigError(f"there is no camera {name!r} that is enabled{nearest(name, inputs)}")
+    return {name: inputs[name] for name in names}
+
+
+def _inputs(
+    urls: list[str], names: list[str] | None, users: list[str], variables: list[str], options: dict[str, Any]
+) -> Inputs:
+    from sightline.site.camera import Camera
+    from sightline.site.section import Name
+
+    named = names or [default_name(url, number) for number, url in enumerate(urls, start=1)]
+    if len(named) != len(urls) or len(set(named)) != len(named):
+        raise typer.BadParameter(
+            f"expected a name for each of {len(urls)} URLs, each once, got {', '.join(named)}",
+            param_hint="--camera",
+        )
+    logins = zip(
+        _one_each(users, urls, "--username"), _one_each(variables, urls, "--password-env"), strict=True
+    )
+    settings = {
+        name: {"url": url, "username": user, "password": _password(variable), **options}
+        for name, url, (user, variable) in zip(named, urls, logins, strict=True)
+    }
+    return {
+        name: {"main": camera.as_input(name)}
+        for name, camera in checked(dict[Name, Camera], settings).items()
+    }
+
+
+def _one_each(given: Sequence[T], urls: list[str], option: str) -> Sequence[T | None]:
+    if len(given) in {0, 1}:
+        return [given[0] if given else None] * len(urls)
+    if len(given) != len(urls):
+        raise typer.BadParameter(
+            f"expected one for all or one for each of {len(urls)} URLs, got {len(given)}", param_hint=option
+        )
+    return given
+
+
+def _password(variable: str | None) -> str | None:
+    if variable is not None and variable not in os.environ:
+        raise typer.BadParameter(f"the variable {variable} is not set", param_hint="--password-env")
+    return None if variable is None else os.environ[variable]
+
+
+def _renamed(topics: PacketTopics, main: str | None) -> PacketTopics:
+    import msgspec
+
+    from sightline.bus import topic_pattern
+
+    return topics if main is None else msgspec.structs.replace(topics, main=topic_pattern(main))
+
+
+def _reaching(url: str | None) -> str:
+    if url is None:
+        raise typer.BadParameter("expected a bus such as hub://127.0.0.1:4820", param_hint="--to")
+    if url.startswith("memory:"):
+        raise ConfigError(
+            "expected a bus that reaches other processes, such as hub://127.0.0.1:4820, got memory://"
+        )
+    return url
+
+
+def _captures(url: str, inputs: Inputs, topics: PacketTopics, verbose: int) -> Capturing | CapturingProcesses:
+    from sightline.site.capturing import Capturing
+    from sightline.site.capturing_processes import MOST_INPUTS, CapturingProcesses
+
+    if sum(len(streams) for streams in inputs.values()) <= MOST_INPUTS:
+        return Capturing(url, inputs, topics=topics)
+    return CapturingProcesses(url, inputs, topics=topics, log_level=_LEVELS[min(verbose, 2)])
+
+
+def _run(
+    captures: Capturing | CapturingProcesses, console: Console, seconds: float | None, *, as_json: bool
+) -> int:
+    from sightline.cli.showing import print_json, print_lines, run_shown, stopped_by_signals
+    from sightline.cli.streams import captures_view, stream_lines
+
+    view = captures_view(captures)
+    with stopped_by_signals(captures), captures:
+        run_shown(captures, view, console, seconds, as_json=as_json)
+        faults = captures.faults
+    if as_json:
+        print_json(view)
+    else:
+        print_lines(stream_lines(captures), console)
+    return 1 if faults else 0

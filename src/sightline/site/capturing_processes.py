@@ -1,0 +1,105 @@
+"""Many cameras onto a bus, at most eight inputs a process: processes of captures, kept running.
+
+Promises: what `Capturing` does, with the same words, for any number of cameras; a process that ends by
+itself is begun again, soon and then later, with those of its cameras that are not over; none is left behind
+when this one ends, however it ends.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+from sightline.bus import PACKET_TOPICS, PacketTopics, Stream, open_bus
+from sightline.capture import CameraInput, CameraStatus
+from sightline.clock import SYSTEM_CLOCK, Clock
+from sightline.site.capture_child import CaptureChild
+from sightline.site.capture_process import Order
+from sightline.site.capturing import Inputs, StreamKey, faults_of
+from sightline.site.stopping import Stopping
+
+MOST_INPUTS: Final = 8
+"""Of a process: each costs a thread inside libav, and all share one interpreter."""
+
+
+class CapturingProcesses:
+    """Processes between `start()` and `stop()`; see `sightline.site.capturing.Capturing`."""
+
+    def __init__(
+        self,
+        url: str,
+        cameras: Inputs,
+        *,
+        topics: PacketTopics = PACKET_TOPICS,
+        log_level: str = "warning",
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._url = url
+        self._stopping = Stopping(clock)
+        self._children = [
+            CaptureChild(Order(url=url, cameras=part, topics=topics, log_level=log_level), clock)
+            for part in shared_out(cameras)
+        ]
+
+    @property
+    def processes(self) -> list[int]:
+        """The ids of those that run."""
+        return [child.pid for child in self._children if child.pid is not None]
+
+    def start(self) -> None:
+        """Begin all of them. Raises ConfigError or BusError where there is no such bus."""
+        open_bus(self._url).close()
+        for child in self._children:
+            child.begin()
+
+    def status(self) -> dict[StreamKey, CameraStatus]:
+        """How each stream was a moment ago; counts are of all processes that it had."""
+        return {key: status for child in self._children for key, status in child.status().items()}
+
+    @property
+    def faults(self) -> list[str]:
+        """Of the cameras that cannot be read, and are not tried again: why."""
+        return faults_of(self.status())
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until all are over and the bus has the word, or to stop; False when time was up first."""
+        return self._stopping.wait(self._is_told, timeout_s)
+
+    def request_stop(self) -> None:
+        """Let `wait` return; safe in a signal handler."""
+        self._stopping.ask()
+
+    def stop(self) -> None:
+        """End all of them. Again is allowed."""
+        self._stopping.begin()
+        for child in self._children:
+            child.tell_to_end()
+        for child in self._children:
+            child.end()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def _is_told(self) -> bool:
+        over = [child.look() for child in self._children]
+        return all(over)
+
+
+def shared_out(cameras: Inputs, most: int = MOST_INPUTS) -> list[dict[str, dict[Stream, CameraInput]]]:
+    """The cameras in groups of at most `most` inputs; the streams of one stay together."""
+    groups: list[dict[str, dict[Stream, CameraInput]]] = []
+    room = 0
+    for name, streams in cameras.items():
+        if len(streams) > room:
+            groups.append({})
+            room = most
+        groups[-1][name] = dict(streams)
+        room -= len(streams)
+    return groups

@@ -1,0 +1,181 @@
+"""More cameras than one process takes: shared out, begun again when their process dies, none left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.conftest import WaitFor
+
+from sightline import Size
+from sightline.bus import PacketTopics, Stream
+from sightline.capture import CameraInput
+from sightline.clock import ns
+from sightline.scene import Scene, write_clip
+from sightline.site.capture_process import Order, order_line, order_of
+from sightline.site.capturing import Inputs
+from sightline.site.capturing_processes import CapturingProcesses, shared_out
+from sightline.site.restarts import Restarts
+
+FRAMES = 30
+NOWHERE = "memory://of-each-process-its-own"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("captured") / "street.mp4"
+    write_clip(Scene(size=Size(160, 90), fps=10), path, FRAMES, gop=10)
+    return path
+
+
+def inputs(
+    url: Path | str,
+    *names: str,
+    streams: tuple[Stream, ...] = ("main",),
+    realtime: bool = False,
+    loop: bool = False,
+) -> Inputs:
+    def one(name: str) -> CameraInput:
+        return CameraInput(camera_id=name, url=str(url), realtime=realtime, loop=loop)
+
+    return {name: {stream: one(name) for stream in streams} for name in names}
+
+
+def cams(count: int) -> list[str]:
+    return [f"cam{number}" for number in range(count)]
+
+
+@contextmanager
+def waiting_for(captures: CapturingProcesses) -> Iterator[None]:
+    """What the command does meanwhile: it waits, and looks after the processes."""
+    thread = threading.Thread(target=captures.wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        captures.request_stop()
+        thread.join()
+
+
+def test_inputs_are_shared_out_and_the_streams_of_a_camera_stay_together() -> None:
+    two = inputs("a.mp4", "x", "y", streams=("main", "detect"))
+    groups = shared_out({**inputs("a.mp4", *cams(7)), **two}, most=8)
+    assert [list(group) for group in groups] == [cams(7), ["x", "y"]]
+    assert [len(group) for group in shared_out(inputs("a.mp4", *cams(5)), most=2)] == [2, 2, 1]
+
+
+def test_an_order_comes_out_as_it_went_in() -> None:
+    camera = CameraInput(
+        camera_id="gate", url="rtsps://h/1", username="viewer", password="Tulip-7", tls_ca_file=Path("ca.pem")
+    )
+    order = Order(
+        url="hub://h",
+        cameras={"gate": {"main": camera}},
+        topics=PacketTopics(main="a.:camera_id"),
+        log_level="info",
+    )
+    assert order_of(order_line(order)) == order
+    assert order_line(order).count(b"\n") == 1
+
+
+def test_what_ends_by_itself_is_begun_again_later_and_later_until_it_holds() -> None:
+    restarts = Restarts(delay=lambda failures: 2.0**failures)
+    restarts.begun(0)
+    assert not restarts.is_due(ns(1000))
+    now_ns = 0
+    for wait_s in (2, 4, 8):
+        restarts.ended(now_ns)
+        assert (restarts.is_due(now_ns + ns(wait_s) - 1), restarts.is_due(now_ns + ns(wait_s))) == (
+            False,
+            True,
+        )
+        now_ns += ns(wait_s)
+        restarts.begun(now_ns)
+    restarts.ended(now_ns + ns(11))
+    assert restarts.due_ns == now_ns + ns(11 + 2)
+    assert restarts.count == 4
+
+
+def test_files_in_many_processes_are_read_whole_and_then_all_is_over(no_leaks: None, clip: Path) -> None:
+    with CapturingProcesses(NOWHERE, inputs(clip, *cams(9))) as captures:
+        assert len(captures.processes) == 2
+        assert captures.wait(30)
+        assert captures.processes == []
+    status = captures.status()
+    assert [of.state for of in status.values()] == ["done"] * 9
+    assert {(of.counts.received, of.counts.delivered, of.counts.failed) for of in status.values()} == {
+        (FRAMES, FRAMES, 0)
+    }
+
+
+def test_a_process_that_is_killed_is_begun_again_and_harms_no_other(
+    no_leaks: None, clip: Path, wait_for: WaitFor
+) -> None:
+    captures = CapturingProcesses(NOWHERE, inputs(clip, *cams(9), realtime=True, loop=True))
+    with captures, waiting_for(captures):
+
+        def packets(name: str) -> int:
+            return captures.status()[name, "main"].counts.delivered
+
+        wait_for(lambda: packets("cam0") > 5 and packets("cam8") > 5, 20, "packets of both processes")
+        killed, other = captures.processes
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: captures.status()["cam0", "main"].state == "backing_off", 5, "the loss to be seen")
+        assert captures.status()["cam0", "main"].reason == "its process was killed (SIGKILL)"
+        before, of_the_other = packets("cam0"), packets("cam8")
+        wait_for(lambda: packets("cam0") > before + 5, 20, "packets of a process that was begun again")
+        assert captures.status()["cam0", "main"].state == "live"
+        assert (other in captures.processes, killed in captures.processes) == (True, False)
+        assert packets("cam8") > of_the_other
+    for status in captures.status().values():
+        assert status.counts.received == status.counts.delivered + status.counts.failed
+
+
+def test_files_that_are_over_are_not_read_again_when_their_process_dies(
+    no_leaks: None, clip: Path, wait_for: WaitFor
+) -> None:
+    mixed = {**inputs(clip, "cam0"), **inputs(clip, "live", realtime=True, loop=True)}
+    captures = CapturingProcesses(NOWHERE, mixed)
+    with captures, waiting_for(captures):
+        wait_for(lambda: captures.status()["cam0", "main"].state == "done", 20, "the end of the file")
+        wait_for(lambda: captures.status()["live", "main"].counts.delivered, 20, "packets")
+        (killed,) = captures.processes
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: captures.processes not in ([], [killed]), 20, "another process")
+        epoch = captures.status()["live", "main"].epoch
+        wait_for(lambda: captures.status()["live", "main"].epoch != epoch, 20, "packets again")
+        assert captures.status()["cam0", "main"].counts.delivered == FRAMES
+
+
+def test_processes_end_when_whoever_began_them_is_killed(clip: Path, wait_for: WaitFor) -> None:
+    script = (
+        "import sys\n"
+        "from sightline.capture import CameraInput\n"
+        "from sightline.site.capturing_processes import CapturingProcesses\n"
+        "camera = CameraInput(camera_id='a', url=sys.argv[1], username='viewer', password='Tulip-7',"
+        " loop=True, realtime=True)\n"
+        f"captures = CapturingProcesses({NOWHERE!r}, {{'a': {{'main': camera}}}})\n"
+        "captures.start()\n"
+        "print(*captures.processes, flush=True)\n"
+        "captures.wait()\n"
+    )
+    command = [sys.executable, "-c", script, str(clip)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        assert "Tulip-7" not in " ".join(child.cmdline())
+        parent.kill()
+    wait_for(lambda: not _runs(child), 10, "the end of the process that captured")
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
