@@ -157,6 +157,18 @@ def test_an_array_is_not_copied_and_arrives_as_a_view_that_cannot_be_written_to(
         assert back.flags.f_contiguous == array.flags.f_contiguous
 
 
+def test_what_lies_between_the_fields_of_a_record_is_not_sent() -> None:
+    inner = np.dtype([("a", "|u1"), ("b", "<f8", (2,))], align=True)
+    dtype = np.dtype([("c", "|u1"), ("d", inner, (2,)), ("e", "<i2")], align=True)
+    array = np.full(3 * dtype.itemsize, 0xEE, np.uint8).view(dtype)
+    np.full_like(array.view(np.uint8), 0xEE)  # memory that is free now, and is likely to be used again
+    back = there_and_back(array)
+    assert (back.dtype, back.shape) == (dtype, (3,))
+    assert np.array_equal(back["d"]["b"].view(np.uint8), array["d"]["b"].view(np.uint8))
+    assert np.array_equal(back["e"], array["e"])
+    assert back.tobytes().count(0xEE) == 3 * (1 + 2 * (1 + 16) + 2)
+
+
 def test_an_array_within_a_value_is_aligned() -> None:
     for length in range(1, 9):
         _, back = there_and_back(["x" * length, np.arange(3.0)])

@@ -60,6 +60,8 @@ def scalar_pieces(scalar: np.generic) -> list[Buffer]:
 
 def _pieces(array: NDArray[Any], shape: list[int] | None) -> list[Buffer]:
     described = _described(array.dtype)
+    if not _is_packed(array.dtype):
+        array = _without_gaps(array)
     order = "C"
     if not array.flags.c_contiguous:
         if array.flags.f_contiguous:
@@ -71,6 +73,35 @@ def _pieces(array: NDArray[Any], shape: list[int] | None) -> list[Buffer]:
     # As bytes first: not every type has a letter in the buffer protocol (datetime64 has none).
     data = array.reshape(-1).view(np.uint8).data.toreadonly()
     return [_HEAD_BYTES.pack(len(head)) + head + padding, data]
+
+
+def _is_packed(dtype: np.dtype[Any]) -> bool:
+    """Whether each byte of an element is one of a field, in the order of the fields."""
+    if dtype.subdtype is not None:
+        return _is_packed(dtype.subdtype[0])
+    if dtype.names is None or dtype.fields is None:
+        return True
+    at = 0
+    for name in dtype.names:
+        field, offset = dtype.fields[name][:2]
+        if offset != at or not _is_packed(field):
+            return False
+        at += field.itemsize
+    return at == dtype.itemsize
+
+
+def _without_gaps(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy with zeros between the fields: what the memory happens to hold there is nobody's business."""
+    copy = np.zeros(array.shape, array.dtype)  # zeros_like leaves the gaps as they are
+    _copy_fields(array, copy)
+    return copy
+
+
+def _copy_fields(array: NDArray[Any], to: NDArray[Any]) -> None:
+    if array.dtype.names is None:
+        to[...] = array
+    for name in array.dtype.names or ():
+        _copy_fields(array[name], to[name])
 
 
 def read_array(buffer: Buffer) -> Any:
