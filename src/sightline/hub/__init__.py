@@ -1,1 +1,45 @@
-"""The hub."""
+"""The hub: an embedded broker with channels, buffers of each reader and remote calls, and its clients.
+
+`StreamServer` is a hub, as a process or within a loop; `AsyncStreamClient` and `StreamClient` (a thread; also
+named `StreamClient_Thread`) are its clients. The settings say what may be asked of a channel and of a
+reader's buffer; `rpc` marks methods that a client serves.
+"""
+
+from sightline.hub.broker.server import StreamServer
+from sightline.hub.client import (
+    AsyncStreamClient,
+    ClientStats,
+    Gap,
+    Message,
+    Prefetch,
+    Reader,
+    ReaderStats,
+    StreamClient,
+    WriterStats,
+)
+from sightline.hub.rpc import rpc
+from sightline.hub.settings import DEFAULT_PORT, ChannelSettings, History, Limits, ReaderBuffer
+from sightline.overflow import Overflow
+
+StreamClient_Thread = StreamClient
+
+__all__ = [
+    "DEFAULT_PORT",
+    "AsyncStreamClient",
+    "ChannelSettings",
+    "ClientStats",
+    "Gap",
+    "History",
+    "Limits",
+    "Message",
+    "Overflow",
+    "Prefetch",
+    "Reader",
+    "ReaderBuffer",
+    "ReaderStats",
+    "StreamClient",
+    "StreamClient_Thread",
+    "StreamServer",
+    "WriterStats",
+    "rpc",
+]

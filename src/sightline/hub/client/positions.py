@@ -1,0 +1,165 @@
+"""How far a reader has come in each channel, across reconnects and restarts of the hub.
+
+Pure. Offsets count on one hub; another hub (after a restart) begins anew, so there what is missing is found
+by the writers' own numbers, each under its writer's session. It promises: what was received once is not given
+twice, and what is missing is told once, as a gap before the message that follows it. Where the hub leaves
+messages out by the reader's own wish (fill rate, replaced by key), a gap found here counts those too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from sightline.hub.wire.header import Head
+
+DISCONNECTED: Final = "disconnected"
+HUB_RESTART: Final = "hub_restart"
+_SESSIONS: Final = 1024
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages that this reader does not get.
+
+    `reason` is one of `sightline.overflow.Reason`; or `disconnected`: they went by while the connection was
+    down; `hub_restart`: an earlier hub had them when it ended; `deleted`, `expired`, `owner_gone`: an earlier
+    channel of this name did.
+    """
+
+    channel: str
+    first_offset: int
+    last_offset: int
+    messages: int
+    reason: str
+
+
+class _Position:
+    """In one channel.
+
+    Attributes:
+        unsure: sessions whose numbers were not compared since the channel began anew.
+        lost_from: the offset before that.
+        why: it did.
+    """
+
+    __slots__ = ("hub", "lost_from", "next_offset", "next_seqs", "unsure", "why")
+
+    def __init__(self, hub: bytes, next_offset: int) -> None:
+        self.hub = hub
+        self.next_offset = next_offset
+        self.lost_from = next_offset
+        self.next_seqs: dict[bytes, int] = {}
+        self.unsure: set[bytes] = set()
+        self.why = HUB_RESTART
+
+    def begin_anew(self, why: str) -> None:
+        self.hub = b""
+        self.lost_from = self.next_offset
+        self.unsure = set(self.next_seqs)
+        self.why = why
+
+
+class Arrival(NamedTuple):
+    """Of a frame: how many of its first messages came before, and the gap in front of the others."""
+
+    skip: int
+    gap: Gap | None
+
+
+_AS_IT_IS: Final = Arrival(0, None)
+
+
+class Positions:
+    """Of one subscription, by channel name."""
+
+    def __init__(self) -> None:
+        self._positions: dict[str, _Position] = {}
+
+    def seen(self) -> Mapping[str, tuple[bytes, int]]:
+        """For `Subscribe`: the hub's id and the offset that comes next, by channel."""
+        return {
+            name: (position.hub, position.next_offset)
+            for name, position in self._positions.items()
+            if position.hub
+        }
+
+    def attached(self, name: str, hub: bytes, next_offset: int) -> Gap | None:
+        """Messages of this channel come from `next_offset` on; the gap since the last connection, if any."""
+        position = self._positions.get(name)
+        if position is None:
+            self._positions[name] = _Position(hub, next_offset)
+            return None
+        if position.hub not in (hub, b""):
+            position.begin_anew(HUB_RESTART)
+        before, position.next_offset = position.next_offset, next_offset
+        anew, position.hub = position.hub != hub, hub
+        if anew or next_offset <= before:
+            return None
+        return _gap(name, before, next_offset - before, DISCONNECTED)
+
+    def detached(self, name: str, why: str) -> None:
+        """The channel is gone; where one of this name comes again, its offsets begin anew."""
+        position = self._positions.get(name)
+        if position is not None:
+            position.begin_anew(why)
+
+    def began(self, name: str, hub: bytes, next_offset: int) -> None:
+        """What came before does not count: somebody else may have had it."""
+        self._positions[name] = _Position(hub, next_offset)
+
+    def moved(self, name: str, next_offset: int) -> None:
+        """The reader went there by its own wish."""
+        position = self._positions.get(name)
+        if position is not None:
+            position.next_offset = next_offset
+
+    def data(self, name: str, head: Head, session: bytes | None) -> Arrival:
+        """A frame of messages came. `session`: of its writer, where that is known."""
+        position = self._positions[name]
+        position.next_offset = head.offset + head.messages
+        if session is None:
+            return _AS_IT_IS
+        end = head.seq + head.messages
+        arrival = _AS_IT_IS
+        if session in position.unsure:
+            arrival = _compared(name, position, head, session)
+            end = max(end, position.next_seqs[session])
+        elif session not in position.next_seqs and len(position.next_seqs) == _SESSIONS:
+            del position.next_seqs[next(iter(position.next_seqs))]
+        position.next_seqs[session] = end
+        return arrival
+
+    def gap(self, gap: Gap) -> Gap | None:
+        """The hub reports a gap; what of it was not yet told."""
+        position = self._positions[gap.channel]
+        first, position.next_offset = (
+            max(gap.first_offset, position.next_offset),
+            max(gap.last_offset + 1, position.next_offset),
+        )
+        if first > gap.last_offset:
+            return None
+        messages = min(gap.messages, gap.last_offset - first + 1)
+        return msgspec.structs.replace(gap, first_offset=first, messages=messages)
+
+
+def _compared(name: str, position: _Position, head: Head, session: bytes) -> Arrival:
+    """The first frames of a writer that come from another hub, against what came from the one before."""
+    known = position.next_seqs[session]
+    if head.seq + head.messages <= known:
+        return Arrival(head.messages, None)
+    position.unsure.discard(session)
+    if head.seq <= known:
+        return Arrival(known - head.seq, None)
+    return Arrival(0, _gap(name, position.lost_from, head.seq - known, position.why))
+
+
+def _gap(name: str, first_offset: int, messages: int, reason: str) -> Gap:
+    return Gap(
+        channel=name,
+        first_offset=first_offset,
+        last_offset=first_offset + messages - 1,
+        messages=messages,
+        reason=reason,
+    )

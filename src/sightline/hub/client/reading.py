@@ -1,0 +1,371 @@
+"""What has come for one subscription and waits for the application, and the credit that it gives the hub.
+
+Pure but for its lock: frames go in, values come out, no I/O. A batch stays whole, as it came, until its
+values are asked for. It promises: what waits here is bounded by the credit (`prefetch`); gaps stand in line
+with the messages; every message that came is taken, waiting, or dropped with a reason. It does not wait:
+`bell` rings when something came.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, Final
+
+import msgspec
+
+from sightline.errors import SightlineError, WireError
+from sightline.hub.client.bell import Bell
+from sightline.hub.client.positions import Gap
+from sightline.hub.settings import KIB, MIB, ReaderBuffer
+from sightline.hub.wire.control import Beside
+from sightline.hub.wire.header import BATCH, KEYFRAME, Buffer, Frame, Head, Kind
+from sightline.hub.wire.payload import RAW, decode
+from sightline.overflow import Overflow
+
+VALUE_BYTES: Final = 256 * MIB
+"""What a compressed value may grow to."""
+_beside: Final = msgspec.msgpack.Decoder(Beside)
+_NOTHING_BESIDE: Final = Beside()
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A value and what is known of it.
+
+    Attributes:
+        channel: its name.
+        value: as it was put; arrays are read-only views.
+        sequence: the writer's number of it, without holes over all that this writer put here.
+        offset: the channel's number of it, on this hub.
+        time_ns: UTC when the writer put it.
+        writer: the client that did.
+        key, keyframe, headers: as the writer gave them.
+    """
+
+    channel: str
+    value: Any
+    sequence: int
+    offset: int
+    time_ns: int
+    writer: str
+    key: bytes | None = None
+    keyframe: bool = False
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Prefetch(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be on its way or wait here. `messages` 0: only while somebody waits for some."""
+
+    messages: int
+    bytes: int = 16 * MIB
+
+    @classmethod
+    def of(cls, buffer: ReaderBuffer) -> Prefetch:
+        """What suits the buffer on the hub: what waits here is beyond the reach of its policy.
+
+        Nothing is lost with `BLOCK` or without bounds, so much may wait. A buffer of few messages, of an age,
+        or of the latest of each key is chosen to get what is new: there nothing waits here. Else at most half
+        as much as there.
+        """
+        exact = buffer.age_s is not None or buffer.overflow is Overflow.LATEST_PER_KEY
+        endless = buffer.messages is None and buffer.bytes is None
+        if buffer.overflow is Overflow.BLOCK or (endless and not exact):
+            return cls(messages=65_536)
+        if exact or (buffer.messages is not None and buffer.messages < 64):
+            return cls(messages=0)
+        messages = 1024 if buffer.messages is None else min(1024, buffer.messages // 2)
+        return cls(messages=messages, bytes=min(4 * MIB, max(64 * KIB, (buffer.bytes or 8 * MIB) // 2)))
+
+
+class ReaderStats(msgspec.Struct, frozen=True, kw_only=True):
+    """What came from the hub: received = taken + held + dropped. `missed`: messages of gaps, by reason."""
+
+    received: int
+    taken: int
+    held: int
+    held_bytes: int
+    dropped: dict[str, int]
+    missed: dict[str, int]
+
+
+class Run:
+    """The messages of one frame; the first `next` of them are done with."""
+
+    __slots__ = ("_payloads", "body", "channel", "head", "next", "round", "writer")
+
+    def __init__(self, frame: Frame, channel: str, writer: str, skip: int) -> None:
+        self.head, self.body = frame
+        self.channel = channel
+        self.writer = writer
+        self.next = skip
+        self.round = 0
+        self._payloads: Sequence[Buffer] | None = None
+
+    @property
+    def left(self) -> int:
+        return self.head.messages - self.next
+
+    def values(self, most: int) -> list[Any]:
+        """The next values. Raises WireError, past it, where the next one is no value."""
+        payloads = self._whole()[self.next : self.next + most]
+        form = self.head.format
+        if form == RAW and self.head.flags & BATCH:
+            self.next += len(payloads)
+            return list(payloads)
+        values: list[Any] = []
+        for payload in payloads:
+            try:
+                values.append(decode(form, payload, max_bytes=VALUE_BYTES))
+            except SightlineError:  # no value of ours, or an extra that is missing
+                if values:
+                    break
+                self.next += 1
+                raise
+        self.next += len(values)
+        return values
+
+    def messages(self, most: int) -> list[Message]:
+        first, head = self.next, self.head
+        beside = (
+            _beside.decode(memoryview(self.body)[: head.ext_bytes]) if head.ext_bytes else _NOTHING_BESIDE
+        )
+        return [
+            Message(
+                channel=self.channel,
+                value=value,
+                sequence=head.seq + index,
+                offset=head.offset + index,
+                time_ns=head.time_ns,
+                writer=self.writer,
+                key=beside.key,
+                keyframe=bool(head.flags & KEYFRAME),
+                headers=beside.headers,
+            )
+            for index, value in enumerate(self.values(most), first)
+        ]
+
+    def _whole(self) -> Sequence[Buffer]:
+        if self._payloads is None:
+            try:
+                self._payloads = _payloads(self.head, self.body)
+            except WireError:
+                self.next = self.head.messages
+                raise
+        return self._payloads
+
+
+def _payloads(head: Head, body: Buffer) -> Sequence[Buffer]:
+    if not head.flags & BATCH:
+        return (memoryview(body)[head.ext_bytes :] if head.ext_bytes else body,)
+    table = 4 * head.messages
+    ends = list(accumulate(struct.unpack_from(f"<{head.messages}I", body), initial=table))
+    if ends[-1] != len(body):
+        raise WireError(f"expected a batch of {ends[-1]} bytes, got {len(body)}")
+    data = bytes(body)
+    return [data[start:end] for start, end in pairwise(ends)]
+
+
+class Inbox:
+    """What waits for the application, in the order in which it came, and what the hub may send.
+
+    Args:
+        prefetch: what may wait here.
+        on_gap: called by whoever takes, when it comes past a gap.
+    """
+
+    def __init__(self, prefetch: Prefetch, on_gap: Callable[[Gap], object] | None = None) -> None:
+        self.prefetch = prefetch
+        self.bell = Bell()
+        self.failure: SightlineError | None = None
+        self.gaps: deque[Gap] = deque(maxlen=1000)
+        self._on_gap = on_gap
+        self._lock = threading.Lock()
+        self._line: deque[Run | Gap] = deque()
+        self._wanted = 0
+        self._round = 0  # of counting: a connection's
+        self._came = self._came_bytes = self._done = self._done_bytes = 0
+        self._told = self._told_bytes = 0
+        self._claimed = False
+        self._received = self._taken = self._held_bytes = 0
+        self._dropped: Counter[str] = Counter()
+        self._missed: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return self._received - self._taken - self._dropped.total()
+
+    # For the session; in its loop.
+
+    def begin(self) -> None:
+        """A new connection: what is counted for its credit begins anew."""
+        with self._lock:
+            self._round += 1
+            self._came = self._came_bytes = self._done = self._done_bytes = 0
+            self._told = self._told_bytes = 0
+            self._claimed = False
+
+    def arrived(self, run: Run) -> None:
+        with self._lock:
+            run.round = self._round
+            size = len(run.body)
+            self._came += run.head.messages
+            self._came_bytes += size
+            self._received += run.left
+            if run.left:
+                self._held_bytes += size
+                self._line.append(run)
+            self._done += run.next
+            self._done_bytes += 0 if run.left else size
+        self.bell.ring()
+
+    def missed(self, gap: Gap) -> None:
+        with self._lock:
+            self._missed[gap.reason] += gap.messages
+            self._line.append(gap)
+        self.bell.ring()
+
+    def drop(self, reason: str, channel: str | None = None) -> None:
+        """What waits here is not wanted any more: all, or that of one channel."""
+        with self._lock:
+            kept: deque[Run | Gap] = deque()
+            for item in self._line:
+                if channel not in (None, item.channel):
+                    kept.append(item)
+                elif isinstance(item, Run):
+                    left, item.next = item.left, item.head.messages
+                    self._dropped[reason] += left
+                    self._settle(item, left)
+            self._line = kept
+
+    def fail(self, error: SightlineError) -> None:
+        """Nothing comes any more; whoever has taken what waits gets `error`."""
+        self.failure = error
+        self.bell.ring()
+
+    def credit(self, number: int) -> Head:
+        """The CREDIT frame that says where things stand."""
+        with self._lock:
+            self._claimed = False
+            self._told, self._told_bytes = self._done, self._done_bytes
+            if self.prefetch.messages:
+                messages, size = self._done + self.prefetch.messages, self._done_bytes + self.prefetch.bytes
+            else:
+                messages = self._came + self._wanted
+                size = self._came_bytes + (self.prefetch.bytes if self._wanted else 0)
+            done = self._done
+        return Head(0, Kind.CREDIT, channel=number, seq=messages, time_ns=size, offset=done)
+
+    @property
+    def unreported(self) -> bool:
+        return self._done != self._told
+
+    # For who reads; from any thread.
+
+    def want(self, messages: int) -> None:
+        """Without prefetch: somebody waits for so many, or (less than 0) no longer does."""
+        with self._lock:
+            self._wanted += messages
+
+    @property
+    def something(self) -> bool:
+        """Whether it makes sense to take: something waits, or nothing ever comes."""
+        return bool(self._line) or self.failure is not None
+
+    def claim_credit(self) -> bool:
+        """Whether half of what may wait was taken, so that the hub is to be told. True once each time."""
+        due = (
+            not self._claimed
+            and self.prefetch.messages > 0
+            and (
+                2 * (self._done - self._told) >= self.prefetch.messages
+                or 2 * (self._done_bytes - self._told_bytes) >= self.prefetch.bytes
+            )
+        )
+        self._claimed = self._claimed or due
+        return due
+
+    def values(self, most: int) -> list[Any]:
+        """At most so many of the next values; gaps are passed over.
+
+        Raises:
+            WireError: the next one is no value; it is passed.
+            SightlineError: nothing waits, and what ended it.
+        """
+        return self._take(most, Run.values)
+
+    def messages(self, most: int) -> list[Message]:
+        return self._take(most, Run.messages)
+
+    def next_or_gap(self, _most: int = 1) -> list[Message | Gap]:
+        """The next message or gap in a list, or an empty list."""
+        with self._lock:
+            gap = self._line[0] if self._line else None
+            if isinstance(gap, Gap):
+                self._line.popleft()
+        if isinstance(gap, Gap):
+            self._passed([gap])
+            return [gap]
+        return list(self._take(1, Run.messages))
+
+    def stats(self) -> ReaderStats:
+        with self._lock:
+            return ReaderStats(
+                received=self._received,
+                taken=self._taken,
+                held=len(self),
+                held_bytes=self._held_bytes,
+                dropped=dict(self._dropped),
+                missed=dict(self._missed),
+            )
+
+    def _take(self, most: int, of: Callable[[Run, int], list[Any]]) -> list[Any]:
+        gaps: list[Gap] = []
+        try:
+            with self._lock:
+                taken = self._taken_of(most, of, gaps)
+                if not taken and self.failure is not None:
+                    raise self.failure
+        finally:
+            self._passed(gaps)
+        return taken
+
+    def _taken_of(self, most: int, of: Callable[[Run, int], list[Any]], gaps: list[Gap]) -> list[Any]:
+        taken: list[Any] = []
+        line = self._line
+        while line and len(taken) < most:
+            run = line[0]
+            if isinstance(run, Gap):
+                gaps.append(run)
+                line.popleft()
+                continue
+            before = run.left
+            try:
+                part = of(run, most - len(taken))
+            except SightlineError:
+                if taken:  # it is raised again when it is the first in line
+                    break
+                raise
+            finally:
+                self._taken += before - run.left
+                self._settle(run, before - run.left)
+                if not run.left:
+                    line.popleft()
+            taken = taken + part if taken else part
+        return taken
+
+    def _settle(self, run: Run, messages: int) -> None:
+        """So many of it left the line; what came over an earlier connection is no credit of this one."""
+        current = run.round == self._round
+        self._done += messages if current else 0
+        if not run.left:
+            size = len(run.body)
+            self._held_bytes -= size
+            self._done_bytes += size if current else 0
+
+    def _passed(self, gaps: Sequence[Gap]) -> None:
+        for gap in gaps:
+            self.gaps.append(gap)
+            if self._on_gap is not None:
+                self._on_gap(gap)

@@ -1,0 +1,414 @@
+"""One client's side of the protocol: who it is, what it asked for, and how all that is made again.
+
+Pure: frames and a time go in, frames stand in `lanes`, outcomes are told by calls; no I/O, no sleeping. It
+promises: after each (re)connection the hub is told again of the channels that this client made, its writers
+with what was not acknowledged, its subscriptions with how far they came, and its methods, in that order and
+before anything new; what waits for an answer when the connection ends gets an error, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+
+import msgspec
+
+from sightline.clock import NS_PER_S, ns
+from sightline.errors import BusError, HubError, SightlineError, WireError
+from sightline.hub.client.answers import answer_of
+from sightline.hub.client.faults import error_of
+from sightline.hub.client.handshake import key_proof
+from sightline.hub.client.positions import Gap
+from sightline.hub.client.reading import Run
+from sightline.hub.client.subscription import Subscription
+from sightline.hub.client.writing import Outbox
+from sightline.hub.wire.control import (
+    Attached,
+    ChannelChanged,
+    ChannelInfo,
+    Code,
+    CreateChannel,
+    Demand,
+    Detached,
+    Failure,
+    GapBody,
+    ListChannels,
+    Notice,
+    OpenWriter,
+    Pause,
+    Request,
+    Serve,
+    Unsubscribe,
+    Welcome,
+    WriterClosed,
+    WriterIs,
+    WriterOpened,
+)
+from sightline.hub.wire.header import Buffer, Frame, Head, Kind
+from sightline.hub.wire.lanes import Lanes, LargeCalls
+
+Done: TypeAlias = Callable[[Any], object]
+Failed: TypeAlias = Callable[[SightlineError], object]
+
+SMALL_BYTES: Final = 64 * 1024
+"""Frames up to this size go before all data."""
+REOPEN_NS: Final = NS_PER_S // 4
+"""How often a writer tries again whose channel is not there yet after a reconnect."""
+OWNER_GONE: Final = "owner_gone"
+_encode: Final = msgspec.msgpack.Encoder().encode
+_notice: Final = msgspec.msgpack.Decoder(Notice)
+_gap: Final = msgspec.msgpack.Decoder(GapBody)
+_failure: Final = msgspec.msgpack.Decoder(Failure)
+
+
+class Calls(Protocol):
+    """Who handles the frames of remote calls."""
+
+    def received(self, frame: Frame) -> None: ...
+    def lost(self, error: SightlineError) -> None: ...
+
+
+class Writer(NamedTuple):
+    """A channel that this client writes to, and the key of a private one."""
+
+    outbox: Outbox
+    key: str | None = None
+
+
+class Session:
+    """The state of one client. Used in one loop, but for what its outboxes and inboxes allow.
+
+    Attributes:
+        lanes: what is to be sent on the present connection; None: there is none.
+        hub, nonce: its id, and what keys are proved with.
+        channels, writers, subscriptions, service: what is made again.
+        on_send: called when there is something in the lanes.
+        on_channel: called when a channel comes or goes, where that is watched.
+        reconnects: connections after the first; below 0 before that.
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self.lanes: Lanes | None = None
+        self.hub = b""
+        self.nonce = b""
+        self.channels: dict[str, CreateChannel] = {}
+        self.writers: dict[str, Writer] = {}
+        self.subscriptions: dict[int, Subscription] = {}
+        self.service: Serve | None = None
+        self.on_send: Callable[[], object] = lambda: None
+        self.on_channel: Callable[[ChannelChanged], object] | None = None
+        self.ping_ns: int | None = None
+        self.reconnects = -1
+        self._calls = calls
+        self._large = LargeCalls()
+        self._numbers = 0
+        self._pending: dict[int, tuple[Request, Done, Failed]] = {}
+        self._outboxes: dict[int, Outbox] = {}
+        self._feeds: dict[int, tuple[Subscription, str]] = {}
+        self._authors: dict[int, tuple[str, bytes]] = {}
+        self._reopen_ns: dict[str, int] = {}
+        self._heard_ns = self._pinged_ns = self._silence_ns = 0
+        self._message_bytes = 0
+        self._receive: dict[int, Callable[[Frame, int], object]] = {
+            Kind.DATA: self._data,
+            Kind.ACK: self._ack,
+            Kind.ANSWER: self._answer,
+            Kind.ERROR: self._error,
+            Kind.NOTICE: self._told,
+            Kind.GAP: self._missed,
+            Kind.PONG: self._pong,
+            Kind.PING: self._ping,
+            Kind.CALL: lambda frame, _now: self._calls.received(frame),
+            Kind.REPLY: lambda frame, _now: self._calls.received(frame),
+            Kind.CANCEL: lambda frame, _now: self._calls.received(frame),
+        }
+
+    # A connection begins and ends.
+
+    def begin(self, nonce: bytes, welcome: Welcome, now_ns: int) -> None:
+        """The hub took us: what this client had is made again."""
+        self.lanes = Lanes()
+        self.lanes.add(self._large)
+        self.hub, self.nonce = welcome.hub, nonce
+        self.reconnects += 1
+        self._heard_ns = self._pinged_ns = now_ns
+        self._silence_ns = ns(welcome.silence_s)
+        self._message_bytes = welcome.message_bytes
+        for create in self.channels.values():
+            self.request(create, _nothing, self._not_made_again(create.name))
+        for writer in self.writers.values():
+            self._open_again(writer)
+        for subscription in tuple(self.subscriptions.values()):
+            self.subscribe(subscription, _nothing, subscription.inbox.fail, again=True)
+        if self.service is not None:
+            self.request(self.service, _nothing, _nothing)
+        if self.on_channel is not None:
+            self.request(ListChannels(watch=True), self._listed_again, _nothing)
+
+    def end(self, error: SightlineError) -> None:
+        """The connection is gone, for `error`."""
+        self.lanes = None
+        self._large = LargeCalls()
+        self._outboxes.clear()
+        self._feeds.clear()
+        self._authors.clear()
+        self._reopen_ns.clear()
+        for writer in self.writers.values():
+            writer.outbox.lost()
+        pending, self._pending = self._pending, {}
+        for _, _, failed in pending.values():
+            failed(error)
+        self._calls.lost(error)
+
+    def tick(self, now_ns: int) -> str | None:
+        """To be called a few times a second; why the connection is to be ended, if it is."""
+        if now_ns - self._heard_ns > self._silence_ns:
+            return f"nothing was heard of the hub for {(now_ns - self._heard_ns) / NS_PER_S:.1f} s"
+        if now_ns - self._pinged_ns > self._silence_ns // 3:
+            self._pinged_ns = now_ns
+            self.send(Head(0, Kind.PING, time_ns=now_ns))
+        for subscription in self.subscriptions.values():
+            if subscription.inbox.unreported:
+                self.give_credit(subscription)
+        for name, due_ns in tuple(self._reopen_ns.items()):
+            if now_ns >= due_ns:
+                del self._reopen_ns[name]
+                if name in self.writers:
+                    self._open_again(self.writers[name])
+        return None
+
+    # What goes out.
+
+    def send(self, head: Head, *body: Buffer) -> None:
+        """A frame that is no data. It is gone where no connection is."""
+        if self.lanes is None:
+            return
+        if head.body_bytes <= SMALL_BYTES:
+            self.lanes.urgent(head.packed(), *body)
+        else:
+            self._large.put(head, body)
+            self.lanes.wake(self._large)
+        self.on_send()
+
+    def request(self, request: Request, done: Done, failed: Failed) -> None:
+        """Ask the hub. One of `done` and `failed` is called, once."""
+        if self.lanes is None:
+            failed(BusError("the hub is not connected"))
+            return
+        number = self.number()
+        self._pending[number] = (request, done, failed)
+        body = _encode(request)
+        self.send(Head(len(body), Kind.REQUEST, seq=number), body)
+
+    def number(self) -> int:
+        """For a request or a call: none is used twice."""
+        self._numbers += 1
+        return self._numbers
+
+    def open(self, writer: Writer, done: Done, failed: Failed) -> None:
+        """Make it known to the hub; it is made again until it is closed."""
+        outbox = writer.outbox
+        request = OpenWriter(
+            name=outbox.name,
+            next_seq=outbox.first_unacknowledged(),
+            proof=key_proof(writer.key, self.nonce, outbox.name),
+        )
+
+        def opened(answer: WriterOpened) -> None:
+            self._outboxes[answer.channel] = outbox
+            if self.lanes is not None:
+                self.lanes.add(outbox)
+            outbox.opened(answer, frame_bytes=self._message_bytes)
+            done(answer)
+
+        self.request(request, opened, failed)
+
+    def subscribe(
+        self, subscription: Subscription, done: Done, failed: Failed, *, again: bool = False
+    ) -> None:
+        """Make it known to the hub; it is made again until it is ended."""
+        self.subscriptions.pop(subscription.number, None)
+        request = subscription.request(self.number(), self.nonce, again=again)
+        self.subscriptions[subscription.number] = subscription
+
+        def subscribed(answer: Any) -> None:
+            self.give_credit(subscription)
+            if subscription.paused:
+                pause = Pause(number=subscription.number, names=tuple(subscription.paused), on=True)
+                self.request(pause, _nothing, _nothing)
+            done(answer)
+
+        def refused(error: SightlineError) -> None:
+            if not (again and self.lanes is None):  # else it is asked again on the next connection
+                self.subscriptions.pop(subscription.number, None)
+                failed(error)
+
+        self.request(request, subscribed, refused)
+
+    def unsubscribe(self, subscription: Subscription, done: Done, failed: Failed) -> None:
+        self.subscriptions.pop(subscription.number, None)
+        for feed in subscription.feeds:
+            self._feeds.pop(feed, None)
+        self.request(Unsubscribe(number=subscription.number), done, failed)
+
+    def give_credit(self, subscription: Subscription) -> None:
+        """Tell the hub what was taken, and what it may send."""
+        if subscription.number in self.subscriptions:
+            self.send(subscription.inbox.credit(subscription.number))
+
+    def wake(self, outbox: Outbox) -> None:
+        """It has something to send."""
+        if self.lanes is not None:
+            self.lanes.wake(outbox)
+
+    # What comes in.
+
+    def received(self, frame: Frame, now_ns: int) -> None:
+        """Raises WireError where the hub does not keep to the protocol."""
+        self._heard_ns = now_ns
+        receive = self._receive.get(frame.head.kind)
+        if receive is None:
+            raise WireError(f"expected no frame of kind {frame.head.kind} of a hub")
+        try:
+            receive(frame, now_ns)
+        except msgspec.MsgspecError as error:
+            raise WireError(
+                f"expected a frame of kind {frame.head.kind} that can be read: {error}"
+            ) from error
+
+    def _data(self, frame: Frame, _now_ns: int) -> None:
+        feed = self._feeds.get(frame.head.channel)
+        if feed is None:
+            return  # unsubscribed, and the hub did not know yet
+        subscription, name = feed
+        writer, session = self._authors.get(frame.head.writer, ("", None))
+        arrival = subscription.positions.data(name, frame.head, session)
+        if arrival.gap is not None:
+            subscription.inbox.missed(arrival.gap)
+        subscription.inbox.arrived(Run(frame, name, writer, arrival.skip))
+
+    def _missed(self, frame: Frame, _now_ns: int) -> None:
+        feed = self._feeds.get(frame.head.channel)
+        if feed is None:
+            return
+        subscription, name = feed
+        body = _gap.decode(frame.body)
+        told = Gap(
+            channel=name,
+            first_offset=frame.head.offset,
+            last_offset=body.last_offset,
+            messages=frame.head.messages,
+            reason=body.reason,
+        )
+        gap = subscription.positions.gap(told)
+        if gap is not None:
+            subscription.inbox.missed(gap)
+
+    def _ack(self, frame: Frame, _now_ns: int) -> None:
+        outbox = self._outboxes.get(frame.head.channel)
+        if outbox is not None and outbox.acknowledged(frame.head.seq):
+            self.wake(outbox)
+            self.on_send()
+
+    def _answer(self, frame: Frame, _now_ns: int) -> None:
+        pending = self._pending.pop(frame.head.seq, None)
+        if pending is None:
+            raise WireError(f"expected no answer to {frame.head.seq}, which nobody asked")
+        request, done, _ = pending
+        done(answer_of(request, frame.body))
+
+    def _error(self, frame: Frame, _now_ns: int) -> None:
+        pending = self._pending.pop(frame.head.seq, None)
+        if pending is not None:
+            pending[2](error_of(_failure.decode(frame.body)))
+        elif frame.head.seq:
+            self._calls.received(frame)
+        else:  # of the connection: it ends
+            raise error_of(_failure.decode(frame.body))
+
+    def _ping(self, frame: Frame, _now_ns: int) -> None:
+        self.send(Head(0, Kind.PONG, time_ns=frame.head.time_ns))
+
+    def _pong(self, frame: Frame, now_ns: int) -> None:
+        self.ping_ns = now_ns - frame.head.time_ns
+
+    def _told(self, frame: Frame, now_ns: int) -> None:
+        match _notice.decode(frame.body):
+            case Attached() | Detached() as notice:
+                self._fed(notice)
+            case WriterIs() as notice:
+                self._authors[notice.writer] = (notice.client, notice.session)
+            case Demand() as notice:
+                if notice.channel in self._outboxes:
+                    self._outboxes[notice.channel].demand(notice.readers, wanted=notice.wanted)
+            case ChannelChanged() as notice:
+                self._channel_changed(notice)
+            case WriterClosed() as notice:
+                self._closed(notice, now_ns)
+
+    def _fed(self, notice: Attached | Detached) -> None:
+        """A channel came to a subscription, or went from it."""
+        if isinstance(notice, Detached):
+            feed = self._feeds.pop(notice.feed, None)
+            if feed is not None:
+                feed[0].detached(notice)
+            return
+        subscription = self.subscriptions.get(notice.subscription)
+        if subscription is not None:
+            self._feeds[notice.feed] = (subscription, notice.name)
+            subscription.attached(notice, self.hub)
+
+    # Made again.
+
+    def _not_made_again(self, name: str) -> Failed:
+        def failed(error: SightlineError) -> None:
+            if self.lanes is not None:
+                self.channels.pop(name, None)
+                self._give_up(name, error)
+
+        return failed
+
+    def _open_again(self, writer: Writer) -> None:
+        name = writer.outbox.name
+
+        def failed(error: SightlineError) -> None:
+            if self.lanes is None:
+                return
+            if isinstance(error, HubError) and error.code == Code.MISSING and name not in self.channels:
+                self._reopen_ns[name] = self._heard_ns + REOPEN_NS  # its owner may not be back yet
+            else:
+                self._give_up(name, error)
+
+        self.open(writer, _nothing, failed)
+
+    def _listed_again(self, channels: list[ChannelInfo]) -> None:
+        for info in channels:
+            self._channel_changed(ChannelChanged(info=info))
+
+    def _channel_changed(self, change: ChannelChanged) -> None:
+        if self.on_channel is not None:
+            self.on_channel(change)
+
+    def _closed(self, notice: WriterClosed, now_ns: int) -> None:
+        """A channel that we write to is gone; one that went with its owner may come back with it."""
+        outbox = self._outboxes.pop(notice.channel, None)
+        if outbox is None:
+            return
+        if self.lanes is not None:
+            self.lanes.remove(outbox)
+        if notice.reason == OWNER_GONE and notice.name not in self.channels:
+            outbox.lost()
+            outbox.demand(0, wanted=False)
+            self._reopen_ns[notice.name] = now_ns + REOPEN_NS
+        else:
+            self.channels.pop(notice.name, None)
+            self._give_up(notice.name, BusError(f"the channel {notice.name!r} is gone: {notice.reason}"))
+
+    def _give_up(self, name: str, error: SightlineError) -> None:
+        writer = self.writers.pop(name, None)
+        if writer is not None:
+            writer.outbox.fail(error)
+
+
+def _nothing(_outcome: object) -> None:
+    """Whoever asked does not wait for it."""

@@ -1,0 +1,386 @@
+"""What one client writes to one channel: put together, numbered, and kept until the hub has it.
+
+Pure but for its lock: messages and a time go in, frames come out, no I/O. It promises: the writer's numbers
+(seq) have no holes; what the hub did not acknowledge is sent again after a reconnect, from exactly where the
+hub says, so nothing is lost by a cut connection and nothing comes twice; un-ACKed memory is bounded by the
+window, and one message more. Small values put at about the same time go as one frame. It does not wait:
+`offer` says `FULL`, and `bell` rings when that may have changed.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from itertools import accumulate
+from typing import Final, Self
+
+import msgspec
+
+from sightline.errors import SightlineError
+from sightline.hub.client.bell import Bell
+from sightline.hub.settings import KIB, MIB
+from sightline.hub.wire.control import WriterOpened
+from sightline.hub.wire.header import BATCH, KEYFRAME, Buffer, Head, Kind
+
+SMALL_BYTES: Final = 4 * KIB
+"""Values up to this go together with others."""
+BATCH_BYTES: Final = 128 * KIB
+BATCH_MESSAGES: Final = 4096
+WINDOW_MESSAGES: Final = 65_536
+WINDOW_BYTES: Final = 8 * MIB
+
+
+class Put(Enum):
+    """What became of a message."""
+
+    TAKEN = "taken"
+    UNWANTED = "unwanted"
+    FULL = "full"
+
+
+class WriterStats(msgspec.Struct, frozen=True, kw_only=True):
+    """A writer's counts at one moment: put = acknowledged + unacknowledged + unwanted."""
+
+    put: int
+    acknowledged: int
+    unacknowledged: int
+    unacknowledged_bytes: int
+    unwanted: int
+    readers: int
+    wanted: bool
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages that go as one frame. More than one are a batch, and have neither ext nor keyframe."""
+
+    seq: int
+    lengths: tuple[int, ...]
+    format: int
+    time_ns: int
+    pieces: Sequence[Buffer]
+    ext: bytes = b""
+    keyframe: bool = False
+
+    @property
+    def end(self) -> int:
+        return self.seq + len(self.lengths)
+
+    @property
+    def size(self) -> int:
+        return sum(self.lengths) + len(self.ext)
+
+    def after(self, seq: int) -> Self:
+        """The same without the messages before `seq`, which are fewer than all."""
+        skipped = seq - self.seq
+        if skipped <= 0:
+            return self
+        payload = memoryview(b"".join(self.pieces))[sum(self.lengths[:skipped]) :]
+        return msgspec.structs.replace(self, seq=seq, lengths=self.lengths[skipped:], pieces=(payload,))
+
+    def frame(self, channel: int) -> tuple[Head, Sequence[Buffer]]:
+        messages = len(self.lengths)
+        batch = messages > 1
+        beside = struct.pack(f"<{messages}I", *self.lengths) if batch else self.ext
+        head = Head(
+            body_bytes=len(beside) + sum(self.lengths),
+            kind=Kind.DATA,
+            flags=BATCH if batch else KEYFRAME if self.keyframe else 0,
+            format=self.format,
+            channel=channel,
+            messages=messages,
+            seq=self.seq,
+            time_ns=self.time_ns,
+            ext_bytes=len(self.ext),
+        )
+        return head, (beside, *self.pieces) if beside else self.pieces
+
+
+class Outbox:
+    """The messages of one writer, until they are acknowledged. Also a source of the connection's lanes.
+
+    Args:
+        name: the channel's.
+        on_ready: called, with the lock held, when there is something to send and there was not before.
+    """
+
+    def __init__(self, name: str, on_ready: Callable[[Outbox], None] = lambda _outbox: None) -> None:
+        self.name = name
+        self.channel: int | None = None
+        self.readers = 0
+        self.wanted = False
+        self.bell = Bell()
+        self.batch_bytes = BATCH_BYTES
+        self.failure: SightlineError | None = None
+        self._on_ready = on_ready
+        self._lock = threading.Lock()
+        self._ready = False
+        self._window_messages = WINDOW_MESSAGES
+        self._window_bytes = WINDOW_BYTES
+        self._next_seq = self._acked_seq = self._sent_seq = 0
+        self._bytes = self._sent_bytes = self._unwanted = 0
+        self._small: list[Buffer] = []
+        self._small_format = self._small_bytes = self._small_time_ns = 0
+        self._unsent: deque[Outgoing] = deque()
+        self._sent: deque[Outgoing] = deque()
+
+    # For who writes; from any thread.
+
+    def offer(
+        self,
+        format: int,  # noqa: A002 - the wire's word
+        pieces: Sequence[Buffer],
+        time_ns: int,
+        *,
+        ext: bytes = b"",
+        keyframe: bool = False,
+    ) -> Put:
+        """One message. Raises what ended the channel."""
+        size = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
+        small = size <= SMALL_BYTES and not ext and not keyframe
+        # Copied where it is not ours, and outside of the lock.
+        pieces = [_joined(pieces)] if small else [_unchanging(piece) for piece in pieces]
+        with self._lock:
+            if (verdict := self._verdict(1)) is not Put.TAKEN:
+                return verdict
+            if small:
+                self._add_small(format, pieces[0], size, time_ns)
+            else:
+                self._seal()
+                self._append(
+                    Outgoing(
+                        seq=self._next_seq,
+                        lengths=(size,),
+                        format=format,
+                        time_ns=time_ns,
+                        pieces=pieces,
+                        ext=ext,
+                        keyframe=keyframe,
+                    )
+                )
+            self._rouse()
+        return Put.TAKEN
+
+    def offer_many(self, format: int, lengths: Sequence[int], payload: Buffer, time_ns: int) -> Put:  # noqa: A002
+        """Messages that lie one behind the other in `payload`; cut by `cuts` before. Raises as `offer`."""
+        with self._lock:
+            if (verdict := self._verdict(len(lengths))) is not Put.TAKEN:
+                return verdict
+            self._seal()
+            self._append(
+                Outgoing(
+                    seq=self._next_seq,
+                    lengths=tuple(lengths),
+                    format=format,
+                    time_ns=time_ns,
+                    pieces=(payload,),
+                )
+            )
+            self._rouse()
+        return Put.TAKEN
+
+    def passes_over(self, messages: int) -> bool:
+        """Whether nobody wants these messages; they are counted then, and need not be encoded."""
+        if self.wanted or self.failure is not None:
+            return False
+        with self._lock:
+            self._unwanted += messages
+        return True
+
+    @property
+    def backlog(self) -> int:
+        """Messages that were not yet sent."""
+        return self._next_seq - self._sent_seq
+
+    @property
+    def unacknowledged(self) -> int:
+        return self._next_seq - self._acked_seq
+
+    def may_offer(self, messages: int = 1) -> bool:
+        """Whether an offer would be settled: there is room, nobody wants it, or there is an error to tell."""
+        return self.failure is not None or not self.wanted or self._has_room(messages)
+
+    def is_flushed(self) -> bool:
+        """Whether the hub has all, or never will."""
+        return self.failure is not None or not self.unacknowledged
+
+    def is_active(self) -> bool:
+        return self.failure is not None or self.wanted
+
+    def stats(self) -> WriterStats:
+        with self._lock:
+            return WriterStats(
+                put=self._next_seq + self._unwanted,
+                acknowledged=self._acked_seq,
+                unacknowledged=self.unacknowledged,
+                unacknowledged_bytes=self._bytes,
+                unwanted=self._unwanted,
+                readers=self.readers,
+                wanted=self.wanted,
+            )
+
+    # For the session; in its loop.
+
+    def first_unacknowledged(self) -> int:
+        return self._acked_seq
+
+    def opened(self, answer: WriterOpened, *, frame_bytes: int = BATCH_BYTES) -> None:
+        """The hub takes it, and has all before `accepted_seq`; the rest is sent again.
+
+        Args:
+            answer: of the hub.
+            frame_bytes: the most that it takes as one frame.
+        """
+        with self._lock:
+            self._seal()
+            self._unsent.extendleft(reversed(self._sent))
+            self._sent.clear()
+            self._sent_bytes = 0
+            self.channel = answer.channel
+            self.batch_bytes = min(BATCH_BYTES, frame_bytes)
+            self._window_messages, self._window_bytes = answer.window_messages, answer.window_bytes
+            self._accept(answer.accepted_seq, self._unsent)
+            self._sent_seq = self._acked_seq
+            if self._unsent and self._unsent[0].seq < self._acked_seq:
+                self._unsent[0] = self._unsent[0].after(self._acked_seq)
+            self._ready = False
+            if self._unsent:
+                self._rouse()
+        self.demand(answer.readers, wanted=answer.wanted)
+
+    def lost(self) -> None:
+        """The connection is gone; what is put is kept until the window is full."""
+        with self._lock:
+            self.channel = None
+
+    def fail(self, error: SightlineError) -> None:
+        """The channel is gone for good: whoever puts gets `error`."""
+        with self._lock:
+            self.failure = error
+            self.channel = None
+        self.bell.ring()
+
+    def demand(self, readers: int, *, wanted: bool) -> None:
+        self.readers, self.wanted = readers, wanted
+        self.bell.ring()
+
+    def acknowledged(self, seq: int) -> bool:
+        """The hub has all before `seq`; whether there is more to send that waited for it."""
+        with self._lock:
+            if seq > self._sent_seq:
+                return False  # never sent: the hub does not keep to the protocol, and nothing follows from it
+            self._accept(seq, self._sent)
+            waiting = bool(self._unsent or self._small)
+        self.bell.ring()
+        return waiting
+
+    def next_frame(self, now_ns: int) -> tuple[Head, Sequence[Buffer]] | None:  # noqa: ARG002 - of a source
+        """What to send next, within the hub's window; None: nothing now."""
+        with self._lock:
+            self._seal()
+            if self.channel is None or not self._unsent:
+                self._ready = False
+                return None
+            if not self._in_window(self._unsent[0]):
+                return None
+            outgoing = self._unsent.popleft()
+            self._sent.append(outgoing)
+            self._sent_seq = outgoing.end
+            self._sent_bytes += outgoing.size
+            return outgoing.frame(self.channel)
+
+    # With the lock held.
+
+    def _verdict(self, messages: int) -> Put:
+        if self.failure is not None:
+            raise self.failure
+        if not self.wanted:
+            self._unwanted += messages
+            return Put.UNWANTED
+        return Put.TAKEN if self._has_room(messages) else Put.FULL
+
+    def _has_room(self, messages: int) -> bool:
+        """By bytes the last one may reach beyond: it waits here while those before it are taken in."""
+        held = self.unacknowledged
+        return not held or (held + messages <= self._window_messages and self._bytes < self._window_bytes)
+
+    def _in_window(self, outgoing: Outgoing) -> bool:
+        in_flight = self._sent_seq - self._acked_seq
+        return not in_flight or (
+            in_flight + len(outgoing.lengths) <= self._window_messages
+            and self._sent_bytes + outgoing.size <= self._window_bytes
+        )
+
+    def _add_small(self, format: int, piece: Buffer, size: int, time_ns: int) -> None:  # noqa: A002
+        if self._small and (
+            format != self._small_format
+            or self._small_bytes + size > self.batch_bytes
+            or len(self._small) == BATCH_MESSAGES
+        ):
+            self._seal()
+        if not self._small:
+            self._small_format, self._small_time_ns = format, time_ns
+        self._small.append(piece)
+        self._small_bytes += size
+        self._bytes += size
+        self._next_seq += 1
+
+    def _append(self, outgoing: Outgoing) -> None:
+        self._unsent.append(outgoing)
+        self._bytes += outgoing.size
+        self._next_seq = outgoing.end
+
+    def _seal(self) -> None:
+        """What was put together becomes a frame."""
+        if not self._small:
+            return
+        lengths = tuple(map(len, self._small))
+        self._unsent.append(
+            Outgoing(
+                seq=self._next_seq - len(lengths),
+                lengths=lengths,
+                format=self._small_format,
+                time_ns=self._small_time_ns,
+                pieces=(b"".join(self._small),),
+            )
+        )
+        self._small = []
+        self._small_bytes = 0
+
+    def _accept(self, seq: int, line: deque[Outgoing]) -> None:
+        """Forgets what lies wholly before `seq`; the hub may also have taken in a part of what follows."""
+        while line and line[0].end <= seq:
+            size = line.popleft().size
+            self._bytes -= size
+            self._sent_bytes -= size if line is self._sent else 0
+        self._acked_seq = max(self._acked_seq, seq)
+
+    def _rouse(self) -> None:
+        if not self._ready:
+            self._ready = True
+            self._on_ready(self)
+
+
+def cuts(lengths: Sequence[int], batch_bytes: int) -> Iterator[tuple[int, int]]:
+    """Where to cut many messages into frames of at most so many bytes: first and end of each."""
+    ends = list(accumulate(lengths))
+    first = at = 0
+    while first < len(ends):
+        end = min(max(bisect_right(ends, at + batch_bytes), first + 1), first + BATCH_MESSAGES)
+        yield first, end
+        first, at = end, ends[end - 1]
+
+
+def _joined(pieces: Sequence[Buffer]) -> bytes:
+    piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return piece if isinstance(piece, bytes) else bytes(piece)
+
+
+def _unchanging(piece: Buffer) -> Buffer:
+    """A copy of what its owner might change before the hub has it; what cannot change goes as it is."""
+    if isinstance(piece, bytes) or (isinstance(piece, memoryview) and piece.readonly):
+        return piece
+    return bytes(piece)
