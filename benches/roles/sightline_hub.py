@@ -1,0 +1,109 @@
+"""Ours, with the hub as a process of its own. Nothing is lost: readers ask for a buffer that makes writers wait.
+
+Streams with the threaded client: `singly` (put_data, get_data), `many` (put_many, get_many), `unix` as
+`singly` over a Unix socket. Calls: `async` and `threaded`, by the client of the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import uvloop
+
+from benches.board import Calls, Feed, Tally
+from benches.roles.job import Job
+from sightline.hub import AsyncStreamClient, StreamClient, StreamServer
+
+_CHANNEL = "bench"
+_BATCH = 500
+_HELLO = b"x" * 100
+
+
+class Echo(StreamClient):
+    def rpc_echo(self, said: bytes) -> bytes:
+        return said
+
+
+class AsyncEcho(AsyncStreamClient):
+    async def rpc_echo(self, said: bytes) -> bytes:
+        return said
+
+
+def server(job: Job) -> None:
+    with StreamServer("127.0.0.1", job.port, unix_path=_socket(job)) as hub:
+        job.ready()
+        hub.join()
+
+
+def _socket(job: Job) -> str | None:
+    return str(job.folder / "hub") if job.variant == "unix" else None
+
+
+def _client(job: Job, name: str, kind: type[StreamClient] = StreamClient) -> StreamClient:
+    client = kind(name, "127.0.0.1", port=job.port, unix_path=_socket(job))
+    client.start()
+    client.wait_until_alive(10)
+    return client
+
+
+def write(job: Job, feed: Feed) -> None:
+    client = _client(job, "writer")
+    client.create_new_channel(_CHANNEL)
+    job.wait_for_go()
+    client.wait_for_active(_CHANNEL)
+    while True:
+        feed.wait()
+        if job.variant == "many":
+            client.put_many(_CHANNEL, feed.many(_BATCH))
+        else:
+            client.put_data(_CHANNEL, feed.next())
+
+
+def read(job: Job, tally: Tally) -> None:
+    client = _client(job, f"reader{job.reader}")
+    held = 8 if job.pictures else 10_000
+    client.subscribe_read_channel(_CHANNEL, server_buffer_size=held, server_full_behavior="block")
+    job.ready()
+    while True:
+        if job.variant == "many":
+            tally.many(client.get_many(_CHANNEL, _BATCH))
+        else:
+            tally.hit(client.get_data(_CHANNEL))
+
+
+def answer(job: Job) -> None:
+    if job.variant == "threaded":
+        _client(job, "echo", Echo)
+        job.ready()
+        threading.Event().wait()
+    uvloop.run(_answer(job))
+
+
+async def _answer(job: Job) -> None:
+    async with AsyncEcho("echo", "127.0.0.1", port=job.port):
+        job.ready()
+        await asyncio.Event().wait()
+
+
+def call(job: Job, calls: Calls) -> None:
+    if job.variant == "async":
+        uvloop.run(_call(job, calls))
+    echo = _client(job, "caller").create_rpc_client_service("echo")
+    job.wait_for_go()
+    while True:
+        began_ns = calls.begin()
+        if echo.echo(_HELLO) != _HELLO:
+            raise ValueError("another answer than what was sent")
+        calls.end(began_ns)
+
+
+async def _call(job: Job, calls: Calls) -> None:
+    async with AsyncStreamClient("caller", "127.0.0.1", port=job.port) as client:
+        echo = await client.create_rpc_client_service("echo")
+        job.wait_for_go()
+        while True:
+            began_ns = calls.begin()
+            if await echo.echo(_HELLO) != _HELLO:
+                raise ValueError("another answer than what was sent")
+            calls.end(began_ns)
