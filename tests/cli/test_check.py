@@ -1,8 +1,11 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Invoke, Run
+
+from sightline.hub.broker.server import StreamServer
 
 SITE = """\
 cameras:
@@ -67,6 +70,7 @@ def test_programs_get_json(invoke: Invoke, site: Path, wrong: Path) -> None:
         "ok": True,
         "cameras": ["gate", "yard", "roof"],
         "workers": ["people", "cars"],
+        "bus": {"url": "memory://", "answers": None},
     }
 
     refused = invoke("check", wrong, "--json")
@@ -101,3 +105,13 @@ def test_without_a_site_it_is_wrong_usage(invoke: Invoke) -> None:
 
     assert result.exit_code == 2
     assert "name a site file, or ask for --schema" in result.stderr
+
+
+def test_it_says_whether_the_hub_answers(invoke: Invoke, site: Path, free_port: Callable[[], int]) -> None:
+    port = free_port()
+    site.write_text(f"bus: 'hub://:Tulip-77@127.0.0.1:{port}'\n{SITE}")
+    shown = f"hub://127.0.0.1:{port}"
+    assert f"  a hub does not answer at {shown}\n" in invoke("check", site).stdout
+    with StreamServer(port=port, token="Tulip-77"):
+        assert f"  a hub answers at {shown}\n" in invoke("check", site).stdout
+        assert json.loads(invoke("check", site, "--json").stdout)["bus"] == {"url": shown, "answers": True}

@@ -5,6 +5,7 @@ import resource
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ import pytest
 
 from sightline.capture import CameraInput
 from sightline.doctor import State, examine
+from sightline.doctor.bus import look_at_bus
 from sightline.doctor.cameras import look_at_cameras
 from sightline.doctor.libraries import EXTRAS, look_at_libraries
 from sightline.doctor.machine import look_at_machine
 from sightline.doctor.places import look_at_places
+from sightline.hub.broker.server import StreamServer
 from sightline.scene import Scene, write_clip
 from sightline.site import Site
 
@@ -72,6 +75,19 @@ def test_an_examination_of_this_machine_ends_and_leaves_nothing() -> None:
         "machine", "limits", "clock", "video", "hardware", "opencv", "extras",
     }  # fmt: skip
     assert all(finding.told for finding in findings)
+
+
+def test_the_hub_of_a_site_is_asked(free_port: Callable[[], int]) -> None:
+    def found(bus: str) -> tuple[str, str]:
+        finding = look_at_bus(site_of([]).model_copy(update={"bus": bus}))
+        return finding.state.value, finding.told
+
+    here = f"hub://127.0.0.1:{free_port()}"
+    assert found("memory://") == ("ok", "memory:// is within this process and needs no broker")
+    assert found(here) == ("note", f"no hub answers at {here}; sightline up begins one there")
+    assert found(f"{here}?tls_ca=none.pem")[0] == "problem"
+    with StreamServer(port=0) as server:
+        assert found(server.url) == ("ok", f"a hub answers at {server.url}")
 
 
 def test_ports_and_paths_of_a_site_are_tried(tmp_path: Path) -> None:

@@ -298,7 +298,7 @@ def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
         (
             "model: {kind: hog}, sinks: [{kind: bus, url: memory, results_topic: seen}]",
             [
-                '.sinks[0].url: expected a URL such as memory://, got "memory"',
+                '.sinks[0].url: expected a URL such as memory:// or hub://127.0.0.1:4820, got "memory"',
                 (
                     ".sinks[0].results_topic: expected a topic with :camera_id in it once, such as "
                     "raw_:camera_id, got 'seen'"
@@ -350,11 +350,20 @@ def test_mistakes_in_a_worker(settings: str, said: list[str]) -> None:
         ),
         (
             f"bus: kafak://h\n{CAMERA}{REST}",
-            ['site.yaml:1:6 bus: unknown scheme "kafak": expected memory'],
+            ['site.yaml:1:6 bus: unknown scheme "kafak": expected memory or hub'],
+        ),
+        (
+            f"bus: hub://127.0.0.1:70000\n{CAMERA}{REST}",
+            [
+                (
+                    "site.yaml:1:6 bus: expected the address of a hub such as hub://127.0.0.1:4820 or "
+                    "hub:///run/hub.sock, with a port of 1 to 65535"
+                )
+            ],
         ),
         (
             f"bus: memory\n{CAMERA}{REST}",
-            ['site.yaml:1:6 bus: expected a URL such as memory://, got "memory"'],
+            ['site.yaml:1:6 bus: expected a URL such as memory:// or hub://127.0.0.1:4820, got "memory"'],
         ),
         (
             f"topics: {{main: 'cam_:camera_id', detect: raw}}\n{CAMERA}{REST}",

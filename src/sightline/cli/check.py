@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,8 +22,8 @@ def check(
 ) -> None:
     """Say whether a site file is right, or every mistake in it with its line and column.
 
-    Nothing is opened: whether a camera answers is what `sightline probe` tells. Exit code 1 where there is
-    a mistake.
+    Of the bus it says whether its hub answers. No camera is opened: whether one answers is what
+    `sightline probe` tells. Exit code 1 where there is a mistake.
 
     Examples:
 
@@ -57,7 +57,7 @@ def _check(path: Path, *, as_json: bool) -> None:
             raise
         typer.echo(_mistakes_as_json(error))
         raise typer.Exit(1) from None
-    typer.echo(_as_json(site) if as_json else f"{path}: ok\n{_summary(site)}")
+    typer.echo(_as_json(site) if as_json else f"{path}: ok\n{_bus_in_words(site)}{_summary(site)}")
 
 
 def _mistakes_as_json(error: SiteError) -> str:
@@ -65,7 +65,25 @@ def _mistakes_as_json(error: SiteError) -> str:
 
 
 def _as_json(site: Site) -> str:
-    return json.dumps({"ok": True, "cameras": list(site.cameras), "workers": list(site.workers)}, indent=2)
+    told = {"ok": True, "cameras": list(site.cameras), "workers": list(site.workers)}
+    return json.dumps({**told, "bus": _bus(site)}, indent=2)
+
+
+def _bus(site: Site) -> dict[str, Any]:
+    """Where it is, without what is secret, and whether it answers; None where there is nobody to ask."""
+    from sightline.site.own_hub import answers, hub_of
+
+    address = hub_of(site.bus)
+    if address is None:
+        return {"url": site.bus, "answers": None}
+    return {"url": address.shown, "answers": answers(address)}
+
+
+def _bus_in_words(site: Site) -> str:
+    bus = _bus(site)
+    if bus["answers"] is None:
+        return ""
+    return f"  a hub {'answers' if bus['answers'] else 'does not answer'} at {bus['url']}\n"
 
 
 def _summary(site: Site) -> str:

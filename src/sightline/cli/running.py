@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 
 from sightline.cli.live import sink_losses, site_view
@@ -20,6 +22,7 @@ def run_site(
     view = site_view(running)
     with stopped_by_signals(running), running:
         if not as_json:
+            print_lines(_hub_lines(running), console)
             print_lines((f"pictures: {page}" for page in running.pages), console)
         run_shown(running, view, console, seconds, as_json=as_json)
         faults = running.faults
@@ -28,3 +31,8 @@ def run_site(
     else:
         print_lines([*faults, *sink_losses(running.status().sinks)], console)
     return 1 if faults else 0
+
+
+def _hub_lines(running: RunningSite) -> Iterator[str]:
+    if running.hub is not None:
+        yield f"hub: nobody answered at {running.hub.shown}, so it runs here, as process {running.hub.pid}"

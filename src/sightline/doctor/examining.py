@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sightline.clock import SYSTEM_CLOCK, Clock
+from sightline.doctor.bus import look_at_bus
 from sightline.doctor.cameras import look_at_cameras
-from sightline.doctor.finding import Finding, ok
+from sightline.doctor.finding import Finding
 from sightline.doctor.libraries import judge_libraries, look_at_libraries
 from sightline.doctor.machine import judge_machine, look_at_machine
 from sightline.doctor.places import look_at_places
@@ -25,7 +26,7 @@ def examine(
     yield from judge_machine(look_at_machine(clock), None if site is None else len(cameras))
     yield from judge_libraries(look_at_libraries(), _kinds(site))
     if site is not None:
-        yield ok("site", "bus", f"{site.bus} is within this process and needs no broker")
+        yield look_at_bus(site)
         yield from look_at_places(site)
         yield from look_at_cameras(cameras, timeout_s=timeout_s)
 

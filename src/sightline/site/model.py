@@ -119,7 +119,9 @@ class Site(Section):
     model_config = ConfigDict(json_schema_extra={"patternProperties": {"^x-": {}}})
 
     bus: BusUrl = Field(
-        "memory://", description="The broker between cameras and workers; memory:// is this process."
+        "memory://",
+        description="The broker between cameras and workers; memory:// is this process, and "
+        "hub://127.0.0.1:4820 a hub that reaches others.",
     )
     topics: Topics = Field(
         Topics.model_validate({}), description="Where on the bus the packets of cameras are."

@@ -23,6 +23,7 @@ from sightline.kinds import nearest
 from sightline.site.capturing import Capturing, inputs_of
 from sightline.site.making import make_worker
 from sightline.site.model import Site, Worker
+from sightline.site.own_hub import OwnHub, begun_where_none_answers
 from sightline.site.status import SiteStatus, site_status
 from sightline.site.stopping import Stopping
 from sightline.site.worker import RunningWorker
@@ -38,6 +39,7 @@ class RunningSite:
 
     Attributes:
         pages: addresses of the preview pages that are served.
+        hub: the hub that was begun for this site, because none answered; None: there was no need to.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class RunningSite:
     ) -> None:
         self.site = site
         self.pages: list[str] = []
+        self.hub: OwnHub | None = None
         self._clock = clock
         self._chosen = site.workers if workers is None else chosen(site, workers)
         self._opened = ExitStack()
@@ -116,6 +119,8 @@ class RunningSite:
         workers = {name: of for name, of in self._chosen.items() if self.site.cameras_of(of)}
         if not workers:
             raise ConfigError("expected a worker with a camera that is enabled, got none")
+        if self._captures_own:  # it is the whole site: a part waits for the hub that others use too
+            self._begin_hub()
         reading = self._opened.enter_context(open_bus(self.site.bus))
         for name, settings in workers.items():
             status = partial(self._told, frozenset(self.site.cameras_of(settings)))
@@ -126,6 +131,11 @@ class RunningSite:
             # With a bus of its own: closed first, it frees captures that wait for a worker's room.
             self._opened.callback(self._capturing.stop)
             self._capturing.start()
+
+    def _begin_hub(self) -> None:
+        self.hub = begun_where_none_answers(self.site.bus, clock=self._clock)
+        if self.hub is not None:
+            self._opened.callback(self.hub.stop)
 
     def _start_worker(self, worker: RunningWorker) -> None:
         self._opened.callback(worker.stop)
@@ -139,6 +149,8 @@ class RunningSite:
         return {"cameras": {name: msgspec.to_builtins(view) for name, view in cameras if name in camera_ids}}
 
     def _has_ended(self) -> bool:
+        if self.hub is not None:
+            self.hub.look()
         self._capturing.look()
         return self.ended
 

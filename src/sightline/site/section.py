@@ -28,11 +28,12 @@ from pydantic_core import PydanticCustomError
 from sightline.bus import topic_pattern
 from sightline.errors import ConfigError
 from sightline.frame import Size
+from sightline.hub.address import HubAddress
 from sightline.kinds import nearest
-from sightline.log import redact
+from sightline.log import hide_secret, redact
 from sightline.site.mistakes import listed, quoted
 
-BUS_SCHEMES: Final = ("memory",)
+BUS_SCHEMES: Final = ("memory", "hub")
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)")
@@ -105,7 +106,12 @@ def _size(value: object) -> Size:
 
 def _bus_url(text: str) -> str:
     if scheme_of(text, BUS_SCHEMES) is None:
-        raise ValueError(f"expected a URL such as {BUS_SCHEMES[0]}://")
+        raise ValueError("expected a URL such as memory:// or hub://127.0.0.1:4820")
+    if text.startswith("hub:"):
+        try:
+            hide_secret(HubAddress.of(text).token or "")
+        except ConfigError as error:
+            raise complete(error.message) from None
     return text
 
 
