@@ -108,6 +108,7 @@ def run(wire: Wire, steps: Callable[[], Awaitable[None]]) -> None:
         await steps()
         await wire.dispatcher.close()
         await asyncio.sleep(0)
+        assert not wire.dispatcher._tasks
 
     asyncio.run(all_of_it())
     stats = wire.dispatcher.stats()

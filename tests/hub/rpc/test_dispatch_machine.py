@@ -37,6 +37,8 @@ class Calls(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
+        self.faults: list[dict[str, Any]] = []
+        self.loop.set_exception_handler(lambda _loop, fault: self.faults.append(fault))
         self.now = 0.0
         self.loop.time = lambda: self.now  # type: ignore[method-assign]
         self.service = Service()
@@ -119,6 +121,10 @@ class Calls(RuleBasedStateMachine):
         for number, expected in self.expected.items():
             (answer,) = self.wire.answers[number]
             assert answer == expected if isinstance(expected, int) else isinstance(answer, expected)
+
+    @invariant()
+    def nothing_went_wrong_in_the_loop(self) -> None:
+        assert self.faults == []
 
     @invariant()
     def the_books_balance(self) -> None:

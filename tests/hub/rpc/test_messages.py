@@ -119,6 +119,15 @@ def test_any_bytes_are_a_message_or_a_wire_error(body: bytes, ext_bytes: int, fo
             read(frame)
 
 
+def test_a_text_that_is_none_is_a_wire_error() -> None:
+    call = b"\x81\xa6method\xa1\xff"  # msgspec has a UnicodeDecodeError for these, which is none of its own
+    with pytest.raises(WireError):
+        messages.method_of(Frame(Head(len(call), Kind.CALL, ext_bytes=len(call)), call))
+    failure = b"\x82\xa4code\xa1a\xa7message\xa1\xff"
+    with pytest.raises(WireError):
+        messages.error_of(Frame(Head(len(failure), Kind.ERROR), failure), "f")
+
+
 @pytest.mark.parametrize("given", [None, [], [[1]], [[], {}, 1], [{}, []], [(), {}], [[], {1: 2}]])
 def test_arguments_are_a_list_and_names(given: Any) -> None:
     head, pieces = messages.reply_frame(1, given, most_bytes=MOST)

@@ -1,5 +1,6 @@
 """The object that calls another client's methods."""
 
+import copy
 import inspect
 import pydoc
 from typing import Any
@@ -151,6 +152,7 @@ def test_a_proxy_is_not_changed_and_not_served_again() -> None:
     with pytest.raises(AttributeError):
         ptz.my_echo = None
     assert isinstance(ptz.camera, Remote)
+    assert copy.copy(ptz).my_echo(1) == 1
 
     class Holder:
         def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import threading
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -185,6 +186,14 @@ def test_an_object_that_has_every_attribute_is_no_group() -> None:
         anything = Anything()
 
     assert not any(name.startswith("anything") for name in find_served(Service()))
+
+
+def test_a_module_is_no_group() -> None:
+    class Service(Client):
+        module = types.ModuleType("module")
+
+    Service.module.rpc_own = lambda: None  # type: ignore[attr-defined]
+    assert not any(name.startswith("module") for name in find_served(Service()))
 
 
 def test_a_group_that_holds_itself_is_refused_and_one_in_two_places_is_not() -> None:

@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Iterator
+from queue import Empty, SimpleQueue
 
 import pytest
 from tests.conftest import WaitFor
 
-from sightline.hub.rpc.threads import Threads
+from sightline.hub.rpc.threads import Job, Threads
 
 NAME = "threads under test"
 
@@ -53,6 +54,23 @@ def test_a_thread_is_used_again_and_ends_when_idle(no_leaks: None, wait_for: Wai
         wait_for(lambda: threads._idle == 1, 5, "the thread to be idle")
     assert len(seen) == 1
     wait_for(lambda: threads.count == 0, 5, "the idle thread to end")
+
+
+def test_a_job_that_is_promised_in_the_moment_of_leaving_is_run(no_leaks: None) -> None:
+    threads = Threads(1, NAME)
+    ran = threading.Event()
+
+    class OnTheWayOut(SimpleQueue[Job | None]):
+        def get(self, block: bool = True, timeout: float | None = None) -> Job | None:
+            if timeout is not None and not ran.is_set():
+                assert threads.run(ran.set)
+                raise Empty
+            return super().get(block, timeout)
+
+    threads._jobs = OnTheWayOut()
+    assert threads.run(lambda: None)
+    assert ran.wait(5)
+    threads.close()
 
 
 def test_jobs_that_come_as_threads_leave_are_all_run(no_leaks: None, wait_for: WaitFor) -> None:

@@ -105,14 +105,14 @@ def _served_name(attribute: str, raw: Any) -> str | None:
 
 def _is_group(value: object) -> bool:
     """By its class, or by what was put on it."""
-    if isinstance(value, type | ModuleType) or inspect.isroutine(value) or inspect.isdatadescriptor(value):
+    if isinstance(value, type | ModuleType) or inspect.isroutine(value):
         return False
     marked = _is_marked(type(value))
     return marked or any(_served_name(attribute, raw) is not None for attribute, raw in _attributes(value))
 
 
 def _is_marked(value: object) -> bool:
-    # Compared with True: there are objects that have any attribute that one asks for.
+    # Without asking the object: there are some that have any attribute that one asks for.
     return inspect.getattr_static(value, _MARK, None) is True
 
 
