@@ -17,22 +17,32 @@ from sightline.wire import Headers
 
 
 class LosesRepeatedHeaders(MemoryBus):
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None, headers: Headers = ()) -> None:
-        super().publish(topic, value, key=key, headers=tuple(dict(headers).items()))
+    def publish(self, topic: str, value: bytes, *, headers: Headers = (), **more: Any) -> None:
+        super().publish(topic, value, headers=tuple(dict(headers).items()), **more)
 
 
 class MixesUpNoKey(MemoryBus):
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None, headers: Headers = ()) -> None:
-        super().publish(topic, value, key=key or None, headers=headers)
+    def publish(self, topic: str, value: bytes, *, key: bytes | None = None, **more: Any) -> None:
+        super().publish(topic, value, key=key or None, **more)
+
+
+class ForgetsKeyframes(MemoryBus):
+    def publish(self, topic: str, value: bytes, *, keyframe: bool = False, **more: Any) -> None:
+        super().publish(topic, value, **more)
+
+
+class KnowsNoKeys(MemoryBus):
+    def subscribe(self, topics: Topics, *, key: object = None, **more: Any) -> Inbox:
+        return super().subscribe(topics, **more)
 
 
 class LosesTheFirstOfATopic(MemoryBus):
     seen: set[str]
 
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None, headers: Headers = ()) -> None:
+    def publish(self, topic: str, value: bytes, **more: Any) -> None:
         self.seen = getattr(self, "seen", set())
         if topic in self.seen or "later" not in topic:
-            super().publish(topic, value, key=key, headers=headers)
+            super().publish(topic, value, **more)
         self.seen.add(topic)
 
 
@@ -93,9 +103,9 @@ class PublishesAfterClosing(MemoryBus):
 
 
 class TakesAnyTopic(MemoryBus):
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None, headers: Headers = ()) -> None:
+    def publish(self, topic: str, value: bytes, **more: Any) -> None:
         if re.fullmatch(r"[\w.-]+", topic):
-            super().publish(topic, value, key=key, headers=headers)
+            super().publish(topic, value, **more)
 
 
 class NeverReady(MemoryBus):
@@ -115,6 +125,8 @@ class NeverReady(MemoryBus):
         (LosesTheFirstOfATopic, "from_its_first_message"),
         (MatchesHalfNames, "whole_name"),
         (ForgetsToCount, "drops_and_counts"),
+        (ForgetsKeyframes, "by_keyframe_and_key"),
+        (KnowsNoKeys, "by_keyframe_and_key"),
         (DropsWhatItMayNot, "blocks_loses_nothing"),
         (PausesNothing, "paused_topic_waits"),
         (PollsInItsOwnTime, "on_time|paused_topic_waits"),
@@ -162,7 +174,7 @@ def test_a_refusal_that_does_not_name_the_feature_is_found() -> None:
 
 
 class Hangs(MemoryBus):
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None, headers: Headers = ()) -> None:
+    def publish(self, topic: str, value: bytes, **more: Any) -> None:
         time.sleep(2)
 
 

@@ -13,7 +13,6 @@ from sightline.bus.memory import MemoryBus
 from sightline.bus.memory_log import MemoryConsumer
 from sightline.errors import Closed, ConfigError, Unsupported
 from sightline.testing import check_log
-from sightline.wire import Headers
 
 HISTORY_BYTES = 64 * 1024
 
@@ -62,9 +61,9 @@ class BeginsAtTheBeginning(MemoryBus):
 
 
 class LosesTheFirstOfATopic(MemoryBus):
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None, headers: Headers = ()) -> None:
+    def publish(self, topic: str, value: bytes, **more: Any) -> None:
         if "later" not in topic or self.ends(topic):
-            super().publish(topic, value, key=key, headers=headers)
+            super().publish(topic, value, **more)
         else:
             with self._broker.lock:
                 self._broker._begun(topic)
@@ -77,8 +76,8 @@ class MatchesHalfNames(MemoryBus):
 
 
 class WaitsForSlowConsumers(MemoryBus):
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None, headers: Headers = ()) -> None:
-        super().publish(topic, value, key=key, headers=headers)
+    def publish(self, topic: str, value: bytes, **more: Any) -> None:
+        super().publish(topic, value, **more)
         if self.ends(topic)[topic].next == 1000:
             time.sleep(2)
 

@@ -199,8 +199,6 @@ def test_what_grew_too_old_is_not_given_out() -> None:
 
 
 @pytest.mark.parametrize("wrong", [
-    {"capacity": MANY, "overflow": Overflow.LATEST_PER_KEY},
-    {"capacity": MANY, "overflow": Overflow.DROP_TO_KEYFRAME},
     {"capacity": Capacity(bytes=1000), "overflow": Overflow.BLOCK},
     {"capacity": MANY, "overflow": Overflow.RAISE},
 ])  # fmt: skip

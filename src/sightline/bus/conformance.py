@@ -7,24 +7,28 @@ that takes seconds to let a reader in. It does not measure speed, and does not b
 from __future__ import annotations
 
 import re
-import secrets
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, wait
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
-from typing import Final, TypeAlias, TypeVar
+from itertools import count
+from typing import Final
 
-from sightline.bus.names import Topics
-from sightline.bus.promise import Bus, Feature, Message, Subscription
+from sightline.bus.promise import Feature
+from sightline.bus.trial import (
+    MakeBus,
+    Trial,
+    expect,
+    expect_error,
+    numbers,
+    publish_all,
+    result,
+    start,
+    values,
+)
 from sightline.errors import BufferFull, Closed, ConfigError, Unsupported
 from sightline.overflow import Capacity, Overflow
 
-T = TypeVar("T")
-MakeBus: TypeAlias = Callable[[], Bus]
-
-_ROOMY: Final = Capacity(count=10_000)
 _MOMENT_S: Final = 0.2  # long enough to see that something waits
 _SLACK_S: Final = 1.0  # what a busy machine may add to a time-out
 _STAMPED_SINCE_NS: Final = 1_600_000_000_000_000_000  # 2020: it is UTC, and it is nanoseconds
@@ -49,99 +53,9 @@ def check_bus(make_bus: MakeBus, *, timeout_s: float = 10.0) -> None:
             raise
 
 
-class Trial:
-    """What one check has: handles on the broker, topics of its own, and a deadline for each wait."""
-
-    def __init__(self, make_bus: MakeBus, timeout_s: float, open_until: ExitStack) -> None:
-        self._make_bus = make_bus
-        self._open_until = open_until
-        self._prefix = f"check.{secrets.token_hex(4)}"
-        self.timeout_s = timeout_s
-
-    def topic(self, name: str) -> str:
-        return f"{self._prefix}.{name}"
-
-    def bus(self) -> Bus:
-        return self._open_until.enter_context(self._make_bus())
-
-    def reader(
-        self, bus: Bus, topics: Topics, capacity: Capacity = _ROOMY, overflow: Overflow = Overflow.DROP_OLDEST
-    ) -> Subscription:
-        reader = bus.subscribe(topics, capacity=capacity, overflow=overflow)
-        expect(reader.ready(self.timeout_s), True, f"a reader ready within {self.timeout_s} s")
-        return reader
-
-    def read(self, reader: Subscription, count: int) -> list[Message]:
-        """The next `count` messages, and a failure where others or fewer come."""
-        messages: list[Message] = []
-        until = time.monotonic() + self.timeout_s
-        while len(messages) < count and (left_s := until - time.monotonic()) > 0:
-            messages += reader.poll(count - len(messages), left_s)
-        expect(len(messages), count, f"messages within {self.timeout_s} s")
-        return messages
-
-    def wait(self, condition: Callable[[], bool], what: str) -> None:
-        until = time.monotonic() + self.timeout_s
-        while not condition():
-            if time.monotonic() > until:
-                raise AssertionError(f"expected {what} within {self.timeout_s} s")
-            time.sleep(0.01)
-
-
 def _tried(check: Callable[[Trial], None], make_bus: MakeBus, timeout_s: float) -> None:
     with ExitStack() as open_until:
         check(Trial(make_bus, timeout_s, open_until))
-
-
-def start(work: Callable[[], T]) -> Future[T]:
-    """Does `work` in a thread of its own, which does not keep the process when it hangs."""
-    outcome: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised again where the outcome is asked for
-            outcome.set_exception(error)
-
-    threading.Thread(target=run, name="check_bus", daemon=True).start()
-    return outcome
-
-
-def result(outcome: Future[T], timeout_s: float, what: str) -> T:
-    if not wait((outcome,), timeout_s).done:
-        raise AssertionError(f"{what}: expected an end within {timeout_s} s")
-    return outcome.result()
-
-
-def expect(got: object, expected: object, what: str) -> None:
-    # Not `assert`: a suite that passes under `python -O` whatever happens is none.
-    if got != expected:
-        raise AssertionError(f"{what}: expected {expected!r}, got {got!r}")
-
-
-@contextmanager
-def expect_error(kind: type[Exception], what: str, naming: str = "") -> Iterator[None]:
-    try:
-        yield
-    except kind as error:
-        expect(naming in str(error), True, f"{what}: {str(naming)!r} named in {str(error)!r}")
-        return
-    except Exception as error:
-        raise AssertionError(f"{what}: expected {kind.__name__}, got {error!r}") from error
-    raise AssertionError(f"{what}: expected {kind.__name__}, got no error")
-
-
-def publish_all(bus: Bus, topic: str, messages: Iterable[bytes]) -> None:
-    for value in messages:
-        bus.publish(topic, value)
-
-
-def values(messages: Iterable[Message]) -> list[bytes]:
-    return [message.value for message in messages]
-
-
-def numbers(count: int, prefix: str = "") -> list[bytes]:
-    return [f"{prefix}{number}".encode() for number in range(count)]
 
 
 # The checks
@@ -239,6 +153,32 @@ def a_full_reader_drops_and_counts(trial: Trial) -> None:
     expect((stats.entered, stats.left, sum(stats.dropped.values()), stats.held), (20, 4, 16, 0), "counts")
     expect(stats.balanced and slow.stats() == stats, True, "counts that add up")
     expect(values(trial.read(other, 20)), numbers(20), "what a reader beside a slow one gets")
+
+
+def what_is_late_goes_by_keyframe_and_key(trial: Trial) -> None:
+    bus, name = trial.bus(), count()
+    capacity, keyframe, latest = Capacity(count=3), Overflow.DROP_TO_KEYFRAME, Overflow.LATEST_PER_KEY
+    for said, keyframe_of, key_of in (
+        (True, None, None),  # by what its publisher said
+        (False, lambda message: message.value.isupper(), lambda message: message.value[:1]),
+    ):
+        topic = trial.topic(f"late{next(name)}")
+        pictures = trial.reader(trial.bus(), topic, capacity, keyframe, keyframe=keyframe_of)
+        states = trial.reader(trial.bus(), topic, capacity, latest, key=key_of)
+        for value in (b"K1", b"p2", b"K3", b"p4"):
+            bus.publish(topic, value, key=value[:1] if said else None, keyframe=said and value.isupper())
+        for reader in (pictures, states):
+            trial.wait(partial(_has_entered, reader, 4), "4 messages counted in")
+        got = trial.read(pictures, 2)
+        expect(values(got), [b"K3", b"p4"], "what can be decoded")
+        expect([message.keyframe for message in got], [said, False], "what is said of keyframes")
+        expect(values(trial.read(states, 2)), [b"K3", b"p4"], "the latest of each key")
+        dropped = [reader.stats().dropped for reader in (pictures, states)]
+        expect(dropped, [{"overflow": 2}, {"replaced": 2}], "drops")
+
+
+def _has_entered(reader: Subscription, count: int) -> bool:
+    return reader.stats().entered == count
 
 
 def a_reader_that_blocks_loses_nothing(trial: Trial) -> None:
@@ -363,6 +303,7 @@ _CHECKS: Final[tuple[Callable[[Trial], None], ...]] = (
     a_topic_that_appears_later_is_read_from_its_first_message,
     a_pattern_picks_topics_up_by_their_whole_name,
     a_full_reader_drops_and_counts,
+    what_is_late_goes_by_keyframe_and_key,
     a_reader_that_blocks_loses_nothing,
     a_paused_topic_waits,
     poll_comes_back_on_time,

@@ -47,12 +47,12 @@ class Inbox:
         lock: threading.Lock | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        _check_policy(capacity, overflow, max_message_bytes)
+        check_policy(capacity, overflow, max_message_bytes)
         self.wanted = wanted_topics(topics)
         self._overflow = overflow
         self._retry_s = capacity.age_s
         self._new_buffer: Callable[[], OverflowBuffer[Message]] = lambda: OverflowBuffer(
-            capacity, overflow, size=_size, key=key, keyframe=keyframe
+            capacity, overflow, size=_size, key=key or _key, keyframe=keyframe or _keyframe
         )
         self._new_buffer()  # wrong settings are refused now, and not when the first message comes
         self._clock = clock
@@ -117,7 +117,7 @@ class Inbox:
 
     def stats(self, topic: str | None = None) -> BufferStats:
         with self.lock:
-            return _total(buffer.stats() for name, buffer in self._buffers.items() if topic in (None, name))
+            return total(buffer.stats() for name, buffer in self._buffers.items() if topic in (None, name))
 
     def close(self) -> None:
         self._on_close(self)
@@ -158,7 +158,16 @@ def _size(message: Message) -> int:
     return message.size
 
 
-def _check_policy(capacity: Capacity, overflow: Overflow, max_message_bytes: int) -> None:
+def _key(message: Message) -> bytes | None:
+    return message.key
+
+
+def _keyframe(message: Message) -> bool:
+    return message.keyframe
+
+
+def check_policy(capacity: Capacity, overflow: Overflow, max_message_bytes: int) -> None:
+    """Raises ConfigError where a subscription cannot hold to this."""
     if overflow is Overflow.RAISE:
         raise ConfigError("a subscription cannot raise when it is full: the publisher would get the error")
     if overflow is Overflow.BLOCK and (capacity.bytes or max_message_bytes) < max_message_bytes:
@@ -168,7 +177,8 @@ def _check_policy(capacity: Capacity, overflow: Overflow, max_message_bytes: int
         )
 
 
-def _total(parts: Iterable[BufferStats]) -> BufferStats:
+def total(parts: Iterable[BufferStats]) -> BufferStats:
+    """The counts of all topics together, as `Subscription.stats` has them."""
     all_parts = tuple(parts)
     dropped: Counter[str] = Counter()
     for part in all_parts:

@@ -13,7 +13,10 @@ from functools import partial
 from itertools import pairwise
 from typing import Final, cast
 
-from sightline.bus.conformance import (
+from sightline.bus.log import EVICTED, MAX_METADATA_BYTES, Consumer, Gained, Gap, Lost, Position, Start
+from sightline.bus.log_trial import LogTrial, Member
+from sightline.bus.promise import Feature
+from sightline.bus.trial import (
     MakeBus,
     expect,
     expect_error,
@@ -23,9 +26,6 @@ from sightline.bus.conformance import (
     start,
     values,
 )
-from sightline.bus.log import EVICTED, MAX_METADATA_BYTES, Consumer, Gained, Gap, Lost, Position, Start
-from sightline.bus.log_trial import LogTrial, Member
-from sightline.bus.promise import Feature
 from sightline.errors import Closed, ConfigError
 
 _MOMENT_S: Final = 0.2
@@ -43,19 +43,23 @@ def check_log(make_bus: MakeBus, *, timeout_s: float = 10.0, history_bytes: int 
     Raises:
         AssertionError: a promise is broken; a note says which check found it.
     """
-    checks = (*_CHECKS, partial(what_was_evicted_is_told, history_bytes)) if history_bytes else _CHECKS
+    checks = (*_CHECKS, what_was_evicted_is_told) if history_bytes else _CHECKS
     for check in checks:
-        name = getattr(check, "func", check).__name__
         try:
-            result(start(partial(_tried, check, make_bus, timeout_s)), 6 * timeout_s, "the check")
+            work = partial(_tried, check, make_bus, timeout_s, history_bytes or 0)
+            result(start(work), 6 * timeout_s, "the check")
         except Exception as error:
-            error.add_note(f"found by check_log: {name}")
+            error.add_note(f"found by check_log: {check.__name__}")
             raise
 
 
-def _tried(check: Callable[[LogTrial], None], make_bus: MakeBus, timeout_s: float) -> None:
+def _tried(
+    check: Callable[[LogTrial], None], make_bus: MakeBus, timeout_s: float, history_bytes: int
+) -> None:
     with ExitStack() as open_until:
-        check(LogTrial(make_bus, timeout_s, open_until))
+        trial = LogTrial(make_bus, timeout_s, open_until)
+        trial.history_bytes = history_bytes
+        check(trial)
 
 
 # The checks
@@ -318,8 +322,9 @@ def closing_wakes_whoever_polls(trial: LogTrial) -> None:
         for what, use in (("poll", partial(consumer.poll, 1, 0)), ("commit", consumer.commit)):
             with expect_error(Closed, f"a {what} after the {closed_by} closed"):
                 use()
-    with expect_error(Closed, "consuming on a closed bus"):
-        log.consume(topic)
+        if closed_by == "bus":
+            with expect_error(Closed, "consuming on a closed bus"):
+                log.consume(topic)
 
 
 def what_is_wrong_is_refused(trial: LogTrial) -> None:
@@ -333,14 +338,14 @@ def what_is_wrong_is_refused(trial: LogTrial) -> None:
         log.consume([])
 
 
-def what_was_evicted_is_told(history_bytes: int, trial: LogTrial) -> None:
+def what_was_evicted_is_told(trial: LogTrial) -> None:
     log, topic = trial.log(), trial.topic("evicted")
     log.publish(topic, b"first")
     slow = trial.member(trial.log(), topic, "slow")
     trial.get(slow, 1)
     slow.consumer.commit()
     begun = slow.got[0].offset + 1
-    large = bytes(min(log.max_message_bytes // 2, history_bytes // 8))
+    large = bytes(min(log.max_message_bytes // 2, trial.history_bytes // 8))
     while log.ends(topic)[topic].first <= begun:
         log.publish(topic, large)
     log.publish(topic, b"last")

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, cast
 
-from sightline.bus.conformance import Trial, expect, values
 from sightline.bus.log import Consumer, Event, Gained, Log, Lost, Position, Start
 from sightline.bus.names import Topics
 from sightline.bus.promise import Feature, Message
+from sightline.bus.trial import Trial, expect, values
 
 _TURN_S: Final = 0.02
 
@@ -45,6 +45,8 @@ class Member:
 
 class LogTrial(Trial):
     """What one check of a log has."""
+
+    history_bytes = 0
 
     def log(self) -> Log:
         bus = self.bus()

@@ -51,8 +51,16 @@ class MemoryBus:
             self.features = self.features - {Feature.LOG}
         self._broker = _join(name, max_message_bytes, history_bytes)
 
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None, headers: Headers = ()) -> None:
-        message = Message(checked_topic(topic), value, key, headers, 0, self._clock.utc_ns())
+    def publish(
+        self,
+        topic: str,
+        value: bytes,
+        *,
+        key: bytes | None = None,
+        headers: Headers = (),
+        keyframe: bool = False,
+    ) -> None:
+        message = Message(checked_topic(topic), value, key, headers, 0, self._clock.utc_ns(), keyframe)
         if message.size > self.max_message_bytes:
             raise BufferFull(
                 f"expected a message of at most {self.max_message_bytes} bytes, got {message.size} "

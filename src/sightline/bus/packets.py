@@ -91,7 +91,13 @@ def publish_packet(
 ) -> None:
     """Put a packet into its camera's topic."""
     value, headers = packet_to_message(packet)
-    bus.publish(topics.of(packet.camera_id, stream), value, key=packet.camera_id.encode(), headers=headers)
+    bus.publish(
+        topics.of(packet.camera_id, stream),
+        value,
+        key=packet.camera_id.encode(),
+        headers=headers,
+        keyframe=packet.keyframe,
+    )
 
 
 def publish_end(

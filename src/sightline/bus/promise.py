@@ -67,6 +67,7 @@ class Message(msgspec.Struct, frozen=True):
         headers: names and values in the publisher's order; a name may come more than once.
         offset: rises within the topic.
         timestamp_ns: UTC ns at which it was published, exact to the millisecond.
+        keyframe: whether its publisher said that decoding may begin at it.
     """
 
     topic: str
@@ -75,6 +76,7 @@ class Message(msgspec.Struct, frozen=True):
     headers: Headers
     offset: int
     timestamp_ns: int
+    keyframe: bool = False
 
     @property
     def size(self) -> int:
@@ -137,8 +139,23 @@ class Bus(Protocol):
     def max_message_bytes(self) -> int:
         """The most that a message may weigh, its key and headers included."""
 
-    def publish(self, topic: str, value: bytes, *, key: bytes | None = None, headers: Headers = ()) -> None:
+    def publish(
+        self,
+        topic: str,
+        value: bytes,
+        *,
+        key: bytes | None = None,
+        headers: Headers = (),
+        keyframe: bool = False,
+    ) -> None:
         """Hands a message to everyone who reads `topic`; nobody reading is no error.
+
+        Args:
+            topic: where to.
+            value: its bytes.
+            key: what it is the newest of (`Overflow.LATEST_PER_KEY`), and for brokers that sort by it.
+            headers: what goes beside it.
+            keyframe: whether decoding may begin at it (`Overflow.DROP_TO_KEYFRAME`).
 
         Raises:
             ConfigError: `topic` is not 1 to 249 letters, digits, dots, underscores and hyphens.
@@ -163,8 +180,9 @@ class Bus(Protocol):
             capacity: how much of *each topic* waits for `poll`.
             overflow: what happens beyond that: `BLOCK` where nothing may be lost (files, replay), any
                 of the dropping ones for live work. `RAISE` is refused: it would fail the publisher.
-            key: what a message replaces its like by; needed for `Overflow.LATEST_PER_KEY`.
-            keyframe: whether decoding may begin at a message; needed for `Overflow.DROP_TO_KEYFRAME`.
+            key: what a message replaces its like by, where that is not its own key.
+            keyframe: whether decoding may begin at a message, where its publisher does not say so.
+                Where these two are not given, a broker can drop what is late before it sends it.
 
         Raises:
             ConfigError: a topic or the capacity is wrong, or does not go with the policy.

@@ -63,6 +63,7 @@ class _Item(NamedTuple):
     value: bytes
     headers: Headers
     is_end: bool
+    keyframe: bool = False
 
 
 class Relay:
@@ -172,7 +173,7 @@ class Relay:
             return
         try:
             packet = packet_of(message, camera_id)
-            item = _Item(*packet_to_message(packet), is_end=False)
+            item = _Item(*packet_to_message(packet), is_end=False, keyframe=packet.keyframe)
         except WireError as error:
             self._unreadable += 1
             self._trouble.add(topic=message.topic, error=str(error))
@@ -187,7 +188,11 @@ class Relay:
             headers = item.headers if result is None else (*item.headers, (RESULT_HEADER, result))
             try:
                 self._target.publish(
-                    self._topic(camera_id), item.value, key=camera_id.encode(), headers=headers
+                    self._topic(camera_id),
+                    item.value,
+                    key=camera_id.encode(),
+                    headers=headers,
+                    keyframe=item.keyframe,
                 )
             except (BusError, BufferFull) as error:
                 self._failed += 1
