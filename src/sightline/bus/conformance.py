@@ -14,7 +14,7 @@ from functools import partial
 from itertools import count
 from typing import Final
 
-from sightline.bus.promise import Feature
+from sightline.bus.promise import Feature, Subscription
 from sightline.bus.trial import (
     MakeBus,
     Trial,
