@@ -36,6 +36,7 @@ LEAST_BYTES: Final = 16
 
 _UNTOLD: Final = frozenset({Reason.FILL_RATE, Reason.REPLACED})
 _ANYWHERE: Final = Span(-1, 2**64)
+"""Of a line that is not in order of offsets."""
 
 
 def bound_of_messages(messages: int | None, most_bytes: int | None) -> float:
@@ -275,14 +276,21 @@ class RunBuffer:
     def _by_keys(self, run: Run, now_ns: int) -> None:
         left: Run | None = run
         while left is not None:
-            # Of a batch, which is of one key, only the last leaves a trace, and those that need others' room.
-            old = self._by_key.get(left.key)
-            free_bytes = self._most_bytes - self.held_bytes + (old[0].size if old else 0)
-            large = np.flatnonzero(left.lengths() > free_bytes) if left.messages > 1 else ()
-            at = int(large[0]) if len(large) else left.messages - 1
+            # One that went to the end of the line may have stood before older ones.
+            self._expire(now_ns)
+            at = self._next_in_effect(left)
             self._count(Reason.REPLACED, at)
             self._replace(left.after(at).first(1), now_ns)
             left = left.after(at + 1) if at + 1 < left.messages else None
+
+    def _next_in_effect(self, run: Run) -> int:
+        """The first of a batch, which is of one key, that does more than to replace the one before it."""
+        old = self._by_key.get(run.key)
+        if run.messages == 1 or old is None:
+            return 0
+        free_bytes = self._most_bytes - self.held_bytes + old[0].size
+        large = np.flatnonzero(run.lengths() > free_bytes)
+        return int(large[0]) if len(large) else run.messages - 1
 
     def _replace(self, run: Run, now_ns: int) -> None:
         old = self._by_key.get(run.key)
@@ -375,10 +383,10 @@ class RunBuffer:
             self._dropped[reason] = self._dropped.get(reason, 0) + messages
 
     def _span(self) -> Span | None:
-        if not self.held:
-            return None
         if self._keyed:
             return _ANYWHERE
+        if not self.held:
+            return None
         return Span(self._line[0][0].offset, self._line[-1][0].next_offset - 1)
 
 

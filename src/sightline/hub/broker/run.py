@@ -205,11 +205,11 @@ class Run:
 
     def least(self, messages: float, weight: float) -> int:
         """The least number of first messages that are so many and weigh so much; else all."""
-        if messages >= self.messages or weight > self.size or self.messages == 1:
-            return self.messages
-        few = max(int(messages), 0)
+        few = max(int(min(messages, self.messages)), 0)
         if weight <= 0:
             return few
+        if self.messages in (few, 1) or weight > self.size:
+            return self.messages
         heavy = int(np.cumsum(self.lengths(), dtype=np.int64).searchsorted(weight, "left")) + 1
         return max(few, heavy)
 
