@@ -22,7 +22,7 @@ from sightline.hub.client.core import ClientStats, Core
 from sightline.hub.client.link import Identity, Link
 from sightline.hub.client.messages import Messages
 from sightline.hub.client.session import Session
-from sightline.hub.rpc import Remote, make_proxy
+from sightline.hub.rpc import Remote, find_served, make_proxy
 from sightline.hub.rpc.proxy import Caller
 from sightline.hub.settings import DEFAULT_PORT
 from sightline.hub.wire.control import Request
@@ -49,10 +49,10 @@ class AsyncStreamClient(Channels, Messages):
         agent: what this program is, for who lists the clients.
         rpc_key: what others must know to call this client's methods; None: nothing.
         rpc_most: calls of them in hand, above which others are told that it is busy.
-        service: whose methods are served; None: those of this object.
+        service: whose methods are served; None: those of this object, if it has some when it connects.
 
     Raises:
-        ConfigError: a method cannot be served under its name.
+        ConfigError: `service` serves nothing.
     """
 
     def __init__(
@@ -85,8 +85,11 @@ class AsyncStreamClient(Channels, Messages):
         session.on_send = self._link.nudge
         self._core = Core(self._link, tto)
         self._calling.use(self._link)
-        served = self if service is None else service
-        self._calling.prepare(served, key=rpc_key, most=rpc_most, needed=service is not None)
+        if service is not None:
+            find_served(service)
+        self._service = self if service is None else service
+        self._rpc_key = rpc_key
+        self._rpc_most = rpc_most
 
     @property
     def name(self) -> str:
@@ -106,7 +109,9 @@ class AsyncStreamClient(Channels, Messages):
         Raises:
             TimeoutError: no hub took us in time; it is still tried.
             HubError: the name is taken, or the token is not right.
+            ConfigError: a method cannot be served under its name.
         """
+        self._calling.prepare(self._service, key=self._rpc_key, most=self._rpc_most)
         self._link.start()
         await self._link.until_alive(timeout_s)
         await self._calling.serve(self._tto)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from weakref import WeakSet
 
 from sightline.clock import ns
 from sightline.errors import CallTimedOut, NoResponder, ResponderLost, SightlineError
@@ -38,7 +39,7 @@ class Calling:
         self._link: Link | None = None
         self._session: Session | None = None
         self._pending: dict[int, tuple[asyncio.Future[Frame], str]] = {}
-        self._targets: list[Target] = []
+        self._targets: WeakSet[Target] = WeakSet()
         self._dispatcher: Dispatcher | None = None
         self._serve: Serve | None = None
 
@@ -47,15 +48,14 @@ class Calling:
 
     # What others call.
 
-    def prepare(self, service: object, *, key: str | None, most: int, needed: bool) -> bool:
-        """Find its methods. Raises ConfigError where it has none and they are needed, or cannot be served."""
-        methods = find_served(service, needed=needed)
-        if not methods:
-            return False
+    def prepare(self, service: object, *, key: str | None, most: int) -> None:
+        """Find its methods, if it has some. Raises ConfigError where they cannot be served."""
+        methods = find_served(service, needed=False)
+        if not methods or self._dispatcher is not None:
+            return
         description = description_to_bytes([served.described() for served in methods.values()])
         self._dispatcher = Dispatcher(methods, self._send, most=most)
         self._serve = Serve(description=description, key_digest=digest(key) if key else None, most=most)
-        return True
 
     async def serve(self, timeout_s: float | None) -> None:
         """Tell the hub of what was prepared, now and after each reconnect."""
@@ -70,7 +70,7 @@ class Calling:
     async def methods(self, target: Target, timeout_s: float | None) -> tuple[Method, ...]:
         """Raises NoResponder, and HubError for a wrong key."""
         service = await self._attach(target, timeout_s)
-        self._targets.append(target)
+        self._targets.add(target)
         return description_from_bytes(service.description)
 
     async def call(
@@ -100,13 +100,9 @@ class Calling:
         elif kind == Kind.CANCEL and self._dispatcher is not None:
             self._dispatcher.cancel(number)
         elif number in self._pending:
-            outcome, called = self._pending.pop(number)
-            if outcome.done():
-                return
-            if kind == Kind.REPLY:
+            outcome, _ = self._pending.pop(number)
+            if not outcome.done():  # cancelled in this turn of the loop
                 outcome.set_result(frame)
-            else:
-                outcome.set_exception(error_of(frame, called))
 
     def lost(self, error: SightlineError) -> None:
         for target in self._targets:
@@ -128,7 +124,7 @@ class Calling:
 
         def ask(done: Any, failed: Any) -> None:
             proof = key_proof(target.key, link.session.nonce, target.name)
-            link.session.request(Attach(name=target.name, proof=proof), done, failed)
+            link.session.asking.ask(Attach(name=target.name, proof=proof), done, failed)
 
         target.service = None
         try:
@@ -150,7 +146,7 @@ class Calling:
         assert link is not None
         assert session is not None
         assert target.service is not None
-        number = session.number()
+        number = session.asking.number()
         left_ns = 0 if timeout_s is None else max(1, ns(timeout_s))
         most = link.message_bytes
         out = call_frame(target.service, number, method, args, kwargs, left_ns=left_ns, most_bytes=most)
@@ -161,17 +157,19 @@ class Calling:
         self._send(out)
         timer = None if timeout_s is None else loop.call_later(timeout_s, self._late, number, timeout_s)
         try:
-            return value_of(await outcome, most_bytes=most)
+            answer = await outcome
+            if answer.head.kind == Kind.ERROR:
+                raise error_of(answer, called)
+            return value_of(answer, most_bytes=most)
         finally:
             if timer is not None:
                 timer.cancel()
-            if self._pending.pop(number, None) is not None:  # cancelled
+            if self._pending.pop(number, None) is not None:  # cancelled, or late
                 self._send(cancel_frame(number))
 
     def _late(self, number: int, timeout_s: float) -> None:
-        outcome, called = self._pending.pop(number, (None, ""))
-        if outcome is not None:
-            self._send(cancel_frame(number))
+        outcome, called = self._pending.get(number, (None, ""))
+        if outcome is not None and not outcome.done():
             outcome.set_exception(CallTimedOut(f"{called}: no answer within {timeout_s} s"))
 
     def _send(self, out: Out) -> None:

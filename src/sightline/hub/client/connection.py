@@ -99,6 +99,11 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(Head(0, Kind.BYE).packed())
             self._transport.close()
         else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close it, with what waits unsent."""
+        if self._transport is not None:
             self._transport.abort()
 
     # For the transport.

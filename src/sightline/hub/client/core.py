@@ -6,7 +6,7 @@ Coroutines run in the loop of the link. What is plain may be called from any thr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,9 +16,10 @@ from sightline.hub.client.link import Link
 from sightline.hub.client.positions import Gap
 from sightline.hub.client.reading import Inbox, Prefetch, ReaderStats
 from sightline.hub.client.receiving import Reader
-from sightline.hub.client.sending import Sender
-from sightline.hub.client.session import Session, Writer
+from sightline.hub.client.sending import Sender, done_async
+from sightline.hub.client.session import Session
 from sightline.hub.client.subscription import Subscription
+from sightline.hub.client.writers import Writer
 from sightline.hub.client.writing import Outbox, WriterStats
 from sightline.hub.settings import ChannelSettings
 from sightline.hub.wire.control import (
@@ -36,7 +37,10 @@ from sightline.hub.wire.control import (
     Subscribe,
     SubscriptionStats,
 )
+from sightline.log import get_logger
 from sightline.overflow import BufferStats
+
+T = TypeVar("T")
 
 
 class ClientStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +60,7 @@ class Core:
     def __init__(self, link: Link, tto: float) -> None:
         self.link = link
         self.tto = tto
+        self._logger = get_logger(__name__)
         self._session: Session = link.session
         self._senders: dict[str, Sender] = {}
         self._readers: dict[str, Reader] = {}
@@ -71,17 +76,18 @@ class Core:
 
     async def open(self, name: str, key: str | None) -> None:
         """Make this client one of the channel's writers."""
-        if name in self._session.writers:
+        if name in self._session.writers.by_name:
             return
         writer = Writer(Outbox(name, self.link.outbox_ready), key)
-        await self.link.asked(lambda done, failed: self._session.open(writer, done, failed), self.tto)
-        self._session.writers[name] = writer
+        await self.link.asked(lambda done, failed: self._session.writers.open(writer, done, failed), self.tto)
+        self._session.writers.by_name[name] = writer
         self._senders[name] = Sender(self.link, writer.outbox)
 
     async def _close_writer(self, name: str) -> None:
-        outbox = self.sender(name).outbox
+        sender, outbox = self.sender(name), self.sender(name).outbox
+        await done_async(sender.flush(), outbox.bell, self.tto, f"{name!r} taken in by the hub")
         self._senders.pop(name)
-        self._session.writers.pop(name, None)
+        self._session.writers.by_name.pop(name, None)
         number = outbox.channel
         outbox.fail(Closed(f"this client does not write to {name!r} any more"))
         if number is not None:
@@ -89,13 +95,13 @@ class Core:
 
     async def watch(self, on_change: Callable[[ChannelChanged], object]) -> list[ChannelInfo]:
         channels: list[ChannelInfo] = await self.link.request(ListChannels(watch=True), self.tto)
-        self._session.on_channel = on_change
+        self._session.on_channel = self._guarded(on_change)
         return channels
 
     async def delete(self, name: str) -> None:
         await self.link.request(DeleteChannel(name=name), self.tto)
         self._session.channels.pop(name, None)
-        self._session.writers.pop(name, None)
+        self._session.writers.by_name.pop(name, None)
         if name in self._senders:
             self._senders[name].outbox.fail(BusError(f"the channel {name!r} was deleted"))
 
@@ -129,7 +135,8 @@ class Core:
             raise ConfigError(f"expected one subscription of {known_by!r}, got another")
         credit = Prefetch.of(wish.buffer) if prefetch is None else prefetch
         credit = Prefetch(messages=credit) if isinstance(credit, int) else credit
-        subscription = Subscription(wish, Inbox(credit, on_gap), key=key, on_notice=on_notice)
+        told = None if on_notice is None else self._guarded(on_notice)
+        subscription = Subscription(wish, Inbox(credit, on_gap), key=key, on_notice=told)
         reader = self._readers[known_by] = Reader(self.link, subscription)
         try:
             await self.link.asked(
@@ -208,6 +215,17 @@ class Core:
             sender.outbox.fail(error)
         for reader in self._readers.values():
             reader.subscription.inbox.fail(error)
+
+    def _guarded(self, callback: Callable[[T], object]) -> Callable[[T], None]:
+        """An error of the application's own must not end the connection: it is logged."""
+
+        def called(notice: T) -> None:
+            try:
+                callback(notice)
+            except Exception:
+                self._logger.exception("a callback failed", client=self.link.name, notice=notice)
+
+        return called
 
     def _raise_failure(self) -> None:
         if self.link.failure is not None:

@@ -19,10 +19,11 @@ from typing import Any, Final
 import msgspec
 
 from sightline.errors import BusError, Closed, HubError, SightlineError
+from sightline.hub.client.asking import Done, Failed
 from sightline.hub.client.bell import Bell
 from sightline.hub.client.connection import Address, Connection, connect
 from sightline.hub.client.handshake import Handshake
-from sightline.hub.client.session import Done, Failed, Session
+from sightline.hub.client.session import Session
 from sightline.hub.client.subscription import Subscription
 from sightline.hub.client.writing import Outbox
 from sightline.hub.settings import MIB
@@ -32,6 +33,8 @@ from sightline.log import get_logger
 
 HANDSHAKE_S: Final = 5.0
 TICK_S: Final = 0.25
+GOODBYE_S: Final = 1.0
+"""How long the hub has to take what it was sent last."""
 FIRST_DELAY_S: Final = 0.1
 LAST_DELAY_S: Final = 10.0
 BESIDE_BYTES: Final = 1 * MIB
@@ -90,7 +93,9 @@ class Link:
         if self._connection is not None:
             self._flush()
             self._connection.end(Closed("this client is closed"), politely=True)
-            await asyncio.wait([self._connection.closed], timeout=1.0)
+            await asyncio.wait([self._connection.closed], timeout=GOODBYE_S)
+            if self._connection is not None:
+                self._connection.abort()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -102,26 +107,31 @@ class Link:
             SightlineError: it refused, or the connection was lost before it answered.
             TimeoutError: no answer in time.
         """
-        return await self.asked(lambda done, failed: self.session.request(request, done, failed), timeout_s)
+        return await self.asked(
+            lambda done, failed: self.session.asking.ask(request, done, failed), timeout_s
+        )
 
     async def asked(self, ask: Callable[[Done, Failed], object], timeout_s: float | None) -> Any:
         """The outcome of what `ask` asks of the session once the hub is there. Raises as `request`."""
-        async with asyncio.timeout(timeout_s):
-            await self.bell.wait_async(self._settled, None)
-            if self.failure is not None:
-                raise self.failure
-            outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        begun_s = time.monotonic()
+        await self.until_alive(timeout_s)
+        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
-            def done(answer: Any) -> None:
-                if not outcome.done():
-                    outcome.set_result(answer)
+        def done(answer: Any) -> None:
+            if not outcome.done():
+                outcome.set_result(answer)
 
-            def failed(error: SightlineError) -> None:
-                if not outcome.done():
-                    outcome.set_exception(error)
+        def failed(error: SightlineError) -> None:
+            if not outcome.done():
+                outcome.set_exception(error)
 
-            ask(done, failed)
-            return await outcome
+        ask(done, failed)
+        left_s = None if timeout_s is None else timeout_s - (time.monotonic() - begun_s)
+        try:
+            async with asyncio.timeout(left_s):
+                return await outcome
+        except TimeoutError:
+            raise TimeoutError(f"the hub did not answer within {timeout_s} s") from None
 
     def wait_until_alive(self, timeout_s: float | None) -> None:
         """Blocks. Raises TimeoutError, and what ended it."""

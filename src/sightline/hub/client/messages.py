@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sightline.hub.client.core import Core
 from sightline.hub.client.positions import Gap
-from sightline.hub.client.reading import Message
 from sightline.hub.client.receiving import Reader
+from sightline.hub.client.runs import Message
 from sightline.hub.client.sending import Headers, done_async
 from sightline.hub.wire.payload import Compress
 

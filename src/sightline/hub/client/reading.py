@@ -8,52 +8,20 @@ with the messages; every message that came is taken, waiting, or dropped with a 
 
 from __future__ import annotations
 
-import struct
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from itertools import accumulate, pairwise
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from sightline.errors import SightlineError, WireError
+from sightline.errors import SightlineError
 from sightline.hub.client.bell import Bell
 from sightline.hub.client.positions import Gap
+from sightline.hub.client.runs import Message, Run
 from sightline.hub.settings import KIB, MIB, ReaderBuffer
-from sightline.hub.wire.control import Beside
-from sightline.hub.wire.header import BATCH, KEYFRAME, Buffer, Frame, Head, Kind
-from sightline.hub.wire.payload import RAW, decode
+from sightline.hub.wire.header import Head, Kind
 from sightline.overflow import Overflow
-
-VALUE_BYTES: Final = 256 * MIB
-"""What a compressed value may grow to."""
-_beside: Final = msgspec.msgpack.Decoder(Beside)
-_NOTHING_BESIDE: Final = Beside()
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A value and what is known of it.
-
-    Attributes:
-        channel: its name.
-        value: as it was put; arrays are read-only views.
-        sequence: the writer's number of it, without holes over all that this writer put here.
-        offset: the channel's number of it, on this hub.
-        time_ns: UTC when the writer put it.
-        writer: the client that did.
-        key, keyframe, headers: as the writer gave them.
-    """
-
-    channel: str
-    value: Any
-    sequence: int
-    offset: int
-    time_ns: int
-    writer: str
-    key: bytes | None = None
-    keyframe: bool = False
-    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Prefetch(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,83 +57,6 @@ class ReaderStats(msgspec.Struct, frozen=True, kw_only=True):
     held_bytes: int
     dropped: dict[str, int]
     missed: dict[str, int]
-
-
-class Run:
-    """The messages of one frame; the first `next` of them are done with."""
-
-    __slots__ = ("_payloads", "body", "channel", "head", "next", "round", "writer")
-
-    def __init__(self, frame: Frame, channel: str, writer: str, skip: int) -> None:
-        self.head, self.body = frame
-        self.channel = channel
-        self.writer = writer
-        self.next = skip
-        self.round = 0
-        self._payloads: Sequence[Buffer] | None = None
-
-    @property
-    def left(self) -> int:
-        return self.head.messages - self.next
-
-    def values(self, most: int) -> list[Any]:
-        """The next values. Raises WireError, past it, where the next one is no value."""
-        payloads = self._whole()[self.next : self.next + most]
-        form = self.head.format
-        if form == RAW and self.head.flags & BATCH:
-            self.next += len(payloads)
-            return list(payloads)
-        values: list[Any] = []
-        for payload in payloads:
-            try:
-                values.append(decode(form, payload, max_bytes=VALUE_BYTES))
-            except SightlineError:  # no value of ours, or an extra that is missing
-                if values:
-                    break
-                self.next += 1
-                raise
-        self.next += len(values)
-        return values
-
-    def messages(self, most: int) -> list[Message]:
-        first, head = self.next, self.head
-        beside = (
-            _beside.decode(memoryview(self.body)[: head.ext_bytes]) if head.ext_bytes else _NOTHING_BESIDE
-        )
-        return [
-            Message(
-                channel=self.channel,
-                value=value,
-                sequence=head.seq + index,
-                offset=head.offset + index,
-                time_ns=head.time_ns,
-                writer=self.writer,
-                key=beside.key,
-                keyframe=bool(head.flags & KEYFRAME),
-                headers=beside.headers,
-            )
-            for index, value in enumerate(self.values(most), first)
-        ]
-
-    def _whole(self) -> Sequence[Buffer]:
-        if self._payloads is None:
-            try:
-                self._payloads = _payloads(self.head, self.body)
-            except WireError:
-                self.next = self.head.messages
-                raise
-        return self._payloads
-
-
-def _payloads(head: Head, body: Buffer) -> Sequence[Buffer]:
-    if not head.flags & BATCH:
-        return (memoryview(body)[head.ext_bytes :] if head.ext_bytes else body,)
-    table = 4 * head.messages
-    ends = list(accumulate(struct.unpack_from(f"<{head.messages}I", body), initial=table))
-    if ends[-1] != len(body):
-        raise WireError(f"expected a batch of {ends[-1]} bytes, got {len(body)}")
-    data = bytes(body)
-    return [data[start:end] for start, end in pairwise(ends)]
 
 
 class Inbox:

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 from sightline.hub.client.link import Link
 from sightline.hub.client.positions import Gap
-from sightline.hub.client.reading import Inbox, Message, ReaderStats
+from sightline.hub.client.reading import Inbox, ReaderStats
+from sightline.hub.client.runs import Message
 from sightline.hub.client.subscription import Subscription
 
 Take: TypeAlias = Callable[[int], list[Any]]

@@ -16,7 +16,8 @@ import msgspec
 from sightline.errors import BufferFull
 from sightline.hub.client.bell import Bell
 from sightline.hub.client.link import Link
-from sightline.hub.client.writing import Outbox, Put, cuts
+from sightline.hub.client.outgoing import cuts
+from sightline.hub.client.writing import Outbox, Put
 from sightline.hub.wire.control import Beside
 from sightline.hub.wire.header import Buffer
 from sightline.hub.wire.payload import RAW, Compress, encode

@@ -9,56 +9,42 @@ before anything new; what waits for an answer when the connection ends gets an e
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from sightline.clock import NS_PER_S, ns
-from sightline.errors import BusError, HubError, SightlineError, WireError
-from sightline.hub.client.answers import answer_of
-from sightline.hub.client.faults import error_of
-from sightline.hub.client.handshake import key_proof
+from sightline.errors import BusError, SightlineError, WireError
+from sightline.hub.client.asking import Asking, Done, Failed, failure_of, ignore
 from sightline.hub.client.positions import Gap
-from sightline.hub.client.reading import Run
+from sightline.hub.client.runs import Run
 from sightline.hub.client.subscription import Subscription
+from sightline.hub.client.writers import Writers
 from sightline.hub.client.writing import Outbox
 from sightline.hub.wire.control import (
     Attached,
     ChannelChanged,
     ChannelInfo,
-    Code,
     CreateChannel,
     Demand,
     Detached,
-    Failure,
     GapBody,
     ListChannels,
     Notice,
-    OpenWriter,
     Pause,
-    Request,
     Serve,
     Unsubscribe,
     Welcome,
     WriterClosed,
     WriterIs,
-    WriterOpened,
 )
 from sightline.hub.wire.header import Buffer, Frame, Head, Kind
 from sightline.hub.wire.lanes import Lanes, LargeCalls
 
-Done: TypeAlias = Callable[[Any], object]
-Failed: TypeAlias = Callable[[SightlineError], object]
-
 SMALL_BYTES: Final = 64 * 1024
 """Frames up to this size go before all data."""
-REOPEN_NS: Final = NS_PER_S // 4
-"""How often a writer tries again whose channel is not there yet after a reconnect."""
-OWNER_GONE: Final = "owner_gone"
-_encode: Final = msgspec.msgpack.Encoder().encode
 _notice: Final = msgspec.msgpack.Decoder(Notice)
 _gap: Final = msgspec.msgpack.Decoder(GapBody)
-_failure: Final = msgspec.msgpack.Decoder(Failure)
 
 
 class Calls(Protocol):
@@ -66,13 +52,6 @@ class Calls(Protocol):
 
     def received(self, frame: Frame) -> None: ...
     def lost(self, error: SightlineError) -> None: ...
-
-
-class Writer(NamedTuple):
-    """A channel that this client writes to, and the key of a private one."""
-
-    outbox: Outbox
-    key: str | None = None
 
 
 class Session:
@@ -92,7 +71,8 @@ class Session:
         self.hub = b""
         self.nonce = b""
         self.channels: dict[str, CreateChannel] = {}
-        self.writers: dict[str, Writer] = {}
+        self.asking = Asking(self.send)
+        self.writers = Writers(self.asking, self.channels)
         self.subscriptions: dict[int, Subscription] = {}
         self.service: Serve | None = None
         self.on_send: Callable[[], object] = lambda: None
@@ -101,23 +81,19 @@ class Session:
         self.reconnects = -1
         self._calls = calls
         self._large = LargeCalls()
-        self._numbers = 0
-        self._pending: dict[int, tuple[Request, Done, Failed]] = {}
-        self._outboxes: dict[int, Outbox] = {}
         self._feeds: dict[int, tuple[Subscription, str]] = {}
         self._authors: dict[int, tuple[str, bytes]] = {}
-        self._reopen_ns: dict[str, int] = {}
         self._heard_ns = self._pinged_ns = self._silence_ns = 0
-        self._message_bytes = 0
         self._receive: dict[int, Callable[[Frame, int], object]] = {
             Kind.DATA: self._data,
             Kind.ACK: self._ack,
-            Kind.ANSWER: self._answer,
+            Kind.ANSWER: lambda frame, _now: self.asking.answered(frame),
             Kind.ERROR: self._error,
             Kind.NOTICE: self._told,
             Kind.GAP: self._missed,
             Kind.PONG: self._pong,
             Kind.PING: self._ping,
+            Kind.BYE: self._bye,
             Kind.CALL: lambda frame, _now: self._calls.received(frame),
             Kind.REPLY: lambda frame, _now: self._calls.received(frame),
             Kind.CANCEL: lambda frame, _now: self._calls.received(frame),
@@ -133,31 +109,24 @@ class Session:
         self.reconnects += 1
         self._heard_ns = self._pinged_ns = now_ns
         self._silence_ns = ns(welcome.silence_s)
-        self._message_bytes = welcome.message_bytes
         for create in self.channels.values():
-            self.request(create, _nothing, self._not_made_again(create.name))
-        for writer in self.writers.values():
-            self._open_again(writer)
+            self.asking.ask(create, ignore, self._not_made_again(create.name))
+        self.writers.begin(self.lanes, nonce, welcome.message_bytes, now_ns)
         for subscription in tuple(self.subscriptions.values()):
-            self.subscribe(subscription, _nothing, subscription.inbox.fail, again=True)
+            self.subscribe(subscription, ignore, subscription.inbox.fail, again=True)
         if self.service is not None:
-            self.request(self.service, _nothing, _nothing)
+            self.asking.ask(self.service, ignore, ignore)
         if self.on_channel is not None:
-            self.request(ListChannels(watch=True), self._listed_again, _nothing)
+            self.asking.ask(ListChannels(watch=True), self._listed_again, ignore)
 
     def end(self, error: SightlineError) -> None:
         """The connection is gone, for `error`."""
         self.lanes = None
         self._large = LargeCalls()
-        self._outboxes.clear()
         self._feeds.clear()
         self._authors.clear()
-        self._reopen_ns.clear()
-        for writer in self.writers.values():
-            writer.outbox.lost()
-        pending, self._pending = self._pending, {}
-        for _, _, failed in pending.values():
-            failed(error)
+        self.writers.end()
+        self.asking.lost(error)
         self._calls.lost(error)
 
     def tick(self, now_ns: int) -> str | None:
@@ -170,72 +139,36 @@ class Session:
         for subscription in self.subscriptions.values():
             if subscription.inbox.unreported:
                 self.give_credit(subscription)
-        for name, due_ns in tuple(self._reopen_ns.items()):
-            if now_ns >= due_ns:
-                del self._reopen_ns[name]
-                if name in self.writers:
-                    self._open_again(self.writers[name])
+        self.writers.tick(now_ns)
         return None
 
     # What goes out.
 
-    def send(self, head: Head, *body: Buffer) -> None:
-        """A frame that is no data. It is gone where no connection is."""
+    def send(self, head: Head, *body: Buffer) -> bool:
+        """A frame that is no data. False: there is no connection, and it is gone."""
         if self.lanes is None:
-            return
+            return False
         if head.body_bytes <= SMALL_BYTES:
             self.lanes.urgent(head.packed(), *body)
         else:
             self._large.put(head, body)
             self.lanes.wake(self._large)
         self.on_send()
-
-    def request(self, request: Request, done: Done, failed: Failed) -> None:
-        """Ask the hub. One of `done` and `failed` is called, once."""
-        if self.lanes is None:
-            failed(BusError("the hub is not connected"))
-            return
-        number = self.number()
-        self._pending[number] = (request, done, failed)
-        body = _encode(request)
-        self.send(Head(len(body), Kind.REQUEST, seq=number), body)
-
-    def number(self) -> int:
-        """For a request or a call: none is used twice."""
-        self._numbers += 1
-        return self._numbers
-
-    def open(self, writer: Writer, done: Done, failed: Failed) -> None:
-        """Make it known to the hub; it is made again until it is closed."""
-        outbox = writer.outbox
-        request = OpenWriter(
-            name=outbox.name,
-            next_seq=outbox.first_unacknowledged(),
-            proof=key_proof(writer.key, self.nonce, outbox.name),
-        )
-
-        def opened(answer: WriterOpened) -> None:
-            self._outboxes[answer.channel] = outbox
-            if self.lanes is not None:
-                self.lanes.add(outbox)
-            outbox.opened(answer, frame_bytes=self._message_bytes)
-            done(answer)
-
-        self.request(request, opened, failed)
+        return True
 
     def subscribe(
         self, subscription: Subscription, done: Done, failed: Failed, *, again: bool = False
     ) -> None:
         """Make it known to the hub; it is made again until it is ended."""
         self.subscriptions.pop(subscription.number, None)
-        request = subscription.request(self.number(), self.nonce, again=again)
+        request = subscription.request(self.asking.number(), self.nonce, again=again)
         self.subscriptions[subscription.number] = subscription
 
         def subscribed(answer: Any) -> None:
             self.give_credit(subscription)
             if subscription.paused:
                 pause = Pause(number=subscription.number, names=tuple(subscription.paused), on=True)
-                self.request(pause, _nothing, _nothing)
+                self.asking.ask(pause, ignore, ignore)
             done(answer)
 
         def refused(error: SightlineError) -> None:
@@ -243,13 +176,13 @@ class Session:
                 self.subscriptions.pop(subscription.number, None)
                 failed(error)
 
-        self.request(request, subscribed, refused)
+        self.asking.ask(request, subscribed, refused)
 
     def unsubscribe(self, subscription: Subscription, done: Done, failed: Failed) -> None:
         self.subscriptions.pop(subscription.number, None)
         for feed in subscription.feeds:
             self._feeds.pop(feed, None)
-        self.request(Unsubscribe(number=subscription.number), done, failed)
+        self.asking.ask(Unsubscribe(number=subscription.number), done, failed)
 
     def give_credit(self, subscription: Subscription) -> None:
         """Tell the hub what was taken, and what it may send."""
@@ -305,29 +238,21 @@ class Session:
             subscription.inbox.missed(gap)
 
     def _ack(self, frame: Frame, _now_ns: int) -> None:
-        outbox = self._outboxes.get(frame.head.channel)
-        if outbox is not None and outbox.acknowledged(frame.head.seq):
-            self.wake(outbox)
+        if self.writers.acknowledged(frame.head.channel, frame.head.seq):
             self.on_send()
 
-    def _answer(self, frame: Frame, _now_ns: int) -> None:
-        pending = self._pending.pop(frame.head.seq, None)
-        if pending is None:
-            raise WireError(f"expected no answer to {frame.head.seq}, which nobody asked")
-        request, done, _ = pending
-        done(answer_of(request, frame.body))
-
     def _error(self, frame: Frame, _now_ns: int) -> None:
-        pending = self._pending.pop(frame.head.seq, None)
-        if pending is not None:
-            pending[2](error_of(_failure.decode(frame.body)))
-        elif frame.head.seq:
-            self._calls.received(frame)
-        else:  # of the connection: it ends
-            raise error_of(_failure.decode(frame.body))
+        if self.asking.refused(frame):
+            return
+        if not frame.head.seq:  # of the connection: it ends
+            raise failure_of(frame)
+        self._calls.received(frame)
 
     def _ping(self, frame: Frame, _now_ns: int) -> None:
         self.send(Head(0, Kind.PONG, time_ns=frame.head.time_ns))
+
+    def _bye(self, _frame: Frame, _now_ns: int) -> None:
+        raise BusError("the hub said goodbye")
 
     def _pong(self, frame: Frame, now_ns: int) -> None:
         self.ping_ns = now_ns - frame.head.time_ns
@@ -339,12 +264,12 @@ class Session:
             case WriterIs() as notice:
                 self._authors[notice.writer] = (notice.client, notice.session)
             case Demand() as notice:
-                if notice.channel in self._outboxes:
-                    self._outboxes[notice.channel].demand(notice.readers, wanted=notice.wanted)
+                self.writers.demand(notice)
             case ChannelChanged() as notice:
                 self._channel_changed(notice)
             case WriterClosed() as notice:
-                self._closed(notice, now_ns)
+                self.channels.pop(notice.name, None)
+                self.writers.closed(notice, now_ns)
 
     def _fed(self, notice: Attached | Detached) -> None:
         """A channel came to a subscription, or went from it."""
@@ -364,22 +289,9 @@ class Session:
         def failed(error: SightlineError) -> None:
             if self.lanes is not None:
                 self.channels.pop(name, None)
-                self._give_up(name, error)
+                self.writers.give_up(name, error)
 
         return failed
-
-    def _open_again(self, writer: Writer) -> None:
-        name = writer.outbox.name
-
-        def failed(error: SightlineError) -> None:
-            if self.lanes is None:
-                return
-            if isinstance(error, HubError) and error.code == Code.MISSING and name not in self.channels:
-                self._reopen_ns[name] = self._heard_ns + REOPEN_NS  # its owner may not be back yet
-            else:
-                self._give_up(name, error)
-
-        self.open(writer, _nothing, failed)
 
     def _listed_again(self, channels: list[ChannelInfo]) -> None:
         for info in channels:
@@ -388,27 +300,3 @@ class Session:
     def _channel_changed(self, change: ChannelChanged) -> None:
         if self.on_channel is not None:
             self.on_channel(change)
-
-    def _closed(self, notice: WriterClosed, now_ns: int) -> None:
-        """A channel that we write to is gone; one that went with its owner may come back with it."""
-        outbox = self._outboxes.pop(notice.channel, None)
-        if outbox is None:
-            return
-        if self.lanes is not None:
-            self.lanes.remove(outbox)
-        if notice.reason == OWNER_GONE and notice.name not in self.channels:
-            outbox.lost()
-            outbox.demand(0, wanted=False)
-            self._reopen_ns[notice.name] = now_ns + REOPEN_NS
-        else:
-            self.channels.pop(notice.name, None)
-            self._give_up(notice.name, BusError(f"the channel {notice.name!r} is gone: {notice.reason}"))
-
-    def _give_up(self, name: str, error: SightlineError) -> None:
-        writer = self.writers.pop(name, None)
-        if writer is not None:
-            writer.outbox.fail(error)
-
-
-def _nothing(_outcome: object) -> None:
-    """Whoever asked does not wait for it."""

@@ -17,16 +17,15 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from sightline.errors import Closed
+from sightline.errors import Closed, ConfigError
 from sightline.hub.broker.loops import new_loop
 from sightline.hub.client.asynchronous import AsyncStreamClient
 from sightline.hub.client.core import ClientStats, Core
 from sightline.hub.client.messages import first
 from sightline.hub.client.positions import Gap
-from sightline.hub.client.reading import Message
 from sightline.hub.client.receiving import Reader
+from sightline.hub.client.runs import Message
 from sightline.hub.client.sending import Headers, done
-from sightline.hub.rpc import find_served
 from sightline.hub.rpc.proxy import Caller
 from sightline.hub.settings import DEFAULT_PORT
 from sightline.hub.wire.payload import Compress
@@ -94,8 +93,6 @@ class StreamClient:
         rpc_most: int = 1000,
         service: object | None = None,
     ) -> None:
-        if service is None and find_served(self, needed=False):
-            service = self
         self._client = AsyncStreamClient(
             name,
             host,
@@ -112,6 +109,8 @@ class StreamClient:
         )
         self._tto = tto
         self._core: Core = self._client._core  # noqa: SLF001 - a client is its own friend
+        if service is None:
+            self._client._service = self  # noqa: SLF001
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._alive: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -195,6 +194,11 @@ class StreamClient:
         if self._thread is None or self._loop is None:
             work.close()
             raise Closed("expected a client that runs: call start() first, and nothing after stop_client()")
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise ConfigError(
+                "in the client's own thread this would wait for itself: use async methods there"
+            )
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     # Channels.
@@ -302,7 +306,7 @@ class StreamClient:
         """Another client's methods, as an object with these methods. Raises as in `AsyncStreamClient`."""
 
         def blocking(call: Caller) -> Caller:
-            return lambda *called: self._run(call(*called)).result()
+            return lambda *called: _result(self._run(call(*called)))
 
         return self._run(self._client.remote(target, key, blocking)).result()
 
@@ -322,3 +326,11 @@ class StreamClient:
     def statistics(self) -> ClientStats:
         """This client's figures."""
         return self._client.statistics()
+
+
+def _result(outcome: concurrent.futures.Future[T]) -> T:
+    """Whoever is interrupted while waiting does not want it any more: the other side is told."""
+    try:
+        return outcome.result()
+    finally:
+        outcome.cancel()

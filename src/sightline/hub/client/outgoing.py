@@ -1,0 +1,86 @@
+"""Messages on their way out, put together as frames."""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Final, Self
+
+import msgspec
+
+from sightline.hub.settings import KIB
+from sightline.hub.wire.header import BATCH, KEYFRAME, Buffer, Head, Kind
+
+SMALL_BYTES: Final = 4 * KIB
+"""Values up to this go together with others."""
+BATCH_BYTES: Final = 128 * KIB
+BATCH_MESSAGES: Final = 4096
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages that go as one frame. More than one are a batch, and have neither ext nor keyframe."""
+
+    seq: int
+    lengths: tuple[int, ...]
+    format: int
+    time_ns: int
+    pieces: Sequence[Buffer]
+    ext: bytes = b""
+    keyframe: bool = False
+
+    @property
+    def end(self) -> int:
+        return self.seq + len(self.lengths)
+
+    @property
+    def size(self) -> int:
+        return sum(self.lengths) + len(self.ext)
+
+    def after(self, seq: int) -> Self:
+        """The same without the messages before `seq`, which are fewer than all."""
+        skipped = seq - self.seq
+        if skipped <= 0:
+            return self
+        payload = memoryview(b"".join(self.pieces))[sum(self.lengths[:skipped]) :]
+        return msgspec.structs.replace(self, seq=seq, lengths=self.lengths[skipped:], pieces=(payload,))
+
+    def frame(self, channel: int) -> tuple[Head, Sequence[Buffer]]:
+        messages = len(self.lengths)
+        batch = messages > 1
+        beside = struct.pack(f"<{messages}I", *self.lengths) if batch else self.ext
+        head = Head(
+            body_bytes=len(beside) + sum(self.lengths),
+            kind=Kind.DATA,
+            flags=BATCH if batch else KEYFRAME if self.keyframe else 0,
+            format=self.format,
+            channel=channel,
+            messages=messages,
+            seq=self.seq,
+            time_ns=self.time_ns,
+            ext_bytes=len(self.ext),
+        )
+        return head, (beside, *self.pieces) if beside else self.pieces
+
+
+def cuts(lengths: Sequence[int], batch_bytes: int) -> Iterator[tuple[int, int]]:
+    """Where to cut many messages into frames of at most so many bytes: first and end of each."""
+    ends = list(accumulate(lengths))
+    first = at = 0
+    while first < len(ends):
+        end = min(max(bisect_right(ends, at + batch_bytes), first + 1), first + BATCH_MESSAGES)
+        yield first, end
+        first, at = end, ends[end - 1]
+
+
+def joined(pieces: Sequence[Buffer]) -> bytes:
+    piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return piece if isinstance(piece, bytes) else bytes(piece)
+
+
+def unchanging(piece: Buffer) -> Buffer:
+    """A copy of what its owner might change before the hub has it; what cannot change goes as it is."""
+    if isinstance(piece, bytes) or (isinstance(piece, memoryview) and piece.readonly):
+        return piece
+    return bytes(piece)
