@@ -153,8 +153,8 @@ class Lanes:
             sent = self._turn(lane, min(left, lane.deficit), now_ns)
             left -= sent
             lane.deficit -= sent
-            if not ring or ring[0] is not lane:  # it left: a debt stays with it, what it did not use does not
-                lane.deficit = min(0, lane.deficit)
+            if not ring or ring[0] is not lane:  # it left, and what it did not use does not stay with it
+                lane.deficit = 0
             elif lane.deficit <= 0:
                 ring.rotate(-1)
         self._flush_small()
