@@ -22,19 +22,17 @@ from sightline.bus import (
     packet_of,
 )
 from sightline.clock import Clock, ns
-from sightline.errors import BufferFull, BusError, Closed, SinkError, WireError
+from sightline.errors import BufferFull, BusError, SinkError, WireError
 from sightline.log import Repeated, get_logger
 from sightline.overflow import BufferStats, Capacity, Overflow
 from sightline.packet import Identity
 from sightline.sink.joining import Joining, JoinStats
+from sightline.sink.reading import Reading
 from sightline.wire import Headers, packet_to_message
 
 HELD: Final = Capacity(count=512, bytes=32 * 2**20)
 """Of each camera: 20 s at 25 pictures a second."""
-READY_S: Final = 5.0
 LOOK_S: Final = 0.05
-STOP_S: Final = 2.0
-_AT_ONCE: Final = 64
 
 
 class RelayStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,18 +97,14 @@ class Relay:
             camera: Joining(HELD, ns(wait_s)) for camera in cameras.values()
         }
         self._published = self._unwanted = self._failed = self._unreadable = self._too_large = 0
-        self._broken: str | None = None
         self._trouble = Repeated(get_logger("sightline.sink"), "packet could not be passed on", clock=clock)
-        self._stopping = threading.Event()
         self._reader = source.subscribe(list(cameras), capacity=HELD, overflow=Overflow.DROP_OLDEST)
-        self._reader.ready(READY_S)
-        self._thread = threading.Thread(target=self._run, name="sink-bus-relay", daemon=True)
-        self._thread.start()
+        self._reading = Reading(self._reader, self._turn, self._finish, look_s=LOOK_S, name="sink-bus-relay")
 
     def attach(self, identity: Identity, result: bytes) -> None:
         """Give a packet its result, as JSON. Raises SinkError when packets cannot be read any more."""
-        if self._broken is not None:
-            raise SinkError(f"packets can no longer be read from the bus: {self._broken}")
+        if self._reading.broken is not None:
+            raise SinkError(f"packets can no longer be read from the bus: {self._reading.broken}")
         with self._lock:
             line = self._lines.get(identity.camera_id)
             if line is None:
@@ -135,34 +129,20 @@ class Relay:
 
     def close(self) -> None:
         """Pass on what is held and end; give up after some seconds when the other bus takes nothing."""
-        self._stopping.set()
-        self._thread.join(STOP_S)
-        self._reader.close()
+        self._reading.close()
         self._trouble.flush()
 
-    def _run(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                self._turn(LOOK_S)
-            while self._turn(0):
-                pass
-            with self._lock:
-                for camera_id, line in self._lines.items():
-                    self._pass_on(line.rest(), camera_id)
-        except Closed:
-            return
-        except BusError as error:
-            self._broken = str(error)
+    def _finish(self) -> None:
+        with self._lock:
+            for camera_id, line in self._lines.items():
+                self._pass_on(line.rest(), camera_id)
 
-    def _turn(self, timeout_s: float) -> bool:
-        """One look at what came; whether anything did."""
-        messages = self._reader.poll(_AT_ONCE, timeout_s)
+    def _turn(self, messages: list[Message]) -> None:
         with self._lock:
             for message in messages:
                 self._take(message)
             for camera_id, line in self._lines.items():
                 self._pass_on(line.take(self._clock.monotonic_ns()), camera_id)
-        return bool(messages)
 
     def _take(self, message: Message) -> None:
         camera_id = self._cameras[message.topic]

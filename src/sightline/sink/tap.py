@@ -7,23 +7,18 @@ counted and ends nothing.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from sightline.buffer import BufferStats, Capacity, Overflow
 from sightline.bus import Bus, Message, is_end, packet_of
-from sightline.errors import BusError, Closed
 from sightline.log import Repeated, get_logger
 from sightline.packet import Packet
+from sightline.sink.reading import Reading
 
-_MOST: Final = 256
-_POLL_S: Final = 0.2
+_LOOK_S: Final = 0.2
 _TICK_S: Final = 1.0
-_READY_S: Final = 5.0
-_DRAIN_S: Final = 2.0
-_CLOSE_S: Final = 5.0
 # Of a camera. Bytes are what a bus may ask for where nothing may be dropped, and more.
 _LIVE: Final = Capacity(count=1024, bytes=64 * 2**20)
 _OFFLINE: Final = Capacity(count=256, bytes=64 * 2**20)
@@ -42,7 +37,6 @@ class Tap:
 
     Attributes:
         failed: packets that `on_packet` did not take, and messages that are none.
-        broken: why packets can no longer be read; None while they can.
     """
 
     def __init__(
@@ -59,16 +53,18 @@ class Tap:
         self._on_packet, self._on_end, self._on_tick = on_packet, on_end, on_tick
         self._trouble = Repeated(get_logger("sightline.sink"), "packet not taken for a clip")
         self.failed = 0
-        self.broken: str | None = None
-        self._closing = threading.Event()
+        self._ticked_s = time.monotonic()
         self._subscription = bus.subscribe(
             list(cameras),
             capacity=_LIVE if live else _OFFLINE,
             overflow=Overflow.DROP_OLDEST if live else Overflow.BLOCK,
         )
-        self._subscription.ready(_READY_S)
-        self._thread = threading.Thread(target=self._run, name="clip-tap", daemon=True)
-        self._thread.start()
+        self._reading = Reading(self._subscription, self._take, look_s=_LOOK_S, name="clip-tap")
+
+    @property
+    def broken(self) -> str | None:
+        """Why packets can no longer be read; None while they can."""
+        return self._reading.broken
 
     def stats(self) -> BufferStats:
         """Counts of the subscription."""
@@ -76,35 +72,22 @@ class Tap:
 
     def close(self) -> None:
         """Take what has been published, for some seconds at most, and end."""
-        self._closing.set()
-        self._thread.join(_CLOSE_S)
-        self._subscription.close()
+        self._reading.close()
         self._trouble.flush()
-
-    def _run(self) -> None:
-        try:
-            ticked_s = time.monotonic()
-            while not self._closing.is_set():
-                self._take(self._subscription.poll(_MOST, _POLL_S))
-                if time.monotonic() - ticked_s >= _TICK_S:
-                    ticked_s = time.monotonic()
-                    self._on_tick()
-            until_s = time.monotonic() + _DRAIN_S
-            while (messages := self._subscription.poll(_MOST, 0)) and time.monotonic() < until_s:
-                self._take(messages)
-        except Closed:
-            return
-        except BusError as error:
-            self.broken = str(error)
 
     def _take(self, messages: list[Message]) -> None:
         for message in messages:
-            camera_id = self._cameras[message.topic]
-            try:
-                if is_end(message):
-                    self._on_end(camera_id)
-                else:
-                    self._on_packet(packet_of(message, camera_id))
-            except Exception as error:  # noqa: BLE001  a message, or a clip, must not end the others
-                self.failed += 1
-                self._trouble.add(camera=camera_id, offset=message.offset, error=repr(error))
+            self._take_one(message, self._cameras[message.topic])
+        if time.monotonic() - self._ticked_s >= _TICK_S:
+            self._ticked_s = time.monotonic()
+            self._on_tick()
+
+    def _take_one(self, message: Message, camera_id: str) -> None:
+        try:
+            if is_end(message):
+                self._on_end(camera_id)
+            else:
+                self._on_packet(packet_of(message, camera_id))
+        except Exception as error:  # noqa: BLE001  a message, or a clip, must not end the others
+            self.failed += 1
+            self._trouble.add(camera=camera_id, offset=message.offset, error=repr(error))
