@@ -86,15 +86,16 @@ class Groups:
         group.members[member] = None
         self._share(group, now_ns)
 
-    def leave(self, group: Group, member: Subscription, now_ns: int) -> None:
-        """A member is gone, and its feeds with it."""
+    def leave(self, group: Group, member: Subscription, now_ns: int) -> tuple[Channel, ...]:
+        """A member is gone, and its feeds with it. Gives the channels that the group let go of for good."""
         del group.members[member]
         for name in [name for name, feed in group.feeds.items() if feed.subscription is member]:
             del group.feeds[name]
         if group.members:
             self._share(group, now_ns)
         elif not group.name or not group.positions:
-            self._end(group)
+            return self._end(group)
+        return ()
 
     def channel_made(self, channel: Channel, now_ns: int) -> None:
         for group in self._all:
@@ -182,13 +183,15 @@ class Groups:
         assert kept is not None
         group.feeds[channel.name] = self._attaching.attach(member, channel, now_ns, GroupBuffer(kept, offset))
 
-    def _end(self, group: Group) -> None:
+    def _end(self, group: Group) -> tuple[Channel, ...]:
         self.by_name.pop(group.name, None)
         del self._all[group]
-        for channel in tuple(group.positions):
+        channels = tuple(group.positions)
+        for channel in channels:
             channel.groups.pop(group, None)
             channel.retain()
         group.positions.clear()
+        return channels
 
 
 def shared(wanting: Mapping[str, Sequence[M]], holders: Mapping[str, M]) -> dict[str, M]:
@@ -208,17 +211,30 @@ def shared(wanting: Mapping[str, Sequence[M]], holders: Mapping[str, M]) -> dict
         if name not in shares:
             shares[name] = min(members, key=load.__getitem__)
             load[shares[name]] += 1
-    moved = True
-    while moved:
-        moved = False
-        for name, holder in sorted(shares.items(), key=lambda share: -load[share[1]]):
-            least = min(wanting[name], key=load.__getitem__)
-            if load[holder] - load[least] > 1:
-                shares[name] = least
-                load[holder] -= 1
-                load[least] += 1
-                moved = True
+    _even_out(shares, wanting, load)
     return shares
+
+
+def _even_out(shares: dict[str, M], wanting: Mapping[str, Sequence[M]], load: Counter[M]) -> None:
+    """Take from whoever has the most, as long as that helps: so none is taken twice."""
+    names: dict[M, dict[str, None]] = {member: {} for member in load}
+    for name, holder in shares.items():
+        names[holder][name] = None
+    content: set[M] = set()
+    while left := [member for member in names if member not in content]:
+        most = max(left, key=load.__getitem__)
+        for name in names[most]:
+            least = min(wanting[name], key=load.__getitem__)
+            if load[most] - load[least] > 1:
+                break
+        else:
+            content.add(most)
+            continue
+        shares[name] = least
+        del names[most][name]
+        names.setdefault(least, {})[name] = None
+        load.update({most: -1, least: 1})
+        content.clear()
 
 
 def _beginning(member: Subscription, channel: Channel) -> int:

@@ -176,9 +176,9 @@ class Hub:
 
     def _greet(self, connection: Connection, frame: Frame, now_ns: int) -> None:
         session, older = self.sessions.greet(connection, frame)
+        self.sessions.enter(connection, session)
         if older is not None:
             self._cut(older, Cut("replaced", "the same session connected again", Code.TAKEN), now_ns)
-        self.sessions.enter(connection, session)
         self._strangers -= 1
         assert connection.timer is not None
         connection.timer.cancel()
@@ -228,7 +228,8 @@ class Hub:
             if writer.connection is connection:
                 writer.connection = None
         connection.writers.clear()
-        self.sessions.lost(session, now_ns, clean=why == "bye")
+        if session.connection is connection:
+            self.sessions.lost(session, now_ns, clean=why == "bye")
 
     def _session_over(self, session: Session, now_ns: int) -> None:
         for channel in tuple(session.owned):

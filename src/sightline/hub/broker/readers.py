@@ -78,7 +78,8 @@ class Readers:
             self.detach(feed, reason, now_ns)
         subscription.end(reason)
         if subscription.group is not None:
-            self.groups.leave(subscription.group, subscription, now_ns)
+            for channel in self.groups.leave(subscription.group, subscription, now_ns):
+                self._channels.weigh(channel, now_ns)
             return
         self._unregister(subscription)
 
