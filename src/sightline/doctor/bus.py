@@ -21,6 +21,6 @@ def look_at_bus(site: Site) -> Finding:
     told = f"no hub answers at {address.shown}"
     if may_begin(address):
         return note(
-            "site", "bus", f"{told}; sightline up begins one there, other commands do not", "sightline hub"
+            "site", "bus", f"{told}; sightline up begins one there", "for other commands: sightline hub"
         )
     return problem("site", "bus", told, "begin one there with sightline hub, or mend the address")
