@@ -12,6 +12,7 @@ never made.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -86,13 +87,22 @@ def call_frame(
             `value[1]['slow']` for one by its name.
         CallError: it comes to more than `most_bytes`.
     """
-    ext = _CODED.encode(Call(method=method))
+    ext = _ext(method)
     try:
         kind, payload = encode([list(args), dict(kwargs)])
     except TypeError as error:
         raise TypeError(f"an argument of {method} cannot be sent: {error}") from None
-    head = Head(0, Kind.CALL, format=kind, channel=service, seq=number, time_ns=left_ns, ext_bytes=len(ext))
-    return _whole(head, [ext, *payload], most_bytes, f"a call of {method}")
+    size = _checked([ext, *payload], most_bytes, f"a call of {method}")
+    head = Head(
+        size,
+        Kind.CALL,
+        format=kind,
+        channel=service,
+        seq=number,
+        time_ns=left_ns,
+        ext_bytes=len(ext),
+    )
+    return head, [ext, *payload]
 
 
 def method_of(frame: Frame) -> str:
@@ -115,7 +125,8 @@ def arguments_of(frame: Frame, *, most_bytes: int) -> Arguments:
 def reply_frame(number: int, value: Any, *, most_bytes: int) -> Out:
     """A REPLY. Raises TypeError and CallError as `call_frame` does."""
     kind, payload = encode(value)
-    return _whole(Head(0, Kind.REPLY, format=kind, seq=number), payload, most_bytes, "an answer")
+    size = _checked(payload, most_bytes, "an answer")
+    return Head(size, Kind.REPLY, format=kind, seq=number), payload
 
 
 def value_of(frame: Frame, *, most_bytes: int) -> Any:
@@ -152,10 +163,16 @@ def cancel_frame(number: int) -> Out:
     return Head(0, Kind.CANCEL, seq=number), []
 
 
-def _whole(head: Head, body: list[Buffer], most_bytes: int, what: str) -> Out:
-    size = sum(memoryview(piece).nbytes for piece in body)
+@lru_cache(maxsize=1024)
+def _ext(method: str) -> bytes:
+    return _CODED.encode(Call(method=method))
+
+
+def _checked(body: list[Buffer], most_bytes: int, what: str) -> int:
+    """The bytes of a body, which are not too many."""
+    size = sum(map(len, body))
     if size > most_bytes:
         raise CallError(
             f"expected at most {most_bytes} bytes, which is what the hub takes: {what} has {size}"
         )
-    return head._replace(body_bytes=size), body
+    return size
