@@ -138,6 +138,38 @@ def test_empty_messages_are_bounded_where_only_bytes_are() -> None:
     assert buffer.held == 10
 
 
+def test_clearing_goes_on_in_stretches_of_what_fits() -> None:
+    for asked in (
+        ReaderBuffer(messages=3, overflow=Overflow.CLEAR),
+        ReaderBuffer(bytes=15, overflow=Overflow.CLEAR),
+    ):
+        for count, left in ((6, [3, 4, 5]), (7, [6]), (8, [6, 7])):
+            buffer = RunBuffer(asked)
+            buffer.offer(batch_run(0, [5] * count), 0)
+            assert take_all(buffer) == left
+
+
+def test_smaller_messages_still_enter_behind_one_that_does_not_fit() -> None:
+    buffer = RunBuffer(ReaderBuffer(bytes=10, overflow=Overflow.DROP_NEWEST))
+    buffer.offer(batch_run(0, [6, 5, 3, 3, 1, 1]), 0)
+    assert take_all(buffer) == [0, 2, 4]
+    assert gaps_of(buffer, 2) == [Gap(1, 1, 1, Reason.OVERFLOW)]
+
+
+def test_the_latest_of_a_batch_stands_where_its_key_stood_unless_it_needs_others_room() -> None:
+    buffer = RunBuffer(ReaderBuffer(bytes=10, overflow=Overflow.LATEST_PER_KEY))
+    keyed = single_run(1, 0, key=b"a")
+    buffer.offer(single_run(0, 4), 0)
+    buffer.offer(keyed, 0)
+    buffer.offer(batch_run(2, [1, 9 - keyed.size, 10 - keyed.size]), 0)
+    assert take_all(buffer) == [4, 1]
+    buffer.offer(single_run(5, 4), 0)
+    buffer.offer(single_run(6, 0, key=b"a"), 0)
+    buffer.offer(batch_run(7, [1, 10, 2]), 0)
+    assert take_all(buffer) == [9]
+    assert buffer.stats().dropped == {Reason.REPLACED: 6, Reason.OVERFLOW: 1}
+
+
 def test_an_endless_buffer_holds_all_and_says_what_it_holds() -> None:
     buffer = RunBuffer(ReaderBuffer.endless())
     for at in range(100):

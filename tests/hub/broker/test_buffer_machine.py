@@ -8,9 +8,10 @@ import copy
 import math
 from typing import NamedTuple
 
+import pytest
 from hypothesis import assume, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from tests.hub.broker.runs import batch_run, messages_of, payload_of, single_run
 
 from sightline.clock import NS_PER_S
@@ -20,7 +21,6 @@ from sightline.hub.broker.run import Run
 from sightline.hub.settings import ReaderBuffer
 from sightline.overflow import Capacity, Overflow, OverflowBuffer, Reason
 
-POLICIES = [policy for policy in Overflow if policy is not Overflow.RAISE]
 UNTOLD = {Reason.FILL_RATE, Reason.REPLACED}
 
 
@@ -81,39 +81,39 @@ class Oracle:
         return dropped
 
 
-sizes = st.one_of(st.integers(0, 4), st.integers(0, 40))
-bounds = st.one_of(st.none(), st.integers(1, 8), st.integers(8, 60))
+sizes = st.one_of(st.integers(0, 4), st.integers(0, 12), st.integers(10, 40))
 
 
 class Fed(RuleBasedStateMachine):
+    overflow = Overflow.DROP_OLDEST
+
     @initialize(
-        overflow=st.sampled_from(POLICIES),
-        messages=bounds,
-        most_bytes=st.one_of(st.none(), st.integers(1, 120)),
+        messages=st.one_of(st.none(), st.integers(1, 6), st.integers(4, 30)),
+        most_bytes=st.one_of(st.none(), st.integers(1, 16), st.integers(20, 60), st.integers(40, 120)),
         age_s=st.one_of(st.none(), st.floats(0.5, 3)),
-        every=st.integers(1, 4),
-        per_s=st.one_of(st.none(), st.floats(0.3, 3)),
-        rated=st.booleans(),
+        every=st.integers(2, 4),
+        per_s=st.floats(0.3, 3),
+        rated=st.sampled_from(["", "", "every", "per_s", "both"]),
     )
     def make(
         self,
-        overflow: Overflow,
         messages: int | None,
         most_bytes: int | None,
         age_s: float | None,
         every: int,
-        per_s: float | None,
-        rated: bool,
+        per_s: float,
+        rated: str,
     ) -> None:
-        rated = rated and overflow is not Overflow.DROP_TO_KEYFRAME
+        if self.overflow is Overflow.DROP_TO_KEYFRAME:
+            rated = ""
         asked = ReaderBuffer(
             messages=messages,
             bytes=most_bytes,
             age_s=age_s,
-            overflow=overflow,
+            overflow=self.overflow,
             unbounded=messages is None and most_bytes is None,
-            every=every if rated else 1,
-            per_s=per_s if rated else None,
+            every=every if rated in {"every", "both"} else 1,
+            per_s=per_s if rated in {"per_s", "both"} else None,
         )
         self.asked = asked
         self.buffer = RunBuffer(asked)
@@ -137,7 +137,7 @@ class Fed(RuleBasedStateMachine):
             self.buffer.offer(run.first(room), self.now_ns)
         self.offset += len(items)  # those that had to wait are given up, and their offsets skipped
 
-    @rule(lengths=st.lists(sizes, min_size=2, max_size=40))
+    @rule(lengths=st.lists(sizes, min_size=2, max_size=12))
     def offer_a_batch(self, lengths: list[int]) -> None:
         items = [
             Item(self.offset + at, length, length, keyframe=False, key=b"")
@@ -219,5 +219,7 @@ class Fed(RuleBasedStateMachine):
             assert not any(gap.first <= offset <= gap.last for gap in self.told for offset in self.came_out)
 
 
-TestFed = Fed.TestCase
-TestFed.settings = settings(max_examples=150, stateful_step_count=40)
+@pytest.mark.parametrize("overflow", [policy for policy in Overflow if policy is not Overflow.RAISE])
+def test_runs_are_treated_as_their_messages(overflow: Overflow) -> None:
+    machine = type(f"Fed_{overflow}", (Fed,), {"overflow": overflow})
+    run_state_machine_as_test(machine, settings=settings(max_examples=150, stateful_step_count=40))

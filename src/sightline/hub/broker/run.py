@@ -221,7 +221,7 @@ class Run:
         begin = end = 0
         while end < self.messages:
             begin, weight = end, int(ends[end - 1]) if end else 0
-            end = int(min(begin + most, ends.searchsorted(weight + most_bytes, "right")))
+            end = int(min(begin + most, int(ends.searchsorted(weight + most_bytes, "right"))))
         return begin
 
     def _weight(self, messages: int) -> int:
