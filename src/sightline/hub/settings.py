@@ -129,7 +129,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     silence_s: float = 15.0
     """A client of which nothing was heard for so long is gone; it pings thrice in that time."""
     window_messages: int = 65_536
-    window_bytes: int = 8 * MIB
+    window_bytes: int = 32 * MIB
     """What a writer may have sent to a channel and the hub not yet taken in. One message always may."""
     warn_bytes: int = 256 * MIB
     """A buffer without bounds that holds more is warned of and counted."""
