@@ -42,9 +42,10 @@ class _Position:
         unsure: sessions whose numbers were not compared since the channel began anew.
         lost_from: the offset before that.
         why: it did.
+        told: messages that were told missing, and whose numbers no writer has passed over yet.
     """
 
-    __slots__ = ("hub", "lost_from", "next_offset", "next_seqs", "unsure", "why")
+    __slots__ = ("hub", "lost_from", "next_offset", "next_seqs", "told", "unsure", "why")
 
     def __init__(self, hub: bytes, next_offset: int) -> None:
         self.hub = hub
@@ -53,6 +54,7 @@ class _Position:
         self.next_seqs: dict[bytes, int] = {}
         self.unsure: set[bytes] = set()
         self.why = HUB_RESTART
+        self.told = 0
 
     def begin_anew(self, why: str) -> None:
         self.hub = b""
@@ -97,6 +99,7 @@ class Positions:
         anew, position.hub = position.hub != hub, hub
         if anew or next_offset <= before:
             return None
+        position.told += next_offset - before
         return _gap(name, before, next_offset - before, DISCONNECTED)
 
     def detached(self, name: str, why: str) -> None:
@@ -121,15 +124,20 @@ class Positions:
         position.next_offset = head.offset + head.messages
         if session is None:
             return _AS_IT_IS
+        known = position.next_seqs.get(session)
         end = head.seq + head.messages
-        arrival = _AS_IT_IS
+        if known is None:
+            if len(position.next_seqs) == _SESSIONS:
+                del position.next_seqs[next(iter(position.next_seqs))]
+            position.next_seqs[session] = end
+            return _AS_IT_IS
         if session in position.unsure:
-            arrival = _compared(name, position, head, session)
-            end = max(end, position.next_seqs[session])
-        elif session not in position.next_seqs and len(position.next_seqs) == _SESSIONS:
-            del position.next_seqs[next(iter(position.next_seqs))]
+            position.next_seqs[session] = max(end, known)
+            return _compared(name, position, head, session, known)
         position.next_seqs[session] = end
-        return arrival
+        if position.told:
+            position.told -= max(0, min(head.seq - known, position.told))
+        return _AS_IT_IS
 
     def gap(self, gap: Gap) -> Gap | None:
         """The hub reports a gap; what of it was not yet told."""
@@ -141,18 +149,21 @@ class Positions:
         if first > gap.last_offset:
             return None
         messages = min(gap.messages, gap.last_offset - first + 1)
+        position.told += messages
         return msgspec.structs.replace(gap, first_offset=first, messages=messages)
 
 
-def _compared(name: str, position: _Position, head: Head, session: bytes) -> Arrival:
+def _compared(name: str, position: _Position, head: Head, session: bytes, known: int) -> Arrival:
     """The first frames of a writer that come from another hub, against what came from the one before."""
-    known = position.next_seqs[session]
     if head.seq + head.messages <= known:
         return Arrival(head.messages, None)
     position.unsure.discard(session)
     if head.seq <= known:
         return Arrival(known - head.seq, None)
-    return Arrival(0, _gap(name, position.lost_from, head.seq - known, position.why))
+    told = min(position.told, head.seq - known)
+    position.told -= told
+    missing = head.seq - known - told
+    return Arrival(0, _gap(name, position.lost_from, missing, position.why) if missing else None)
 
 
 def _gap(name: str, first_offset: int, messages: int, reason: str) -> Gap:
