@@ -179,9 +179,10 @@ class TestTheDoor:
         assert bad.closed == "protocol"
         assert good.closed is None
 
-    def test_a_request_that_is_no_msgpack_ends_its_sender(self) -> None:
+    @pytest.mark.parametrize("body", [b"\xc1", b"\x81\xa2is\xa1\xff"], ids=["none", "no text"])
+    def test_a_request_that_is_no_msgpack_ends_its_sender(self, body: bytes) -> None:
         peer = Net().client("anna")
-        peer.send(Kind.REQUEST, b"\xc1", seq=1)
+        peer.send(Kind.REQUEST, body, seq=1)
         assert peer.closed == "malformed"
 
     @pytest.mark.parametrize(

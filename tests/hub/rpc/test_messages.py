@@ -128,6 +128,12 @@ def test_a_text_that_is_none_is_a_wire_error() -> None:
         messages.error_of(Frame(Head(len(failure), Kind.ERROR), failure), "f")
 
 
+def test_a_detail_without_a_bottom_is_a_wire_error() -> None:
+    deep = b"\x83\xa4code\xa1a\xa7message\xa0\xa6detail" + b"\x91" * 100_000
+    with pytest.raises(WireError, match="recursion"):
+        messages.error_of(Frame(Head(len(deep), Kind.ERROR), deep), "f")
+
+
 @pytest.mark.parametrize("given", [None, [], [[1]], [[], {}, 1], [{}, []], [(), {}], [[], {1: 2}]])
 def test_arguments_are_a_list_and_names(given: Any) -> None:
     head, pieces = messages.reply_frame(1, given, most_bytes=MOST)

@@ -96,7 +96,7 @@ class Requests:
             answer = self._answers[type(request)](_Asked(connection, number, now_ns), request)
         except msgspec.ValidationError as error:
             connection.say(Kind.ERROR, Failure(code=Code.WRONG, message=str(error)), seq=number)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Cut("malformed", f"expected a request: {error}") from error
         except Refusal as refusal:
             connection.say(Kind.ERROR, refusal.failure, seq=number)

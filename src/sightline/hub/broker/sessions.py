@@ -98,7 +98,7 @@ class Sessions:
             hello = _HELLO.decode(frame.body)
             if hello.name:
                 checked_name(hello.name, self._limits.name_bytes, "client's name")
-        except (msgspec.MsgspecError, Refusal) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, Refusal) as error:
             raise Cut("protocol", f"expected a hello: {error}") from error
         if hello.protocol != PROTOCOL:
             raise Cut("version", f"expected version {PROTOCOL} of the protocol, got {hello.protocol}")

@@ -154,7 +154,7 @@ def error_of(frame: Frame, called: str) -> CallError:
                 module=raised.module,
                 traceback=raised.traceback,
             )
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"expected why a call failed, as msgpack: {error}") from error
     return _ERRORS.get(failure.code, CallError)(f"{called}: {failure.message}")
 
