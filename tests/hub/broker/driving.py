@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from tests.hub.broker.runs import batch_frame, single_frame
 
 from sightline.clock import NS_PER_S
 from sightline.hub.broker.machine import Hub
@@ -27,7 +28,6 @@ from sightline.hub.wire.control import (
 )
 from sightline.hub.wire.header import BATCH, KEYFRAME, Frame, Head, Kind
 from sightline.hub.wire.parser import Parser
-from tests.hub.broker.runs import batch_frame, single_frame
 
 encode = msgspec.msgpack.encode
 decode = msgspec.msgpack.decode

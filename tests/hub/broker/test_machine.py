@@ -1,7 +1,8 @@
-"""The hub as its clients see it: who comes in, what channels are, who reads what, and what is told to whom."""
+"""The hub as its clients see it: who comes in, what channels are, who reads what, and what is told."""
 
 import msgspec
 import pytest
+from tests.hub.broker.driving import Net, Peer, encode
 
 from sightline.hub.broker.proofs import proof
 from sightline.hub.broker.statistics import statistics
@@ -31,7 +32,6 @@ from sightline.hub.wire.control import (
 )
 from sightline.hub.wire.header import BATCH, Frame, Head, Kind
 from sightline.overflow import Overflow
-from tests.hub.broker.driving import Net, Peer, encode
 
 BLOCKING = ReaderBuffer(messages=2, overflow=Overflow.BLOCK)
 
@@ -305,7 +305,7 @@ class TestChannels:
 
     def test_a_temporary_channel_ends_by_itself(self) -> None:
         net = Net()
-        writer, _ = made(net, lifetime_s=3)
+        made(net, lifetime_s=3)
         reader = net.client("reader")
         reader.read(1, "c")
         net.pass_time(2.9)
@@ -728,6 +728,19 @@ class TestHistory:
             reader.credit(1, messages, messages - 1)
         assert reader.payloads(feed.feed) == [b"%d" % seq for seq in range(52)]
         assert writer.acks[number] == 52
+
+    def test_what_is_new_and_small_does_not_overtake_the_history(self) -> None:
+        net = Net()
+        writer, number = made(net, history=History(messages=9))
+        for seq, size in enumerate([3, 30, 30]):
+            writer.put(number, [b"%d" % seq * size], seq)
+        reader = net.client("reader")
+        buffer = ReaderBuffer(messages=None, bytes=40, overflow=Overflow.BLOCK)
+        (feed,) = reader.read(1, "c", start="history", buffer=buffer)
+        writer.put(number, [b"3"], 3)
+        for messages in range(1, 5):
+            reader.credit(1, messages, messages - 1)
+        assert [message.offset for message in reader.got[feed.feed]] == [0, 1, 2, 3]
 
     def test_an_offset_that_is_gone_is_a_gap(self) -> None:
         net = Net()

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.hub.broker.driving import Net, Peer, encode
 
 from sightline.clock import NS_PER_S
 from sightline.hub.broker.proofs import proof
@@ -11,7 +12,6 @@ from sightline.hub.broker.statistics import statistics
 from sightline.hub.settings import Limits, digest
 from sightline.hub.wire.control import Attach, Code, Failure, Serve
 from sightline.hub.wire.header import Kind
-from tests.hub.broker.driving import Net, Peer, encode
 
 
 def served(net: Net, *, most: int = 1000, limits: Limits | None = None) -> tuple[Peer, Peer, int]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.hub.broker.driving import Net, Peer
 
 from sightline.hub.broker.groups import shared
 from sightline.hub.broker.history import RETAINED_BYTES
@@ -25,7 +26,6 @@ from sightline.hub.wire.control import (
     Seek,
     Unsubscribe,
 )
-from tests.hub.broker.driving import Net, Peer
 
 
 def made(net: Net, *names: str, **settings: Any) -> tuple[Peer, dict[str, int]]:

@@ -11,12 +11,12 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.hub.broker.driving import Net, Peer
 
 from sightline.hub.broker.statistics import statistics
 from sightline.hub.settings import History, Limits, ReaderBuffer
 from sightline.hub.wire.control import Attached, Detached, Unsubscribe
 from sightline.overflow import Overflow
-from tests.hub.broker.driving import Net, Peer
 
 CHANNELS = ("a", "b")
 WRITERS = ("w", "x")
@@ -231,6 +231,10 @@ class HubMachine(RuleBasedStateMachine):
         for channel in self.net.hub.channels.by_name.values():
             assert not channel.waiting or channel.blocking
             assert channel.blocking == [feed for feed in channel.feeds if feed.blocks]
+            for writer in channel.writers.values():
+                waiting = [run for one, run in channel.waiting if one is writer]
+                assert writer.waiting == sum(run.messages for run in waiting)
+                assert writer.waiting_bytes == sum(run.size for run in waiting)
 
     @invariant()
     def nobody_was_cut_and_nothing_is_left_to_do(self) -> None:
