@@ -15,13 +15,14 @@ from tests.conftest import WaitFor
 
 from sightline import Size
 from sightline.bus import PacketTopics, Stream
-from sightline.capture import CameraInput
+from sightline.capture import CameraInput, CameraStatus
 from sightline.clock import ns
 from sightline.scene import Scene, write_clip
 from sightline.site.capture_process import Order, order_line, order_of
 from sightline.site.capturing import Inputs
 from sightline.site.capturing_processes import CapturingProcesses, shared_out
 from sightline.site.restarts import Restarts
+from sightline.site.sending import Sent
 
 FRAMES = 30
 NOWHERE = "memory://of-each-process-its-own"
@@ -108,10 +109,9 @@ def test_files_in_many_processes_are_read_whole_and_then_all_is_over(no_leaks: N
         assert captures.wait(30)
         assert captures.processes == []
     status = captures.status()
-    assert [of.state for of in status.values()] == ["done"] * 9
-    assert {(of.counts.received, of.counts.delivered, of.counts.failed) for of in status.values()} == {
-        (FRAMES, FRAMES, 0)
-    }
+    assert [of.capture.state for of in status.values()] == ["done"] * 9
+    assert {of.capture.counts.received for of in status.values()} == {FRAMES}
+    assert all(of.sent == Sent(published=FRAMES) for of in status.values())
 
 
 def test_a_process_that_is_killed_is_begun_again_and_harms_no_other(
@@ -121,20 +121,25 @@ def test_a_process_that_is_killed_is_begun_again_and_harms_no_other(
     with captures, waiting_for(captures):
 
         def packets(name: str) -> int:
-            return captures.status()[name, "main"].counts.delivered
+            return captures.status()[name, "main"].sent.published
+
+        def state(name: str) -> CameraStatus:
+            return captures.status()[name, "main"].capture
 
         wait_for(lambda: packets("cam0") > 5 and packets("cam8") > 5, 20, "packets of both processes")
         killed, other = captures.processes
         os.kill(killed, signal.SIGKILL)
-        wait_for(lambda: captures.status()["cam0", "main"].state == "backing_off", 5, "the loss to be seen")
-        assert captures.status()["cam0", "main"].reason == "its process was killed (SIGKILL)"
+        wait_for(
+            lambda: captures.status()["cam0", "main"].capture.state == "backing_off", 5, "the loss to be seen"
+        )
+        assert captures.status()["cam0", "main"].capture.reason == "its process was killed (SIGKILL)"
         before, of_the_other = packets("cam0"), packets("cam8")
         wait_for(lambda: packets("cam0") > before + 5, 20, "packets of a process that was begun again")
-        assert captures.status()["cam0", "main"].state == "live"
+        assert state("cam0").state == "live"
         assert (other in captures.processes, killed in captures.processes) == (True, False)
         assert packets("cam8") > of_the_other
     for status in captures.status().values():
-        assert status.counts.received == status.counts.delivered + status.counts.failed
+        assert status.capture.counts.received == status.sent.taken
 
 
 def test_files_that_are_over_are_not_read_again_when_their_process_dies(
@@ -143,14 +148,14 @@ def test_files_that_are_over_are_not_read_again_when_their_process_dies(
     mixed = {**inputs(clip, "cam0"), **inputs(clip, "live", realtime=True, loop=True)}
     captures = CapturingProcesses(NOWHERE, mixed)
     with captures, waiting_for(captures):
-        wait_for(lambda: captures.status()["cam0", "main"].state == "done", 20, "the end of the file")
-        wait_for(lambda: captures.status()["live", "main"].counts.delivered, 20, "packets")
+        wait_for(lambda: captures.status()["cam0", "main"].capture.state == "done", 20, "the end of the file")
+        wait_for(lambda: captures.status()["live", "main"].sent.published, 20, "packets")
         (killed,) = captures.processes
         os.kill(killed, signal.SIGKILL)
         wait_for(lambda: captures.processes not in ([], [killed]), 20, "another process")
-        epoch = captures.status()["live", "main"].epoch
-        wait_for(lambda: captures.status()["live", "main"].epoch != epoch, 20, "packets again")
-        assert captures.status()["cam0", "main"].counts.delivered == FRAMES
+        epoch = captures.status()["live", "main"].capture.epoch
+        wait_for(lambda: captures.status()["live", "main"].capture.epoch != epoch, 20, "packets again")
+        assert captures.status()["cam0", "main"].sent.published == FRAMES
 
 
 def test_processes_end_when_whoever_began_them_is_killed(clip: Path, wait_for: WaitFor) -> None:

@@ -113,5 +113,5 @@ def test_only_the_workers_that_are_named_run(clip: Path, tmp_path: Path) -> None
 def test_captures_say_what_cannot_be_read(no_leaks: None, tmp_path: Path) -> None:
     with capturing(site(tmp_path, {"a": {"url": str(tmp_path / "none.mp4")}})) as captures:
         assert captures.wait(10)
-        assert captures.faults == [f"a: {captures.status()['a', 'main'].reason}"]
+        assert captures.faults == [f"a: {captures.status()['a', 'main'].capture.reason}"]
         assert "no such file" in captures.faults[0].lower()

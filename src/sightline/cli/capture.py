@@ -181,9 +181,11 @@ def _renamed(topics: PacketTopics, main: str | None) -> PacketTopics:
 
 
 def _reaching(url: str | None) -> str:
+    from sightline.site.capturing import is_within_process
+
     if url is None:
         raise typer.BadParameter("expected a bus such as hub://127.0.0.1:4820", param_hint="--to")
-    if url.startswith("memory:"):
+    if is_within_process(url):
         raise ConfigError(
             "expected a bus that reaches other processes, such as hub://127.0.0.1:4820, got memory://"
         )

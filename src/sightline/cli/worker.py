@@ -38,9 +38,10 @@ def worker(
     """
     from sightline.cli.running import run_site
     from sightline.site import RunningSite
+    from sightline.site.capturing import is_within_process
 
     settings = load_with_models(site)
-    if settings.bus.startswith("memory:"):
+    if is_within_process(settings.bus):
         raise ConfigError(
             "expected a site whose bus reaches other processes, such as bus: hub://127.0.0.1:4820, "
             "got memory://"

@@ -15,7 +15,7 @@ import msgspec
 from sightline.capture import CameraStatus, Counts, State
 from sightline.clock import Clock
 from sightline.site.capture_process import Order, Report, order_line
-from sightline.site.capturing import StreamKey
+from sightline.site.capturing import StreamKey, StreamStatus
 from sightline.site.restarts import Restarts
 
 _COMMAND: Final = (sys.executable, "-m", "sightline.site.capture_process")
@@ -32,12 +32,12 @@ class CaptureChild:
         self._process: subprocess.Popen[bytes] | None = None
         self._threads: list[threading.Thread] = []
         self._told: set[StreamKey] = set()
-        self._streams: dict[StreamKey, CameraStatus] = {
-            (name, stream): CameraStatus(camera_id=name, state=State.IDLE)
+        self._streams: dict[StreamKey, StreamStatus] = {
+            (name, stream): StreamStatus(capture=CameraStatus(camera_id=name, state=State.IDLE))
             for name, streams in order.cameras.items()
             for stream in streams
         }
-        self._before: dict[StreamKey, Counts] = {}
+        self._before: dict[StreamKey, StreamStatus] = {}
 
     @property
     def pid(self) -> int | None:
@@ -45,7 +45,7 @@ class CaptureChild:
 
     def begin(self) -> None:
         self._restarts.begun(self._clock.monotonic_ns())
-        self._before = {key: status.counts for key, status in self._streams.items()}
+        self._before = dict(self._streams)
         left = {
             name: wanted
             for name, streams in self._order.cameras.items()
@@ -79,7 +79,7 @@ class CaptureChild:
             self.begin()
         return self._is_told and self._process is None
 
-    def status(self) -> dict[StreamKey, CameraStatus]:
+    def status(self) -> dict[StreamKey, StreamStatus]:
         return dict(self._streams)
 
     def tell_to_end(self) -> None:
@@ -121,8 +121,7 @@ class CaptureChild:
         except msgspec.DecodeError:  # it was killed while it wrote
             return
         for name, stream, status, told in report.streams:
-            counts = _sum(self._before[name, stream], status.counts)
-            self._streams[name, stream] = msgspec.structs.replace(status, counts=counts)
+            self._streams[name, stream] = _continued(self._before[name, stream], status)
             if told:
                 self._told.add((name, stream))
 
@@ -132,13 +131,19 @@ class CaptureChild:
         due_ns = (self._restarts.due_ns or 0) - self._clock.monotonic_ns() + self._clock.utc_ns()
         for key, status in self._streams.items():
             if key not in self._told:
-                self._streams[key] = msgspec.structs.replace(
-                    status, state=State.BACKING_OFF, reason=why, next_retry_at_ns=due_ns
+                capture = msgspec.structs.replace(
+                    status.capture, state=State.BACKING_OFF, reason=why, next_retry_at_ns=due_ns
                 )
+                self._streams[key] = StreamStatus(capture=capture, sent=status.sent.lost())
 
 
-def _sum(one: Counts, other: Counts) -> Counts:
-    return Counts(**{name: getattr(one, name) + getattr(other, name) for name in Counts.__struct_fields__})
+def _continued(before: StreamStatus, now: StreamStatus) -> StreamStatus:
+    """A stream whose counts go on from those of an earlier process."""
+    one, other = before.capture.counts, now.capture.counts
+    counts = Counts(**{n: getattr(one, n) + getattr(other, n) for n in Counts.__struct_fields__})
+    return StreamStatus(
+        capture=msgspec.structs.replace(now.capture, counts=counts), sent=before.sent + now.sent
+    )
 
 
 def _read(pipe: IO[bytes] | None, take: Callable[[bytes], None]) -> None:

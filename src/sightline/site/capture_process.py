@@ -17,10 +17,10 @@ from typing import Any, Final
 import msgspec
 
 from sightline.bus import PacketTopics, Stream
-from sightline.capture import CameraInput, CameraStatus
+from sightline.capture import CameraInput
 from sightline.errors import SightlineError
 from sightline.log import configure, redact
-from sightline.site.capturing import Capturing
+from sightline.site.capturing import Capturing, StreamStatus
 
 _REPORT_S: Final = 0.25
 
@@ -37,7 +37,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """How it goes: each stream, and whether it is over and the bus has the word."""
 
-    streams: list[tuple[str, Stream, CameraStatus, bool]]
+    streams: list[tuple[str, Stream, StreamStatus, bool]]
 
 
 def order_line(order: Order) -> bytes:

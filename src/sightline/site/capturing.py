@@ -6,18 +6,18 @@ fails stops no other; `stop()` ends all of them side by side. It does not read f
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Final, Self, TypeAlias
 
-from sightline.bus import PACKET_TOPICS, Bus, PacketTopics, Stream, open_bus, publish_end, publish_packet
+import msgspec
+
+from sightline.bus import PACKET_TOPICS, Bus, PacketTopics, Stream, open_bus
 from sightline.capture import CameraInput, CameraStatus, Capture, State
 from sightline.clock import SYSTEM_CLOCK, Clock, EpochCounter
-from sightline.errors import BusError, Closed
 from sightline.packet import Packet
 from sightline.site.model import Site
+from sightline.site.sending import Sending, Sent, is_recording
 from sightline.site.stopping import Stopping
 
 Inputs: TypeAlias = Mapping[str, Mapping[Stream, CameraInput]]
@@ -27,6 +27,13 @@ StreamKey: TypeAlias = tuple[str, Stream]
 _STOP_S: Final = 0.5
 
 
+class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream at one moment: its capture, and what became of its packets on the bus."""
+
+    capture: CameraStatus
+    sent: Sent = Sent()
+
+
 def inputs_of(site: Site) -> Inputs:
     """The streams of all cameras of a site that are enabled."""
     return {
@@ -34,6 +41,11 @@ def inputs_of(site: Site) -> Inputs:
         for name, camera in site.cameras.items()
         if camera.enabled
     }
+
+
+def is_within_process(url: str) -> bool:
+    """Whether the bus at `url` reaches no other process."""
+    return url.startswith("memory:")
 
 
 class Capturing:
@@ -55,15 +67,17 @@ class Capturing:
     ) -> None:
         self._url = url
         self._topics = topics
+        self._clock = clock
         self._stopping = Stopping(clock)
         self._bus: Bus | None = None
+        self._sendings: dict[StreamKey, Sending] = {}
         self._captures: dict[StreamKey, Capture] = {}
-        self._ends: dict[StreamKey, threading.Thread] = {}
+        self._over: set[StreamKey] = set()
         for name, streams in cameras.items():
             epochs = EpochCounter()
             for stream, camera in streams.items():
-                publish = partial(self._publish, stream)
-                self._captures[name, stream] = Capture(camera, publish, clock=clock, epochs=epochs)
+                deliver = partial(self._deliver, (name, stream))
+                self._captures[name, stream] = Capture(camera, deliver, clock=clock, epochs=epochs)
 
     def start(self) -> None:
         """Open the bus, then the cameras.
@@ -71,32 +85,42 @@ class Capturing:
         Raises:
             ConfigError, BusError: there is no such bus.
         """
-        self._bus = open_bus(self._url)
-        for capture in self._captures.values():
+        self._bus = bus = open_bus(self._url)
+        for (name, stream), capture in self._captures.items():
+            self._sendings[name, stream] = Sending(
+                bus,
+                capture.camera,
+                stream,
+                self._topics,
+                waits=is_within_process(self._url) or is_recording(capture.camera),
+                clock=self._clock,
+            )
             capture.start()
 
-    def status(self) -> dict[StreamKey, CameraStatus]:
+    def status(self) -> dict[StreamKey, StreamStatus]:
         """How each stream is at this moment."""
-        return {key: capture.status() for key, capture in self._captures.items()}
+        return {
+            key: StreamStatus(capture=capture.status(), sent=sending.sent() if sending else Sent())
+            for key, capture in self._captures.items()
+            for sending in (self._sendings.get(key),)
+        }
 
     def look(self) -> None:
         """Say on the bus of each source that has ended since the last look that it is over."""
-        for (camera_id, stream), capture in self._captures.items():
-            if capture.done and (camera_id, stream) not in self._ends:
-                # In a thread: like a packet it may have to wait for a reader's room.
-                thread = threading.Thread(target=self._publish_end, args=(camera_id, stream), daemon=True)
-                self._ends[camera_id, stream] = thread
-                thread.start()
+        for key, capture in self._captures.items():
+            if capture.done and key not in self._over:
+                self._over.add(key)
+                self._sendings[key].end()
 
     @property
     def over(self) -> bool:
         """Whether nothing more will come of any of them."""
-        return len(self._ends) == len(self._captures)
+        return len(self._over) == len(self._captures)
 
     @property
     def told(self) -> frozenset[StreamKey]:
         """Those that are over, and of which the bus has the word."""
-        return frozenset(key for key, thread in self._ends.items() if not thread.is_alive())
+        return frozenset(key for key in self._over if self._sendings[key].ended)
 
     @property
     def faults(self) -> list[str]:
@@ -114,13 +138,16 @@ class Capturing:
     def stop(self) -> None:
         """End all of them. Again is allowed."""
         self._stopping.begin()
+        for sending in self._sendings.values():
+            sending.stop()
         if self._bus is not None:
-            self._bus.close()  # first: it frees captures that wait for a reader's room
-        for capture in self._captures.values():
-            capture.stop(0)
-        # All were told; now they end side by side, and who hangs inside libav is left behind.
-        for capture in self._captures.values():
-            capture.stop(_STOP_S)
+            self._bus.close()  # it frees captures that wait for a reader's room
+        # All are told, then all end side by side; who hangs inside libav is left behind.
+        for timeout_s in (0.0, _STOP_S):
+            for capture in self._captures.values():
+                capture.stop(timeout_s)
+        for sending in self._sendings.values():
+            sending.join()
 
     def __enter__(self) -> Self:
         self.start()
@@ -133,16 +160,11 @@ class Capturing:
         self.look()
         return len(self.told) == len(self._captures)
 
-    def _publish(self, stream: Stream, packet: Packet) -> None:
-        assert self._bus is not None
-        publish_packet(self._bus, packet, stream, self._topics)
-
-    def _publish_end(self, camera_id: str, stream: Stream) -> None:
-        assert self._bus is not None
-        with suppress(Closed, BusError):
-            publish_end(self._bus, camera_id, stream, self._topics)
+    def _deliver(self, key: StreamKey, packet: Packet) -> None:
+        self._sendings[key].put(packet)
 
 
-def faults_of(status: Mapping[StreamKey, CameraStatus]) -> list[str]:
+def faults_of(status: Mapping[StreamKey, StreamStatus]) -> list[str]:
     """Of the streams that cannot be read, and are not tried again: why."""
-    return [f"{name}: {of.reason}" for (name, _), of in status.items() if of.state == State.DISABLED]
+    captures = ((name, of.capture) for (name, _), of in status.items())
+    return [f"{name}: {capture.reason}" for name, capture in captures if capture.state == State.DISABLED]

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Final, Self
 
 from sightline.bus import PACKET_TOPICS, PacketTopics, Stream, open_bus
-from sightline.capture import CameraInput, CameraStatus
+from sightline.capture import CameraInput
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.site.capture_child import CaptureChild
 from sightline.site.capture_process import Order
-from sightline.site.capturing import Inputs, StreamKey, faults_of
+from sightline.site.capturing import Inputs, StreamKey, StreamStatus, faults_of
 from sightline.site.stopping import Stopping
 
 MOST_INPUTS: Final = 8
@@ -51,7 +51,7 @@ class CapturingProcesses:
         for child in self._children:
             child.begin()
 
-    def status(self) -> dict[StreamKey, CameraStatus]:
+    def status(self) -> dict[StreamKey, StreamStatus]:
         """How each stream was a moment ago; counts are of all processes that it had."""
         return {key: status for child in self._children for key, status in child.status().items()}
 

@@ -11,7 +11,7 @@ import msgspec
 from sightline.capture import CameraStatus, State
 from sightline.clock import NS_PER_S, Clock
 from sightline.result import Result
-from sightline.site.capturing import StreamKey
+from sightline.site.capturing import StreamKey, StreamStatus
 from sightline.site.outlet import OutletStats
 from sightline.site.worker import RunningWorker, WorkerCounts
 
@@ -70,7 +70,7 @@ class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def site_status(
-    captured: Mapping[StreamKey, CameraStatus] | None, workers: Mapping[str, RunningWorker], clock: Clock
+    captured: Mapping[StreamKey, StreamStatus] | None, workers: Mapping[str, RunningWorker], clock: Clock
 ) -> SiteStatus:
     """What captures say of cameras and of the streams beside them, and workers, put together by camera.
 
@@ -81,7 +81,7 @@ def site_status(
         main = {name: _heard([of[name] for of in counts if name in of]) for of in counts for name in of}
         streams: Mapping[StreamKey, StreamView] = {(name, "main"): view for name, view in main.items()}
     else:
-        streams = {key: stream_view(status, clock) for key, status in captured.items()}
+        streams = {key: stream_view(of.capture, clock) for key, of in captured.items()}
     return SiteStatus(
         cameras={
             name: _view(view, streams.get((name, "detect")), [of[name] for of in counts if name in of], clock)

@@ -1,0 +1,186 @@
+"""One stream's packets from whoever captures it onto the bus, and the word behind them that it is over.
+
+Whoever reads a camera never waits for a broker: its packets stand in line here, and where the bus takes them
+too slowly, or is away, they are dropped up to a keyframe and counted. A file waits instead: none of its
+packets may be missing. Within a process the bus never is away, and packets need no line.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from sightline.buffer import Buffer, Capacity, Overflow
+from sightline.bus import Bus, PacketTopics, Stream, publish_end, publish_packet
+from sightline.capture import CameraInput, Kind
+from sightline.clock import SYSTEM_CLOCK, Clock
+from sightline.errors import BufferFull, BusError, Closed
+from sightline.log import Repeated, get_logger
+from sightline.packet import Packet
+from sightline.scene.url import parse_url
+
+_LINE: Final = Capacity(count=1024, bytes=64 * 2**20, age_s=5.0)
+"""Of a live stream: some seconds, in which a broker may be begun again."""
+_STOP_S: Final = 0.5
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the packets that were captured: taken = published + failed + dropped + waiting.
+
+    Attributes:
+        published: that the bus has.
+        failed: that it refused.
+        dropped: that it was too slow for, by reason; and `killed` with their process.
+        waiting: in line for it.
+    """
+
+    published: int = 0
+    failed: int = 0
+    dropped: dict[str, int] = {}
+    waiting: int = 0
+
+    @property
+    def taken(self) -> int:
+        """All that was captured."""
+        return self.published + self.failed + sum(self.dropped.values()) + self.waiting
+
+    def __add__(self, other: Sent) -> Sent:
+        return Sent(
+            published=self.published + other.published,
+            failed=self.failed + other.failed,
+            dropped=dict(Counter(self.dropped) + Counter(other.dropped)),
+            waiting=self.waiting + other.waiting,
+        )
+
+    def lost(self) -> Sent:
+        """The same when what waited is gone."""
+        dropped = dict(Counter(self.dropped) + Counter(killed=self.waiting))
+        return Sent(published=self.published, failed=self.failed, dropped=dropped)
+
+
+class Sending:
+    """See the module.
+
+    Args:
+        bus: where to.
+        camera: what is captured.
+        stream: which of its streams.
+        topics: where on the bus.
+        waits: whether the bus sets the pace; else packets stand in line, on whose thread they go out.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        camera: CameraInput,
+        stream: Stream,
+        topics: PacketTopics,
+        *,
+        waits: bool,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._bus = bus
+        self._camera_id = camera.camera_id
+        self._stream = stream
+        self._topics = topics
+        self._waits = waits
+        self._published = self._failed = 0
+        self._trouble = Repeated(get_logger("sightline.site"), "packets not published", clock=clock)
+        self._line: Buffer[Packet] = Buffer(
+            _LINE,
+            Overflow.DROP_TO_KEYFRAME,
+            size=lambda packet: len(packet.data),
+            keyframe=lambda packet: packet.keyframe,
+            clock=clock,
+        )
+        self._over = False
+        self._thread: threading.Thread | None = None
+        if not waits:
+            self._begin(self._send_line)
+
+    def put(self, packet: Packet) -> None:
+        """Send a packet on. Raises BusError or BufferFull where the bus refused it and is waited for."""
+        if not self._waits:
+            self._line.put(packet)
+            return
+        try:
+            self._publish(packet)
+        except (BusError, BufferFull, Closed):
+            self._failed += 1
+            raise
+        self._published += 1
+
+    def end(self) -> None:
+        """Say behind the last packet that the stream is over."""
+        self._over = True
+        self._line.close()
+        if self._waits:
+            # In a thread: like a packet it may have to wait for a reader's room.
+            self._begin(self._send_end)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the bus has that word, or will never have it."""
+        return self._over and self._thread is not None and not self._thread.is_alive()
+
+    def sent(self) -> Sent:
+        published, failed = self._published, self._failed  # first: what waits is never too little
+        if self._waits:
+            return Sent(published=published, failed=failed)
+        line = self._line.stats()
+        dropped = {str(reason): count for reason, count in line.dropped.items()}
+        waiting = line.entered - sum(dropped.values()) - published - failed
+        return Sent(published=published, failed=failed, dropped=dropped, waiting=waiting)
+
+    def stop(self) -> None:
+        """Drop what is in line. The bus is to be closed then, which frees whoever waits for it."""
+        self._line.close(discard=True)
+
+    def join(self) -> None:
+        """Wait for the end of what was stopped."""
+        if self._thread is not None:
+            self._thread.join(_STOP_S)
+        self._trouble.flush()
+
+    def _begin(self, work: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=work, name=f"send {self._camera_id}", daemon=True)
+        self._thread.start()
+
+    def _publish(self, packet: Packet) -> None:
+        publish_packet(self._bus, packet, self._stream, self._topics)
+
+    def _send_line(self) -> None:
+        try:
+            while True:
+                for packet in self._line.take():
+                    self._send_one(packet)
+        except Closed:
+            if self._over:
+                self._send_end()
+
+    def _send_one(self, packet: Packet) -> None:
+        try:
+            self._publish(packet)
+        except (BusError, BufferFull, Closed) as error:
+            self._failed += 1
+            if not isinstance(error, Closed):
+                self._trouble.add(camera=self._camera_id, error=str(error))
+        else:
+            self._published += 1
+
+    def _send_end(self) -> None:
+        with suppress(Closed, BusError):
+            publish_end(self._bus, self._camera_id, self._stream, self._topics)
+
+
+def is_recording(camera: CameraInput) -> bool:
+    """Whether it is read as fast as it is taken, and whole."""
+    if camera.realtime:
+        return False
+    of = camera.kind
+    return of in {Kind.FILE, Kind.WEB} or (of is Kind.SYNTHETIC and parse_url(camera.url).frames is not None)
