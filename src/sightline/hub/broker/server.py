@@ -182,6 +182,7 @@ class StreamServer:
         """
         if self._process is not None and self._process.is_alive():
             return
+        self.stop()  # one that was killed has left its pipes
         self._process = HubProcess(msgspec.json.encode(self.settings))
         self._listens(msgspec.json.decode(self._process.begin(timeout_s), type=Listening))
 
