@@ -2,6 +2,8 @@
 
 import asyncio
 import inspect
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -176,6 +178,20 @@ def test_a_call_that_is_cancelled_is_cancelled_at_the_other_side(callee: Callee,
     asyncio.run(calling())
 
 
+def test_a_caller_that_is_interrupted_cancels_its_call(callee: Callee, caller: StreamClient) -> None:
+    ptz = caller.create_rpc_client_service("ptz")
+
+    def interrupt() -> None:
+        _until(lambda: callee.calls == 1)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            ptz.wait_for_ever()
+    assert callee.cancelled.wait(WAIT_S)
+
+
 def test_a_caller_that_leaves_cancels_what_it_waited_for(callee: Callee, port: int) -> None:
     leaving = StreamClient("leaving", port=port)
     leaving.start()
@@ -335,9 +351,10 @@ def test_calls_go_on_when_the_hub_was_killed_and_is_back(free_port: Callable[[],
         with ThreadPoolExecutor(1) as pool:
             call = pool.submit(ptz.wait_for_ever)
             _until(lambda: callee.calls == 1)
-            server.stop()
+            os.kill(_pid(server), signal.SIGKILL)
             with pytest.raises(ResponderLost):
                 call.result(WAIT_S)
+        server.join(WAIT_S)
         assert callee.cancelled.wait(WAIT_S)
         server.start()
         callee.wait_until_alive(WAIT_S)
@@ -357,6 +374,12 @@ def _until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end_s, "waited in vain"
         threading.Event().wait(0.005)
+
+
+def _pid(server: StreamServer) -> int:
+    assert server._process
+    assert server._process.pid
+    return server._process.pid
 
 
 def _served(callee: Callee) -> int:
