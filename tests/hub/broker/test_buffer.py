@@ -125,6 +125,16 @@ def test_a_message_above_the_bound_passes_a_blocking_buffer_alone() -> None:
     assert take_all(buffer) == [1]
 
 
+def test_a_message_above_the_bound_passes_alone_at_a_rate_too() -> None:
+    buffer = RunBuffer(ReaderBuffer(bytes=10, every=2, overflow=Overflow.BLOCK))
+    run = batch_run(0, [30, 1, 30, 1])
+    assert buffer.room(run, 0) == 2
+    buffer.offer(run.first(2), 0)
+    assert buffer.room(run.after(2), 0) == 0
+    assert take_all(buffer) == [0]
+    assert buffer.room(run.after(2), 0) == 2
+
+
 def test_a_blocking_buffer_that_was_not_asked_for_room_refuses() -> None:
     buffer = RunBuffer(ReaderBuffer(messages=2, overflow=Overflow.BLOCK))
     buffer.offer(batch_run(0, [1, 1]), 0)
