@@ -77,6 +77,7 @@ class Feed:
     __slots__ = (
         "_ahead",
         "_chores",
+        "_gives_way",
         "_idle",
         "_told",
         "_writer",
@@ -110,6 +111,7 @@ class Feed:
         self.latency = [0] * LATENCY_BUCKETS
         self._ahead: deque[_Frame] = deque()
         self._chores = chores
+        self._gives_way = False
         self._idle = True
         self._told: set[int] = set()
         self._writer = -1
@@ -125,7 +127,9 @@ class Feed:
 
     def wake(self) -> None:
         """There may be something to send again."""
-        self._idle = False
+        if self._idle:
+            self._idle = False
+            self.subscription.awake += 1
         connection = self.subscription.connection
         connection.lanes.wake(self)
         connection.mark()
@@ -148,10 +152,21 @@ class Feed:
         if self._ahead:
             return self._ahead.popleft()
         subscription = self.subscription
+        if subscription.passed:
+            subscription.go_on()
         messages = subscription.credit_messages - subscription.sent_messages
         most_bytes = subscription.credit_bytes - subscription.sent_bytes
         if messages <= 0 or most_bytes <= 0 or (subscription.paused and self._is_paused):
             return None if self._must_wait() else self._drained()
+        if self._gives_way:
+            self._gives_way = False
+            if subscription.others_wait(self):
+                subscription.passed[self] = None
+                return None
+        if messages < self.buffer.held and subscription.awake > 1:
+            # Lanes are fair by bytes; where the credit is short of messages, those are shared.
+            messages = max(1, messages // subscription.awake)
+            self._gives_way = True
         run = self.buffer.take(messages, most_bytes, now_ns)
         if run is None:  # what was held may just have grown too old, which makes room as well
             if self.blocks:
@@ -189,6 +204,8 @@ class Feed:
         self._ahead.clear()
         self.over = reason
         self.subscription.starved.pop(self, None)
+        self._sleep()
+        self.subscription.go_on()
 
     def lose(self, messages: int, reason: str) -> None:
         """So many of what is in flight will not be taken."""
@@ -215,6 +232,11 @@ class Feed:
     def _is_paused(self) -> bool:
         return self.channel.name in self.subscription.paused
 
+    def _sleep(self) -> None:
+        if not self._idle:
+            self._idle = True
+            self.subscription.awake -= 1
+
     def _must_wait(self) -> bool:
         """Whether a message is next that may not go. Without one, what is no message goes all the same."""
         if not self.buffer.held and not self.older:
@@ -235,7 +257,7 @@ class Feed:
         if gap is not None:
             return self._gap(gap)
         if self.over is None:
-            self._idle = True
+            self._sleep()
             return None
         if self in self._chores.finished:
             return None

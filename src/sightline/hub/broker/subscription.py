@@ -42,9 +42,12 @@ class Subscription:
             be sent while less was sent than it gave, the last message can go beyond the bytes.
         taken: messages that its application took.
         starved: feeds that wait for credit.
+        awake: how many feeds may have something to send.
+        passed: feeds that had their share of short credit, and let others go first.
     """
 
     __slots__ = (
+        "awake",
         "buffer",
         "connection",
         "credit_bytes",
@@ -56,6 +59,7 @@ class Subscription:
         "group",
         "names",
         "number",
+        "passed",
         "paused",
         "proof",
         "seen",
@@ -95,6 +99,8 @@ class Subscription:
         self.sent_messages = self.sent_bytes = self.taken = 0
         self.flight: deque[Sent] = deque()
         self.starved: dict[Feed, None] = {}
+        self.awake = 0
+        self.passed: dict[Feed, None] = {}
 
     def covers(self, name: str, *, public: bool) -> bool:
         """Whether a channel of this name is asked for. A glob finds public ones alone."""
@@ -120,6 +126,19 @@ class Subscription:
             starved, self.starved = self.starved, {}
             for feed in starved:
                 feed.wake()
+
+    def others_wait(self, feed: Feed) -> bool:
+        """Whether another feed has messages that may go."""
+        return any(
+            other.buffer.held and name not in self.paused and other is not feed
+            for name, other in self.feeds.items()
+        )
+
+    def go_on(self) -> None:
+        """Others had their turn: those that let them go first are next."""
+        passed, self.passed = self.passed, {}
+        for feed in passed:
+            feed.wake()
 
     def pause(self, names: tuple[str, ...], *, on: bool) -> None:
         """Pass over the feeds of these channels from now on, or no longer."""
