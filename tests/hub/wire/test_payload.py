@@ -431,6 +431,46 @@ def test_nesting_without_end_is_refused() -> None:
         decode(MSGPACK, deep)
 
 
+@pytest.mark.parametrize("number", [2**64, 2**71 - 1, 2**71, 2**72 - 1, -(2**63) - 1, -(2**71), -(2**71) - 1])
+def test_a_large_int_has_room_for_its_sign(number: int) -> None:
+    assert there_and_back([number]) == [number]
+
+
+def test_a_type_of_elements_that_numpy_does_not_name_cannot_be_sent() -> None:
+    foreign = pytest.importorskip("numpy._core._rational_tests")  # as bfloat16: it calls itself "<V8"
+    with pytest.raises(TypeError, match="not plain bytes"):
+        encode(np.zeros(2, foreign.rational))
+
+
+def test_keys_without_values_are_refused() -> None:
+    three = msgspec.msgpack.encode([(1, 2), "x", (3, 4)])
+    with pytest.raises(WireError):
+        decode(MSGPACK, msgspec.msgpack.encode(msgspec.msgpack.Ext(7, three)))
+
+
+def test_a_number_too_large_for_numpy_is_refused() -> None:
+    with pytest.raises(WireError):
+        decode(ARRAY, array_payload("<f4", [2**64 - 1], "C", b""))
+    record = {"names": ["a"], "formats": ["<f4"], "offsets": [2**63], "itemsize": 8}
+    with pytest.raises(WireError):
+        decode(ARRAY, array_payload(record, [1], "C", bytes(8)))
+
+
+def test_a_type_without_end_is_refused() -> None:
+    head = b"\x93" + b"\x91" * 100_000 + b"\x90\x90\xa1C"
+    with pytest.raises(WireError):
+        decode(ARRAY, len(head).to_bytes(4, "little") + head + bytes(16))
+
+
+@pytest.mark.parametrize("method", ["gzip", "zstd"])
+def test_compression_that_is_cut_off_or_goes_on_is_refused(method: Compress) -> None:
+    form, pieces = encode(b"gate" * 5000, compress=method)
+    data = joined(pieces)
+    for wrong in (data[:-1], data[: len(data) // 2], data + b"x", data + data, b""):
+        with pytest.raises(WireError, match=f"expected .*{method}"):
+            decode(form, wrong)
+
+
 @pytest.mark.parametrize("form", [3, 15, 0x30, 0x40, 0x80 | MSGPACK])
 def test_an_unknown_format_is_refused(form: int) -> None:
     with pytest.raises(WireError, match="expected a payload"):

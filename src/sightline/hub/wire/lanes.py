@@ -153,9 +153,7 @@ class Lanes:
             sent = self._turn(lane, min(left, lane.deficit), now_ns)
             left -= sent
             lane.deficit -= sent
-            if not ring or ring[0] is not lane:  # it left, and what it did not use does not stay with it
-                lane.deficit = 0
-            elif lane.deficit <= 0:
+            if lane.deficit <= 0 and ring and ring[0] is lane:
                 ring.rotate(-1)
         self._flush_small()
         out, self._out = self._out, []
