@@ -6,6 +6,7 @@ fails stops no other; `stop()` ends all of them side by side. It does not read f
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from functools import partial
 from typing import Final, Self, TypeAlias
@@ -15,6 +16,8 @@ import msgspec
 from sightline.bus import PACKET_TOPICS, Bus, PacketTopics, Stream, open_bus
 from sightline.capture import CameraInput, CameraStatus, Capture, State
 from sightline.clock import SYSTEM_CLOCK, Clock, EpochCounter
+from sightline.errors import BusError
+from sightline.log import get_logger, redact
 from sightline.packet import Packet
 from sightline.site.model import Site
 from sightline.site.sending import Sending, Sent, is_recording
@@ -24,7 +27,9 @@ Inputs: TypeAlias = Mapping[str, Mapping[Stream, CameraInput]]
 """What to capture: cameras by name, the streams of each."""
 StreamKey: TypeAlias = tuple[str, Stream]
 
+_LOG: Final = get_logger("sightline.site")
 _STOP_S: Final = 0.5
+_LEAVE_S: Final = 0.5
 
 
 class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +146,7 @@ class Capturing:
         for sending in self._sendings.values():
             sending.stop()
         if self._bus is not None:
-            self._bus.close()  # it frees captures that wait for a reader's room
+            self._leave(self._bus)  # it frees captures that wait for a reader's room
         # All are told, then all end side by side; who hangs inside libav is left behind.
         for timeout_s in (0.0, _STOP_S):
             for capture in self._captures.values():
@@ -156,12 +161,27 @@ class Capturing:
     def __exit__(self, *_exception: object) -> None:
         self.stop()
 
+    def _leave(self, bus: Bus) -> None:
+        """Close the bus, which takes in what was published; where that is not all, no more than a moment."""
+        closing = threading.Thread(target=_closed, args=(bus,), name="leave the bus", daemon=True)
+        closing.start()
+        closing.join(None if len(self.told) == len(self._captures) else _LEAVE_S)
+        if closing.is_alive():
+            _LOG.warning("the bus did not take in all that was published", bus=redact(self._url))
+
     def _is_told(self) -> bool:
         self.look()
         return len(self.told) == len(self._captures)
 
     def _deliver(self, key: StreamKey, packet: Packet) -> None:
         self._sendings[key].put(packet)
+
+
+def _closed(bus: Bus) -> None:
+    try:
+        bus.close()
+    except BusError as error:
+        _LOG.warning("not all that was published is with the bus", error=str(error))
 
 
 def faults_of(status: Mapping[StreamKey, StreamStatus]) -> list[str]:
