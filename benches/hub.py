@@ -160,8 +160,8 @@ BENCHES: Final = (
         ),
         notes=(
             "Caller and answerer are processes of their own; a server stands between them with",
-            "stream-service, nats and sightline. Half load: calls begin at half of the rate just reached; one that is late",
-            "because of the one before is timed from when it was due.",
+            "stream-service, nats and sightline. Half load: calls begin at half of the rate just reached;",
+            "one that is late because of the one before is timed from when it was due.",
         ),
         rounds=3,
         warm_up=False,

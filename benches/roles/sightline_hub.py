@@ -1,4 +1,4 @@
-"""Ours, with the hub as a process of its own. Nothing is lost: readers ask for a buffer that makes writers wait.
+"""Ours, the hub in a process of its own. Nothing is lost: readers ask for a buffer that makes writers wait.
 
 Streams with the threaded client: `singly` (put_data, get_data), `many` (put_many, get_many), `unix` as
 `singly` over a Unix socket. Calls: `async` and `threaded`, by the client of the caller.

@@ -44,7 +44,7 @@ class Writer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Reader(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Reads channels; `pause_s` is how long it takes for each message."""
+    """Reads channels; `pause_s` is how long it takes for each message, `prefetch` what may come ahead."""
 
     folder: str
     name: str
@@ -52,6 +52,7 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     channels: tuple[int, ...]
     buffer: ReaderBuffer
     pause_s: float = 0.0
+    prefetch: int | None = None
 
 
 class Callee(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -148,9 +149,8 @@ def _wait_until_taken_in(client: StreamClient, part: Writer, numbers: Numbers) -
 def listen(part: Reader, numbers: Numbers, stop: threading.Event) -> None:
     with _client(part) as client, events_file(part).open("ab", buffering=0) as log:
         names = [channel_name(channel) for channel in part.channels]
-        client.subscribe_read_channel(names, buffer=part.buffer)
+        reader = client.subscribe(names, buffer=part.buffer, prefetch=part.prefetch)
         numbers[READY] = 1
-        reader = client.get_read_channel_buffer(names[0])
         while not stop.is_set():
             if items := reader.get(reader.messages_and_gaps, 256, 0.1):
                 log.write(b"".join(map(_line, _joined(items))))
@@ -197,6 +197,7 @@ def answer(part: Callee, numbers: Numbers, stop: threading.Event) -> None:
     with _client(part, Serving):
         numbers[READY] = 1
         stop.wait()
+        numbers[DONE] = 1
 
 
 def call(part: Caller, numbers: Numbers, stop: threading.Event) -> None:

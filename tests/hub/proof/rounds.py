@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import count
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.hub.proof.company import Company
 from tests.hub.proof.history import check
@@ -22,12 +22,24 @@ CHANNELS: Final = 2
 VICTIMS: Final = ("hub", "writer", "reader", "callee")
 GOES_ON_S: Final = 30.0
 _LOSSLESS: Final = ReaderBuffer(messages=200, overflow=Overflow.BLOCK)
-_BUFFERS: Final = (
-    _LOSSLESS,
-    _LOSSLESS,
-    ReaderBuffer(messages=20),
-    ReaderBuffer(messages=1, overflow=Overflow.DROP_NEWEST),
-    ReaderBuffer(messages=50, every=3),
+
+
+class Taste(NamedTuple):
+    """How a reader reads."""
+
+    buffer: ReaderBuffer
+    prefetch: int | None = None
+    pause_s: float = 0.0
+
+
+_TASTES: Final = (
+    Taste(_LOSSLESS),
+    Taste(
+        _LOSSLESS, prefetch=10, pause_s=0.002
+    ),  # slower than the writers: the hub is killed with much for it
+    Taste(ReaderBuffer(messages=20), pause_s=0.005),
+    Taste(ReaderBuffer(messages=1, overflow=Overflow.DROP_NEWEST)),
+    Taste(ReaderBuffer(messages=50, every=3)),
 )
 
 
@@ -43,7 +55,7 @@ class Rounds:
 
     def begin(self) -> None:
         company = self._company
-        company.start(*(self._reader(buffer) for buffer in _BUFFERS), early=True)
+        company.start(*(self._reader(taste) for taste in _TASTES), early=True)
         company.start(self._writer(), self._writer(), self._callee(1))
         company.start(Caller(folder=self._folder, name="caller", port=self._port, callee="callee1"))
         self._goes_on()
@@ -67,7 +79,8 @@ class Rounds:
     def verdict(self) -> list[str]:
         """What is wrong, once all have come to rest."""
         company = self._company
-        company.stop(Caller, Callee)
+        company.stop(Caller)
+        company.stop(Callee)
         company.stop(Writer)
         company.drain()
         company.stop(Reader)
@@ -91,21 +104,22 @@ class Rounds:
     def _next(self, part: Part) -> Part:
         match part:
             case Reader():
-                return self._reader(part.buffer)
+                return self._reader(Taste(part.buffer, part.prefetch, part.pause_s))
             case Writer():
                 return self._writer()
             case _:
                 return part  # the caller calls this name
 
-    def _reader(self, buffer: ReaderBuffer) -> Reader:
+    def _reader(self, taste: Taste) -> Reader:
         number = next(self._numbers)
         return Reader(
             folder=self._folder,
             name=f"reader{number}",
             port=self._port,
             channels=tuple(range(CHANNELS)),
-            buffer=buffer,
-            pause_s=self._draw.choice((0.0, 0.001)),
+            buffer=taste.buffer,
+            prefetch=taste.prefetch,
+            pause_s=taste.pause_s,
         )
 
     def _writer(self) -> Writer:
