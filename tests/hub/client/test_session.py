@@ -1,9 +1,10 @@
-"""Sessions against the hub's own machine, over connections that break at any moment and hubs that are killed."""
+"""Sessions against the hub's own machine, over connections that break at any moment and hubs that die."""
 
 import msgspec
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
+from tests.hub.client.pairing import End, World
 
 from sightline.errors import BusError, HubError, WireError
 from sightline.hub.client.handshake import Handshake
@@ -14,7 +15,6 @@ from sightline.hub.settings import ChannelSettings, History, Limits, ReaderBuffe
 from sightline.hub.wire.control import Challenge, Welcome
 from sightline.hub.wire.header import Frame, Head, Kind
 from sightline.overflow import Overflow
-from tests.hub.client.pairing import End, World
 
 LOSSLESS = ReaderBuffer(overflow=Overflow.BLOCK)
 
@@ -187,7 +187,7 @@ def test_a_deleted_channel_ends_its_writer() -> None:
 
 
 def test_what_waits_for_an_answer_fails_once_when_the_connection_is_cut() -> None:
-    world, writer, _ = pair()
+    _, writer, _ = pair()
     writer.creates("a")
     writer.cut()
     assert len(writer.failures) == 2
@@ -282,9 +282,7 @@ def test_a_handshake_is_kept_to() -> None:
     with pytest.raises(WireError, match="handshake"):
         Handshake("a", b"s" * 16, None).received(Frame(Head(1, Kind.CHALLENGE), b"\xc1"))
     with pytest.raises(HubError, match="protocol 1, got 9"):
-        Handshake("a", b"s" * 16, None).received(
-            said(Kind.CHALLENGE, Challenge(protocol=9, nonce=b"n" * 16))
-        )
+        Handshake("a", b"s" * 16, None).received(said(Kind.CHALLENGE, Challenge(protocol=9, nonce=b"n" * 16)))
     handshake = Handshake("a", b"s" * 16, None)
     handshake.received(said(Kind.CHALLENGE, Challenge(nonce=b"n" * 16)))
     welcome = Welcome(name="a", hub=b"h" * 16, message_bytes=1, silence_s=1.0, time_ns=1)
@@ -299,7 +297,7 @@ def test_a_frame_that_no_hub_sends_is_a_breach(kind: Kind) -> None:
 
 
 class Company(RuleBasedStateMachine):
-    """A writer and two readers. Whatever breaks, each reader has, in order, what was put, or is told it has not."""
+    """A writer and two readers. Whatever breaks, each reader gets in order what was put, or is told."""
 
     def __init__(self) -> None:
         super().__init__()

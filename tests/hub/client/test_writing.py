@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.hub.client.taking import Taker, payloads_of
 
 from sightline.errors import BusError
 from sightline.hub.client.outgoing import BATCH_BYTES, BATCH_MESSAGES, SMALL_BYTES, cuts
 from sightline.hub.client.writing import Outbox, Put
 from sightline.hub.wire.header import BATCH, KEYFRAME
-from tests.hub.client.taking import Taker, payloads_of
 
 RAW = 0
 
@@ -162,7 +162,7 @@ def test_many_are_cut_into_frames_of_a_batch_at_most() -> None:
 
 
 class Writing(RuleBasedStateMachine):
-    """A writer, and a hub that takes in what comes, in parts, over connections that break, in its own time."""
+    """A writer, and a hub that takes in what comes in its own time, over connections that break."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -237,6 +237,7 @@ class Inbox:
             except SightlineError:
                 if taken:  # it is raised again when it is the first in line
                     break
+                run.skip()
                 raise
             finally:
                 self._taken += before - run.left

@@ -63,7 +63,7 @@ class Run:
         return self.head.messages - self.next
 
     def values(self, most: int) -> list[Any]:
-        """The next values. Raises WireError, past it, where the next one is no value."""
+        """The next values. Raises WireError where the next one is no value; `skip` goes past it."""
         payloads = self._whole()[self.next : self.next + most]
         form = self.head.format
         if form == RAW and self.head.flags & BATCH:
@@ -74,12 +74,15 @@ class Run:
             try:
                 values.append(decode(form, payload, max_bytes=VALUE_BYTES))
             except SightlineError:  # no value of ours, or an extra that is missing
-                if values:
-                    break
-                self.next += 1
-                raise
+                if not values:
+                    raise
+                break
         self.next += len(values)
         return values
+
+    def skip(self) -> None:
+        """Past a message that cannot be read; past all of them where not even their lengths can."""
+        self.next = self.head.messages if self._payloads is None else self.next + 1
 
     def messages(self, most: int) -> list[Message]:
         first, head = self.next, self.head
@@ -103,11 +106,7 @@ class Run:
 
     def _whole(self) -> Sequence[Buffer]:
         if self._payloads is None:
-            try:
-                self._payloads = _payloads(self.head, self.body)
-            except WireError:
-                self.next = self.head.messages
-                raise
+            self._payloads = _payloads(self.head, self.body)
         return self._payloads
 
 

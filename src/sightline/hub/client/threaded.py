@@ -40,7 +40,7 @@ def _blocking(operation: Operation[P, T]) -> Callable[Concatenate[StreamClient, 
 
     @wraps(operation)
     def method(self: StreamClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._run(operation(self._client, *args, **kwargs)).result()
+        return self._wait_for(operation(self._client, *args, **kwargs))
 
     return method
 
@@ -194,12 +194,20 @@ class StreamClient:
         if self._thread is None or self._loop is None:
             work.close()
             raise Closed("expected a client that runs: call start() first, and nothing after stop_client()")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
+        """What it comes to. Who is interrupted while waiting does not want it any more: it is cancelled."""
         if threading.current_thread() is self._thread:
             work.close()
             raise ConfigError(
                 "in the client's own thread this would wait for itself: use async methods there"
             )
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        outcome = self._run(work)
+        try:
+            return outcome.result()
+        finally:
+            outcome.cancel()
 
     # Channels.
 
@@ -306,9 +314,9 @@ class StreamClient:
         """Another client's methods, as an object with these methods. Raises as in `AsyncStreamClient`."""
 
         def blocking(call: Caller) -> Caller:
-            return lambda *called: _result(self._run(call(*called)))
+            return lambda *called: self._wait_for(call(*called))
 
-        return self._run(self._client.remote(target, key, blocking)).result()
+        return self._wait_for(self._client.remote(target, key, blocking))
 
     async def async_create_rpc_client_service(self, target: str, key: str | None = None) -> Any:
         """As `create_rpc_client_service`; its methods give something to await, in any loop."""
@@ -326,11 +334,3 @@ class StreamClient:
     def statistics(self) -> ClientStats:
         """This client's figures."""
         return self._client.statistics()
-
-
-def _result(outcome: concurrent.futures.Future[T]) -> T:
-    """Whoever is interrupted while waiting does not want it any more: the other side is told."""
-    try:
-        return outcome.result()
-    finally:
-        outcome.cancel()

@@ -14,6 +14,7 @@ from sightline.errors import BusError, HubError, SightlineError
 from sightline.hub.client.asking import Asking, Done, Failed, ignore
 from sightline.hub.client.handshake import key_proof
 from sightline.hub.client.writing import Outbox
+from sightline.hub.settings import ChannelSettings
 from sightline.hub.wire.control import Code, Demand, OpenWriter, WriterClosed, WriterOpened
 from sightline.hub.wire.lanes import Lanes
 
@@ -23,10 +24,11 @@ OWNER_GONE: Final = "owner_gone"
 
 
 class Writer(NamedTuple):
-    """A channel that is written to, and the key of a private one."""
+    """A channel that is written to, the key of a private one, and how it is made where it is not there."""
 
     outbox: Outbox
     key: str | None = None
+    create: ChannelSettings | None = None
 
 
 class Writers:
@@ -68,6 +70,7 @@ class Writers:
         request = OpenWriter(
             name=outbox.name,
             next_seq=outbox.first_unacknowledged(),
+            create=writer.create,
             proof=key_proof(writer.key, self._nonce, outbox.name),
         )
 
