@@ -44,7 +44,8 @@ def test_a_loop_is_woken_from_a_thread_and_from_itself() -> None:
         bell, states = Bell(), [0]
         waiting = [asyncio.create_task(bell.wait_async(lambda: states[0] >= 1, SOON_S)) for _ in range(3)]
         await asyncio.sleep(0)
-        await asyncio.to_thread(lambda: (states.__setitem__(0, 1), bell.ring()))
+        states[0] = 1
+        await asyncio.to_thread(bell.ring)
         assert await asyncio.gather(*waiting) == [True] * 3
         later = asyncio.create_task(bell.wait_async(lambda: states[0] >= 2, SOON_S))
         await asyncio.sleep(0)

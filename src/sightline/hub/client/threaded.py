@@ -12,7 +12,7 @@ import concurrent.futures
 import contextlib
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -45,7 +45,7 @@ def _blocking(operation: Operation[P, T]) -> Callable[Concatenate[StreamClient, 
     return method
 
 
-def _awaited(operation: Operation[P, T]) -> Callable[Concatenate[StreamClient, P], Awaitable[T]]:
+def _awaited(operation: Operation[P, T]) -> Callable[Concatenate[StreamClient, P], Coroutine[Any, Any, T]]:
     """Done in the client's loop, while the caller's goes on."""
 
     @wraps(operation)
@@ -55,7 +55,7 @@ def _awaited(operation: Operation[P, T]) -> Callable[Concatenate[StreamClient, P
     return method
 
 
-def _here(operation: Operation[P, T]) -> Callable[Concatenate[StreamClient, P], Awaitable[T]]:
+def _here(operation: Operation[P, T]) -> Callable[Concatenate[StreamClient, P], Coroutine[Any, Any, T]]:
     """Done in the caller's loop."""
 
     @wraps(operation)
