@@ -63,7 +63,9 @@ def counts_of(running: RunningSite, worker: str = "w") -> dict[str, WorkerCounts
 
 def captured(running: RunningSite) -> dict[str, CameraStatus]:
     """What the captures of the cameras' main streams say."""
-    return {name: of.capture for (name, stream), of in running._capturing.status().items() if stream == "main"}
+    return {
+        name: of.capture for (name, stream), of in running._capturing.status().items() if stream == "main"
+    }
 
 
 class Recorder:
