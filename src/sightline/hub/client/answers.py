@@ -33,5 +33,5 @@ def answer_of(request: control.Request, body: Buffer) -> Any:
     """What `body` says, of the type that stands behind the request's arrow. Raises WireError."""
     try:
         return _DECODERS.get(type(request), _NOTHING).decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"expected an answer to {type(request).__name__}: {error}") from error

@@ -7,9 +7,7 @@ socket takes no more, so that what waits, waits in the lanes, where turns are fa
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-import sys
 import time
 from collections.abc import Callable
 from typing import Final, cast
@@ -18,18 +16,14 @@ import msgspec
 
 from sightline.errors import BusError, SightlineError
 from sightline.hub.settings import DEFAULT_PORT, KIB, MIB
-from sightline.hub.wire.header import Buffer, Frame, Head, Kind
+from sightline.hub.sockets import tune, write
+from sightline.hub.wire.header import Frame, Head, Kind
 from sightline.hub.wire.lanes import Lanes
 from sightline.hub.wire.parser import Parser
 
 HANDSHAKE_BYTES: Final = 4 * KIB
 TICK_BYTES: Final = 1 * MIB
 """What is handed to the transport at once."""
-SOCKET_BYTES: Final = 1 * MIB
-
-
-_GATHERS: Final = sys.version_info >= (3, 12)
-"""Before 3.12 asyncio's own transports join what they are given."""
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,16 +73,9 @@ class Connection(asyncio.BufferedProtocol):
             return
         buffers = self.lanes.take(TICK_BYTES, time.monotonic_ns())
         if buffers:
-            self._write(self._transport, buffers)
+            write(self._transport, buffers)
             if self.lanes.pending:
                 asyncio.get_running_loop().call_soon(self.flush)
-
-    def _write(self, transport: asyncio.Transport, buffers: list[Buffer]) -> None:
-        if _GATHERS or type(transport).__module__.startswith("uvloop"):
-            transport.writelines(buffers)
-        else:
-            for buffer in buffers:
-                transport.write(buffer)
 
     def end(self, error: SightlineError, *, politely: bool = False) -> None:
         """Close it, for `error`; `politely`: after what waits was sent, with a word of goodbye."""
@@ -112,6 +99,7 @@ class Connection(asyncio.BufferedProtocol):
         # uvloop's transports are no subclasses of asyncio's.
         self._transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=TICK_BYTES)
+        tune(transport.get_extra_info("socket"))
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the parser knows
         return self._parser.get_buffer()
@@ -146,9 +134,7 @@ async def connect(connection: Connection, address: Address) -> None:
     loop = asyncio.get_running_loop()
     try:
         if address.unix_path is not None:
-            transport, _ = await loop.create_unix_connection(lambda: connection, address.unix_path)
-            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, SOCKET_BYTES)
+            await loop.create_unix_connection(lambda: connection, address.unix_path)
         else:
             await loop.create_connection(lambda: connection, address.host, address.port, ssl=address.tls)
     except OSError as error:

@@ -54,7 +54,7 @@ class Handshake:
                 return self._hello(msgspec.msgpack.decode(frame.body, type=Challenge))
             if self.nonce and frame.head.kind == Kind.WELCOME:
                 return self._checked(msgspec.msgpack.decode(frame.body, type=Welcome))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise WireError(f"expected a handshake of the hub's protocol: {error}") from error
         expected = "WELCOME" if self.nonce else "CHALLENGE"
         raise WireError(f"expected {expected} of the hub, got a frame of kind {frame.head.kind}")

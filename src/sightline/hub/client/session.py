@@ -204,7 +204,7 @@ class Session:
             raise WireError(f"expected no frame of kind {frame.head.kind} of a hub")
         try:
             receive(frame, now_ns)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise WireError(
                 f"expected a frame of kind {frame.head.kind} that can be read: {error}"
             ) from error
