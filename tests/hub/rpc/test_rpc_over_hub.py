@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.conftest import WaitFor
 from tests.hub.rpc.callee import Callee
 
 from sightline.errors import (
@@ -28,6 +27,8 @@ from sightline.errors import (
     ResponderLost,
 )
 from sightline.hub import AsyncStreamClient, Limits, StreamClient, StreamClient_Thread, StreamServer
+from sightline.hub.rpc.messages import reply_frame
+from sightline.hub.wire.header import Frame
 
 WAIT_S = 10.0
 
@@ -143,9 +144,7 @@ def test_what_a_method_raises_comes_with_its_traceback(callee: Callee, caller: S
     assert ptz.divide(6, 3) == 2
 
 
-def test_tto_ends_one_call_and_reaches_the_other_side(
-    callee: Callee, caller: StreamClient, wait_for: WaitFor
-) -> None:
+def test_tto_ends_one_call_and_reaches_the_other_side(callee: Callee, caller: StreamClient) -> None:
     ptz = caller.create_rpc_client_service("ptz")
     began_s = time.monotonic()
     with pytest.raises(CallTimedOut, match=r"ptz\.wait_for_ever"):
@@ -158,8 +157,10 @@ def test_tto_ends_one_call_and_reaches_the_other_side(
 def test_the_default_time_and_the_name_of_tto_are_the_clients(callee: Callee, port: int) -> None:
     with StreamClient("hasty", port=port, tto=0.2, tto_name="within_s") as hasty:
         ptz = hasty.create_rpc_client_service("ptz")
+        began_s = time.monotonic()
         with pytest.raises(CallTimedOut):
             ptz.wait_for_ever()
+        assert time.monotonic() - began_s < WAIT_S / 2
         assert ptz.later("patience", 0.4, within_s=WAIT_S) == "patience"
 
 
@@ -167,13 +168,29 @@ def test_a_call_that_is_cancelled_is_cancelled_at_the_other_side(callee: Callee,
     async def calling() -> None:
         async with AsyncStreamClient("loop", port=port) as client:
             ptz = await client.create_rpc_client_service("ptz")
-            call = asyncio.ensure_future(ptz.wait_for_ever())
+            call = asyncio.ensure_future(ptz.wait_for_ever(tto=None))
             await asyncio.to_thread(_until, lambda: callee.calls == 1)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
             assert await asyncio.to_thread(callee.cancelled.wait, WAIT_S)
             assert await ptz.later(2) == 2
+
+    asyncio.run(calling())
+
+
+def test_an_answer_that_comes_as_its_call_is_cancelled_harms_nobody(callee: Callee, port: int) -> None:
+    async def calling() -> None:
+        async with AsyncStreamClient("loop", port=port) as client:
+            ptz = await client.create_rpc_client_service("ptz")
+            call = asyncio.ensure_future(ptz.wait_for_gate(tto=None))
+            await asyncio.to_thread(_until, lambda: callee.calls == 1)
+            (number,) = client._calling._pending
+            call.cancel()
+            head, _ = reply_frame(number, "open", most_bytes=100)
+            client._calling.received(Frame(head, b""))
+            with pytest.raises(asyncio.CancelledError):
+                await call
 
     asyncio.run(calling())
 
@@ -188,7 +205,7 @@ def test_a_caller_that_is_interrupted_cancels_its_call(callee: Callee, caller: S
     with ThreadPoolExecutor(1) as pool:
         pool.submit(interrupt)
         with pytest.raises(KeyboardInterrupt):
-            ptz.wait_for_ever()
+            ptz.wait_for_ever(tto=None)
     assert callee.cancelled.wait(WAIT_S)
 
 
@@ -197,7 +214,7 @@ def test_a_caller_that_leaves_cancels_what_it_waited_for(callee: Callee, port: i
     leaving.start()
     ptz = leaving.create_rpc_client_service("ptz")
     with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(ptz.wait_for_ever)
+        call = pool.submit(ptz.wait_for_ever, tto=None)
         _until(lambda: callee.calls == 1)
         leaving.stop_client()
         assert callee.cancelled.wait(WAIT_S)
@@ -349,7 +366,7 @@ def test_calls_go_on_when_the_hub_was_killed_and_is_back(free_port: Callable[[],
     with Callee("ptz", port=port) as callee, StreamClient("display", port=port) as caller:
         ptz = caller.create_rpc_client_service("ptz")
         with ThreadPoolExecutor(1) as pool:
-            call = pool.submit(ptz.wait_for_ever)
+            call = pool.submit(ptz.wait_for_ever, tto=None)
             _until(lambda: callee.calls == 1)
             os.kill(_pid(server), signal.SIGKILL)
             with pytest.raises(ResponderLost):
