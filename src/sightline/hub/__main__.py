@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -30,7 +31,8 @@ async def _run(settings: ServerSettings) -> None:
 
 def _wait_for_end(loop: asyncio.AbstractEventLoop, over: asyncio.Event) -> None:
     """The parent holds the other end of standard input: it closes when the parent goes."""
-    while sys.stdin.buffer.read1(4096):
+    # Not through sys.stdin: its lock would still be held when the interpreter ends.
+    while os.read(sys.stdin.fileno(), 4096):
         pass
     with contextlib.suppress(RuntimeError):  # the loop may have ended by itself
         loop.call_soon_threadsafe(over.set)

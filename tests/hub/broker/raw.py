@@ -1,4 +1,4 @@
-"""A client of a few lines over a real socket: the wire's parser, and nothing of the clients of the package."""
+"""A client of a few lines over a real socket: the wire's parser, and nothing of the package's clients."""
 
 import os
 import select

@@ -295,6 +295,25 @@ class TestChannels:
         (closed,) = writer.noticed(WriterClosed)
         assert (closed.name, closed.reason) == ("c", "deleted")
 
+    def test_a_reader_of_a_channel_that_was_made_again_gets_both_and_leaves_both(self) -> None:
+        net = Net()
+        writer, number = made(net)
+        reader = net.client("reader")
+        reader.read(1, "c", wait=True)
+        writer.put(number, [b"old"], 0)
+        writer.ask(DeleteChannel(name="c"))
+        writer.create("c")
+        writer.put(writer.write_to("c").channel, [b"new"], 0)
+        reader.ask(Pause(number=1, names=("c",), on=True))
+        reader.credit(1, 1, 0)
+        assert not reader.got
+        reader.ask(Pause(number=1, names=("c",), on=False))
+        assert len(statistics(net.hub, net.now_ns).feeds) == 2
+        reader.ask(Unsubscribe(number=1))
+        stats = statistics(net.hub, net.now_ns)
+        assert stats.feeds == ()
+        assert stats.dropped == {"unsubscribed": 2}
+
     def test_a_late_frame_for_a_channel_that_ended_is_passed_over(self) -> None:
         net = Net()
         writer, number = made(net)
@@ -875,6 +894,26 @@ def test_the_hub_says_goodbye_to_all() -> None:
     net.pump()
     assert [peer.closed for peer in peers] == ["closing", "closing"]
     assert all(peer.frames[-1].head.kind == Kind.BYE for peer in peers)
+
+
+def test_a_buffer_without_bounds_is_warned_of_when_it_holds_much() -> None:
+    net = Net(Limits(warn_bytes=1000))
+    writer, number = made(net)
+    net.client("recorder").read(1, "c", buffer=ReaderBuffer.endless())
+    net.client("other").read(1, "c")
+    writer.put(number, [b"x" * 1000], 0)
+    assert statistics(net.hub, net.now_ns).large == ()
+    writer.put(number, [b"x"], 1)
+    assert statistics(net.hub, net.now_ns).large == ("recorder: c",)
+
+
+def test_names_to_pass_over_are_bounded() -> None:
+    net = Net(Limits(channels=3))
+    made(net)
+    reader = net.client("reader")
+    reader.read(1, "c")
+    assert reader.ask(Pause(number=1, names=("a", "b"), on=True)) is None
+    assert code_of(reader.ask(Pause(number=1, names=("d", "e"), on=True))) == Code.LIMIT
 
 
 def test_a_client_that_does_not_read_its_answers_is_cut() -> None:

@@ -184,6 +184,35 @@ def test_a_large_result_is_passed_on_whole() -> None:
     assert caller.answers[1] == bytes(3_000_000)
 
 
+def test_who_does_not_read_is_sent_no_more_answers_and_nobody_waits_for_it() -> None:
+    net = Net()
+    callee, caller, service = served(net)
+    caller.reads = False
+    for number in range(1000, 1009):
+        call(caller, service, number)
+        callee.send(Kind.REPLY, encode(bytes(10**7)), seq=callee.calls[-1].head.seq)
+    assert caller.connection.unread_bytes < 80_000_000
+    assert statistics(net.hub, net.now_ns).calls_in_flight == 0
+    caller.reads = True
+    caller.connection.mark()
+    net.pump()
+    assert code_of(caller.answers[1008]) == Code.LIMIT
+
+
+def test_a_callee_that_does_not_read_is_busy() -> None:
+    net = Net()
+    callee, caller, service = served(net)
+    callee.reads = False
+    for number in range(1000, 1009):
+        call(caller, service, number, bytes(10**7))
+    assert code_of(caller.answers[1008]) == Code.BUSY
+
+
+def test_a_description_is_bounded() -> None:
+    callee, _, _ = served(Net())
+    assert code_of(callee.ask(Serve(description=bytes(2**20 + 1)))) == Code.LIMIT
+
+
 def test_to_serve_again_changes_the_description_and_loses_no_call() -> None:
     callee, caller, service = served(Net())
     call(caller, service, 1)

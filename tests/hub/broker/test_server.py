@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -11,11 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import psutil
 import pytest
-from tests.conftest import WaitFor
+from tests.conftest import WaitFor, missing
 from tests.hub.broker.raw import RawClient, connected
 
 from sightline.errors import ConfigError
@@ -157,13 +160,11 @@ class TestSockets:
         with asyncio.Runner(loop_factory=make_loop) as runner:
             runner.run(both())
 
-    def test_serve_runs_until_it_is_cancelled(self) -> None:
+    def test_serve_runs_until_it_is_cancelled(self, wait_for: WaitFor) -> None:
         async def serving() -> None:
             server = StreamServer(port=0)
             task = asyncio.create_task(server.serve())
-            while not server.port:
-                await asyncio.sleep(0.001)
-            port = server.port
+            port = await asyncio.to_thread(wait_for, lambda: server.port, 10, "the hub to listen")
             (await asyncio.to_thread(RawClient, port, "anna")).close()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -177,7 +178,7 @@ class TestSockets:
     ) -> None:
         path = tmp_path / "hub"
         with StreamServer(None, unix_path=str(path)) as server:
-            assert server.url == f"hub+unix://{path}"
+            assert server.url == f"hub://{path}"
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             assert pair(str(path), b"x") == b"x"
             with pytest.raises(ConfigError, match="another hub answers there"):
@@ -327,3 +328,103 @@ class TestSafety:
         missing = str(tmp_path / "missing.pem")
         with pytest.raises(ConfigError, match="certificate files"):
             StreamServer(port=0, tls_certificate=missing, tls_key=missing).start()
+
+
+class Papers(NamedTuple):
+    """Files in PEM form."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
+    """An authority, and a certificate of it for 127.0.0.1, which a hub and a client may show."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        missing("openssl: not found")
+    folder = tmp_path_factory.mktemp("papers")
+    found = Papers(folder / "ca.pem", folder / "hub.pem", folder / "hub.key")
+    new = ["-newkey", "rsa:2048", "-nodes"]
+    extensions = folder / "extensions"
+    extensions.write_text("subjectAltName=IP:127.0.0.1\n")
+    commands: list[list[object]] = [
+        [
+            "req",
+            "-x509",
+            "-days",
+            2,
+            "-subj",
+            "/CN=ca",
+            *new,
+            "-keyout",
+            folder / "ca.key",
+            "-out",
+            found.authority,
+        ],
+        ["req", "-subj", "/CN=hub", *new, "-keyout", found.key, "-out", folder / "hub.csr"],
+        [
+            *("x509", "-req", "-days", 2, "-in", folder / "hub.csr", "-extfile", extensions),
+            *(
+                "-CA",
+                found.authority,
+                "-CAkey",
+                folder / "ca.key",
+                "-CAcreateserial",
+                "-out",
+                found.certificate,
+            ),
+        ],
+    ]
+    for command in commands:
+        subprocess.run([openssl, *map(str, command)], check=True, capture_output=True, timeout=30)
+    return found
+
+
+def trusting(papers: Papers, *, shows: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=papers.authority)
+    if shows:
+        context.load_cert_chain(papers.certificate, papers.key)
+    return context
+
+
+class TestTls:
+    @pytest.mark.parametrize("size", [100, 3_000_000])
+    def test_it_speaks_tls_with_its_certificate(self, no_leaks: None, papers: Papers, size: int) -> None:
+        certificate, key = str(papers.certificate), str(papers.key)
+        with (
+            StreamServer(port=0, tls_certificate=certificate, tls_key=key) as server,
+            RawClient(server.port, "writer", tls=trusting(papers, shows=False)) as writer,
+            RawClient(server.port, "reader", tls=trusting(papers, shows=False)) as reader,
+        ):
+            channel = writer.ask(OpenWriter(name="c", create=ChannelSettings()))["channel"]
+            reader.ask(Subscribe(number=1, names=("c",)))
+            reader.send(Kind.CREDIT, channel=1, seq=10, time_ns=MUCH)
+            writer.send(Kind.DATA, bytes(size), channel=channel, messages=1)
+            assert reader.next_of(Kind.DATA).body == bytes(size)
+
+    def test_who_shows_no_certificate_does_not_come_in_where_one_is_asked_for(
+        self, no_leaks: None, papers: Papers
+    ) -> None:
+        server = StreamServer(
+            "0.0.0.0",
+            0,
+            tls_certificate=str(papers.certificate),
+            tls_key=str(papers.key),
+            tls_client_ca=str(papers.authority),
+        )
+        with server:
+            with RawClient(server.port, "anna", tls=trusting(papers, shows=True)) as anna:
+                assert anna.welcome.head.kind == Kind.WELCOME
+            with RawClient(server.port, greet=False, tls=trusting(papers, shows=False)) as thief:
+                assert thief.is_closed_by_the_hub()
+
+    def test_plain_bytes_get_nowhere_where_tls_is_spoken(self, no_leaks: None, papers: Papers) -> None:
+        certificate, key = str(papers.certificate), str(papers.key)
+        with (
+            StreamServer(port=0, tls_certificate=certificate, tls_key=key) as server,
+            RawClient(server.port, greet=False) as plain,
+        ):
+            plain.socket.sendall(Head(0, Kind.HELLO).packed())
+            assert plain.is_closed_by_the_hub()

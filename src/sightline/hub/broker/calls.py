@@ -15,6 +15,7 @@ from sightline.clock import NS_PER_S
 from sightline.hub.broker.connection import encode
 from sightline.hub.broker.proofs import is_proven
 from sightline.hub.broker.refusal import Refusal
+from sightline.hub.settings import MIB
 from sightline.hub.wire import control
 from sightline.hub.wire.control import Attach, Code, Failure, Serve
 from sightline.hub.wire.header import Frame, Head, Kind
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sightline.hub.broker.timers import Timers
     from sightline.hub.settings import Limits
 
+MOST_DESCRIPTION_BYTES: Final = MIB
 GRACE_NS: Final = NS_PER_S
 """How long after its end a call is given up: the caller, who has the same end, cancels it before."""
 
@@ -71,6 +73,8 @@ class Calls:
 
     def serve(self, connection: Connection, session: Session, asked: Serve) -> None:
         """From now on others may attach. Again: the description is another, calls go on."""
+        if len(asked.description) > MOST_DESCRIPTION_BYTES:
+            raise Refusal(Code.LIMIT, f"expected a description of at most {MOST_DESCRIPTION_BYTES} bytes")
         service = session.service
         if service is not None:
             service.description, service.key_digest = asked.description, asked.key_digest
@@ -125,7 +129,10 @@ class Calls:
             return
         self.answered += 1
         del call.caller.calls[call.number]
-        call.caller.send(head._replace(seq=call.number), body)
+        if call.caller.is_full:
+            self._refuse(call.caller, call.number, Code.LIMIT, "answers that came before are not read yet")
+        else:
+            call.caller.send(head._replace(seq=call.number), body)
 
     def cancel(self, caller: Connection, number: int) -> None:
         """The caller does not wait any more."""

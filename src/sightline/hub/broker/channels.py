@@ -82,7 +82,7 @@ class Channels:
     def open_writer(
         self, connection: Connection, session: Session, asked: OpenWriter, now_ns: int
     ) -> WriterOpened:
-        if len(connection.writers) >= self._limits.writers:
+        if len(session.writers) >= self._limits.writers:
             raise Refusal(Code.LIMIT, f"expected at most {self._limits.writers} channels to write to")
         channel = self.by_name.get(asked.name)
         if asked.create is not None and (channel is None or channel.owner.name == session.name):

@@ -26,7 +26,9 @@ SMALL_BYTES: Final = 64 * KIB
 """Frames up to this size go before all data; larger ones take their turn with it."""
 
 MOST_PENDING_BYTES: Final = 64 * MIB
-"""Answers and calls that wait for one connection; beyond it gets no more of them."""
+"""Calls and their answers that wait for one connection; beyond, they fail."""
+MOST_UNREAD_BYTES: Final = 2 * MOST_PENDING_BYTES
+"""All that waits for one connection and is no data; beyond, it ends when it says something."""
 
 encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -93,8 +95,13 @@ class Connection:
 
     @property
     def is_full(self) -> bool:
-        """Whether more waits for it than is decent: it does not read what it is sent."""
-        return self.lanes.urgent_bytes + self._large.held_bytes > MOST_PENDING_BYTES
+        """Whether so much waits for it that it gets no more calls, and no answers to its own."""
+        return self.unread_bytes > MOST_PENDING_BYTES
+
+    @property
+    def unread_bytes(self) -> int:
+        """What waits for it and is no data."""
+        return self.lanes.urgent_bytes + self._large.held_bytes
 
     def mark(self) -> None:
         """Something is to be sent."""

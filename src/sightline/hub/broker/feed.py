@@ -158,31 +158,16 @@ class Feed:
         most_bytes = subscription.credit_bytes - subscription.sent_bytes
         if messages <= 0 or most_bytes <= 0 or (subscription.paused and self._is_paused):
             return None if self._must_wait() else self._drained()
-        if self._gives_way:
-            self._gives_way = False
-            if subscription.others_wait(self):
-                subscription.passed[self] = None
+        if subscription.awake > 1:
+            messages = self._share_of(messages)
+            if not messages:
                 return None
-        if messages < self.buffer.held and subscription.awake > 1:
-            # Lanes are fair by bytes; where the credit is short of messages, those are shared.
-            messages = max(1, messages // subscription.awake)
-            self._gives_way = True
         run = self.buffer.take(messages, most_bytes, now_ns)
         if run is None:  # what was held may just have grown too old, which makes room as well
             if self.blocks:
                 self._made_room(now_ns)
             return self.next_frame(now_ns) if self.buffer.held else self._drained()
-        subscription.flight.append(Sent(self, run.messages, run.entered_ns))
-        subscription.sent_messages += run.messages
-        self.in_flight += run.messages
-        if self.blocks:
-            self._made_room(now_ns)
-        frame = run.to_frame(self.number)
-        subscription.sent_bytes += frame[0].body_bytes
-        gap = self.buffer.gap_before(run.offset)
-        if gap is None and run.writer == self._writer:
-            return frame
-        return self._behind(gap, run, frame)
+        return self._sent(run, now_ns)
 
     def count_taken(self, messages: int, latency_ns: int) -> None:
         """The application took so many of what is in flight."""
@@ -195,6 +180,10 @@ class Feed:
     def end(self, reason: str) -> None:
         """Nothing comes behind what it holds; the reader is told so then."""
         self.over = reason
+        subscription = self.subscription
+        if subscription.feeds.get(self.channel.name) is self:
+            del subscription.feeds[self.channel.name]
+        subscription.draining[self] = None
         self.wake()
 
     def drop(self, reason: str) -> None:
@@ -229,8 +218,45 @@ class Feed:
         return self.lost + Counter(self.buffer.stats().dropped)
 
     @property
+    def client(self) -> str:
+        """Who reads it."""
+        return self.subscription.connection.name
+
+    @property
     def _is_paused(self) -> bool:
         return self.channel.name in self.subscription.paused
+
+    def _share_of(self, messages: int) -> int:
+        """What this feed may have of so much credit, short of messages; 0: others that wait go first.
+
+        Lanes are fair by bytes only: a reader that asks for ten messages at a time would get all ten of its
+        busiest channel.
+        """
+        subscription = self.subscription
+        if self._gives_way:
+            self._gives_way = False
+            if subscription.others_wait(self):
+                subscription.passed[self] = None
+                return 0
+        if messages < self.buffer.held:
+            self._gives_way = True
+            return max(1, messages // subscription.awake)
+        return messages
+
+    def _sent(self, run: Run, now_ns: int) -> _Frame:
+        """`run` goes out: in flight from now on. Its frame, or what is to be said before it."""
+        subscription = self.subscription
+        subscription.flight.append(Sent(self, run.messages, run.entered_ns))
+        subscription.sent_messages += run.messages
+        self.in_flight += run.messages
+        if self.blocks:
+            self._made_room(now_ns)
+        frame = run.to_frame(self.number)
+        subscription.sent_bytes += frame[0].body_bytes
+        gap = self.buffer.gap_before(run.offset)
+        if gap is None and run.writer == self._writer:
+            return frame
+        return self._behind(gap, run, frame)
 
     def _sleep(self) -> None:
         if not self._idle:

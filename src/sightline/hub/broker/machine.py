@@ -17,7 +17,7 @@ from typing import Final
 from sightline.clock import SYSTEM_CLOCK, Clock, ns
 from sightline.hub.broker.calls import Calls
 from sightline.hub.broker.channels import Channels
-from sightline.hub.broker.connection import Connection
+from sightline.hub.broker.connection import MOST_UNREAD_BYTES, Connection
 from sightline.hub.broker.feed import Chores
 from sightline.hub.broker.readers import DISCONNECTED, Readers
 from sightline.hub.broker.refusal import Cut
@@ -77,6 +77,8 @@ class Hub:
         self._strangers = 0
         self._requests = Requests(self)
         self._kinds: dict[int, Callable[[Connection, Frame, int], None]] = {
+            Kind.DATA: self._came_late,
+            Kind.CREDIT: self._came_late,
             Kind.REQUEST: self._requests.received,
             Kind.CALL: self.calls.call,
             Kind.REPLY: lambda connection, frame, _now_ns: self.calls.answer(connection, frame),
@@ -112,20 +114,14 @@ class Hub:
         head = frame.head
         kind = head.kind
         try:
-            if connection.session is None:
+            if kind == _DATA and (writer := connection.writers.get(head.channel)) is not None:
+                writer.channel.receive(writer, frame, now_ns, self.limits)
+            elif kind == _CREDIT and (reader := connection.subscriptions.get(head.channel)) is not None:
+                reader.allow(head, now_ns)
+            elif connection.session is None:
                 self._greet(connection, frame, now_ns)
-            elif kind == _DATA:
-                writer = connection.writers.get(head.channel)
-                if writer is None:  # of a channel that ended meanwhile
-                    self.late_frames += 1
-                else:
-                    writer.channel.receive(writer, frame, now_ns, self.limits)
-            elif kind == _CREDIT:
-                subscription = connection.subscriptions.get(head.channel)
-                if subscription is not None:
-                    subscription.allow(head, now_ns)
             else:
-                self._others(kind)(connection, frame, now_ns)
+                self._others(connection, kind)(connection, frame, now_ns)
         except Cut as cut:
             self._cut(connection, cut, now_ns)
 
@@ -168,7 +164,10 @@ class Hub:
             connection.send(Head(0, Kind.BYE))
             self._end(connection, "closing", now_ns)
 
-    def _others(self, kind: int) -> Callable[[Connection, Frame, int], None]:
+    def _others(self, connection: Connection, kind: int) -> Callable[[Connection, Frame, int], None]:
+        """What a frame that is neither data nor credit is for."""
+        if connection.unread_bytes > MOST_UNREAD_BYTES:
+            raise Cut("unread", "what is sent is not read", Code.LIMIT)
         handle = self._kinds.get(kind)
         if handle is None:
             raise Cut("protocol", f"expected no frame of kind {kind} from a client")
@@ -192,6 +191,10 @@ class Hub:
         connection.timer = self.timers.at(
             connection.heard_ns + silence_ns, lambda now_ns: self._watch_silence(connection, now_ns)
         )
+
+    def _came_late(self, _connection: Connection, _frame: Frame, _now_ns: int) -> None:
+        """For a channel or subscription that ended meanwhile."""
+        self.late_frames += 1
 
     def _pinged(self, connection: Connection, frame: Frame, now_ns: int) -> None:
         connection.send(Head(0, Kind.PONG, time_ns=frame.head.time_ns))

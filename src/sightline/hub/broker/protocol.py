@@ -7,8 +7,6 @@ The backlog of a slow reader stays in its feeds, where its policy is at work: a 
 from __future__ import annotations
 
 import asyncio
-import socket
-import sys
 import time
 from typing import Final, cast
 
@@ -16,6 +14,7 @@ from sightline.errors import WireError
 from sightline.hub.broker.connection import Connection
 from sightline.hub.broker.machine import Hub
 from sightline.hub.settings import KIB, MIB
+from sightline.hub.sockets import tune, write
 from sightline.hub.wire.header import Buffer
 from sightline.hub.wire.parser import Parser
 from sightline.log import Repeated, get_logger
@@ -23,19 +22,12 @@ from sightline.log import Repeated, get_logger
 BUDGET_BYTES: Final = MIB
 TICK_S: Final = 0.1
 """How often what is due is looked for, and how late the loop is."""
+LARGE_S: Final = 10.0
+"""How often it is told that a buffer without bounds holds much."""
 GOODBYE_S: Final = 1.0
 """How long an ended connection has to take what it was sent."""
 BESIDE_BYTES: Final = 64 * KIB
 """What a frame may have beside its payload."""
-
-_UNIX_BYTES: Final = 4 * MIB
-_UNSENT_BYTES: Final = 256 * KIB
-_DEAD_MS: Final = 15_000
-_TCP_OPTIONS: Final = (
-    ("TCP_NODELAY", 1),
-    ("TCP_NOTSENT_LOWAT", _UNSENT_BYTES),
-    ("TCP_USER_TIMEOUT", _DEAD_MS),
-)
 
 
 class Pump:
@@ -50,6 +42,7 @@ class Pump:
         self._ticker = loop.call_at(self._due_s, self._tick)
         self._log = get_logger("sightline.hub")
         self._refusals = Repeated(self._log, "connection ended by the hub")
+        self._large = Repeated(self._log, "a buffer without bounds holds much", every_s=LARGE_S)
 
     def schedule(self) -> None:
         """Send what there is, once for all that comes in within this tick of the loop."""
@@ -66,7 +59,11 @@ class Pump:
         for connection in dirty:
             protocol = self.protocols.get(connection)
             if protocol is not None:
-                protocol.send(now_ns)
+                try:
+                    protocol.send(now_ns)
+                except Exception:  # noqa: BLE001 - a fault of ours ends one connection, and no other
+                    self._log.exception("cannot send", client=connection.name)
+                    protocol.abort()
         while hub.endings:
             connection = hub.endings.pop()
             protocol = self.protocols.get(connection)
@@ -90,6 +87,8 @@ class Pump:
         hub.lag_ms += (lag_ms - hub.lag_ms) / 10
         hub.lag_peak_ms = max(hub.lag_peak_ms, lag_ms)
         hub.tick(time.monotonic_ns())
+        for feed in hub.readers.large():
+            self._large.add(client=feed.client, channel=feed.channel.name, bytes=feed.buffer.held_bytes)
         self._due_s = now_s + TICK_S
         self._ticker = self._loop.call_at(self._due_s, self._tick)
         self.flush()
@@ -113,7 +112,7 @@ class HubProtocol(asyncio.BufferedProtocol):
         # uvloop's transports are no subclasses of asyncio's.
         self._transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=BUDGET_BYTES, low=BUDGET_BYTES // 4)
-        _tune(transport.get_extra_info("socket"))
+        tune(transport.get_extra_info("socket"))
         self._connection = self._hub.connected(_address(transport), time.monotonic_ns())
         self._pump.protocols[self._connection] = self
         self._pump.schedule()
@@ -147,6 +146,9 @@ class HubProtocol(asyncio.BufferedProtocol):
         if lanes.pending and not self._paused:
             self._connection.mark()
 
+    def abort(self) -> None:
+        self._transport.abort()
+
     def close(self, now_ns: int) -> None:
         """Send what was said to it last, and end."""
         buffers = self._connection.lanes.take(BUDGET_BYTES, now_ns)
@@ -171,31 +173,11 @@ class HubProtocol(asyncio.BufferedProtocol):
 
     def _write(self, buffers: list[Buffer]) -> None:
         transport = self._transport
-        if _GATHERS or type(transport).__module__.startswith("uvloop"):
-            transport.writelines(buffers)
-        else:
-            for buffer in buffers:
-                transport.write(buffer)
+        write(transport, buffers)
         pending = transport.get_write_buffer_size()
         connection = self._connection
         connection.sent_bytes += sum(map(len, buffers))
         connection.pending_bytes = pending
-
-
-_GATHERS: Final = sys.version_info >= (3, 12)
-"""Before 3.12 asyncio's own transports join what they are given."""
-
-
-def _tune(connected: socket.socket | None) -> None:
-    if connected is None:
-        return
-    if connected.family == getattr(socket, "AF_UNIX", None):
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            connected.setsockopt(socket.SOL_SOCKET, option, _UNIX_BYTES)
-        return
-    for name, value in _TCP_OPTIONS:
-        if hasattr(socket, name):
-            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _address(transport: asyncio.Transport) -> str:

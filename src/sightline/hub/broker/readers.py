@@ -42,6 +42,7 @@ class Readers:
         self.refused = 0  # feeds that a limit, a key or the channel did not allow
         self.groups = Groups(limits, self, channels.by_name)
         self._aging: dict[Feed, None] = {}
+        self._unbounded: dict[Feed, None] = {}
         self._hub = hub
         self._limits = limits
         self._channels = channels
@@ -74,7 +75,7 @@ class Readers:
     def unsubscribe(self, subscription: Subscription, reason: str, now_ns: int) -> None:
         """It is over: what its feeds held and what is in flight is dropped for this reason."""
         del subscription.connection.subscriptions[subscription.number]
-        for feed in tuple(subscription.feeds.values()):
+        for feed in (*subscription.feeds.values(), *subscription.draining):
             self.detach(feed, reason, now_ns)
         subscription.end(reason)
         if subscription.group is not None:
@@ -130,6 +131,8 @@ class Readers:
         self.feeds[feed] = None
         if feed.blocks and subscription.buffer.age_s is not None:
             self._aging[feed] = None
+        if subscription.buffer.unbounded:
+            self._unbounded[feed] = None
         subscription.feeds[channel.name] = feed
         channel.add_feed(feed)
         connection = subscription.connection
@@ -151,10 +154,12 @@ class Readers:
         feed.drop(reason)
         subscription, channel = feed.subscription, feed.channel
         subscription.connection.lanes.remove(feed)
+        subscription.draining.pop(feed, None)
         if subscription.feeds.get(channel.name) is feed:
             del subscription.feeds[channel.name]
         del self.feeds[feed]
         self._aging.pop(feed, None)
+        self._unbounded.pop(feed, None)
         channel.remove_feed(feed)
         if feed.blocks and channel.waiting:
             self._chores.thaw[channel] = None
@@ -172,6 +177,10 @@ class Readers:
                 reason="reassigned",
             )
         )
+
+    def large(self) -> list[Feed]:
+        """Those without bounds that hold more than is warned of."""
+        return [feed for feed in self._unbounded if feed.buffer.held_bytes > self._limits.warn_bytes]
 
     def age(self) -> None:
         """Time went by: what grew too old may have made room for what waits."""

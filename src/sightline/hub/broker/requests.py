@@ -87,16 +87,14 @@ class Requests:
         }
 
     def received(self, connection: Connection, frame: Frame, now_ns: int) -> None:
-        """A REQUEST came. Raises Cut where it is none, or where its client does not read the answers."""
+        """A REQUEST came. Raises Cut where it is none."""
         number = frame.head.seq
-        if connection.is_full:
-            raise Cut("unread", "answers are not read", Code.LIMIT)
         try:
             request = _REQUEST.decode(frame.body)
             answer = self._answers[type(request)](_Asked(connection, number, now_ns), request)
         except msgspec.ValidationError as error:
             connection.say(Kind.ERROR, Failure(code=Code.WRONG, message=str(error)), seq=number)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Cut("malformed", f"expected a request: {error}") from error
         except Refusal as refusal:
             connection.say(Kind.ERROR, refusal.failure, seq=number)
@@ -150,7 +148,10 @@ class Requests:
         self._hub.readers.exclude(asked.subscription(request.number), request.feed, asked.now_ns)
 
     def _pause(self, asked: _Asked, request: Pause) -> None:
-        asked.subscription(request.number).pause(request.names, on=request.on)
+        subscription = asked.subscription(request.number)
+        if len(subscription.paused) + len(request.names) > self._hub.limits.channels:
+            raise Refusal(Code.LIMIT, f"expected at most {self._hub.limits.channels} names")
+        subscription.pause(request.names, on=request.on)
 
     def _subscription_stats(self, asked: _Asked, request: SubscriptionStats) -> dict[str, BufferStats]:
         feeds = asked.subscription(request.number).feeds

@@ -15,7 +15,7 @@ import msgspec
 
 from sightline.clock import Clock, ns
 from sightline.hub.broker.connection import Connection
-from sightline.hub.broker.names import checked_name
+from sightline.hub.broker.names import HUB_NAME, checked_name
 from sightline.hub.broker.proofs import is_proven, proof
 from sightline.hub.broker.refusal import Cut, Refusal
 from sightline.hub.broker.session import Session
@@ -66,7 +66,7 @@ class Sessions:
         name = hello.name or self._free_name()
         session = self.by_name.get(name)
         if session is None or session.id != hello.session:
-            if session is not None and session.connection is not None:
+            if name == HUB_NAME or (session is not None and session.connection is not None):
                 raise Cut("taken", f"the name {name!r} is another client's", Code.TAKEN)
             session = self.by_name[name] = Session(name, hello.session, self._clock.utc_ns())
         session.agent = hello.agent[:MOST_AGENT]
@@ -98,7 +98,7 @@ class Sessions:
             hello = _HELLO.decode(frame.body)
             if hello.name:
                 checked_name(hello.name, self._limits.name_bytes, "client's name")
-        except (msgspec.MsgspecError, UnicodeDecodeError, Refusal) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Refusal) as error:
             raise Cut("protocol", f"expected a hello: {error}") from error
         if hello.protocol != PROTOCOL:
             raise Cut("version", f"expected version {PROTOCOL} of the protocol, got {hello.protocol}")

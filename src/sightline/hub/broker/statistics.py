@@ -54,6 +54,7 @@ class ChannelStats(msgspec.Struct, frozen=True, kw_only=True):
         entered, taken, lost, held, in_flight: of all its readers ever, in messages; lost is by reason:
             entered = taken + sum(lost) + held + in_flight.
         kept, kept_bytes: what its history holds.
+        retained, retained_bytes: what its groups have not committed; it may be kept as well.
     """
 
     name: str
@@ -73,6 +74,8 @@ class ChannelStats(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int
     kept: int
     kept_bytes: int
+    retained: int = 0
+    retained_bytes: int = 0
 
 
 class FeedStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +88,7 @@ class FeedStats(msgspec.Struct, frozen=True, kw_only=True):
         latency: of messages taken, from the hub in to the application; bucket n counts those that needed less
             than 2 ** n µs and no less than half of that.
         unbounded: whether it asked for no bounds.
+        lag: of a group: messages that the channel keeps for it, or let go, and that it has not been sent.
     """
 
     client: str
@@ -99,6 +103,7 @@ class FeedStats(msgspec.Struct, frozen=True, kw_only=True):
     latency: tuple[int, ...]
     paused: bool
     unbounded: bool
+    lag: int = 0
 
 
 class HubStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +114,7 @@ class HubStats(msgspec.Struct, frozen=True, kw_only=True):
         dropped: messages that did not reach a reader, by reason, of all readers ever.
         refused: connections that were ended, by reason.
         refused_feeds: channels that appeared and that a subscription could not get.
-        late_frames: of writers whose channel had ended, and answers that nobody waited for any more.
+        late_frames: for channels and subscriptions that had ended, and answers that nobody waited for.
         large: feeds without bounds that hold more than `Limits.warn_bytes`.
     """
 
@@ -149,11 +154,7 @@ def statistics(hub: Hub, now_ns: int) -> HubStats:
         calls=hub.calls.made,
         calls_answered=hub.calls.answered,
         calls_in_flight=hub.calls.in_flight,
-        large=tuple(
-            f"{feed.client}: {feed.channel}"
-            for feed in feeds
-            if feed.unbounded and feed.buffer.held_bytes > hub.limits.warn_bytes
-        ),
+        large=tuple(f"{feed.client}: {feed.channel.name}" for feed in hub.readers.large()),
         lag_ms=hub.lag_ms,
         lag_peak_ms=hub.lag_peak_ms,
     )
@@ -178,10 +179,12 @@ def channel_stats(channel: Channel) -> ChannelStats:
         entered=channel.past.entered + sum(feed.buffer.stats().entered for feed in feeds),
         taken=channel.past.taken + sum(feed.taken for feed in feeds),
         lost=dict(lost),
-        held=sum(feed.buffer.held for feed in feeds),
+        held=sum(feed.buffer.stats().held for feed in feeds),
         in_flight=sum(feed.in_flight for feed in feeds),
         kept=0 if channel.kept is None else channel.kept.messages,
         kept_bytes=0 if channel.kept is None else channel.kept.bytes,
+        retained=0 if channel.kept is None else channel.kept.retained_messages,
+        retained_bytes=0 if channel.kept is None else channel.kept.retained_bytes,
     )
 
 
@@ -201,7 +204,7 @@ def _feed(feed: Feed, now_ns: int) -> FeedStats:
     subscription = feed.subscription
     oldest_ns = feed.buffer.oldest_ns()
     return FeedStats(
-        client=subscription.connection.name,
+        client=feed.client,
         subscription=subscription.number,
         channel=feed.channel.name,
         group=None if subscription.group is None else subscription.group.name,
@@ -213,6 +216,7 @@ def _feed(feed: Feed, now_ns: int) -> FeedStats:
         latency=tuple(feed.latency),
         paused=feed.channel.name in subscription.paused,
         unbounded=subscription.buffer.unbounded,
+        lag=feed.buffer.held if subscription.group is not None else 0,
     )
 
 

@@ -36,7 +36,7 @@ class Subscription:
 
     Attributes:
         names, glob: which channels; `proof` shows the key of a private one among `names`.
-        feeds: by the channel's name.
+        feeds: by the channel's name; `draining` are those of channels that ended, which still hold something.
         credit_messages, credit_bytes: what it may have been sent since it began.
         sent_messages, sent_bytes: what it was sent; bytes are those of the bodies of DATA frames. As it may
             be sent while less was sent than it gave, the last message can go beyond the bytes.
@@ -52,6 +52,7 @@ class Subscription:
         "connection",
         "credit_bytes",
         "credit_messages",
+        "draining",
         "excluded",
         "feeds",
         "flight",
@@ -93,6 +94,7 @@ class Subscription:
         self.seen = seen
         self.proof = proof
         self.feeds: dict[str, Feed] = {}
+        self.draining: dict[Feed, None] = {}
         self.excluded: set[str] = set()
         self.paused: set[str] = set()
         self.credit_messages = self.credit_bytes = 0
@@ -130,8 +132,8 @@ class Subscription:
     def others_wait(self, feed: Feed) -> bool:
         """Whether another feed has messages that may go."""
         return any(
-            other.buffer.held and name not in self.paused and other is not feed
-            for name, other in self.feeds.items()
+            other.buffer.held and other.channel.name not in self.paused and other is not feed
+            for other in (*self.feeds.values(), *self.draining)
         )
 
     def go_on(self) -> None:
@@ -146,9 +148,9 @@ class Subscription:
             self.paused.update(names)
             return
         self.paused.difference_update(names)
-        for name in names:
-            if name in self.feeds:
-                self.feeds[name].wake()
+        for feed in (*self.feeds.values(), *self.draining):
+            if feed.channel.name in names:
+                feed.wake()
 
     def end(self, reason: str) -> None:
         """The reader is gone: what is in flight is lost."""
