@@ -22,6 +22,7 @@ from sightline.cli.check import check
 from sightline.cli.demo import demo
 from sightline.cli.doctor import doctor
 from sightline.cli.fakecam import fakecam
+from sightline.cli.hub import app as hub
 from sightline.cli.model import app as model
 from sightline.cli.probe import probe
 from sightline.cli.up import up
@@ -95,6 +96,7 @@ def _every_command(
 
 for _command in (demo, probe, check, up, capture, worker, doctor, fakecam):
     app.command()(_command)
+app.add_typer(hub, name="hub")
 app.add_typer(model, name="model")
 
 

@@ -11,9 +11,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.table import Table
 
 _REFRESH_HZ: Final = 4
 _LINES_EVERY_S: Final = 5.0
@@ -30,7 +29,7 @@ class Runs(Protocol):
 class View(NamedTuple):
     """The same in three ways: for a terminal, for a log, for a program."""
 
-    table: Callable[[], Table]
+    table: Callable[[], RenderableType]
     lines: Callable[[], Iterable[str]]
     facts: Callable[[], Any]
 

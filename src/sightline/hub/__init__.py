@@ -6,6 +6,7 @@ reader's buffer; `rpc` marks methods that a client serves.
 """
 
 from sightline.hub.broker.server import StreamServer
+from sightline.hub.broker.statistics import HubStats
 from sightline.hub.client import (
     AsyncStreamClient,
     ClientStats,
@@ -30,6 +31,7 @@ __all__ = [
     "ClientStats",
     "Gap",
     "History",
+    "HubStats",
     "Limits",
     "Message",
     "Overflow",

@@ -7,8 +7,13 @@ made of what a stranger sends: a match takes time in proportion to the lengths.
 
 from __future__ import annotations
 
+from typing import Final
+
 from sightline.hub.broker.refusal import Refusal
 from sightline.hub.wire.control import Code
+
+HUB_NAME: Final = "sightline.hub"
+"""The hub's own, for what it publishes itself; no client may have it."""
 
 
 def checked_name(name: str, most_bytes: int, what: str = "name") -> str:

@@ -8,26 +8,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import math
 import os
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import msgspec
 
 from sightline.errors import ConfigError
+from sightline.hub.address import HubAddress
 from sightline.hub.broker.machine import Hub
+from sightline.hub.broker.metrics_page import metrics_page
+from sightline.hub.broker.own_channel import OwnChannel
 from sightline.hub.broker.process import HubProcess
 from sightline.hub.broker.protocol import HubProtocol, Pump
+from sightline.hub.broker.statistics import statistics
 from sightline.hub.settings import DEFAULT_PORT, Limits, digest
 from sightline.log import get_logger, hide_secret
 from sightline.loopback import is_loopback
 
 BACKLOG: Final = 512
+MODE: Final = 0o600
+"""Of a Unix socket: who it belongs to may connect."""
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +46,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         token: that clients must know; None: none.
         tls_certificate, tls_key: files in PEM form of what the hub shows; None: no TLS.
         tls_client_ca: file in PEM form of who signs what clients must show; None: they need not.
+        metrics_port: of its figures for Prometheus, on this machine alone; 0: a free one; None: not.
+        statistics_every_s: how often its statistics channel has a message while it is read.
         limits: what strangers can make it hold.
     """
 
@@ -49,19 +58,27 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls_certificate: str | None = None
     tls_key: str | None = None
     tls_client_ca: str | None = None
+    metrics_port: int | None = None
+    statistics_every_s: float = 1.0
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
         if self.host is None and self.unix_path is None:
             raise ConfigError("expected a host, a unix_path or both to listen on")
-        if not 0 <= self.port < 65_536:
-            raise ConfigError(f"expected a port of 0 to 65535, got {self.port}")
+        for port in (self.port, self.metrics_port or 0):
+            if not 0 <= port < 65_536:
+                raise ConfigError(f"expected a port of 0 to 65535, got {port}")
+        if not 0 < self.statistics_every_s < math.inf:
+            raise ConfigError(f"expected statistics_every_s above 0, got {self.statistics_every_s}")
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ConfigError("expected tls_certificate and tls_key together")
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise ConfigError("tls_client_ca needs tls_certificate and tls_key")
         if self.token == "":
             raise ConfigError("expected a token that is not empty")
+        self._check_guarded()
+
+    def _check_guarded(self) -> None:
         guarded = self.token is not None or self.tls_client_ca is not None
         if self.host is not None and not is_loopback(self.host) and not guarded:
             raise ConfigError(
@@ -76,6 +93,7 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
     host: str | None
     port: int
     unix_path: str | None
+    metrics_port: int | None
 
 
 @contextlib.asynccontextmanager
@@ -99,20 +117,31 @@ async def listening(settings: ServerSettings) -> AsyncIterator[Listening]:
         stack.callback(pump.close)
         port = settings.port
         if settings.host is not None:
-            listener = _tcp_listener(settings.host, port)
-            stack.callback(listener.close)
-            port = listener.getsockname()[1]
-            server = await loop.create_server(
-                lambda: HubProtocol(pump), sock=listener, ssl=tls, backlog=BACKLOG
-            )
-            stack.callback(server.close)
+            for listener in _tcp_listeners(settings.host, port):
+                stack.callback(listener.close)
+                port = listener.getsockname()[1]
+                server = await loop.create_server(
+                    lambda: HubProtocol(pump),
+                    sock=listener,
+                    ssl=tls,
+                    ssl_handshake_timeout=settings.limits.handshake_s if tls else None,
+                    backlog=BACKLOG,
+                )
+                stack.callback(server.close)
         if settings.unix_path is not None:
             unix_listener = stack.enter_context(_unix_listener(settings.unix_path))
             unix_server = await loop.create_unix_server(
                 lambda: HubProtocol(pump), sock=unix_listener, backlog=BACKLOG
             )
             stack.callback(unix_server.close)
-        where = Listening(host=settings.host, port=port, unix_path=settings.unix_path)
+        OwnChannel(hub, settings.statistics_every_s).begin(time.monotonic_ns())
+        metrics_port = settings.metrics_port
+        if metrics_port is not None:
+            page = metrics_page(lambda: statistics(hub, time.monotonic_ns()), metrics_port)
+            metrics_port = await stack.enter_async_context(page)
+        where = Listening(
+            host=settings.host, port=port, unix_path=settings.unix_path, metrics_port=metrics_port
+        )
         get_logger("sightline.hub").info("hub listens", host=where.host, port=port, unix_path=where.unix_path)
         yield where
 
@@ -131,7 +160,7 @@ class StreamServer:
     `await server.serve()`. For the arguments see `ServerSettings`.
 
     Attributes:
-        host, port, unix_path: where it listens; `port` is told after the start where 0 was asked for.
+        host, port, unix_path, metrics_port: where it listens; a port that was 0 is told after the start.
 
     Raises:
         ConfigError: an argument is wrong, or the hub would be open to a network without any proof.
@@ -147,6 +176,8 @@ class StreamServer:
         tls_certificate: str | None = None,
         tls_key: str | None = None,
         tls_client_ca: str | None = None,
+        metrics_port: int | None = None,
+        statistics_every_s: float = 1.0,
         limits: Limits | None = None,
     ) -> None:
         self.settings = ServerSettings(
@@ -157,21 +188,28 @@ class StreamServer:
             tls_certificate=tls_certificate,
             tls_key=tls_key,
             tls_client_ca=tls_client_ca,
+            metrics_port=metrics_port,
+            statistics_every_s=statistics_every_s,
             limits=limits or Limits(),
         )
         self.host = host
         self.port = port
         self.unix_path = unix_path
+        self.metrics_port = metrics_port
         self._process: HubProcess | None = None
         self._stack: contextlib.AsyncExitStack | None = None
 
     @property
     def url(self) -> str:
-        """The address for clients: `hub://host:port`; where there is only a Unix socket, `hub+unix://path`."""
-        if self.host is None:
-            return f"hub+unix://{self.unix_path}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"hub://{host}:{self.port}"
+        """The address for clients: `hub://host:port`; where there is only a Unix socket, `hub:///its/path`."""
+        return self.urls[0]
+
+    @property
+    def urls(self) -> list[str]:
+        """All addresses for clients, TCP's first."""
+        tcp = [] if self.host is None else [HubAddress(host=self.host, port=self.port)]
+        unix = [] if self.unix_path is None else [HubAddress(unix_path=str(Path(self.unix_path).absolute()))]
+        return [address.shown for address in (*tcp, *unix)]
 
     def start(self, timeout_s: float = 10.0) -> None:
         """Begin as a process of its own, and come back when clients can connect.
@@ -211,7 +249,7 @@ class StreamServer:
             await asyncio.Event().wait()
 
     def _listens(self, where: Listening) -> None:
-        self.port = where.port
+        self.port, self.metrics_port = where.port, where.metrics_port
 
     def __enter__(self) -> Self:
         self.start()
@@ -234,38 +272,46 @@ class StreamServer:
             await stack.aclose()
 
 
-def _tcp_listener(host: str, port: int) -> socket.socket:
+def _tcp_listeners(host: str, port: int) -> Iterator[socket.socket]:
+    """One for each address that `host` stands for; those behind the first get its port."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise ConfigError(f"expected a host of this machine, got {host!r}: {error}") from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise ConfigError(f"port {port} of {host} is in use: another hub may run there") from error
-        raise ConfigError(f"cannot listen on {host}:{port}: {error}") from error
-    return listener
+    bound = False
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        listener = socket.socket(family, kind, protocol)
+        try:
+            _bind(listener, (address[0], port, *address[2:]))
+        except OSError as error:
+            listener.close()
+            if bound and error.errno == errno.EADDRNOTAVAIL:  # `localhost` of a machine without IPv6
+                continue
+            if error.errno == errno.EADDRINUSE:
+                raise ConfigError(f"port {port} of {host} is in use: another hub may run there") from error
+            raise ConfigError(f"cannot listen on {host}:{port}: {error}") from error
+        bound, port = True, listener.getsockname()[1]
+        yield listener
+
+
+def _bind(listener: socket.socket, address: tuple[object, ...]) -> None:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listener.bind(address)
+    listener.setblocking(False)
 
 
 @contextlib.contextmanager
-def _unix_listener(path: str) -> Any:
+def _unix_listener(path: str) -> Iterator[socket.socket]:
     """A socket at `path` that only this user may connect to. A file left by a dead hub is replaced."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     place = Path(path)
     try:
         _clear_stale(place)
-        before = os.umask(0o177)
-        try:
-            listener.bind(path)
-        finally:
-            os.umask(before)
+        os.fchmod(listener.fileno(), MODE)  # Linux makes the file with it; elsewhere it has no effect
+        listener.bind(path)
+        place.chmod(MODE)
         listener.setblocking(False)
         inode = place.stat().st_ino
     except OSError as error:
