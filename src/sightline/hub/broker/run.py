@@ -287,5 +287,5 @@ def _key(ext: Buffer) -> bytes:
         raise WireError(f"expected at most {MOST_EXT_BYTES} bytes beside a payload, got {len(ext)}")
     try:
         return _BESIDE.decode(ext).key or b""
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"expected a key and headers beside a payload: {error}") from error

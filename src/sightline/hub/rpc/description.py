@@ -133,7 +133,7 @@ def description_from_bytes(data: bytes | memoryview) -> tuple[Method, ...]:
     """
     try:
         methods = _DECODER.decode(data).methods
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"expected a description of methods: {error}") from error
     for method in methods:
         _check(method)

@@ -109,7 +109,7 @@ def method_of(frame: Frame) -> str:
     """Which method a CALL is for. Raises WireError."""
     try:
         return _CALL.decode(frame.body[: frame.head.ext_bytes]).method
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"expected a call's method as msgpack: {error}") from error
 
 
