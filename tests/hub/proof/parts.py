@@ -6,13 +6,14 @@ a reader's events in `<name>.events`, a line each. The places of the counters ar
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -70,7 +71,16 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     callee: str
 
 
-Part: TypeAlias = Writer | Reader | Callee | Caller
+class Line(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What lies between a client and the hub: who connects to `listens` is connected to `port`."""
+
+    folder: str
+    name: str
+    port: int
+    listens: int
+
+
+Part: TypeAlias = Writer | Reader | Callee | Caller | Line
 
 
 def places(part: Part) -> int:
@@ -220,6 +230,30 @@ def call(part: Caller, numbers: Numbers, stop: threading.Event) -> None:
         numbers[DONE] = 1
 
 
+def carry(part: Line, numbers: Numbers, stop: threading.Event) -> None:
+    async def through(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            hub_reader, hub_writer = await asyncio.open_connection("127.0.0.1", part.port)
+            await asyncio.gather(_pass_on(reader, hub_writer), _pass_on(hub_reader, writer))
+        writer.close()
+
+    async def main() -> None:
+        async with await asyncio.start_server(through, "127.0.0.1", part.listens):
+            numbers[READY] = 1
+            await asyncio.to_thread(stop.wait)
+            numbers[DONE] = 1
+
+    asyncio.run(main())
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while block := await reader.read(65_536):
+            writer.write(block)
+            await writer.drain()
+    writer.close()
+
+
 def _when_input_ends(stop: threading.Event) -> None:
     os.read(0, 1)
     stop.set()
@@ -238,6 +272,8 @@ def main(told: str) -> None:
             answer(part, numbers, stop)
         case Caller():
             call(part, numbers, stop)
+        case Line():
+            carry(part, numbers, stop)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Rounds of killing: one of them is killed, the others go on, it is replaced, all go on. Then all is counted.
+"""Rounds of killing: one is killed, the others go on, it is replaced, all go on. Then all is counted.
+
+One of the writers talks to the hub over a line that is killed too: it loses its connection, and no message.
 
 Who is killed and when comes from a seed; how far the others have come by then does not.
 """
@@ -12,14 +14,15 @@ from typing import Final, NamedTuple
 
 from tests.hub.proof.company import Company
 from tests.hub.proof.history import check
-from tests.hub.proof.parts import Callee, Caller, Part, Reader, Writer
+from tests.hub.proof.parts import Callee, Caller, Line, Part, Reader, Writer
+from tools.services.ports import free_port
 from tools.services.waiting import wait_for
 
 from sightline.hub.settings import ReaderBuffer
 from sightline.overflow import Overflow
 
 CHANNELS: Final = 2
-VICTIMS: Final = ("hub", "writer", "reader", "callee")
+VICTIMS: Final = ("hub", "line", "writer", "reader", "callee")
 GOES_ON_S: Final = 30.0
 _LOSSLESS: Final = ReaderBuffer(messages=200, overflow=Overflow.BLOCK)
 
@@ -34,9 +37,8 @@ class Taste(NamedTuple):
 
 _TASTES: Final = (
     Taste(_LOSSLESS),
-    Taste(
-        _LOSSLESS, prefetch=10, pause_s=0.002
-    ),  # slower than the writers: the hub is killed with much for it
+    # Slower than the writers: whatever is killed, there is much in the hub for it, and much on its way there.
+    Taste(_LOSSLESS, prefetch=10, pause_s=0.001),
     Taste(ReaderBuffer(messages=20), pause_s=0.005),
     Taste(ReaderBuffer(messages=1, overflow=Overflow.DROP_NEWEST)),
     Taste(ReaderBuffer(messages=50, every=3)),
@@ -52,11 +54,13 @@ class Rounds:
         self._numbers = count(1)
         self._victims = self._all_in_turn()
         self._folder, self._port = str(company.folder), company.port
+        self._line = Line(folder=self._folder, name="line", port=company.port, listens=free_port())
 
     def begin(self) -> None:
         company = self._company
         company.start(*(self._reader(taste) for taste in _TASTES), early=True)
-        company.start(self._writer(), self._writer(), self._callee(1))
+        company.start(self._line)
+        company.start(self._writer(self._line.listens), self._writer(company.port), self._callee(1))
         company.start(Caller(folder=self._folder, name="caller", port=self._port, callee="callee1"))
         self._goes_on()
 
@@ -68,10 +72,10 @@ class Rounds:
             company.start_hub()
             self._goes_on()
             return victim
-        kind = {"writer": Writer, "reader": Reader, "callee": Callee}[victim]
+        kind = {"line": Line, "writer": Writer, "reader": Reader, "callee": Callee}[victim]
         member = self._draw.choice(company.alive(kind))
         company.kill(member.part.name)
-        self._goes_on(without=Caller if kind is Callee else Callee)
+        self._goes_on(without=member.part)
         company.start(self._next(member.part))
         self._goes_on()
         return member.part.name
@@ -90,14 +94,14 @@ class Rounds:
         while True:
             yield from self._draw.sample(VICTIMS, len(VICTIMS))
 
-    def _goes_on(self, without: type = Callee) -> None:
-        """Until all that are there have done something more."""
+    def _goes_on(self, without: Part | None = None) -> None:
+        """Until all that are there, and do not need the one that is not, have done something more."""
         before = self._company.progress()
-        idle = {one.part.name for one in self._company.alive(Callee, without)}
+        moving = [one.part.name for one in self._company.alive() if _moves(one.part, without)]
 
         def all_did() -> bool:
             now = self._company.progress()
-            return all(now[name] > done for name, done in before.items() if name not in idle)
+            return all(now[name] > before[name] for name in moving)
 
         wait_for(all_did, GOES_ON_S, "the others to go on")
 
@@ -106,9 +110,9 @@ class Rounds:
             case Reader():
                 return self._reader(Taste(part.buffer, part.prefetch, part.pause_s))
             case Writer():
-                return self._writer()
+                return self._writer(part.port)
             case _:
-                return part  # the caller calls this name
+                return part  # others know it by its name, or its port
 
     def _reader(self, taste: Taste) -> Reader:
         number = next(self._numbers)
@@ -122,20 +126,32 @@ class Rounds:
             pause_s=taste.pause_s,
         )
 
-    def _writer(self) -> Writer:
+    def _writer(self, port: int) -> Writer:
         number = next(self._numbers)
         return Writer(
             folder=self._folder,
             name=f"writer{number}",
-            port=self._port,
+            port=port,
             number=number,
             channels=tuple(range(CHANNELS)),
-            sizes=(40, 100, 3000, 100_000),
-            per_s=300,
+            sizes=(40, 3000, 300_000),
+            per_s=2000,
         )
 
     def _callee(self, number: int) -> Callee:
         return Callee(folder=self._folder, name=f"callee{number}", port=self._port)
+
+
+def _moves(part: Part, without: Part | None) -> bool:
+    match part:
+        case Callee() | Line():
+            return False  # they do nothing by themselves
+        case Caller():
+            return not isinstance(without, Callee)
+        case Writer():
+            return not (isinstance(without, Line) and part.port == without.listens)
+        case _:
+            return True
 
 
 def killing(company: Company, rounds: int, seed: int, say: Callable[[str], object]) -> list[str]:

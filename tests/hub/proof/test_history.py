@@ -100,7 +100,7 @@ def test_a_counter_that_is_wrong_is_found(change: dict[str, object], complaint: 
 def test_counters_that_agree_with_each_other_but_not_with_the_writers_are_found() -> None:
     written, heard = history(3)
     more = [
-        msgspec.structs.replace(one, offered=one.offered + 1, taken_in=one.taken_in + 1) for one in written
+        msgspec.structs.replace(one, offered=one.offered + 1, taken_in=one.offered + 1) for one in written
     ]
     (wrong,) = check(more, [heard])
     assert "were taken in" in wrong
