@@ -66,6 +66,7 @@ class HubMachine(RuleBasedStateMachine):
         self.readings: list[Reading] = []
         self.texts: dict[tuple[str, str], list[bytes]] = defaultdict(list)  # all that a writer ever wrote
         self.sent: Counter[tuple[str, str]] = Counter()  # how far it was sent on this connection
+        self.open: set[tuple[str, str]] = set()  # who has said on this connection that it writes where
         self.serial = 0
 
     # Writers.
@@ -77,10 +78,6 @@ class HubMachine(RuleBasedStateMachine):
             self.open.add((writer, channel))
             self.sent[writer, channel] = opened.accepted_seq
         return opened.channel
-
-    @property
-    def open(self) -> set[tuple[str, str]]:
-        return self.__dict__.setdefault("_open_writers", set())
 
     @rule(
         writer=st.sampled_from(WRITERS),
@@ -160,8 +157,8 @@ class HubMachine(RuleBasedStateMachine):
         for reading in self.readings:
             reading.taken = reading.got()
             reading.peer.credit(reading.number, reading.granted, reading.taken)
-        for channel in statistics(self.net.hub, self.net.now_ns).channels:
-            assert (channel.waiting, channel.held, channel.in_flight) == (0, 0, 0)
+        for stats in statistics(self.net.hub, self.net.now_ns).channels:
+            assert (stats.waiting, stats.held, stats.in_flight) == (0, 0, 0)
         for (writer, channel), texts in self.texts.items():
             if texts and (writer, channel) in self.open:
                 assert self.writers[writer].acks.get(self.numbers[channel], len(texts)) == len(texts)
