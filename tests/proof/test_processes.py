@@ -174,7 +174,8 @@ def test_whoever_is_killed_comes_back_and_the_rest_goes_on(
         work = begin("worker", "site.yaml", "w", "--json")
         shown = begin("worker", "site.yaml", "page", "--json")
         captures = begin("capture", "--site", "site.yaml", "--json")
-        more(work), more(shown)
+        more(work)
+        more(shown)
 
         work.kill()
         more(shown)
@@ -185,7 +186,8 @@ def test_whoever_is_killed_comes_back_and_the_rest_goes_on(
         time.sleep(0.5)
         assert work.process.poll() is None
         captures = begin("capture", "--site", "site.yaml", "--json")
-        more(work), more(shown)
+        more(work)
+        more(shown)
 
         shown.kill()
         more(work)
@@ -200,7 +202,8 @@ def test_whoever_is_killed_comes_back_and_the_rest_goes_on(
         time.sleep(1)
         assert [one.process.poll() for one in (work, shown, captures)] == [None] * 3
         stack.enter_context(hub_at(port))
-        more(work), more(shown)
+        more(work)
+        more(shown)
 
         for one in (captures, work, shown):
             one.process.terminate()
@@ -251,3 +254,28 @@ def test_nine_cameras_are_captured_by_two_processes(
         assert (captures.ends(), work.ends()) == (0, 0)
     assert {name: captures.camera(name)["sent"]["published"] for name in names} == dict.fromkeys(names, 150)
     assert {name: len(results_in(tmp_path / "w.jsonl", name)) for name in names} == dict.fromkeys(names, 150)
+
+
+def test_up_goes_on_when_its_hub_is_killed_and_ends_when_there_is_none(
+    tmp_path: Path, port: int, begin: Begin, wait_for: WaitFor, street: MakeStreet
+) -> None:
+    write_site(tmp_path, port, {"a": {"url": str(street(1).path), "loop": True, "realtime": True}})
+    up = begin("up", "site.yaml", "--json")
+
+    def more() -> None:
+        before = up.camera("a").get("results", 0)
+        wait_for(lambda: up.camera("a").get("results", 0) > before + 20, 30, f"more than {before} results")
+
+    more()
+    (hub,) = psutil.Process(up.process.pid).children()
+    hub.kill()
+    more()
+    (other,) = psutil.Process(up.process.pid).children()
+    assert other.pid != hub.pid
+
+    other.suspend()  # it answers nobody any more
+    began_s = time.monotonic()
+    up.process.terminate()
+    assert up.ends() == 0
+    assert time.monotonic() - began_s < 12
+    assert not other.is_running() or other.status() == psutil.STATUS_ZOMBIE

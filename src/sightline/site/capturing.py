@@ -145,12 +145,13 @@ class Capturing:
         self._stopping.begin()
         for sending in self._sendings.values():
             sending.stop()
+        for capture in self._captures.values():
+            capture.stop(0)
         if self._bus is not None:
             self._leave(self._bus)  # it frees captures that wait for a reader's room
-        # All are told, then all end side by side; who hangs inside libav is left behind.
-        for timeout_s in (0.0, _STOP_S):
-            for capture in self._captures.values():
-                capture.stop(timeout_s)
+        # All were told; now they end side by side, and who hangs inside libav is left behind.
+        for capture in self._captures.values():
+            capture.stop(_STOP_S)
         for sending in self._sendings.values():
             sending.join()
 

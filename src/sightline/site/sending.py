@@ -21,6 +21,7 @@ from sightline.capture import CameraInput, Kind
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import BufferFull, BusError, Closed
 from sightline.log import Repeated, get_logger
+from sightline.overflow import Reason
 from sightline.packet import Packet
 from sightline.scene.url import parse_url
 
@@ -33,7 +34,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the packets that were captured: taken = published + failed + dropped + waiting.
 
     Attributes:
-        published: that the bus has.
+        published: that the bus took; one that is lost later may have had them.
         failed: that it refused.
         dropped: that it was too slow for, by reason; and `killed` with their process.
         waiting: in line for it.
@@ -89,7 +90,7 @@ class Sending:
         self._stream = stream
         self._topics = topics
         self._waits = waits
-        self._published = self._failed = 0
+        self._published = self._failed = self._late = 0
         self._trouble = Repeated(get_logger("sightline.site"), "packets not published", clock=clock)
         self._line: Buffer[Packet] = Buffer(
             _LINE,
@@ -106,7 +107,7 @@ class Sending:
     def put(self, packet: Packet) -> None:
         """Send a packet on. Raises BusError or BufferFull where the bus refused it and is waited for."""
         if not self._waits:
-            self._line.put(packet)
+            self._stand_in_line(packet)
             return
         try:
             self._publish(packet)
@@ -133,9 +134,10 @@ class Sending:
         if self._waits:
             return Sent(published=published, failed=failed)
         line = self._line.stats()
-        dropped = {str(reason): count for reason, count in line.dropped.items()}
-        waiting = line.entered - sum(dropped.values()) - published - failed
-        return Sent(published=published, failed=failed, dropped=dropped, waiting=waiting)
+        dropped = Counter({str(reason): count for reason, count in line.dropped.items()})
+        waiting = line.entered - dropped.total() - published - failed
+        dropped[Reason.CLOSED] += self._late
+        return Sent(published=published, failed=failed, dropped=dict(+dropped), waiting=waiting)
 
     def stop(self) -> None:
         """Drop what is in line. The bus is to be closed then, which frees whoever waits for it."""
@@ -150,6 +152,12 @@ class Sending:
     def _begin(self, work: Callable[[], None]) -> None:
         self._thread = threading.Thread(target=work, name=f"send {self._camera_id}", daemon=True)
         self._thread.start()
+
+    def _stand_in_line(self, packet: Packet) -> None:
+        try:
+            self._line.put(packet)
+        except Closed:  # it is being stopped
+            self._late += 1
 
     def _publish(self, packet: Packet) -> None:
         publish_packet(self._bus, packet, self._stream, self._topics)
