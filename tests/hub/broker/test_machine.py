@@ -754,7 +754,7 @@ class TestHistory:
         for seq, size in enumerate([3, 30, 30]):
             writer.put(number, [b"%d" % seq * size], seq)
         reader = net.client("reader")
-        buffer = ReaderBuffer(messages=None, bytes=40, overflow=Overflow.BLOCK)
+        buffer = ReaderBuffer(messages=10, bytes=40, overflow=Overflow.BLOCK)
         (feed,) = reader.read(1, "c", start="history", buffer=buffer)
         writer.put(number, [b"3"], 3)
         for messages in range(1, 5):
