@@ -428,6 +428,14 @@ def test_a_site_made_in_python_is_checked_for_conflicts_too() -> None:
         )
 
 
+def test_one_hub_is_one_bus_however_it_is_called() -> None:
+    sink = "{kind: bus, url: 'hub://127.0.0.1', results_topic: 'raw_:camera_id'}"
+    text = f"bus: hub://127.0.0.1:4820\n{CAMERA}workers: {{w: {{model: {{kind: hog}}, sinks: [{sink}]}}}}"
+
+    (mistake,) = mistakes(text)
+    assert "expected another topic than the cameras' own on the same bus" in mistake
+
+
 def test_packets_may_go_to_another_bus_under_the_cameras_own_topics() -> None:
     sink = "{kind: bus, url: 'memory://there', packets: all, packets_topic: 'raw_:camera_id'}"
     site = read(f"{CAMERA}workers: {{w: {{model: {{kind: hog}}, sinks: [{sink}]}}}}")

@@ -179,6 +179,8 @@ class Capturing:
 
 
 def _closed(bus: Bus) -> None:
+    if unread := getattr(bus, "unread", 0):  # a hub tells
+        _LOG.warning("packets were published where nobody read", packets=unread)
     try:
         bus.close()
     except BusError as error:

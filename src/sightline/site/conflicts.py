@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from sightline.bus import PACKET_TOPICS, topic_of
+from sightline.errors import ConfigError
+from sightline.hub.address import HubAddress
 from sightline.site.mistakes import Where, dotted, quoted
 from sightline.site.model_kinds import Tracking
 from sightline.site.sink_kinds import BusSink
@@ -90,7 +92,7 @@ def _one_topic_for_two(patterns: dict[str, str], cameras: dict[str, Any]) -> Ite
 
 def _read_again(sink: dict[str, Any], site: Any, where: Where) -> Iterator[Conflict]:
     """What a sink publishes where the site itself reads: it would come again, for ever."""
-    if sink.get("kind") != "bus" or sink.get("url") != _mapping(site).get("bus", "memory://"):
+    if sink.get("kind") != "bus" or _place(sink.get("url")) != _place(_mapping(site).get("bus", "memory://")):
         return
     written = (
         ("results_topic",) if sink.get("packets", "none") == "none" else ("results_topic", "packets_topic")
@@ -100,6 +102,14 @@ def _read_again(sink: dict[str, Any], site: Any, where: Where) -> Iterator[Confl
         if pattern in _packet_topics(site).values():
             told = f"expected another topic than the cameras' own on the same bus, got {quoted(pattern)}"
             yield Conflict((*where, key), told)
+
+
+def _place(url: Any) -> Any:
+    """The same for two URLs of one hub, with its port or without."""
+    try:
+        return HubAddress.of(url).shown if isinstance(url, str) and url.startswith("hub:") else url
+    except ConfigError:
+        return url
 
 
 def _taken(sink: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
