@@ -56,16 +56,23 @@ class Connection(asyncio.BufferedProtocol):
         self._parser = Parser(max_frame_bytes=HANDSHAKE_BYTES)
         self._transport: asyncio.Transport | None = None
         self._writable = True
+        self._first = False
         self._error: SightlineError | None = None
 
     def allow(self, frame_bytes: int) -> None:
         """The hub is known: it may send such frames."""
         self._parser.max_frame_bytes = frame_bytes
 
-    def send(self, head: Head, body: bytes) -> None:
-        """A frame of the handshake: at once."""
-        if self._transport is not None:
-            self._transport.write(head.packed() + body)
+    def send(self, frame: bytes) -> bool:
+        """Send a small frame at once, if it is the first since something came; whether it was.
+
+        It answers what came one turn of the loop sooner; more of them go better together.
+        """
+        if self._transport is None or not self._writable or not self._first:
+            return False
+        self._first = False
+        self._transport.write(frame)
+        return True
 
     def flush(self) -> None:
         """Hand over what waits in the lanes, as far as the socket takes it."""
@@ -106,6 +113,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         now_ns = time.monotonic_ns()
+        self._first = True
         try:
             for frame in self._parser.buffer_updated(nbytes):
                 self.on_frame(frame, now_ns)

@@ -218,7 +218,7 @@ class Link:
             if isinstance(said, Welcome):
                 self._begin(connection, handshake.nonce, said, now_ns)
             else:
-                connection.send(Head(len(said), Kind.HELLO), said)
+                connection.send(Head(len(said), Kind.HELLO).packed() + said)
 
         connection = self._connection = Connection(on_frame)
         try:
@@ -240,6 +240,7 @@ class Link:
         self.name = welcome.name
         self.message_bytes = welcome.message_bytes
         connection.allow(welcome.message_bytes + BESIDE_BYTES)
+        self.session.at_once = connection.send
         self.session.begin(nonce, welcome, now_ns)
         connection.lanes = self.session.lanes
         connection.on_frame = self.session.received

@@ -62,6 +62,7 @@ class Session:
         hub, nonce: its id, and what keys are proved with.
         channels, writers, subscriptions, service: what is made again.
         on_send: called when there is something in the lanes.
+        at_once: called with a small frame where nothing is before it; whether it was sent past the lanes.
         on_channel: called when a channel comes or goes, where that is watched.
         reconnects: connections after the first; below 0 before that.
     """
@@ -76,6 +77,7 @@ class Session:
         self.subscriptions: dict[int, Subscription] = {}
         self.service: Serve | None = None
         self.on_send: Callable[[], object] = lambda: None
+        self.at_once: Callable[[bytes], bool] = lambda _frame: False
         self.on_channel: Callable[[ChannelChanged], object] | None = None
         self.ping_ns: int | None = None
         self.reconnects = -1
@@ -149,7 +151,10 @@ class Session:
         if self.lanes is None:
             return False
         if head.body_bytes <= SMALL_BYTES:
-            self.lanes.urgent(head.packed(), *body)
+            frame = b"".join((head.packed(), *body))
+            if not self.lanes.pending and self.at_once(frame):
+                return True
+            self.lanes.urgent(frame)
         else:
             self._large.put(head, body)
             self.lanes.wake(self._large)

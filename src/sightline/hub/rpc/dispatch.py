@@ -176,7 +176,7 @@ class Dispatcher:
     def _arguments(self, call: _Call) -> Arguments:
         try:
             given = arguments_of(call.frame, most_bytes=self.most_bytes)
-            call.served.signature.bind(*given.args, **given.kwargs)
+            call.served.fitting.check(given.args, given.kwargs)
         except (TypeError, SightlineError) as error:
             raise _Unfit(f"{call.served.name}{call.served.signature}: {error}") from None
         return given

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 
 from sightline.errors import ConfigError
 from sightline.hub.rpc.description import Method
+from sightline.hub.rpc.fitting import Fitting
 
 Caller: TypeAlias = Callable[[str, tuple[Any, ...], dict[str, Any], float | None], Any]
 """`call(method, args, kwargs, timeout_s)`; None: no end."""
@@ -100,10 +101,12 @@ def _method(
             f"{client}.{method.name} has a parameter {timeout_name!r}: choose another name for a call's time"
         )
 
+    fitting = Fitting(signature)
+
     def remote(*args: Any, **kwargs: Any) -> Any:
         timeout_s = _seconds(kwargs.pop(timeout_name)) if timeout_name in kwargs else default_s
         try:
-            signature.bind(*args, **kwargs)
+            fitting.check(args, kwargs)
         except TypeError as error:
             raise TypeError(f"{client}.{method.name}{signature}: {error}") from None
         return call(method.name, args, kwargs, timeout_s)

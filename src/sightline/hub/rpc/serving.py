@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from sightline.errors import ConfigError
 from sightline.hub.rpc.description import MOST_DEPTH, PREFIX, Method, describe, is_name, signature_of
+from sightline.hub.rpc.fitting import Fitting
 
 _MARK: Final = "__sightline_rpc__"
 T = TypeVar("T", bound=Callable[..., Any])
@@ -38,6 +39,7 @@ class Served(NamedTuple):
     function: Callable[..., Any]
     signature: inspect.Signature
     is_async: bool
+    fitting: Fitting
 
     def described(self) -> Method:
         doc = inspect.getdoc(self.function) or ""
@@ -126,4 +128,5 @@ def _served(name: str, function: Callable[..., Any]) -> Served:
     is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004  an object whose __call__ is async
     )
-    return Served(name, function, signature_of(function), is_async)
+    signature = signature_of(function)
+    return Served(name, function, signature, is_async, Fitting(signature))
