@@ -160,7 +160,10 @@ def _parse_arguments(arguments: list[str]) -> None:
     try:
         context = group.make_context("sightline", arguments)
         while hasattr(group, "resolve_command"):
-            name, group, rest = group.resolve_command(context, [*context._protected_args, *context.args])
+            left = [*context._protected_args, *context.args]
+            if not left and group.invoke_without_command:
+                return
+            name, group, rest = group.resolve_command(context, left)
             context = group.make_context(name, rest, parent=context)
     except typer.Exit:  # --version and --help end here
         return
