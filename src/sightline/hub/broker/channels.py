@@ -133,10 +133,10 @@ class Channels:
             channel.falling.cancel()
             channel.falling = None
         if wanted and not channel.wanted:
-            self._tell_demand(channel, wanted=True)
+            self._tell_demand(channel, now_ns, wanted=True)
         elif not wanted and channel.wanted and channel.falling is None and channel.ended is None:
             channel.falling = self._timers.at(
-                now_ns + UNWANTED_NS, lambda _now_ns: self._tell_demand(channel, wanted=False)
+                now_ns + UNWANTED_NS, lambda now_ns: self._tell_demand(channel, now_ns, wanted=False)
             )
 
     def _make(self, session: Session, name: str, settings: ChannelSettings, now_ns: int) -> Channel:
@@ -170,13 +170,15 @@ class Channels:
             raise Refusal(Code.DENIED, f"only {channel.owner.name} may write to channel {channel.name!r}")
         check_key(channel, connection, session, proof)
 
-    def _tell_demand(self, channel: Channel, *, wanted: bool) -> None:
+    def _tell_demand(self, channel: Channel, now_ns: int, *, wanted: bool) -> None:
         channel.falling = None
         channel.wanted = wanted
         notice = Demand(channel=channel.number, readers=len(channel.feeds), wanted=wanted)
         for writer in channel.writers.values():
             if writer.connection is not None:
                 writer.connection.notify(notice)
+                if wanted:
+                    writer.connection.ping(now_ns)  # readers wait until they are heard of
 
     def _close_out(self, writer: Writer, reason: str) -> None:
         channel = writer.channel

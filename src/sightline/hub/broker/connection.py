@@ -18,6 +18,7 @@ from sightline.hub.wire.lanes import Lanes, LargeCalls
 if TYPE_CHECKING:
     from sightline.hub.broker.calls import Service
     from sightline.hub.broker.channel import Writer
+    from sightline.hub.broker.hearing import Hearing
     from sightline.hub.broker.session import Session
     from sightline.hub.broker.subscription import Subscription
     from sightline.hub.broker.timers import Timer
@@ -43,6 +44,8 @@ class Connection:
         ending: why it is to be closed, once it is.
         heard_ns: when the last frame came, monotonic.
         ping_ns: how long the last round trip took; None: not known yet.
+        pings, pongs: how many were sent to it and came back.
+        hearings: what waits until it has answered its ping of that number.
         received_bytes, sent_bytes, pending_bytes: kept by the shell, for the statistics.
     """
 
@@ -56,10 +59,13 @@ class Connection:
         "connected_ns",
         "ending",
         "heard_ns",
+        "hearings",
         "lanes",
         "nonce",
         "pending_bytes",
         "ping_ns",
+        "pings",
+        "pongs",
         "received_bytes",
         "sent_bytes",
         "session",
@@ -76,6 +82,8 @@ class Connection:
         self.ending: str | None = None
         self.connected_ns = self.heard_ns = now_ns
         self.ping_ns: int | None = None
+        self.pings = self.pongs = 0
+        self.hearings: dict[Hearing, int] = {}
         self.received_bytes = self.sent_bytes = self.pending_bytes = 0
         self.lanes = Lanes()
         self.writers: dict[int, Writer] = {}
@@ -122,6 +130,23 @@ class Connection:
         """Send a control frame with `body` as msgpack."""
         data = encode(body)
         self.send(Head(len(data), kind, seq=seq), data)
+
+    def ping(self, now_ns: int) -> None:
+        self.pings += 1
+        self.send(Head(0, Kind.PING, time_ns=now_ns))
+
+    def ponged(self, time_ns: int, now_ns: int) -> None:
+        """A PONG came to what was pinged at `time_ns`."""
+        self.pongs += 1
+        self.ping_ns = max(0, now_ns - time_ns)
+        for hearing, number in tuple(self.hearings.items()):
+            if self.pongs >= number:
+                hearing.heard(self)
+
+    def forget_hearings(self) -> None:
+        """It is over: nobody needs to wait for it."""
+        for hearing in tuple(self.hearings):
+            hearing.heard(self)
 
     def notify(self, notice: Notice) -> None:
         self.say(Kind.NOTICE, notice)

@@ -198,10 +198,10 @@ class Hub:
 
     def _pinged(self, connection: Connection, frame: Frame, now_ns: int) -> None:
         connection.send(Head(0, Kind.PONG, time_ns=frame.head.time_ns))
-        connection.send(Head(0, Kind.PING, time_ns=now_ns))
+        connection.ping(now_ns)
 
     def _ponged(self, connection: Connection, frame: Frame, now_ns: int) -> None:
-        connection.ping_ns = max(0, now_ns - frame.head.time_ns)
+        connection.ponged(frame.head.time_ns, now_ns)
 
     def _cut(self, connection: Connection, cut: Cut, now_ns: int) -> None:
         if connection.ending is None:
@@ -226,6 +226,7 @@ class Hub:
         for subscription in tuple(connection.subscriptions.values()):
             self.readers.unsubscribe(subscription, DISCONNECTED, now_ns)
         self._requests.lost(connection)
+        connection.forget_hearings()
         self.calls.lost(connection, session)
         for writer in session.writers.values():
             if writer.connection is connection:

@@ -72,6 +72,21 @@ class Readers:
         for channel in found:
             self.attach(subscription, channel, now_ns)
 
+    def unheard(self, subscription: Subscription) -> set[Connection]:
+        """The connections of writers who may not have heard yet that this one reads."""
+        writers = (
+            writer.connection
+            for feed in subscription.feeds.values()
+            for writer in feed.channel.writers.values()
+        )
+        return {
+            connection
+            for connection in writers
+            if connection is not None
+            and connection is not subscription.connection
+            and connection.pongs < connection.pings
+        }
+
     def unsubscribe(self, subscription: Subscription, reason: str, now_ns: int) -> None:
         """It is over: what its feeds held and what is in flight is dropped for this reason."""
         del subscription.connection.subscriptions[subscription.number]

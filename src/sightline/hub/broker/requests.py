@@ -1,6 +1,7 @@
 """What clients ask of the hub, each answered by one ANSWER or ERROR, in the order in which they came.
 
-`CloseWriter` alone may be answered later: when all that the writer had sent was taken in.
+Two may be answered later: `CloseWriter` when all that the writer had sent was taken in, and `Subscribe` when
+those who write, and were told that nobody reads, have heard that somebody does.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from sightline.hub.broker.connection import encode
+from sightline.hub.broker.hearing import Hearing
 from sightline.hub.broker.readers import UNSUBSCRIBED
 from sightline.hub.broker.refusal import Cut, Refusal
 from sightline.hub.broker.session import Session
@@ -138,8 +140,17 @@ class Requests:
 
     # Readers.
 
-    def _subscribe(self, asked: _Asked, request: Subscribe) -> None:
+    def _subscribe(self, asked: _Asked, request: Subscribe) -> object:
         self._hub.readers.subscribe(asked.connection, request, asked.now_ns)
+        unheard = self._hub.readers.unheard(asked.subscription(request.number))
+        if not unheard:
+            return None
+
+        def heard() -> None:
+            asked.connection.say(Kind.ANSWER, None, seq=asked.number)
+
+        Hearing(unheard, self._hub.timers, asked.now_ns, heard)
+        return _LATER
 
     def _unsubscribe(self, asked: _Asked, request: Unsubscribe) -> None:
         self._hub.readers.unsubscribe(asked.subscription(request.number), UNSUBSCRIBED, asked.now_ns)
