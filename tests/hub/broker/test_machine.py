@@ -314,6 +314,15 @@ class TestChannels:
         assert stats.feeds == ()
         assert stats.dropped == {"unsubscribed": 2}
 
+    def test_what_was_taken_in_is_acknowledged_before_the_end_is_told(self) -> None:
+        net = Net()
+        writer, number = made(net)
+        head = Head(1, Kind.DATA, messages=1, channel=number)
+        net.hub.received(writer.connection, Frame(head, b"x"), net.now_ns)
+        writer.ask(DeleteChannel(name="c"))
+        kinds = [frame.head.kind for frame in writer.frames[-3:]]
+        assert kinds == [Kind.ACK, Kind.NOTICE, Kind.ANSWER]
+
     def test_a_late_frame_for_a_channel_that_ended_is_passed_over(self) -> None:
         net = Net()
         writer, number = made(net)
@@ -809,6 +818,17 @@ class TestHistory:
         )
         reader.credit(1, 10, 0)
         assert [message.offset for message in reader.got[feed.feed]] == [3, 4]
+
+    def test_a_reader_that_skips_what_it_holds_lets_go_on_what_waits(self) -> None:
+        net = Net()
+        writer, number = made(net)
+        reader = net.client("reader")
+        (feed,) = reader.read(1, "c", buffer=BLOCKING)
+        writer.put(number, [b"0", b"1", b"2", b"3"], 0)
+        assert reader.ask(Seek(number=1, name="c", offset=None)) == 2
+        assert writer.acks[number] == 4
+        reader.credit(1, 10, 0)
+        assert reader.payloads(feed.feed) == [b"2", b"3"]
 
     def test_a_reader_can_go_back_and_to_the_end(self) -> None:
         net = Net()

@@ -173,6 +173,21 @@ def test_a_member_can_go_back_forward_and_to_the_end() -> None:
     assert peer.ask(Seek(number=1, name="a", offset=None)) == 6
 
 
+def test_a_seek_forgets_what_was_looked_up_ahead() -> None:
+    net = Net()
+    writer, numbers = made(net, "a", history=History(messages=10))
+    for seq in range(4):
+        writer.put(numbers["a"], [b"%d" % seq], seq)
+    peer = net.client("peer")
+    (feed,) = peer.read(1, "a", group="g", start="history")
+    peer.credit(1, 1, 0)
+    assert peer.payloads(feed.feed) == [b"0"]
+    assert peer.ask(Seek(number=1, name="a", offset=3)) == 3
+    peer.credit(1, 10, 1)
+    assert peer.payloads(feed.feed) == [b"0", b"3"]
+    assert not peer.gaps[feed.feed]
+
+
 def test_what_a_seek_answers_stands_between_what_was_before_and_what_comes() -> None:
     net = Net()
     writer, numbers = made(net, "a", history=History(messages=10))
