@@ -3,11 +3,14 @@
 import re
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from sightline.bus.names import (
     camera_in,
     checked_topic,
     is_wanted,
+    literal_prefix,
     topic_names,
     topic_of,
     topic_pattern,
@@ -70,3 +73,35 @@ def test_a_pattern_that_makes_no_topic_is_refused(pattern: str, said: str) -> No
     with pytest.raises(ConfigError, match=re.escape(said)):
         topic_pattern(pattern)
     assert topic_pattern("raw_:camera_id") == "raw_:camera_id"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "prefix"),
+    [
+        (r"packets\.a-b[0-9]", "packets.a-b"),
+        ("raw_.+", "raw_"),
+        (r"raw_\d", "raw_"),
+        ("ab*", "a"),
+        ("ab?c", "a"),
+        ("ab{2}", "a"),
+        ("ab+", "ab"),
+        ("a|b", ""),
+        ("(?i)a", ""),
+        ("^a", ""),
+        (".*", ""),
+        ("", ""),
+        ("abc", "abc"),
+    ],
+)
+def test_what_all_names_begin_with_is_read_off_a_pattern(pattern: str, prefix: str) -> None:
+    assert literal_prefix(re.compile(pattern)) == prefix
+
+
+@given(st.from_regex(r"[a-c._\\-]{0,6}([+*?]|\[ab\]|\{2\}|\\d|\.)?[a-c]{0,2}", fullmatch=True), st.data())
+def test_no_name_that_matches_begins_otherwise(pattern: str, data: st.DataObject) -> None:
+    try:
+        compiled = re.compile(pattern)
+    except re.error:
+        assume(condition=False)
+    name = data.draw(st.from_regex(compiled, fullmatch=True))
+    assert name.startswith(literal_prefix(compiled))

@@ -69,7 +69,7 @@ def each_group_gets_all_byte_for_byte(trial: LogTrial) -> None:
     log, topic = trial.log(), trial.topic("all")
     every_byte = bytes(range(256))
     log.publish(topic, every_byte * 16, key=b"key", headers=(("x", every_byte), ("x", b"")))
-    publish_all(log, topic, numbers(9))
+    trial.put(log, topic, numbers(9), behind=1)
     for group in ("one", "two", None):
         member = trial.member(trial.log(), topic, group)
         expect(trial.get(member, 10), [every_byte * 16, *numbers(9)], f"what {group} gets")
@@ -82,7 +82,7 @@ def each_group_gets_all_byte_for_byte(trial: LogTrial) -> None:
 
 def a_group_begins_where_it_says(trial: LogTrial) -> None:
     log, topic = trial.log(), trial.topic("begin")
-    publish_all(log, topic, numbers(3))
+    trial.put(log, topic, numbers(3))
     late = trial.member(log, topic, "late", "latest")
     alone = trial.member(log, topic, None, "latest")
     log.publish(topic, b"new")
@@ -95,7 +95,7 @@ def a_group_begins_where_it_says(trial: LogTrial) -> None:
 def a_topic_that_appears_later_is_read_from_its_first_message(trial: LogTrial) -> None:
     log, topic = trial.log(), trial.topic("later")
     member = trial.member(trial.log(), topic, "group", "latest")
-    publish_all(log, topic, numbers(5))
+    trial.put(log, topic, numbers(5))
     expect(trial.get(member, 5), numbers(5), "messages of a topic that is new")
 
 
@@ -104,10 +104,10 @@ def a_pattern_picks_topics_up(trial: LogTrial) -> None:
     if Feature.PATTERNS not in log.features:
         return
     pattern = re.compile(re.escape(trial.topic("cam")) + "[0-9]")
-    publish_all(log, trial.topic("cam1"), numbers(2))
+    trial.put(log, trial.topic("cam1"), numbers(2))
     member = trial.member(log, pattern, "group")
     for name in ("cam1x", "cam2"):
-        publish_all(log, trial.topic(name), numbers(2))
+        trial.put(log, trial.topic(name), numbers(2))
     expect(sorted(trial.get(member, 4)), sorted([*numbers(2), *numbers(2)]), "messages of topics that match")
     expect(set(member.held), {trial.topic("cam1"), trial.topic("cam2")}, "topics that match")
 
@@ -115,7 +115,7 @@ def a_pattern_picks_topics_up(trial: LogTrial) -> None:
 def members_share_and_none_gets_twice(trial: LogTrial) -> None:
     log, topics = trial.log(), trial.topics(6)
     for topic in topics:
-        log.publish(topic, b"first")
+        trial.put(log, topic, [b"first"])
     members = [trial.member(trial.log(), topics, "group") for _ in range(2)]
     trial.share(members, topics)
     # What changed hands came twice; it has to be over before the count begins.
@@ -125,7 +125,7 @@ def members_share_and_none_gets_twice(trial: LogTrial) -> None:
     for member in members:
         member.got.clear()
     for topic in topics:
-        publish_all(log, topic, numbers(20))
+        trial.put(log, topic, numbers(20))
     trial.turn(members, lambda: sum(len(member.got) for member in members) >= 120, "120 messages")
     for member in members:
         expect(member.poll(1, _MOMENT_S), [], "a message too many")
@@ -143,7 +143,7 @@ def what_was_not_committed_comes_again(trial: LogTrial) -> None:
     for begin, closed in (("earliest", "consumer"), ("earliest", "bus"), ("latest", "consumer")):
         group, handle = f"{begin}-{closed}", trial.log()
         topic = trial.topic(group)
-        publish_all(log, topic, numbers(5))
+        trial.put(log, topic, numbers(5))
         first = trial.member(handle, topic, group, cast("Start", begin))
         second = trial.member(trial.log(), topic, group, "latest")
         log.publish(topic, b"last")
@@ -158,7 +158,7 @@ def what_was_not_committed_comes_again(trial: LogTrial) -> None:
 
 def a_commit_comes_back_with_its_text(trial: LogTrial) -> None:
     log, topic = trial.log(), trial.topic("commit")
-    publish_all(log, topic, numbers(10))
+    trial.put(log, topic, numbers(10))
     first = trial.member(trial.log(), topic, "group")
     second = trial.member(trial.log(), topic, "group")
     trial.get(first, 10)
@@ -182,7 +182,7 @@ def a_commit_comes_back_with_its_text(trial: LogTrial) -> None:
 
 def seek_goes_back_and_forward(trial: LogTrial) -> None:
     log, topic = trial.log(), trial.topic("seek")
-    publish_all(log, topic, numbers(10))
+    trial.put(log, topic, numbers(10))
     member = trial.member(log, topic, "group")
     trial.get(member, 4)
     first = member.got[0].offset
@@ -202,7 +202,7 @@ def seek_goes_back_and_forward(trial: LogTrial) -> None:
 
 def who_gains_a_topic_may_seek_before_it_reads(trial: LogTrial) -> None:
     log, topic = trial.log(), trial.topic("gop")
-    publish_all(log, topic, numbers(10))
+    trial.put(log, topic, numbers(10))
     first = trial.member(trial.log(), topic, "group")
     trial.get(first, 10)
     keyframe, position = first.got[3].offset, first.got[7].offset
@@ -221,7 +221,7 @@ def _back_to_keyframe(consumer: Consumer, gained: Gained) -> None:
 def lag_is_what_waits(trial: LogTrial) -> None:
     log, topic = trial.log(), trial.topic("lag")
     expect(log.ends(topic), {}, "ends of a topic that is not there")
-    publish_all(log, topic, numbers(10))
+    trial.put(log, topic, numbers(10))
     ends = log.ends(topic)[topic]
     expect(ends.next - ends.first, 10, "messages between the ends")
     member = trial.member(trial.log(), topic, "group")
@@ -247,9 +247,8 @@ def a_slow_consumer_holds_up_nobody(trial: LogTrial) -> None:
 
 def poll_gives_topic_by_topic(trial: LogTrial) -> None:
     log, topics = trial.log(), trial.topics(3)
-    for number in numbers(20):
-        for topic in topics:
-            log.publish(topic, number)
+    for topic in topics:
+        trial.put(log, topic, numbers(20))
     member = trial.member(trial.log(), topics, "group")
     while len(member.got) < 60:
         order = [message.topic for message in trial.poll(member, 25)]
@@ -263,8 +262,8 @@ def poll_gives_topic_by_topic(trial: LogTrial) -> None:
 def topics_take_turns(trial: LogTrial) -> None:
     log = trial.log()
     busy, quiet = trial.topic("busy"), trial.topic("quiet")
-    publish_all(log, busy, numbers(500))
-    log.publish(quiet, b"one")
+    trial.put(log, busy, numbers(500))
+    trial.put(log, quiet, [b"one"])
     member = trial.member(trial.log(), [busy, quiet], "group")
     while quiet not in {message.topic for message in member.got}:
         expect(len(member.got) < 400, True, "a quiet topic among the first")
@@ -274,7 +273,7 @@ def topics_take_turns(trial: LogTrial) -> None:
 def members_are_told_what_changes(trial: LogTrial) -> None:
     log, topics = trial.log(), trial.topics(4)
     for topic in topics:
-        log.publish(topic, b"")
+        trial.put(log, topic, [b""])
     first = trial.member(trial.log(), topics, "group")
     trial.share([first], topics)
     second = trial.member(trial.log(), topics, "group")
@@ -295,7 +294,7 @@ def members_are_told_what_changes(trial: LogTrial) -> None:
 def a_paused_topic_waits(trial: LogTrial) -> None:
     log, (paused, other) = trial.log(), trial.topics(2)
     for topic in (paused, other):
-        publish_all(log, topic, numbers(5))
+        trial.put(log, topic, numbers(5))
     member = trial.member(trial.log(), [paused, other], "group")
     if Feature.PAUSE not in log.features:
         return
@@ -340,15 +339,15 @@ def what_is_wrong_is_refused(trial: LogTrial) -> None:
 
 def what_was_evicted_is_told(trial: LogTrial) -> None:
     log, topic = trial.log(), trial.topic("evicted")
-    log.publish(topic, b"first")
+    trial.put(log, topic, [b"first"])
     slow = trial.member(trial.log(), topic, "slow")
     trial.get(slow, 1)
     slow.consumer.commit()
     begun = slow.got[0].offset + 1
     large = bytes(min(log.max_message_bytes // 2, trial.history_bytes // 8))
     while log.ends(topic)[topic].first <= begun:
-        log.publish(topic, large)
-    log.publish(topic, b"last")
+        trial.put(log, topic, [large])
+    trial.put(log, topic, [b"last"])
     ends = log.ends(topic)[topic]
     trial.get(slow, ends.next - ends.first)
     slow.consumer.close()

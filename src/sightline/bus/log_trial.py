@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, cast
 
-from sightline.bus.log import Consumer, Event, Gained, Log, Lost, Position, Start
+from sightline.bus.log import Consumer, Ends, Event, Gained, Log, Lost, Position, Start
 from sightline.bus.names import Topics
 from sightline.bus.promise import Feature, Message
-from sightline.bus.trial import Trial, expect, values
+from sightline.bus.trial import Trial, expect, publish_all, values
 
 _TURN_S: Final = 0.02
 
@@ -52,6 +52,13 @@ class LogTrial(Trial):
         bus = self.bus()
         expect(Feature.LOG in bus.features, True, "a bus that is a log")
         return cast("Log", bus)
+
+    def put(self, log: Log, topic: str, messages: list[bytes], behind: int = 0) -> None:
+        """Publishes, and waits until the log has it, and so many that were published before."""
+        ends = log.ends(topic).get(topic, Ends(0, 0)) if not behind else Ends(0, 0)
+        publish_all(log, topic, messages)
+        end = ends.next + behind + len(messages)
+        self.wait(lambda: topic in (now := log.ends(topic)) and now[topic].next >= end, "messages in the log")
 
     def member(self, log: Log, topics: Topics, group: str | None = None, begin: Start = "earliest") -> Member:
         member = Member(log, topics, group and self.topic(group), begin)

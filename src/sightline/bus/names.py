@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
@@ -19,6 +20,7 @@ PLACEHOLDER: Final = ":camera_id"
 # As Kafka has them (its Topic.java), so that a topic can move to any broker.
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}", re.ASCII)
 _NOT_IN_TOPICS: Final = re.compile(r"[^A-Za-z0-9._-]")
+_PLAIN: Final = frozenset(string.ascii_letters + string.digits + "_-")
 _LONGEST_CAMERA: Final = "c" * 64  # that a site file may name
 
 
@@ -79,3 +81,18 @@ def is_wanted(topic: str, wanted: Wanted) -> bool:
     if isinstance(wanted, re.Pattern):
         return wanted.fullmatch(topic) is not None
     return topic in wanted
+
+
+def literal_prefix(pattern: re.Pattern[str]) -> str:
+    """What each name begins with that a pattern can match, as far as is easily seen; "" in doubt."""
+    if pattern.flags & (re.IGNORECASE | re.VERBOSE) or "|" in pattern.pattern:
+        return ""
+    prefix = ""
+    for part in re.finditer(r"\\?(.)", pattern.pattern, re.DOTALL):
+        literal = part[0] in _PLAIN or part[0] in {r"\.", r"\-"}
+        if part[0] in {"*", "?", "{"}:  # the one before it may be missing
+            return prefix[:-1]
+        if not literal:
+            return prefix
+        prefix += part[1]
+    return prefix

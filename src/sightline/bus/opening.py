@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, cast
 
+from sightline.bus.hub import HubBus
 from sightline.bus.log import Log
 from sightline.bus.memory import MemoryBus
 from sightline.bus.promise import MAX_MESSAGE_BYTES, Bus, Feature
 from sightline.errors import ConfigError, Unsupported
 
 _BACK_ENDS: Final[dict[str, Callable[..., Bus]]] = {
+    "hub": HubBus,
     "memory": MemoryBus,
 }
 
