@@ -1,7 +1,7 @@
 """Ours, the hub in a process of its own. Nothing is lost: readers ask for a buffer that makes writers wait.
 
 Streams with the threaded client: `singly` (put_data, get_data), `many` (put_many, get_many), `unix` as
-`singly` over a Unix socket. Calls: `async` and `threaded`, by the client of the caller.
+`singly` over a Unix socket. Calls: `async` and `threaded`, by the client of the caller, `unix` as `async`.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ def answer(job: Job) -> None:
 
 
 async def _answer(job: Job) -> None:
-    async with AsyncEcho("echo", "127.0.0.1", port=job.port):
+    async with AsyncEcho("echo", "127.0.0.1", port=job.port, unix_path=_socket(job)):
         job.ready()
         await asyncio.Event().wait()
 
 
 def call(job: Job, calls: Calls) -> None:
-    if job.variant == "async":
+    if job.variant != "threaded":
         uvloop.run(_call(job, calls))
     echo = _client(job, "caller").create_rpc_client_service("echo")
     job.wait_for_go()
@@ -99,7 +99,7 @@ def call(job: Job, calls: Calls) -> None:
 
 
 async def _call(job: Job, calls: Calls) -> None:
-    async with AsyncStreamClient("caller", "127.0.0.1", port=job.port) as client:
+    async with AsyncStreamClient("caller", "127.0.0.1", port=job.port, unix_path=_socket(job)) as client:
         echo = await client.create_rpc_client_service("echo")
         job.wait_for_go()
         while True:

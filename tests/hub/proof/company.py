@@ -41,6 +41,8 @@ from sightline.overflow import Overflow
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 MB: Final = 1_000_000
+REST_S: Final = 60.0
+"""Until what is on its way has come, however slow its reader is."""
 
 
 @dataclass
@@ -160,7 +162,7 @@ class Company:
         for member in members:
             member.process.tell("stop")
         for member in members:
-            wait_for(lambda: member.numbers[DONE] or _gone(member), ALIVE_S, f"{member.part.name} to be done")  # noqa: B023
+            wait_for(lambda: member.numbers[DONE] or _gone(member), REST_S, f"{member.part.name} to be done")  # noqa: B023
             assert member.numbers[DONE], member.process.log_tail()
             member.ended = self.hubs
 
@@ -172,7 +174,7 @@ class Company:
         def empty() -> bool:
             return not any(feed.in_flight or feed.buffer.held for feed in self.statistics().feeds)
 
-        wait_for(empty, ALIVE_S, "readers to have all that is for them")
+        wait_for(empty, REST_S, "readers to have all that is for them")
         for feed in self.statistics().feeds:
             self.members[feed.client].counted[_channel(feed)] = _counted(feed)
 

@@ -30,6 +30,8 @@ from sightline.hub.settings import ReaderBuffer
 READY, DONE, PROGRESS, FAILED = 0, 1, 2, 3
 CHANNELS: Final = 4  # from here on, two for each channel of a writer: offered, taken in
 ALIVE_S: Final = 30.0
+LINE_S: Final = 0.01
+"""How long bytes are on a line, so that some are when it is cut."""
 
 
 class Writer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -249,6 +251,7 @@ def carry(part: Line, numbers: Numbers, stop: threading.Event) -> None:
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(OSError):
         while block := await reader.read(65_536):
+            await asyncio.sleep(LINE_S)
             writer.write(block)
             await writer.drain()
     writer.close()

@@ -24,6 +24,8 @@ from sightline.overflow import Overflow
 CHANNELS: Final = 2
 VICTIMS: Final = ("hub", "line", "writer", "reader", "callee")
 GOES_ON_S: Final = 30.0
+MOST_MB: Final = 300
+"""What the hub may take: some 50 by itself, and 8 for each channel of a writer that is there, or was 10 s ago."""
 _LOSSLESS: Final = ReaderBuffer(messages=200, overflow=Overflow.BLOCK)
 
 
@@ -38,7 +40,7 @@ class Taste(NamedTuple):
 _TASTES: Final = (
     Taste(_LOSSLESS),
     # Slower than the writers: whatever is killed, there is much in the hub for it, and much on its way there.
-    Taste(_LOSSLESS, prefetch=10, pause_s=0.001),
+    Taste(_LOSSLESS, prefetch=10, pause_s=0.0005),
     Taste(ReaderBuffer(messages=20), pause_s=0.005),
     Taste(ReaderBuffer(messages=1, overflow=Overflow.DROP_NEWEST)),
     Taste(ReaderBuffer(messages=50, every=3)),
@@ -158,8 +160,11 @@ def killing(company: Company, rounds: int, seed: int, say: Callable[[str], objec
     """So many rounds; what is wrong at the end."""
     some = Rounds(company, seed)
     some.begin()
+    wrong = []
     for number in range(1, rounds + 1):
         victim = some.play()
-        messages = sum(company.progress().values())
-        say(f"round {number}: killed {victim}; {messages} done by those alive; hub {company.hub_mb():.0f} MB")
-    return some.verdict()
+        messages, hub_mb = sum(company.progress().values()), company.hub_mb()
+        say(f"round {number}: killed {victim}; {messages} done by those alive; hub {hub_mb:.0f} MB")
+        if hub_mb > MOST_MB:
+            wrong.append(f"round {number}: the hub has {hub_mb:.0f} MB")
+    return wrong + some.verdict()
