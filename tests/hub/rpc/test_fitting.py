@@ -43,4 +43,7 @@ def test_callers_cannot_make_it_remember_without_bound() -> None:
     fitting = Fitting(SIGNATURES[3])
     for number in range(1000):
         fitting.check((), {f"name{number}": None})
+    assert not fitting._known
+    for number in range(1000):
+        fitting.check([None] * number, {})
     assert len(fitting._known) == MOST_SHAPES

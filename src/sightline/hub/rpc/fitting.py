@@ -27,5 +27,6 @@ class Fitting:
         if shape in self._known:
             return
         self._signature.bind(*args, **kwargs)
-        if len(self._known) < MOST_SHAPES:
+        # Names that a method takes as `**options` are the caller's own, and as long as it likes.
+        if len(self._known) < MOST_SHAPES and kwargs.keys() <= self._signature.parameters.keys():
             self._known.add(shape)
