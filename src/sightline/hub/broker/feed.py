@@ -238,7 +238,7 @@ class Feed:
             if subscription.others_wait(self):
                 subscription.passed[self] = None
                 return 0
-        if messages < self.buffer.held:
+        if messages < self.buffer.held * subscription.awake:
             self._gives_way = True
             return max(1, messages // subscription.awake)
         return messages
