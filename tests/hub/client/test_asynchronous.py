@@ -11,6 +11,7 @@ from tests.hub.client.conftest import Serving
 
 from sightline.errors import BufferFull, BusError, Closed, ConfigError, HubError
 from sightline.hub import AsyncStreamClient, Gap, History, Limits, Message, StreamServer
+from sightline.hub.client.link import delay_s
 from sightline.hub.wire.control import Attached, ChannelChanged, Detached, ListClients, Notice
 
 SOON_S = 10.0
@@ -401,6 +402,29 @@ def test_what_was_put_is_sent_before_a_client_goes(serving: Serving) -> None:
                 got += len(await reader.get_many("a", 5000, SOON_S))
 
     asyncio.run(go())
+
+
+def test_what_was_put_is_taken_in_before_a_writer_leaves_its_channel(serving: Serving) -> None:
+    async def go() -> None:
+        async with serving() as server, client_of(server) as owner, client_of(server) as other:
+            await owner.create_new_channel("a", many_writers=True)
+            await owner.subscribe_read_channel("a", server_full_behavior="block")
+            await other.subscribe_write_channel("a")
+            await other.put_data("a", bytes(5_000_000))
+            await other.unsubscribe("a")
+            assert len(await owner.get_data("a", SOON_S)) == 5_000_000
+            with pytest.raises(ConfigError):
+                await other.put_data("a", 1)
+
+    asyncio.run(go())
+
+
+def test_delays_grow_and_are_bounded_and_jittered() -> None:
+    delays = [[delay_s(failures) for _ in range(50)] for failures in range(20)]
+    assert all(0.05 <= delay <= 10 for some in delays for delay in some)
+    assert max(delays[0]) <= 0.1
+    assert min(delays[19]) >= 5
+    assert len(set(delays[19])) > 40
 
 
 def test_an_error_of_a_callback_ends_nothing(serving: Serving) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 
 from sightline.hub.client.bell import Bell
 
@@ -27,6 +28,24 @@ def test_who_waits_is_woken_by_the_change_and_not_by_another() -> None:
 
     assert bell.wait(reached, SOON_S)
     thread.join()
+
+
+def test_a_change_between_looking_and_waiting_is_seen() -> None:
+    def waiting_for(bell: Bell) -> Callable[[], bool]:
+        looks = []
+
+        def condition() -> bool:
+            looks.append(1)
+            bell.ring()  # nobody is entered yet at the first look
+            return len(looks) > 1
+
+        return condition
+
+    begun = time.monotonic()
+    bell = Bell()
+    assert bell.wait(waiting_for(bell), SOON_S)
+    assert asyncio.run(bell.wait_async(waiting_for(bell), SOON_S))
+    assert time.monotonic() - begun < SOON_S / 2
 
 
 def test_the_time_can_end() -> None:

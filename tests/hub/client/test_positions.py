@@ -45,8 +45,8 @@ def test_a_gap_of_the_hub_counts_what_it_says(positions: Positions) -> None:
 def test_another_hub_begins_anew_and_the_writers_numbers_tell(positions: Positions) -> None:
     assert positions.attached("a", OTHER, 0) is None
     assert positions.seen() == {"a": (OTHER, 0)}
-    assert positions.data("a", data(0, 4, seq=6), WRITER) == Arrival(4, None)
-    assert positions.data("a", data(4, 4, seq=8), WRITER) == Arrival(2, None)
+    assert positions.data("a", data(0, 2, seq=6), WRITER) == Arrival(2, None)
+    assert positions.data("a", data(2, 4, seq=8), WRITER) == Arrival(2, None)
     assert positions.data("a", data(8, seq=20), WRITER) == Arrival(0, None)  # nothing was lost by a restart
 
 
@@ -67,6 +67,12 @@ def test_what_was_told_before_a_restart_is_not_told_again(positions: Positions) 
     arrival = positions.data("a", data(0, seq=20), WRITER)
     assert arrival.gap is not None
     assert arrival.gap.messages == 2
+
+
+def test_what_was_missed_while_away_is_not_told_again_after_a_restart(positions: Positions) -> None:
+    assert positions.attached("a", ONE, 15) == gap(10, 14, DISCONNECTED)
+    positions.attached("a", OTHER, 0)
+    assert positions.data("a", data(0, seq=15), WRITER) == Arrival(0, None)
 
 
 def test_a_channel_that_is_made_again_begins_anew(positions: Positions) -> None:

@@ -210,6 +210,22 @@ def test_pings_keep_a_quiet_connection() -> None:
     assert len(world.hub.connections) == 2
 
 
+def test_the_hub_hears_within_a_moment_what_was_taken() -> None:
+    world, writer, reader = pair()
+    outbox = writer.creates("a")
+    subscription = reader.reads("a", prefetch=Prefetch(messages=100))
+    world.rest()
+    writer.puts(outbox, b"1", b"2")
+    world.rest()
+    reader.takes(subscription, 1)
+    world.rest()
+    (feed,) = world.hub.readers.feeds
+    assert feed.taken == 0
+    world.pass_time(0.1)
+    world.rest()
+    assert (feed.taken, feed.in_flight) == (1, 1)
+
+
 def test_credit_keeps_what_waits_within_the_prefetch() -> None:
     world, writer, reader = pair()
     outbox = writer.creates("a")

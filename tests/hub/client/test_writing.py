@@ -121,6 +121,24 @@ def test_one_message_always_may_however_large() -> None:
     assert put(outbox, b"1") is Put.TAKEN
 
 
+def test_the_window_is_free_again_when_it_was_acknowledged_or_lost() -> None:
+    taker = Taker(window_bytes=20)
+    outbox = outbox_at(taker)
+
+    def sent_of_two() -> int:
+        put(outbox, bytes(8), ext=b"x")
+        put(outbox, bytes(8), ext=b"x")
+        return taker.take_all(outbox)
+
+    for _ in range(3):
+        assert sent_of_two() == 2
+        outbox.acknowledged(taker.next_seq)
+    assert sent_of_two() == 2
+    outbox.lost()
+    outbox.opened(taker.opened())
+    assert sent_of_two() == 2
+
+
 def test_a_channel_that_is_gone_says_so() -> None:
     outbox = outbox_at(Taker())
     outbox.fail(BusError("it was deleted"))

@@ -200,7 +200,7 @@ class Link:
                 return
             failures = 0 if self.alive else failures + 1
             self._lost(error)
-            await asyncio.sleep(_delay_s(failures))
+            await asyncio.sleep(delay_s(failures))
 
     def _lost(self, error: SightlineError) -> None:
         if self.alive:
@@ -269,7 +269,7 @@ def _is_final(error: SightlineError) -> bool:
     return isinstance(error, HubError) and error.code in {"denied", "taken", "protocol"}
 
 
-def _delay_s(failures: int) -> float:
+def delay_s(failures: int) -> float:
     """Grows, and is jittered at every length: a hundred clients must not come back in step."""
     longest = min(LAST_DELAY_S, FIRST_DELAY_S * 2 ** min(failures, 10))
     return random.uniform(longest / 2, longest)  # noqa: S311
