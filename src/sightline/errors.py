@@ -122,7 +122,7 @@ class BusError(SightlineError, ConnectionError):
 
 
 class HubError(BusError):
-    """The hub refused. `code` says why, in a word of its protocol: "denied", "missing", "taken", "limit", ..."""
+    """The hub refused. `code` says why, in a word of its protocol: "denied", "missing", "taken", ..."""
 
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)

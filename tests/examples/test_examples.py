@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sightline import Size
@@ -85,6 +86,18 @@ def test_rates_are_counted_off_the_bus(run: Run) -> None:
         "busy",
         "day",
     }
+
+
+def test_the_measurement_is_recorded_whole_and_shown_slowly(run: Run, tmp_path: Path) -> None:
+    printed = run(EXAMPLES / "measurement.py", "2")
+    assert set(printed.splitlines()) >= {"measure: 200 blocks sent", "record: 200 blocks recorded, 0 gaps"}
+    assert re.search(r"^analyse: \d+ blocks analysed, mean level 0\.70[67]$", printed, re.MULTILINE)
+    shown = re.search(r"^display: (\d+) values shown$", printed, re.MULTILINE)
+    assert shown
+    assert 1 <= int(shown[1]) <= 5
+    recorded = np.load(tmp_path / "recording.npy")
+    at = np.arange(200 * 100) / 10_000
+    assert np.allclose(recorded, np.sin(2 * np.pi * 50 * at), atol=1e-6)
 
 
 def test_latency_is_counted_by_the_numbers_in_the_pictures(run: Run) -> None:
