@@ -10,7 +10,7 @@ import pytest
 from tests.hub.client.conftest import Serving
 
 from sightline.errors import BufferFull, BusError, Closed, ConfigError, HubError
-from sightline.hub import AsyncStreamClient, Gap, History, Limits, Message, StreamServer
+from sightline.hub import AsyncStreamClient, Gap, History, Limits, Message, ReaderBuffer, StreamServer
 from sightline.hub.client.link import delay_s
 from sightline.hub.wire.control import Attached, ChannelChanged, Detached, ListClients, Notice
 
@@ -428,16 +428,20 @@ def test_delays_grow_and_are_bounded_and_jittered() -> None:
 
 
 def test_an_error_of_a_callback_ends_nothing(serving: Serving) -> None:
-    def fail(_notice: Notice) -> None:
+    def fail(_notice: Notice | Gap) -> None:
         raise ValueError("of the application")
 
     async def go() -> None:
         async with serving() as server, client_of(server) as client:
+            with pytest.raises(ConfigError, match="names or a glob"):
+                await client.subscribe()
             await client.create_new_channel("a")
-            await client.subscribe(["a"], on_notice=fail)
+            await client.subscribe(["a"], buffer=ReaderBuffer(messages=1), on_notice=fail, on_gap=fail)
             await client.wait_for_active("a", SOON_S)
             await client.put_data("a", 1)
-            assert await client.get_data("a", SOON_S) == 1
+            await client.put_data("a", 2)
+            await client.flush("a", SOON_S)
+            assert await client.get_data("a", SOON_S) == 2
             assert client.statistics().reconnects == 0
 
     asyncio.run(go())

@@ -130,13 +130,16 @@ class Core:
         on_notice: Callable[[Notice], object] | None = None,
     ) -> Reader:
         """A subscription of names or a glob; it is known by its first name, or its glob."""
+        if wish.glob is None and not wish.names:
+            raise ConfigError("expected names or a glob to read")
         known_by = wish.glob if wish.glob is not None else wish.names[0]
         if known_by in self._readers:
             raise ConfigError(f"expected one subscription of {known_by!r}, got another")
         credit = Prefetch.of(wish.buffer) if prefetch is None else prefetch
         credit = Prefetch(messages=credit) if isinstance(credit, int) else credit
         told = None if on_notice is None else self._guarded(on_notice)
-        subscription = Subscription(wish, Inbox(credit, on_gap), key=key, on_notice=told)
+        passed = None if on_gap is None else self._guarded(on_gap)
+        subscription = Subscription(wish, Inbox(credit, passed), key=key, on_notice=told)
         reader = self._readers[known_by] = Reader(self.link, subscription)
         try:
             await self.link.asked(

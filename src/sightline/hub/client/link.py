@@ -133,14 +133,9 @@ class Link:
         except TimeoutError:
             raise TimeoutError(f"the hub did not answer within {timeout_s} s") from None
 
-    def wait_until_alive(self, timeout_s: float | None) -> None:
-        """Blocks. Raises TimeoutError, and what ended it."""
-        self.bell.wait(self._settled, timeout_s)
-        self._check_alive(timeout_s)
-
     async def until_alive(self, timeout_s: float | None) -> None:
         await self.bell.wait_async(self._settled, timeout_s)
-        self._check_alive(timeout_s)
+        self.check_alive(timeout_s)
 
     # From any thread.
 
@@ -179,7 +174,8 @@ class Link:
     def _settled(self) -> bool:
         return self.alive or self.failure is not None
 
-    def _check_alive(self, timeout_s: float | None) -> None:
+    def check_alive(self, timeout_s: float | None) -> None:
+        """After waiting so long. Raises what ended it, and TimeoutError with why it is not alive."""
         if self.failure is not None:
             raise self.failure
         if not self.alive:

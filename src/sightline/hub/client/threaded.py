@@ -134,7 +134,7 @@ class StreamClient:
         try:
             self._alive.result(timeout_s)
         except concurrent.futures.TimeoutError:
-            self._core.link.wait_until_alive(0)  # tells why not
+            self._core.link.check_alive(timeout_s)
             raise
 
     def stop_client(self, timeout_s: float = 2.0) -> None:
