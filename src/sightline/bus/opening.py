@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, cast
 
-from sightline.bus.hub import HubBus
 from sightline.bus.log import Log
 from sightline.bus.memory import MemoryBus
 from sightline.bus.promise import MAX_MESSAGE_BYTES, Bus, Feature
 from sightline.errors import ConfigError, Unsupported
 
+
+def _hub(url: str, *, max_message_bytes: int) -> Bus:
+    from sightline.bus.hub import HubBus  # noqa: PLC0415 - a fifth of a second that few need
+
+    return HubBus(url, max_message_bytes=max_message_bytes)
+
+
 _BACK_ENDS: Final[dict[str, Callable[..., Bus]]] = {
-    "hub": HubBus,
+    "hub": _hub,
     "memory": MemoryBus,
 }
 
