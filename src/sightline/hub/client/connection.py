@@ -145,5 +145,7 @@ async def connect(connection: Connection, address: Address) -> None:
             await loop.create_unix_connection(lambda: connection, address.unix_path)
         else:
             await loop.create_connection(lambda: connection, address.host, address.port, ssl=address.tls)
+    except ssl.SSLError as error:
+        raise BusError(f"no TLS with the hub at {address}: {error}") from error
     except OSError as error:
         raise BusError(f"no hub answers at {address}: {error}") from error
