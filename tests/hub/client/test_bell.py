@@ -96,3 +96,16 @@ def test_no_change_is_missed_however_they_meet() -> None:
         seen = bell.wait(lambda: states[0] if states[0] > before else 0, SOON_S)  # noqa: B023
         assert seen
     thread.join()
+
+
+def test_what_the_condition_gave_once_is_not_thrown_away() -> None:
+    for before in range(3):  # another thread puts it there before a look, between two looks, or after them
+        looks: list[list[str]] = [[], [], []]
+        looks.insert(before, ["taken"])
+        bell = Bell()
+
+        async def wait(bell: Bell = bell, looks: list[list[str]] = looks) -> list[str]:
+            asyncio.get_running_loop().call_later(0.01, bell.ring)
+            return await bell.wait_async(lambda: looks.pop(0), 10.0)
+
+        assert asyncio.run(wait()) == ["taken"]

@@ -50,19 +50,22 @@ class Bell:
         try:
             async with asyncio.timeout(timeout_s):
                 while not (outcome := condition()):
-                    await self._rung(condition)
+                    if outcome := await self._rung(condition):
+                        break
                 return outcome
         except TimeoutError:
             return condition()
 
-    async def _rung(self, condition: Callable[[], object]) -> None:
+    async def _rung(self, condition: Callable[[], T]) -> T:
+        """What the condition gives now; where that is not true it comes back after the next ring."""
         loop = asyncio.get_running_loop()
         rung = loop.create_future()
         wake = partial(_wake, loop, threading.get_ident(), rung)
         self._add(wake)
         try:
-            if not condition():
+            if not (outcome := condition()):
                 await rung
+            return outcome
         finally:
             self._remove(wake)
 
