@@ -25,7 +25,7 @@ CHANNELS: Final = 2
 VICTIMS: Final = ("hub", "line", "writer", "reader", "callee")
 GOES_ON_S: Final = 30.0
 MOST_MB: Final = 300
-"""What the hub may take: some 50 by itself, and 8 for each channel of a writer that is there, or was 10 s ago."""
+"""Of the hub: some 50 by itself, and 8 for each channel of a writer that is there, or was 10 s ago."""
 _LOSSLESS: Final = ReaderBuffer(messages=200, overflow=Overflow.BLOCK)
 
 

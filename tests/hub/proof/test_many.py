@@ -20,11 +20,11 @@ SECONDS = 10.0
 KINDS = (
     (ReaderBuffer(messages=500, overflow=Overflow.BLOCK), 0.0),
     (ReaderBuffer.endless(), 0.0),
-    (ReaderBuffer(messages=100), 0.01),
+    (ReaderBuffer(messages=100), 0.02),
     (ReaderBuffer(messages=1, overflow=Overflow.DROP_OLDEST), 0.05),
-    (ReaderBuffer(messages=30, overflow=Overflow.DROP_NEWEST), 0.01),
-    (ReaderBuffer(messages=30, overflow=Overflow.CLEAR), 0.01),
-    (ReaderBuffer(messages=200, bytes=300_000), 0.005),
+    (ReaderBuffer(messages=30, overflow=Overflow.DROP_NEWEST), 0.02),
+    (ReaderBuffer(messages=30, overflow=Overflow.CLEAR), 0.02),
+    (ReaderBuffer(messages=200, bytes=300_000), 0.01),
     (ReaderBuffer(messages=100, every=5), 0.0),
     (ReaderBuffer(messages=100, per_s=20), 0.0),
     (ReaderBuffer(messages=100, age_s=0.2), 0.02),
@@ -76,7 +76,7 @@ def test_nothing_is_lost_where_that_was_asked_and_elsewhere_drops_are_counted_an
             _dropped(one) for one, reader in zip(heard, readers, strict=True) if reader.buffer is buffer
         )
         assert (dropped == 0) == (buffer.overflow is Overflow.BLOCK or buffer.unbounded), buffer
-    assert max(memory_mb[3:]) - memory_mb[2] < 2, memory_mb
+    assert max(memory_mb[3:]) - memory_mb[2] < 3, memory_mb
 
 
 def _dropped(heard: Heard) -> int:
