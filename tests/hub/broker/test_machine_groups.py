@@ -231,6 +231,20 @@ def test_a_group_of_its_own_ends_with_its_reader() -> None:
     assert not writer.noticed(Demand)[-1].wanted
 
 
+def test_a_reader_without_a_group_keeps_no_more_than_the_history() -> None:
+    net = Net()
+    writer, numbers = made(net, "a", history=History(bytes=1000))
+    alone = member(net, "alone", group="")
+    (feed,) = holds(alone).values()
+    for seq in range(100):
+        writer.put(numbers["a"], [bytes(100)], seq)
+    assert len(alone.payloads(feed)) == 100
+    kept = net.hub.channels.by_name["a"].kept
+    assert kept is not None
+    assert kept.retained_bytes == 0
+    assert net.hub.channels.by_name["a"].first_offset >= 90
+
+
 def test_a_channel_that_a_member_excludes_is_anothers() -> None:
     net = Net()
     made(net, "a")

@@ -189,11 +189,16 @@ class Channel:
         self.total.add(feed)
 
     def retain(self) -> Kept | None:
-        """Keep what groups have not committed: from the lowest of their positions on. Gives what keeps it."""
+        """Keep what groups have not committed: from the lowest of their positions on. Gives what keeps it.
+
+        A group without a name commits nothing, and has to do with the history where there is one.
+        """
         if self.kept is None and self.groups:
             self.kept = Kept(next_offset=self.next_offset)
         if self.kept is not None:
-            self.kept.retain_from(min(self.groups.values(), default=None))
+            history = self.settings.history is not None
+            positions = [at for group, at in self.groups.items() if group.name or not history]
+            self.kept.retain_from(min(positions, default=None))
             if not self.groups and self.settings.history is None:
                 self.kept = None
         return self.kept
