@@ -229,7 +229,7 @@ def _heard(member: Member, hubs: int) -> list[Heard]:
             part.name,
             channel,
             [event for event in events if event.channel == channel],
-            lossless=part.buffer.overflow is Overflow.BLOCK,
+            lossless=part.buffer.overflow is Overflow.BLOCK or part.buffer.unbounded,
             early=member.early and member.began == 1,
             drained=not member.killed,
             one_hub=one_hub,
