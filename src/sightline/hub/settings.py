@@ -19,6 +19,9 @@ DEFAULT_PORT: Final = 4820
 KIB: Final = 1024
 MIB: Final = 1024 * 1024
 
+LONGEST_S: Final = 1e9
+"""Some thirty years; beyond, times in ns would leave what machines and the wire count with."""
+
 KeptKind: TypeAlias = Literal["last", "per_key", "keyframe"]
 
 
@@ -67,8 +70,8 @@ class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError("a private channel needs a key")
         if self.key_digest is not None and len(self.key_digest) != hashlib.sha256().digest_size:
             raise ConfigError(f"expected a key digest of 32 bytes, got {len(self.key_digest)}")
-        if self.lifetime_s is not None and not 0 < self.lifetime_s < math.inf:
-            raise ConfigError(f"expected a lifetime above 0 s, got {self.lifetime_s}")
+        if self.lifetime_s is not None and not 0 < self.lifetime_s <= LONGEST_S:
+            raise ConfigError(f"expected a lifetime above 0 and to {LONGEST_S:.0e} s, got {self.lifetime_s}")
 
 
 class ReaderBuffer(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +97,8 @@ class ReaderBuffer(msgspec.Struct, frozen=True, kw_only=True):
         bounds = (self.messages, self.bytes, self.age_s, self.per_s)
         if any(bound is not None and not 0 < bound < math.inf for bound in bounds) or self.every < 1:
             raise ConfigError(f"expected bounds above 0, got {self}")
+        if (self.age_s or 0) > LONGEST_S or (self.per_s is not None and self.per_s * LONGEST_S < 1):
+            raise ConfigError(f"expected at most {LONGEST_S:.0e} s of age and between messages, got {self}")
         if self.messages is None and self.bytes is None and not self.unbounded:
             raise ConfigError("expected a bound of messages or bytes; ask for none with unbounded=True")
         if self.overflow is Overflow.RAISE:

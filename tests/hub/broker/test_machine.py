@@ -1,5 +1,7 @@
 """The hub as its clients see it: who comes in, what channels are, who reads what, and what is told."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from tests.hub.broker.driving import Net, Peer, encode
@@ -475,6 +477,40 @@ class TestWriters:
         writer.lose()
         net.pass_time(11)
         assert net.client("writer").write_to("c", next_seq=5).accepted_seq == 5
+
+    def test_a_batch_sent_again_of_which_a_part_is_known_leaves_no_hole(self) -> None:
+        net = Net()
+        writer, number = made(net)
+        reader = net.client("reader")
+        (feed,) = reader.read(1, "c")
+        reader.credit(1, 10, 0)
+        writer.put(number, [b"0", b"1"], 0)
+        writer.put(number, [b"0", b"1", b"2", b"3"], 0)
+        assert [got.offset for got in reader.got[feed.feed]] == [0, 1, 2, 3]
+        assert reader.payloads(feed.feed) == [b"0", b"1", b"2", b"3"]
+
+    def test_what_went_beyond_the_window_did_not_come(self) -> None:
+        net = Net(Limits(window_messages=4))
+        writer, number = made(net)
+        reader = net.client("reader")
+        (feed,) = reader.read(1, "c", buffer=BLOCKING)
+        writer.put(number, [b"%d" % seq for seq in range(10)], 0)
+        channel = net.hub.channels.by_name["c"]
+        assert writer.closed == "window"
+        assert channel.received == channel.next_offset == 2
+        again = net.client("writer")
+        again.create("c")
+        assert again.write_to("c").accepted_seq == 2
+        again.put(number, [b"2", b"3"], 2)
+        reader.credit(1, 10, 0)
+        assert reader.payloads(feed.feed) == [b"0", b"1", b"2", b"3"]
+
+    def test_numbers_that_no_frame_can_carry_end_their_writer_alone(self) -> None:
+        net = Net()
+        writer, number = made(net)
+        writer.put(number, [b"x"], 2**64 - 1)
+        assert writer.closed == "malformed"
+        assert net.client("other").ask(ListChannels())
 
     def test_beyond_its_window_a_writer_is_cut_off(self) -> None:
         net = Net(Limits(window_messages=4))
@@ -955,3 +991,18 @@ def test_no_settings_of_a_channel_are_lost_on_the_way() -> None:
     settings = ChannelSettings(lifetime_s=9, keep=True, history=History(kind="per_key", messages=3))
     info = Net().client("anna").ask(CreateChannel(name="c", settings=settings))
     assert msgspec.convert(info["settings"], ChannelSettings) == settings
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"is": "CreateChannel", "name": "d", "settings": {"lifetime_s": 1e300}},
+        {"is": "Subscribe", "number": 1, "names": ["c"], "buffer": {"age_s": 1e300}},
+        {"is": "Subscribe", "number": 1, "names": ["c"], "buffer": {"per_s": 1e-300}},
+    ],
+)
+def test_times_that_no_clock_can_count_are_refused(request_: Any) -> None:
+    net = Net()
+    writer, _ = made(net)
+    assert code_of(writer.ask(request_)) == Code.WRONG
+    assert list(net.hub.channels.by_name) == ["c"]

@@ -141,14 +141,11 @@ class Channel:
             known = writer.next_seq - run.seq
             if known >= run.messages:
                 return
-            run = run.after(known)
-        writer.next_seq = run.seq + run.messages
-        writer.received += run.messages
-        self.received += run.messages
-        if self.waiting:
-            self._wait(writer, run, limits)
-            return
-        rest = self._enter(writer, run, now_ns)
+            run = run.after(known).moved(self.next_offset)
+        rest = run if self.waiting else self._enter(writer, run, now_ns)
+        entered = run.messages - (rest.messages if rest else 0)
+        if entered:
+            self._count(writer, run.seq, entered)
         if rest is not None:
             self._wait(writer, rest, limits)
 
@@ -254,6 +251,11 @@ class Channel:
             feed.offer(run, now_ns)
         return rest
 
+    def _count(self, writer: Writer, seq: int, messages: int) -> None:
+        writer.next_seq = seq + messages
+        writer.received += messages
+        self.received += messages
+
     def _wait(self, writer: Writer, run: Run, limits: Limits) -> None:
         beyond = (
             writer.waiting + run.messages > limits.window_messages
@@ -261,6 +263,7 @@ class Channel:
         )
         if beyond and (writer.waiting or run.messages > 1):
             raise Cut("window", f"expected no more than the window, got {run.messages} messages more")
+        self._count(writer, run.seq, run.messages)
         writer.waiting += run.messages
         writer.waiting_bytes += run.size
         self.waiting.append((writer, run))

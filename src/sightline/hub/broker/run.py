@@ -23,6 +23,7 @@ KEPT_FACTOR: Final = 8
 """A part of a run is copied out of memory that is more than so many times as large."""
 MOST_BATCHED: Final = 65_536
 """Messages of one frame; with more, bytes that say nothing could make the hub work."""
+MOST_SEQ: Final = 2**63 - 1
 MOST_EXT_BYTES: Final = 64 * 1024
 """What may go beside a payload; it is decoded here, a payload is not."""
 
@@ -262,6 +263,8 @@ def _split(body: Buffer, at: int) -> tuple[memoryview, memoryview]:
 def _check(head: Head, body: Buffer) -> None:
     if len(body) != head.body_bytes:
         raise WireError(f"expected a body of {head.body_bytes} bytes, got {len(body)}")
+    if head.seq + head.messages > MOST_SEQ:
+        raise WireError(f"expected numbers to {MOST_SEQ}, got {head.messages} from {head.seq} on")
     if head.flags & ~(KEYFRAME | BATCH):
         raise WireError(f"expected the flags KEYFRAME or BATCH, got {head.flags:#x}")
     if head.messages != 1 and not head.flags & BATCH:
