@@ -15,7 +15,7 @@ from sightline.hub.broker.connection import Connection
 from sightline.hub.broker.machine import Hub
 from sightline.hub.settings import KIB, MIB
 from sightline.hub.sockets import tune, write
-from sightline.hub.wire.header import Buffer
+from sightline.hub.wire.header import Buffer, Kind
 from sightline.hub.wire.parser import Parser
 from sightline.log import Repeated, get_logger
 
@@ -24,6 +24,8 @@ TICK_S: Final = 0.1
 """How often what is due is looked for, and how late the loop is."""
 LARGE_S: Final = 10.0
 """How often it is told that a buffer without bounds holds much."""
+_WAITED_FOR: Final = frozenset((Kind.CALL, Kind.REPLY, Kind.REQUEST, Kind.ERROR))
+"""Of these a lone one is passed on at once: somebody does nothing until its answer is there."""
 GOODBYE_S: Final = 1.0
 """How long an ended connection has to take what it was sent."""
 BESIDE_BYTES: Final = 64 * KIB
@@ -133,6 +135,9 @@ class HubProtocol(asyncio.BufferedProtocol):
             if not self._greeted and connection.session is not None:
                 self._greeted = True
                 self._parser.max_frame_bytes = hub.limits.message_bytes + BESIDE_BYTES
+            if len(frames) == 1 and frames[0].head.kind in _WAITED_FOR:
+                self._pump.flush()  # a turn of the loop sooner
+                return
         self._pump.schedule()
 
     def send(self, now_ns: int) -> None:
