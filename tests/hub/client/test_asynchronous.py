@@ -281,6 +281,40 @@ def test_a_channel_that_is_deleted_and_one_that_is_left_say_so(serving: Serving)
     asyncio.run(go())
 
 
+def test_a_channel_that_is_made_again_after_it_was_deleted_loses_nothing(serving: Serving) -> None:
+    async def go() -> None:
+        async with serving() as server, client_of(server) as writer, client_of(server) as reader:
+            await reader.subscribe(["a"])
+            for round_ in range(3):
+                await writer.create_new_channel("a")
+                await writer.wait_for_active("a", SOON_S)
+                for number in range(5):
+                    await writer.put_data("a", (round_, number))
+                assert [await reader.get_data("a", SOON_S) for _ in range(5)] == [
+                    (round_, number) for number in range(5)
+                ]
+                assert writer.statistics().writers["a"].put == 5
+                await writer.delete_channel("a")
+            assert reader.get_read_channel_buffer("a").gaps == ()
+
+    asyncio.run(go())
+
+
+def test_the_numbers_of_a_writer_that_leaves_and_comes_back_go_on(serving: Serving) -> None:
+    async def go() -> None:
+        async with serving() as server, client_of(server) as owner, client_of(server) as writer:
+            await owner.create_new_channel("a", many_writers=True, history=100)
+            for _ in range(2):
+                await asyncio.gather(*[writer.subscribe_write_channel("a") for _ in range(8)])
+                await writer.put_many("a", [b"1", b"2"])
+                await writer.unsubscribe("a")
+            await owner.subscribe_read_channel("a", start="history")
+            messages = [await owner.get_message("a", SOON_S) for _ in range(4)]
+            assert [message.sequence for message in messages] == [0, 1, 2, 3]
+
+    asyncio.run(go())
+
+
 def test_many_channels_are_read_as_one(serving: Serving) -> None:
     async def go() -> None:
         notices: list[Notice] = []

@@ -167,6 +167,8 @@ def test_part_of_a_batch_is_sent_again() -> None:
     assert (head.seq, head.messages) == (4, 6)
     taker.take(head, body)
     assert taker.taken == [b"%d" % number for number in range(10)]
+    outbox.acknowledged(10)
+    assert outbox.stats().unacknowledged_bytes == 0
 
 
 def test_many_are_cut_into_frames_of_a_batch_at_most() -> None:

@@ -5,6 +5,7 @@ Coroutines run in the loop of the link. What is plain may be called from any thr
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -64,6 +65,8 @@ class Core:
         self._session: Session = link.session
         self._senders: dict[str, Sender] = {}
         self._readers: dict[str, Reader] = {}
+        self._next_seqs: dict[str, int] = {}  # of channels that were written to before
+        self._opening = asyncio.Lock()
 
     # Writing.
 
@@ -76,17 +79,27 @@ class Core:
 
     async def open(self, name: str, key: str | None) -> None:
         """Make this client one of the channel's writers."""
-        if name in self._session.writers.by_name:
-            return
-        writer = Writer(Outbox(name, self.link.outbox_ready), key)
-        await self.link.asked(lambda done, failed: self._session.writers.open(writer, done, failed), self.tto)
-        self._session.writers.by_name[name] = writer
-        self._senders[name] = Sender(self.link, writer.outbox)
+        async with self._opening:  # of two that ask for it at once, one does
+            if name in self._session.writers.by_name:
+                return
+            outbox = Outbox(name, self.link.outbox_ready, first_seq=self._first_seq(name))
+            writer = Writer(outbox, key)
+            await self.link.asked(
+                lambda done, failed: self._session.writers.open(writer, done, failed), self.tto
+            )
+            self._session.writers.by_name[name] = writer
+            self._senders[name] = Sender(self.link, outbox)
+
+    def _first_seq(self, name: str) -> int:
+        """Of a writer: the numbers go on where those of an earlier one to this name ended."""
+        before = self._senders.get(name)
+        return self._next_seqs.get(name, 0) if before is None else before.outbox.next_seq
 
     async def _close_writer(self, name: str) -> None:
         sender, outbox = self.sender(name), self.sender(name).outbox
         await done_async(sender.flush(), outbox.bell, self.tto, f"{name!r} taken in by the hub")
-        self._senders.pop(name)
+        self._senders.pop(name, None)
+        self._next_seqs[name] = outbox.next_seq
         self._session.writers.by_name.pop(name, None)
         number = outbox.channel
         outbox.fail(Closed(f"this client does not write to {name!r} any more"))

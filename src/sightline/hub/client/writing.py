@@ -61,9 +61,13 @@ class Outbox:
     Args:
         name: the channel's.
         on_ready: called, with the lock held, when there is something to send and there was not before.
+        first_seq: the number of its first message: where this client wrote to a channel of this name before,
+            the numbers go on, so that no reader takes what is new for what it had.
     """
 
-    def __init__(self, name: str, on_ready: Callable[[Outbox], None] = lambda _outbox: None) -> None:
+    def __init__(
+        self, name: str, on_ready: Callable[[Outbox], None] = lambda _outbox: None, *, first_seq: int = 0
+    ) -> None:
         self.name = name
         self.channel: int | None = None
         self.readers = 0
@@ -76,7 +80,7 @@ class Outbox:
         self._ready = False
         self._window_messages = WINDOW_MESSAGES
         self._window_bytes = WINDOW_BYTES
-        self._next_seq = self._acked_seq = self._sent_seq = 0
+        self._first_seq = self._next_seq = self._acked_seq = self._sent_seq = first_seq
         self._bytes = self._sent_bytes = self._unwanted = 0
         self._small: list[Buffer] = []
         self._small_format = self._small_bytes = self._small_time_ns = 0
@@ -152,6 +156,11 @@ class Outbox:
         return self._next_seq - self._sent_seq
 
     @property
+    def next_seq(self) -> int:
+        """The number of the message that is put next."""
+        return self._next_seq
+
+    @property
     def unacknowledged(self) -> int:
         return self._next_seq - self._acked_seq
 
@@ -169,8 +178,8 @@ class Outbox:
     def stats(self) -> WriterStats:
         with self._lock:
             return WriterStats(
-                put=self._next_seq + self._unwanted,
-                acknowledged=self._acked_seq,
+                put=self._next_seq - self._first_seq + self._unwanted,
+                acknowledged=self._acked_seq - self._first_seq,
                 unacknowledged=self.unacknowledged,
                 unacknowledged_bytes=self._bytes,
                 unwanted=self._unwanted,
@@ -201,7 +210,9 @@ class Outbox:
             self._accept(answer.accepted_seq, self._unsent)
             self._sent_seq = self._acked_seq
             if self._unsent and self._unsent[0].seq < self._acked_seq:
-                self._unsent[0] = self._unsent[0].after(self._acked_seq)
+                rest = self._unsent[0].after(self._acked_seq)
+                self._bytes -= self._unsent[0].size - rest.size
+                self._unsent[0] = rest
             self._ready = False
             if self._unsent:
                 self._rouse()
