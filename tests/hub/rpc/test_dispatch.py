@@ -29,6 +29,22 @@ class Broken(Exception):
         raise ValueError
 
 
+class Misnamed(Exception):
+    __module__ = 7  # type: ignore[assignment]
+
+
+class Rude(Exception):
+    def __str__(self) -> str:
+        raise KeyboardInterrupt
+
+
+def garbled() -> SyntaxError:
+    """One that cannot be shown as a traceback."""
+    error = SyntaxError("garbled")
+    error.filename, error.lineno, error.text = "a", 1, 5  # type: ignore[assignment]
+    return error
+
+
 class Service:
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -83,7 +99,11 @@ def _raise(name: str) -> None:
         "CancelledError": asyncio.CancelledError("mine"),
         "Broken": Broken(),
         "secret": OSError("swordfish at rtsp://me:pw@camera"),
-        "long": OSError("x" * 100_000),
+        "long": OSError("x" * 20_000_000),
+        "surrogate": OSError("no file \udcff"),
+        "Misnamed": Misnamed("7"),
+        "Rude": Rude(),
+        "garbled": garbled(),
     }[name]
 
 
@@ -157,6 +177,10 @@ def test_a_slow_method_blocks_no_other(no_leaks: None, service: Service) -> None
         ("Broken", "Broken", "(what it says cannot be had)"),
         ("secret", "OSError", "*** at rtsp://***@camera"),
         ("long", "OSError", "x" * 4096),
+        ("surrogate", "OSError", "no file \\udcff"),
+        ("Misnamed", "Misnamed", "7"),
+        ("Rude", "Rude", "(what it says cannot be had)"),
+        ("garbled", "SyntaxError", "garbled (a, line 1)"),
     ],
 )
 def test_what_a_method_raises_ends_its_call_and_nothing_else(
