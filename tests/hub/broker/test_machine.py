@@ -26,6 +26,7 @@ from sightline.hub.wire.control import (
     OpenWriter,
     Pause,
     Seek,
+    Statistics,
     Subscribe,
     SubscriptionStats,
     Unsubscribe,
@@ -419,6 +420,52 @@ class TestChannels:
         assert code_of(reader.ask(OpenWriter(name="secret"))) == Code.DENIED
         assert reader.write_to("secret", proof=right).writer
         assert len(owner.read(1, "secret")) == 1
+
+    def test_a_name_shows_no_key(self) -> None:
+        """Whoever comes under the name of an owner that is gone is not its owner yet."""
+        net = Net()
+        owner = net.client("owner")
+        owner.create("secret", public=False, key_digest=digest("key"), keep=True)
+        owner.lose()
+        other = net.client("owner", b"another session.")
+        assert other.ask(ListChannels()) == []
+        assert code_of(other.ask(Subscribe(number=1, names=("secret",)))) == Code.DENIED
+        assert code_of(other.ask(DeleteChannel(name="secret"))) == Code.DENIED
+        guess = other.create("secret", keep=True)
+        assert code_of(guess) == Code.WRONG
+        assert repr(digest("key")) not in repr(guess)
+        other.create("secret", public=False, key_digest=digest("key"), keep=True)
+        assert len(other.read(1, "secret")) == 1
+
+    def test_figures_and_places_of_a_private_channel_do_not_tell_its_name(self) -> None:
+        net = Net()
+        owner, other = net.client("owner"), net.client("other")
+        owner.create("secret", public=False, key_digest=digest("key"))
+        owner.read(1, "secret", buffer=ReaderBuffer.endless())
+        for figures in (statistics(net.hub, net.now_ns), other.ask(Statistics())):
+            assert "secret" not in repr(figures)
+        assert "'secret'" in repr(owner.ask(Statistics()))
+        assert code_of(other.ask(Ends(names=("secret",)))) == Code.MISSING
+        assert owner.ask(Ends(names=("secret",))) == {"secret": [0, 0]}
+
+    def test_the_list_does_not_tell_what_proves_a_key(self) -> None:
+        net = Net()
+        watcher, owner = net.client("watcher"), net.client("owner")
+        watcher.ask(ListChannels(watch=True))
+        owner.create("c", key_digest=digest("key"))
+        assert digest("key") not in [info["settings"]["key_digest"] for info in watcher.ask(ListChannels())]
+        assert all(digest("key") not in frame.body for frame in watcher.frames)
+
+    def test_readers_are_not_told_what_would_make_them_the_writer(self) -> None:
+        net = Net()
+        writer, number = made(net)
+        reader = net.client("reader")
+        reader.read(1, "c")
+        reader.credit(1, 10, 0)
+        writer.put(number, [b"a"], 0)
+        (author,) = reader.noticed(WriterIs)
+        assert author.session != b"writer".ljust(16, b".")
+        assert net.client("writer", author.session).closed == "taken"
 
     def test_who_watches_the_list_is_told_of_public_channels(self) -> None:
         net = Net()

@@ -11,6 +11,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from sightline.errors import WireError
 from sightline.hub.broker.history import Kept
 from sightline.hub.broker.refusal import Cut
@@ -126,7 +128,9 @@ class Channel:
     def add_writer(self, writer: Writer) -> None:
         self.writers[writer.number] = writer
         session = writer.session
-        self.authors[writer.number] = WriterIs(writer=writer.number, client=session.name, session=session.id)
+        self.authors[writer.number] = WriterIs(
+            writer=writer.number, client=session.name, session=session.public_id
+        )
         if len(self.authors) > MOST_AUTHORS + len(self.writers):
             del self.authors[next(number for number in self.authors if number not in self.writers)]
 
@@ -216,12 +220,21 @@ class Channel:
         """Of the oldest message that one can still get."""
         return self.next_offset if self.kept is None else self.kept.first_offset
 
+    def is_of(self, session: Session) -> bool:
+        """Whether it is this one's own: by name, but where it has a key, which a name does not show."""
+        if self.settings.key_digest is not None:
+            return self.owner is session
+        return self.owner.name == session.name
+
     def info(self) -> ChannelInfo:
+        settings = self.settings
+        if settings.public:  # whoever has the digest can prove the key
+            settings = msgspec.structs.replace(settings, key_digest=None)
         return ChannelInfo(
             name=self.name,
             number=self.number,
             owner=self.owner.name,
-            settings=self.settings,
+            settings=settings,
             readers=len(self.feeds),
             writers=sum(writer.connection is not None for writer in self.writers.values()),
             first_offset=self.first_offset,

@@ -44,7 +44,7 @@ class Channels:
     def find(self, name: str) -> Channel:
         channel = self.by_name.get(name)
         if channel is None:
-            raise Refusal(Code.MISSING, f"there is no channel {name!r}")
+            raise missing(name)
         return channel
 
     def make(self, session: Session, name: str, settings: ChannelSettings, now_ns: int) -> Channel:
@@ -57,7 +57,8 @@ class Channels:
             return there
         if there is not None:
             if there.owner.connection is not None or settings.keep:
-                raise Refusal(Code.WRONG, f"channel {name!r} is there with other settings: {there.settings}")
+                shown = f": {there.settings}" if there.settings.key_digest is None else ""
+                raise Refusal(Code.WRONG, f"channel {name!r} is there with other settings{shown}")
             self.end(there, "owner_gone", now_ns)
         return self._make(session, name, settings, now_ns)
 
@@ -164,7 +165,7 @@ class Channels:
     def _check_may_write(
         self, channel: Channel, connection: Connection, session: Session, proof: bytes | None
     ) -> None:
-        if channel.owner.name == session.name:
+        if channel.is_of(session):
             return
         if not channel.settings.many_writers:
             raise Refusal(Code.DENIED, f"only {channel.owner.name} may write to channel {channel.name!r}")
@@ -189,10 +190,14 @@ class Channels:
             writer.connection.notify(WriterClosed(channel=channel.number, name=channel.name, reason=reason))
 
 
+def missing(name: str) -> Refusal:
+    return Refusal(Code.MISSING, f"there is no channel {name!r}")
+
+
 def check_key(channel: Channel, connection: Connection, session: Session, proof: bytes | None) -> None:
     """Raises Refusal unless this client may know of the channel: public, its own, or its key was shown."""
     key_digest = channel.settings.key_digest
-    if key_digest is None or channel.owner.name == session.name:
+    if key_digest is None or channel.is_of(session):
         return
     if not is_proven(proof, key_digest, connection.nonce, channel.name.encode()):
         raise Refusal(Code.DENIED, f"channel {channel.name!r} needs its key")

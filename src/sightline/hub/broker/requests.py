@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from sightline.hub.broker.channels import missing
 from sightline.hub.broker.connection import encode
 from sightline.hub.broker.hearing import Hearing
 from sightline.hub.broker.readers import UNSUBSCRIBED
@@ -82,9 +83,9 @@ class Requests:
             SubscriptionStats: self._subscription_stats,
             Serve: self._serve,
             Attach: self._attach,
-            Ends: lambda _asked, request: self._ends(request),
+            Ends: self._ends,
             Commit: self._commit,
-            Committed: lambda _asked, request: self._committed(request),
+            Committed: self._committed,
             Seek: self._seek,
         }
 
@@ -114,7 +115,7 @@ class Requests:
 
     def _delete_channel(self, asked: _Asked, request: DeleteChannel) -> None:
         channel = self._hub.channels.find(request.name)
-        if channel.owner.name != asked.session.name:
+        if not channel.is_of(asked.session):
             raise Refusal(Code.DENIED, f"only {channel.owner.name} may delete channel {request.name!r}")
         self._hub.channels.end(channel, "deleted", asked.now_ns)
 
@@ -135,7 +136,7 @@ class Requests:
         return [
             channel.info()
             for channel in self._hub.channels.by_name.values()
-            if channel.settings.public or channel.owner.name == asked.session.name
+            if channel.settings.public or channel.is_of(asked.session)
         ]
 
     # Readers.
@@ -175,8 +176,9 @@ class Requests:
             request.group, request.positions, lambda feed: feed.subscription.connection is asked.connection
         )
 
-    def _committed(self, request: Committed) -> dict[str, tuple[int, str]]:
-        return self._hub.readers.groups.committed(request.group, request.names)
+    def _committed(self, asked: _Asked, request: Committed) -> dict[str, tuple[int, str]]:
+        names = [name for name in request.names if asked.knows(self._hub.channels.by_name.get(name))]
+        return self._hub.readers.groups.committed(request.group, names)
 
     def _seek(self, asked: _Asked, request: Seek) -> object:
         feed = asked.subscription(request.number).feeds.get(request.name)
@@ -190,9 +192,14 @@ class Requests:
             feed.tell_gap(gap)
         return _LATER
 
-    def _ends(self, request: Ends) -> dict[str, tuple[int, int]]:
-        found = (self._hub.channels.find(name) for name in request.names)
-        return {channel.name: (channel.first_offset, channel.next_offset) for channel in found}
+    def _ends(self, asked: _Asked, request: Ends) -> dict[str, tuple[int, int]]:
+        ends: dict[str, tuple[int, int]] = {}
+        for name in request.names:
+            channel = self._hub.channels.find(name)
+            if not asked.knows(channel):
+                raise missing(name)
+            ends[name] = (channel.first_offset, channel.next_offset)
+        return ends
 
     # Calls.
 
@@ -218,7 +225,7 @@ class Requests:
         ]
 
     def _statistics(self, asked: _Asked, _request: Statistics) -> HubStats:
-        return statistics(self._hub, asked.now_ns)
+        return statistics(self._hub, asked.now_ns, asked.session)
 
     def _tell(self, channel: Channel, *, gone: bool) -> None:
         if channel.settings.public and self._watching:
@@ -242,6 +249,17 @@ class _Asked:
         session = self.connection.session
         assert session is not None  # who has none cannot get so far
         return session
+
+    def knows(self, channel: Channel | None) -> bool:
+        """Whether it may be told of the channel: it is there and needs no key, or is read or written to."""
+        if channel is None:
+            return False
+        return (
+            channel.settings.key_digest is None
+            or channel.is_of(self.session)
+            or channel.number in self.connection.writers
+            or any(channel.name in read.feeds for read in self.connection.subscriptions.values())
+        )
 
     def subscription(self, number: int) -> Subscription:
         subscription = self.connection.subscriptions.get(number)

@@ -6,6 +6,7 @@ were taken in, and the channels that it owns. Subscriptions, services and calls 
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ class Session:
     """One client object on the other side.
 
     Attributes:
-        id: its own, the same across its reconnects.
+        id: its own, the same across its reconnects; who knows it can take its place.
+        public_id: what others are told instead, the same as long.
         connection: the present one; None: it broke, and the session lingers.
         owned: channels that end with it.
         writers: by the channel's number.
@@ -28,6 +30,7 @@ class Session:
     def __init__(self, name: str, id: bytes, connected_at_ns: int) -> None:  # noqa: A002
         self.name = name
         self.id = id
+        self.public_id = hashlib.sha256(id).digest()[: len(id)]
         self.agent = ""
         self.connected_at_ns = connected_at_ns
         self.connection: Connection | None = None

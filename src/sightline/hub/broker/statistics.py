@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sightline.hub.broker.connection import Connection
     from sightline.hub.broker.feed import Feed
     from sightline.hub.broker.machine import Hub
+    from sightline.hub.broker.session import Session
 
 
 class ClientStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,9 +136,15 @@ class HubStats(msgspec.Struct, frozen=True, kw_only=True):
     lag_peak_ms: float = 0.0
 
 
-def statistics(hub: Hub, now_ns: int) -> HubStats:
-    """The figures of `hub` now."""
-    feeds = tuple(_feed(feed, now_ns) for feed in hub.readers.feeds)
+def statistics(hub: Hub, now_ns: int, asker: Session | None = None) -> HubStats:
+    """The figures of `hub` now. Private channels stand in them without their names, but for `asker`'s own."""
+
+    def name_of(channel: Channel) -> str:
+        if channel.settings.public or (asker is not None and channel.is_of(asker)):
+            return channel.name
+        return f"(private {channel.number})"
+
+    feeds = tuple(_feed(feed, name_of(feed.channel), now_ns) for feed in hub.readers.feeds)
     dropped = Counter(hub.channels.past.dropped)
     for feed in (*hub.readers.feeds, *hub.channels.past.leaving):
         dropped.update(feed.dropped())
@@ -145,7 +152,7 @@ def statistics(hub: Hub, now_ns: int) -> HubStats:
         uptime_s=(now_ns - hub.began_ns) / 1e9,
         connections=len(hub.connections),
         clients=tuple(_client(connection, now_ns) for connection in hub.connections if connection.session),
-        channels=tuple(channel_stats(channel) for channel in hub.channels.by_name.values()),
+        channels=tuple(channel_stats(channel, name_of(channel)) for channel in hub.channels.by_name.values()),
         feeds=feeds,
         dropped=dict(dropped),
         refused=dict(hub.refused),
@@ -154,19 +161,19 @@ def statistics(hub: Hub, now_ns: int) -> HubStats:
         calls=hub.calls.made,
         calls_answered=hub.calls.answered,
         calls_in_flight=hub.calls.in_flight,
-        large=tuple(f"{feed.client}: {feed.channel.name}" for feed in hub.readers.large()),
+        large=tuple(f"{feed.client}: {name_of(feed.channel)}" for feed in hub.readers.large()),
         lag_ms=hub.lag_ms,
         lag_peak_ms=hub.lag_peak_ms,
     )
 
 
-def channel_stats(channel: Channel) -> ChannelStats:
+def channel_stats(channel: Channel, name: str) -> ChannelStats:
     feeds = (*channel.feeds, *channel.past.leaving)
     lost = Counter(channel.past.dropped)
     for feed in feeds:
         lost.update(feed.dropped())
     return ChannelStats(
-        name=channel.name,
+        name=name,
         owner=channel.owner.name,
         readers=len(channel.feeds),
         writers=tuple(_writer(writer) for writer in channel.writers.values()),
@@ -200,13 +207,13 @@ def _writer(writer: Writer) -> WriterStats:
     )
 
 
-def _feed(feed: Feed, now_ns: int) -> FeedStats:
+def _feed(feed: Feed, channel: str, now_ns: int) -> FeedStats:
     subscription = feed.subscription
     oldest_ns = feed.buffer.oldest_ns()
     return FeedStats(
         client=feed.client,
         subscription=subscription.number,
-        channel=feed.channel.name,
+        channel=channel,
         group=None if subscription.group is None else subscription.group.name,
         buffer=feed.buffer.stats(),
         in_flight=feed.in_flight,

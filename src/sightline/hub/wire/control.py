@@ -308,7 +308,10 @@ class Detached(_Said, frozen=True, kw_only=True):
 
 
 class WriterIs(_Said, frozen=True, kw_only=True):
-    """Who writes under this number; told to a reader before the first message of it."""
+    """Who writes under this number; told to a reader before the first message of it.
+
+    `session`: 16 bytes that stand for the one of its Hello, the same after it came again.
+    """
 
     writer: Number
     client: str
