@@ -315,6 +315,44 @@ def test_the_numbers_of_a_writer_that_leaves_and_comes_back_go_on(serving: Servi
     asyncio.run(go())
 
 
+def test_a_flush_tells_of_messages_that_went_with_their_channel(serving: Serving) -> None:
+    async def go() -> None:
+        async with serving() as server, client_of(server) as writer, client_of(server) as reader:
+            await writer.create_new_channel("a")
+            await reader.subscribe_read_channel(
+                "a", server_buffer_size=2, server_full_behavior="block", prefetch=1
+            )
+            await writer.wait_for_active("a", SOON_S)
+            await writer.put_many("a", [1] * 10)
+            flushing = asyncio.create_task(writer.flush("a", SOON_S))
+            with pytest.raises(TimeoutError):
+                await writer.flush("a", MOMENT_S)
+            await writer.delete_channel("a")
+            with pytest.raises(BusError, match="deleted"):
+                await flushing
+            await writer.unsubscribe("a")  # nothing is left to wait for
+            await writer.flush(timeout_s=SOON_S)
+            with pytest.raises(ConfigError, match="1 message or more, got 0"):
+                await reader.get_many("a", 0)
+
+    asyncio.run(go())
+
+
+def test_an_end_that_is_told_many_times_keeps_nothing_of_it(serving: Serving) -> None:
+    async def go() -> None:
+        async with serving() as server, client_of(server) as client:
+            await client.create_new_channel("a")
+            await client.delete_channel("a")
+            depths = set()
+            for _ in range(5):
+                with pytest.raises(BusError) as told:
+                    await client.put_data("a", 1)
+                depths.add(len(told.traceback))
+            assert len(depths) == 1
+
+    asyncio.run(go())
+
+
 def test_many_channels_are_read_as_one(serving: Serving) -> None:
     async def go() -> None:
         notices: list[Notice] = []

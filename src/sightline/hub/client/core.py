@@ -13,6 +13,7 @@ import msgspec
 
 from sightline.errors import BusError, Closed, ConfigError, SightlineError
 from sightline.hub.broker.statistics import HubStats
+from sightline.hub.client.faults import again
 from sightline.hub.client.link import Link
 from sightline.hub.client.positions import Gap
 from sightline.hub.client.reading import Inbox, Prefetch, ReaderStats
@@ -97,7 +98,8 @@ class Core:
 
     async def _close_writer(self, name: str) -> None:
         sender, outbox = self.sender(name), self.sender(name).outbox
-        await done_async(sender.flush(), outbox.bell, self.tto, f"{name!r} taken in by the hub")
+        if outbox.failure is None:
+            await done_async(sender.flush(), outbox.bell, self.tto, f"{name!r} taken in by the hub")
         self._senders.pop(name, None)
         self._next_seqs[name] = outbox.next_seq
         self._session.writers.by_name.pop(name, None)
@@ -245,4 +247,4 @@ class Core:
 
     def _raise_failure(self) -> None:
         if self.link.failure is not None:
-            raise self.link.failure
+            raise again(self.link.failure)

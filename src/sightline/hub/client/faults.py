@@ -1,4 +1,4 @@
-"""What a hub's refusal is in the tree of errors."""
+"""What a hub's refusal is in the tree of errors, and errors that end something for good."""
 
 from __future__ import annotations
 
@@ -26,3 +26,8 @@ def error_of(failure: Failure) -> SightlineError:
     """`ConfigError` for what was asked wrongly, a `CallError` for a call; else a `HubError` with the code."""
     kind = _ERRORS.get(failure.code)
     return HubError(failure.message, code=failure.code) if kind is None else kind(failure.message)
+
+
+def again(error: SightlineError) -> SightlineError:
+    """To be raised each time that somebody comes: without the calls of those before, which it would keep."""
+    return error.with_traceback(None)

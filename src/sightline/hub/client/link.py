@@ -22,6 +22,7 @@ from sightline.errors import BusError, Closed, HubError, SightlineError
 from sightline.hub.client.asking import Done, Failed
 from sightline.hub.client.bell import Bell
 from sightline.hub.client.connection import Address, Connection, connect
+from sightline.hub.client.faults import again
 from sightline.hub.client.handshake import Handshake
 from sightline.hub.client.session import Session
 from sightline.hub.client.subscription import Subscription
@@ -81,7 +82,7 @@ class Link:
     def start(self) -> None:
         """Begin to connect, in the running loop."""
         if self.failure is not None:
-            raise self.failure
+            raise again(self.failure)
         if self._task is None:
             self._loop = asyncio.get_running_loop()
             self._thread = threading.get_ident()
@@ -177,7 +178,7 @@ class Link:
     def check_alive(self, timeout_s: float | None) -> None:
         """After waiting so long. Raises what ended it, and TimeoutError with why it is not alive."""
         if self.failure is not None:
-            raise self.failure
+            raise again(self.failure)
         if not self.alive:
             why = f": {self.last_error}" if self.last_error else ""
             raise TimeoutError(f"no hub took us at {self.address} within {timeout_s} s{why}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -84,10 +85,17 @@ class Messages:
         await done_async(sender.active(), sender.outbox.bell, timeout_s, f"a reader of {name!r}")
 
     async def flush(self, name: str | None = None, timeout_s: float | None = None) -> None:
-        """Until the hub has all that was put into this channel; None: into all. Raises TimeoutError."""
+        """Until the hub has all that was put into this channel; None: into all.
+
+        Raises:
+            TimeoutError: not within so long.
+            BusError: a channel went before the hub had all.
+        """
+        until = None if timeout_s is None else time.monotonic() + timeout_s
         for sender in self._core.senders(name):
+            left_s = None if until is None else max(0.0, until - time.monotonic())
             what = f"{sender.outbox.name!r} taken in by the hub"
-            await done_async(sender.flush(), sender.outbox.bell, timeout_s, what)
+            await done_async(sender.flush(), sender.outbox.bell, left_s, what)
 
     async def get_data(self, name: str, timeout_s: float | None = None) -> Any:
         """The next value of a channel. Raises TimeoutError, and WireError for one that cannot be read."""

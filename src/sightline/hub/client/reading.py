@@ -17,6 +17,7 @@ import msgspec
 
 from sightline.errors import SightlineError
 from sightline.hub.client.bell import Bell
+from sightline.hub.client.faults import again
 from sightline.hub.client.positions import Gap
 from sightline.hub.client.runs import Message, Run
 from sightline.hub.settings import KIB, MIB, ReaderBuffer
@@ -217,7 +218,7 @@ class Inbox:
             with self._lock:
                 taken = self._taken_of(most, of, gaps)
                 if not taken and self.failure is not None:
-                    raise self.failure
+                    raise again(self.failure)
         finally:
             self._passed(gaps)
         return taken

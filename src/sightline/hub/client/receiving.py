@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+from sightline.errors import ConfigError
 from sightline.hub.client.link import Link
 from sightline.hub.client.positions import Gap
 from sightline.hub.client.reading import Inbox, ReaderStats
@@ -61,6 +62,7 @@ class Reader:
 
     def get(self, of: Take, most: int, timeout_s: float | None) -> list[Any]:
         """What there is, once there is something; after the time an empty list. Blocks."""
+        _check_most(most)
         taken = self._taken(of, most)
         if taken or timeout_s == 0:
             return taken
@@ -69,6 +71,7 @@ class Reader:
 
     async def get_async(self, of: Take, most: int, timeout_s: float | None) -> list[Any]:
         """As `get`, without blocking the running loop."""
+        _check_most(most)
         taken = self._taken(of, most)
         if taken or timeout_s == 0:
             return taken
@@ -89,6 +92,11 @@ class Reader:
         if self._inbox.claim_credit():
             self._link.owe_credit(self.subscription)
         return taken
+
+
+def _check_most(most: int) -> None:
+    if most < 1:
+        raise ConfigError(f"expected to be asked for 1 message or more, got {most}")
 
 
 class _Wish:

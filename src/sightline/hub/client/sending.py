@@ -15,6 +15,7 @@ import msgspec
 
 from sightline.errors import BufferFull
 from sightline.hub.client.bell import Bell
+from sightline.hub.client.faults import again
 from sightline.hub.client.link import Link
 from sightline.hub.client.outgoing import cuts
 from sightline.hub.client.writing import Outbox, Put
@@ -91,16 +92,18 @@ class Sender:
         return taken
 
     def flush(self) -> Steps[None]:
-        """Until the hub has all."""
+        """Until the hub has all. Raises what ended the channel before that."""
         while not self.outbox.is_flushed():
             yield self.outbox.is_flushed
+        if self.outbox.failure is not None and self.outbox.unacknowledged:
+            raise again(self.outbox.failure)
 
     def active(self) -> Steps[None]:
         """Until somebody wants this channel's messages."""
         while not self.outbox.is_active():
             yield self.outbox.is_active
         if self.outbox.failure is not None:
-            raise self.outbox.failure
+            raise again(self.outbox.failure)
 
     def _frames(
         self, values: Sequence[Any], compress: Compress | None

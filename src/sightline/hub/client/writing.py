@@ -19,6 +19,7 @@ import msgspec
 
 from sightline.errors import SightlineError
 from sightline.hub.client.bell import Bell
+from sightline.hub.client.faults import again
 from sightline.hub.client.outgoing import (
     BATCH_BYTES,
     BATCH_MESSAGES,
@@ -263,7 +264,7 @@ class Outbox:
 
     def _verdict(self, messages: int) -> Put:
         if self.failure is not None:
-            raise self.failure
+            raise again(self.failure)
         if not self.wanted:
             self._unwanted += messages
             return Put.UNWANTED
