@@ -353,6 +353,23 @@ def test_an_end_that_is_told_many_times_keeps_nothing_of_it(serving: Serving) ->
     asyncio.run(go())
 
 
+def test_bytes_come_as_bytes_however_they_went(serving: Serving) -> None:
+    async def go() -> None:
+        async with serving() as server, client_of(server) as writer, client_of(server) as reader:
+            await writer.create_new_channel("a")
+            await reader.subscribe_read_channel("a")
+            await writer.wait_for_active("a", SOON_S)
+            for size in (0, 10, 5000, 1_000_000):
+                await writer.put_data("a", bytes(size))
+                await writer.put_data("a", bytearray(size), key=b"beside")
+                await writer.put_many("a", [memoryview(bytes(size))] * 2)
+                for _ in range(4):
+                    value = await reader.get_data("a", SOON_S)
+                    assert (type(value), len(value)) == (bytes, size)
+
+    asyncio.run(go())
+
+
 def test_many_channels_are_read_as_one(serving: Serving) -> None:
     async def go() -> None:
         notices: list[Notice] = []

@@ -72,7 +72,8 @@ class Run:
         values: list[Any] = []
         for payload in payloads:
             try:
-                values.append(decode(form, payload, max_bytes=VALUE_BYTES))
+                value = decode(form, payload, max_bytes=VALUE_BYTES)
+                values.append(bytes(value) if isinstance(value, memoryview) else value)
             except SightlineError:  # no value of ours, or an extra that is missing
                 if not values:
                     raise
