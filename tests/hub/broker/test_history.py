@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.hub.broker.runs import batch_run, messages_of, offsets_of, payload_of, single_run
 
-from sightline.hub.broker.history import Kept
+from sightline.hub.broker.group_buffer import GroupBuffer
+from sightline.hub.broker.history import Kept, Last
 from sightline.hub.broker.run import Run
 from sightline.hub.settings import History, KeptKind
 
@@ -214,3 +215,28 @@ def test_a_run_across_the_offset_is_cut(offset: int) -> None:
     kept.add(batch_run(0, [3] * 6))
     (run,) = kept.runs(offset)
     assert messages_of(run) == [(at, 1000 + at, payload_of(at, 3)) for at in range(offset, 6)]
+
+
+def test_one_far_behind_looks_through_no_more_than_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to read, nor while others commit: the hub does nothing else meanwhile."""
+    kept = Kept()
+    kept.retain_from(0)
+    for offset in range(1000):
+        kept.add(single_run(offset))
+    reader = GroupBuffer(kept, 0)
+    looked: list[int] = []
+    cut = Run.after
+    monkeypatch.setattr(Run, "after", lambda run, messages: looked.append(1) or cut(run, messages))
+    assert offsets_of(*filter(None, (reader.take(1, 1e9, 0) for _ in range(1000)))) == list(range(1000))
+    assert len(looked) < 100
+
+
+def test_a_place_that_is_gone_is_not_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Kept(retain_bytes=100)
+    kept.retain_from(0)
+    for offset in range(10):
+        kept.add(single_run(offset, 20))
+    monkeypatch.setattr(Last, "add", lambda *_: pytest.fail("all was kept anew"))
+    kept.retain_from(0)
+    kept.retain_from(3)
+    assert offsets_of(*kept.runs(0)) == [5, 6, 7, 8, 9]

@@ -7,7 +7,6 @@ and dropped; entered = left + dropped at any moment, and what waits in the chann
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from sightline.hub.broker.gaps import Gap
@@ -54,7 +53,7 @@ class GroupBuffer:
         if most_messages < 1 or not self.held:
             return None
         if not self._ahead:
-            self._ahead.extend(islice(self._kept.runs(self.next_offset), MOST_AHEAD))
+            self._ahead.extend(self._kept.runs(self.next_offset, MOST_AHEAD))
         first = self._ahead[0].offset if self._ahead else self._kept.next_offset
         if first > self.next_offset:
             self._miss(first)

@@ -8,8 +8,10 @@ readers get what is not decided here.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final, Protocol
 
 from sightline.hub.broker.buffer import bound_of_messages
@@ -26,7 +28,7 @@ class _Store(Protocol):
     bytes: int
 
     def __iter__(self) -> Iterator[Run]: ...
-    def __reversed__(self) -> Iterator[Run]: ...
+    def since(self, offset: int, most: int | None) -> list[Run]: ...
     def add(self, run: Run) -> None: ...
 
 
@@ -42,8 +44,17 @@ class Last:
     def __iter__(self) -> Iterator[Run]:
         return iter(self._runs)
 
-    def __reversed__(self) -> Iterator[Run]:
-        return reversed(self._runs)
+    def since(self, offset: int, most: int | None) -> list[Run]:
+        """What reaches `offset`, oldest first and at most so many runs; a run across it is cut."""
+        runs = self._runs
+        begin = bisect_right(runs, offset, key=lambda run: run.next_offset)
+        if most is None:
+            found = list(islice(runs, begin, None))
+        else:
+            found = [runs[at] for at in range(begin, min(begin + most, len(runs)))]
+        if found:
+            found[0] = found[0].after(max(offset - found[0].offset, 0))
+        return found
 
     def add(self, run: Run) -> None:
         self._runs.append(run)
@@ -110,8 +121,14 @@ class LastPerKey:
     def __iter__(self) -> Iterator[Run]:
         return iter(self._runs.values())
 
-    def __reversed__(self) -> Iterator[Run]:
-        return reversed(self._runs.values())
+    def since(self, offset: int, most: int | None) -> list[Run]:
+        """What has `offset` or a higher one, oldest first and at most so many."""
+        found: list[Run] = []
+        for run in reversed(self._runs.values()):
+            if run.offset < offset:
+                break
+            found.append(run)
+        return found[::-1][:most]
 
     def add(self, run: Run) -> None:
         last = run.after(run.messages - 1)
@@ -156,6 +173,7 @@ class Kept:
             self._store = _KINDS[history.kind](most, history.bytes)
         self._retain_bytes = retain_bytes
         self._retained: Last | None = None
+        self._retained_from = 0
 
     @property
     def messages(self) -> int:
@@ -194,16 +212,18 @@ class Kept:
         if self._retained is not None:
             self._retained.add(run)
 
-    def runs(self, from_offset: int | None = None) -> list[Run]:
-        """What a reader gets that begins at `from_offset`; None: what the history keeps for everybody."""
-        if self._store is None or from_offset is None:
-            kept = list(self._store or ())
-        else:
-            kept = _since(self._store, from_offset)
-        if self._retained is None or from_offset is None:
+    def runs(self, from_offset: int | None = None, most: int | None = None) -> list[Run]:
+        """What a reader gets that begins at `from_offset`; None: what the history keeps for everybody.
+
+        `most`: the first so many runs are enough.
+        """
+        if from_offset is None:
+            return list(self._store or ())[:most]
+        kept = [] if self._store is None else self._store.since(from_offset, most)
+        if self._retained is None:
             return kept
-        retained = _since(self._retained, from_offset)
-        return _before(kept, retained[0].offset) + retained if retained else kept
+        retained = self._retained.since(from_offset, most)
+        return (_before(kept, retained[0].offset) + retained)[:most] if retained else kept
 
     def retain_from(self, offset: int | None) -> None:
         """From now on let nothing from `offset` on go while the bound allows it; None: no more.
@@ -213,7 +233,8 @@ class Kept:
         if offset is None:
             self._retained = None
             return
-        if self._retained is not None and next((run.offset <= offset for run in self._retained), False):
+        before, self._retained_from = self._retained_from, offset
+        if self._retained is not None and before <= offset:  # also where what lay there is gone by now
             self._retained.drop_before(offset)
             return
         whole = [] if isinstance(self._store, LastPerKey) else self.runs(offset)
@@ -226,16 +247,6 @@ class Kept:
 
 def _oldest(store: _Store) -> list[Run]:
     return [run for run, _ in zip(store, range(1), strict=False)]
-
-
-def _since(store: _Store, offset: int) -> list[Run]:
-    """What reaches `offset`, oldest first; a run across it is cut."""
-    found: list[Run] = []
-    for run in reversed(store):
-        if run.next_offset <= offset:
-            break
-        found.append(run.after(max(offset - run.offset, 0)))
-    return found[::-1]
 
 
 def _before(runs: Iterable[Run], offset: int) -> list[Run]:
