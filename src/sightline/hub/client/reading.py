@@ -77,7 +77,6 @@ class Inbox:
         self._lock = threading.Lock()
         self._line: deque[Run | Gap] = deque()
         self._wanted = 0
-        self._round = 0  # of counting: a connection's
         self._came = self._came_bytes = self._done = self._done_bytes = 0
         self._told = self._told_bytes = 0
         self._claimed = False
@@ -91,16 +90,18 @@ class Inbox:
     # For the session; in its loop.
 
     def begin(self) -> None:
-        """A new connection: what is counted for its credit begins anew."""
+        """A new connection: what is counted for its credit begins anew.
+
+        What waits here of an earlier one was not sent over this one, and takes room all the same: below 0.
+        """
         with self._lock:
-            self._round += 1
-            self._came = self._came_bytes = self._done = self._done_bytes = 0
-            self._told = self._told_bytes = 0
+            self._came = self._came_bytes = 0
+            self._done = self._told = -len(self)
+            self._done_bytes = self._told_bytes = -self._held_bytes
             self._claimed = False
 
     def arrived(self, run: Run) -> None:
         with self._lock:
-            run.round = self._round
             size = len(run.body)
             self._came += run.head.messages
             self._came_bytes += size
@@ -142,11 +143,12 @@ class Inbox:
             self._claimed = False
             self._told, self._told_bytes = self._done, self._done_bytes
             if self.prefetch.messages:
-                messages, size = self._done + self.prefetch.messages, self._done_bytes + self.prefetch.bytes
+                messages = max(0, self._done + self.prefetch.messages)
+                size = max(0, self._done_bytes + self.prefetch.bytes)
             else:
                 messages = self._came + self._wanted
                 size = self._came_bytes + (self.prefetch.bytes if self._wanted else 0)
-            done = self._done
+            done = max(0, self._done)
         return Head(0, Kind.CREDIT, channel=number, seq=messages, time_ns=size, offset=done)
 
     @property
@@ -249,13 +251,11 @@ class Inbox:
         return taken
 
     def _settle(self, run: Run, messages: int) -> None:
-        """So many of it left the line; what came over an earlier connection is no credit of this one."""
-        current = run.round == self._round
-        self._done += messages if current else 0
+        """So many of it left the line."""
+        self._done += messages
         if not run.left:
-            size = len(run.body)
-            self._held_bytes -= size
-            self._done_bytes += size if current else 0
+            self._held_bytes -= len(run.body)
+            self._done_bytes += len(run.body)
 
     def _passed(self, gaps: Sequence[Gap]) -> None:
         for gap in gaps:

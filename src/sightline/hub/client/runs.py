@@ -48,14 +48,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 class Run:
     """The messages of one frame; the first `next` of them are done with."""
 
-    __slots__ = ("_payloads", "body", "channel", "head", "next", "round", "writer")
+    __slots__ = ("_payloads", "body", "channel", "head", "next", "writer")
 
     def __init__(self, frame: Frame, channel: str, writer: str, skip: int) -> None:
         self.head, self.body = frame
         self.channel = channel
         self.writer = writer
         self.next = skip
-        self.round = 0
         self._payloads: Sequence[Buffer] | None = None
 
     @property
