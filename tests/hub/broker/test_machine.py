@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from tests.hub.broker.driving import Net, Peer, encode
 
+from sightline.hub.broker import machine
 from sightline.hub.broker.proofs import proof
 from sightline.hub.broker.statistics import statistics
 from sightline.hub.settings import ChannelSettings, History, Limits, ReaderBuffer, digest
@@ -1032,6 +1033,27 @@ def test_a_client_that_does_not_read_its_answers_is_cut() -> None:
             break
         peer.ask(ListChannels())
     assert peer.closed == "unread"
+
+
+@pytest.mark.parametrize("what", ["acknowledgements", "notices"])
+def test_a_client_that_asks_nothing_and_reads_nothing_is_cut(
+    monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """It is alive by what it writes, and what it is told waits at the hub."""
+    monkeypatch.setattr(machine, "MOST_UNREAD_BYTES", 20_000)
+    net = Net()
+    writer, number = made(net)
+    other = net.client("other")
+    writer.ask(ListChannels(watch=True))
+    writer.reads = False
+    for seq in range(1000):
+        if what == "notices":
+            other.create(f"d{seq}")
+        else:
+            writer.put(number, [b"x"], seq)
+    assert writer.closed == "unread"
+    assert writer.connection.unread_bytes < 25_000
+    assert other.closed is None
 
 
 def test_no_settings_of_a_channel_are_lost_on_the_way() -> None:

@@ -29,7 +29,7 @@ SMALL_BYTES: Final = 64 * KIB
 MOST_PENDING_BYTES: Final = 64 * MIB
 """Calls and their answers that wait for one connection; beyond, they fail."""
 MOST_UNREAD_BYTES: Final = 2 * MOST_PENDING_BYTES
-"""All that waits for one connection and is no data; beyond, it ends when it says something."""
+"""All that waits for one connection and is no data; beyond, it ends."""
 
 encode: Final = msgspec.msgpack.Encoder().encode
 

@@ -149,8 +149,10 @@ class Hub:
             feed, _ = chores.finished.popitem()
             if not feed.left:
                 self.readers.detach(feed, feed.over or "", now_ns)
-        for connection in self.dirty:
-            if connection.acks:
+        for connection in tuple(self.dirty):
+            if connection.unread_bytes > MOST_UNREAD_BYTES:  # acknowledgements and notices count as well
+                self._cut(connection, _unread(), now_ns)
+            elif connection.acks:
                 connection.acknowledge()
 
     @property
@@ -167,7 +169,7 @@ class Hub:
     def _others(self, connection: Connection, kind: int) -> Callable[[Connection, Frame, int], None]:
         """What a frame that is neither data nor credit is for."""
         if connection.unread_bytes > MOST_UNREAD_BYTES:
-            raise Cut("unread", "what is sent is not read", Code.LIMIT)
+            raise _unread()
         handle = self._kinds.get(kind)
         if handle is None:
             raise Cut("protocol", f"expected no frame of kind {kind} from a client")
@@ -240,3 +242,7 @@ class Hub:
             self.channels.end(channel, "owner_gone", now_ns)
         for writer in tuple(session.writers.values()):
             self.channels.forget(writer)
+
+
+def _unread() -> Cut:
+    return Cut("unread", "what is sent is not read", Code.LIMIT)
