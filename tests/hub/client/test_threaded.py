@@ -179,8 +179,18 @@ def test_a_blocking_method_does_not_wait_for_itself(hub_process: StreamServer) -
     class Tangled(StreamClient):
         @rpc
         async def tangle(self) -> str:
-            with pytest.raises(ConfigError, match="wait for itself"):
-                self.list_channels()
+            await self.async_create_new_channel("tangle")
+            await self.async_subscribe_read_channel(
+                "tangle", server_buffer_size=1, server_full_behavior="block", prefetch=1
+            )
+            for blocking in (
+                self.list_channels,
+                self.stop_client,
+                lambda: self.get_data("tangle"),
+                lambda: [self.put_data("tangle", 1) for _ in range(100_000)],
+            ):
+                with pytest.raises(ConfigError, match="wait for itself"):
+                    blocking()
             return f"{len(await self.async_list_channels())} channels"
 
     with (
@@ -188,6 +198,29 @@ def test_a_blocking_method_does_not_wait_for_itself(hub_process: StreamServer) -
         Tangled("tangled", unix_path=hub_process.unix_path),
     ):
         assert caller.create_rpc_client_service("tangled").tangle().endswith("channels")
+
+
+def test_whoever_waits_is_told_when_the_client_stops(hub_process: StreamServer, name: str) -> None:
+    """However the two meet: nobody waits for ever for a thread that has ended."""
+
+    def ask(client: StreamClient) -> str:
+        while True:
+            try:
+                client.list_channels()
+                client.flush(timeout_s=SOON_S)
+            except (Closed, BusError) as error:
+                if isinstance(error, Closed):
+                    return "closed"
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            client = client_of(hub_process)
+            client.start()
+            client.wait_until_alive(SOON_S)
+            client.create_new_channel(name)
+            asking = [pool.submit(ask, client) for _ in range(4)]
+            client.stop_client()
+            assert [one.result(SOON_S) for one in asking] == ["closed"] * 4
 
 
 def test_the_hub_can_be_killed_and_started_again(tmp_path: Any) -> None:
@@ -205,7 +238,12 @@ def test_the_hub_can_be_killed_and_started_again(tmp_path: Any) -> None:
         assert server.pid is not None
         subprocess.run(["kill", "-9", str(server.pid)], check=True)
         server.join(SOON_S)
+        with pytest.raises(TimeoutError, match="no hub"):
+            while True:
+                writer.wait_until_alive(MOMENT_S)
         with StreamServer(None, unix_path=path):
+            writer.wait_until_alive(SOON_S)
+            assert writer.is_alive
             number = last = 1
             found: list[Message | Gap] = []
             while not any(isinstance(item, Message) for item in found):

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from sightline.errors import BusError, Closed, HubError, SightlineError
+from sightline.errors import BusError, Closed, ConfigError, HubError, SightlineError
 from sightline.hub.client.asking import Done, Failed
 from sightline.hub.client.bell import Bell
 from sightline.hub.client.connection import Address, Connection, connect
@@ -38,6 +38,7 @@ GOODBYE_S: Final = 1.0
 """How long the hub has to take what it was sent last."""
 FIRST_DELAY_S: Final = 0.1
 LAST_DELAY_S: Final = 10.0
+OWN_THREAD: Final = "in the client's own thread this would wait for itself: use async methods there"
 BESIDE_BYTES: Final = 1 * MIB
 """What a frame of the hub may have beyond the largest message: tables, headers, lists of channels."""
 
@@ -135,10 +136,15 @@ class Link:
             raise TimeoutError(f"the hub did not answer within {timeout_s} s") from None
 
     async def until_alive(self, timeout_s: float | None) -> None:
-        await self.bell.wait_async(self._settled, timeout_s)
+        await self.bell.wait_async(self.settled, timeout_s)
         self.check_alive(timeout_s)
 
     # From any thread.
+
+    def check_may_block(self) -> None:
+        """Raises ConfigError in the thread of the loop, which would wait for what it is itself to do."""
+        if threading.get_ident() == self._thread:
+            raise ConfigError(OWN_THREAD)
 
     def outbox_ready(self, outbox: Outbox) -> None:
         self._due.append(outbox)
@@ -172,7 +178,7 @@ class Link:
 
     # The life of it.
 
-    def _settled(self) -> bool:
+    def settled(self) -> bool:
         return self.alive or self.failure is not None
 
     def check_alive(self, timeout_s: float | None) -> None:

@@ -66,6 +66,7 @@ class Reader:
         taken = self._taken(of, most)
         if taken or timeout_s == 0:
             return taken
+        self._link.check_may_block()
         with _Wish(self, most):
             return self._inbox.bell.wait(lambda: self._taken_if_any(of, most), timeout_s)
 

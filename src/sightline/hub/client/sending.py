@@ -46,6 +46,7 @@ class Sender:
 
     def __init__(self, link: Link, outbox: Outbox) -> None:
         self.outbox = outbox
+        self.check_may_block = link.check_may_block
         self._link = link
 
     def encoded(
@@ -130,7 +131,7 @@ class Sender:
             )
 
 
-def done(steps: Steps[T], bell: Bell, timeout_s: float | None, what: str) -> T:
+def done(steps: Steps[T], sender: Sender, timeout_s: float | None, what: str) -> T:
     """What the steps come to. Blocks. Raises TimeoutError."""
     until = None if timeout_s is None else time.monotonic() + timeout_s
     while True:
@@ -138,7 +139,8 @@ def done(steps: Steps[T], bell: Bell, timeout_s: float | None, what: str) -> T:
             condition = next(steps)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
-        if not bell.wait(condition, None if until is None else until - time.monotonic()):
+        sender.check_may_block()
+        if not sender.outbox.bell.wait(condition, None if until is None else until - time.monotonic()):
             raise TimeoutError(f"{what}: not within {timeout_s} s")
 
 

@@ -12,6 +12,7 @@ import concurrent.futures
 import contextlib
 import ssl
 import threading
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import wraps
 from types import TracebackType
@@ -21,6 +22,7 @@ from sightline.errors import Closed, ConfigError
 from sightline.hub.broker.loops import new_loop
 from sightline.hub.client.asynchronous import AsyncStreamClient
 from sightline.hub.client.core import ClientStats, Core
+from sightline.hub.client.link import GOODBYE_S, OWN_THREAD
 from sightline.hub.client.messages import first
 from sightline.hub.client.positions import Gap
 from sightline.hub.client.receiving import Reader
@@ -63,6 +65,16 @@ def _here(operation: Operation[P, T]) -> Callable[Concatenate[StreamClient, P], 
         return await operation(self._client, *args, **kwargs)
 
     return method
+
+
+async def _cancel_all() -> None:
+    """What was begun and has not ended is not waited for any more."""
+    await asyncio.sleep(0)  # what was handed over last has begun now
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=GOODBYE_S)
 
 
 class StreamClient:
@@ -111,6 +123,7 @@ class StreamClient:
         self._core: Core = self._client._core  # noqa: SLF001 - a client is its own friend
         if service is None:
             self._client._service = self  # noqa: SLF001
+        self._lock = threading.Lock()  # what is handed over is handed over before the thread ends
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._alive: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -119,32 +132,41 @@ class StreamClient:
 
     def start(self) -> None:
         """Begin to connect; again is allowed. Raises Closed after `stop_client`."""
-        if self._thread is not None:
-            return
-        if self._alive.done():
-            raise Closed("this client is closed")
-        loop = self._loop = new_loop()
-        self._thread = threading.Thread(
-            target=self._live, args=(loop,), name=f"hub client {self.name}", daemon=True
-        )
-        self._thread.start()
+        with self._lock:
+            if self._thread is not None:
+                return
+            if self._loop is not None:
+                raise Closed("this client is closed")
+            loop = self._loop = new_loop()
+            self._thread = threading.Thread(
+                target=self._live, args=(loop,), name=f"hub client {self.name}", daemon=True
+            )
+            self._thread.start()
 
     def wait_until_alive(self, timeout_s: float | None = 10.0) -> None:
-        """Until the hub took us. Raises TimeoutError; HubError where the name is taken or the token wrong."""
-        try:
-            self._alive.result(timeout_s)
-        except concurrent.futures.TimeoutError:
-            self._core.link.check_alive(timeout_s)
-            raise
+        """Until the hub took us, also again. Raises TimeoutError; HubError: the name is taken, the token wrong."""
+        link = self._core.link
+        link.check_may_block()
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        if concurrent.futures.wait([self._alive], timeout_s).done:
+            self._alive.result()
+        link.bell.wait(link.settled, None if until is None else until - time.monotonic())
+        link.check_alive(timeout_s)
 
     def stop_client(self, timeout_s: float = 2.0) -> None:
         """Send what was put, for at most so long, say goodbye, and end the thread. Again is allowed."""
-        thread, self._thread = self._thread, None
-        if thread is None or self._loop is None:
-            return
-        with contextlib.suppress(concurrent.futures.CancelledError):
-            asyncio.run_coroutine_threadsafe(self._client.close(timeout_s), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._core.link.check_may_block()
+        with self._lock:
+            thread, self._thread = self._thread, None
+            if thread is None or self._loop is None:
+                return
+            closing = asyncio.run_coroutine_threadsafe(self._client.close(timeout_s), self._loop)
+        try:
+            with contextlib.suppress(concurrent.futures.CancelledError):
+                closing.result()
+        finally:
+            with contextlib.suppress(RuntimeError):  # it ended by itself
+                self._loop.call_soon_threadsafe(self._loop.stop)
         thread.join()
 
     def __enter__(self) -> Self:
@@ -172,13 +194,14 @@ class StreamClient:
 
     def _live(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
-        connecting = loop.create_task(self._client.connect(None))
-        connecting.add_done_callback(self._connected)
+        loop.create_task(self._client.connect(None)).add_done_callback(self._connected)
         try:
             loop.run_forever()
         finally:
-            connecting.cancel()
-            loop.run_until_complete(asyncio.wait([connecting]))
+            with self._lock:
+                self._thread = None
+            self._core.end(Closed("this client is closed"))
+            loop.run_until_complete(_cancel_all())
             loop.close()
 
     def _connected(self, connecting: asyncio.Task[None]) -> None:
@@ -191,21 +214,22 @@ class StreamClient:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """Do it in the client's loop."""
-        if self._thread is None or self._loop is None:
-            work.close()
-            raise Closed("expected a client that runs: call start() first, and nothing after stop_client()")
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._lock:
+            if self._thread is not None and self._loop is not None:
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+        work.close()
+        raise Closed("expected a client that runs: call start() first, and nothing after stop_client()")
 
     def _wait_for(self, work: Coroutine[Any, Any, T]) -> T:
         """What it comes to. Who is interrupted while waiting does not want it any more: it is cancelled."""
         if threading.current_thread() is self._thread:
             work.close()
-            raise ConfigError(
-                "in the client's own thread this would wait for itself: use async methods there"
-            )
+            raise ConfigError(OWN_THREAD)
         outcome = self._run(work)
         try:
             return outcome.result()
+        except concurrent.futures.CancelledError:
+            raise Closed("this client is closed") from None
         finally:
             outcome.cancel()
 
@@ -257,7 +281,7 @@ class StreamClient:
         message = sender.encoded(value, compress, key=key, keyframe=keyframe, headers=headers)
         if message is None:
             return False
-        return done(sender.put(message), sender.outbox.bell, timeout_s, f"room in {name!r}")
+        return done(sender.put(message), sender, timeout_s, f"room in {name!r}")
 
     def put_many(
         self,
@@ -269,7 +293,7 @@ class StreamClient:
     ) -> int:
         sender = self._core.sender(name)
         steps = sender.put_many(values, compress)
-        return done(steps, sender.outbox.bell, timeout_s, f"room in {name!r}")
+        return done(steps, sender, timeout_s, f"room in {name!r}")
 
     def get_data(self, name: str, timeout_s: float | None = None) -> Any:
         reader = self._core.reader(name)
