@@ -19,7 +19,10 @@ class Authority:
         self._folder = folder
         self._openssl = openssl
         self.file = folder / "authority.pem"
-        self._run("req", "-x509", "-days", "2", "-subj", "/CN=an authority", *self._new("authority"))
+        may_sign = ["-addext", "keyUsage=critical,keyCertSign"]  # Python 3.13 asks for it
+        self._run(
+            "req", "-x509", "-days", "2", "-subj", "/CN=an authority", *may_sign, *self._new("authority")
+        )
 
     def certificate(self, names: str, *, days: int = 2) -> ssl.SSLContext:
         """A server's context for `names` such as `IP:127.0.0.1`; with `days=-1` it is over already."""
@@ -27,7 +30,7 @@ class Authority:
         request, signed = self._folder / f"{name}.csr", self._folder / f"{name}-{days}.pem"
         self._run("req", "-subj", "/CN=a camera", *self._new(name, request))
         extensions = self._folder / f"{name}.cnf"
-        extensions.write_text(f"subjectAltName={names}\n")
+        extensions.write_text(f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\n")
         key = self._folder / "authority.key"
         signing = ["-CA", self.file, "-CAkey", key, "-CAcreateserial", "-extfile", extensions]
         self._run("x509", "-req", "-in", request, "-days", days, *signing, "-out", signed)

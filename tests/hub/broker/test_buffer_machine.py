@@ -4,7 +4,6 @@ The oracle is `sightline.overflow.OverflowBuffer`, fed message by message; befor
 n-th that is wanted, and for `BLOCK` the fill rate, which makes no writer wait.
 """
 
-import copy
 import math
 from typing import NamedTuple
 
@@ -60,12 +59,11 @@ class Oracle:
         fits = self.buffer.fits(item, now_ns)
         wanted = self.came % self.asked.every == 0
         if wanted and self.blocks:
-            gate = copy.deepcopy(self.gate)
-            gate.offer(0, now_ns)
-            wanted = len(gate) > len(self.gate)
+            due_ns = self.gate._fill_due_ns
+            wanted = self.gate._in_time(now_ns)
             if wanted and not fits:
+                self.gate._fill_due_ns = due_ns  # it will be asked again
                 return False
-            self.gate = gate
         self.came += 1
         if wanted:
             assert self.buffer.offer(item, now_ns)

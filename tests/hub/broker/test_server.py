@@ -348,7 +348,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
     found = Papers(folder / "ca.pem", folder / "hub.pem", folder / "hub.key")
     new = ["-newkey", "rsa:2048", "-nodes"]
     extensions = folder / "extensions"
-    extensions.write_text("subjectAltName=IP:127.0.0.1\n")
+    extensions.write_text("subjectAltName=IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n")
     commands: list[list[object]] = [
         [
             "req",
@@ -357,6 +357,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Papers:
             2,
             "-subj",
             "/CN=ca",
+            *("-addext", "keyUsage=critical,keyCertSign"),  # Python 3.13 asks for it
             *new,
             "-keyout",
             folder / "ca.key",
