@@ -70,7 +70,7 @@ class RunBuffer:
         self._awaiting_keyframe = self._gop
         self._line: deque[tuple[Run, int]] = deque()
         self._by_key: OrderedDict[bytes, tuple[Run, int]] = OrderedDict()
-        self._entered = self._left = self._peak_held = self._refused = 0
+        self._entered = self._left = self._peak_held = 0
         self._dropped: dict[str, int] = {}
         self._gaps = Gaps()
         self._let_in: Callable[[Run, int], None] = {
@@ -149,10 +149,7 @@ class RunBuffer:
         self._by_key.clear()
         self._gaps = Gaps()
         self.held = self.held_bytes = 0
-
-    def refuse(self) -> None:
-        """Count a message whose writer gave up waiting."""
-        self._refused += 1
+        self._awaiting_keyframe = self._gop
 
     def stats(self) -> BufferStats:
         return BufferStats(
@@ -162,7 +159,7 @@ class RunBuffer:
             held=self.held,
             held_bytes=self.held_bytes,
             peak_held=self._peak_held,
-            refused=self._refused,
+            refused=0,  # a writer that waits keeps its message
             fill=min(1.0, max(self.held / self._most, self.held_bytes / self._most_bytes)),
         )
 
@@ -343,9 +340,10 @@ class RunBuffer:
     def _cut_to_keyframe(self, reason: Reason) -> None:
         """Drop the first in line and all up to the newest keyframe behind it; all, where there is none."""
         line = self._line
-        newest = next((at for at in range(len(line) - 1, 0, -1) if line[at][0].keyframe), None)
-        self._awaiting_keyframe = newest is None
-        for _ in range(len(line) if newest is None else newest):
+        behind = (at for at, (run, _) in enumerate(reversed(line), start=1) if run.keyframe)
+        newest = len(line) - next(behind, len(line))  # 0: none, or the first alone
+        self._awaiting_keyframe = not newest
+        for _ in range(newest or len(line)):
             self._drop_first(reason)
 
     def _expire(self, now_ns: int) -> None:
