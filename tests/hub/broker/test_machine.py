@@ -132,7 +132,7 @@ class TestTheDoor:
     def test_clients_are_bounded(self) -> None:
         net = Net(Limits(clients=1))
         net.client("anna")
-        assert net.stranger().closed == "clients"
+        assert net.client("other").closed == "clients"
 
     def test_whoever_is_silent_for_too_long_is_gone(self) -> None:
         net = Net(Limits(silence_s=15))
@@ -1075,3 +1075,65 @@ def test_times_that_no_clock_can_count_are_refused(request_: Any) -> None:
     writer, _ = made(net)
     assert code_of(writer.ask(request_)) == Code.WRONG
     assert list(net.hub.channels.by_name) == ["c"]
+
+
+def test_a_blocked_reader_whose_messages_grow_old_takes_its_history_on() -> None:
+    net = Net()
+    writer, number = made(net, history=History())
+    writer.put(number, [b"0", b"1", b"2"], 0)
+    reader = net.client("reader")
+    buffer = ReaderBuffer(messages=2, age_s=1, overflow=Overflow.BLOCK)
+    reader.read(1, "c", buffer=buffer, start="history")
+    writer.put(number, [b"3"], 3)
+    for _ in range(4):
+        net.pass_time(0.6)
+    assert writer.acks[number] == 4
+
+
+def test_a_client_with_as_many_writers_as_it_may_have_opens_them_again() -> None:
+    net = Net(Limits(writers=1))
+    writer, _ = made(net, keep=True)
+    assert code_of(writer.ask(OpenWriter(name="d", create=ChannelSettings()))) == Code.LIMIT
+    writer.lose()
+    assert net.client("writer").write_to("c").writer
+
+
+def test_a_hub_that_is_full_lets_a_client_of_its_own_come_back() -> None:
+    net = Net(Limits(clients=2))
+    first = net.client("first")
+    net.client("second")
+    assert net.client("third").closed == "clients"
+    again = net.client("first")
+    assert again.welcome is not None
+    assert first.closed == "replaced"
+
+
+def test_no_more_clients_come_in_at_once_than_there_may_be() -> None:
+    net = Net(Limits(clients=2))
+    strangers = [net.stranger() for _ in range(4)]
+    for number, stranger in enumerate(strangers):
+        stranger.hello(f"c{number}", b"%016d" % number)
+    assert [stranger.closed for stranger in strangers] == [None, None, "clients", "clients"]
+
+
+def test_what_a_reader_says_it_has_seen_is_bounded() -> None:
+    net = Net(Limits(channels=3))
+    made(net)
+    reader = net.client("reader")
+    reader.read(1, "c", seen={"x" * 300: (net.hub.id, 0)})
+    assert not reader.connection.subscriptions[1].seen
+    assert code_of(reader.ask(Pause(number=1, names=("x" * 300,), on=True))) == Code.WRONG
+
+
+def test_behind_a_seek_decoding_begins_at_a_keyframe() -> None:
+    net = Net()
+    writer, number = made(net)
+    reader = net.client("reader")
+    (feed,) = reader.read(1, "c", buffer=ReaderBuffer(overflow=Overflow.DROP_TO_KEYFRAME))
+    for seq, payload in enumerate((b"I", b"P", b"P")):
+        writer.put(number, [payload], seq, keyframe=payload == b"I")
+    assert reader.ask(Seek(number=1, name="c", offset=None)) == 3
+    reader.credit(1, 100, 0)
+    for seq, payload in enumerate((b"p", b"I", b"P"), start=3):
+        writer.put(number, [payload], seq, keyframe=payload == b"I")
+    assert reader.payloads(feed.feed) == [b"I", b"P"]

@@ -83,9 +83,10 @@ class Channels:
     def open_writer(
         self, connection: Connection, session: Session, asked: OpenWriter, now_ns: int
     ) -> WriterOpened:
-        if len(session.writers) >= self._limits.writers:
-            raise Refusal(Code.LIMIT, f"expected at most {self._limits.writers} channels to write to")
         channel = self.by_name.get(asked.name)
+        known = channel is not None and channel.number in session.writers
+        if not known and len(session.writers) >= self._limits.writers:
+            raise Refusal(Code.LIMIT, f"expected at most {self._limits.writers} channels to write to")
         if asked.create is not None and (channel is None or channel.owner.name == session.name):
             channel = self.make(session, asked.name, asked.create, now_ns)
         channel = self.find(asked.name)

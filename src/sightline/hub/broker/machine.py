@@ -96,8 +96,6 @@ class Hub:
         self._strangers += 1
         if self._strangers > self.limits.handshakes:
             self._cut(connection, Cut("handshakes", "too many connections at once", Code.LIMIT), now_ns)
-        elif len(self.connections) - self._strangers >= self.limits.clients:
-            self._cut(connection, Cut("clients", "too many clients", Code.LIMIT), now_ns)
         else:
             self.sessions.challenge(connection)
             connection.timer = self.timers.at(
@@ -136,7 +134,7 @@ class Hub:
 
     def tick(self, now_ns: int) -> int | None:
         """Do what is due. Gives when to come again, None where nothing is to come."""
-        self.readers.age()
+        self.readers.age(now_ns)
         return self.timers.run(now_ns)
 
     def settle(self, now_ns: int) -> None:
@@ -176,7 +174,8 @@ class Hub:
         return handle
 
     def _greet(self, connection: Connection, frame: Frame, now_ns: int) -> None:
-        session, older = self.sessions.greet(connection, frame)
+        full = len(self.connections) - self._strangers >= self.limits.clients
+        session, older = self.sessions.greet(connection, frame, full=full)
         self.sessions.enter(connection, session)
         if older is not None:
             self._cut(older, Cut("replaced", "the same session connected again", Code.TAKEN), now_ns)

@@ -197,9 +197,10 @@ class Readers:
         """Those without bounds that hold more than is warned of."""
         return [feed for feed in self._unbounded if feed.buffer.held_bytes > self._limits.warn_bytes]
 
-    def age(self) -> None:
+    def age(self, now_ns: int) -> None:
         """Time went by: what grew too old may have made room for what waits."""
         for feed in self._aging:
+            feed.catch_up(now_ns)
             if feed.channel.waiting:
                 self._chores.thaw[feed.channel] = None
 
@@ -229,7 +230,8 @@ class Readers:
             buffer=asked.buffer,
             start=asked.start,
             group=None if asked.group is None else self.groups.named(asked.group),
-            seen=asked.seen,
+            # A channel that is made later begins anew.
+            seen={name: at for name, at in asked.seen.items() if name in self._channels.by_name},
             proof=asked.proof,
         )
 

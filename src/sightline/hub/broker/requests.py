@@ -14,6 +14,7 @@ import msgspec
 from sightline.hub.broker.channels import missing
 from sightline.hub.broker.connection import encode
 from sightline.hub.broker.hearing import Hearing
+from sightline.hub.broker.names import checked_name
 from sightline.hub.broker.readers import UNSUBSCRIBED
 from sightline.hub.broker.refusal import Cut, Refusal
 from sightline.hub.broker.session import Session
@@ -163,6 +164,8 @@ class Requests:
         subscription = asked.subscription(request.number)
         if len(subscription.paused) + len(request.names) > self._hub.limits.channels:
             raise Refusal(Code.LIMIT, f"expected at most {self._hub.limits.channels} names")
+        for name in request.names:
+            checked_name(name, self._hub.limits.name_bytes, "channel's name")
         subscription.pause(request.names, on=request.on)
 
     def _subscription_stats(self, asked: _Asked, request: SubscriptionStats) -> dict[str, BufferStats]:

@@ -56,22 +56,26 @@ class Sessions:
             Kind.CHALLENGE, Challenge(nonce=connection.nonce, token_needed=self._token is not None)
         )
 
-    def greet(self, connection: Connection, frame: Frame) -> tuple[Session, Connection | None]:
+    def greet(self, connection: Connection, frame: Frame, *, full: bool) -> tuple[Session, Connection | None]:
         """The first frame came: whose connection it is, and an older one of the same session, to be ended.
 
         Raises:
-            Cut: it is no hello, has not the token, or the name is another's.
+            Cut: it is no hello, has not the token, the name is another's, or the hub is full and it is new.
         """
         hello = self._checked(frame, connection)
         name = hello.name or self._free_name()
         session = self.by_name.get(name)
-        if session is None or session.id != hello.session:
+        ours = session is not None and session.id == hello.session
+        older = session.connection if session is not None and ours else None
+        if full and older is None:
+            raise Cut("clients", "too many clients", Code.LIMIT)
+        if session is None or not ours:
             if name == HUB_NAME or (session is not None and session.connection is not None):
                 raise Cut("taken", f"the name {name!r} is another client's", Code.TAKEN)
             session = self.by_name[name] = Session(name, hello.session, self._clock.utc_ns())
         session.agent = hello.agent[:MOST_AGENT]
         self._welcome(connection, session, hello)
-        return session, session.connection
+        return session, older
 
     def enter(self, connection: Connection, session: Session) -> None:
         """From now on this is the session's connection."""
