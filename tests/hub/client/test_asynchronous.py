@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from itertools import pairwise
 from typing import Any
 
@@ -31,6 +32,10 @@ async def one_by_one(work: list[Coroutine[Any, Any, Any]]) -> None:
     finally:
         for one in work:
             one.close()
+
+
+async def readers_of(client: AsyncStreamClient, name: str) -> int:
+    return next(channel.readers for channel in await client.list_channels() if channel.name == name)
 
 
 async def endlessly(work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
@@ -366,6 +371,82 @@ def test_bytes_come_as_bytes_however_they_went(serving: Serving) -> None:
                 for _ in range(4):
                     value = await reader.get_data("a", SOON_S)
                     assert (type(value), len(value)) == (bytes, size)
+
+    asyncio.run(go())
+
+
+def test_what_a_reader_left_while_the_hub_was_away_does_not_come_back(serving: Serving) -> None:
+    async def go() -> None:
+        async with AsyncExitStack() as stack:
+            async with serving() as server:
+                client = await stack.enter_async_context(client_of(server))
+                await client.create_new_channel("a")
+                await client.subscribe_read_channel("a")
+            await until(lambda: not client.is_alive)
+            await client.unsubscribe("a")
+            with pytest.raises(ConfigError):
+                await client.get_data("a")
+            async with serving():
+                await until(lambda: client.is_alive)
+                assert await readers_of(client, "a") == 0
+
+    asyncio.run(go())
+
+
+def test_a_subscription_that_nobody_waited_for_makes_nobody_wait(serving: Serving) -> None:
+    async def go() -> None:
+        async with serving() as server, client_of(server) as writer, client_of(server) as reader:
+            await writer.create_new_channel("a")
+            work = reader.subscribe_read_channel("a", server_full_behavior="block", server_buffer_size=1)
+            asking = asyncio.create_task(work)
+            await asyncio.sleep(0)  # it was asked
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            assert await readers_of(reader, "a") == 0
+            await reader.subscribe_read_channel("a")
+
+    asyncio.run(go())
+
+
+def test_what_was_put_while_the_hub_was_away_is_sent_before_a_client_goes(serving: Serving) -> None:
+    async def go() -> None:
+        async with serving() as server:
+            writer = client_of(server)
+            await writer.connect()
+            await writer.create_new_channel("a", keep=True, history=10)
+        await until(lambda: not writer.is_alive)
+        await writer.put_data("a", 1)
+        closing = asyncio.create_task(writer.close(SOON_S))
+        async with serving() as server, client_of(server) as reader:
+            await closing
+            await reader.subscribe_read_channel("a", start="history")
+            assert await reader.get_data("a", SOON_S) == 1
+
+    asyncio.run(go())
+
+
+def test_a_client_is_used_in_one_loop(serving: Serving) -> None:
+    async def go() -> None:
+        async with serving() as server, client_of(server) as client:
+
+            def elsewhere() -> None:
+                for operation in (client.list_channels, client.connect, client.close):
+                    with pytest.raises(ConfigError, match="this is another one"):
+                        asyncio.run(operation())
+
+            await asyncio.to_thread(elsewhere)
+            assert await client.list_clients()
+
+    asyncio.run(go())
+
+
+def test_a_host_that_cannot_be_one_is_told() -> None:
+    async def go() -> None:
+        client = AsyncStreamClient(host="a" * 70)
+        with pytest.raises(TimeoutError, match="no hub answers at aaa"):
+            await client.connect(MOMENT_S)
+        await client.close()
 
     asyncio.run(go())
 

@@ -28,6 +28,11 @@ def put_until_it_fails(client: StreamClient, name: str) -> None:
         threading.Event().wait(0.01)
 
 
+def wait_until_it_is_away(client: StreamClient) -> None:
+    while True:
+        client.wait_until_alive(MOMENT_S)
+
+
 @pytest.fixture
 def name() -> str:
     return f"channel {next(_numbers)}"
@@ -239,8 +244,7 @@ def test_the_hub_can_be_killed_and_started_again(tmp_path: Any) -> None:
         subprocess.run(["kill", "-9", str(server.pid)], check=True)
         server.join(SOON_S)
         with pytest.raises(TimeoutError, match="no hub"):
-            while True:
-                writer.wait_until_alive(MOMENT_S)
+            wait_until_it_is_away(writer)
         with StreamServer(None, unix_path=path):
             writer.wait_until_alive(SOON_S)
             assert writer.is_alive

@@ -118,9 +118,9 @@ class AsyncStreamClient(Channels, Messages):
 
     async def close(self, timeout_s: float = 2.0) -> None:
         """Send what was put, for at most so long, and say goodbye. Whoever waits gets `Closed`."""
-        if self._link.alive:
-            with contextlib.suppress(TimeoutError, SightlineError):
-                await self.flush(timeout_s=timeout_s)
+        self._link.check_loop()
+        with contextlib.suppress(TimeoutError, SightlineError):
+            await self._core.flush_all(timeout_s)
         self._core.end(Closed("this client is closed"))
         await self._calling.close()
         await self._link.close()

@@ -124,14 +124,20 @@ class Calling:
 
         def ask(done: Any, failed: Any) -> None:
             proof = key_proof(target.key, link.session.nonce, target.name)
-            link.session.asking.ask(Attach(name=target.name, proof=proof), done, failed)
+            link.session.asking.ask(Attach(name=target.name, proof=proof), attached(done), failed)
 
-        target.service = None
+        def attached(done: Any) -> Any:
+            # At once: by the time that whoever asked goes on, the connection may be another one.
+            def told(service: Service) -> None:
+                target.service = service.number
+                done(service)
+
+            return told
+
         try:
             service: Service = await link.asked(ask, timeout_s)
         except TimeoutError:
             raise CallTimedOut(f"{target.name}: the hub did not answer within {timeout_s} s") from None
-        target.service = service.number
         return service
 
     async def _called(
@@ -145,12 +151,13 @@ class Calling:
         link, session = self._link, self._session
         assert link is not None
         assert session is not None
-        assert target.service is not None
+        called = f"{target.name}.{method}"
+        if target.service is None:  # the connection went as it was attached to
+            raise NoResponder(f"{called}: the connection was lost")
         number = session.asking.number()
         left_ns = 0 if timeout_s is None else max(1, ns(timeout_s))
         most = link.message_bytes
         out = call_frame(target.service, number, method, args, kwargs, left_ns=left_ns, most_bytes=most)
-        called = f"{target.name}.{method}"
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[Frame] = loop.create_future()
         self._pending[number] = (outcome, called)

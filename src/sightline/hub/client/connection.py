@@ -147,5 +147,5 @@ async def connect(connection: Connection, address: Address) -> None:
             await loop.create_connection(lambda: connection, address.host, address.port, ssl=address.tls)
     except ssl.SSLError as error:
         raise BusError(f"no TLS with the hub at {address}: {error}") from error
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name that cannot be one is the latter
         raise BusError(f"no hub answers at {address}: {error}") from error

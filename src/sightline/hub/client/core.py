@@ -133,6 +133,18 @@ class Core:
     def senders(self, name: str | None) -> list[Sender]:
         return list(self._senders.values()) if name is None else [self.sender(name)]
 
+    async def flush_all(self, timeout_s: float) -> None:
+        """Until the hub has what it can get of all channels. Raises TimeoutError."""
+        flushing = (
+            done_async(sender.flush(), sender.outbox.bell, timeout_s, f"{name!r} taken in by the hub")
+            for name, sender in self._senders.items()
+            if sender.outbox.failure is None
+        )
+        await asyncio.gather(*flushing, return_exceptions=True)
+        left = sum(sender.outbox.unacknowledged for sender in self._senders.values())
+        if left:
+            self._logger.warning("messages did not reach the hub", client=self.link.name, messages=left)
+
     # Reading.
 
     async def subscribe(
@@ -160,8 +172,9 @@ class Core:
             await self.link.asked(
                 lambda done, failed: self._session.subscribe(subscription, done, failed), self.tto
             )
-        except BaseException:
+        except BaseException:  # also of who does not wait any more: the hub may have granted it
             del self._readers[known_by]
+            self._session.leave(subscription)
             raise
         return reader
 
@@ -173,6 +186,9 @@ class Core:
         reader = self.reader(name)
         del self._readers[name]
         reader.subscription.inbox.fail(Closed(f"this client does not read {name!r} any more"))
+        if not self.link.alive:  # nor does the hub know of it any more
+            self._session.leave(reader.subscription)
+            return
         await self.link.asked(
             lambda done, failed: self._session.unsubscribe(reader.subscription, done, failed), self.tto
         )

@@ -84,10 +84,17 @@ class Link:
         """Begin to connect, in the running loop."""
         if self.failure is not None:
             raise again(self.failure)
-        if self._task is None:
+        if self._task is not None:
+            self.check_loop()
+        else:
             self._loop = asyncio.get_running_loop()
             self._thread = threading.get_ident()
             self._task = self._loop.create_task(self._run(), name=f"hub client {self.name}")
+
+    def check_loop(self) -> None:
+        """Raises ConfigError in another loop than that in which the client lives."""
+        if self._loop not in (None, asyncio.get_running_loop()):
+            raise ConfigError("a client is for the loop in which it was connected; this is another one")
 
     async def close(self) -> None:
         """Say goodbye; what waits for the hub gets `Closed`."""
@@ -115,6 +122,7 @@ class Link:
 
     async def asked(self, ask: Callable[[Done, Failed], object], timeout_s: float | None) -> Any:
         """The outcome of what `ask` asks of the session once the hub is there. Raises as `request`."""
+        self.check_loop()
         begun_s = time.monotonic()
         await self.until_alive(timeout_s)
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

@@ -189,6 +189,11 @@ class Session:
             self._feeds.pop(feed, None)
         self.asking.ask(Unsubscribe(number=subscription.number), done, failed)
 
+    def leave(self, subscription: Subscription) -> None:
+        """As `unsubscribe`, whether the hub knows of it or not, and without an answer."""
+        if self.subscriptions.get(subscription.number) is subscription:
+            self.unsubscribe(subscription, ignore, ignore)
+
     def give_credit(self, subscription: Subscription) -> None:
         """Tell the hub what was taken, and what it may send."""
         if subscription.number in self.subscriptions:

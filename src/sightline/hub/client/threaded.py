@@ -144,7 +144,12 @@ class StreamClient:
             self._thread.start()
 
     def wait_until_alive(self, timeout_s: float | None = 10.0) -> None:
-        """Until the hub took us, also again. Raises TimeoutError; HubError: the name is taken, the token wrong."""
+        """Until the hub took us, also again after it was away.
+
+        Raises:
+            TimeoutError: it did not in time.
+            HubError: the name is taken, or the token is wrong.
+        """
         link = self._core.link
         link.check_may_block()
         until = None if timeout_s is None else time.monotonic() + timeout_s
