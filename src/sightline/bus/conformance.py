@@ -250,6 +250,36 @@ def closing_wakes_whoever_polls(trial: Trial) -> None:
             reader.poll(1, 0)
 
 
+def it_says_whether_anybody_reads(trial: Trial) -> None:
+    bus, topic = trial.bus(), trial.topic("wanted")
+    with expect_error(ConfigError, "waiting for readers of a topic that is no name"):
+        bus.wait_wanted("a b", 0)
+    if Feature.LOG in bus.features:
+        expect(bus.wait_wanted(topic, trial.timeout_s), True, "a log, which keeps it")
+        return
+    begun = time.monotonic()
+    expect(bus.wait_wanted(topic, _MOMENT_S), False, "a topic that nobody reads")
+    took_s = time.monotonic() - begun
+    in_time = _MOMENT_S * 0.9 <= took_s <= _MOMENT_S + _SLACK_S
+    expect(in_time, True, f"a wait of {_MOMENT_S} s for a reader that took {took_s:.3f} s")
+    waiting = start(partial(bus.wait_wanted, topic, 6 * trial.timeout_s))
+    reader = trial.reader(trial.bus(), topic)
+    expect(result(waiting, trial.timeout_s, "a wait for a reader that comes"), True, "a topic that is read")
+    reader.close()
+    trial.wait(lambda: not bus.wait_wanted(topic, 0), "word that nobody reads any more")
+    if Feature.PATTERNS in bus.features:
+        trial.reader(trial.bus(), re.compile(re.escape(topic)))
+        expect(bus.wait_wanted(topic, trial.timeout_s), True, "a topic that is read by a pattern")
+    waiting = start(partial(bus.wait_wanted, trial.topic("unread"), 6 * trial.timeout_s))
+    with expect_error(TimeoutError, "a wait for a reader"):
+        waiting.result(_MOMENT_S)
+    bus.close()
+    with expect_error(Closed, "a wait for a reader while the bus closes"):
+        result(waiting, trial.timeout_s, "a wait for a reader")
+    with expect_error(Closed, "a wait for a reader after the bus closed"):
+        bus.wait_wanted(topic, 0)
+
+
 def a_closed_reader_drops_what_it_held(trial: Trial) -> None:
     bus, topic = trial.bus(), trial.topic("unread")
     reader = trial.reader(bus, topic)
@@ -310,5 +340,6 @@ _CHECKS: Final[tuple[Callable[[Trial], None], ...]] = (
     closing_wakes_whoever_polls,
     a_closed_reader_drops_what_it_held,
     a_closed_bus_does_nothing_more,
+    it_says_whether_anybody_reads,
     what_is_wrong_is_refused,
 )

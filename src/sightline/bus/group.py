@@ -11,7 +11,7 @@ from typing import Generic, TypeAlias, TypeVar
 from sightline.bus.history import History
 from sightline.bus.log import Gained, Lost, Position, Start
 from sightline.bus.names import Wanted, is_wanted
-from sightline.bus.sharing import shared
+from sightline.sharing import shared
 
 M = TypeVar("M", bound=Hashable)
 Change: TypeAlias = tuple[M, Gained | Lost]
@@ -54,7 +54,8 @@ class Group(Generic[M]):
         return frozenset(held)
 
     def _share(self) -> list[Change[M]]:
-        before, self.holders = self.holders, shared(self._histories, self._members, self.holders)
+        wanting = {topic: members for topic in self._histories if (members := self._wanting(topic))}
+        before, self.holders = self.holders, shared(wanting, self.holders)
         moved = {topic for topic in before | self.holders if before.get(topic) is not self.holders.get(topic)}
         lost = _by_member((before, topic) for topic in moved)
         gained = _by_member((self.holders, topic) for topic in moved)
@@ -64,6 +65,9 @@ class Group(Generic[M]):
         for member, topics in gained.items():
             told.append((member, Gained({topic: self.positions[topic] for topic in sorted(topics)})))
         return told
+
+    def _wanting(self, topic: str) -> list[M]:
+        return [member for member, wanted in self._members.items() if is_wanted(topic, wanted)]
 
 
 def _by_member(pairs: Iterable[tuple[Mapping[str, M], str]]) -> dict[M, list[str]]:

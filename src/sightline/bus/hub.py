@@ -80,10 +80,7 @@ class HubBus:
         headers: Headers = (),
         keyframe: bool = False,
     ) -> None:
-        self._check_open()
-        sender = self._senders.get(topic)
-        if sender is None or sender.outbox.failure is not None:
-            sender = self._opened(topic)
+        sender = self._sender(topic)
         size = len(value) + len(key or b"") + sum(len(name) + len(text) for name, text in headers)
         if size > self.max_message_bytes:
             raise BufferFull(
@@ -94,6 +91,12 @@ class HubBus:
             return
         for may_go_on in sender.put(message):
             self._wait(sender, may_go_on)
+
+    def wait_wanted(self, topic: str, timeout_s: float) -> bool:
+        outbox = self._sender(topic).outbox
+        outbox.bell.wait(lambda: self._closed or outbox.is_active(), timeout_s)
+        self._check_open()
+        return outbox.wanted
 
     @property
     def unread(self) -> int:
@@ -201,6 +204,11 @@ class HubBus:
         for outbox in outboxes:
             await outbox.bell.wait_async(outbox.is_flushed, max(0.0, until_s - time.monotonic()))
         return sum(outbox.unacknowledged for outbox in outboxes if outbox.failure is None)
+
+    def _sender(self, topic: str) -> Sender:
+        self._check_open()
+        sender = self._senders.get(topic)
+        return self._opened(topic) if sender is None or sender.outbox.failure is not None else sender
 
     def _opened(self, topic: str) -> Sender:
         checked_topic(topic)

@@ -71,6 +71,13 @@ class MemoryBus:
                 full.wait_for_room()
             self._broker.deliver(message)
 
+    def wait_wanted(self, topic: str, timeout_s: float) -> bool:
+        checked_topic(topic)
+        with self._broker.lock:
+            self._broker.changed.wait_for(lambda: self._closed or self._broker.wants(topic), timeout_s)
+            self._check_open()
+            return self._broker.wants(topic)
+
     def subscribe(
         self,
         topics: Topics,
@@ -134,6 +141,7 @@ class MemoryBus:
         with self._broker.lock:
             first, self._closed = not self._closed, True
             self._broker.wake_publishers()
+            self._broker.changed.notify_all()
             readers = tuple(self._readers)
         for reader in readers:
             reader.close()
@@ -180,6 +188,8 @@ class _Broker:
         self.max_message_bytes = max_message_bytes
         self.history_bytes = history_bytes
         self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
+        """Notified when a reader came, or a handle was closed."""
         self.handles = 0
         self.histories: dict[str, History] = {}
         self._inboxes: list[Inbox] = []
@@ -192,6 +202,9 @@ class _Broker:
         if readers is None:  # patterns are matched once a topic, not once a message
             readers = self._inboxes_of[topic] = tuple(each for each in self._inboxes if each.wants(topic))
         return readers
+
+    def wants(self, topic: str) -> bool:
+        return bool(self.history_bytes or self.readers(topic))
 
     def deliver(self, message: Message) -> None:
         history = self.histories.get(message.topic) or self._begun(message.topic)
@@ -206,6 +219,7 @@ class _Broker:
     def enter(self, inbox: Inbox) -> None:
         self._inboxes.append(inbox)
         self._inboxes_of.clear()
+        self.changed.notify_all()
 
     def forget(self, inbox: Inbox) -> None:
         if inbox in self._inboxes:

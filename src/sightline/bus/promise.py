@@ -190,6 +190,18 @@ class Bus(Protocol):
             Closed: this bus was closed.
         """
 
+    def wait_wanted(self, topic: str, timeout_s: float) -> bool:
+        """Waits until somebody would get what is published on `topic`; False when it took longer.
+
+        True where somebody reads it, and always of a log, which keeps it for those who come later. What is
+        published while it is False is lost. Of readers that came or went it may know some seconds late.
+
+        Raises:
+            ConfigError: as `publish`.
+            Closed: this bus was closed, before or meanwhile.
+            BusError: the broker does not take this topic from us.
+        """
+
     def close(self) -> None:
         """Ends it and its subscriptions; what was published is delivered first. Again is allowed."""
 

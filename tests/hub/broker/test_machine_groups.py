@@ -1,14 +1,10 @@
 """Groups share channels: evenly, with few moves, and nothing that was not committed is lost to them."""
 
-from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.hub.broker.driving import Net, Peer
 
-from sightline.hub.broker.groups import shared
 from sightline.hub.broker.history import RETAINED_BYTES
 from sightline.hub.broker.statistics import statistics
 from sightline.hub.settings import History
@@ -262,34 +258,3 @@ def test_a_group_never_makes_a_writer_wait() -> None:
     for seq in range(2000):
         writer.put(numbers["a"], [b"x"], seq)
     assert writer.acks[numbers["a"]] == 2000
-
-
-MEMBERS = st.lists(st.sampled_from("stuvw"), min_size=1, unique=True)
-
-
-@given(
-    wanting=st.dictionaries(st.sampled_from("abcdefghij"), MEMBERS),
-    holders=st.dictionaries(st.sampled_from("abcdefghij"), st.sampled_from("stuvwx")),
-)
-def test_shares_are_even_among_those_who_may_have_them(
-    wanting: dict[str, list[str]], holders: dict[str, str]
-) -> None:
-    shares = shared(wanting, holders)
-    load = Counter(shares.values())
-    assert shares.keys() == wanting.keys()
-    for name, holder in shares.items():
-        assert holder in wanting[name]
-        assert all(load[holder] - load[other] <= 1 for other in wanting[name])
-
-
-@given(channels=st.integers(0, 30), before=st.integers(1, 6), after=st.integers(1, 6))
-def test_no_channel_changes_hands_without_need(channels: int, before: int, after: int) -> None:
-    names = [f"{n:02}" for n in range(channels)]
-    first = shared({name: list(range(before)) for name in names}, {})
-    second = shared({name: list(range(after)) for name in names}, first)
-    moved = sum(first[name] != second[name] for name in names)
-    if after >= before:
-        most = sum(-(-(channels - n) // after) for n in range(before, after))
-        assert moved <= most
-    else:
-        assert moved == sum(holder >= after for holder in first.values())

@@ -10,14 +10,14 @@ buffer that a member asked for is not used: its messages wait in the channel, an
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from sightline.hub.broker.group_buffer import GroupBuffer
 from sightline.hub.broker.names import checked_name
 from sightline.hub.broker.refusal import Refusal
 from sightline.hub.wire.control import Code
+from sightline.sharing import shared
 
 if TYPE_CHECKING:
     from sightline.hub.broker.channel import Channel
@@ -192,49 +192,6 @@ class Groups:
             channel.retain()
         group.positions.clear()
         return channels
-
-
-def shared(wanting: Mapping[str, Sequence[M]], holders: Mapping[str, M]) -> dict[str, M]:
-    """Who is to have each channel.
-
-    Args:
-        wanting: for each channel the members that may have it, at least one, in the order of their coming.
-        holders: who had it so far; they may be gone.
-
-    Returns:
-        Shares in which no member has two channels more than another that may have one of them, with as few
-        changes of hands as that takes.
-    """
-    shares = {name: holders[name] for name, members in wanting.items() if holders.get(name) in members}
-    load = Counter(shares.values())
-    for name, members in wanting.items():
-        if name not in shares:
-            shares[name] = min(members, key=load.__getitem__)
-            load[shares[name]] += 1
-    _even_out(shares, wanting, load)
-    return shares
-
-
-def _even_out(shares: dict[str, M], wanting: Mapping[str, Sequence[M]], load: Counter[M]) -> None:
-    """Take from whoever has the most, as long as that helps: so none is taken twice."""
-    names: dict[M, dict[str, None]] = {member: {} for member in load}
-    for name, holder in shares.items():
-        names[holder][name] = None
-    content: set[M] = set()
-    while left := [member for member in names if member not in content]:
-        most = max(left, key=load.__getitem__)
-        for name in names[most]:
-            least = min(wanting[name], key=load.__getitem__)
-            if load[most] - load[least] > 1:
-                break
-        else:
-            content.add(most)
-            continue
-        shares[name] = least
-        del names[most][name]
-        names.setdefault(least, {})[name] = None
-        load.update({most: -1, least: 1})
-        content.clear()
 
 
 def _beginning(member: Subscription, channel: Channel) -> int:
