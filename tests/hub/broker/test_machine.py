@@ -518,6 +518,21 @@ class TestWriters:
         assert reader.payloads(feed.feed) == [b"%d" % n for n in range(8)]
         assert again.acks[number] == 8
 
+    def test_what_waited_when_its_writer_was_lost_in_the_middle_of_closing_comes_once(self) -> None:
+        net = Net()
+        writer, number = made(net)
+        reader = net.client("reader")
+        (feed,) = reader.read(1, "c", buffer=BLOCKING)
+        writer.put(number, [b"%d" % n for n in range(6)], 0)
+        assert writer.ask(CloseWriter(channel=number)) is None
+        writer.lose()
+        again = net.client("writer")
+        accepted_seq = again.write_to("c", next_seq=2).accepted_seq
+        again.put(number, [b"%d" % n for n in range(accepted_seq, 6)], accepted_seq)
+        reader.credit(1, 100, 0)
+        assert reader.payloads(feed.feed) == [b"%d" % n for n in range(6)]
+        assert again.acks[number] == 6
+
     def test_a_session_that_is_long_gone_begins_anew(self) -> None:
         net = Net(Limits(linger_s=10))
         writer, number = made(net, keep=True)

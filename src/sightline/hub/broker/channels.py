@@ -92,6 +92,8 @@ class Channels:
         channel = self.find(asked.name)
         self._check_may_write(channel, connection, session, asked.proof)
         writer = session.writers.get(channel.number)
+        if writer is not None and writer.connection is None:
+            writer.farewell = None  # who closed it is gone; what waits would come twice from another one
         if writer is None or writer.farewell is not None:
             writer = Writer(next(self._writers), channel, session, asked.next_seq)
             session.writers[channel.number] = writer
