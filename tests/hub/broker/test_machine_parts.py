@@ -57,6 +57,16 @@ def test_a_timer_may_set_another_one() -> None:
     assert seen == [0, 1, 2, 3]
 
 
+def test_cancelled_timers_of_far_times_do_not_pile_up() -> None:
+    timers = Timers()
+    live = [timers.at(10**18, lambda _now_ns: None) for _ in range(10)]
+    for _ in range(20_000):
+        timers.at(10**18, lambda _now_ns: None).cancel()
+    assert len(timers) < 2000
+    assert sum(timer.action is not None for timer in live) == 10
+    assert timers.run(0) == 10**18
+
+
 def test_a_proof_is_of_one_secret_and_one_text() -> None:
     shown = proof(digest("secret"), b"nonce", b"name")
     assert is_proven(shown, digest("secret"), b"nonce", b"name")
