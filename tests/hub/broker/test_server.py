@@ -24,6 +24,7 @@ from tests.hub.broker.raw import RawClient, connected
 from sightline.errors import ConfigError
 from sightline.hub.broker.loops import new_loop
 from sightline.hub.broker.server import StreamServer
+from sightline.hub.broker.server import _unix_listener as unix_listener
 from sightline.hub.broker.statistics import HubStats
 from sightline.hub.settings import ChannelSettings, Limits
 from sightline.hub.wire.control import (
@@ -192,6 +193,13 @@ class TestSockets:
             dead.bind(str(path))
         with StreamServer(None, unix_path=str(path)):
             assert pair(str(path), b"x") == b"x"
+
+    def test_a_hub_that_is_about_to_listen_is_not_taken_for_a_dead_one(self, tmp_path: Path) -> None:
+        path = str(tmp_path / "hub")
+        with unix_listener(path):
+            with pytest.raises(ConfigError, match="another hub answers there"), unix_listener(path):
+                pass
+            connected(path).close()
 
     def test_a_file_that_is_no_socket_is_left_alone(self, no_leaks: None, tmp_path: Path) -> None:
         path = tmp_path / "precious"

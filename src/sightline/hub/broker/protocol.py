@@ -88,11 +88,12 @@ class Pump:
         hub = self.hub
         hub.lag_ms += (lag_ms - hub.lag_ms) / 10
         hub.lag_peak_ms = max(hub.lag_peak_ms, lag_ms)
+        # First, so that a fault of ours in what is due does not end all ticks.
+        self._due_s = now_s + TICK_S
+        self._ticker = self._loop.call_at(self._due_s, self._tick)
         hub.tick(time.monotonic_ns())
         for feed in hub.readers.large():
             self._large.add(client=feed.client, channel=feed.channel.name, bytes=feed.buffer.held_bytes)
-        self._due_s = now_s + TICK_S
-        self._ticker = self._loop.call_at(self._due_s, self._tick)
         self.flush()
 
     def _refused(self, connection: Connection) -> None:

@@ -312,6 +312,7 @@ def _unix_listener(path: str) -> Iterator[socket.socket]:
         os.fchmod(listener.fileno(), MODE)  # Linux makes the file with it; elsewhere it has no effect
         listener.bind(path)
         place.chmod(MODE)
+        listener.listen(BACKLOG)  # before that, another hub would take the file for one that was left
         listener.setblocking(False)
         inode = place.stat().st_ino
     except OSError as error:
