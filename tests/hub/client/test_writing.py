@@ -121,6 +121,20 @@ def test_one_message_always_may_however_large() -> None:
     assert put(outbox, b"1") is Put.TAKEN
 
 
+@pytest.mark.parametrize("window", [{"window_messages": 3}, {"window_bytes": 31}])
+def test_many_go_within_a_window_that_is_less_than_a_batch(window: dict[str, int]) -> None:
+    taker = Taker(**window)
+    outbox = outbox_at(taker)
+    outbox.offer_many(RAW, [10] * 10, b"0123456789" * 10, 5)
+    for sent in (3, 3, 3, 1):
+        head, body = outbox.next_frame(0) or pytest.fail("nothing to send")
+        assert (head.messages, outbox.next_frame(0)) == (sent, None)
+        taker.take(head, body)
+        outbox.acknowledged(taker.next_seq)
+    assert taker.taken == [b"0123456789"] * 10
+    assert (outbox.unacknowledged, outbox.stats().unacknowledged_bytes) == (0, 0)
+
+
 def test_the_window_is_free_again_when_it_was_acknowledged_or_lost() -> None:
     taker = Taker(window_bytes=20)
     outbox = outbox_at(taker)

@@ -46,6 +46,12 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
         payload = memoryview(b"".join(self.pieces))[sum(self.lengths[:skipped]) :]
         return msgspec.structs.replace(self, seq=seq, lengths=self.lengths[skipped:], pieces=(payload,))
 
+    def first(self, most_messages: int, most_bytes: int) -> Self:
+        """As many of the messages as keep to these bounds; one in any case."""
+        _, end = next(cuts(self.lengths, most_bytes, most_messages))
+        payload = memoryview(b"".join(self.pieces))[: sum(self.lengths[:end])]
+        return msgspec.structs.replace(self, lengths=self.lengths[:end], pieces=(payload,))
+
     def frame(self, channel: int) -> tuple[Head, Sequence[Buffer]]:
         messages = len(self.lengths)
         batch = messages > 1
@@ -64,12 +70,14 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
         return head, (beside, *self.pieces) if beside else self.pieces
 
 
-def cuts(lengths: Sequence[int], batch_bytes: int) -> Iterator[tuple[int, int]]:
-    """Where to cut many messages into frames of at most so many bytes: first and end of each."""
+def cuts(
+    lengths: Sequence[int], batch_bytes: int, batch_messages: int = BATCH_MESSAGES
+) -> Iterator[tuple[int, int]]:
+    """Where to cut many messages into frames of at most so much: first and end of each."""
     ends = list(accumulate(lengths))
     first = at = 0
     while first < len(ends):
-        end = min(max(bisect_right(ends, at + batch_bytes), first + 1), first + BATCH_MESSAGES)
+        end = min(max(bisect_right(ends, at + batch_bytes), first + 1), first + batch_messages)
         yield first, end
         first, at = end, ends[end - 1]
 

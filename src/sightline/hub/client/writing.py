@@ -254,7 +254,7 @@ class Outbox:
                 return None
             if not self._in_window(self._unsent[0]):
                 return None
-            outgoing = self._unsent.popleft()
+            outgoing = self._fitting(self._unsent.popleft())
             self._sent.append(outgoing)
             self._sent_seq = outgoing.end
             self._sent_bytes += outgoing.size
@@ -281,6 +281,15 @@ class Outbox:
             in_flight + len(outgoing.lengths) <= self._window_messages
             and self._sent_bytes + outgoing.size <= self._window_bytes
         )
+
+    def _fitting(self, outgoing: Outgoing) -> Outgoing:
+        """What of the next frame is no more than a whole window, of more than one message; the rest waits."""
+        messages = len(outgoing.lengths)
+        if messages == 1 or (messages <= self._window_messages and outgoing.size <= self._window_bytes):
+            return outgoing
+        part = outgoing.first(self._window_messages, self._window_bytes)
+        self._unsent.appendleft(outgoing.after(part.end))
+        return part
 
     def _add_small(self, format: int, piece: Buffer, size: int, time_ns: int) -> None:  # noqa: A002
         if self._small and (
