@@ -115,6 +115,23 @@ class NeverReady(MemoryBus):
         return inbox
 
 
+class ThinksThatAllIsRead(MemoryBus):
+    def wait_wanted(self, topic: str, timeout_s: float) -> bool:
+        return super().wait_wanted(topic, 0) or True
+
+
+class HearsOfNoReader(MemoryBus):
+    def wait_wanted(self, topic: str, timeout_s: float) -> bool:
+        before = super().wait_wanted(topic, 0)
+        time.sleep(min(timeout_s, 1.0))
+        return before
+
+
+class WaitsOnWhenClosed(MemoryBus):
+    def wait_wanted(self, topic: str, timeout_s: float) -> bool:
+        return super().wait_wanted(topic, timeout_s) if not self._closed else False
+
+
 @pytest.mark.parametrize(
     ("broken", "found_by"),
     [
@@ -131,6 +148,9 @@ class NeverReady(MemoryBus):
         (PausesNothing, "paused_topic_waits"),
         (PollsInItsOwnTime, "on_time|paused_topic_waits"),
         (SleepsThroughClosing, "wakes_whoever_polls"),
+        (ThinksThatAllIsRead, "whether_anybody_reads"),
+        (HearsOfNoReader, "whether_anybody_reads"),
+        (WaitsOnWhenClosed, "whether_anybody_reads"),
         (PublishesAfterClosing, "closed_bus_does_nothing"),
         (TakesAnyTopic, "wrong_is_refused"),
     ],

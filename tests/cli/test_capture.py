@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.conftest import COMMAND, Invoke
@@ -59,8 +60,47 @@ def test_a_file_is_published_whole_on_the_topic_that_was_asked_for(
     assert result.stdout.splitlines()[-1] == f"gate: done, h264 160x90, 0.0 fps in, {told}"
 
 
+@pytest.mark.parametrize("many", [False, True], ids=["in one process", "in several"])
+def test_a_file_waits_until_somebody_reads_it(hub: str, clip: Path, many: bool) -> None:
+    names = [f"late-{many}-{number}" for number in range(9 if many else 1)]
+    command = [*COMMAND, "capture", *[str(clip)] * len(names), "--to", hub, "--json"]
+    command += [word for name in names for word in ("--camera", name)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as capture, open_bus(hub) as bus:
+        waiting = next(of for of in _lines(capture, names[0]) if of["state"] == "waiting")
+        assert waiting["reason"] == f"for a reader of raw_{names[0]}"
+        assert (waiting["counts"]["received"], waiting["sent"]["published"]) == (1, 0)
+        readers = [bus.subscribe(f"raw_{name}", capacity=ROOM, overflow=Overflow.BLOCK) for name in names]
+        for reader in readers:
+            *packets, end = [reader.poll(1, 20)[0] for _ in range(FRAMES + 1)]
+            assert [packet_of(message).index for message in packets] == list(range(FRAMES))
+            assert is_end(end)
+        assert capture.wait(20) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_wait_for_a_reader(hub: str, clip: Path, number: signal.Signals) -> None:
+    command = [*COMMAND, "capture", str(clip), "--camera", f"unread{number}", "--to", hub, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as capture:
+        assert any(of["state"] == "waiting" for of in _lines(capture, f"unread{number}"))
+        began_s = time.monotonic()
+        capture.send_signal(number)
+        _, err = capture.communicate(timeout=20)
+        took_s = time.monotonic() - began_s
+    assert (capture.returncode, err) == (0, "")
+    assert took_s < 2.0
+
+
+def _lines(capture: subprocess.Popen[str], camera_id: str) -> Iterator[Any]:
+    """What it tells of a camera, line by line."""
+    assert capture.stdout is not None
+    for line in capture.stdout:
+        yield json.loads(line)["cameras"][camera_id]
+
+
 def test_programs_get_lines_of_json(invoke: Invoke, hub: str, clip: Path) -> None:
-    result = invoke("capture", clip, clip.with_name("none.mp4"), "--to", hub, "--json")
+    kept = hub + "?history=1MiB"  # nobody reads, and nothing is lost: it does not wait
+    command = ["capture", clip, clip.with_name("none.mp4"), "--topic", "kept.:camera_id", "--to", kept]
+    result = invoke(*command, "--json")
     assert result.exit_code == 1  # one cannot be read
     last = json.loads(result.stdout.splitlines()[-1])["cameras"]
     assert list(last) == ["street-1", "none-2"]
@@ -119,9 +159,9 @@ def test_what_cannot_be_captured_is_refused(
 def test_cameras_of_a_site_are_picked_by_name(invoke: Invoke, hub: str, clip: Path) -> None:
     site = clip.with_name("site.yaml")
     cameras = {name: {"url": str(clip)} for name in ("gate", "yard")}
-    site.write_text(
-        json.dumps({"bus": hub, "cameras": cameras, "workers": {"w": {"model": {"kind": "hog"}}}})
-    )
+    workers = {"w": {"model": {"kind": "hog"}}}
+    kept = hub + "?history=1MiB"
+    site.write_text(json.dumps({"bus": kept, "cameras": cameras, "workers": workers}))
     result = invoke("capture", "--site", site, "--camera", "yard", "--json")
     assert result.exit_code == 0, result.output
     assert list(json.loads(result.stdout.splitlines()[-1])["cameras"]) == ["yard"]

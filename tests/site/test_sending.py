@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -11,9 +12,9 @@ from tests.drawn import drawn_packets
 from sightline import Packet
 from sightline.bus import PACKET_TOPICS, Bus, Subscription, is_end, open_bus, packet_of
 from sightline.capture import CameraInput
-from sightline.errors import BufferFull
+from sightline.errors import BufferFull, Closed
 from sightline.overflow import Capacity, Overflow
-from sightline.site.sending import Sending, Sent, is_recording
+from sightline.site.sending import Gate, Sending, Sent, is_recording
 
 CAMERA = CameraInput(camera_id="cam0", url="rtsp://h/1")
 ROOM = Capacity(count=1, bytes=64 * 2**20)
@@ -86,6 +87,34 @@ def test_a_file_waits_and_hears_of_what_is_refused(no_leaks: None) -> None:
             sending.put(large)
         sending.put(msgspec.structs.replace(large, data=b"x"))
         assert sending.sent() == Sent(published=1, failed=1)
+
+
+def test_a_gate_opens_for_good_with_the_first_reader_of_either_stream(
+    no_leaks: None, buses: tuple[Bus, Bus], wait_for: WaitFor
+) -> None:
+    here, there = buses
+    gate = Gate(here, ["raw_cam0", "detect_cam0"])
+    sending = Sending(here, CAMERA, "main", PACKET_TOPICS, waits=True, gate=gate)
+    with ThreadPoolExecutor() as pool:
+        put = pool.submit(sending.put, packets(10)[0])
+        wait_for(lambda: sending.waits_for == "raw_cam0 or detect_cam0", 5, "a packet that waits")
+        assert sending.sent() == Sent()
+        reader = there.subscribe("detect_cam0", capacity=ROOM, overflow=Overflow.BLOCK)
+        put.result(5)
+    assert (sending.sent(), sending.waits_for) == (Sent(published=1), "")
+    reader.close()
+    sending.put(packets(10)[1])
+    assert sending.sent() == Sent(published=2)
+
+
+def test_a_bus_that_closes_ends_the_wait_for_a_reader(no_leaks: None, wait_for: WaitFor) -> None:
+    with ThreadPoolExecutor() as pool:
+        with open_bus("memory://gate") as bus:
+            sending = Sending(bus, CAMERA, "main", PACKET_TOPICS, waits=True, gate=Gate(bus, ["raw_cam0"]))
+            put = pool.submit(sending.put, packets(10)[0])
+            wait_for(lambda: bool(sending.waits_for), 5, "a packet that waits")
+        assert isinstance(put.exception(5), Closed)
+    assert (sending.sent(), sending.waits_for) == (Sent(failed=1), "")
 
 
 def test_counts_of_one_process_go_on_in_the_next() -> None:

@@ -84,9 +84,10 @@ def capture(
 ) -> None:
     """Capture cameras onto a bus, for workers in other processes, until they are done or you stop it.
 
-    The packets of the camera gate go to the topic raw_gate. With more than eight inputs it starts further
-    processes of itself, and begins one again that ends. Ends by itself, with exit code 0, when all were files
-    that are played once; with 1 when one of them could not be read.
+    The packets of the camera gate go to the topic raw_gate. A file that is not played at its own pace waits
+    until somebody reads it. With more than eight inputs it starts further processes of itself, and begins one
+    again that ends. Ends by itself, with exit code 0, when all were files that are played once; with 1 when
+    one of them could not be read.
 
     Examples:
 
@@ -197,8 +198,9 @@ def _captures(url: str, inputs: Inputs, topics: PacketTopics, verbose: int) -> C
     from sightline.site.capturing_processes import MOST_INPUTS, CapturingProcesses
 
     if sum(len(streams) for streams in inputs.values()) <= MOST_INPUTS:
-        return Capturing(url, inputs, topics=topics)
-    return CapturingProcesses(url, inputs, topics=topics, log_level=_LEVELS[min(verbose, 2)])
+        return Capturing(url, inputs, topics=topics, await_readers=True)
+    level = _LEVELS[min(verbose, 2)]
+    return CapturingProcesses(url, inputs, topics=topics, await_readers=True, log_level=level)
 
 
 def _run(

@@ -57,7 +57,7 @@ def _table(streams: dict[StreamKey, StreamStatus]) -> Table:
         numbers = (f"{view.fps:.1f}", str(counts.received), str(sent.published), str(sent.waiting))
         table.add_row(Text(_name(key)), state_text(view), view.source, *numbers, _lost(status))
         if view.reason:
-            table.add_row("", *[""] * 6, Text(view.reason, style="red"))
+            table.add_row("", *[""] * 6, Text(view.reason, style="dim" if view.state == "waiting" else "red"))
     return table
 
 

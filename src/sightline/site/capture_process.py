@@ -32,6 +32,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     cameras: dict[str, dict[Stream, CameraInput]]
     topics: PacketTopics
     log_level: str
+    await_readers: bool = False
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +58,7 @@ def _path(wanted: type, text: Any) -> Any:
 def main() -> int:
     order = order_of(sys.stdin.buffer.readline())
     configure(order.log_level)
-    capturing = Capturing(order.url, order.cameras, topics=order.topics)
+    capturing = Capturing(order.url, order.cameras, topics=order.topics, await_readers=order.await_readers)
     signal.signal(signal.SIGTERM, lambda *_: capturing.request_stop())
     threading.Thread(target=_ask_at_the_end_of_input, args=(capturing,), daemon=True).start()
     try:

@@ -20,7 +20,7 @@ from sightline.errors import BusError
 from sightline.log import get_logger, redact
 from sightline.packet import Packet
 from sightline.site.model import Site
-from sightline.site.sending import Sending, Sent, is_recording
+from sightline.site.sending import Gate, Sending, Sent, is_recording
 from sightline.site.stopping import Stopping
 
 Inputs: TypeAlias = Mapping[str, Mapping[Stream, CameraInput]]
@@ -33,7 +33,10 @@ _LEAVE_S: Final = 0.5
 
 
 class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One stream at one moment: its capture, and what became of its packets on the bus."""
+    """One stream at one moment: its capture, and what became of its packets on the bus.
+
+    While a recording waits for its first reader the state of its capture is `waiting`.
+    """
 
     capture: CameraStatus
     sent: Sent = Sent()
@@ -60,6 +63,8 @@ class Capturing:
         url: the bus to publish on.
         cameras: what to capture.
         topics: where on the bus.
+        await_readers: whether a recording waits for its first reader, as readers in other processes come
+            when they come. Else they must be there before.
     """
 
     def __init__(
@@ -68,10 +73,12 @@ class Capturing:
         cameras: Inputs,
         *,
         topics: PacketTopics = PACKET_TOPICS,
+        await_readers: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._url = url
         self._topics = topics
+        self._await_readers = await_readers
         self._clock = clock
         self._stopping = Stopping(clock)
         self._bus: Bus | None = None
@@ -91,6 +98,7 @@ class Capturing:
             ConfigError, BusError: there is no such bus.
         """
         self._bus = bus = open_bus(self._url)
+        gates = self._gates(bus) if self._await_readers else {}
         for (name, stream), capture in self._captures.items():
             self._sendings[name, stream] = Sending(
                 bus,
@@ -98,17 +106,14 @@ class Capturing:
                 stream,
                 self._topics,
                 waits=is_within_process(self._url) or is_recording(capture.camera),
+                gate=gates.get(name) if is_recording(capture.camera) else None,
                 clock=self._clock,
             )
             capture.start()
 
     def status(self) -> dict[StreamKey, StreamStatus]:
         """How each stream is at this moment."""
-        return {
-            key: StreamStatus(capture=capture.status(), sent=sending.sent() if sending else Sent())
-            for key, capture in self._captures.items()
-            for sending in (self._sendings.get(key),)
-        }
+        return {key: self._status(key) for key in self._captures}
 
     def look(self) -> None:
         """Say on the bus of each source that has ended since the last look that it is over."""
@@ -161,6 +166,21 @@ class Capturing:
 
     def __exit__(self, *_exception: object) -> None:
         self.stop()
+
+    def _gates(self, bus: Bus) -> dict[str, Gate]:
+        topics: dict[str, list[str]] = {}
+        for name, stream in self._captures:
+            topics.setdefault(name, []).append(self._topics.of(name, stream))
+        return {name: Gate(bus, of) for name, of in topics.items()}
+
+    def _status(self, key: StreamKey) -> StreamStatus:
+        capture, sending = self._captures[key].status(), self._sendings.get(key)
+        if sending is None:
+            return StreamStatus(capture=capture)
+        if sending.waits_for:
+            reason = f"for a reader of {sending.waits_for}"
+            capture = msgspec.structs.replace(capture, state="waiting", reason=reason)
+        return StreamStatus(capture=capture, sent=sending.sent())
 
     def _leave(self, bus: Bus) -> None:
         """Close the bus, which takes in what was published; where that is not all, no more than a moment."""

@@ -30,15 +30,17 @@ class CapturingProcesses:
         cameras: Inputs,
         *,
         topics: PacketTopics = PACKET_TOPICS,
+        await_readers: bool = False,
         log_level: str = "warning",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._url = url
         self._stopping = Stopping(clock)
-        self._children = [
-            CaptureChild(Order(url=url, cameras=part, topics=topics, log_level=log_level), clock)
+        orders = (
+            Order(url=url, cameras=part, topics=topics, log_level=log_level, await_readers=await_readers)
             for part in shared_out(cameras)
-        ]
+        )
+        self._children = [CaptureChild(order, clock) for order in orders]
 
     @property
     def processes(self) -> list[int]:

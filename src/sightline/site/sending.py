@@ -2,14 +2,15 @@
 
 Whoever reads a camera never waits for a broker: its packets stand in line here, and where the bus takes them
 too slowly, or is away, they are dropped up to a keyframe and counted. A file waits instead: none of its
-packets may be missing. Within a process the bus never is away, and packets need no line.
+packets may be missing. Where its readers are other processes it also waits for the first of them. Within a
+process the bus never is away, and packets need no line.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -28,6 +29,7 @@ from sightline.scene.url import parse_url
 _LINE: Final = Capacity(count=1024, bytes=64 * 2**20, age_s=5.0)
 """Of a live stream: some seconds, in which a broker may be begun again."""
 _STOP_S: Final = 0.5
+_LOOK_S: Final = 0.2
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +66,33 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
         return Sent(published=self.published, failed=self.failed, dropped=dropped)
 
 
+class Gate:
+    """Holds a camera's first packets back until somebody would get them; open from then on.
+
+    Args:
+        bus: where they are to go.
+        topics: of the camera's streams; a reader of one is enough, as it may want no other.
+    """
+
+    def __init__(self, bus: Bus, topics: Sequence[str]) -> None:
+        self._bus = bus
+        self._topics = topics
+        self._open = False
+        self.waits_for = ""
+        """The topics for a reader of which it waits, in words; empty while it does not."""
+
+    def pass_through(self) -> None:
+        """Wait until it is open. Raises BusError, and Closed where the bus is closed before."""
+        if self._open:
+            return
+        try:
+            while not any(self._bus.wait_wanted(topic, _LOOK_S) for topic in self._topics):
+                self.waits_for = " or ".join(self._topics)
+            self._open = True
+        finally:
+            self.waits_for = ""
+
+
 class Sending:
     """See the module.
 
@@ -73,6 +102,7 @@ class Sending:
         stream: which of its streams.
         topics: where on the bus.
         waits: whether the bus sets the pace; else packets stand in line, on whose thread they go out.
+        gate: what they wait for before all else; only where the bus sets the pace.
     """
 
     def __init__(
@@ -83,9 +113,11 @@ class Sending:
         topics: PacketTopics,
         *,
         waits: bool,
+        gate: Gate | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._bus = bus
+        self._gate = gate
         self._camera_id = camera.camera_id
         self._stream = stream
         self._topics = topics
@@ -110,6 +142,8 @@ class Sending:
             self._stand_in_line(packet)
             return
         try:
+            if self._gate is not None:
+                self._gate.pass_through()
             self._publish(packet)
         except (BusError, BufferFull, Closed):
             self._failed += 1
@@ -123,6 +157,11 @@ class Sending:
         if self._waits:
             # In a thread: like a packet it may have to wait for a reader's room.
             self._begin(self._send_end)
+
+    @property
+    def waits_for(self) -> str:
+        """The topics for a reader of which it waits, in words; empty while it does not."""
+        return "" if self._gate is None else self._gate.waits_for
 
     @property
     def ended(self) -> bool:
