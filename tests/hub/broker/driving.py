@@ -197,6 +197,11 @@ class Peer:
             for buffer in buffers:
                 self._feed(memoryview(buffer).cast("B"))
 
+    def flush_part(self) -> None:
+        """Get one part of what waits, whether it reads or not."""
+        for buffer in self.connection.lanes.take(1, self.net.now_ns):
+            self._feed(memoryview(buffer).cast("B"))
+
     def payloads(self, feed: int) -> list[bytes]:
         return [message.payload for message in self.got[feed]]
 

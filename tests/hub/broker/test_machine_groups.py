@@ -22,6 +22,7 @@ from sightline.hub.wire.control import (
     Seek,
     Unsubscribe,
 )
+from sightline.hub.wire.header import Kind
 
 
 def made(net: Net, *names: str, **settings: Any) -> tuple[Peer, dict[str, int]]:
@@ -87,6 +88,26 @@ def test_a_channel_that_changes_hands_is_told_to_both() -> None:
     (gone,) = one.noticed(Detached)
     (came,) = two.noticed(Attached)
     assert (gone.name, gone.reason) == (came.name, "reassigned")
+
+
+def test_nothing_of_a_channel_comes_after_it_changed_hands() -> None:
+    """Not the rest of a large message either: it would take credit for ever."""
+    net = Net()
+    writer, numbers = made(net, "a", "b")
+    one = member(net, "one")
+    one.reads = False
+    for name in ("a", "b"):
+        writer.put(numbers[name], [bytes(1_000_000)], 0)
+    one.flush_part()
+    member(net, "two")
+    one.reads = True
+    one.connection.mark()
+    net.pump()
+    (gone,) = one.noticed(Detached)
+    frames = [(frame.head.kind, frame.head.channel, bytes(frame.body)) for frame in one.frames]
+    data = frames.index((Kind.DATA, gone.feed, bytes(1_000_000)))
+    assert data < next(at for at, frame in enumerate(frames) if b"reassigned" in frame[2])
+    assert one.noticed(Detached) == [gone]
 
 
 def test_a_group_begins_where_its_first_member_did() -> None:

@@ -10,10 +10,10 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from sightline.hub.broker.gaps import Gap
+from sightline.hub.broker.history import Kept
 from sightline.overflow import BufferStats
 
 if TYPE_CHECKING:
-    from sightline.hub.broker.history import Kept
     from sightline.hub.broker.run import Run
 
 EVICTED: Final = "history"
@@ -88,7 +88,8 @@ class GroupBuffer:
         return self._ahead[0].entered_ns if self._ahead else None
 
     def discard(self, reason: str) -> None:  # noqa: ARG002 - of `Held`
-        """Nothing is dropped: the group goes on elsewhere."""
+        """Nothing is dropped, and nothing comes any more: the group goes on elsewhere."""
+        self._kept = Kept(next_offset=self.next_offset)
         self._ahead.clear()
         self._gap = None
 

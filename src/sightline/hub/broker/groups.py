@@ -38,7 +38,7 @@ class Attaching(Protocol):
     def attach(
         self, subscription: Subscription, channel: Channel, now_ns: int, shared: GroupBuffer
     ) -> Feed: ...
-    def reassign(self, feed: Feed, now_ns: int) -> None: ...
+    def reassign(self, feed: Feed) -> None: ...
 
 
 class Group:
@@ -160,7 +160,7 @@ class Groups:
         for name, feed in tuple(group.feeds.items()):
             if shares.get(name) is not feed.subscription and feed.channel.ended is None:
                 del group.feeds[name]
-                self._attaching.reassign(feed, now_ns)
+                self._attaching.reassign(feed)
         for name, member in shares.items():
             if name not in group.feeds:
                 self._attach(group, member, self._channels[name], now_ns)

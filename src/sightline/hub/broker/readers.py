@@ -19,7 +19,7 @@ from sightline.hub.broker.groups import Groups
 from sightline.hub.broker.names import Glob, checked_name
 from sightline.hub.broker.refusal import Refusal
 from sightline.hub.broker.subscription import Subscription
-from sightline.hub.wire.control import Attached, Code, Detached, Subscribe
+from sightline.hub.wire.control import Attached, Code, Subscribe
 from sightline.overflow import Overflow
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ DISCONNECTED: Final = "disconnected"
 UNSUBSCRIBED: Final = "unsubscribed"
 HISTORY: Final = "history"
 SEEK: Final = "seek"
+REASSIGNED: Final = "reassigned"
 
 
 class Readers:
@@ -180,18 +181,10 @@ class Readers:
             self._chores.thaw[channel] = None
         self._channels.weigh(channel, now_ns)
 
-    def reassign(self, feed: Feed, now_ns: int) -> None:
-        """Another member of its group has the channel from now on."""
-        subscription = feed.subscription
-        self.detach(feed, "reassigned", now_ns)
-        subscription.connection.notify(
-            Detached(
-                subscription=subscription.number,
-                feed=feed.number,
-                name=feed.channel.name,
-                reason="reassigned",
-            )
-        )
+    def reassign(self, feed: Feed) -> None:
+        """Another member of its group has the channel from now on: nothing more of it is begun."""
+        feed.buffer.discard(REASSIGNED)
+        feed.end(REASSIGNED)  # told behind a large message of which a part is sent
 
     def large(self) -> list[Feed]:
         """Those without bounds that hold more than is warned of."""
