@@ -1,6 +1,7 @@
 """The client in a thread, against a hub in a process."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -262,6 +263,28 @@ def test_the_hub_can_be_killed_and_started_again(tmp_path: Any) -> None:
             assert {item.reason for item in found if isinstance(item, Gap)} <= {"hub_restart"}
             for client in (writer, reader):
                 client.stop_client()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_client_says_so_in_a_process_that_was_forked(hub_process: StreamServer) -> None:
+    program = (
+        "import os, sys; from sightline.hub import StreamClient; from sightline.errors import Closed\n"
+        "client = StreamClient(unix_path=sys.argv[1]); client.start(); client.wait_until_alive()\n"
+        "name = client.name; client.create_new_channel(name); client.subscribe_read_channel(name)\n"
+        "def told():\n"
+        "    for call in (lambda: client.put_data(name, 1), lambda: client.get_data(name),\n"
+        "                 client.list_channels, client.start, client.wait_until_alive):\n"
+        "        try: call()\n"
+        "        except Closed as error: print(error.message.split()[0], flush=True)\n"
+        "    client.stop_client(); os._exit(0)\n"
+        "child = os.fork() or told()\n"
+        "os.waitpid(child, 0)\n"
+        "client.put_data(name, 2); print(client.get_data(name, 5)); client.stop_client()"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program, str(hub_process.unix_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.split() == ["this", "this", "expected", "this", "this", "2"]
 
 
 def test_a_program_ends_though_its_client_runs(hub_process: StreamServer) -> None:

@@ -250,6 +250,13 @@ class Core:
         for reader in self._readers.values():
             reader.subscription.inbox.fail(error)
 
+    def disown(self, error: SightlineError) -> None:
+        """As `end`, where a lock may be held by a thread that there is not: who comes gets `error`."""
+        self.link.failure = error
+        self.link.alive = False
+        self._senders = {}
+        self._readers = {}
+
     def _guarded(self, callback: Callable[[T], object]) -> Callable[[T], None]:
         """An error of the application's own must not end the connection: it is logged."""
 

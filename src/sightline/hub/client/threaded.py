@@ -22,6 +22,7 @@ from sightline.errors import Closed, ConfigError
 from sightline.hub.broker.loops import new_loop
 from sightline.hub.client.asynchronous import AsyncStreamClient
 from sightline.hub.client.core import ClientStats, Core
+from sightline.hub.client.forking import watch
 from sightline.hub.client.link import GOODBYE_S, OWN_THREAD
 from sightline.hub.client.messages import first
 from sightline.hub.client.positions import Gap
@@ -127,6 +128,7 @@ class StreamClient:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._alive: concurrent.futures.Future[None] = concurrent.futures.Future()
+        watch(self)
 
     # Its life.
 
@@ -208,6 +210,12 @@ class StreamClient:
             self._core.end(Closed("this client is closed"))
             loop.run_until_complete(_cancel_all())
             loop.close()
+
+    def _forked(self) -> None:
+        self._lock = threading.Lock()  # the other one may have been held
+        if self._thread is not None:
+            self._thread = None
+            self._core.disown(Closed("this client is of another process, which this one was forked from"))
 
     def _connected(self, connecting: asyncio.Task[None]) -> None:
         if connecting.cancelled():
