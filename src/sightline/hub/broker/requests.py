@@ -67,6 +67,7 @@ class Requests:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._watching: dict[Connection, None] = {}
+        self._figures: tuple[int, Session, HubStats] | None = None
         hub.channels.on_made.append(lambda channel, _now_ns: self._tell(channel, gone=False))
         hub.channels.on_ended.append(lambda channel, _now_ns: self._tell(channel, gone=True))
         self._answers: dict[type, Callable[[_Asked, Any], Any]] = {
@@ -228,7 +229,12 @@ class Requests:
         ]
 
     def _statistics(self, asked: _Asked, _request: Statistics) -> HubStats:
-        return statistics(self._hub, asked.now_ns, asked.session)
+        known = self._figures
+        if known is None or known[:2] != (asked.now_ns, asked.session):
+            figures = statistics(self._hub, asked.now_ns, asked.session)
+            # Many that came in one read must not stop the hub for seconds.
+            known = self._figures = (asked.now_ns, asked.session, figures)
+        return known[2]
 
     def _tell(self, channel: Channel, *, gone: bool) -> None:
         if channel.settings.public and self._watching:
