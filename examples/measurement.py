@@ -26,7 +26,7 @@ Block: TypeAlias = NDArray[np.float32]
 
 
 def measure(client: StreamClient, seconds: float) -> str:
-    """The input: blocks of samples, sent as they are taken; nobody can make it wait."""
+    """The input: blocks of samples, sent as they are taken; no reader can make it wait."""
     client.create_new_channel(CHANNEL, may_block=False)
     client.wait_for_active(CHANNEL, timeout_s=10)
     begun, blocks = time.monotonic(), round(seconds * RATE_HZ / BLOCK)
