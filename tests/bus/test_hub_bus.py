@@ -145,7 +145,7 @@ def test_what_is_wrong_with_an_address_is_told(
     monkeypatch.setattr("sightline.bus.hub_thread.CONNECT_S", 0.3)
     with pytest.raises(ConfigError, match="got .'histroy'."):
         open_bus("hub://127.0.0.1:1?histroy=1MiB")
-    with pytest.raises(BusError, match="no hub answers at hub://127.0.0.1:"):
+    with pytest.raises(BusError, match="no hub answers at hub://127.0.0.1:.*refused"):
         open_bus(f"hub://127.0.0.1:{free_port()}")
 
 

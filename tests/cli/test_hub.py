@@ -7,7 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -157,3 +157,14 @@ def test_a_token_that_is_not_there_is_told() -> None:
         1,
         "expected a token in the environment variable NO_SUCH, which is not set or empty\n",
     )
+
+
+@pytest.mark.parametrize("command", [["top", "--once"], ["metrics"]])
+def test_a_hub_that_does_not_answer_is_one_line(free_port: Callable[[], int], command: list[str]) -> None:
+    url = f"hub://127.0.0.1:{free_port()}"
+    words = [SIGHTLINE, "hub", *command, url]
+    told = subprocess.run(words, capture_output=True, check=False, text=True, timeout=30)
+    assert (told.returncode, told.stdout) == (1, "")
+    (line,) = told.stderr.splitlines()
+    assert f"no hub answers at {url[6:]}" in line
+    assert "Connection refused" in line

@@ -155,7 +155,9 @@ class HubThread:
         try:
             await self.link.until_alive(CONNECT_S)
         except TimeoutError:
-            raise BusError(f"no hub answers at {where} within {CONNECT_S} s") from None
+            cause = self.link.last_error and self.link.last_error.__cause__
+            why = f": {cause}" if cause else ""
+            raise BusError(f"no hub answers at {where} within {CONNECT_S} s{why}") from None
 
     async def _bye(self) -> None:
         await self.link.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -13,24 +15,26 @@ from rich.text import Text
 
 from sightline.cli.live import dropped_text
 from sightline.cli.showing import View, print_json, run_shown, stopped_by_signals
+from sightline.errors import BusError
 from sightline.hub import HubStats, StreamClient
 from sightline.hub.address import HubAddress
 from sightline.hub.broker.statistics import ChannelStats, FeedStats
 
 LOOK_S: Final = 1.0
 _STEP_S: Final = 0.1
+_ANSWER_S: Final = 5.0
 MIB: Final = 1024 * 1024
 
 
 def hub_figures(url: str) -> HubStats:
-    """The figures of the hub at `url`. Raises SightlineError or TimeoutError where it does not answer."""
-    with _client(url) as client:
+    """The figures of the hub at `url`. Raises SightlineError where it does not answer."""
+    with _reached(url) as client:
         return client.server_statistics()
 
 
 def watch_hub(url: str, console: Console, *, seconds: float | None, once: bool, as_json: bool) -> None:
     """Show them again and again, until Ctrl-C, for so many seconds, or once."""
-    with _client(url) as client:
+    with _reached(url) as client:
         watching = _Watching(client)
         view = View(table=watching.table, lines=watching.lines, facts=watching.facts)
         watching.look()
@@ -42,8 +46,15 @@ def watch_hub(url: str, console: Console, *, seconds: float | None, once: bool, 
             run_shown(watching, view, console, seconds, as_json=as_json)
 
 
-def _client(url: str) -> StreamClient:
-    return StreamClient("", **HubAddress.of(url).client_settings(), agent="sightline hub top")
+@contextmanager
+def _reached(url: str) -> Iterator[StreamClient]:
+    """A client of the hub at `url`. Raises SightlineError where that does not answer, now or later."""
+    settings = HubAddress.of(url).client_settings()
+    try:
+        with StreamClient("", **settings, agent="sightline hub top", tto=_ANSWER_S) as client:
+            yield client
+    except TimeoutError as error:
+        raise BusError(str(error)) from None
 
 
 class Rates(msgspec.Struct, frozen=True):

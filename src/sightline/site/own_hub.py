@@ -11,7 +11,7 @@ import ssl
 from typing import Final
 
 from sightline.clock import SYSTEM_CLOCK, Clock
-from sightline.errors import ConfigError, WireError
+from sightline.errors import BusError, ConfigError, WireError
 from sightline.hub.address import HubAddress
 from sightline.hub.broker.server import StreamServer
 from sightline.hub.wire.header import HEAD_BYTES, Head, Kind
@@ -125,7 +125,7 @@ def begun_where_none_answers(url: str, *, clock: Clock = SYSTEM_CLOCK) -> OwnHub
 
     Raises:
         ConfigError: it cannot listen there.
-        TimeoutError: it takes too long.
+        BusError: it takes too long.
     """
     address = hub_of(url)
     if address is None or not may_begin(address) or answers(address):
@@ -133,6 +133,9 @@ def begun_where_none_answers(url: str, *, clock: Clock = SYSTEM_CLOCK) -> OwnHub
     hub = OwnHub(address, clock=clock)
     try:
         hub.start()
+    except TimeoutError as error:
+        hub.stop()
+        raise BusError(str(error)) from None
     except ConfigError:
         hub.stop()
         if answers(address):  # somebody else was faster
