@@ -244,6 +244,10 @@ def test_what_is_asked_wrongly_is_said(serving: Serving) -> None:
                 await client.put_data("a", {"deep": [object()]})
             with pytest.raises(BufferFull, match="at most 100000 bytes"):
                 await client.put_data("a", bytes(100_001))
+            for many in ([1, b"2", bytes(100_001)], [b"1", bytes(100_001)]):
+                with pytest.raises(BufferFull, match="at most 100000 bytes"):
+                    await client.put_many("a", many)
+            assert client.statistics().writers["a"].put == 0
             assert await client.put_data("a", bytes(100_000))
             assert await client.put_many("a", [bytes(4000)] * 100)
             await client.flush("a", SOON_S)

@@ -10,6 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -82,8 +83,9 @@ class Bell:
 def _wake(loop: asyncio.AbstractEventLoop, thread: int, rung: asyncio.Future[None]) -> None:
     if threading.get_ident() == thread:
         _settle(rung)
-    elif not loop.is_closed():
-        loop.call_soon_threadsafe(_settle, rung)
+    else:
+        with suppress(RuntimeError):  # that loop is closed
+            loop.call_soon_threadsafe(_settle, rung)
 
 
 def _settle(rung: asyncio.Future[None]) -> None:

@@ -116,7 +116,8 @@ class Channels:
             key: of a private channel.
             wait: whether a channel that is not there is waited for; else that is an error.
             prefetch: messages that may be sent ahead of what the application asked for; 0: none, so that what
-                it gets is what the buffer holds at that moment; None: as suits the buffer.
+                it gets is what the buffer holds at that moment (asked with a time of 0: nothing); None: as
+                suits the buffer, which is none for one of less than 64 messages.
             on_gap: called by whoever reads, when it comes past messages that this client does not get.
 
         Returns:

@@ -72,7 +72,11 @@ class Messages:
         *,
         timeout_s: float | None = None,
     ) -> int:
-        """Put values into a channel, as few frames; how many of them were wanted. Raises as `put_data`."""
+        """Put values into a channel, as few frames; how many of them were wanted.
+
+        Raises as `put_data`: where one cannot be sent, none is put; where the time or the channel ends, those
+        that had their place in line stay there, and `statistics` says how many.
+        """
         sender = self._core.sender(name)
         steps = sender.put_many(values, compress)
         taken = await done_async(steps, sender.outbox.bell, timeout_s, f"room in {name!r}")

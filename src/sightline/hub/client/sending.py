@@ -111,15 +111,16 @@ class Sender:
     ) -> Iterator[tuple[int, list[int], Buffer]]:
         """The format, the lengths of the messages, and those one behind the other."""
         if compress is None and {bytes}.issuperset(map(type, values)):
+            self._check(max(map(len, values), default=0))
             yield from self._cut(RAW, values)
             return
         encoded = [encode(value, compress=compress) for value in values]
+        self._check(max((sum(map(len, pieces)) for _, pieces in encoded), default=0))
         for form, same in groupby(encoded, key=lambda one: one[0]):
             yield from self._cut(form, [b"".join(pieces) for _, pieces in same])
 
     def _cut(self, form: int, payloads: Sequence[bytes]) -> Iterator[tuple[int, list[int], Buffer]]:
         lengths = list(map(len, payloads))
-        self._check(max(lengths, default=0))
         for first, end in cuts(lengths, self.outbox.batch_bytes):
             yield form, lengths[first:end], b"".join(payloads[first:end])
 
