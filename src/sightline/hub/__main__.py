@@ -38,8 +38,16 @@ def _wait_for_end(loop: asyncio.AbstractEventLoop, over: asyncio.Event) -> None:
         loop.call_soon_threadsafe(over.set)
 
 
+def _open_more_files() -> None:
+    """As many as may be: the usual 1024 are about as many as there may be clients."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def main() -> int:
     configure("warning")
+    _open_more_files()
     try:
         settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=ServerSettings)
         with asyncio.Runner(loop_factory=new_loop) as runner:

@@ -136,6 +136,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     window_messages: int = 65_536
     window_bytes: int = 32 * MIB
     """What a writer may have sent to a channel and the hub not yet taken in. One message always may."""
+    history_bytes: int = 256 * MIB
+    """What a channel may be asked to keep for those who come later."""
     warn_bytes: int = 256 * MIB
     """A buffer without bounds that holds more is warned of and counted."""
     linger_s: float = 10.0

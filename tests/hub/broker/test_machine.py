@@ -267,6 +267,11 @@ class TestChannels:
         peer.create("a")
         assert code_of(peer.create("b")) == Code.LIMIT
 
+    def test_what_a_channel_may_keep_is_bounded(self) -> None:
+        peer = Net(Limits(history_bytes=1000)).client("anna")
+        assert code_of(peer.create("a", history=History(bytes=1001))) == Code.LIMIT
+        peer.create("a", history=History(bytes=1000))
+
     def test_only_the_owner_writes_unless_many_may(self) -> None:
         net = Net()
         owner, other = net.client("owner"), net.client("other")

@@ -81,12 +81,13 @@ class TestProcess:
         server = StreamServer(port=0)
         server.start()
         server.start()
-        first = server.pid
+        first, port = server.pid, server.port
         server.stop()
         server.stop()
         assert not server.is_alive()
         server.start()
         assert server.pid != first
+        assert server.port == port, "its clients look for it there"
         RawClient(server.port, "anna").close()
         server.stop()
 

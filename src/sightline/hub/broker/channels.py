@@ -147,6 +147,11 @@ class Channels:
         checked_name(name, self._limits.name_bytes, "channel's name")
         if len(self.by_name) >= self._limits.channels:
             raise Refusal(Code.LIMIT, f"expected at most {self._limits.channels} channels")
+        most_kept = self._limits.history_bytes
+        if settings.history is not None and settings.history.bytes > most_kept:
+            raise Refusal(
+                Code.LIMIT, f"expected a history of at most {most_kept} bytes, got {settings.history.bytes}"
+            )
         channel = Channel(next(self._numbers), name, settings, session, self.past)
         channel.wanted = channel.kept is not None
         self.by_name[name] = channel

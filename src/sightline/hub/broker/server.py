@@ -221,7 +221,9 @@ class StreamServer:
         if self._process is not None and self._process.is_alive():
             return
         self.stop()  # one that was killed has left its pipes
-        self._process = HubProcess(msgspec.json.encode(self.settings))
+        # Begun again it is where its clients look for it, also where any free port had been asked for.
+        settings = msgspec.structs.replace(self.settings, port=self.port)
+        self._process = HubProcess(msgspec.json.encode(settings))
         self._listens(msgspec.json.decode(self._process.begin(timeout_s), type=Listening))
 
     def stop(self, timeout_s: float = 5.0) -> None:
