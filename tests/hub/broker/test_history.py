@@ -224,9 +224,14 @@ def test_one_far_behind_looks_through_no_more_than_it_needs(monkeypatch: pytest.
     for offset in range(1000):
         kept.add(single_run(offset))
     reader = GroupBuffer(kept, 0)
-    looked: list[int] = []
+    looked: list[Run] = []
     cut = Run.after
-    monkeypatch.setattr(Run, "after", lambda run, messages: looked.append(1) or cut(run, messages))
+
+    def counted(run: Run, messages: int) -> Run:
+        looked.append(run)
+        return cut(run, messages)
+
+    monkeypatch.setattr(Run, "after", counted)
     assert offsets_of(*filter(None, (reader.take(1, 1e9, 0) for _ in range(1000)))) == list(range(1000))
     assert len(looked) < 100
 

@@ -8,7 +8,8 @@ from tests.hub.broker.driving import Net, Peer, encode
 
 from sightline.hub.broker import machine, requests
 from sightline.hub.broker.proofs import proof
-from sightline.hub.broker.statistics import statistics
+from sightline.hub.broker.session import Session
+from sightline.hub.broker.statistics import HubStats, statistics
 from sightline.hub.settings import ChannelSettings, History, Limits, ReaderBuffer, digest
 from sightline.hub.wire.control import (
     Attached,
@@ -1080,11 +1081,12 @@ def test_figures_are_made_once_for_all_who_ask_in_one_moment(monkeypatch: pytest
     """3,000 small requests that came together stopped a hub of 5,000 channels for 3.5 s."""
     net = Net()
     made_at: list[int] = []
-    monkeypatch.setattr(
-        requests,
-        "statistics",
-        lambda hub, now_ns, asker: made_at.append(now_ns) or statistics(hub, now_ns, asker),
-    )
+
+    def counted(hub: machine.Hub, now_ns: int, asker: Session | None) -> HubStats:
+        made_at.append(now_ns)
+        return statistics(hub, now_ns, asker)
+
+    monkeypatch.setattr(requests, "statistics", counted)
     peer = net.client("peer")
     first, second = peer.ask(Statistics()), peer.ask(Statistics())
     assert first == second
