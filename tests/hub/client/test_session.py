@@ -120,6 +120,29 @@ def test_after_a_restart_all_is_made_again_and_what_the_old_hub_had_is_a_gap() -
     assert (gap.reason, gap.messages) == (HUB_RESTART, 2)
 
 
+def test_what_is_put_after_a_restart_before_the_reader_is_back_is_a_gap_too() -> None:
+    world, writer, reader = pair()
+    outbox = writer.creates("a")
+    subscription = reader.reads("a", buffer=LOSSLESS)
+    world.rest()
+    writer.puts(outbox, b"1")
+    world.rest()
+    reader.takes(subscription, 1)
+    world.restart()
+    writer.connect()
+    world.rest()
+    writer.puts(outbox, b"2")
+    world.rest()
+    reader.connect()
+    world.rest()
+    writer.puts(outbox, b"3")
+    world.rest()
+    gap, last = reader.takes(subscription, 9)
+    assert isinstance(gap, Gap)
+    assert (gap.reason, gap.messages) == (HUB_RESTART, 1)
+    assert values([last]) == [b"3"]
+
+
 def test_what_came_before_a_restart_does_not_come_again_after_it() -> None:
     world, writer, reader = pair()
     outbox = writer.creates("a")

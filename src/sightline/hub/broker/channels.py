@@ -98,6 +98,11 @@ class Channels:
             writer = Writer(next(self._writers), channel, session, asked.next_seq)
             session.writers[channel.number] = writer
             channel.add_writer(writer)
+            if asked.next_seq and not channel.wanted:
+                # It wrote before, to an earlier hub: its readers may come back after it, and then they see
+                # by the numbers what they missed.
+                self._tell_demand(channel, now_ns, wanted=True)
+                self.weigh(channel, now_ns)
         writer.connection = connection
         connection.writers[channel.number] = writer
         return WriterOpened(
