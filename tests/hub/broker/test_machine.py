@@ -1131,6 +1131,20 @@ def test_a_blocked_reader_whose_messages_grow_old_takes_its_history_on() -> None
     assert writer.acks[number] == 4
 
 
+def test_who_begins_to_write_is_told_of_no_reader_that_has_just_gone() -> None:
+    net = Net()
+    made(net, many_writers=True)
+    reader = net.client("reader")
+    reader.read(1, "c")
+    reader.lose()
+    other = net.client("other")
+    assert not other.write_to("c").wanted
+    net.client("another").read(1, "c")
+    assert [notice.wanted for notice in other.noticed(Demand)] == [True]
+    net.pass_time(5)
+    assert [notice.wanted for notice in other.noticed(Demand)] == [True]
+
+
 def test_a_client_with_as_many_writers_as_it_may_have_opens_them_again() -> None:
     net = Net(Limits(writers=1))
     writer, _ = made(net, keep=True)

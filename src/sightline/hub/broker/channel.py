@@ -60,6 +60,7 @@ class Writer:
         accepted_seq: of the first message that has not been taken in yet.
         received, taken_in, dropped: messages; dropped is what waited when the channel ended.
         farewell: set when it closes; called once nothing of it waits.
+        wanted: whether the channel is wanted, as it was told last.
     """
 
     __slots__ = (
@@ -75,6 +76,7 @@ class Writer:
         "taken_in",
         "waiting",
         "waiting_bytes",
+        "wanted",
     )
 
     def __init__(self, number: int, channel: Channel, session: Session, next_seq: int) -> None:
@@ -86,6 +88,7 @@ class Writer:
         self.received = self.taken_in = self.dropped = 0
         self.waiting = self.waiting_bytes = 0
         self.farewell: Callable[[], None] | None = None
+        self.wanted = False
 
 
 class Channel:

@@ -105,6 +105,9 @@ class Channels:
                 self.weigh(channel, now_ns)
         writer.connection = connection
         connection.writers[channel.number] = writer
+        # For who begins to write a reader that has just gone is none.
+        still = channel.wanted and asked.next_seq > 0
+        writer.wanted = bool(channel.feeds) or channel.kept is not None or still
         return WriterOpened(
             channel=channel.number,
             writer=writer.number,
@@ -112,7 +115,7 @@ class Channels:
             window_messages=self._limits.window_messages,
             window_bytes=self._limits.window_bytes,
             readers=len(channel.feeds),
-            wanted=channel.wanted,
+            wanted=writer.wanted,
         )
 
     def close_writer(self, connection: Connection, number: int, done: Callable[[], None]) -> None:
@@ -138,10 +141,8 @@ class Channels:
     def weigh(self, channel: Channel, now_ns: int) -> None:
         """Readers came or went: tell the writers when that changes whether the channel is wanted."""
         wanted = bool(channel.feeds) or channel.kept is not None
-        if wanted and channel.falling is not None:
-            channel.falling.cancel()
-            channel.falling = None
-        if wanted and not channel.wanted:
+        if wanted and (channel.falling is not None or not channel.wanted):
+            # Also where it had not fallen yet: a writer that came meanwhile was told of no reader.
             self._tell_demand(channel, now_ns, wanted=True)
         elif not wanted and channel.wanted and channel.falling is None and channel.ended is None:
             channel.falling = self._timers.at(
@@ -185,11 +186,14 @@ class Channels:
         check_key(channel, connection, session, proof)
 
     def _tell_demand(self, channel: Channel, now_ns: int, *, wanted: bool) -> None:
-        channel.falling = None
+        if channel.falling is not None:
+            channel.falling.cancel()
+            channel.falling = None
         channel.wanted = wanted
         notice = Demand(channel=channel.number, readers=len(channel.feeds), wanted=wanted)
         for writer in channel.writers.values():
-            if writer.connection is not None:
+            if writer.connection is not None and writer.wanted is not wanted:
+                writer.wanted = wanted
                 writer.connection.notify(notice)
                 if wanted:
                     writer.connection.ping(now_ns)  # readers wait until they are heard of
