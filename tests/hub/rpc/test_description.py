@@ -70,7 +70,7 @@ def test_long_secret_and_broken_texts_are_not_told() -> None:
         def __repr__(self) -> str:
             raise ValueError
 
-    hide_secret("swordfish")
+    hide_secret("marlin-spike")
 
     class Odd:
         def rpc_odd(
@@ -78,7 +78,7 @@ def test_long_secret_and_broken_texts_are_not_told() -> None:
             a: object = Broken(),
             b: str = "x" * 300,
             password: str = "hunter2",
-            c: str = "swordfish",
+            c: str = "marlin-spike",
         ) -> None:
             pass
 

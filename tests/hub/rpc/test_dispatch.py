@@ -98,7 +98,7 @@ def _raise(name: str) -> None:
         "SystemExit": SystemExit(3),
         "CancelledError": asyncio.CancelledError("mine"),
         "Broken": Broken(),
-        "secret": OSError("swordfish at rtsp://me:pw@camera"),
+        "secret": OSError("marlin-spike at rtsp://me:pw@camera"),
         "long": OSError("x" * 20_000_000),
         "surrogate": OSError("no file \udcff"),
         "Misnamed": Misnamed("7"),
@@ -186,7 +186,7 @@ def test_a_slow_method_blocks_no_other(no_leaks: None, service: Service) -> None
 def test_what_a_method_raises_ends_its_call_and_nothing_else(
     method: str, name: str, kind: str, message: str, service: Service
 ) -> None:
-    hide_secret("swordfish")
+    hide_secret("marlin-spike")
     wire = Wire(service)
 
     async def steps() -> None:
@@ -198,7 +198,7 @@ def test_what_a_method_raises_ends_its_call_and_nothing_else(
         if name != "long":
             assert "_raise(name)" in error.traceback
             assert "rpc/dispatch.py" not in error.traceback
-        assert "swordfish" not in error.traceback
+        assert "marlin-spike" not in error.traceback
         after = wire.call("my_echo", 1)
         await until(wire.answered(after), "an answer afterwards")
 

@@ -313,12 +313,12 @@ def test_a_callee_that_comes_again_is_called_again(caller: StreamClient, port: i
 
 
 def test_methods_behind_a_key_are_for_those_who_know_it(caller: StreamClient, port: int) -> None:
-    with Callee("private", port=port, rpc_key="swordfish"):
+    with Callee("private", port=port, rpc_key="marlin-spike"):
         for key in (None, "guess"):
             with pytest.raises(HubError, match="key") as refused:
                 caller.create_rpc_client_service("private", key)
             assert refused.value.code == "denied"
-        assert caller.create_rpc_client_service("private", "swordfish").my_echo(1) == ("MY ECHO", 1)
+        assert caller.create_rpc_client_service("private", "marlin-spike").my_echo(1) == ("MY ECHO", 1)
 
 
 def test_a_client_may_call_itself_and_call_on(caller: StreamClient, port: int) -> None:
