@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.hub.broker.runs import batch_run, messages_of, offsets_of, payload_of, single_run
 
@@ -25,20 +25,22 @@ runs_to_add = st.lists(
 )
 
 
-def fed(kept: Kept, asked: Sequence[object]) -> list[Added]:
-    added: list[Added] = []
+def fed(kept: Kept, asked: Sequence[object]) -> list[list[Added]]:
+    """Adds what was asked for: the messages of each run."""
+    runs: list[list[Added]] = []
+    at = 0
     for one in asked:
-        at = len(added)
         if isinstance(one, list):
             run = batch_run(at, one)
-            added += [(at + index, size, False, b"") for index, size in enumerate(one)]
+            runs.append([(at + index, size, False, b"") for index, size in enumerate(one)])
         else:
             assert isinstance(one, tuple)
             size, keyframe, key = one
             run = single_run(at, size, keyframe=keyframe, key=key)
-            added.append((at, run.size, keyframe, key or b""))
+            runs.append([(at, run.size, keyframe, key or b"")])
         kept.add(run)
-    return added
+        at = run.next_offset
+    return runs
 
 
 def fitting(added: list[Added], history: History) -> list[Added]:
@@ -51,12 +53,13 @@ def fitting(added: list[Added], history: History) -> list[Added]:
     return added
 
 
-def expected(added: list[Added], history: History) -> list[int]:
+def expected(runs: list[list[Added]], history: History) -> list[int]:
+    added = [one for run in runs for one in run]
     if history.kind == "last":
         return [offset for offset, _, _, _ in fitting(added, history)]
     if history.kind == "per_key":
         kept: list[Added] = []
-        for one in added:
+        for *_, one in runs:  # a run has one key, and comes and replaces as one
             kept = fitting([*(other for other in kept if other[3] != one[3]), one], history)
         return [offset for offset, _, _, _ in kept]
     begin = max((offset for offset, _, keyframe, _ in added if keyframe), default=len(added))
@@ -71,13 +74,15 @@ def expected(added: list[Added], history: History) -> list[int]:
     runs_to_add,
     st.integers(0, 60),
 )
+@example("per_key", 2, 10, [[0, 0], (5, False, b"a"), [1, 0]], 0)
 def test_a_history_keeps_what_its_kind_says(
     kind: KeptKind, messages: int, most_bytes: int, asked: list[object], since: int
 ) -> None:
     history = History(kind=kind, messages=messages, bytes=most_bytes)
     kept = Kept(history)
-    added = fed(kept, asked)
-    offsets = expected(added, history)
+    runs = fed(kept, asked)
+    added = [one for run in runs for one in run]
+    offsets = expected(runs, history)
     assert offsets_of(*kept.runs()) == offsets
     assert offsets_of(*kept.runs(since)) == [offset for offset in offsets if offset >= since]
     assert kept.messages == len(offsets)
