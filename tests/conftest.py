@@ -22,6 +22,7 @@ from tools.services.ports import free_port as a_free_port
 from tools.services.waiting import wait_for as wait_until_true
 
 from sightline.hub.broker.loops import new_loop
+from sightline.log import REDACTOR
 
 # A busy machine is no counter-example: how long one takes is not what these tests ask.
 hypothesis.settings.register_profile(
@@ -66,6 +67,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         for name in marker.args:
             require(name)
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees its texts redacted for the secrets of another: a random password may be any word."""
+    monkeypatch.setattr(REDACTOR, "_forms", set())
+    monkeypatch.setattr(REDACTOR, "_known", None)
 
 
 @pytest.fixture(scope="session")
