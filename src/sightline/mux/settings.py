@@ -1,4 +1,4 @@
-"""What a mux is told of its cameras, and of itself. Values only; the names and defaults are the public ones."""
+"""What a mux is told of its cameras, and of itself: values alone, under their public names."""
 
 from __future__ import annotations
 
