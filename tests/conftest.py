@@ -17,7 +17,7 @@ from typing import NoReturn, Protocol, TypeVar
 import hypothesis
 import psutil
 import pytest
-from tools.services import SERVICES, Mount, RtspServer
+from tools.services import SERVICES, KafkaBroker, Mount, RtspServer
 from tools.services.ports import free_port as a_free_port
 from tools.services.waiting import wait_for as wait_until_true
 
@@ -127,6 +127,22 @@ def person_and_car(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     mounts = {"person": clips / "one-by-one-person-detection.mp4", "car": clips / "car-detection.mp4"}
     with RtspServer(tmp_path_factory.mktemp("person_and_car"), mounts) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a broker, `127.0.0.1:port`. Shared: use topics and groups of your own, never kill it."""
+    require("kafka")
+    with KafkaBroker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker.address
+
+
+@pytest.fixture
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A broker of this test's own, to be killed and started again; it costs some five seconds."""
+    require("kafka")
+    with KafkaBroker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
 
 
 @pytest.fixture

@@ -6,12 +6,16 @@ class on top of `process.Process`), and put it here. `python -m tools.services -
 
 from tools.services.browser import BROWSER
 from tools.services.ffmpeg import FFMPEG
+from tools.services.kafka import KAFKA, KafkaBroker
+from tools.services.kcat import KCAT
 from tools.services.nats import NATS
 from tools.services.openssl import OPENSSL
 from tools.services.process import Process, StartFailed
 from tools.services.rtsp import RTSP, Mount, RtspServer
 from tools.services.service import Service
 
-__all__ = ["SERVICES", "Mount", "Process", "RtspServer", "Service", "StartFailed"]
+__all__ = ["SERVICES", "KafkaBroker", "Mount", "Process", "RtspServer", "Service", "StartFailed"]
 
-SERVICES: dict[str, Service] = {service.name: service for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS)}
+SERVICES: dict[str, Service] = {
+    service.name: service for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS, KAFKA, KCAT)
+}

@@ -4,12 +4,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from tools.services import SERVICES, Mount, RtspServer, Service
+from tools.services import SERVICES, KafkaBroker, Mount, RtspServer, Service
 from tools.services.install import CannotInstall
 from tools.services.install import install as add
 
@@ -23,6 +23,8 @@ Examples:
   python -m tools.services install --all
 
   python -m tools.services start rtsp --clip street.mp4 --clip gate.h264 --fps 25
+
+  python -m tools.services start kafka --port 9092
 """
 
 app = typer.Typer(
@@ -83,14 +85,28 @@ def start_rtsp(
     ):
         for name in mounts:
             typer.echo(server.url(name))
-        while server.pid:
-            time.sleep(0.2)
-        raise typer.Exit(1)
+        _watch(server)
 
 
-@start.callback()
-def servers() -> None:
-    """Keeps `rtsp` a word of the command while it is the only one."""
+@start.command("kafka")
+def start_kafka(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to serve at; 0 for a free one.")] = 0,
+) -> None:
+    """Run a Kafka broker; its topics go with it."""
+    with (
+        suppress(KeyboardInterrupt),
+        TemporaryDirectory() as folder,
+        KafkaBroker(Path(folder), port) as broker,
+    ):
+        typer.echo(f"kafka://{broker.address}")
+        _watch(broker)
+
+
+def _watch(server: RtspServer | KafkaBroker) -> NoReturn:
+    """Waits for Ctrl-C; a server that ends by itself is a failure."""
+    while server.pid:
+        time.sleep(0.2)
+    raise typer.Exit(1)
 
 
 if __name__ == "__main__":
