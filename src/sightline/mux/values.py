@@ -100,7 +100,7 @@ def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, Any]:
         if name == TYPES_HEADER:
             words = _read(_decode_types, name, data)
         elif name == RESULT_HEADER:
-            values[name] = result_from_json(data)
+            values[name] = _read(result_from_json, name, data)
         elif not _is_ours(name):
             values[name] = _value(name, words.pop(name, ""), data)
     return values
@@ -108,10 +108,7 @@ def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, Any]:
 
 def _checked_name(name: object, value: object) -> str:
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-        raise WireError(
-            f"header {str(name)[:80]!r}: expected a name of 1 to 64 printable characters of ASCII, "
-            f"got {type(name).__name__}"
-        )
+        raise WireError(f"header {str(name)[:80]!r}: expected 1 to 64 printable characters of ASCII")
     if name == RESULT_HEADER and not isinstance(value, Result):
         raise WireError(f"header {name!r}: expected a Result, got {type(value).__name__}")
     if _is_ours(name) and name != RESULT_HEADER:
