@@ -1,5 +1,7 @@
 import gc
+import random
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 
 from sightline.clock import NS_PER_S
-from sightline.codec import Decoder
+from sightline.codec import Decoder, DropReason, is_disposable
 from sightline.codec.selector import Pictures
 from sightline.errors import Closed, CodecError, ConfigError
 from sightline.frame import Frame, Size
@@ -358,3 +360,114 @@ def test_any_thread_may_feed_and_counts_can_be_read_meanwhile(film: MakeFilm) ->
     assert len(frames) == 60
     assert balanced
     assert all(balanced)
+
+
+class Told:
+    """What `on_drop` was told, and that it is exact: each packet fed is a frame, was told, or is held."""
+
+    def __init__(self) -> None:
+        self.drops: list[tuple[Packet, DropReason]] = []
+
+    def __call__(self, packet: Packet, reason: DropReason) -> None:
+        self.drops.append((packet, reason))
+
+    def checked(self, decoder: Decoder, fed: list[Packet], frames: list[Frame]) -> None:
+        gone = [id(packet) for packet, _ in self.drops] + [
+            id(packet) for frame in frames for packet in fed if packet.identity == frame.identity
+        ]
+        assert len(gone) == len(set(gone))
+        assert set(gone) <= {id(packet) for packet in fed}
+        assert len(fed) - len(gone) == decoder.stats().held
+        assert decoder.stats().dropped == Counter(reason for _, reason in self.drops)
+
+
+@pytest.mark.parametrize(("codec", "b_frames", "preset"), STREAMS)
+@pytest.mark.parametrize("pictures", ["auto", "reference", "key"])
+@pytest.mark.parametrize("ending", ["flush", "close"])
+def test_each_packet_that_becomes_no_frame_is_told_exactly_once(
+    film: MakeFilm,
+    replaced: Callable[..., Packet],
+    codec: str,
+    b_frames: int,
+    preset: str,
+    pictures: Pictures,
+    ending: str,
+) -> None:
+    whole = film(codec, frames=80, gop=25, b_frames=b_frames, preset=preset).packets
+    packets = [packet for packet in whole if packet.index not in (33, 34)]
+    packets[5] = replaced(packets[5], data=packets[5].data[: len(packets[5].data) // 3])
+    told, fed, frames = Told(), list[Packet](), list[Frame]()
+    decoder = Decoder(rate=10, pictures=pictures, on_drop=told)
+    for number, packet in enumerate(packets):
+        frames += decoder.feed(packet, wanted=number % 7 != 0)
+        fed.append(packet)
+        told.checked(decoder, fed, frames)
+        assert decoder.stats().balanced
+    with pytest.raises(CodecError):
+        decoder.feed(replaced(packets[-1], codec="nonsense", index=80))
+    frames += decoder.flush() if ending == "flush" else []
+    decoder.close()
+    told.checked(decoder, fed, frames)
+    assert len(told.drops) + len(frames) == len(packets)
+
+
+def test_a_packet_that_comes_again_is_told_although_the_first_became_a_frame(film: MakeFilm) -> None:
+    first = film(frames=1).packets[0]
+    told = Told()
+    decoder = Decoder(on_drop=told)
+    assert len(decoder.feed(first)) == 1
+    decoder.feed(first)
+    assert told.drops == [(first, DropReason.REPEATED)]
+
+
+@pytest.mark.parametrize(("codec", "b_frames", "preset"), STREAMS)
+def test_without_those_that_are_unwanted_the_other_pictures_are_the_same(
+    film: MakeFilm, codec: str, b_frames: int, preset: str
+) -> None:
+    packets = film(codec, frames=80, gop=25, b_frames=b_frames, preset=preset).packets
+    everything = {frame.index: frame.image for frame in run(Decoder(), packets)}
+    unwanted = set(random.Random(b_frames).sample(range(80), 40)) | {25}  # a keyframe too
+    told = Told()
+    decoder = Decoder(on_drop=told)
+    frames = [f for p in packets for f in decoder.feed(p, wanted=p.index not in unwanted)] + decoder.flush()
+    assert sorted(frame.index for frame in frames) == sorted(set(range(80)) - unwanted)
+    assert all(np.array_equal(frame.image, everything[frame.index]) for frame in frames)
+    assert {packet.index for packet, _ in told.drops} == unwanted
+    assert {reason for _, reason in told.drops} == {DropReason.UNWANTED}
+
+
+def test_what_is_unwanted_takes_no_other_pictures_slot(film: MakeFilm) -> None:
+    packets = film(frames=100).packets
+    decoder = Decoder(rate=5, pictures="all")
+    frames = [frame for packet in packets for frame in decoder.feed(packet, wanted=packet.index % 5 == 4)]
+    assert [frame.index for frame in frames] == list(range(4, 100, 5))
+
+
+def test_of_what_is_unwanted_nothing_is_decoded_that_no_other_refers_to(film: MakeFilm) -> None:
+    jpegs = film("mjpeg", frames=10).packets
+    decoder = Decoder()
+    for packet in jpegs:
+        decoder.feed(packet, wanted=False)
+        assert decoder.stats().dropped["unwanted"] == packet.index + 1
+    assert decoder.flush() == []
+
+
+@pytest.mark.parametrize(("codec", "b_frames", "preset"), STREAMS)
+@pytest.mark.parametrize("rate", [None, 10])
+def test_a_hurry_from_any_moment_to_any_moment_leaves_whole_pictures(
+    film: MakeFilm, codec: str, b_frames: int, preset: str, rate: float | None
+) -> None:
+    packets = film(codec, frames=80, gop=25, b_frames=b_frames, preset=preset).packets
+    everything = {frame.index: frame.image for frame in run(Decoder(), packets)}
+    rnd, hurried = random.Random(7), list[Packet]()
+    decoder = Decoder(rate=rate, on_drop=lambda packet, reason: hurried.append(packet))
+    frames = []
+    for packet in packets:
+        decoder.hurry = rnd.random() < 0.5
+        frames += decoder.feed(packet)
+        assert not decoder.hurry or decoder.stats().pictures in {"reference", "key"}
+    frames += decoder.flush()
+    assert all(np.array_equal(frame.image, everything[frame.index]) for frame in frames)
+    if rate is None:
+        assert all(is_disposable(packet.data, codec) for packet in hurried)
+        assert bool(hurried) == any(is_disposable(packet.data, codec) for packet in packets)

@@ -2,7 +2,7 @@
 
 Promises: every frame has the identity of the very packet that held its picture, by a mark that travels
 through libav with the data; nothing that libav knows to be damaged is given out; every packet that entered
-has left as a frame, was dropped for a reason that is counted, or is held. Only pictures that are given out
+has left as a frame, was dropped for a reason that is counted (and told, once, to who asks), or is held. Only pictures that are given out
 are converted. Bytes of any kind do no harm: what cannot be decoded is counted, and decoding goes on at the
 next keyframe. Frames come in the order in which they are shown.
 
@@ -20,7 +20,7 @@ from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.codec.context import Context
 from sightline.codec.gate import DropReason, Gate
 from sightline.codec.hardware import SOFTWARE, checked_hwaccel
-from sightline.codec.ledger import DecoderStats, Ledger
+from sightline.codec.ledger import DecoderStats, Ledger, OnDrop
 from sightline.codec.picture import Converter
 from sightline.codec.sampler import Sampler
 from sightline.codec.selector import Pictures, Selector
@@ -39,6 +39,9 @@ class Decoder:
         pictures: what to decode: "all"; "reference", without those that no other refers to; "key", the
             keyframes; or "auto": as little as the rate allows with the GOPs that come.
         hwaccel: "none", "auto" or a device's name; see `sightline.codec.hardware`.
+        on_drop: told of every packet that entered and became no frame, exactly once, as soon as that is
+            certain: also of those held at `close`, never of one that `feed` raised for. Called from within
+            `feed`, `flush` and `close`: it must not call the decoder, nor raise.
         clock: dates the frames.
 
     Raises:
@@ -52,6 +55,7 @@ class Decoder:
         size: Size | None = None,
         pictures: Pictures = "auto",
         hwaccel: str = "none",
+        on_drop: OnDrop | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._clock = clock
@@ -61,18 +65,31 @@ class Decoder:
         self._converter = Converter(size)
         self._timeline = Timeline()
         self._gate = Gate()
-        self._ledger = Ledger()
+        self._ledger = Ledger(on_drop)
         self._context: Context | None = None
         self._device: str | None = None
         self._last: Packet | None = None
         self._closed = False
         self._lock = threading.Lock()
 
-    def feed(self, packet: Packet) -> list[Frame]:
+    @property
+    def hurry(self) -> bool:
+        """While it is set, pictures that no other refers to are left out, whatever the rate.
+
+        From any moment to any moment, by any thread: the pictures that are given out are whole.
+        """
+        return self._selector.hurry
+
+    @hurry.setter
+    def hurry(self, hurry: bool) -> None:
+        self._selector.hurry = hurry
+
+    def feed(self, packet: Packet, *, wanted: bool = True) -> list[Frame]:
         """Takes one packet in; gives the frames that are ready.
 
         A frame's `pts` is that of its packet, so None where that had none. At a hole, a new epoch or a
-        new codec, the frames held so far come first.
+        new codec, the frames held so far come first. A packet that is not `wanted` becomes no frame: it is
+        dropped as `unwanted`, after decoding where others may refer to its picture.
 
         Raises:
             CodecError: libav has no video decoder of that name, or the packet is another camera's.
@@ -84,14 +101,17 @@ class Decoder:
             passage = self._gate.pass_(packet)
             frames = self._drain() if passage.breaks else []
             self._context, self._device = context, context.device or SOFTWARE
-            refused = self._refusal(packet, passage.refused)
+            refused = self._refusal(packet, passage.refused, wanted=wanted)
             if refused is not None:
-                self._ledger.drop(refused)
+                self._ledger.drop(packet, refused, wanted=wanted)
                 return frames
-            return frames + self._decode(context, packet)
+            return frames + self._decode(context, packet, wanted=wanted)
 
     def flush(self) -> list[Frame]:
-        """Gives what is held, as at the end of a file. What is fed afterwards begins at a keyframe."""
+        """Gives what is held, as at the end of a file. What is fed afterwards begins at a keyframe.
+
+        Who leaves packets of epoch 0 out calls it there: their index does not show the hole.
+        """
         with self._lock:
             self._gate.restart()
             return self._drain()
@@ -127,7 +147,7 @@ class Decoder:
             error.camera_id, error.epoch, error.index = packet.identity
             raise
 
-    def _refusal(self, packet: Packet, refused: DropReason | None) -> DropReason | None:
+    def _refusal(self, packet: Packet, refused: DropReason | None, *, wanted: bool) -> DropReason | None:
         """Why not to decode `packet`; None where it is to be decoded."""
         if refused is DropReason.REPEATED:
             return refused
@@ -139,10 +159,11 @@ class Decoder:
             return DropReason.SKIPPED  # not needed, so what came before it does not matter
         if refused is not None:
             return refused
-        return None if self._selector.wants(packet, self._timeline.at_ns(packet)) else DropReason.SKIPPED
+        needed = self._selector.wants(packet, self._timeline.at_ns(packet), wanted=wanted)
+        return None if needed else DropReason.SKIPPED
 
-    def _decode(self, context: Context, packet: Packet) -> list[Frame]:
-        mark = self._ledger.hold(packet, self._timeline.at_ns(packet))
+    def _decode(self, context: Context, packet: Packet, *, wanted: bool) -> list[Frame]:
+        mark = self._ledger.hold(packet, self._timeline.at_ns(packet), wanted=wanted)
         pictures = context.decode(packet.data, mark)
         if pictures is None:
             self._ledger.settle(mark, DropReason.CORRUPT)
@@ -175,6 +196,9 @@ class Decoder:
             return None
         if picture.is_corrupt:
             self._give_up(mark)
+            return None
+        if not held.wanted:
+            self._ledger.settle(mark, DropReason.UNWANTED)
             return None
         if self._sampler is not None and not self._sampler.take(held.at_ns):
             self._ledger.settle(mark, DropReason.RATE)

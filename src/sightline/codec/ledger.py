@@ -1,12 +1,13 @@
 """What became of every packet: entered = left + dropped by reason + held, at all times.
 
-Pure. A packet that goes into libav gets a mark, which comes back with its picture. Not every mark comes
+Pure. Whoever wants to know of each packet that became no frame is told, once, as soon as it is certain. A packet that goes into libav gets a mark, which comes back with its picture. Not every mark comes
 back: the second field of a picture, or pictures that libav leaves out, must not stay held for ever.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -18,6 +19,8 @@ from sightline.packet import Packet
 # Codecs reorder at most 16 pictures, 32 packets where each holds a field (H.264 A.3.1, H.265 A.4.1).
 # A mark that was overtaken by as many as this is not coming back.
 _MOST_HELD: Final = 64
+
+OnDrop: TypeAlias = Callable[[Packet, DropReason], None]
 
 
 class DecoderStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,16 +51,18 @@ class DecoderStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(NamedTuple):
-    """A packet within libav, and the media time of its picture."""
+    """A packet within libav, the media time of its picture, and whether that is to be given out."""
 
     packet: Packet
     at_ns: int
+    wanted: bool = True
 
 
 class Ledger:
-    """The counts of one decoder."""
+    """The counts of one decoder. `on_drop` is told of each packet that became no frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_drop: OnDrop | None = None) -> None:
+        self._on_drop = on_drop
         self._entered = self._left = 0
         self._dropped: dict[str, int] = {}
         self._held: dict[object, Held] = {}
@@ -66,17 +71,20 @@ class Ledger:
         """A packet came. It is to be dropped or held before the next comes."""
         self._entered += 1
 
-    def drop(self, reason: DropReason, count: int = 1) -> None:
-        """That packet, or so many held before, became no frame."""
-        if count:
-            self._dropped[reason] = self._dropped.get(reason, 0) + count
+    def drop(self, packet: Packet, reason: DropReason, *, wanted: bool = True) -> None:
+        """That packet, or one held before, became no frame. One that was not wanted has no other reason."""
+        if not wanted:
+            reason = DropReason.UNWANTED
+        self._dropped[reason] = self._dropped.get(reason, 0) + 1
+        if self._on_drop is not None:
+            self._on_drop(packet, reason)
 
-    def hold(self, packet: Packet, at_ns: int) -> object:
+    def hold(self, packet: Packet, at_ns: int, *, wanted: bool = True) -> object:
         """The mark of a packet that goes into libav."""
         if len(self._held) == _MOST_HELD:
             self.settle(next(iter(self._held)), DropReason.NO_PICTURE)
         mark = object()
-        self._held[mark] = Held(packet, at_ns)
+        self._held[mark] = Held(packet, at_ns, wanted)
         return mark
 
     def held(self, mark: object) -> Held | None:
@@ -85,16 +93,16 @@ class Ledger:
 
     def settle(self, mark: object, reason: DropReason | None) -> None:
         """The packet of `mark` has left as a frame, or was dropped for `reason`."""
-        del self._held[mark]
+        held = self._held.pop(mark)
         if reason is None:
             self._left += 1
         else:
-            self.drop(reason)
+            self.drop(held.packet, reason, wanted=held.wanted)
 
     def settle_all(self, reason: DropReason) -> None:
         """Nothing that is held will come back."""
-        self.drop(reason, len(self._held))
-        self._held.clear()
+        for mark in list(self._held):
+            self.settle(mark, reason)
 
     def stats(self, pictures: Pictures, gop: Gop | None, device: str | None = None) -> DecoderStats:
         """The counts as they stand."""

@@ -4,7 +4,8 @@ Three ways, from dear to cheap: *all* pictures; only those that others refer to 
 alone. What is left out never reaches the decoder, so it costs nothing. Pictures that no other refers to
 (disposable ones) may be left out one by one at any time: the rest stays whole. So where a rate is wanted
 and the choice is ours, such a picture is decoded only if its slot has no other. From or to keyframes alone
-is changed at a keyframe only, as the pictures after it need those before.
+is changed at a keyframe only, as the pictures after it need those before. In a `hurry` all disposable
+pictures are left out, from any moment to any moment.
 
 Pure: packets go in, yes or no comes out.
 """
@@ -37,6 +38,7 @@ class Selector:
         self._way: Pictures = "all" if pictures == "auto" else pictures
         self._sampler = sampler
         self._meter = GopMeter()
+        self.hurry = False
         self._disposable_decoded = self._disposable_skipped = 0  # since the last keyframe
 
     @property
@@ -47,7 +49,7 @@ class Selector:
     @property
     def way(self) -> Pictures:
         """What is decoded at present: "all", "reference" or "key"."""
-        return self._way
+        return "reference" if self.hurry and self._way == "all" else self._way
 
     def see(self, packet: Packet) -> None:
         """Every packet that comes, in order, before `wants` is asked about it."""
@@ -56,19 +58,28 @@ class Selector:
             self._way = self._choice()
             self._disposable_decoded = self._disposable_skipped = 0
 
-    def wants(self, packet: Packet, at_ns: int) -> bool:
-        """Whether to decode `packet`, whose picture is shown at media time `at_ns`."""
+    def wants(self, packet: Packet, at_ns: int, *, wanted: bool = True) -> bool:
+        """Whether to decode `packet`, whose picture is shown at media time `at_ns`.
+
+        A picture that is not `wanted` itself takes no slot, and is decoded only for those that refer to it.
+        """
+        if not wanted:
+            return self._way != "key" and not _stands_alone(packet)
         if self._way == "key":
             return packet.keyframe and self._claims(at_ns)
-        if not self._chooses and self._way == "all":
+        if not self._chooses and self._way == "all" and not self.hurry:
             return True
         if not is_disposable(packet.data, packet.codec):
             self._claims(at_ns)
             return True
-        wanted = self._chooses and self._claims(at_ns)
-        self._disposable_decoded += wanted
-        self._disposable_skipped += not wanted
-        return wanted
+        return self._chooses and not self.hurry and self._fills_a_slot(at_ns)
+
+    def _fills_a_slot(self, at_ns: int) -> bool:
+        """Whether a disposable picture has a slot to itself."""
+        fills = self._claims(at_ns)
+        self._disposable_decoded += fills
+        self._disposable_skipped += not fills
+        return fills
 
     def _claims(self, at_ns: int) -> bool:
         return self._sampler is None or self._sampler.claim(at_ns)
@@ -77,6 +88,11 @@ class Selector:
         if self._sampler is not None and _keyframes_do(self._meter.gop, self._sampler.period_s):
             return "key"
         return "reference" if self._disposable_skipped and not self._disposable_decoded else "all"
+
+
+def _stands_alone(packet: Packet) -> bool:
+    """Whether no other picture needs this one."""
+    return packet.codec == "mjpeg" or is_disposable(packet.data, packet.codec)
 
 
 def _keyframes_do(gop: Gop | None, period_s: float) -> bool:
