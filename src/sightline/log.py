@@ -165,14 +165,22 @@ def configure(level: str = "info", *, as_json: bool = False, stream: TextIO | No
         as_json: one JSON object a line, for programs; else text for people.
         stream: where to; standard error when not given.
     """
+    colours = not as_json and (stream or sys.stderr).isatty()
+    handler = _StandardError() if stream is None else logging.StreamHandler(stream)
+    handler.setFormatter(formatter(as_json=as_json, colours=colours))
+    # On the handler too: where more is kept elsewhere (`sightline.mux.logs`), this stream stays as it is.
+    handler.setLevel(level.upper())
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+
+
+def formatter(*, as_json: bool, colours: bool = False) -> logging.Formatter:
+    """What makes a line of a record, ours or a library's, without secrets: JSON, or text for people."""
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if as_json
-        else structlog.dev.ConsoleRenderer(
-            colors=(stream or sys.stderr).isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        else structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
     )
-    formatter = structlog.stdlib.ProcessorFormatter(
+    return structlog.stdlib.ProcessorFormatter(
         processors=[
             structlog.stdlib.add_logger_name,
             structlog.stdlib.add_log_level,
@@ -185,9 +193,6 @@ def configure(level: str = "info", *, as_json: bool = False, stream: TextIO | No
             _redact_known if as_json else _redact_line,
         ],
     )
-    handler = _StandardError() if stream is None else logging.StreamHandler(stream)
-    handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
