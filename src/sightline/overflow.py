@@ -195,10 +195,9 @@ class OverflowBuffer(Generic[T]):
         """The item that is next in line, left where it is."""
         return next(iter(self._line.values())).item if self._line else None
 
-    def discard(self, reason: Reason = Reason.CLOSED) -> None:
-        """Drop all that is held."""
-        while self._line:
-            self._drop_first(reason)
+    def discard(self, reason: Reason = Reason.CLOSED) -> list[T]:
+        """Drop all that is held, and give it back."""
+        return [self._drop_first(reason) for _ in range(len(self._line))]
 
     def refuse(self) -> None:
         """Count an item whose writer gave up waiting."""
@@ -322,10 +321,11 @@ class OverflowBuffer(Generic[T]):
             else:
                 self._drop_first(Reason.TOO_OLD)
 
-    def _drop_first(self, reason: Reason) -> None:
+    def _drop_first(self, reason: Reason) -> T:
         _, held = self._line.popitem(last=False)
         self._held_bytes -= held.size
         self._count(reason)
+        return held.item
 
     def _count(self, reason: Reason) -> None:
         self._dropped[reason] = self._dropped.get(reason, 0) + 1

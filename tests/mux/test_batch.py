@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sightline import Frame
 from sightline.clock import NS_PER_MS, NS_PER_S
 from sightline.errors import BufferFull, Closed
-from sightline.mux import Batcher, BatchQueue
+from sightline.mux import Batcher, BatchQueue, Failure
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
 
@@ -30,8 +30,10 @@ def frame(camera_id: str, index: int) -> Frame:
     )
 
 
-def batcher(*live: str, offline: tuple[str, ...] = (), max_batch: int | None = None) -> Batcher:
-    made = Batcher(max_batch=max_batch, max_wait_s=0.02)
+def batcher(
+    *live: str, offline: tuple[str, ...] = (), max_batch: int | None = None
+) -> Batcher[Frame | Failure]:
+    made: Batcher[Frame | Failure] = Batcher(max_batch=max_batch, max_wait_s=0.02)
     for camera_id in live:
         made.add(camera_id, live=True)
     for camera_id in offline:
@@ -91,10 +93,10 @@ def test_frames_of_an_offline_camera_come_out_one_by_one_and_all() -> None:
 
 def test_a_decoder_that_did_not_ask_for_room_is_told() -> None:
     machine = batcher(offline=("a",))
-    for index in range(64):
+    for index in range(65):
         machine.offer(frame("a", index), index)
     with pytest.raises(BufferFull):
-        machine.offer(frame("a", 64), 64)
+        machine.offer(frame("a", 65), 65)
 
 
 def test_no_camera_is_left_out_for_long_when_batches_are_small() -> None:
@@ -134,7 +136,7 @@ def test_batches_hold_one_frame_a_camera_in_order_and_counts_add_up(
 
 def test_the_queue_hands_a_batch_to_a_waiting_thread_and_says_whose_it_was() -> None:
     told: list[list[str]] = []
-    queue = BatchQueue(on_taken=told.append)
+    queue: BatchQueue[Frame] = BatchQueue(on_taken=told.append)
     queue.add("a", live=True)
     got: list[Frame] = []
     reader = threading.Thread(target=lambda: got.extend(queue.take(5)))
@@ -146,13 +148,13 @@ def test_the_queue_hands_a_batch_to_a_waiting_thread_and_says_whose_it_was() -> 
 
 
 def test_the_queue_gives_an_empty_batch_when_time_is_up() -> None:
-    queue = BatchQueue()
+    queue: BatchQueue[Frame] = BatchQueue()
     queue.add("a", live=True)
     assert queue.take(0) == []
 
 
 def test_a_closed_queue_drops_what_comes_and_wakes_its_reader() -> None:
-    queue = BatchQueue()
+    queue: BatchQueue[Frame] = BatchQueue()
     queue.add("a", live=True)
     queue.put(frame("a", 0))
     queue.close()

@@ -6,25 +6,47 @@ frame has waited long enough; a camera that gave nothing lately is not awaited, 
 nobody. `BatchQueue` is the same between threads.
 
 Of a live camera only the newest frame waits, the older one is dropped and counted; frames of an offline
-one are never dropped: its decoder asks `has_room` before it goes on.
+one are never dropped: its decoder asks `has_room` before it goes on. A `Failure` stands where a packet could
+not be decoded: it never takes the place of a frame. What is dropped is given back to whoever put the new one.
+Cameras come and go at any time.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+import msgspec
 
 from sightline.clock import NS_PER_S, SYSTEM_CLOCK, Clock, ns
 from sightline.errors import Closed
 from sightline.frame import Frame
 from sightline.overflow import BufferStats, Capacity, Overflow, OverflowBuffer, Reason
+from sightline.packet import Identity
 
-_AWAITED_NS = ns(1.0)
-# More than a decoder can hold back (H.264 A.3.1 allows 16 frames), so that a flush always fits.
-_OFFLINE_FRAMES = 64
+_AWAITED_NS: Final = ns(1.0)
+# A decoder holds at most 64 packets (`sightline.codec.ledger`): feeding it one more gives 65 answers at most.
+_OFFLINE_ITEMS: Final = 65
 
 
-class Batcher:
+class Failure(msgspec.Struct, frozen=True):
+    """A packet of which no picture could be made, and why, in a word."""
+
+    camera_id: str
+    epoch: int
+    index: int
+    reason: str
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.camera_id, self.epoch, self.index)
+
+
+Item = TypeVar("Item", bound=Frame | Failure)
+
+
+class Batcher(Generic[Item]):
     """Frames in line by camera, and the moment at which they are a batch.
 
     Args:
@@ -35,28 +57,45 @@ class Batcher:
     def __init__(self, *, max_batch: int | None = None, max_wait_s: float = 0.02) -> None:
         self._max_batch = max_batch
         self._max_wait_ns = ns(max_wait_s)
-        self._lines: dict[str, OverflowBuffer[Frame]] = {}
+        self._lines: dict[str, OverflowBuffer[Item]] = {}
         self._seen_ns: dict[str, int] = {}
         # Since when a camera has had a frame in line: a newer one that takes its place waits no less.
         self._since_ns: dict[str, int] = {}
 
     def add(self, camera_id: str, *, live: bool) -> None:
-        """Take frames of this camera from now on."""
+        """Take frames of this camera from now on. One that is there must be removed first."""
         overflow = Overflow.DROP_OLDEST if live else Overflow.RAISE
-        capacity = Capacity(count=1 if live else _OFFLINE_FRAMES)
+        capacity = Capacity(count=1 if live else _OFFLINE_ITEMS)
         self._lines[camera_id] = OverflowBuffer(capacity, overflow)
 
-    def offer(self, frame: Frame, now_ns: int) -> None:
-        """Put a frame in its camera's line.
+    def remove(self, camera_id: str) -> list[Item]:
+        """Take no more of this camera, and await it no longer; gives back what waited."""
+        self._seen_ns.pop(camera_id, None)
+        self._since_ns.pop(camera_id, None)
+        line = self._lines.pop(camera_id, None)
+        return [] if line is None else line.discard(Reason.CLOSED)
+
+    def offer(self, item: Item, now_ns: int) -> list[Item]:
+        """Put an item in its camera's line; gives back what was dropped, which may be itself.
 
         Raises:
-            BufferFull: more than 64 frames of an offline camera wait: `has_room` was not asked.
+            BufferFull: more than 65 items of an offline camera wait: `has_room` was not asked.
         """
-        line = self._lines[frame.camera_id]
+        line = self._lines.get(item.camera_id)
+        if line is None:
+            return [item]
+        self._seen_ns[item.camera_id] = now_ns
         if not len(line):
-            self._since_ns[frame.camera_id] = now_ns
-        self._seen_ns[frame.camera_id] = now_ns
-        line.offer(frame, now_ns)
+            self._since_ns[item.camera_id] = now_ns
+        if line.overflow is Overflow.RAISE:
+            line.offer(item, now_ns)
+            return []
+        held = line.peek()
+        if isinstance(item, Failure) and isinstance(held, Frame):
+            line.refuse()
+            return [item]
+        line.offer(item, now_ns)
+        return [] if held is None else [held]
 
     def has_room(self, camera_id: str) -> bool:
         """Whether an offline camera's decoder may go on: none of its frames waits."""
@@ -72,23 +111,23 @@ class Batcher:
             return now_ns
         return min(self._since_ns[camera_id] for camera_id in waiting) + self._max_wait_ns
 
-    def take(self, now_ns: int) -> list[Frame]:
+    def take(self, now_ns: int) -> list[Item]:
         """A batch of what waits, those that waited longest first; at most one frame a camera."""
         waiting = sorted((c for c, line in self._lines.items() if len(line)), key=self._since_ns.__getitem__)
         taken = [self._lines[camera_id].take(now_ns) for camera_id in waiting[: self._max_batch]]
         self._since_ns.update(dict.fromkeys(waiting[: self._max_batch], now_ns))
-        return [frame for frame in taken if frame is not None]
+        return [item for item in taken if item is not None]
 
-    def discard(self) -> None:
-        """Drop all that waits."""
-        for line in self._lines.values():
-            line.discard(Reason.CLOSED)
+    def discard(self) -> list[Item]:
+        """Drop all that waits, and give it back."""
+        return [item for line in self._lines.values() for item in line.discard(Reason.CLOSED)]
 
     def stats(self, camera_id: str) -> BufferStats:
+        """The counts of one camera; `refused`: failures that gave way to a frame."""
         return self._lines[camera_id].stats()
 
 
-class BatchQueue:
+class BatchQueue(Generic[Item]):
     """A `Batcher` between the threads that decode and the one that runs the model.
 
     Args:
@@ -103,60 +142,72 @@ class BatchQueue:
         clock: Clock = SYSTEM_CLOCK,
         on_taken: Callable[[list[str]], None] = lambda _camera_ids: None,
     ) -> None:
-        self._batcher = Batcher(max_batch=max_batch, max_wait_s=max_wait_s)
+        self._batcher: Batcher[Item] = Batcher(max_batch=max_batch, max_wait_s=max_wait_s)
         self._clock = clock
         self._on_taken = on_taken
         self._changed = threading.Condition()
         self._closed = False
 
     def add(self, camera_id: str, *, live: bool) -> None:
+        """Take frames of this camera from now on. One that is there must be removed first."""
         with self._changed:
             self._batcher.add(camera_id, live=live)
 
-    def put(self, frame: Frame) -> None:
-        """Give a decoded frame; dropped and counted once the queue is closed."""
+    def remove(self, camera_id: str) -> list[Item]:
+        """Take no more of this camera, and await it no longer; gives back what waited."""
         with self._changed:
-            self._batcher.offer(frame, self._clock.monotonic_ns())
-            if self._closed:
-                self._batcher.discard()
-            self._changed.notify()
+            self._changed.notify()  # those of the others may be a batch now
+            return self._batcher.remove(camera_id)
 
-    def take(self, timeout_s: float) -> list[Frame]:
-        """The next batch; [] when none was due in `timeout_s` seconds.
+    def put(self, item: Item) -> list[Item]:
+        """Give a frame, or that there is none; gives back what was dropped: the one before it, or itself.
+
+        Where the camera was removed or the queue is closed, that is itself.
+        """
+        with self._changed:
+            dropped = self._batcher.offer(item, self._clock.monotonic_ns())
+            if self._closed:
+                dropped += self._batcher.discard()
+            self._changed.notify()
+            return dropped
+
+    def take(self, timeout_s: float | None) -> list[Item]:
+        """The next batch; [] when none was due in `timeout_s` seconds. None: waits for ever.
 
         Raises:
             Closed: the queue was closed.
         """
-        end_ns = self._clock.monotonic_ns() + ns(timeout_s)
+        end_ns = None if timeout_s is None else self._clock.monotonic_ns() + ns(timeout_s)
         with self._changed:
-            while not (batch := self._due()) and (wait_ns := self._wait_ns(end_ns)) > 0:
-                self._changed.wait(wait_ns / NS_PER_S)
-        self._on_taken([frame.camera_id for frame in batch])
+            while not (batch := self._due(now_ns := self._clock.monotonic_ns())):
+                if end_ns is not None and now_ns >= end_ns:
+                    break
+                self._wait(now_ns, end_ns)
+        self._on_taken([item.camera_id for item in batch])
         return batch
 
     def has_room(self, camera_id: str) -> bool:
         with self._changed:
             return self._batcher.has_room(camera_id)
 
-    def close(self) -> None:
-        """Drop what waits and wake the reader."""
+    def close(self) -> list[Item]:
+        """Drop what waits, give it back and wake the reader."""
         with self._changed:
             self._closed = True
-            self._batcher.discard()
             self._changed.notify_all()
+            return self._batcher.discard()
 
     def stats(self, camera_id: str) -> BufferStats:
         with self._changed:
             return self._batcher.stats(camera_id)
 
-    def _due(self) -> list[Frame]:
+    def _due(self, now_ns: int) -> list[Item]:
         if self._closed:
             raise Closed("the batch queue is closed")
-        now_ns = self._clock.monotonic_ns()
         due_ns = self._batcher.due_ns(now_ns)
         return self._batcher.take(now_ns) if due_ns is not None and due_ns <= now_ns else []
 
-    def _wait_ns(self, end_ns: int) -> int:
-        now_ns = self._clock.monotonic_ns()
-        due_ns = self._batcher.due_ns(now_ns)
-        return min(end_ns, end_ns if due_ns is None else due_ns) - now_ns
+    def _wait(self, now_ns: int, end_ns: int | None) -> None:
+        """Until something changes, a batch is due or the time is over."""
+        ends = [at_ns for at_ns in (end_ns, self._batcher.due_ns(now_ns)) if at_ns is not None]
+        self._changed.wait((min(ends) - now_ns) / NS_PER_S if ends else None)

@@ -16,6 +16,7 @@ from sightline.buffer import Buffer, BufferStats, Capacity, Overflow
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.codec import Decoder, DecoderStats
 from sightline.errors import Closed, CodecError
+from sightline.frame import Frame
 from sightline.log import Repeated, get_logger
 from sightline.mux.batch import BatchQueue
 from sightline.mux.hearing import Heard, Hearing
@@ -57,7 +58,7 @@ class Lane:
         self,
         camera_id: str,
         decoder: Decoder,
-        frames: BatchQueue,
+        frames: BatchQueue[Frame],
         *,
         live: bool,
         max_behind_s: float = 5.0,

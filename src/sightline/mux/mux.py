@@ -82,7 +82,7 @@ class Mux:
         names = [camera.camera_id for camera in wanted]
         if not names or len(set(names)) != len(names):
             raise ConfigError(f"expected one or more cameras, each once, got {names}")
-        self._frames = BatchQueue(
+        self._frames: BatchQueue[Frame] = BatchQueue(
             max_batch=max_batch, max_wait_s=max_wait_s, clock=clock, on_taken=self._taken
         )
         self._topics = {camera.camera_id: topics.of(camera.camera_id, camera.stream) for camera in wanted}
