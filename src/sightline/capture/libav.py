@@ -31,9 +31,9 @@ from sightline.capture import address, faults, tls
 from sightline.capture.address import Kind
 from sightline.capture.camera import CameraInput
 from sightline.capture.fetch import Fetch
-from sightline.capture.parameters import ParameterSets
 from sightline.capture.source import Info, Unit
 from sightline.clock import NS_PER_S
+from sightline.codec.parameters import ParameterSets
 from sightline.errors import SightlineError
 from sightline.frame import Size
 

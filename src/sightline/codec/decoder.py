@@ -2,9 +2,9 @@
 
 Promises: every frame has the identity of the very packet that held its picture, by a mark that travels
 through libav with the data; nothing that libav knows to be damaged is given out; every packet that entered
-has left as a frame, was dropped for a reason that is counted (and told, once, to who asks), or is held. Only pictures that are given out
-are converted. Bytes of any kind do no harm: what cannot be decoded is counted, and decoding goes on at the
-next keyframe. Frames come in the order in which they are shown.
+has left as a frame, was dropped for a reason that is counted (and told, once, to who asks), or is held. Only
+pictures that are given out are converted. Bytes of any kind do no harm: what cannot be decoded is counted,
+and decoding goes on at the next keyframe. Frames come in the order in which they are shown.
 
 Does not do: threads of its own (a pool of decoders fills a machine better), audio, finding damage that
 libav does not see: bits that make another valid picture, and nearly all damage within slices of H.265.

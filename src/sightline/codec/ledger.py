@@ -1,7 +1,8 @@
 """What became of every packet: entered = left + dropped by reason + held, at all times.
 
-Pure. Whoever wants to know of each packet that became no frame is told, once, as soon as it is certain. A packet that goes into libav gets a mark, which comes back with its picture. Not every mark comes
-back: the second field of a picture, or pictures that libav leaves out, must not stay held for ever.
+Pure. Who asks is told of each packet that became no frame, once, as soon as that is certain. A packet that
+goes into libav gets a mark, which comes back with its picture. Not every mark comes back: the second field
+of a picture, or pictures that libav leaves out, must not stay held for ever.
 """
 
 from __future__ import annotations

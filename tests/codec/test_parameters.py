@@ -2,8 +2,8 @@
 
 import pytest
 
-from sightline.capture.parameters import ParameterSets
 from sightline.codec import split
+from sightline.codec.parameters import ParameterSets
 
 SPS, PPS, SEI, IDR, AUD = (
     b"\x67\x42\x80\x16",
