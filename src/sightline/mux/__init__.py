@@ -1,7 +1,7 @@
 """Many cameras off a bus into batches of one frame a camera."""
 
-from sightline.mux.batch import Batcher, BatchQueue, Failure
 from sightline.mux.asking import ask
+from sightline.mux.batch import Batcher, BatchQueue, Failure
 from sightline.mux.control import Control, ControlStats
 from sightline.mux.hearing import Heard
 from sightline.mux.lane import LaneStats
