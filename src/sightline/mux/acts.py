@@ -7,7 +7,7 @@ The mux is a `Steered`; an act neither waits for it nor knows what is behind it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
 
 import msgspec
 
@@ -56,8 +56,14 @@ def _as_declared(name: str, value: Any, strict: bool) -> Any:
     try:
         return msgspec.convert(value, _FIELDS[name], strict=strict)
     except msgspec.ValidationError as error:
-        text = str(error)
-        raise ConfigError(f"{text[:1].lower()}{text[1:]}, got {_shown(value)}") from None
+        raise ConfigError(f"{_expected(name, error)}, got {_shown(value)}") from None
+
+
+def _expected(name: str, error: msgspec.ValidationError) -> str:
+    if get_origin(_FIELDS[name]) is Literal:
+        return f"expected {' or '.join(get_args(_FIELDS[name]))}"
+    text = str(error).partition(", got ")[0].replace("`", "")
+    return f"{text[:1].lower()}{text[1:]}"
 
 
 def _topic(name: str, value: Any, strict: bool) -> str | None:
@@ -66,7 +72,7 @@ def _topic(name: str, value: Any, strict: bool) -> str | None:
 
 
 def _size(name: str, value: Any, strict: bool) -> Size | None:
-    if isinstance(value, str) and "x" in value:
+    if isinstance(value, str) and value != "null":
         return Size.parse(value)
     size: Size | None = _as_declared(name, value, strict)
     return None if size is None else Size.parse(str(size))
