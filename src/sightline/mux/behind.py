@@ -31,13 +31,11 @@ class Waiter(NamedTuple):
     Attributes:
         packet: what is to be decoded.
         wanted: whether its picture is; else it is decoded for the sake of those that refer to it.
-        heeded: whether somebody waits for what becomes of it.
         seam: the packets before it were left out.
     """
 
     packet: Packet
     wanted: bool = True
-    heeded: bool = True
     seam: bool = False
 
 
@@ -77,11 +75,11 @@ class Waiting:
         self._lag = 0
         self._bytes = self._entered = self._left = self._dropped = self._jumps = 0
 
-    def add(self, packet: Packet, *, wanted: bool = True, heeded: bool = True) -> None:
+    def add(self, packet: Packet, *, wanted: bool = True) -> None:
         """Take a packet at the end of the line."""
         if packet.keyframe:
             self._keyframe = self._entered
-        self._line.append(Waiter(packet, wanted, heeded))
+        self._line.append(Waiter(packet, wanted))
         self._entered += 1
         self._bytes += len(packet.data)
 

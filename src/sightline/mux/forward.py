@@ -18,7 +18,7 @@ for ever rests on it. The line lets in what comes when it is `full`: whoever rea
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -115,7 +115,7 @@ class ForwardLine:
         self._by_key: dict[Key, _Held] = {}
         self._delivered: _Held | None = None
         self._delivered_due_ns = 0
-        self._past: dict[Key, Answer] = {}
+        self._past: OrderedDict[Key, Answer] = OrderedDict()
         self._closed = False
         self._bytes = self._entered = self._with_result = self._without = self._discarded = 0
         self._given_up = 0
@@ -202,6 +202,11 @@ class ForwardLine:
         return self._delivered_due_ns if head is self._delivered else None
 
     @property
+    def awaited(self) -> int:
+        """Messages that wait for what becomes of a picture that was not delivered yet."""
+        return len(self._by_key) - (self._delivered is not None)
+
+    @property
     def held(self) -> int:
         """Messages in line."""
         return len(self._line)
@@ -260,7 +265,7 @@ class ForwardLine:
             held.key = None
 
     def _remember(self, key: Key, outcome: Answer) -> None:
-        self._past.pop(key, None)  # so that the oldest is first
         self._past[key] = outcome
+        self._past.move_to_end(key)
         if len(self._past) > _REMEMBERED:
-            del self._past[next(iter(self._past))]
+            self._past.popitem(last=False)
