@@ -15,10 +15,10 @@ _AGAIN_NS: Final = ns(60.0)
 """The same complaint is logged once in so long."""
 
 
-def confluent_kafka() -> Any:
-    """The library. Raises MissingExtra where it is not installed."""
+def confluent_kafka(part: str = "") -> Any:
+    """The library, or a part of it such as `.admin`. Raises MissingExtra where it is not installed."""
     try:
-        return importlib.import_module("confluent_kafka")
+        return importlib.import_module(f"confluent_kafka{part}")
     except ModuleNotFoundError as error:
         if error.name != "confluent_kafka":
             raise

@@ -59,12 +59,14 @@ class Trouble(msgspec.Struct, frozen=True):
         topic: of which it is; None: of the whole consumer.
         code: librdkafka's number (`KafkaError.code()`); 0 for a message in a partition that is not read.
         offset: at which it stands, where that is known; else below 0.
+        lasting: whether librdkafka does not get over it by itself.
         error: what to raise, should it be for good.
     """
 
     topic: str | None
     code: int
     offset: int
+    lasting: bool
     error: BusError
 
 
@@ -98,6 +100,7 @@ class KafkaReader:
     ) -> None:
         self.servers = ",".join(address.servers)
         self._kafka = confluent_kafka()
+        self._complaints = Complaints(self.servers)
         self._partitions: dict[str, int] = {}
         self.client = told(
             self._kafka.Consumer,
@@ -108,7 +111,7 @@ class KafkaReader:
                 **settings,
                 "group.id": group,
                 "auto.offset.reset": lost,
-                "error_cb": Complaints(self.servers).error,
+                "error_cb": self._complaints.error,
             },
         )
         """librdkafka's consumer, for what is not here: groups, and what is committed."""
@@ -124,7 +127,8 @@ class KafkaReader:
             BusError: no answer came.
         """
         by_pattern = not isinstance(wanted, frozenset)
-        questions = [[]] if by_pattern or len(wanted) > _FEW else [[name] for name in wanted]
+        few = wanted if isinstance(wanted, frozenset) and len(wanted) <= _FEW else None
+        questions = [[]] if few is None else [[name] for name in few]
         there: dict[str, int] = {}
         for question in questions:
             answer = self._asked(self.client.list_topics, *question, timeout=timeout_s)
@@ -208,11 +212,17 @@ class KafkaReader:
         topic, error = raw.topic(), raw.error()
         offset = -1 if raw.offset() is None else raw.offset()
         if error is not None:
-            return Trouble(topic or None, error.code(), offset, bus_error(error, self.servers, topic))
+            lasting = error.fatal() or error.code() == self._kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED
+            if not lasting:
+                self._complaints.error(error)
+            return Trouble(
+                topic or None, error.code(), offset, lasting, bus_error(error, self.servers, topic)
+            )
         return Trouble(
             topic,
             0,
             offset,
+            True,
             BusError(
                 f"expected the messages of topic {topic} at {self.servers} in one partition, as their order "
                 f"and offsets need it; got one in partition {raw.partition()}. To make a topic with one: "

@@ -7,31 +7,40 @@ from typing import Final, cast
 
 from sightline.bus.log import Log
 from sightline.bus.memory import MemoryBus
-from sightline.bus.promise import MAX_MESSAGE_BYTES, Bus, Feature
+from sightline.bus.promise import Bus, Feature
 from sightline.errors import ConfigError, Unsupported
 
 
-def _hub(url: str, *, max_message_bytes: int) -> Bus:
+def _hub(url: str, **settings: int) -> Bus:
     from sightline.bus.hub import HubBus  # noqa: PLC0415 - a fifth of a second that few need
 
-    return HubBus(url, max_message_bytes=max_message_bytes)
+    return HubBus(url, **settings)
+
+
+def _kafka(url: str, **settings: int) -> Bus:
+    from sightline.bus.kafka import KafkaBus  # noqa: PLC0415 - its library is an extra
+
+    return KafkaBus(url, **settings)
 
 
 _BACK_ENDS: Final[dict[str, Callable[..., Bus]]] = {
     "hub": _hub,
+    "kafka": _kafka,
     "memory": MemoryBus,
 }
 
 
-def open_bus(url: str, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Bus:
+def open_bus(url: str, *, max_message_bytes: int | None = None) -> Bus:
     """The bus at `url`, such as `memory://` or `memory://name`.
 
     Args:
         url: its scheme chooses the back end; the rest is for that.
-        max_message_bytes: the most that a message may weigh, its key and headers included.
+        max_message_bytes: the most that a message may weigh, its key and headers included; None: what the
+            back end says by itself, such as `MAX_MESSAGE_BYTES`, or less where a broker takes less.
 
     Raises:
         ConfigError: no back end has this scheme, or the rest is wrong for it.
+        MissingExtra: the library that it needs is not installed.
         BusError: the broker cannot be reached.
     """
     # Only the scheme is shown: the rest may hold a password.
@@ -42,15 +51,15 @@ def open_bus(url: str, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Bus:
         raise ConfigError(
             f"expected the URL of a bus that begins with {known}; got {scheme[:20]!r} as scheme"
         )
-    return back_end(url, max_message_bytes=max_message_bytes)
+    return back_end(url) if max_message_bytes is None else back_end(url, max_message_bytes=max_message_bytes)
 
 
-def open_log(url: str, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Log:
+def open_log(url: str, *, max_message_bytes: int | None = None) -> Log:
     """The bus at `url`, which has to be a log as well, such as `memory://name?history=64MiB`.
 
     Raises:
         Unsupported: it keeps nothing.
-        ConfigError, BusError: as `open_bus`.
+        ConfigError, MissingExtra, BusError: as `open_bus`.
     """
     bus = open_bus(url, max_message_bytes=max_message_bytes)
     if Feature.LOG not in bus.features:

@@ -1,0 +1,138 @@
+"""`kafka://host:port`: Kafka as a bus and as a log.
+
+A topic of ours is partition 0 of Kafka's: order and offsets hold there. A reader has one consumer of
+librdkafka, whatever number of topics it reads; what is published goes through one producer, and a handle that
+publishes nothing has none. Topics are made by the broker with their first message where it does so by itself,
+else by `sightline topics create`; how long they keep is the broker's or the topic's setting.
+
+That decoding may begin at a message is a header, `sightline.keyframe`, which no reader of ours shows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from types import TracebackType
+from typing import Self
+
+from sightline.bus.inbox import Inbox, check_policy
+from sightline.bus.kafka_address import KafkaAddress
+from sightline.bus.kafka_limits import KafkaLimits
+from sightline.bus.kafka_publisher import KafkaPublisher
+from sightline.bus.kafka_reader import KEYFRAME, KafkaReader
+from sightline.bus.kafka_subscription import KafkaSubscription
+from sightline.bus.names import Topics, checked_topic, wanted_topics
+from sightline.bus.promise import Feature, Message
+from sightline.errors import BufferFull, Closed
+from sightline.overflow import Capacity, Overflow
+from sightline.wire import Headers
+
+
+class KafkaBus:
+    """One handle on a Kafka. `sightline.bus.Bus` and `Log` say what its methods do.
+
+    Args:
+        url: as `KafkaAddress` has it.
+        max_message_bytes: the most that a message may weigh; with one in the URL, the less of both. None
+            and none there: 8 MiB, or less where no topic takes so much.
+
+    Raises:
+        MissingExtra: confluent-kafka is not installed.
+        ConfigError: `url` is no such address, a setting is wrong, or no topic takes messages of that size.
+        BusError: no broker answers there, or none takes us.
+    """
+
+    features: frozenset[str] = frozenset(Feature)
+
+    def __init__(self, url: str, *, max_message_bytes: int | None = None) -> None:
+        self._address = KafkaAddress.of(url)
+        asked = [each for each in (max_message_bytes, self._address.max_message_bytes) if each is not None]
+        self._limits = KafkaLimits(self._address, min(asked, default=None))
+        self.max_message_bytes = self._limits.max_message_bytes
+        self._lock = threading.Lock()
+        self._publisher: KafkaPublisher | None = None
+        self._readers: set[Inbox] = set()
+        self._closed = False
+
+    def publish(
+        self,
+        topic: str,
+        value: bytes,
+        *,
+        key: bytes | None = None,
+        headers: Headers = (),
+        keyframe: bool = False,
+    ) -> None:
+        publisher = self._publisher or self._begun()
+        size = len(value) + len(key or b"") + sum([len(name) + len(text) for name, text in headers])
+        checked_topic(topic)
+        if size > self._limits.sure or size > self.max_message_bytes:
+            self._check_size(topic, size)
+        publisher.publish(topic, value, key, (KEYFRAME, *headers) if keyframe else headers)
+
+    def wait_wanted(self, topic: str, timeout_s: float) -> bool:  # noqa: ARG002 - a log keeps it
+        checked_topic(topic)
+        self._check_open()
+        return True
+
+    def subscribe(
+        self,
+        topics: Topics,
+        *,
+        capacity: Capacity,
+        overflow: Overflow,
+        key: Callable[[Message], Hashable] | None = None,
+        keyframe: Callable[[Message], bool] | None = None,
+    ) -> KafkaSubscription:
+        check_policy(capacity, overflow, self.max_message_bytes)
+        wanted = wanted_topics(topics)
+        with self._lock:
+            self._check_open()
+            reader = KafkaSubscription(
+                KafkaReader(self._address, self.max_message_bytes),
+                wanted,
+                capacity,
+                overflow,
+                key=key,
+                keyframe=keyframe,
+                max_message_bytes=self.max_message_bytes,
+                on_close=self._readers.discard,
+            )
+            self._readers.add(reader)
+        return reader
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            readers = tuple(self._readers)
+        for reader in readers:
+            reader.close()
+        if self._publisher is not None:
+            self._publisher.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _begun(self) -> KafkaPublisher:
+        with self._lock:
+            self._check_open()
+            if self._publisher is None:
+                self._publisher = KafkaPublisher(self._address, self.max_message_bytes)
+            return self._publisher
+
+    def _check_size(self, topic: str, size: int) -> None:
+        """Of a message that not each topic takes."""
+        most = min(self.max_message_bytes, self._limits.of_topic(topic))
+        if size > self.max_message_bytes:
+            most = self.max_message_bytes
+        if size > most:
+            raise BufferFull(f"expected a message of at most {most} bytes for topic {topic}, got {size}")
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed("this bus is closed")

@@ -1,0 +1,136 @@
+"""Publishing to Kafka: a bounded queue in this process, sent in order, nothing twice.
+
+`publish` returns when a message is in the queue, and waits for room while that is full. librdkafka sends it
+and sends it again for as long as `delivery.timeout.ms` says (30 s). What it gave up, or a broker refused, is
+raised by the next `publish` on the same topic, or by `close`: one camera's error is not another's.
+
+All of a topic goes to its partition 0. Nothing is called for a message that was delivered.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+from sightline.bus.kafka_address import KafkaAddress
+from sightline.bus.kafka_client import Complaints, bus_error, confluent_kafka, told
+from sightline.errors import BufferFull, BusError, Closed
+from sightline.wire import Headers
+
+DELIVER_S: Final = 5.0
+"""How long `close` waits for the brokers to take what was published."""
+_ROOM_S: Final = 0.05
+_QUEUE_KIB: Final = 64 * 1024
+
+
+class KafkaPublisher:
+    """One producer of librdkafka. Any thread may use it.
+
+    Args:
+        address: of the brokers.
+        max_message_bytes: the most that a message may weigh.
+
+    Raises:
+        ConfigError: librdkafka does not take a setting.
+    """
+
+    def __init__(self, address: KafkaAddress, max_message_bytes: int) -> None:
+        self._servers = ",".join(address.servers)
+        self._kafka = confluent_kafka()
+        self._settings = {
+            **address.producer(max_message_bytes),
+            # A message that is larger than the whole queue would wait for ever.
+            "queue.buffering.max.kbytes": max(_QUEUE_KIB, 2 * max_message_bytes // 1024),
+            "reconnect.backoff.max.ms": 2000,
+            "log_level": 0,  # it would print, and what matters is told to `error_cb` too
+            **address.settings,
+            "delivery.report.only.error": True,
+            "on_delivery": self._refused,
+            "error_cb": Complaints(self._servers).error,
+        }
+        self._lock = threading.Lock()
+        self._failures: dict[str, BusError] = {}
+        self._failed: dict[str, int] = {}
+        self._closed = False
+        self._producer = told(self._kafka.Producer, self._settings)
+
+    def publish(self, topic: str, value: bytes, key: bytes | None, headers: Headers) -> None:
+        """Puts a message in the queue.
+
+        Raises:
+            BufferFull: it is larger than librdkafka was told to send.
+            Closed: the publisher was closed, before or while waiting for room.
+            BusError: an earlier message of this topic was refused; this one was not sent.
+        """
+        if self._failures:
+            self._raise_failure(topic)
+        while not self._sent(topic, value, key, headers):
+            self._served(_ROOM_S)
+        self._served(0)
+
+    def close(self) -> None:
+        """Waits until the brokers have what was published, for at most `DELIVER_S` seconds.
+
+        Raises:
+            BusError: they do not have all of it.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        left = self._producer.flush(DELIVER_S)
+        failures = dict(self._failures)
+        self._producer.purge()
+        self._producer.close()
+        if left:
+            raise BusError(f"{self._servers} did not take {left} messages within {DELIVER_S} s")
+        for topic in failures:
+            self._raise_failure(topic)
+
+    def _sent(self, topic: str, value: bytes, key: bytes | None, headers: Headers) -> bool:
+        if self._closed:
+            raise Closed("this bus is closed")
+        try:
+            self._producer.produce(topic, value, key, 0, headers=list(headers))
+        except BufferError:
+            return False
+        except RuntimeError:  # closed by another thread a moment ago
+            raise Closed("this bus is closed") from None
+        except self._kafka.KafkaException as error:
+            self._not_sent(error.args[0], topic, len(value))
+        return True
+
+    def _served(self, timeout_s: float) -> None:
+        """Lets librdkafka say what became of messages, which also makes room."""
+        try:
+            self._producer.poll(timeout_s)
+        except RuntimeError:
+            raise Closed("this bus is closed") from None
+
+    def _not_sent(self, error: Any, topic: str, size: int) -> None:
+        if error.code() == self._kafka.KafkaError.MSG_SIZE_TOO_LARGE:
+            raise BufferFull(
+                f"expected a message that fits into a batch of {self._settings['message.max.bytes']} bytes; "
+                f"got one with a value of {size} bytes for topic {topic}"
+            )
+        raise bus_error(error, self._servers, topic)
+
+    def _refused(self, error: Any, message: Any) -> None:
+        """Called by librdkafka, in a thread that polls, for a message that was not delivered."""
+        topic = message.topic()
+        with self._lock:
+            self._failed[topic] = self._failed.get(topic, 0) + 1
+            self._failures.setdefault(topic, self._failure(error, topic))
+
+    def _failure(self, error: Any, topic: str) -> BusError:
+        failure = bus_error(error, self._servers, topic)
+        if error.code() == self._kafka.KafkaError.MSG_SIZE_TOO_LARGE:
+            return BusError(f"{failure}; its max.message.bytes says how much it takes")
+        return failure
+
+    def _raise_failure(self, topic: str) -> None:
+        with self._lock:
+            failure = self._failures.pop(topic, None)
+            count = self._failed.pop(topic, 0)
+        if failure is not None:
+            raise BusError(f"{failure}; messages that were lost so: {count}")

@@ -1,0 +1,181 @@
+"""A reader of a bus over Kafka. `sightline.bus.Subscription` says what its methods do.
+
+What waits for it waits in its `Inbox`; one thread moves messages there from one consumer of librdkafka, which
+is assigned by hand: no group has to agree first. Topics that were there begin at their end, those that appear
+later at their first message; they are looked for twice a second, and only while some are wanted.
+
+Where nothing may be dropped, a topic that is full is paused at the consumer, and no other is. What had come
+already waits aside: at most one batch. A message above the capacity itself is refused and counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from typing import Final, Literal
+
+from sightline.bus.inbox import Inbox
+from sightline.bus.kafka_reader import Item, KafkaReader, Trouble
+from sightline.bus.names import Topics
+from sightline.bus.promise import Message
+from sightline.errors import BufferFull, BusError
+from sightline.log import get_logger
+from sightline.overflow import Capacity, Overflow
+
+_LOOK_S: Final = 0.5
+_WAIT_S: Final = 0.1  # as long may closing take, or a topic that has room again
+_AT_ONCE: Final = 128
+
+
+class KafkaSubscription(Inbox):
+    """One reader.
+
+    Args:
+        reader: its consumer, which is closed with it.
+        topics, capacity, overflow, key, keyframe: as `sightline.bus.Bus.subscribe` has them.
+        max_message_bytes: the most that a message of this bus may weigh.
+        on_close: called when it closes.
+    """
+
+    def __init__(
+        self,
+        reader: KafkaReader,
+        topics: Topics,
+        capacity: Capacity,
+        overflow: Overflow,
+        *,
+        key: Callable[[Message], Hashable] | None,
+        keyframe: Callable[[Message], bool] | None,
+        max_message_bytes: int,
+        on_close: Callable[[Inbox], None],
+    ) -> None:
+        super().__init__(
+            topics,
+            capacity,
+            overflow,
+            key=key,
+            keyframe=keyframe,
+            max_message_bytes=max_message_bytes,
+            on_close=on_close,
+        )
+        self._reader = reader
+        self._logger = get_logger(__name__)
+        self._most_bytes = capacity.bytes if overflow is Overflow.BLOCK else None
+        self._aside: dict[str, deque[Message]] = {}
+        self._stopped: set[str] = set()
+        self._assigned: set[str] = set()
+        self._first: frozenset[str] | None = None
+        self._look_s = 0.0
+        self._began = threading.Event()
+        self._failure: BusError | None = None
+        self._ending = False
+        self._thread = threading.Thread(target=self._run, name="kafka subscription", daemon=True)
+        self._thread.start()
+
+    def ready(self, timeout_s: float) -> bool:
+        return self._began.wait(timeout_s) and self._failure is None
+
+    def close(self) -> None:
+        self._ending = True
+        super().close()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _taken(self, most: int) -> list[Message]:
+        taken = super()._taken(most)
+        if self._aside:
+            self._take_aside_in()
+        if not taken and self._failure is not None:
+            raise BusError(str(self._failure))
+        return taken
+
+    # In the thread.
+
+    def _run(self) -> None:
+        try:
+            while not self._ending and self._failure is None:
+                self._look()
+                self._take_in(self._reader.consume(_AT_ONCE, _WAIT_S))
+                self._go_on()
+        except Exception as error:  # noqa: BLE001 - told to whoever polls
+            self._fail(error if isinstance(error, BusError) else BusError(f"reading Kafka failed: {error!r}"))
+        finally:
+            self._reader.close()
+
+    def _fail(self, error: BusError) -> None:
+        with self.lock:
+            self._failure = error
+            self._arrived.notify_all()
+        self._began.set()
+
+    def _look(self) -> None:
+        """Looks for topics, where some are wanted that are not known."""
+        missing = self.wanted - self._assigned if isinstance(self.wanted, frozenset) else self.wanted
+        if not missing or time.monotonic() < self._look_s:
+            return
+        with contextlib.suppress(BusError):  # a broker that is away is waited for
+            self._begin(self._reader.topics(missing).keys() - self._assigned)
+        self._look_s = time.monotonic() + _LOOK_S
+
+    def _begin(self, new: set[str]) -> None:
+        if self._first is None:
+            self._first = frozenset(new)
+        starts: dict[str, int | Literal["earliest"]] = dict.fromkeys(new - self._first, "earliest")
+        starts |= {topic: ends.next for topic, ends in self._reader.ends(new & self._first).items()}
+        if starts:
+            self._reader.assign(starts)
+            self._assigned |= starts.keys()
+        if self._first <= self._assigned:
+            self._began.set()
+
+    def _take_in(self, items: Iterable[Item]) -> None:
+        if not items:
+            return
+        with self.lock:
+            for item in items:
+                if isinstance(item, Trouble):
+                    self._heed(item)
+                elif not self._closed:
+                    self._enter(item)
+            full = self._aside.keys() - self._stopped
+        if full:
+            self._reader.pause(full)
+            self._stopped |= full
+
+    def _enter(self, message: Message) -> None:
+        if self._most_bytes is not None and message.size > self._most_bytes:
+            with contextlib.suppress(BufferFull):  # and is counted as refused
+                self.put(message)
+        elif message.topic not in self._aside and self.has_room(message):
+            self.put(message)
+        else:
+            self._aside.setdefault(message.topic, deque()).append(message)
+
+    def _take_aside_in(self) -> None:
+        for topic, line in tuple(self._aside.items()):
+            while line and self.has_room(line[0]):
+                self.put(line.popleft())
+            if not line:
+                del self._aside[topic]
+
+    def _go_on(self) -> None:
+        if not self._stopped:
+            return
+        with self.lock:
+            self._take_aside_in()
+            free = self._stopped - self._aside.keys()
+        if free:
+            self._reader.resume(free)
+            self._stopped -= free
+
+    def _heed(self, trouble: Trouble) -> None:
+        """What is for good ends a reader by names; one by a pattern passes the topic over."""
+        if not trouble.lasting:
+            return
+        if isinstance(self.wanted, frozenset) or trouble.topic is None:
+            raise trouble.error
+        self._logger.warning("topic passed over", topic=trouble.topic, reason=str(trouble.error))
+        self._reader.unassign([trouble.topic])
