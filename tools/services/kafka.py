@@ -50,6 +50,7 @@ ALONE = {
     "group.consumer.min.heartbeat.interval.ms": "100",
     "group.consumer.heartbeat.interval.ms": "500",
     # A deleted topic's files and what is older than its retention go within seconds.
+    "log.initial.task.delay.ms": "1000",
     "log.retention.check.interval.ms": "1000",
     "file.delete.delay.ms": "1000",
     "log.cleaner.dedupe.buffer.size": "2097152",  # 128 MiB of heap otherwise
