@@ -1,7 +1,7 @@
 """Packets to frames, and to files as they are.
 
-What an access unit is, how a camera groups them, a decoder at a rate and a size; a ring of the last
-packets, clips in MP4 and Matroska, fragmented MP4 as bytes.
+What an access unit is, messages of any log to packets, how a camera groups them, a decoder at a rate and a
+size; a ring of the last packets, clips in MP4 and Matroska, fragmented MP4 as bytes.
 
     decoder = Decoder(rate=10, size=Size(640, 360))
     for packet in packets:
@@ -11,12 +11,13 @@ packets, clips in MP4 and Matroska, fragmented MP4 as bytes.
 Nothing here opens cameras or reads files (`sightline.capture`), and nothing is encoded.
 """
 
+from sightline.codec.assembler import Assembled, AssembledPacket, Assembler, AssemblerStats, Framing
 from sightline.codec.clip import ClipPart, ClipStats, ClipWriter
 from sightline.codec.decoder import Decoder
 from sightline.codec.fragments import fragments
 from sightline.codec.gate import DropReason
 from sightline.codec.gop import Gop, GopMeter
-from sightline.codec.ledger import DecoderStats
+from sightline.codec.ledger import DecoderStats, OnDrop
 from sightline.codec.nal import (
     coded_slices,
     has_parameter_sets,
@@ -29,14 +30,20 @@ from sightline.codec.sampler import Sampler
 from sightline.codec.selector import Pictures
 
 __all__ = [
+    "Assembled",
+    "AssembledPacket",
+    "Assembler",
+    "AssemblerStats",
     "ClipPart",
     "ClipStats",
     "ClipWriter",
     "Decoder",
     "DecoderStats",
     "DropReason",
+    "Framing",
     "Gop",
     "GopMeter",
+    "OnDrop",
     "PacketRing",
     "Pictures",
     "RingStats",

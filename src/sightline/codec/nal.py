@@ -46,8 +46,8 @@ def has_parameter_sets(data: bytes, codec: str) -> bool:
     wanted = set(PARAMETER_SETS.get(codec, ()))
     if not wanted:
         return False
-    for nal_type, _ in _headers(data, codec):
-        wanted.discard(nal_type)
+    for kind, _ in _headers(data, codec):
+        wanted.discard(kind)
         if not wanted:
             return True
     return False
@@ -60,13 +60,13 @@ def is_keyframe(data: bytes, codec: str) -> bool:
     H.265: an IRAP picture (IDR, CRA or BLA; H.265 3.69).
     """
     if codec == "hevc":
-        return any(nal_type in _HEVC_IRAP for nal_type, _ in _headers(data, codec))
+        return any(kind in _HEVC_IRAP for kind, _ in _headers(data, codec))
     if codec != "h264":
         return False
-    for nal_type, start in _headers(data, codec):
-        if nal_type in _H264_SLICES:
-            return nal_type == _H264_IDR
-        if nal_type == _H264_SEI and _recovers_at_once(data, start + 1):
+    for kind, start in _headers(data, codec):
+        if kind in _H264_SLICES:
+            return kind == _H264_IDR
+        if kind == _H264_SEI and _recovers_at_once(data, start + 1):
             return True
     return False
 
@@ -79,8 +79,8 @@ def is_disposable(data: bytes, codec: str) -> bool:
     disposable: a sub-layer non-reference picture may still serve sub-layers above its own (H.265 3.160).
     """
     found = False
-    for nal_type, start in _headers(data, codec):
-        if nal_type in _SLICES[codec]:
+    for kind, start in _headers(data, codec):
+        if kind in _SLICES[codec]:
             if not _is_disposable_slice(data, start, codec):
                 return False
             found = True
@@ -93,7 +93,7 @@ def coded_slices(data: bytes, codec: str) -> bytes:
     """
     if codec not in _SLICES:
         return data
-    units = (nal for nal in split(data) if nal and _type(nal[0], codec) in _SLICES[codec])
+    units = (nal for nal in split(data) if nal and nal_type(nal[0], codec) in _SLICES[codec])
     return b"".join(START_CODE + nal for nal in units)
 
 
@@ -102,11 +102,11 @@ def before_slices(data: bytes, codec: str) -> Iterator[tuple[int, int, int]]:
 
     The slices, which are most of the data, are not looked at.
     """
-    for nal_type, start in _headers(data, codec):
-        if nal_type in _SLICES[codec]:
+    for kind, start in _headers(data, codec):
+        if kind in _SLICES[codec]:
             return
         end = data.find(START_CODE, start)
-        yield nal_type, start, start + len(data[start : end if end >= 0 else len(data)].rstrip(b"\0"))
+        yield kind, start, start + len(data[start : end if end >= 0 else len(data)].rstrip(b"\0"))
 
 
 def _starts(data: bytes) -> Iterator[int]:
@@ -122,10 +122,11 @@ def _headers(data: bytes, codec: str) -> Iterator[tuple[int, int]]:
     if codec in _SLICES:
         for start in _starts(data):
             if start < len(data):
-                yield _type(data[start], codec), start
+                yield nal_type(data[start], codec), start
 
 
-def _type(first_byte: int, codec: str) -> int:
+def nal_type(first_byte: int, codec: str) -> int:
+    """The type of a NAL unit whose header begins with this byte."""
     return first_byte & 0x1F if codec == "h264" else first_byte >> 1 & 0x3F
 
 
@@ -133,7 +134,7 @@ def _is_disposable_slice(data: bytes, start: int, codec: str) -> bool:
     if codec == "h264":
         return not data[start] & 0x60  # nal_ref_idc
     above_base_layer = start + 1 < len(data) and data[start + 1] & 0x07 > 1  # nuh_temporal_id_plus1
-    return above_base_layer or _type(data[start], codec) in _HEVC_NON_REFERENCE
+    return above_base_layer or nal_type(data[start], codec) in _HEVC_NON_REFERENCE
 
 
 def _recovers_at_once(data: bytes, start: int) -> bool:

@@ -1,0 +1,186 @@
+"""Length-prefixed H.264 and H.265, as MP4 files and some producers have them (ISO/IEC 14496-15).
+
+Each NAL unit stands behind its length, of 1, 2 or 4 bytes, and the parameter sets may stand apart, in an avcC
+or hvcC record. What comes out is Annex B.
+
+Lengths have no start codes: who joins a stream in the middle of a unit cannot see where the next one begins.
+So such a stream is followed from a message that begins one, and, once its lengths make no sense any more,
+from the next such message.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from sightline.codec.nal import PARAMETER_SETS, START_CODE, nal_type
+from sightline.codec.units import MAX_UNIT_BYTES, Cut, Grouping, Part, part_of
+
+_CODE: Final = b"\0" + START_CODE
+
+
+class Record(NamedTuple):
+    """What an avcC or hvcC record says: the codec, how many bytes a length has, parameter sets in Annex B."""
+
+    codec: str
+    length_bytes: int
+    sets: bytes
+
+
+def read_record(data: bytes) -> Record | None:
+    """The record that `data` is; None where it is none (ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1)."""
+    if len(data) < 7 or data[0] != 1:
+        return None
+    return _avcc(data) or _hvcc(data)
+
+
+def _avcc(data: bytes) -> Record | None:
+    if data[4] < 0xFC or data[5] < 0xE0:  # bits that are reserved, and 1
+        return None
+    sets, at = _sets(data, 6, data[5] & 0x1F)
+    if at >= len(data):
+        return None
+    more, end = _sets(data, at + 1, data[at])
+    return _record("h264", data[4], sets + more) if end <= len(data) else None
+
+
+def _hvcc(data: bytes) -> Record | None:
+    if len(data) < 23:
+        return None
+    sets, at = list[bytes](), 23
+    for _ in range(data[22]):
+        count = int.from_bytes(data[at + 1 : at + 3], "big")
+        more, at = _sets(data, at + 3, count)
+        sets += more
+    return _record("hevc", data[21], sets) if at <= len(data) else None
+
+
+def _sets(data: bytes, at: int, count: int) -> tuple[list[bytes], int]:
+    """So many NAL units, each behind a length of two bytes, and the place after them."""
+    sets = []
+    for _ in range(count):
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        sets.append(data[at + 2 : end])
+        at = end
+        if at > len(data):
+            break
+    return sets, at
+
+
+def _record(codec: str, length_byte: int, sets: list[bytes]) -> Record | None:
+    kinds = {nal_type(one[0], codec) for one in sets if one}
+    length_bytes = (length_byte & 3) + 1
+    if not kinds >= PARAMETER_SETS[codec] or length_bytes == 3:
+        return None
+    return Record(codec, length_bytes, b"".join(_CODE + one for one in sets))
+
+
+def follows(data: bytes, codec: str, length_bytes: int = 4) -> bool:
+    """Whether `data` begins with a length and goes on so to its end, where a NAL unit may be cut.
+
+    Two whole NAL units at least, or one that ends with the data: less is chance.
+    """
+    at = whole = 0
+    while at < len(data):
+        length = int.from_bytes(data[at : at + length_bytes], "big")
+        if not _makes_sense(data, at + length_bytes, length, codec):
+            return False
+        at += length_bytes + length
+        whole += at <= len(data)
+    return whole >= (1 if at == len(data) else 2)
+
+
+def _makes_sense(data: bytes | bytearray, at: int, length: int, codec: str) -> bool:
+    """Whether a NAL unit of that length can begin at `at`, as far as that can be seen."""
+    header = data[at : at + (1 if codec == "h264" else 2)]
+    if not 0 < length <= MAX_UNIT_BYTES or (header and header[0] & 0x80):  # forbidden_zero_bit
+        return False
+    # The last bits of an H.265 header are nuh_temporal_id_plus1, never 0.
+    return (not header or nal_type(header[0], codec) in _USUAL[codec]) and (
+        len(header) < 2 or header[1] & 7 > 0
+    )
+
+
+_USUAL: Final = {
+    "h264": frozenset({1, *range(5, 16), 19, 20}),
+    "hevc": frozenset({*range(10), *range(16, 22), *range(32, 41)}),
+}
+
+
+class LengthUnits(Grouping):
+    """Cuts a stream of lengths and NAL units."""
+
+    def __init__(self, codec: str, length_bytes: int) -> None:
+        super().__init__()
+        self.codec = codec
+        self._length_bytes = length_bytes
+        self._in_step = False
+        self._held = bytearray()  # from the next length on
+        self._asked = False  # whether the NAL unit behind it begins a unit
+        self._unit = bytearray()
+
+    def feed(self, data: bytes) -> Cut:
+        ended: list[bytes | None] = []
+        begun, aligned = 0, False
+        fresh = not self._held
+        if not self._in_step and not self._steps_in(data):
+            return Cut(ended, begun, aligned)
+        self._held += data
+        while (part := self._next_part()) is not None:
+            was_open = self.open
+            if not self._asked and self.begins(part):
+                if was_open:
+                    ended.append(self._take())
+                begun, aligned = begun + 1, aligned or fresh
+            fresh, self._asked = False, True
+            if not self._moves_on():
+                break
+        if self.open and (not self._in_step or len(self._unit) > MAX_UNIT_BYTES):
+            ended.append(None)
+            self._forget()
+        return Cut(ended, begun, aligned)
+
+    def end(self) -> bytes | None:
+        if not self.coded or self._held:
+            return None
+        self.open = self.coded = False
+        return self._take()
+
+    def _steps_in(self, data: bytes) -> bool:
+        part = part_of(data, self._length_bytes, self.codec)
+        opens = part in {Part.FIRST, Part.OPENS} and follows(data, self.codec, self._length_bytes)
+        self._in_step, self._asked = opens, False
+        return opens
+
+    def _next_part(self) -> Part | None:
+        """What the next NAL unit is; None where that is not there yet, or makes no sense."""
+        at = self._length_bytes
+        if len(self._held) <= at:
+            return None
+        if not _makes_sense(self._held, at, self._length(), self.codec):
+            self._in_step = False
+            self._held.clear()
+            return None
+        return part_of(self._held, at, self.codec)
+
+    def _length(self) -> int:
+        return int.from_bytes(self._held[: self._length_bytes], "big")
+
+    def _moves_on(self) -> bool:
+        """Puts the next NAL unit into the open unit; False where it is not all there yet."""
+        start, end = self._length_bytes, self._length_bytes + self._length()
+        if len(self._held) < end:
+            return False
+        if self.open:
+            self._unit += _CODE + self._held[start:end]
+        del self._held[:end]
+        self._asked = False
+        return True
+
+    def _take(self) -> bytes | None:
+        unit = bytes(self._unit)
+        self._unit.clear()
+        return unit if len(unit) <= MAX_UNIT_BYTES else None
+
+    def _forget(self) -> None:
+        self._unit.clear()
+        self.open = self.coded = False
