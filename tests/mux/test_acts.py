@@ -59,7 +59,7 @@ def test_status_may_be_of_one_camera(cameras: Cameras) -> None:
     assert list(act(cameras, "status", {"camera_id": "yard"})) == ["yard"]
 
 
-WRONG = {
+WRONG: dict[str, list[tuple[Any, str]]] = {
     "create": [
         (b"\xff", "expected a JSON object such as"),
         (["gate"], "expected a JSON object such as"),
@@ -124,7 +124,7 @@ def test_every_setting_of_a_camera_can_be_named() -> None:
 
 
 def test_from_a_command_line_numbers_are_texts() -> None:
-    given = {"rate": "5", "max_offset_diff": "null", "size": "640x360", "topic": "5"}
+    given = {"rate": "5", "max_offset_diff": None, "size": "640x360", "topic": "5"}
     assert read_settings(given, strict=False) == {
         "rate": 5.0,
         "max_offset_diff": None,

@@ -61,8 +61,7 @@ class Desk:
         return found
 
     def answer(self) -> dict[str, Any]:
-        (message,) = self.answers.poll(1, 10) or [None]
-        assert message is not None
+        (message,) = self.answers.poll(1, 10)
         answer: dict[str, Any] = {"key": message.key, **json.loads(message.value)}
         return answer
 
@@ -130,8 +129,12 @@ def test_an_unknown_action_is_told_as_the_document_has_it(desk: Open) -> None:
 
 def test_acts_of_the_user_get_the_mux_and_the_value_as_it_came(desk: Open) -> None:
     got: list[Any] = []
-    acts = {"note": lambda comux, value: got.append((comux, value)) or len(got)}
-    one = desk(acts=acts)
+
+    def note(comux: Any, value: Any) -> int:
+        got.append((comux, value))
+        return len(got)
+
+    one = desk(acts={"note": note})
     for value in (b"", b"plain text", b"\xff\xfe", b'"text"', b"[1, 2]", b"7"):
         one.say("note", value)
     one.say("note", {"n": 1, "to": one.control.name}, id="x")

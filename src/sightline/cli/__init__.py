@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from sightline import __version__
+from sightline.cli.cameras import app as cameras
 from sightline.cli.capture import capture
 from sightline.cli.check import check
 from sightline.cli.demo import demo
@@ -96,6 +97,7 @@ def _every_command(
 
 for _command in (demo, probe, check, up, capture, worker, doctor, fakecam):
     app.command()(_command)
+app.add_typer(cameras, name="cameras")
 app.add_typer(hub, name="hub")
 app.add_typer(model, name="model")
 

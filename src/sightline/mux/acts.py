@@ -34,7 +34,7 @@ def read_settings(named: Mapping[str, Any], *, strict: bool = True) -> dict[str,
 
     Args:
         named: by the names of `CameraSettings`.
-        strict: False: numbers, and `null`, may be texts, as from a command line.
+        strict: False: numbers may be texts, as from a command line.
 
     Raises:
         ConfigError: with every mistake.
@@ -72,7 +72,7 @@ def _topic(name: str, value: Any, strict: bool) -> str | None:
 
 
 def _size(name: str, value: Any, strict: bool) -> Size | None:
-    if isinstance(value, str) and value != "null":
+    if isinstance(value, str):
         return Size.parse(value)
     size: Size | None = _as_declared(name, value, strict)
     return None if size is None else Size.parse(str(size))
