@@ -1,0 +1,213 @@
+"""`sightline topics`: the topics of a Kafka, made as video needs them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from sightline.errors import BusError
+
+if TYPE_CHECKING:
+    from sightline.bus.kafka_topics import KafkaTopic, KafkaTopics
+
+app = typer.Typer(
+    no_args_is_help=True, help="Topics of a Kafka: make them as video needs them, look, delete."
+)
+
+_MIB: Final = 1024**2
+_GIB: Final = 1024**3
+_HOUR_S: Final = 3600.0
+_CAMERA_TOPICS: Final = "raw_:camera_id,stream_:camera_id"
+
+Broker = Annotated[
+    str,
+    typer.Option("--bus", metavar="URL", help="Address of the Kafka, kafka://...", show_default=False),
+]
+Names = Annotated[list[str] | None, typer.Argument(metavar="[TOPIC]...", help="Topics.", show_default=False)]
+Cameras = Annotated[
+    str | None,
+    typer.Option(
+        "--for-cameras", metavar="ID,ID", help="The topics of these cameras too.", show_default=False
+    ),
+]
+Patterns = Annotated[
+    str, typer.Option("--patterns", metavar="PATTERN,PATTERN", help="How a camera's topics are called.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+
+
+@app.command()
+def create(
+    topics: Names = None,
+    *,
+    bus: Broker,
+    for_cameras: Cameras = None,
+    patterns: Patterns = _CAMERA_TOPICS,
+    hours: Annotated[float, typer.Option(min=0, help="Keep messages so long; 0: no limit.")] = 1.0,
+    gib: Annotated[float, typer.Option(min=0, help="Keep so much of a topic; 0: no limit.")] = 1.0,
+    message_mib: Annotated[
+        float, typer.Option(min=0.001, metavar="MIB", help="The most that a message may weigh.")
+    ] = 8.0,
+    replicas: Annotated[
+        int | None,
+        typer.Option(min=1, help="Brokers that keep a copy; else as they are set.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make topics of one partition each. One that is there is left as it is.
+
+    What is older than `--hours` is deleted, and the oldest of what is more than `--gib`.
+
+    Examples:
+
+        sightline topics create raw_gate stream_gate --bus kafka://10.0.0.5
+
+        sightline topics create --for-cameras gate,yard --hours 24 --gib 20 --bus kafka://10.0.0.5
+    """
+    wanted = _wanted(topics, for_cameras, patterns)
+    broker = _open(bus)
+    made = {
+        name: broker.create(
+            name,
+            retention_s=hours * _HOUR_S or None,
+            retention_bytes=round(gib * _GIB) or None,
+            max_message_bytes=round(message_mib * _MIB),
+            replicas=replicas,
+        )
+        for name in wanted
+    }
+    if as_json:
+        typer.echo(json.dumps({"made": [name for name in made if made[name]], "there": _there(made)}))
+    else:
+        for name, new in made.items():
+            typer.echo(f"{name}: {'made' if new else 'there already, left as it is'}")
+
+
+@app.command("list")
+def list_topics(*, bus: Broker, as_json: AsJson = False) -> None:
+    """Show all topics but the broker's own: what they keep and how much is in them.
+
+    Examples:
+
+        sightline topics list --bus kafka://10.0.0.5
+
+        SIGHTLINE_KAFKA_PASSWORD=... sightline topics list --bus 'kafka://me@10.0.0.5:9093?sasl=PLAIN&tls_ca=ca.pem'
+    """
+    broker = _open(bus)
+    _show(broker.describe(broker.names()), as_json=as_json)
+
+
+@app.command()
+def show(
+    topics: Names = None,
+    *,
+    bus: Broker,
+    for_cameras: Cameras = None,
+    patterns: Patterns = _CAMERA_TOPICS,
+    as_json: AsJson = False,
+) -> None:
+    """Show topics as `list` does. One that is not there is an error.
+
+    Examples:
+
+        sightline topics show raw_gate --json --bus kafka://10.0.0.5
+    """
+    wanted = _wanted(topics, for_cameras, patterns)
+    found = _open(bus).describe(wanted)
+    _show(found, as_json=as_json)
+    if missing := sorted(set(wanted) - {topic.name for topic in found}):
+        raise BusError(f"not there: {', '.join(missing)}")
+
+
+@app.command()
+def delete(
+    topics: Names = None,
+    *,
+    bus: Broker,
+    for_cameras: Cameras = None,
+    patterns: Patterns = _CAMERA_TOPICS,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete topics with all that is in them.
+
+    Examples:
+
+        sightline topics delete raw_gate stream_gate --bus kafka://10.0.0.5
+
+        sightline topics delete --for-cameras gate --yes --bus kafka://10.0.0.5
+    """
+    wanted = _wanted(topics, for_cameras, patterns)
+    broker = _open(bus)
+    found = {topic.name: topic.messages for topic in broker.describe(wanted)}
+    if found and not yes:
+        listed = ", ".join(f"{name} ({messages} messages)" for name, messages in found.items())
+        typer.confirm(f"Delete {listed}?", abort=True, err=True)
+    gone = {name: broker.delete(name) for name in wanted}
+    if as_json:
+        typer.echo(json.dumps({"deleted": [name for name in gone if gone[name]], "missing": _there(gone)}))
+    else:
+        for name, was_there in gone.items():
+            typer.echo(f"{name}: {'deleted' if was_there else 'was not there'}")
+
+
+def _there(done: dict[str, bool]) -> list[str]:
+    return [name for name, was_done in done.items() if not was_done]
+
+
+def _open(url: str) -> KafkaTopics:
+    from sightline.bus.kafka_address import KafkaAddress
+    from sightline.bus.kafka_topics import KafkaTopics
+
+    return KafkaTopics(KafkaAddress.of(url))
+
+
+def _wanted(topics: list[str] | None, cameras: str | None, patterns: str) -> list[str]:
+    from sightline.bus import topic_of, topic_pattern
+
+    ids = [camera.strip() for camera in (cameras or "").split(",") if camera.strip()]
+    of_cameras = [
+        topic_of(topic_pattern(pattern.strip()), camera) for camera in ids for pattern in patterns.split(",")
+    ]
+    wanted = list(dict.fromkeys([*(topics or []), *of_cameras]))
+    if not wanted:
+        raise typer.BadParameter("expected topics, or --for-cameras")
+    return wanted
+
+
+def _show(topics: tuple[KafkaTopic, ...], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([_facts(topic) for topic in topics], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("topic", "partitions", "copies", "keeps", "largest message", "messages", "next offset")
+    for topic in topics:
+        table.add_row(
+            topic.name,
+            str(len(topic.offsets)),
+            str(topic.replicas),
+            _kept(topic),
+            f"{topic.max_message_bytes / _MIB:.2f} MiB",
+            str(topic.messages),
+            " ".join(str(end) for _, end in topic.offsets),
+        )
+    Console().print(table)
+
+
+def _facts(topic: KafkaTopic) -> dict[str, Any]:
+    import msgspec
+
+    facts: dict[str, Any] = msgspec.to_builtins(topic)
+    return facts | {"messages": topic.messages}
+
+
+def _kept(topic: KafkaTopic) -> str:
+    limits = [
+        *([f"{topic.retention_s / _HOUR_S:g} h"] if topic.retention_s is not None else []),
+        *([f"{topic.retention_bytes / _GIB:g} GiB"] if topic.retention_bytes is not None else []),
+    ]
+    return " or ".join(limits) or "all"
