@@ -183,6 +183,7 @@ def test_results_of_two_hops_are_both_read_and_the_later_holds() -> None:
 
 def test_a_header_that_a_broker_has_as_null_is_empty() -> None:
     assert from_headers([("site", None)]) == {"site": b""}
+    assert from_headers(None) == {}  # what confluent-kafka has of a message without headers
 
 
 @pytest.mark.parametrize(

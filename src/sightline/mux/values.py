@@ -91,11 +91,11 @@ def headers_of(message: Message) -> dict[str, Any]:
     return from_headers(message.headers)
 
 
-def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, Any]:
-    """As `headers_of`, of headers as any client of a broker has them. Of a name the last one counts."""
+def from_headers(headers: Iterable[tuple[str, bytes | None]] | None) -> dict[str, Any]:
+    """As `headers_of`, of headers as other clients of a broker have them. Of a name the last one counts."""
     values: dict[str, Any] = {}
     words: dict[str, str] = {}
-    for name, given in headers:
+    for name, given in headers or ():
         data = given or b""
         if name == TYPES_HEADER:
             words = _read(_decode_types, name, data)
