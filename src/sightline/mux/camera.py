@@ -18,13 +18,13 @@ from typing import Final
 
 from sightline.bus import Message
 from sightline.clock import SYSTEM_CLOCK, Clock
-from sightline.codec import Decoder, DropReason
+from sightline.codec import Assembler, Decoder, DropReason
 from sightline.errors import Closed, ConfigError
 from sightline.frame import Frame
 from sightline.log import Repeated, get_logger
 from sightline.mux.batch import BatchQueue
 from sightline.mux.camera_stats import CameraStats
-from sightline.mux.course import CHANGED, REPLACED, UNDECODABLE, Course, Picture, Step
+from sightline.mux.course import CHANGED, REPLACED, UNDECODABLE, Course, Picture, Step, assembler_for
 from sightline.mux.forward import Answer
 from sightline.mux.settings import CameraSettings
 from sightline.packet import Packet
@@ -75,7 +75,7 @@ class CameraWork:
         self._fallen: list[tuple[Packet, str]] = []
         self._closed = False
         logger = get_logger("sightline.mux")
-        self._trouble = Repeated(logger, "a camera's messages cannot be read or decoded", clock=clock)
+        self._trouble = Repeated(logger, "packet cannot be decoded", clock=clock)
         self._jumped = Repeated(logger, "decoding is too far behind and jumps to a keyframe", clock=clock)
         pictures.add(self.camera_id, live=self._course.live)
 
@@ -92,11 +92,9 @@ class CameraWork:
             lag: how many more wait at the broker.
         """
         with self._lock:
-            entered = self._course.enter(messages, lag, self._clock.monotonic_ns())
-        for error in entered.errors:
-            self._trouble.add(camera=self.camera_id, error=str(error))
-        if entered.left_out:
-            self._jumped.add(camera=self.camera_id, packets=entered.left_out, lag=lag)
+            left_out = self._course.enter(messages, lag, self._clock.monotonic_ns())
+        if left_out:
+            self._jumped.add(camera=self.camera_id, packets=left_out, lag=lag)
         self._tell()
 
     @property
@@ -162,7 +160,7 @@ class CameraWork:
         """
         if settings.camera_id != self.camera_id:
             raise ConfigError(f"expected settings of camera {self.camera_id!r}, got {settings.camera_id!r}")
-        decoder = self._decoder_for(settings)
+        assembler, decoder = assembler_for(settings), self._decoder_for(settings)
         with self._turn:
             if self._closed:
                 raise Closed("the camera was closed", camera_id=self.camera_id)
@@ -170,7 +168,7 @@ class CameraWork:
             with self._lock:
                 self._course.change(settings)
             if _differ(old, settings, _ANEW) or live is not self._course.live:
-                self._begin_anew(decoder)
+                self._begin_anew(assembler, decoder)
             elif _differ(old, settings, _DECODING):
                 self._next_decoder = decoder
         self._tell()
@@ -206,7 +204,8 @@ class CameraWork:
                 frames += some
         except Exception as error:  # noqa: BLE001  whatever it was, a message must not wait for ever
             if step.waiter is not None:
-                self._fallen.append((step.waiter.packet, UNDECODABLE))
+                reason = UNDECODABLE if step.waiter.wanted else DropReason.UNWANTED
+                self._fallen.append((step.waiter.packet, reason))
             self._trouble.add(camera=self.camera_id, error=str(error) or repr(error))
         replaced = [other for picture in self._settle(frames) for other in self._pictures.put(picture)]
         if replaced:
@@ -234,11 +233,11 @@ class CameraWork:
         with self._lock:
             return self._course.decoded(frames, fallen, self._clock.monotonic_ns())
 
-    def _begin_anew(self, decoder: Decoder) -> None:
+    def _begin_anew(self, assembler: Assembler, decoder: Decoder) -> None:
         self._empty(CHANGED)
         self._decoder, self._next_decoder = decoder, None
         with self._lock:
-            self._course.begin_anew(CHANGED)
+            self._course.begin_anew(assembler, CHANGED)
         self._pictures.add(self.camera_id, live=self._course.live)
 
     def _empty(self, reason: str) -> None:

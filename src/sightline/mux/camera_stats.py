@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sightline.codec import DecoderStats
+from sightline.codec import AssemblerStats, DecoderStats
 from sightline.mux.behind import WaitingStats
 from sightline.mux.forward import ForwardStats
 from sightline.mux.hearing import Heard
@@ -14,28 +14,26 @@ class CameraStats(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of one camera.
 
     Attributes:
-        malformed: messages that hold nothing that can be read; they go on as they are.
-        broken: access units that began and were never whole.
         packets: access units that came.
         delivered: those whose picture was given out.
         dropped: those of which none was, by reason: a `DropReason`, or one of `sightline.mux.camera`.
         held: those of which it is not known yet.
         behind: messages that decoding is behind, here and at the broker.
         hurry: whether only pictures that others refer to are decoded, until it has caught up.
+        assembler: messages and access units; it is made anew when settings change.
         waiting: packets before the decoder.
         decoder: the present decoder's own counts; it is replaced when settings change.
         forward: messages in line.
         heard: how its packets come.
     """
 
-    malformed: int
-    broken: int
     packets: int
     delivered: int
     dropped: dict[str, int]
     held: int
     behind: int
     hurry: bool
+    assembler: AssemblerStats
     waiting: WaitingStats
     decoder: DecoderStats
     forward: ForwardStats

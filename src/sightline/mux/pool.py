@@ -1,7 +1,7 @@
 """Threads that decode: as many as the machine has cores, however many cameras there are.
 
-Each lane is in the line at most once and worked on by one thread at a time, so its decoder needs no
-lock; after a turn it goes to the end of the line, so that no camera waits for a busier one.
+Each camera is in the line at most once and worked on by one thread at a time, so its decoder needs no
+lock; after a turn it goes to the end of the line, so that none waits for a busier one.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from sightline.log import Repeated, get_logger
 
 
 class Work(Protocol):
-    """What the pool runs: a lane."""
+    """What the pool runs: one camera's."""
 
-    camera_id: str
+    @property
+    def camera_id(self) -> str: ...
 
     @property
     def ready(self) -> bool: ...
@@ -62,11 +63,11 @@ class Pool:
         while (work := self._next()) is not None:
             try:
                 work.work()
-            except Exception as error:  # noqa: BLE001  a bug in one lane must not end the others
+            except Exception as error:  # noqa: BLE001  a bug at one camera must not end the others
                 self._trouble.add(camera=work.camera_id, error=repr(error))
             with self._changed:
                 self._in_hand.discard(work)
-            # What came during the turn found the lane in hand and left it to us.
+            # What came during the turn found the work in hand and left it to us.
             self.wake(work)
 
     def _next(self) -> Work | None:
