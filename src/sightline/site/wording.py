@@ -18,7 +18,7 @@ from sightline.site.document import Document
 from sightline.site.mistakes import Finding, Place, Where, listed, quoted
 from sightline.site.model import Site
 
-_EXPECTED: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
+EXPECTED: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     "string_type": lambda _: "text",
     "string_too_short": lambda _: "text that is not empty",
     "string_unicode": lambda _: "text in UTF-8",
@@ -120,7 +120,7 @@ def _wrong_value(error: ErrorDetails, where: Where, document: Document) -> str:
     came = _came(where, document)
     if error["type"] == "value_error":
         return f"{error['ctx']['error']}, got {came}"
-    if (expected := _EXPECTED.get(error["type"])) is None:
+    if (expected := EXPECTED.get(error["type"])) is None:
         return f"{error['msg'][:1].lower()}{error['msg'][1:]}"
     quotes = error["type"] == "string_type" and isinstance(_value(where, document), int | float)
     return f"expected {expected(error.get('ctx', {}))}, got {came}{'; put it in quotes' if quotes else ''}"
