@@ -20,6 +20,9 @@ from sightline.codec import DropReason
 from sightline.detect.onnx import HEADS
 from sightline.fakecam import Fault
 from sightline.fakecam.script import NAMES
+from sightline.mux import CameraState, ControlStats, Reply
+from sightline.mux.acts import BUILT_IN, SETTINGS
+from sightline.mux.requests import ENVELOPE
 from sightline.overflow import BufferStats, Overflow, Reason
 from sightline.packet import ClockSource
 from sightline.scene import Encoding, Scene
@@ -143,3 +146,12 @@ def test_every_head_of_an_onnx_file_is_explained() -> None:
     assert {name: head.layout for name, head in HEADS.items()} == {
         name: layout.replace("`", "") for name, layout in told.items()
     }
+
+
+def test_all_that_a_control_hears_and_tells_is_explained() -> None:
+    assert names("control.md", "## Acts") == {*BUILT_IN}
+    assert names("control.md", "### Settings") == {*SETTINGS}
+    assert names("control.md", "### What status tells") == {*CameraState.__struct_fields__}
+    assert names("control.md", "## Messages") == {*ENVELOPE}
+    assert names("control.md", "### Answers") == {*Reply.__struct_fields__}
+    assert names("control.md", "## What goes wrong") == {*ControlStats.__struct_fields__}

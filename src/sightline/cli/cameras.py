@@ -23,7 +23,7 @@ Camera = Annotated[str, typer.Argument(metavar="CAMERA", help="Its name.", show_
 Settings = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="SETTING=VALUE",
+        metavar="[SETTING=VALUE]...",
         help="topic, out_topic, rate, size, codec, framing, pictures, max_offset_diff, forward, max_wait_s, "
         "extradata.",
         show_default=False,
@@ -160,7 +160,7 @@ def list_cameras(
 
         sightline cameras list --bus kafka://10.0.0.5
 
-        sightline cameras list --bus hub://10.0.0.5?history=8MiB --to east --json
+        sightline cameras list --bus "hub://10.0.0.5?history=8MiB" --to east --json
     """
     replies = _asked(bus, control_topic, "status", {}, to, wait_s, settle_s=None)
     if as_json or not all(reply.ok for reply in replies):
