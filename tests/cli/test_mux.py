@@ -174,7 +174,7 @@ forward: some
         ({"model": None}, "nothing to do: expected a model, or an out_bus to which packets go on"),
         ({"cameras": "a,,b"}, '--cameras: expected text that is not empty, got ""'),
         ({"cameras": "a,b,a"}, '--cameras: expected each camera once, got "a,b,a"'),
-        ({"cameras": "c" * 65}, "--cameras: expected string should have at most 64 characters"),
+        ({"cameras": "c" * 65}, "--cameras: expected text of at most 64 letters, got"),
         (
             {"model": "motoin"},
             '--model: expected motion, hog, onnx or python, got "motoin"; did you mean "motion"?',

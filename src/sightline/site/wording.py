@@ -21,6 +21,7 @@ from sightline.site.model import Site
 EXPECTED: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     "string_type": lambda _: "text",
     "string_too_short": lambda _: "text that is not empty",
+    "string_too_long": lambda limit: f"text of at most {limit['max_length']} letters",
     "string_unicode": lambda _: "text in UTF-8",
     "path_type": lambda _: "a path",
     "int_type": lambda _: "a whole number",
