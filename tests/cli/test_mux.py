@@ -67,7 +67,7 @@ cameras:
 
     told = load_settings({"settings": file}, {})
 
-    shared = {"max_offset_diff": 50, "forward": "analysed"}
+    shared: dict[str, Any] = {"max_offset_diff": 50, "forward": "analysed"}
     assert told.camera("yard") == CameraSettings(camera_id="yard", rate=10, **shared)
     assert told.camera("gate") == CameraSettings(
         camera_id="gate", rate=2, topic="north.gate", **shared | {"max_offset_diff": None}

@@ -261,8 +261,9 @@ def _message(error: ErrorDetails, where: Where) -> str:
         case "value_error":
             return f"{error['ctx']['error']}{_came(error['input'])}"
     said = error["msg"].removeprefix("Input should be ")
-    expected = EXPECTED.get(error["type"], lambda _limits: said)
-    return f"expected {expected(error.get('ctx', {}))}{_came(error['input'])}"
+    expected = EXPECTED.get(error["type"])
+    text = said if expected is None else expected(error.get("ctx", {}))
+    return f"expected {text}{_came(error['input'])}"
 
 
 def _came(value: object) -> str:
