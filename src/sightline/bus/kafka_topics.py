@@ -9,7 +9,6 @@ A topic that is there is never changed: other settings could throw away what som
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -76,7 +75,7 @@ class KafkaTopics:
             MissingExtra: confluent-kafka is not installed.
         """
         self._kafka = confluent_kafka()
-        self._asking = importlib.import_module("confluent_kafka.admin")
+        self._asking = confluent_kafka(".admin")
         self._servers = ",".join(address.servers)
         self._timeout_s = timeout_s
         self._trouble = ""
@@ -134,12 +133,12 @@ class KafkaTopics:
         return tuple(sorted(name for name in self._metadata().topics if not name.startswith("__")))
 
     def describe(self, names: Iterable[str]) -> tuple[KafkaTopic, ...]:
-        """Those of these topics that are there, in their order."""
+        """Those of these topics that are there, and that we may look at, in their order."""
         wanted = [checked_topic(name) for name in names]
         known = self._metadata().topics
         found = [name for name in wanted if name in known and known[name].error is None]
         partitions = {name: sorted(known[name].partitions) for name in found}
-        settings = self._settings_of(self._asking.ResourceType.TOPIC, found)
+        settings = self._settings_of(found)
         first = self._offsets(partitions, self._asking.OffsetSpec.earliest())
         end = self._offsets(partitions, self._asking.OffsetSpec.latest())
         return tuple(
@@ -167,29 +166,6 @@ class KafkaTopics:
             raise bus_error(error.args[0], self._servers, name) from None
         return True
 
-    def message_room(self, topic: str | None = None) -> int | None:
-        """The most that a message may weigh in `topic`, or in a new one; None where we may not know."""
-        if topic is not None:
-            settings = self._settings_of(self._asking.ResourceType.TOPIC, [checked_topic(topic)])
-            if settings:
-                return _room(settings[topic]["max.message.bytes"])
-        broker = str(min(self._metadata().brokers))
-        settings = self._settings_of(self._asking.ResourceType.BROKER, [broker])
-        return _room(settings[broker]["message.max.bytes"]) if settings else None
-
-    def check_message_bytes(self, wanted: int, topic: str | None = None) -> None:
-        """Raises ConfigError where a message of `wanted` bytes does not go into `topic`, or a new one."""
-        room = self.message_room(topic)
-        if room is None or wanted <= room:
-            return
-        what = f"topic {topic}" if topic else "a new topic"
-        setting = "its max.message.bytes, or the brokers'" if topic else "the brokers'"
-        raise ConfigError(
-            f"expected messages of at most {room} bytes, which is what {what} at {self._servers} takes, got "
-            f"max_message_bytes={wanted}; set {setting} message.max.bytes, to {wanted + BATCH_ROOM} or more, "
-            "or ask for less"
-        )
-
     def _within(self) -> dict[str, float]:
         return {"request_timeout": self._timeout_s, "operation_timeout": self._timeout_s}
 
@@ -210,7 +186,8 @@ class KafkaTopics:
         partitions: Mapping[int, Any] = self._metadata().topics[name].partitions
         return partitions
 
-    def _settings_of(self, kind: Any, names: list[str]) -> dict[str, dict[str, str]]:
+    def _settings_of(self, names: list[str]) -> dict[str, dict[str, str]]:
+        kind = self._asking.ResourceType.TOPIC
         resources = [self._asking.ConfigResource(kind, name) for name in names]
         return {
             resource.name: {name: entry.value for name, entry in entries.items()}
@@ -224,7 +201,7 @@ class KafkaTopics:
         return {(place.topic, place.partition): at.offset for place, at in found.items()}
 
     def _asked(self, ask: Callable[..., Mapping[K, Any]], what: Collection[Any]) -> dict[K, Any]:
-        """The answers, but of topics that are not there and of what we may not know."""
+        """The answers, but of topics that are not there or that we may not look at."""
         if not what:
             return {}
         again = Retrying(
@@ -246,11 +223,7 @@ class KafkaTopics:
 
     def _answered(self, answers: Mapping[K, Any]) -> dict[K, Any]:
         codes = self._kafka.KafkaError
-        unknown = {
-            codes.UNKNOWN_TOPIC_OR_PART,
-            codes.TOPIC_AUTHORIZATION_FAILED,
-            codes.CLUSTER_AUTHORIZATION_FAILED,
-        }
+        unknown = {codes.UNKNOWN_TOPIC_OR_PART, codes.TOPIC_AUTHORIZATION_FAILED}
         got = {}
         for asked, answer in answers.items():
             try:
