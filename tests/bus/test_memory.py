@@ -103,7 +103,7 @@ def test_a_name_that_is_none_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["amqp://user:hunter2@host", "hunter2", "", "Memory://"])
 def test_an_unknown_scheme_is_refused_with_those_that_exist_and_without_secrets(url: str) -> None:
-    with pytest.raises(ConfigError, match="begins with hub://, memory://") as refused:
+    with pytest.raises(ConfigError, match="begins with hub://, kafka://, memory://") as refused:
         open_bus(url)
     assert "hunter2" not in str(refused.value)
 

@@ -49,6 +49,7 @@ class KafkaBus:
         asked = [each for each in (max_message_bytes, self._address.max_message_bytes) if each is not None]
         self._limits = KafkaLimits(self._address, min(asked, default=None))
         self.max_message_bytes = self._limits.max_message_bytes
+        self._sure_bytes = min(self.max_message_bytes, self._limits.sure)
         self._lock = threading.Lock()
         self._publisher: KafkaPublisher | None = None
         self._readers: set[Inbox] = set()
@@ -66,7 +67,7 @@ class KafkaBus:
         publisher = self._publisher or self._begun()
         size = len(value) + len(key or b"") + sum([len(name) + len(text) for name, text in headers])
         checked_topic(topic)
-        if size > self._limits.sure or size > self.max_message_bytes:
+        if size > self._sure_bytes or topic in self._limits.known:
             self._check_size(topic, size)
         publisher.publish(topic, value, key, (KEYFRAME, *headers) if keyframe else headers)
 
@@ -122,14 +123,16 @@ class KafkaBus:
         with self._lock:
             self._check_open()
             if self._publisher is None:
-                self._publisher = KafkaPublisher(self._address, self.max_message_bytes)
+                self._publisher = KafkaPublisher(
+                    self._address, self.max_message_bytes, limit_of=self._limits.of_topic
+                )
             return self._publisher
 
     def _check_size(self, topic: str, size: int) -> None:
         """Of a message that not each topic takes."""
-        most = min(self.max_message_bytes, self._limits.of_topic(topic))
-        if size > self.max_message_bytes:
-            most = self.max_message_bytes
+        most = self.max_message_bytes
+        if size <= most:
+            most = min(most, self._limits.of_topic(topic))
         if size > most:
             raise BufferFull(f"expected a message of at most {most} bytes for topic {topic}, got {size}")
 

@@ -56,14 +56,19 @@ class Complaints:
         self._clock = clock
         self._logger = get_logger(__name__)
         self._lock = threading.Lock()
-        self._told_ns: dict[int, int] = {}
+        self._said_ns: dict[tuple[str, ...], int] = {}
 
     def error(self, error: Any) -> None:
         """What librdkafka calls as its `error_cb`."""
+        self.say("kafka trouble", code=error.name(), reason=redact(error.str()))
+
+    def say(self, event: str, *, reason: str = "", **beside: str) -> None:
+        """Logs it, unless it was said within the last minute for another reason."""
         now_ns = self._clock.monotonic_ns()
+        kind = (event, *beside.values())
         with self._lock:
-            last_ns = self._told_ns.get(error.code())
-            if last_ns is not None and now_ns - last_ns < _AGAIN_NS:
+            said_ns = self._said_ns.get(kind)
+            if said_ns is not None and now_ns - said_ns < _AGAIN_NS:
                 return
-            self._told_ns[error.code()] = now_ns
-        self._logger.warning("kafka trouble", brokers=self._servers, reason=error.str(), code=error.name())
+            self._said_ns[kind] = now_ns
+        self._logger.warning(event, brokers=self._servers, reason=reason, **beside)

@@ -32,6 +32,7 @@ class KafkaLimits:
     Attributes:
         max_message_bytes: the most that a message may weigh, on any topic that there is.
         sure: what each topic takes that has no limit of its own.
+        known: what these topics take, as far as it was asked.
 
     Raises:
         BusError: no broker answers there, or none takes us.
@@ -41,7 +42,7 @@ class KafkaLimits:
     def __init__(self, address: KafkaAddress, asked: int | None) -> None:
         self._address = address
         self._servers = ",".join(address.servers)
-        self._of_topics: dict[str, int] = {}
+        self.known: dict[str, int] = {}
         wish = DEFAULT_MESSAGE_BYTES if asked is None else asked
         admin = self._admin()
         there = self._reached(admin)
@@ -54,10 +55,10 @@ class KafkaLimits:
 
     def of_topic(self, topic: str) -> int:
         """The most that a message of this topic may weigh; asked once."""
-        if topic not in self._of_topics:
+        if topic not in self.known:
             limits = self._limits(self._admin(), "topic", [topic])
-            self._of_topics[topic] = limits.get(topic, self.sure)
-        return self._of_topics[topic]
+            self.known[topic] = limits.get(topic, self.sure)
+        return self.known[topic]
 
     def _largest(self, admin: Any, topics: Iterable[str]) -> int:
         """What the topic takes that takes most, or one that is new."""
@@ -82,16 +83,16 @@ class KafkaLimits:
         while True:
             try:
                 return admin.list_topics(timeout=_SLICE_S)
-            except confluent_kafka().KafkaException as error:
+            except confluent_kafka().KafkaException:
                 admin.poll(0)  # calls `_hear`
                 if self._denied is not None or time.monotonic() > until_s:
-                    raise self._unreached(error.args[0]) from None
+                    raise self._unreached() from None
 
-    def _unreached(self, error: Any) -> BusError:
+    def _unreached(self) -> BusError:
         if self._denied is not None:
             return bus_error(self._denied, self._servers)
-        why = redact((self._heard or error).str())
-        return BusError(f"expected a Kafka broker at {self._servers}; none answered within {OPEN_S} s: {why}")
+        why = "" if self._heard is None else f": {redact(self._heard.str())}"
+        return BusError(f"expected a Kafka broker at {self._servers}; none answered within {OPEN_S} s{why}")
 
     def _admin(self) -> Any:
         """A client for a moment: one that stays would be threads and connections that nobody needs."""

@@ -10,6 +10,8 @@ All of a topic goes to its partition 0. Nothing is called for a message that was
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 
 from sightline.bus.kafka_address import KafkaAddress
@@ -29,12 +31,15 @@ class KafkaPublisher:
     Args:
         address: of the brokers.
         max_message_bytes: the most that a message may weigh.
+        limit_of: the most that a message of a topic may weigh; asked when one was too large for it.
 
     Raises:
         ConfigError: librdkafka does not take a setting.
     """
 
-    def __init__(self, address: KafkaAddress, max_message_bytes: int) -> None:
+    def __init__(
+        self, address: KafkaAddress, max_message_bytes: int, *, limit_of: Callable[[str], int]
+    ) -> None:
         self._servers = ",".join(address.servers)
         self._kafka = confluent_kafka()
         self._settings = {
@@ -48,9 +53,10 @@ class KafkaPublisher:
             "on_delivery": self._refused,
             "error_cb": Complaints(self._servers).error,
         }
+        self._limit_of = limit_of
         self._lock = threading.Lock()
-        self._failures: dict[str, BusError] = {}
-        self._failed: dict[str, int] = {}
+        self._failures: dict[str, Any] = {}
+        self._failed: Counter[str] = Counter()
         self._closed = False
         self._producer = told(self._kafka.Producer, self._settings)
 
@@ -117,20 +123,16 @@ class KafkaPublisher:
 
     def _refused(self, error: Any, message: Any) -> None:
         """Called by librdkafka, in a thread that polls, for a message that was not delivered."""
-        topic = message.topic()
         with self._lock:
-            self._failed[topic] = self._failed.get(topic, 0) + 1
-            self._failures.setdefault(topic, self._failure(error, topic))
-
-    def _failure(self, error: Any, topic: str) -> BusError:
-        failure = bus_error(error, self._servers, topic)
-        if error.code() == self._kafka.KafkaError.MSG_SIZE_TOO_LARGE:
-            return BusError(f"{failure}; its max.message.bytes says how much it takes")
-        return failure
+            self._failed[message.topic()] += 1
+            self._failures.setdefault(message.topic(), error)
 
     def _raise_failure(self, topic: str) -> None:
         with self._lock:
-            failure = self._failures.pop(topic, None)
-            count = self._failed.pop(topic, 0)
-        if failure is not None:
-            raise BusError(f"{failure}; messages that were lost so: {count}")
+            error, count = self._failures.pop(topic, None), self._failed.pop(topic, 0)
+        if error is None:
+            return
+        text = f"{bus_error(error, self._servers, topic)}; messages that were lost so: {count}"
+        if error.code() == self._kafka.KafkaError.MSG_SIZE_TOO_LARGE:
+            text += f"; by its max.message.bytes it takes {self._limit_of(topic)} bytes"
+        raise BusError(text)

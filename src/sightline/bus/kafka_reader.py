@@ -204,9 +204,14 @@ class KafkaReader:
         self.client.close()
 
     def _item(self, raw: Any) -> Item:
-        if raw.error() is None and raw.partition() == 0:
-            return message_of(raw)
-        return self._trouble(raw)
+        if raw.error() is not None or raw.partition():
+            return self._trouble(raw)
+        try:
+            headers = raw.headers()
+        except (SystemError, UnicodeError):  # the library reads names in UTF-8 alone, and Kafka takes any
+            self._complaints.say("headers that are not UTF-8 were left out", topic=raw.topic())
+            headers = None
+        return message_of(raw, headers)
 
     def _trouble(self, raw: Any) -> Trouble:
         topic, error = raw.topic(), raw.error()
@@ -248,15 +253,15 @@ class KafkaReader:
             raise bus_error(error.args[0], self.servers) from None
 
 
-def message_of(raw: Any) -> Message:
+def message_of(raw: Any, headers: Iterable[tuple[str, bytes | None]] | None) -> Message:
     """A message of librdkafka as one of ours. A value or a header that is absent reads as `b""`."""
-    headers = tuple([(name, value or b"") for name, value in raw.headers() or ()])
-    keyframe = bool(headers) and headers[0] == KEYFRAME
+    beside = tuple([(name, value or b"") for name, value in headers]) if headers else ()
+    keyframe = bool(beside) and beside[0] == KEYFRAME
     return Message(
         raw.topic(),
         raw.value() or b"",
         raw.key(),
-        headers[1:] if keyframe else headers,
+        beside[1:] if keyframe else beside,
         raw.offset(),
         raw.timestamp()[1] * NS_PER_MS,
         keyframe,

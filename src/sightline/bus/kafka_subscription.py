@@ -4,8 +4,10 @@ What waits for it waits in its `Inbox`; one thread moves messages there from one
 is assigned by hand: no group has to agree first. Topics that were there begin at their end, those that appear
 later at their first message; they are looked for twice a second, and only while some are wanted.
 
-Where nothing may be dropped, a topic that is full is paused at the consumer, and no other is. What had come
-already waits aside: at most one batch. A message above the capacity itself is refused and counted.
+Where nothing may be dropped, what a topic has no room for waits aside. At 128 messages or 2 MiB of them that
+topic is paused at the consumer, and no other is; it goes on at half. Not sooner, as to pause throws away what
+was fetched ahead, and to go on takes up to a tenth of a second. A message above the capacity itself, which
+another program may have published, is refused and counted.
 """
 
 from __future__ import annotations
@@ -26,8 +28,32 @@ from sightline.log import get_logger
 from sightline.overflow import Capacity, Overflow
 
 _LOOK_S: Final = 0.5
-_WAIT_S: Final = 0.1  # as long may closing take, or a topic that has room again
+_WAIT_S: Final = 0.1  # as long may closing take
 _AT_ONCE: Final = 128
+_AT_ONCE_ASIDE: Final = 16
+_ASIDE_MESSAGES: Final = 128
+_ASIDE_BYTES: Final = 2 * 1024 * 1024
+
+
+class _Line:
+    """What waits aside of one topic."""
+
+    def __init__(self) -> None:
+        self._messages: deque[Message] = deque()
+        self._bytes = 0
+
+    def append(self, message: Message) -> None:
+        self._messages.append(message)
+        self._bytes += message.size
+
+    def first(self) -> Message | None:
+        return self._messages[0] if self._messages else None
+
+    def remove_first(self) -> None:
+        self._bytes -= self._messages.popleft().size
+
+    def is_filled(self, share: float) -> bool:
+        return len(self._messages) >= share * _ASIDE_MESSAGES or self._bytes >= share * _ASIDE_BYTES
 
 
 class KafkaSubscription(Inbox):
@@ -63,8 +89,9 @@ class KafkaSubscription(Inbox):
         )
         self._reader = reader
         self._logger = get_logger(__name__)
-        self._most_bytes = capacity.bytes if overflow is Overflow.BLOCK else None
-        self._aside: dict[str, deque[Message]] = {}
+        self._keeps_all = overflow is Overflow.BLOCK
+        self._most_bytes = capacity.bytes if self._keeps_all else None
+        self._aside: dict[str, _Line] = {}
         self._stopped: set[str] = set()
         self._assigned: set[str] = set()
         self._first: frozenset[str] | None = None
@@ -79,27 +106,40 @@ class KafkaSubscription(Inbox):
         return self._began.wait(timeout_s) and self._failure is None
 
     def close(self) -> None:
+        super().close()  # first of all: from then on nobody asks the consumer for anything
         self._ending = True
-        super().close()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
     def _taken(self, most: int) -> list[Message]:
         taken = super()._taken(most)
-        if self._aside:
-            self._take_aside_in()
+        if self._aside and self._failure is None:
+            self._go_on()
         if not taken and self._failure is not None:
             raise BusError(str(self._failure))
         return taken
 
+    def _go_on(self) -> None:
+        """Lets in what waits aside, and fetches the topics of which little does. With the lock held."""
+        for topic, line in tuple(self._aside.items()):
+            while (message := line.first()) is not None and self.has_room(message):
+                self.put(message)
+                line.remove_first()
+            if message is None:
+                del self._aside[topic]
+        free = self._stopped - {topic for topic, line in self._aside.items() if line.is_filled(0.5)}
+        if free:
+            self._reader.resume(free)
+            self._stopped -= free
+
     # In the thread.
 
     def _run(self) -> None:
+        most = _AT_ONCE_ASIDE if self._keeps_all else _AT_ONCE
         try:
             while not self._ending and self._failure is None:
                 self._look()
-                self._take_in(self._reader.consume(_AT_ONCE, _WAIT_S))
-                self._go_on()
+                self._take_in(self._reader.consume(most, _WAIT_S))
         except Exception as error:  # noqa: BLE001 - told to whoever polls
             self._fail(error if isinstance(error, BusError) else BusError(f"reading Kafka failed: {error!r}"))
         finally:
@@ -132,18 +172,20 @@ class KafkaSubscription(Inbox):
             self._began.set()
 
     def _take_in(self, items: Iterable[Item]) -> None:
-        if not items:
-            return
         with self.lock:
+            if self._closed:
+                return
             for item in items:
                 if isinstance(item, Trouble):
                     self._heed(item)
-                elif not self._closed:
+                else:
                     self._enter(item)
-            full = self._aside.keys() - self._stopped
-        if full:
-            self._reader.pause(full)
-            self._stopped |= full
+            if self._aside:
+                self._go_on()  # what is held may have grown too old
+            full = {topic for topic, line in self._aside.items() if line.is_filled(1)} - self._stopped
+            if full:
+                self._reader.pause(full)
+                self._stopped |= full
 
     def _enter(self, message: Message) -> None:
         if self._most_bytes is not None and message.size > self._most_bytes:
@@ -152,24 +194,7 @@ class KafkaSubscription(Inbox):
         elif message.topic not in self._aside and self.has_room(message):
             self.put(message)
         else:
-            self._aside.setdefault(message.topic, deque()).append(message)
-
-    def _take_aside_in(self) -> None:
-        for topic, line in tuple(self._aside.items()):
-            while line and self.has_room(line[0]):
-                self.put(line.popleft())
-            if not line:
-                del self._aside[topic]
-
-    def _go_on(self) -> None:
-        if not self._stopped:
-            return
-        with self.lock:
-            self._take_aside_in()
-            free = self._stopped - self._aside.keys()
-        if free:
-            self._reader.resume(free)
-            self._stopped -= free
+            self._aside.setdefault(message.topic, _Line()).append(message)
 
     def _heed(self, trouble: Trouble) -> None:
         """What is for good ends a reader by names; one by a pattern passes the topic over."""
