@@ -108,6 +108,77 @@ def test_no_camera_is_left_out_for_long_when_batches_are_small() -> None:
     assert [f.camera_id for f in machine.take(5)] == ["b", "a"]
 
 
+def test_a_failure_never_takes_the_place_of_a_frame_and_a_frame_takes_that_of_a_failure() -> None:
+    machine = batcher("a")
+    first, failure, second = frame("a", 0), Failure("a", 1, 1, "corrupt"), frame("a", 2)
+    assert machine.offer(first, 0) == []
+    assert machine.offer(failure, 1) == [failure]
+    assert machine.offer(second, 2) == [first]
+    assert machine.take(3) == [second]
+    assert machine.offer(failure, 4) == []
+    assert machine.offer(first, 5) == [failure]
+    assert machine.stats("a").balanced
+    assert machine.stats("a").refused == 1
+
+
+def test_failures_of_an_offline_camera_keep_their_place_among_its_frames() -> None:
+    machine = batcher(offline=("a",))
+    given: list[Frame | Failure] = [frame("a", 0), Failure("a", 1, 1, "corrupt"), frame("a", 2)]
+    for item in given:
+        assert machine.offer(item, 0) == []
+    assert [machine.take(0)[0] for _ in range(3)] == given
+
+
+def test_a_camera_that_was_removed_gives_back_what_waited_and_is_not_awaited() -> None:
+    machine = batcher("a", "b")
+    for camera_id in "ab":
+        machine.offer(frame(camera_id, 0), 0)
+    machine.take(0)
+    held, other = frame("a", 1), frame("b", 1)
+    machine.offer(other, 1)
+    assert machine.due_ns(1) == 1 + 20 * NS_PER_MS
+    assert machine.remove("a") == []
+    assert machine.due_ns(1) == 1
+    assert machine.remove("b") == [other]
+    assert machine.due_ns(1) is None
+    assert machine.offer(held, 2) == [held]
+    machine.add("a", live=True)
+    assert machine.offer(held, 2) == []
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["add", "offline", "remove", "frame", "failure", "take"]), st.sampled_from("abc")
+        ),
+        max_size=60,
+    )
+)
+def test_whatever_comes_and_goes_each_item_is_taken_or_given_back_once(events: list[tuple[str, str]]) -> None:
+    machine = batcher()
+    there: set[str] = set()
+    offered, out = 0, []
+    for event, camera_id in events:
+        if event in {"add", "offline"} and camera_id not in there:
+            machine.add(camera_id, live=event == "add")
+            there.add(camera_id)
+        elif event == "remove":
+            out += machine.remove(camera_id)
+            there.discard(camera_id)
+        elif event == "take":
+            batch = machine.take(offered)
+            assert len({item.camera_id for item in batch}) == len(batch)
+            out += batch
+        elif event in {"frame", "failure"}:
+            item = (
+                frame(camera_id, offered) if event == "frame" else Failure(camera_id, 1, offered, "corrupt")
+            )
+            out += machine.offer(item, offered)
+            offered += 1
+    out += machine.discard()
+    assert sorted(item.index for item in out) == list(range(offered))
+
+
 @given(
     st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 40), st.booleans()), max_size=60),
     st.one_of(st.none(), st.integers(1, 3)),
@@ -153,12 +224,39 @@ def test_the_queue_gives_an_empty_batch_when_time_is_up() -> None:
     assert queue.take(0) == []
 
 
+def test_a_reader_without_a_time_limit_waits_until_there_is_a_batch() -> None:
+    queue: BatchQueue[Frame] = BatchQueue()
+    queue.add("a", live=True)
+    got: list[Frame] = []
+    reader = threading.Thread(target=lambda: got.extend(queue.take(None)))
+    reader.start()
+    queue.put(frame("a", 7))
+    reader.join(5)
+    assert [f.index for f in got] == [7]
+
+
+def test_a_camera_that_is_removed_no_longer_delays_the_others() -> None:
+    queue: BatchQueue[Frame] = BatchQueue(max_wait_s=60)
+    for camera_id in "ab":
+        queue.add(camera_id, live=True)
+        queue.put(frame(camera_id, 0))
+    assert len(queue.take(0)) == 2
+    queue.put(frame("a", 1))
+    got: list[Frame] = []
+    reader = threading.Thread(target=lambda: got.extend(queue.take(5)))
+    reader.start()
+    queue.remove("b")
+    reader.join(5)
+    assert [f.camera_id for f in got] == ["a"]
+
+
 def test_a_closed_queue_drops_what_comes_and_wakes_its_reader() -> None:
     queue: BatchQueue[Frame] = BatchQueue()
     queue.add("a", live=True)
-    queue.put(frame("a", 0))
-    queue.close()
-    queue.put(frame("a", 1))
+    held, late = frame("a", 0), frame("a", 1)
+    queue.put(held)
+    assert queue.close() == [held]
+    assert queue.put(late) == [late]
     with pytest.raises(Closed):
         queue.take(5)
     assert queue.stats("a").dropped == {"closed": 2}
