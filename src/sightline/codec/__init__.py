@@ -11,7 +11,7 @@ size; a ring of the last packets, clips in MP4 and Matroska, fragmented MP4 as b
 Nothing here opens cameras or reads files (`sightline.capture`), and nothing is encoded.
 """
 
-from sightline.codec.assembler import Assembled, AssembledPacket, Assembler, AssemblerStats, Framing
+from sightline.codec.assembler import Assembled, AssembledPacket, Assembler, AssemblerStats
 from sightline.codec.clip import ClipPart, ClipStats, ClipWriter
 from sightline.codec.decoder import Decoder
 from sightline.codec.fragments import fragments
@@ -28,6 +28,7 @@ from sightline.codec.nal import (
 from sightline.codec.ring import PacketRing, RingStats
 from sightline.codec.sampler import Sampler
 from sightline.codec.selector import Pictures
+from sightline.codec.trial import Framing
 
 __all__ = [
     "Assembled",

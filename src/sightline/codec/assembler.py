@@ -9,12 +9,6 @@ alone is `wanted`: only one can have that message's identity.
 Whoever forwards messages learns at once whether a unit begins in one, and then hears of each such identity
 exactly once: as a wanted packet, or among those `lost`.
 
-A piece of a stream shows that a unit has ended by the beginning of the next, which is late by a message.
-Where messages hold whole units nothing need be waited for, so that is found out (framing "auto"): once eight
-messages in a row began a unit with their first byte, none went on with one that had a picture, and a keyframe
-was among them, a unit ends with its message. Where one turns out to have been cut after all, it is back to
-waiting until twice as many messages have shown the same.
-
 Does not do: time stamps that the messages have not (a packet was captured when its message says), pictures in
 lengths from the middle of a stream on (see `sightline.codec.lengths`).
 """
@@ -23,7 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import NamedTuple, get_args
 
 import msgspec
 
@@ -31,15 +25,11 @@ from sightline.codec.forms import CODECS, LOOK_BACK, Form, find_form, form_of
 from sightline.codec.lengths import read_record
 from sightline.codec.nal import is_keyframe
 from sightline.codec.parameters import ParameterSets
+from sightline.codec.trial import Framing, Trial
 from sightline.codec.units import MAX_UNIT_BYTES, Cut, Units
 from sightline.errors import ConfigError, WireError
 from sightline.packet import Identity, Packet
 from sightline.wire import FOREIGN_TIME_BASE, HEADER, Headers, packet_from_message
-
-Framing: TypeAlias = Literal["auto", "whole", "chunks"]
-"""How messages without our header hold access units: one each, or cut anywhere; or as it turns out."""
-
-_TRIAL_MESSAGES: Final = 8
 
 
 class AssembledPacket(NamedTuple):
@@ -120,36 +110,6 @@ class _Counts:
     lost: int = 0
 
 
-class _Trial:
-    """Finds out whether messages hold whole units."""
-
-    def __init__(self, framing: Framing) -> None:
-        self._framing = framing
-        self.whole = framing == "whole"
-        self.cut = 0
-        self._run = 0
-        self._keyed = False
-        self._needed = _TRIAL_MESSAGES
-
-    def see(self, cut: Cut, *, goes_on: bool, keyframe: bool) -> None:
-        """The next message; `goes_on`: it may, as what is open has no picture yet. `keyframe`: one ended."""
-        if self._framing != "auto" or (goes_on and not cut.begun):
-            return
-        if not cut.aligned:
-            self._begin_anew()
-            return
-        self._keyed |= keyframe and self._run > 0
-        self._run += 1
-        self.whole |= self._keyed and self._run >= self._needed
-
-    def _begin_anew(self) -> None:
-        if self.whole:
-            self.cut += 1
-            self._needed *= 2
-        self.whole = self._keyed = False
-        self._run = 0
-
-
 class Assembler:
     """Packets of one camera. One thread at a time.
 
@@ -182,7 +142,7 @@ class Assembler:
         self._camera_id = camera_id
         self._codec = codec
         self._framing = framing
-        self._trial = _Trial(framing)
+        self._trial = Trial(framing)
         self._form: Form | None = None
         self._units: Units | None = None
         self._sets = ParameterSets("")
@@ -212,7 +172,7 @@ class Assembler:
         return self._foreign(value, here, made)
 
     def flush(self) -> Assembled:
-        """What is held, as at the end of the topic or after a long silence: a unit that was to go on is cut."""
+        """What is held, as at the end of the topic or after a long silence: what was to go on is cut."""
         made = Assembled(None, [], [])
         self._end_all(made)
         return made

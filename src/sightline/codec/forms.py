@@ -29,8 +29,8 @@ class Form(NamedTuple):
         return LengthUnits(*self) if self.length_bytes else AnnexBUnits(self.codec)
 
 
-# H.265: VPS, SPS, PPS or delimiter of layer 0 (7.3.1.2). H.264: SPS of a known profile, or a delimiter (7.3.2.4).
-# The other codec has no such NAL unit.
+# H.265: VPS, SPS, PPS or delimiter of layer 0 (7.3.1.2). H.264: SPS of a known profile, or a delimiter
+# (7.3.2.4). The other codec has no such NAL unit.
 _NAL: Final = (
     rb"(?:(?P<hevc>[\x40\x42\x44\x46]\x01)"
     rb"|(?P<h264>[\x27\x47\x67][\x42\x4d\x58\x64\x6e\x7a\xf4\x2c]|\x09[\x10\x30\x50\x70\x90\xb0\xd0\xf0]))"

@@ -3,13 +3,14 @@
 Each NAL unit stands behind its length, of 1, 2 or 4 bytes, and the parameter sets may stand apart, in an avcC
 or hvcC record. What comes out is Annex B.
 
-Lengths have no start codes: who joins a stream in the middle of a unit cannot see where the next one begins.
-So such a stream is followed from a message that begins one, and, once its lengths make no sense any more,
-from the next such message.
+Lengths have no start codes: who joins such a stream in the middle does not see where a NAL unit begins. It is
+followed from a piece on that begins with one; or, with lengths of 4 bytes, from where four stand one behind
+the other, which noise does not show. Once its lengths make no sense any more, that is looked for anew.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
 from sightline.codec.nal import PARAMETER_SETS, START_CODE, nal_type
@@ -79,14 +80,20 @@ def follows(data: bytes, codec: str, length_bytes: int = 4) -> bool:
 
     Two whole NAL units at least, or one that ends with the data: less is chance.
     """
+    whole, at = _walk(data, codec, length_bytes)
+    return whole >= (1 if at == len(data) else 2)
+
+
+def _walk(data: bytes, codec: str, length_bytes: int) -> tuple[int, int]:
+    """How many whole NAL units stand in `data`, and where the last ends; -1 of them where one is none."""
     at = whole = 0
     while at < len(data):
         length = int.from_bytes(data[at : at + length_bytes], "big")
         if not _makes_sense(data, at + length_bytes, length, codec):
-            return False
+            return -1, at
         at += length_bytes + length
         whole += at <= len(data)
-    return whole >= (1 if at == len(data) else 2)
+    return whole, at
 
 
 def _makes_sense(data: bytes | bytearray, at: int, length: int, codec: str) -> bool:
@@ -106,6 +113,34 @@ _USUAL: Final = {
 }
 
 
+# Out of step four NAL units are looked for that stand one behind the other, each of less than a MiB.
+_IN_LINE: Final = 4
+_LOOK_EVERY_BYTES: Final = 32 * 2**10
+_LOOK_BACK_BYTES: Final = 2**20
+_MAY_BEGIN: Final = re.compile(rb"(?=\x00[\x00-\x0f])")
+
+
+def _first_in_line(data: bytearray, codec: str) -> int | None:
+    """Where the first of so many NAL units with lengths of 4 bytes begins; None: there are none."""
+    for match in _MAY_BEGIN.finditer(data):
+        at, count = match.start(), 0
+        while count < _IN_LINE and _makes_sense(data, at + 4, _length_at(data, at), codec):
+            at, count = _after(data, at), count + 1
+            if at > len(data):
+                break
+        if count == _IN_LINE and at <= len(data):
+            return match.start()
+    return None
+
+
+def _length_at(data: bytearray, at: int) -> int:
+    return int.from_bytes(data[at : at + 4], "big")
+
+
+def _after(data: bytearray, at: int) -> int:
+    return at + 4 + _length_at(data, at)
+
+
 class LengthUnits(Grouping):
     """Cuts a stream of lengths and NAL units."""
 
@@ -117,14 +152,13 @@ class LengthUnits(Grouping):
         self._held = bytearray()  # from the next length on
         self._asked = False  # whether the NAL unit behind it begins a unit
         self._unit = bytearray()
+        self._seen = bytearray()  # while out of step
+        self._unlooked = 0
 
     def feed(self, data: bytes) -> Cut:
         ended: list[bytes | None] = []
         begun, aligned = 0, False
-        fresh = not self._held
-        if not self._in_step and not self._steps_in(data):
-            return Cut(ended, begun, aligned)
-        self._held += data
+        fresh = self._takes(data)
         while (part := self._next_part()) is not None:
             was_open = self.open
             if not self._asked and self.begins(part):
@@ -145,11 +179,40 @@ class LengthUnits(Grouping):
         self.open = self.coded = False
         return self._take()
 
-    def _steps_in(self, data: bytes) -> bool:
+    def _takes(self, data: bytes) -> bool:
+        """Whether `data` begins with a NAL unit. It is held where its NAL units can be told."""
+        if self._in_step:
+            begins = not self._held
+            self._held += data
+            return begins
         part = part_of(data, self._length_bytes, self.codec)
-        opens = part in {Part.FIRST, Part.OPENS} and follows(data, self.codec, self._length_bytes)
-        self._in_step, self._asked = opens, False
-        return opens
+        if part in {Part.FIRST, Part.OPENS} and _walk(data, self.codec, self._length_bytes)[0] >= 0:
+            self._step_in(data, asked=False)
+            return True
+        self._look_for_step(data)
+        return False
+
+    def _look_for_step(self, data: bytes) -> None:
+        unlooked = self._unlooked + len(data)
+        self._seen += data
+        self._unlooked = unlooked % _LOOK_EVERY_BYTES
+        if unlooked < _LOOK_EVERY_BYTES or self._length_bytes != 4:
+            del self._seen[:-_LOOK_BACK_BYTES]
+            return
+        at, fresh = _first_in_line(self._seen, self.codec), len(self._seen) - len(data)
+        if at is None:
+            del self._seen[:-_LOOK_BACK_BYTES]
+            return
+        while at < fresh and (after := _after(self._seen, at)) <= len(self._seen):
+            at = after
+        # One that began in an earlier piece is passed over: of that piece it was said that none begins.
+        self._step_in(self._seen[at:], asked=at < fresh)
+
+    def _step_in(self, data: bytes | bytearray, *, asked: bool) -> None:
+        self._in_step, self._asked = True, asked
+        self._held += data
+        self._seen.clear()
+        self._unlooked = 0
 
     def _next_part(self) -> Part | None:
         """What the next NAL unit is; None where that is not there yet, or makes no sense."""

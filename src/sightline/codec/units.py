@@ -180,14 +180,14 @@ class AnnexBUnits(Grouping):
         self._next = max(0, self._next - count)
 
 
-# In coded data FF is followed by 00, or by a restart marker (ITU-T T.81, B.1.1.5); FF before a marker is fill.
+# In coded data FF is followed by 00 or a restart marker (ITU-T T.81, B.1.1.5), before a marker FF is fill.
 _MARKER: Final = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
 _BEGINS: Final = b"\xff\xd8\xff"
 _SOI, _EOI, _TEM = 0xD8, 0xD9, 0x01
 
 
 class JpegUnits:
-    """Cuts MJPEG. A picture without its end ends where the next begins; previews within headers are passed."""
+    """Cuts MJPEG. A picture without an end ends where the next begins; previews in headers are left in."""
 
     codec = "mjpeg"
 
