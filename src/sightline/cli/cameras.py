@@ -204,8 +204,6 @@ def _asked(
 
     with open_log(bus) as log:
         replies = ask(log, topic, action, value, to=to, timeout_s=wait_s, settle_s=settle_s)
-    if to is not None:
-        replies = [reply for reply in replies if reply.by == to]
     if not replies:
         who = "mux" if to is None else f"mux named {to}"
         raise CallTimedOut(
