@@ -1,7 +1,6 @@
 """`sightline cameras`, as it is typed, with controls that listen on a real log."""
 
 import json
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,7 +11,6 @@ from tests.mux.steered_cameras import Cameras
 
 from sightline.frame import Size
 from sightline.hub import StreamServer
-from sightline.log import REDACTOR
 from sightline.mux import Control
 
 Listens = Callable[..., Cameras]
@@ -132,18 +130,26 @@ def test_a_bus_that_keeps_nothing_is_refused_in_words(invoke: Invoke) -> None:
     assert "add ?history=64MiB" in asked.stderr
 
 
-def test_it_speaks_over_a_hub_from_another_process(
-    no_leaks: None, sightline_command: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(REDACTOR, "_forms", set())
+def works_from_another_process(command: Run, address: str, url: str) -> None:
+    """A control at `address`, and the command with `url`, on topics of their own."""
+    topic = f"control-{uuid.uuid4().hex}"
+    cameras = Cameras()
+    with Control(topic, address, None, cameras, name="east") as control:
+        where = ("--bus", url, "--control-topic", topic, "--to", "east")
+        added = command("cameras", "add", "gate", "rate=5", *where)
+        assert (added.stdout, added.stderr) == ("east: created gate\n", "")
+        listed = command("cameras", "list", "--json", *where)
+        assert control.offset == control.topic_last_offset
+    assert json.loads(listed.stdout)[0]["result"]["gate"]["rate"] == 5.0
+    assert cameras.settings == {"gate": {"rate": 5.0}}
+
+
+def test_it_speaks_over_a_hub(no_leaks: None, sightline_command: Run) -> None:
     with StreamServer(port=0) as server:
         url = f"hub://127.0.0.1:{server.port}?history=8MiB"
-        cameras = Cameras()
-        with Control("control", url, None, cameras, name="east"):
-            added = sightline_command("cameras", "add", "gate", "rate=5", "--bus", url)
-            assert (added.stdout, added.stderr) == ("east: created gate\n", "")
-            listed: subprocess.CompletedProcess[str] = sightline_command(
-                "cameras", "list", "--bus", url, "--json", "--to", "east"
-            )
-        assert json.loads(listed.stdout)[0]["result"]["gate"]["rate"] == 5.0
-        assert cameras.settings == {"gate": {"rate": 5.0}}
+        works_from_another_process(sightline_command, url, url)
+
+
+@pytest.mark.needs("kafka")
+def test_it_speaks_over_kafka(kafka: str, no_leaks: None, sightline_command: Run) -> None:
+    works_from_another_process(sightline_command, kafka, f"kafka://{kafka}")

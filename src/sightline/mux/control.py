@@ -210,7 +210,7 @@ class Control:
 
     def _told(self, consumer: Consumer, event: Event) -> None:
         if isinstance(event, Gap):
-            self._logger.warning("control messages were lost", first=event.first, next=event.next)
+            self._logger.warning("control messages may be lost", reason=event.reason, next=event.next)
         elif isinstance(event, Gained) and self._returning:
             self._returning = False
             if self._offset is not None:
