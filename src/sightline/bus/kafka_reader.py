@@ -13,6 +13,7 @@ librdkafka goes on by itself after a lost connection, and tells of it in a callb
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from operator import methodcaller
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
@@ -48,6 +49,9 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "reconnect.backoff.max.ms": 2000,
     "log_level": 0,  # it would print, and what matters is told to `error_cb` too
 }
+_HEADERS: Final = methodcaller("headers")
+# Called so, and not as `raw.headers()`: where the name of a header is not UTF-8, the library returns a broken
+# list with an error set. The interpreter sees that here; a call that it has specialised goes on, and crashes.
 _FEW: Final = 8
 """So many topics are asked for by name; more, and the broker is asked for all that it has."""
 
@@ -207,8 +211,8 @@ class KafkaReader:
         if raw.error() is not None or raw.partition():
             return self._trouble(raw)
         try:
-            headers = raw.headers()
-        except (SystemError, UnicodeError):  # the library reads names in UTF-8 alone, and Kafka takes any
+            headers = _HEADERS(raw)
+        except SystemError:
             self._complaints.say("headers that are not UTF-8 were left out", topic=raw.topic())
             headers = None
         return message_of(raw, headers)

@@ -2,7 +2,7 @@
 
 What waits for it waits in its `Inbox`; one thread moves messages there from one consumer of librdkafka, which
 is assigned by hand: no group has to agree first. Topics that were there begin at their end, those that appear
-later at their first message; they are looked for twice a second, and only while some are wanted.
+later at their first message; they are looked for twice a second, at first sooner, while some are wanted.
 
 Where nothing may be dropped, what a topic has no room for waits aside. At 128 messages or 2 MiB of them that
 topic is paused at the consumer, and no other is; it goes on at half. Not sooner, as to pause throws away what
@@ -27,6 +27,7 @@ from sightline.errors import BufferFull, BusError
 from sightline.log import get_logger
 from sightline.overflow import Capacity, Overflow
 
+_LOOK_FIRST_S: Final = 0.05
 _LOOK_S: Final = 0.5
 _WAIT_S: Final = 0.1  # as long may closing take
 _AT_ONCE: Final = 128
@@ -96,6 +97,7 @@ class KafkaSubscription(Inbox):
         self._assigned: set[str] = set()
         self._first: frozenset[str] | None = None
         self._look_s = 0.0
+        self._look_again_s = _LOOK_FIRST_S
         self._began = threading.Event()
         self._failure: BusError | None = None
         self._ending = False
@@ -158,7 +160,8 @@ class KafkaSubscription(Inbox):
             return
         with contextlib.suppress(BusError):  # a broker that is away is waited for
             self._begin(self._reader.topics(missing).keys() - self._assigned)
-        self._look_s = time.monotonic() + _LOOK_S
+        self._look_s = time.monotonic() + self._look_again_s
+        self._look_again_s = min(2 * self._look_again_s, _LOOK_S)
 
     def _begin(self, new: set[str]) -> None:
         if self._first is None:
