@@ -1,5 +1,6 @@
 """One camera with a real decoder: every picture finds its message, and every message goes on."""
 
+import importlib
 import threading
 from collections.abc import Sequence
 from itertools import count
@@ -283,6 +284,45 @@ def test_a_packet_that_was_sent_twice_goes_on_twice_and_is_seen_once() -> None:
     assert [headers is not None for _, headers in bench.out[:20]] == [True, False] * 10
 
 
+def test_what_is_captured_again_begins_behind_the_end_of_what_was_before() -> None:
+    bench = Bench(max_offset_diff=None)
+    again = [msgspec.structs.replace(packet, epoch=packet.epoch + 1) for packet in PACKETS[:20]]
+    first, second = messages(PACKETS[:20]), messages(again)
+    bench.add([*first, END, *second[:5]])
+    bench.run()
+    bench.add([*second[5:], END])
+    bench.run()
+    bench.check([*first, END, *second, END])
+    assert len(bench.seen) == 40
+
+
+def test_a_unit_that_is_lost_takes_no_result_from_the_one_of_the_same_message_before() -> None:
+    bench = Bench(max_offset_diff=None, framing="chunks")
+    whole = Message("raw_cam0", PACKETS[0].data, None, (), 0, 0)
+    endless = Message("raw_cam0", PACKETS[0].data + bytes([0x55]) * 17 * 2**20, None, (), 0, 0)
+    bench.add([whole, endless, END])
+    bench.run()
+    bench.check([whole, endless, END])
+    assert [headers is not None for _, headers in bench.out] == [True, False, False]
+
+
+def test_a_jump_costs_no_picture_that_was_decoded_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    details = importlib.import_module("sightline.scene.encode")._COMMON_DETAILS
+    monkeypatch.setitem(details, "open-gop", 1)
+    stream = drawn_packets(0, 60, preset="fast")  # type: ignore[arg-type]
+    bench = Bench(framing="whole")
+    entered = [Message("raw_cam0", packet.data, None, (), offset, 0) for offset, packet in enumerate(stream)]
+    bench.add(entered[:17])
+    bench.decode()
+    bench.add(entered[17:])
+    bench.decode()
+    stats = bench.work.stats()
+    assert stats.waiting.jumps == 1
+    assert "no_picture" not in stats.dropped
+    bench.wait_out()
+    bench.check(entered)
+
+
 def test_another_rate_or_size_begins_at_the_next_keyframe_and_costs_no_picture() -> None:
     bench = Bench(max_offset_diff=None)
     entered = [*messages(PACKETS), END]
@@ -313,6 +353,15 @@ def test_another_topic_begins_anew_and_every_message_still_goes_on() -> None:
     stats = bench.work.stats()
     assert stats.dropped["changed"] + stats.dropped["closed"] == 24
     assert stats.delivered == 21
+
+
+def test_another_topic_lets_go_of_a_message_whose_unit_was_not_whole() -> None:
+    bench = Bench(max_offset_diff=None, framing="chunks")
+    half = Message("raw_cam0", PACKETS[0].data[:100], None, (), 0, 0)
+    bench.add([half])
+    bench.work.update(CameraSettings(camera_id="cam0", max_offset_diff=None, topic="other"))
+    bench.release()
+    bench.check([half])
 
 
 def test_what_was_lossless_may_become_live() -> None:
@@ -362,14 +411,17 @@ def test_a_camera_that_is_closed_lets_all_go_and_takes_no_more() -> None:
 def test_a_camera_is_read_no_further_when_it_is_full_until_it_is_half_empty() -> None:
     bench = Bench(max_offset_diff=None)
     stream = messages(drawn_packets(0, 10))
+
+    def full() -> bool:
+        return bench.work.congested
+
     bench.add(stream)
     again = count(10)
     for _ in range(1014):
-        early = bench.work.congested
-        assert not early
+        assert not full()
         bench.add([Message("raw_cam0", stream[0].value, None, (), next(again), 0)])
-    assert bench.work.congested
-    while bench.work.congested:
+    assert full()
+    while full():
         assert bench.work.stats().waiting.held > 512
         bench.decode()
         bench.take()

@@ -72,6 +72,13 @@ def test_a_delivered_message_waits_no_longer_than_it_may() -> None:
     assert line.answer((1, 0), SEEN) is Answer.LATE
 
 
+def test_a_message_that_is_held_up_by_others_takes_its_answer_whenever_it_comes() -> None:
+    line = filled((1, 0), (1, 1))
+    line.delivered((1, 1), 0)
+    assert line.release(9 * WAIT_NS) == []
+    assert line.answer((1, 1), SEEN) is Answer.TAKEN
+
+
 def test_a_delivery_of_what_is_not_in_line_ends_the_one_before() -> None:
     line = filled((1, 0))
     line.delivered((1, 0), 0)

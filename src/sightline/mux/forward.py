@@ -266,6 +266,5 @@ class ForwardLine:
 
     def _remember(self, key: Key, outcome: Answer) -> None:
         self._past[key] = outcome
-        self._past.move_to_end(key)
         if len(self._past) > _REMEMBERED:
             self._past.popitem(last=False)
