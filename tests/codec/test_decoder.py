@@ -461,13 +461,16 @@ def test_a_hurry_from_any_moment_to_any_moment_leaves_whole_pictures(
     everything = {frame.index: frame.image for frame in run(Decoder(), packets)}
     rnd, hurried = random.Random(7), list[Packet]()
     decoder = Decoder(rate=rate, on_drop=lambda packet, reason: hurried.append(packet))
-    frames = []
+    disposable = {packet.index for packet in packets if is_disposable(packet.data, codec)}
+    frames, left_out = list[Frame](), set[int]()
     for packet in packets:
         decoder.hurry = rnd.random() < 0.5
+        left_out |= {packet.index} & disposable if decoder.hurry else set()
         frames += decoder.feed(packet)
         assert not decoder.hurry or decoder.stats().pictures in {"reference", "key"}
     frames += decoder.flush()
     assert all(np.array_equal(frame.image, everything[frame.index]) for frame in frames)
+    assert not left_out & {frame.index for frame in frames}
+    assert bool(left_out) == bool(disposable)
     if rate is None:
-        assert all(is_disposable(packet.data, codec) for packet in hurried)
-        assert bool(hurried) == any(is_disposable(packet.data, codec) for packet in packets)
+        assert {packet.index for packet in hurried} == left_out

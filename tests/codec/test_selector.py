@@ -143,3 +143,20 @@ def test_what_is_left_out_costs_no_slot_its_picture(make_packet: MakePacket, kin
 def test_an_unknown_way_is_refused() -> None:
     with pytest.raises(ConfigError, match="pictures"):
         Selector("some", None)  # type: ignore[arg-type]
+
+
+def test_what_is_unwanted_is_decoded_only_where_others_need_it(make_packet: MakePacket) -> None:
+    packets = stream(make_packet, "KPbPb", gops=1)
+    everything, keyframes = Selector("all", None), Selector("key", None)
+    assert [everything.wants(p, 0, wanted=False) for p in packets] == [True, True, False, True, False]
+    assert not any(keyframes.wants(p, 0, wanted=False) for p in packets)
+
+
+def test_a_hurry_tells_what_is_decoded_and_changes_no_choice(make_packet: MakePacket) -> None:
+    packets = stream(make_packet, "K" + "Pb" * 12)
+    selector = Selector("auto", Sampler(25))
+    selector.hurry = True
+    assert selector.way == "reference"
+    assert chosen(selector, packets) == [p for p in packets if p.data == REFERENCE]
+    selector.hurry = False
+    assert selector.way == "all"

@@ -87,7 +87,7 @@ def follows(data: bytes, codec: str, length_bytes: int = 4) -> bool:
 def _walk(data: bytes, codec: str, length_bytes: int) -> tuple[int, int]:
     """How many whole NAL units stand in `data`, and where the last ends; -1 of them where one is none."""
     at = whole = 0
-    while at < len(data):
+    while at + length_bytes <= len(data):
         length = int.from_bytes(data[at : at + length_bytes], "big")
         if not _makes_sense(data, at + length_bytes, length, codec):
             return -1, at
@@ -115,8 +115,9 @@ _USUAL: Final = {
 
 # Out of step four NAL units are looked for that stand one behind the other, each of less than a MiB.
 _IN_LINE: Final = 4
+_USUAL_BYTES: Final = 2**20
 _LOOK_EVERY_BYTES: Final = 32 * 2**10
-_LOOK_BACK_BYTES: Final = 2**20
+_LOOK_BACK_BYTES: Final = _USUAL_BYTES
 _MAY_BEGIN: Final = re.compile(rb"(?=\x00[\x00-\x0f])")
 
 
@@ -139,6 +140,11 @@ def _length_at(data: bytearray, at: int) -> int:
 
 def _after(data: bytearray, at: int) -> int:
     return at + 4 + _length_at(data, at)
+
+
+# What a stream may well begin with although it is cut within its first NAL unit: IDR and IRAP pictures, SPS,
+# VPS, delimiters.
+_BEGINS_GOP: Final = {"h264": frozenset({5, 7, 9}), "hevc": frozenset({*range(16, 22), 32, 33, 35})}
 
 
 class LengthUnits(Grouping):
@@ -185,12 +191,19 @@ class LengthUnits(Grouping):
             begins = not self._held
             self._held += data
             return begins
-        part = part_of(data, self._length_bytes, self.codec)
-        if part in {Part.FIRST, Part.OPENS} and _walk(data, self.codec, self._length_bytes)[0] >= 0:
+        if self._begins_a_unit(data):
             self._step_in(data, asked=False)
             return True
         self._look_for_step(data)
         return False
+
+    def _begins_a_unit(self, data: bytes) -> bool:
+        """Whether `data` begins with a NAL unit that begins a unit, as far as one piece can show that."""
+        if part_of(data, self._length_bytes, self.codec) not in {Part.FIRST, Part.OPENS}:
+            return False
+        whole, end = _walk(data, self.codec, self._length_bytes)
+        begins_gop = nal_type(data[self._length_bytes], self.codec) in _BEGINS_GOP[self.codec]
+        return whole > 0 or (whole == 0 and begins_gop and end < _USUAL_BYTES)
 
     def _look_for_step(self, data: bytes) -> None:
         unlooked = self._unlooked + len(data)
