@@ -14,7 +14,8 @@ from typing import Any
 
 import confluent_kafka
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 from tests.conftest import WaitFor
 from tools.services.kafka import KafkaBroker
 
@@ -182,6 +183,34 @@ def test_by_default_a_message_is_at_most_8_mib_and_what_the_broker_takes(
         open_bus(f"kafka://{modest.address}") as bus,
     ):
         assert bus.max_message_bytes == MIB - 512
+
+
+@pytest.mark.needs("kafka")
+def test_a_broker_that_makes_no_topics_is_an_error_that_says_how_to_make_one(
+    tmp_path: Path, topic: str, no_leaks: None, wait_for: WaitFor
+) -> None:
+    settings = tmp_path / "kafka.properties"
+    settings.write_text("topic.metadata.propagation.max.ms=200\n")
+    with (
+        KafkaBroker(tmp_path, settings={"auto.create.topics.enable": "false"}) as strict,
+        open_bus(f"kafka://{strict.address}?settings={settings}") as bus,
+    ):
+        reader = live(bus, topic)
+
+        def refused() -> str:
+            try:
+                bus.publish(topic, b"nowhere")
+            except BusError as error:
+                return str(error)
+            return ""
+
+        why = wait_for(refused, LIMIT_S, "word from the broker")
+        assert f"sightline topics create {topic} --bus kafka://{strict.address}" in why
+        admin = AdminClient({"bootstrap.servers": strict.address})
+        admin.create_topics([NewTopic(topic, 1)])[topic].result(LIMIT_S)
+        wait_for(lambda: refused() == "" and reader.poll(1, 0.1), LIMIT_S, "a topic that takes messages")
+        refused()  # what was lost meanwhile
+        bus.publish(topic, b"somewhere")
 
 
 @pytest.mark.needs("kafka")

@@ -13,6 +13,7 @@ from sightline.log import get_logger, redact
 
 _AGAIN_NS: Final = ns(60.0)
 """The same complaint is logged once in so long."""
+_NO_TOPIC: Final = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
 
 
 def confluent_kafka(part: str = "") -> Any:
@@ -40,7 +41,15 @@ def told(client: Callable[[dict[str, Any]], Any], settings: Mapping[str, Any]) -
 def bus_error(error: Any, servers: str, topic: str | None = None) -> BusError:
     """A `KafkaError` as ours, which names the broker and the topic."""
     what = f"topic {topic} at {servers}" if topic else f"the broker at {servers}"
-    return BusError(f"{what}: {redact(error.str())} ({error.name()})")
+    text = f"{what}: {redact(error.str())} ({error.name()})"
+    if topic and error.name() in _NO_TOPIC:
+        text += f"; where brokers make none by themselves: {how_to_make(topic, servers)}"
+    return BusError(text)
+
+
+def how_to_make(topic: str, servers: str) -> str:
+    """The command that makes a topic as Sightline needs it."""
+    return f"sightline topics create {topic} --bus kafka://{servers}"
 
 
 class Complaints:

@@ -46,6 +46,7 @@ class KafkaPublisher:
             **address.producer(max_message_bytes),
             # A message that is larger than the whole queue would wait for ever.
             "queue.buffering.max.kbytes": max(_QUEUE_KIB, 2 * max_message_bytes // 1024),
+            "topic.metadata.propagation.max.ms": 10_000,  # after so long there is no such topic
             "reconnect.backoff.max.ms": 2000,
             "log_level": 0,  # it would print, and what matters is told to `error_cb` too
             **address.settings,

@@ -24,6 +24,7 @@ from sightline.bus.kafka_client import (
     Complaints,
     bus_error,
     confluent_kafka,
+    how_to_make,
     told,
 )
 from sightline.bus.log import Ends
@@ -235,7 +236,7 @@ class KafkaReader:
             BusError(
                 f"expected the messages of topic {topic} at {self.servers} in one partition, as their order "
                 f"and offsets need it; got one in partition {raw.partition()}. To make a topic with one: "
-                f"sightline topics create {topic} --bus kafka://{self.servers}"
+                f"{how_to_make(topic, self.servers)}"
             ),
         )
 
