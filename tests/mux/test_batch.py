@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline import Frame
-from sightline.clock import NS_PER_MS, NS_PER_S
+from sightline.clock import NS_PER_MS, NS_PER_S, SystemClock
 from sightline.errors import BufferFull, Closed
 from sightline.mux import Batcher, BatchQueue, Failure
 
@@ -235,16 +235,30 @@ def test_a_reader_without_a_time_limit_waits_until_there_is_a_batch() -> None:
     assert [f.index for f in got] == [7]
 
 
+class Watched(SystemClock):
+    """Tells that another thread than the test's own asks for the time, as one does that is about to wait."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+
+    def monotonic_ns(self) -> int:
+        if threading.current_thread() is not threading.main_thread():
+            self.asked.set()
+        return super().monotonic_ns()
+
+
 def test_a_camera_that_is_removed_no_longer_delays_the_others() -> None:
-    queue: BatchQueue[Frame] = BatchQueue(max_wait_s=60)
+    clock = Watched()
+    queue: BatchQueue[Frame] = BatchQueue(max_wait_s=60, clock=clock)
     for camera_id in "ab":
         queue.add(camera_id, live=True)
         queue.put(frame(camera_id, 0))
     assert len(queue.take(0)) == 2
     queue.put(frame("a", 1))
     got: list[Frame] = []
-    reader = threading.Thread(target=lambda: got.extend(queue.take(5)))
+    reader = threading.Thread(target=lambda: got.extend(queue.take(None)), daemon=True)
     reader.start()
+    assert clock.asked.wait(5)  # within the lock, which it gives back by waiting
     queue.remove("b")
     reader.join(5)
     assert [f.camera_id for f in got] == ["a"]
