@@ -474,3 +474,26 @@ def test_a_hurry_from_any_moment_to_any_moment_leaves_whole_pictures(
     assert bool(left_out) == bool(disposable)
     if rate is None:
         assert {packet.index for packet in hurried} == left_out
+
+
+@pytest.mark.parametrize("layers", [2, 3, 5])
+def test_pictures_of_temporal_sub_layers_may_be_left_out_one_by_one(
+    reencoded: Callable[..., list[Packet]], layers: int
+) -> None:
+    """Those of a higher sub-layer that refer to one that was left out are left out too: none is damaged."""
+    params = f"temporal-layers={layers}:keyint=25:bframes=7:b-adapt=0:repeat-headers=1:log-level=none"
+    packets = reencoded("libx265", (("x265-params", params), ("preset", "medium")))
+    everything = {frame.index: frame.image for frame in run(Decoder(), packets)}
+    disposable = {packet.index for packet in packets if is_disposable(packet.data, "hevc")}
+    came_after_a_hurry = 0
+    for seed in range(6):
+        rnd, told = random.Random(seed), Told()
+        decoder, frames = Decoder(on_drop=told, rate=20 if seed % 2 else None), list[Frame]()
+        for packet in packets:
+            decoder.hurry = rnd.random() < 0.2
+            frames += decoder.feed(packet, wanted=rnd.random() < 0.8)
+        frames += decoder.flush()
+        came_after_a_hurry += len({frame.index for frame in frames} & disposable)
+        assert {reason for _, reason in told.drops} <= {"skipped", "unwanted", "rate"}
+        assert all(np.array_equal(frame.image, everything[frame.index]) for frame in frames)
+    assert came_after_a_hurry > 20

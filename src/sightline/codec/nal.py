@@ -77,6 +77,7 @@ def is_disposable(data: bytes, codec: str) -> bool:
     H.264: every slice has nal_ref_idc 0. H.265: a sub-layer non-reference picture, or any picture of a
     higher temporal sub-layer. The second half is what makes it safe to leave out *all* that are
     disposable: a sub-layer non-reference picture may still serve sub-layers above its own (H.265 3.160).
+    Leaving out some: see `sightline.codec.sublayers`.
     """
     found = False
     for kind, start in _headers(data, codec):
@@ -85,6 +86,14 @@ def is_disposable(data: bytes, codec: str) -> bool:
                 return False
             found = True
     return found
+
+
+def sublayer_of(data: bytes) -> tuple[int, int]:
+    """Type and TemporalId of the first coded slice of an H.265 access unit; (0, 0) where there is none."""
+    for kind, start in _headers(data, "hevc"):
+        if kind in _HEVC_SLICES and start + 1 < len(data):
+            return kind, (data[start + 1] & 0x07) - 1
+    return 0, 0
 
 
 def coded_slices(data: bytes, codec: str) -> bytes:

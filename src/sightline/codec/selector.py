@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias, get_args
 from sightline.codec.gop import Gop, GopMeter
 from sightline.codec.nal import is_disposable
 from sightline.codec.sampler import Sampler
+from sightline.codec.sublayers import Sublayers
 from sightline.errors import ConfigError
 from sightline.packet import Packet
 
@@ -38,6 +39,7 @@ class Selector:
         self._way: Pictures = "all" if pictures == "auto" else pictures
         self._sampler = sampler
         self._meter = GopMeter()
+        self._sublayers = Sublayers()
         self.hurry = False
         self._disposable_decoded = self._disposable_skipped = 0  # since the last keyframe
 
@@ -63,23 +65,30 @@ class Selector:
 
         A picture that is not `wanted` itself takes no slot, and is decoded only for those that refer to it.
         """
-        if not wanted:
-            return self._way != "key" and not _stands_alone(packet)
         if self._way == "key":
-            return packet.keyframe and self._claims(at_ns)
-        if not self._chooses and self._way == "all" and not self.hurry:
+            return wanted and packet.keyframe and self._claims(at_ns)
+        if packet.keyframe:
+            self._sublayers.restart()
+        everything = self._way == "all" and not self._chooses and not self.hurry
+        if wanted and everything and self._sublayers.complete:
             return True
-        if not is_disposable(packet.data, packet.codec):
-            self._claims(at_ns)
+        if not (is_disposable(packet.data, packet.codec) or (packet.codec == "mjpeg" and not wanted)):
+            if wanted:
+                self._claims(at_ns)
             return True
-        return self._chooses and not self.hurry and self._fills_a_slot(at_ns)
+        decoded = wanted and self._sublayers.has_all(packet) and (everything or self._chosen(at_ns))
+        if not decoded:
+            self._sublayers.leave_out(packet)
+        return decoded
 
-    def _fills_a_slot(self, at_ns: int) -> bool:
-        """Whether a disposable picture has a slot to itself."""
-        fills = self._claims(at_ns)
-        self._disposable_decoded += fills
-        self._disposable_skipped += not fills
-        return fills
+    def _chosen(self, at_ns: int) -> bool:
+        """Whether to decode a disposable picture where not all are: it has a slot to itself, and no hurry."""
+        if self.hurry or not self._chooses:
+            return False
+        chosen = self._claims(at_ns)
+        self._disposable_decoded += chosen
+        self._disposable_skipped += not chosen
+        return chosen
 
     def _claims(self, at_ns: int) -> bool:
         return self._sampler is None or self._sampler.claim(at_ns)
@@ -88,11 +97,6 @@ class Selector:
         if self._sampler is not None and _keyframes_do(self._meter.gop, self._sampler.period_s):
             return "key"
         return "reference" if self._disposable_skipped and not self._disposable_decoded else "all"
-
-
-def _stands_alone(packet: Packet) -> bool:
-    """Whether no other picture needs this one."""
-    return packet.codec == "mjpeg" or is_disposable(packet.data, packet.codec)
 
 
 def _keyframes_do(gop: Gop | None, period_s: float) -> bool:
