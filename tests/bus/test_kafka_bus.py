@@ -24,6 +24,7 @@ from sightline.bus import kafka_limits as opening
 from sightline.bus import kafka_publisher as publishing
 from sightline.bus.kafka import KafkaBus
 from sightline.bus.kafka_client import Complaints
+from sightline.bus.kafka_subscription import KafkaSubscription
 from sightline.errors import BufferFull, BusError, Closed, ConfigError, MissingExtra
 from sightline.overflow import Capacity, Overflow
 from sightline.testing import ManualClock, check_bus
@@ -336,6 +337,8 @@ def test_a_full_topic_stops_no_other_and_loses_nothing(
     take(3 * count)
     assert [len(got[name]) for name in topics] == [0, count, count, count]
     assert reader.stats(topics[0]).held == 16
+    assert isinstance(reader, KafkaSubscription)
+    assert len(reader._aside[topics[0]]._messages) <= 128 + 16
     reader.resume(topics[0])
     take(count)
     assert all(got[name] == numbers(count) for name in topics)

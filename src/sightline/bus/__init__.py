@@ -5,6 +5,8 @@
     log       what a log is beyond that: groups, positions, gaps
     inbox     what waits for one reader, the same for every broker
     memory    memory://name, within a process
+    hub       hub://host, between processes and machines
+    kafka     kafka://host, on a Kafka
     opening   the table of brokers
     packets   how one camera's packets stand on a bus
 

@@ -54,11 +54,10 @@ class KafkaLimits:
         self.max_message_bytes = min(wish, largest)
 
     def of_topic(self, topic: str) -> int:
-        """The most that a message of this topic may weigh; asked once."""
+        """The most that a message of this topic may weigh; asked until the brokers have said it once."""
         if topic not in self.known:
-            limits = self._limits(self._admin(), "topic", [topic])
-            self.known[topic] = limits.get(topic, self.sure)
-        return self.known[topic]
+            self.known.update(self._limits(self._admin(), "topic", [topic]))
+        return self.known.get(topic, self.sure)
 
     def _largest(self, admin: Any, topics: Iterable[str]) -> int:
         """What the topic takes that takes most, or one that is new."""

@@ -139,7 +139,7 @@ class KafkaSubscription(Inbox):
     def _run(self) -> None:
         most = _AT_ONCE_ASIDE if self._keeps_all else _AT_ONCE
         try:
-            while not self._ending and self._failure is None:
+            while not self._ending:
                 self._look()
                 self._take_in(self._reader.consume(most, _WAIT_S))
         except Exception as error:  # noqa: BLE001 - told to whoever polls
