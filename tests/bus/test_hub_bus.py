@@ -414,3 +414,20 @@ def test_a_consumer_without_a_group_goes_on_where_it_was_when_its_connection_is_
         link = log._thread.link  # type: ignore[attr-defined]  # of the hub's bus
         log._thread._loop.call_soon_threadsafe(link._connection.end, BusError("cut"))  # type: ignore[attr-defined]
         assert values(read(consumer, 6)) == [b"%d" % number for number in range(4, 10)]
+
+
+def test_what_a_consumer_wants_now_it_reads_of_a_hub_that_began_anew_as_well(
+    mortal_hub: Callable[[], StreamServer],
+) -> None:
+    server = mortal_hub()
+    url = f"{server.url}?history=1MiB"
+    with open_log(url) as log, open_log(url) as other:
+        consumer = other.consume("a")
+        kill(server)
+        server = mortal_hub()
+        consumer.want(["b"])
+        for topic in ("a", "b"):
+            log.publish(topic, topic.encode())
+        assert values(read(consumer, 1)) == [b"b"]
+        assert consumer.poll(1, 0) == []
+        assert set(consumer.positions()) == {"b"}

@@ -21,6 +21,7 @@ HISTORY_BYTES = 64 * 1024
 def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not come in memory at once does not come."""
     monkeypatch.setattr("sightline.bus.log_conformance._MOMENT_S", 0.02)
+    monkeypatch.setattr("sightline.bus.log_wanting._MOMENT_S", 0.02)
     monkeypatch.setattr("sightline.bus.log_trial._TURN_S", 0.001)
 
 
@@ -80,6 +81,44 @@ class WaitsForSlowConsumers(MemoryBus):
         super().publish(topic, value, **more)
         if self.ends(topic)[topic].next == 1000:
             time.sleep(2)
+
+
+class WantsMore(Broken):
+    """Of what it wanted before it lets nothing go."""
+
+    def twist(self, consumer: Any) -> None:
+        want = consumer.want
+        consumer.want = lambda topics: want({*consumer._next, *topics})
+
+
+class TakesAllAnew(Broken):
+    """Of what it keeps it lets go for a moment."""
+
+    def twist(self, consumer: Any) -> None:
+        want = consumer.want
+
+        def want_anew(topics: Iterable[str]) -> None:
+            held = dict(consumer._next)
+            want([])
+            want(topics)
+            with consumer._lock:
+                consumer._next.update({topic: at for topic, at in held.items() if topic in consumer._next})
+
+        consumer.want = want_anew
+
+
+class GoesOnWhereItWas(Broken):
+    def twist(self, consumer: Any) -> None:
+        want, commits = consumer.want, consumer._commits
+
+        def want_as_a_member(topics: Iterable[str]) -> None:
+            consumer._commits = True
+            if not commits:
+                consumer.group.positions.update({t: Position(at) for t, at in consumer._next.items()})
+            want(topics)
+            consumer._commits = commits
+
+        consumer.want = want_as_a_member
 
 
 class CommitsByItself(Broken):
@@ -243,6 +282,9 @@ def untold(kind: type[Event]) -> Any:
         (BeginsAtTheBeginning, "begins_where_it_says"),
         (LosesTheFirstOfATopic, "from_its_first_message"),
         (MatchesHalfNames, "a_pattern_picks"),
+        (WantsMore, "may_want_others"),
+        (TakesAllAnew, "may_want_others"),
+        (GoesOnWhereItWas, "wanted_again"),
         (HasNoGroups, "members_share"),
         (untold(Lost), "members_share"),
         (CommitsByItself, "not_committed_comes_again"),

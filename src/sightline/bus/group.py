@@ -10,7 +10,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from sightline.bus.history import History
 from sightline.bus.log import Gained, Lost, Position, Start
-from sightline.bus.names import Wanted, is_wanted
+from sightline.bus.names import Wanted, is_wanted, other_topics
 from sightline.sharing import shared
 
 M = TypeVar("M", bound=Hashable)
@@ -27,19 +27,24 @@ class Group(Generic[M]):
     def __init__(self, histories: Mapping[str, History]) -> None:
         self._histories = histories
         self._members: dict[M, Wanted] = {}
+        self._starts: dict[M, Start] = {}
         self.holders: dict[str, M] = {}
         self.positions: dict[str, Position] = {}
 
     def enter(self, member: M, wanted: Wanted, start: Start) -> list[Change[M]]:
-        self._members[member] = wanted
-        for topic, history in self._histories.items():
-            if is_wanted(topic, wanted):
-                begin = history.first if start == "earliest" else history.next
-                self.positions.setdefault(topic, Position(begin))
-        return self._share()
+        self._starts[member] = start
+        return self._wants(member, wanted)
+
+    def want(self, member: M, topics: str | Iterable[str], *, alone: bool) -> list[Change[M]]:
+        """`alone`: nobody else is in this group, so that a topic which is not wanted has no position."""
+        wanted = other_topics(self._members[member], topics)
+        if alone:
+            self.positions = {topic: at for topic, at in self.positions.items() if topic in wanted}
+        return self._wants(member, wanted)
 
     def leave(self, member: M) -> list[Change[M]]:
         self._members.pop(member, None)
+        self._starts.pop(member, None)
         return self._share()
 
     def appeared(self, topic: str) -> list[Change[M]]:
@@ -52,6 +57,14 @@ class Group(Generic[M]):
         held = {topic: at for topic, at in positions.items() if self.holders.get(topic) is member}
         self.positions.update(held)
         return frozenset(held)
+
+    def _wants(self, member: M, wanted: Wanted) -> list[Change[M]]:
+        self._members[member] = wanted
+        for topic, history in self._histories.items():
+            if is_wanted(topic, wanted):
+                begin = history.first if self._starts[member] == "earliest" else history.next
+                self.positions.setdefault(topic, Position(begin))
+        return self._share()
 
     def _share(self) -> list[Change[M]]:
         wanting = {topic: members for topic in self._histories if (members := self._wanting(topic))}

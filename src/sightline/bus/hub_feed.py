@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from sightline.bus.hub_thread import HubThread
 from sightline.bus.names import Wanted, is_wanted, literal_prefix
 from sightline.bus.promise import Message
-from sightline.errors import BusError, Closed, SightlineError, WireError
+from sightline.errors import BusError, Closed, HubError, SightlineError, WireError
 from sightline.hub.client import runs
 from sightline.hub.client.positions import Gap
 from sightline.hub.client.reading import Inbox, Prefetch
@@ -22,12 +22,14 @@ from sightline.hub.client.subscription import Subscription
 from sightline.hub.settings import ReaderBuffer
 from sightline.hub.wire.control import (
     Attached,
+    Code,
     Detached,
     Exclude,
     Notice,
     Pause,
     Subscribe,
     SubscriptionStats,
+    Want,
 )
 from sightline.overflow import BufferStats
 
@@ -77,7 +79,7 @@ class HubFeed:
         self.inbox = Inbox(prefetch)
         self.subscription = Subscription(wish, self.inbox, on_notice=self._noticed)
         self._thread = thread
-        self._wanted = wanted
+        self.wanted = wanted
         self._on_notice = on_notice
         self._is_due = is_due
         self._number = self._received_before = 0
@@ -134,6 +136,16 @@ class HubFeed:
         if self.inbox.failure is not None:
             raise self.inbox.failure
 
+    async def want(self, topics: frozenset[str]) -> None:
+        """Read these by name from now on. Raises ConfigError and HubError where the hub refuses."""
+        self.wanted = topics
+        names = self.subscription.want(topics)
+        try:
+            await self._thread.asked(Want(number=self.subscription.number, names=names))
+        except HubError as error:
+            if error.code != Code.MISSING:  # else it is told on a new connection, by the new wish
+                raise
+
     async def pause(self, topics: frozenset[str], *, on: bool) -> None:
         paused = self.subscription.paused
         paused.update(topics) if on else paused.difference_update(topics)
@@ -149,7 +161,7 @@ class HubFeed:
             stats: dict[str, BufferStats] = await self._thread.link.request(request, GLANCE_S)
         except (SightlineError, TimeoutError):
             return None
-        return {topic: counts for topic, counts in stats.items() if is_wanted(topic, self._wanted)}
+        return {topic: counts for topic, counts in stats.items() if is_wanted(topic, self.wanted)}
 
     async def _comes(self) -> bool:
         """Whether the hub has something for us, or sent it."""
@@ -167,13 +179,14 @@ class HubFeed:
         if self._number != self.subscription.number:  # of a new connection
             self._number = self.subscription.number
             self._received_before = self.inbox.stats().received
-        if is_wanted(notice.name, self._wanted):
+        # By names the hub gives no others, but for what was on its way when fewer were wanted.
+        if isinstance(self.wanted, frozenset) or is_wanted(notice.name, self.wanted):
             self._on_notice(notice)
         elif isinstance(notice, Attached):
             self._thread.ask(Exclude(number=notice.subscription, feed=notice.feed))
 
     def _read(self, item: runs.Message | Gap) -> list[Message | Gap]:
-        if not is_wanted(item.channel, self._wanted):
+        if not is_wanted(item.channel, self.wanted):
             self._thread.link.owe_credit(self.subscription)  # it had some of what was given to others
             return []
         if isinstance(item, Gap):

@@ -28,7 +28,7 @@ from sightline.bus.log import (
     Start,
     first_messages,
 )
-from sightline.bus.names import Wanted, topic_names
+from sightline.bus.names import Wanted, other_topics, topic_names
 from sightline.bus.promise import Message
 from sightline.errors import BusError, Closed, ConfigError, HubError
 from sightline.hub.client.positions import HUB_RESTART
@@ -110,6 +110,10 @@ class HubConsumer:
         names = topic_names(topics)
         self._paused -= names
         self._thread.run(self._feed.pause(names, on=False))
+
+    def want(self, topics: str | Iterable[str]) -> None:
+        self._check_open()
+        self._thread.run(self._want(other_topics(self._feed.wanted, topics)))
 
     def positions(self) -> dict[str, int]:
         return self._thread.run(self._positions())
@@ -298,6 +302,10 @@ class HubConsumer:
             self._events.append(Lost(held))
 
     # What is asked of it.
+
+    async def _want(self, topics: frozenset[str]) -> None:
+        self._was_at = {topic: at for topic, at in self._was_at.items() if topic in topics}
+        await self._feed.want(topics)
 
     async def _positions(self) -> dict[str, int]:
         return dict(self._next)

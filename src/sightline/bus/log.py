@@ -103,6 +103,18 @@ class Consumer(Subscription, Protocol):
     A paused topic stays this consumer's; its messages wait in the log.
     """
 
+    def want(self, topics: str | Iterable[str]) -> None:
+        """Reads these from now on, and no others; none at all will do, and it waits for some.
+
+        What it holds of them is untouched. A topic that is new begins as `start` said when the consumer was
+        made; one that it comes back to begins so again, or at its group's position. `Gained` and `Lost` tell
+        of both within `poll`, and what was fetched of a topic that is not wanted is dropped and counted.
+
+        Raises:
+            ConfigError: a topic is no name, or this consumer has those that match a pattern.
+            Closed, BusError: as `poll`.
+        """
+
     def positions(self) -> dict[str, int]:
         """For each topic that it holds, the offset that `poll` gives next."""
 

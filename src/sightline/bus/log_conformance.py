@@ -15,6 +15,7 @@ from typing import Final, cast
 
 from sightline.bus.log import EVICTED, MAX_METADATA_BYTES, Consumer, Gained, Gap, Lost, Position, Start
 from sightline.bus.log_trial import LogTrial, Member
+from sightline.bus.log_wanting import WANTING
 from sightline.bus.promise import Feature
 from sightline.bus.trial import (
     MakeBus,
@@ -318,12 +319,20 @@ def closing_wakes_whoever_polls(trial: LogTrial) -> None:
         with expect_error(Closed, f"a poll while the {closed_by} closes"):
             result(waiting, trial.timeout_s, "a poll")
         consumer.close()
-        for what, use in (("poll", partial(consumer.poll, 1, 0)), ("commit", consumer.commit)):
+        for what, use in _uses(consumer, topic).items():
             with expect_error(Closed, f"a {what} after the {closed_by} closed"):
                 use()
         if closed_by == "bus":
             with expect_error(Closed, "consuming on a closed bus"):
                 log.consume(topic)
+
+
+def _uses(consumer: Consumer, topic: str) -> dict[str, Callable[[], object]]:
+    return {
+        "poll": partial(consumer.poll, 1, 0),
+        "commit": consumer.commit,
+        "want": partial(consumer.want, [topic]),
+    }
 
 
 def what_is_wrong_is_refused(trial: LogTrial) -> None:
@@ -335,6 +344,11 @@ def what_is_wrong_is_refused(trial: LogTrial) -> None:
             log.consume(topic, group=name)
     with expect_error(ConfigError, "consuming no topic"):
         log.consume([])
+    with expect_error(ConfigError, "wanting what is no topic"):
+        trial.member(log, topic).consumer.want([topic, "a b"])
+    if Feature.PATTERNS in log.features:
+        with expect_error(ConfigError, "wanting other topics than a pattern"):
+            trial.member(log, re.compile(re.escape(topic))).consumer.want([topic])
 
 
 def what_was_evicted_is_told(trial: LogTrial) -> None:
@@ -380,4 +394,5 @@ _CHECKS: Final[tuple[Callable[[LogTrial], None], ...]] = (
     a_paused_topic_waits,
     closing_wakes_whoever_polls,
     what_is_wrong_is_refused,
+    *WANTING,
 )

@@ -90,6 +90,12 @@ class MemoryConsumer:
             self._paused -= topic_names(topics)
             self._arrived.notify_all()
 
+    def want(self, topics: str | Iterable[str]) -> None:
+        with self._lock:
+            self._check_open()
+            for consumer, event in self.group.want(self, topics, alone=not self._commits):
+                consumer.tell(event)
+
     def positions(self) -> dict[str, int]:
         with self._lock:
             return dict(self._next)

@@ -76,6 +76,17 @@ def wanted_topics(topics: Topics) -> Wanted:
     return topics if isinstance(topics, re.Pattern) else topic_names(topics)
 
 
+def other_topics(before: Wanted, topics: str | Iterable[str]) -> frozenset[str]:
+    """What is wanted instead of `before`, checked; none at all will do.
+
+    Raises:
+        ConfigError: a topic is no name, or what matches a pattern was wanted before.
+    """
+    if isinstance(before, re.Pattern):
+        raise ConfigError(f"expected a reader of topics by name, got one of the pattern {before.pattern!r}")
+    return frozenset(map(checked_topic, (topics,) if isinstance(topics, str) else topics))
+
+
 def is_wanted(topic: str, wanted: Wanted) -> bool:
     """Whether `topic` is one of them; a pattern has to match the whole name."""
     if isinstance(wanted, re.Pattern):

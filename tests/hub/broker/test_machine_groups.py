@@ -21,6 +21,7 @@ from sightline.hub.wire.control import (
     Pause,
     Seek,
     Unsubscribe,
+    Want,
 )
 from sightline.hub.wire.header import Kind
 
@@ -37,6 +38,11 @@ def member(net: Net, name: str, start: str | int = "new", group: str = "g") -> P
     peer.read(1, glob="*", group=group, start=start)
     peer.credit(1, 10**6, 0)
     return peer
+
+
+def code_of(answer: object) -> str:
+    assert isinstance(answer, Failure), answer
+    return answer.code
 
 
 def holds(peer: Peer) -> dict[str, int]:
@@ -269,6 +275,57 @@ def test_a_channel_that_a_member_excludes_is_anothers() -> None:
     (holder, other) = (one, two) if holds(one) else (two, one)
     holder.ask(Exclude(number=1, feed=holds(holder)["a"]))
     assert "a" in holds(other)
+
+
+def test_a_member_may_want_other_channels_and_keeps_what_it_has_of_them() -> None:
+    net = Net()
+    writer, numbers = made(net, "a", "b", "c")
+    one = net.client("one")
+    one.read(1, "a", "b", group="g")
+    one.credit(1, 10**6, 0)
+    two = member(net, "two", start="history")
+    before = holds(one)
+    assert sorted([*before, *holds(two)]) == ["a", "b", "c"]
+    one.ask(Want(number=1, names=("b", "c", "later")))
+    assert "a" in holds(two), "what one does not want is another's"
+    made_later = net.client("later")
+    made_later.create("later")
+    two.lose()
+    assert set(holds(one)) == {"b", "c", "later"}
+    assert holds(one).get("b") == before.get("b", holds(one)["b"])
+    for name in ("b", "c"):
+        writer.put(numbers[name], [name.encode()], 0)
+    assert [one.payloads(feed) for feed in (holds(one)["b"], holds(one)["c"])] == [[b"b"], [b"c"]]
+    one.ask(Want(number=1, names=()))
+    assert not holds(one)
+
+
+@pytest.mark.parametrize("start", ["new", "history"])
+def test_a_lone_member_that_comes_back_to_a_channel_begins_as_it_said(start: str) -> None:
+    net = Net()
+    writer, numbers = made(net, "a", history=History(bytes=1000))
+    alone = net.client("alone")
+    alone.read(1, "a", group="", start=start)
+    alone.credit(1, 10**6, 0)
+    writer.put(numbers["a"], [b"0"], 0)
+    alone.ask(Want(number=1, names=()))
+    assert not net.hub.channels.by_name["a"].groups, "it keeps nothing for who does not want it"
+    writer.put(numbers["a"], [b"1"], 1)
+    alone.ask(Want(number=1, names=("a",)))
+    writer.put(numbers["a"], [b"2"], 2)
+    assert alone.payloads(holds(alone)["a"]) == ([b"0", b"1", b"2"] if start == "history" else [b"2"])
+
+
+def test_only_a_member_that_reads_by_name_can_want_others() -> None:
+    net = Net()
+    by_glob, no_member = member(net, "glob"), net.client("plain")
+    no_member.read(1, "a", wait=True)
+    for reader in (by_glob, no_member):
+        assert code_of(reader.ask(Want(number=1, names=("a",)))) == Code.WRONG
+    reader = net.client("reader")
+    reader.read(1, "a", wait=True, group="g")
+    for names, code in ((("",), Code.WRONG), (("x" * 300,), Code.WRONG)):
+        assert code_of(reader.ask(Want(number=1, names=names))) == code
 
 
 def test_a_group_never_makes_a_writer_wait() -> None:

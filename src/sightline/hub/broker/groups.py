@@ -97,6 +97,12 @@ class Groups:
             return self._end(group)
         return ()
 
+    def changed(self, group: Group, now_ns: int) -> tuple[Channel, ...]:
+        """A member wants other channels than before. Gives those that the group let go of for good."""
+        self._share(group, now_ns)
+        gone = [] if group.name else [each for each in group.positions if each.name not in group.feeds]
+        return self._forget(group, gone)
+
     def channel_made(self, channel: Channel, now_ns: int) -> None:
         for group in self._all:
             self._give(group, channel, now_ns)
@@ -186,12 +192,16 @@ class Groups:
     def _end(self, group: Group) -> tuple[Channel, ...]:
         self.by_name.pop(group.name, None)
         del self._all[group]
-        channels = tuple(group.positions)
-        for channel in channels:
+        return self._forget(group, group.positions)
+
+    def _forget(self, group: Group, channels: Iterable[Channel]) -> tuple[Channel, ...]:
+        """What of these channels the group did not commit need not be kept for it."""
+        gone = tuple(channels)
+        for channel in gone:
+            del group.positions[channel]
             channel.groups.pop(group, None)
             channel.retain()
-        group.positions.clear()
-        return channels
+        return gone
 
 
 def _beginning(member: Subscription, channel: Channel) -> int:

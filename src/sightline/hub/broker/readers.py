@@ -61,10 +61,7 @@ class Readers:
             missing = [name for name in asked.names if name not in self._channels.by_name]
             if missing:
                 raise Refusal(Code.MISSING, f"there is no channel {missing[0]!r}", missing)
-        for channel in found:
-            self._check_may_read(subscription, channel)
-        if len(self.feeds) + len(found) > self._limits.feeds:
-            raise Refusal(Code.LIMIT, f"expected at most {self._limits.feeds} readers of channels")
+        self._check_all(subscription, found)
         connection.subscriptions[subscription.number] = subscription
         if subscription.group is not None:
             self.groups.join(subscription.group, subscription, now_ns)
@@ -72,6 +69,18 @@ class Readers:
         self._register(subscription)
         for channel in found:
             self.attach(subscription, channel, now_ns)
+
+    def want(self, subscription: Subscription, names: tuple[str, ...], now_ns: int) -> None:
+        """It reads the channels of these names from now on; the feeds that it keeps are untouched."""
+        if subscription.glob is not None or subscription.group is None:
+            raise Refusal(Code.WRONG, "expected a subscription by names in a group, perhaps one of its own")
+        self._check_names(names)
+        new = sorted(frozenset(names) - subscription.names)
+        found = [self._channels.by_name[name] for name in new if name in self._channels.by_name]
+        self._check_all(subscription, found)
+        subscription.names = frozenset(names)
+        for channel in self.groups.changed(subscription.group, now_ns):
+            self._channels.weigh(channel, now_ns)
 
     def unheard(self, subscription: Subscription) -> set[Connection]:
         """The connections of writers who may not have heard yet that this one reads."""
@@ -182,7 +191,7 @@ class Readers:
         self._channels.weigh(channel, now_ns)
 
     def reassign(self, feed: Feed) -> None:
-        """Another member of its group has the channel from now on: nothing more of it is begun."""
+        """Its member has the channel no more, another one perhaps: nothing more of it is begun."""
         feed.buffer.discard(REASSIGNED)
         feed.end(REASSIGNED)  # told behind a large message of which a part is sent
 
@@ -205,14 +214,11 @@ class Readers:
             raise Refusal(Code.LIMIT, f"expected at most {limits.subscriptions} subscriptions")
         if not asked.names and asked.glob is None:
             raise Refusal(Code.WRONG, "expected names or a glob to read")
-        if len(asked.names) > limits.channels:
-            raise Refusal(Code.LIMIT, f"expected at most {limits.channels} names")
         if isinstance(asked.start, str) and asked.start not in {"new", HISTORY}:
             raise Refusal(
                 Code.WRONG, f"expected the start 'new', 'history' or an offset, got {asked.start!r}"
             )
-        for name in asked.names:
-            checked_name(name, limits.name_bytes, "channel's name")
+        self._check_names(asked.names)
         if asked.glob is not None:
             checked_name(asked.glob, limits.name_bytes, "glob")
         return Subscription(
@@ -227,6 +233,18 @@ class Readers:
             seen={name: at for name, at in asked.seen.items() if name in self._channels.by_name},
             proof=asked.proof,
         )
+
+    def _check_names(self, names: tuple[str, ...]) -> None:
+        if len(names) > self._limits.channels:
+            raise Refusal(Code.LIMIT, f"expected at most {self._limits.channels} names")
+        for name in names:
+            checked_name(name, self._limits.name_bytes, "channel's name")
+
+    def _check_all(self, subscription: Subscription, channels: list[Channel]) -> None:
+        for channel in channels:
+            self._check_may_read(subscription, channel)
+        if len(self.feeds) + len(channels) > self._limits.feeds:
+            raise Refusal(Code.LIMIT, f"expected at most {self._limits.feeds} readers of channels")
 
     def _register(self, subscription: Subscription) -> None:
         """For the channels that are still to come."""

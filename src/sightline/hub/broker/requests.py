@@ -1,7 +1,7 @@
 """What clients ask of the hub, each answered by one ANSWER or ERROR, in the order in which they came.
 
-Two may be answered later: `CloseWriter` when all that the writer had sent was taken in, and `Subscribe` when
-those who write, and were told that nobody reads, have heard that somebody does.
+Three may be answered later: `CloseWriter` when all that the writer had sent was taken in, `Subscribe` and
+`Want` when those who write, and were told that nobody reads, have heard that somebody does.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from sightline.hub.wire.control import (
     Subscribe,
     SubscriptionStats,
     Unsubscribe,
+    Want,
     WriterOpened,
 )
 from sightline.hub.wire.header import Frame, Head, Kind
@@ -75,6 +76,7 @@ class Requests:
             DeleteChannel: self._delete_channel,
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
+            Want: self._want,
             Exclude: self._exclude,
             Pause: self._pause,
             OpenWriter: self._open_writer,
@@ -145,7 +147,14 @@ class Requests:
 
     def _subscribe(self, asked: _Asked, request: Subscribe) -> object:
         self._hub.readers.subscribe(asked.connection, request, asked.now_ns)
-        unheard = self._hub.readers.unheard(asked.subscription(request.number))
+        return self._once_heard(asked, request.number)
+
+    def _want(self, asked: _Asked, request: Want) -> object:
+        self._hub.readers.want(asked.subscription(request.number), request.names, asked.now_ns)
+        return self._once_heard(asked, request.number)
+
+    def _once_heard(self, asked: _Asked, number: int) -> object:
+        unheard = self._hub.readers.unheard(asked.subscription(number))
         if not unheard:
             return None
 

@@ -5,7 +5,7 @@ Pure, as what it holds. The hub knows it by another number on each connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -51,6 +51,11 @@ class Subscription:
     def waits(self) -> bool:
         """Whether channels that are not there are waited for."""
         return self._wish.wait
+
+    def want(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Other channels are wished for from now on; the names as they are told to the hub."""
+        self._wish = msgspec.structs.replace(self._wish, names=tuple(sorted(names)))
+        return self._wish.names
 
     def request(self, number: int, nonce: bytes, *, again: bool) -> Subscribe:
         """What to ask of the hub; `again`: it was granted before, so its channels will come."""

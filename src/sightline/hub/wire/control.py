@@ -102,6 +102,17 @@ class Unsubscribe(_Said, frozen=True, kw_only=True):
     number: Number
 
 
+class Want(_Said, frozen=True, kw_only=True):
+    """-> None; ATTACHED notices for channels that are there and new to it come before the answer.
+
+    A subscription by names with a group, perhaps its own, reads these from now on, and no others, whose feeds
+    end as "reassigned". Feeds that it keeps are untouched; new ones begin as Subscribe says.
+    """
+
+    number: Number
+    names: tuple[str, ...]
+
+
 class Exclude(_Said, frozen=True, kw_only=True):
     """-> None. One feed of a glob that the reader does not want after all; it counts nothing."""
 
@@ -203,6 +214,7 @@ Request: TypeAlias = (
     | DeleteChannel
     | Subscribe
     | Unsubscribe
+    | Want
     | Exclude
     | Pause
     | OpenWriter
