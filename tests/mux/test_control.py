@@ -360,11 +360,30 @@ def test_it_knows_how_far_it_and_its_topic_are(desk: Open, wait_for: WaitFor) ->
     assert one.control.topic_last_offset is None
 
 
+def listening(control: Control) -> bool:
+    return control._thread is not None and control._thread.is_alive()
+
+
+def test_it_may_be_pointed_at_another_broker(desk: Open, wait_for: WaitFor) -> None:
+    one = desk()
+    one.say("status", {})
+    one.heard(1)
+    elsewhere = f"memory://control-{uuid.uuid4().hex}?history=1MiB"
+    one.control.connect(elsewhere)
+    one.control.sub()
+    one.control.run()
+    assert one.control.offset is None
+    with open_log(elsewhere) as log:
+        assert ask(log, TOPIC, "create", {"camera_id": "gate"}, to=one.control.name, timeout_s=10)
+    one.say("create", {"camera_id": "yard"})
+    assert list(one.cameras.settings) == ["gate"]
+
+
 def test_kill_ends_the_thread_and_again_is_allowed(desk: Open) -> None:
     one = desk()
     one.control.kill()
     one.control.kill()
-    assert not one.control._thread.is_alive()
+    assert not listening(one.control)
     one.say("create", {"camera_id": "gate"})
     assert one.control.stats() == ControlStats()
 
@@ -375,12 +394,13 @@ def test_an_act_may_kill_the_control_and_is_answered(desk: Open, wait_for: WaitF
     kills.append(one.control)
     one.say("bye", {}, id="1")
     assert one.answer()["ok"]
-    wait_for(lambda: not one.control._thread.is_alive(), 10, "the control's thread to end")
+    wait_for(lambda: not listening(one.control), 10, "the control's thread to end")
 
 
 def test_it_is_a_context_manager(no_leaks: None, url: str) -> None:
     with Control(TOPIC, url, None, Cameras()) as control:
-        assert control._thread.daemon
+        assert listening(control)
+    assert not listening(control)
 
 
 def test_a_broker_that_breaks_off_is_tried_again_and_nothing_is_missed(

@@ -103,7 +103,6 @@ class Control:
         self.comux = comux
         self.reply_topic = reply_topic or topic + REPLIES
         self.name = name or f"{socket.gethostname()}-{secrets.token_hex(3)}"
-        self._url = kafka_url(bootstrap_servers)
         self._filter = filter
         self._start = start
         self._clock = clock
@@ -114,29 +113,34 @@ class Control:
         self._logger = get_logger("sightline.control").bind(topic=topic, instance=self.name)
         self._trouble = Repeated(self._logger, "control message was not acted on", clock=clock)
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name=f"control-{topic}", daemon=True)
-        self.connect()
-        try:
-            self.sub()
-        except BaseException:
-            self._log.close()
-            raise
+        self._thread: threading.Thread | None = None
+        self.connect(bootstrap_servers)
+        self.sub()
         self.run()
 
-    def connect(self, bootstrap_servers: str | Iterable[str] | None = None) -> None:
-        """Opens the broker. The constructor calls this, `sub` and `run`."""
-        if bootstrap_servers is not None:
-            self._url = kafka_url(bootstrap_servers)
+    def connect(self, bootstrap_servers: str | Iterable[str]) -> None:
+        """Opens the broker; what a control listened to before, it leaves. Then come `sub` and `run`.
+
+        The constructor has called all three.
+        """
+        if self._thread is not None:
+            self.kill()
+        self._url = kafka_url(bootstrap_servers)
+        self._offset = None
         self._log = open_log(self._url)
 
     def sub(self) -> None:
         """Begins to read the topic, and waits until all that is asked from now on will be heard."""
-        self._consumer: Consumer = self._log.consume(self.topic, start=self._start, on_event=self._told)
-        if not self._consumer.ready(_READY_S):
-            raise BusError(f"expected to read topic {self.topic} within {_READY_S:g} s")
+        try:
+            self._consumer = self._ready_consumer()
+        except BaseException:
+            self._log.close()
+            raise
 
     def run(self) -> None:
         """Starts the thread that listens."""
+        self._ending.clear()
+        self._thread = threading.Thread(target=self._listen, name=f"control-{self.topic}", daemon=True)
         self._thread.start()
 
     def act(self, action: str, value: Any) -> Any:
@@ -167,9 +171,10 @@ class Control:
 
     def kill(self) -> None:
         """Ends the thread, and reading. An act may call it, and is still answered. Again is allowed."""
-        self._ending.set()
-        self._consumer.close()
-        if threading.current_thread() is not self._thread:
+        if not self._ending.is_set():
+            self._ending.set()
+            self._consumer.close()
+        if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(_END_S)
             self._close()
 
@@ -180,6 +185,12 @@ class Control:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+
+    def _ready_consumer(self) -> Consumer:
+        consumer = self._log.consume(self.topic, start=self._start, on_event=self._told)
+        if not consumer.ready(_READY_S):
+            raise BusError(f"expected to read topic {self.topic} within {_READY_S:g} s")
+        return consumer
 
     # In the thread.
 
@@ -201,7 +212,7 @@ class Control:
         self._close()
         self._returning = True
         try:
-            self.connect()
+            self._log = open_log(self._url)
             self.sub()
         except SightlineError as error:
             self._logger.warning("control still has no broker", error=said(error))
