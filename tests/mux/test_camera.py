@@ -3,7 +3,8 @@
 import importlib
 import threading
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, cycle
+from typing import Any
 
 import msgspec
 import pytest
@@ -443,16 +444,22 @@ def test_a_unit_longer_than_the_line_does_not_stop_the_camera() -> None:
     assert not bench.work.congested
 
 
-@pytest.mark.parametrize("live", [True, False])
-def test_four_threads_lose_nothing_and_mix_nothing_up(live: bool, wait_for: WaitFor, no_leaks: None) -> None:
+@pytest.mark.parametrize(("live", "changing"), [(True, False), (False, False), (True, True), (False, True)])
+def test_all_threads_together_lose_nothing_and_mix_nothing_up(
+    live: bool, changing: bool, wait_for: WaitFor, no_leaks: None
+) -> None:
     cameras = 3
     queue: BatchQueue[Picture] = BatchQueue()
     pool = Pool(2)
     bell = threading.Event()
     streams = [drawn_packets(camera, 100, size=Size(160, 90)) for camera in range(cameras)]
+
+    def settings(camera_id: str) -> CameraSettings:
+        return CameraSettings(camera_id=camera_id, max_offset_diff=20 if live else None, max_wait_s=0.2)
+
     works = {
         f"cam{camera}": CameraWork(
-            CameraSettings(camera_id=f"cam{camera}", max_offset_diff=20 if live else None, max_wait_s=0.2),
+            settings(f"cam{camera}"),
             queue,
             wake=pool.wake,
             changed=lambda _work: bell.set(),
@@ -466,6 +473,7 @@ def test_four_threads_lose_nothing_and_mix_nothing_up(live: bool, wait_for: Wait
 
     def poll() -> None:
         for at in range(0, 100, 7):
+            stop.wait(0.01)  # about as fast as they are decoded
             for camera_id, work in works.items():
                 while work.congested:
                     stop.wait(0.001)
@@ -488,7 +496,16 @@ def test_four_threads_lose_nothing_and_mix_nothing_up(live: bool, wait_for: Wait
             for camera_id, work in works.items():
                 out[camera_id] += work.release()
 
-    threads = [threading.Thread(target=run) for run in (poll, use, forward)]
+    def change() -> None:
+        changes = cycle[dict[str, Any]](
+            [{"size": Size(160, 90)}, {"topic": "b"}, {"rate": 20.0}, {"max_offset_diff": 9}]
+        )
+        while changing and not stop.wait(0.02):
+            more = next(changes)
+            for work in works.values():
+                work.update(msgspec.structs.replace(settings(work.camera_id), **more))
+
+    threads = [threading.Thread(target=run) for run in (poll, use, forward, change)]
     for thread in threads:
         thread.start()
     try:
@@ -503,10 +520,10 @@ def test_four_threads_lose_nothing_and_mix_nothing_up(live: bool, wait_for: Wait
     for camera, (camera_id, released) in enumerate(out.items()):
         assert [message for message, _ in released] == entered[camera_id]
         answered = [(message, headers) for message, headers in released if headers is not None]
-        assert answered
+        assert answered or changing
         for message, headers in answered:
             assert order[camera][number(headers)].data == message.value
-        if not live:
+        if not (live or changing):
             assert len(answered) == 100
         stats = works[camera_id].stats()
         assert stats.balanced
