@@ -11,16 +11,18 @@ That decoding may begin at a message is a header, `sightline.keyframe`, which no
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from types import TracebackType
 from typing import Self
 
 from sightline.bus.inbox import Inbox, check_policy
 from sightline.bus.kafka_address import KafkaAddress
 from sightline.bus.kafka_limits import KafkaLimits
+from sightline.bus.kafka_log import KafkaConsumer, KafkaLog
 from sightline.bus.kafka_publisher import KafkaPublisher
 from sightline.bus.kafka_reader import KEYFRAME, KafkaReader
 from sightline.bus.kafka_subscription import KafkaSubscription
+from sightline.bus.log import IGNORED, Ends, OnEvent, Position, Start
 from sightline.bus.names import Topics, checked_topic, wanted_topics
 from sightline.bus.promise import Feature, Message
 from sightline.errors import BufferFull, Closed
@@ -52,7 +54,8 @@ class KafkaBus:
         self._sure_bytes = min(self.max_message_bytes, self._limits.sure)
         self._lock = threading.Lock()
         self._publisher: KafkaPublisher | None = None
-        self._readers: set[Inbox] = set()
+        self._log = KafkaLog(self._address, self.max_message_bytes)
+        self._readers: set[Inbox | KafkaConsumer] = set()
         self._closed = False
 
     def publish(
@@ -101,6 +104,30 @@ class KafkaBus:
             )
             self._readers.add(reader)
         return reader
+
+    def consume(
+        self,
+        topics: Topics,
+        *,
+        group: str | None = None,
+        start: Start = "latest",
+        on_event: OnEvent = IGNORED,
+    ) -> KafkaConsumer:
+        with self._lock:
+            self._check_open()
+            consumer = self._log.consume(
+                topics, group=group, start=start, on_event=on_event, on_close=self._readers.discard
+            )
+            self._readers.add(consumer)
+        return consumer
+
+    def committed(self, group: str, topics: str | Iterable[str]) -> dict[str, Position]:
+        self._check_open()
+        return self._log.committed(group, topics)
+
+    def ends(self, topics: str | Iterable[str]) -> dict[str, Ends]:
+        self._check_open()
+        return self._log.ends(topics)
 
     def close(self) -> None:
         with self._lock:

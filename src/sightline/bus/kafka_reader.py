@@ -107,6 +107,7 @@ class KafkaReader:
         self._kafka = confluent_kafka()
         self._complaints = Complaints(self.servers)
         self._partitions: dict[str, int] = {}
+        self._assigned: dict[str, int] = {}
         self.client = told(
             self._kafka.Consumer,
             {
@@ -164,23 +165,24 @@ class KafkaReader:
     # What is read.
 
     def assign(self, offsets: Mapping[str, int | Literal["earliest"]]) -> None:
-        """Reads these topics too, from these offsets on. For a reader in no group."""
+        """Reads these topics too, from these offsets on: by hand, also what a group gave it."""
         begin = self._kafka.OFFSET_BEGINNING
+        self._assigned.update({topic: self._partitions.get(topic, 1) for topic in offsets})
         self.client.incremental_assign(
             [
                 self._kafka.TopicPartition(topic, number, at if number == 0 and at != "earliest" else begin)
                 for topic, at in offsets.items()
-                for number in range(self._partitions.get(topic, 1))
+                for number in range(self._assigned[topic])
             ]
         )
 
     def unassign(self, topics: Iterable[str]) -> None:
-        """Reads these no more."""
+        """Reads these no more; what was fetched of them is thrown away, but for what `consume` has given."""
         self.client.incremental_unassign(
             [
                 self._kafka.TopicPartition(topic, number)
                 for topic in topics
-                for number in range(self._partitions.get(topic, 1))
+                for number in range(self._assigned.pop(topic, 0))
             ]
         )
 

@@ -1,0 +1,58 @@
+"""Whether a topic of Kafka is still the one that it was: one that was deleted may be made again by its name.
+
+librdkafka goes on in the new one at the offset where it was in the old one, and thereby passes over what
+stands before that. Each topic has an id that no other gets (KIP-516): it is asked for beside the reading, and
+nobody waits for the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from sightline.bus.kafka_questions import KafkaQuestions
+
+
+class KafkaIds:
+    """The ids of what one consumer holds. One thread uses it.
+
+    Args:
+        questions: who asks.
+    """
+
+    def __init__(self, questions: KafkaQuestions) -> None:
+        self._questions = questions
+        self._known: dict[str, str] = {}
+        self._asked: Mapping[str, Future[Any]] = {}
+
+    def changed(self, topics: Collection[str]) -> frozenset[str]:
+        """Those of which the id is another than before, as far as is known by now; and asks again."""
+        answers, done = self._asked, all(answer.done() for answer in self._asked.values())
+        if not done:
+            return frozenset()
+        self._asked = self._questions.ask_ids(topics) if topics else {}
+        ids = {topic: _id(answer) for topic, answer in answers.items()}
+        changed = {
+            topic
+            for topic, now in ids.items()
+            if now and topic in topics and self._known.setdefault(topic, now) != now
+        }
+        self._known.update({topic: ids[topic] for topic in changed})
+        return frozenset(changed)
+
+    def is_same(self, topic: str) -> bool:
+        """Whether it is for certain the one that it was; asks, and waits."""
+        before = self._known.get(topic)
+        answer = self._questions.ask_ids([topic])[topic] if before else None
+        return answer is not None and _id(answer) == before
+
+    def forget(self, topic: str) -> None:
+        """It was lost; what was asked of it is not heard."""
+        self._known.pop(topic, None)
+        self._asked = {name: answer for name, answer in self._asked.items() if name != topic}
+
+
+def _id(answer: Future[Any]) -> str:
+    """The id; "" where none was told."""
+    return "" if answer.exception() is not None else str(answer.result().topic_id)

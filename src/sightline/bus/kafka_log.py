@@ -1,0 +1,366 @@
+"""Kafka as a log: consumers, alone or in groups, positions, ends. `sightline.bus.Log` says what is promised.
+
+A consumer has one client of librdkafka and one thread, whatever number of topics it reads. librdkafka fetches
+ahead (16 MiB and a batch), the thread takes from it, and up to 4 MiB and what comes at once wait for `poll`.
+Who does not poll for half a second is not fetched for, and stays in its group: the thread answers for it.
+
+What Kafka does not say by itself:
+
+- Retention has deleted what was next: a `Gap`, told before what lies behind it.
+- A topic was deleted: it is `Lost`. One was made by the same name: it is `Gained`, at its first message,
+  within a second, and also where nobody saw it missing; offsets begin anew. Until then a few of its messages
+  may come that come again after that.
+- A topic cannot be read, since it has messages in several partitions, or we may not: one `poll` raises, the
+  topic is `Lost`, and the others go on.
+- The broker is away: nothing comes. Positions stay, and so do the messages that wait.
+
+A topic that appears is its group's from its first message on, unless a member comes in the very second in
+which it appears, and gets it: to that one it was there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sightline.bus.kafka_address import KafkaAddress
+from sightline.bus.kafka_client import confluent_kafka
+from sightline.bus.kafka_ids import KafkaIds
+from sightline.bus.kafka_questions import KafkaQuestions
+from sightline.bus.kafka_reader import ALONE, Item, KafkaReader, Trouble
+from sightline.bus.kafka_share import Alone, Held, Member, Share, committed
+from sightline.bus.log import Ends, Event, Gained, Gap, Lost, OnEvent, Position, Start
+from sightline.bus.names import Topics, Wanted, checked_group, other_topics, topic_names, wanted_topics
+from sightline.bus.promise import Message
+from sightline.errors import BusError, Closed, ConfigError
+from sightline.overflow import BufferStats
+
+_LOOK_S: Final = 0.5
+_WAIT_S: Final = 0.05  # as long may a seek, a pause or closing take
+_AT_ONCE: Final = 128
+_PATIENCE_S: Final = 0.5
+_AGAIN_S: Final = 0.05
+_COMMIT_S: Final = 10.0
+
+_CLASSIC: Final[dict[str, Any]] = {
+    "partition.assignment.strategy": "cooperative-sticky",
+    "session.timeout.ms": 10_000,  # 45 s, in which the topics of a member that died would wait
+    "heartbeat.interval.ms": 500,  # 3 s, in which its fellows would not hear of who comes
+    "topic.metadata.refresh.interval.ms": 1000,  # 5 minutes, in which a new topic would have no reader
+}
+_CONSUMER: Final[dict[str, Any]] = {"group.protocol": "consumer"}
+
+
+class KafkaConsumer:
+    """A reader of the log. `sightline.bus.Consumer` says what its methods do.
+
+    Args:
+        held: its client of librdkafka, which is closed with it, and what it holds.
+        share: how topics come to it.
+        wanted: topics, checked.
+        group: that it is in; None: it is alone.
+        on_event: as `sightline.bus.Log.consume` has it.
+        on_close: called when it closes.
+    """
+
+    def __init__(
+        self,
+        held: Held,
+        share: Share,
+        wanted: Wanted,
+        *,
+        group: str | None,
+        on_event: OnEvent,
+        on_close: Callable[[KafkaConsumer], None],
+    ) -> None:
+        self._held = held
+        self._lines = held.lines
+        self._reader = held.reader
+        self._changed = held.changed
+        self._share = share
+        self._wanted = wanted
+        self._wishes: deque[frozenset[str]] = deque()
+        self._group = group
+        self._on_event = on_event
+        self._on_close = on_close
+        self._look_s = 0.0
+        self._again: set[str] = set()
+        self._out_of_range = confluent_kafka().KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001 - so it is named
+        self._is_ready = self._closed = False
+        self._failure: BusError | None = None
+        self._thread = threading.Thread(target=self._run, name="kafka consumer", daemon=True)
+        self._thread.start()
+
+    # For the reader.
+
+    def ready(self, timeout_s: float) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_ready or self._closed or self._failure, timeout_s)
+            return self._is_ready and self._failure is None
+
+    def poll(self, max_messages: int, timeout_s: float) -> list[Message]:
+        until_s = time.monotonic() + timeout_s
+        while isinstance(due := self._await(max_messages, until_s - time.monotonic()), Gained | Lost | Gap):
+            self._on_event(self, due)
+        return due
+
+    def pause(self, topics: str | Iterable[str]) -> None:
+        with self._changed:
+            self._lines.pause(topic_names(topics))
+
+    def resume(self, topics: str | Iterable[str]) -> None:
+        with self._changed:
+            self._lines.resume(topic_names(topics))
+
+    def want(self, topics: str | Iterable[str]) -> None:
+        with self._changed:
+            self._check_open()
+            wanted = other_topics(self._wanted, topics)
+            self._wanted = wanted
+            self._is_ready = False
+            self._lines.lose(self._lines.topics - wanted)
+            self._wishes.append(wanted)
+            self._changed.notify_all()
+
+    def positions(self) -> dict[str, int]:
+        with self._changed:
+            return self._lines.positions()
+
+    def lag(self) -> dict[str, int]:
+        with self._changed:
+            if self._closed:
+                return {}
+            fetched = self._lines.topics - self._lines.resting
+            known = {topic: end for topic in fetched if (end := self._reader.end(topic)) is not None}
+            return self._lines.lag(known)
+
+    def seek(self, topic: str, to: int | Start) -> int | None:
+        if isinstance(to, int) and to < 0:
+            raise ConfigError(f"expected an offset from 0 to seek in topic {topic}, got {to}")
+        with self._changed:
+            self._check_open()
+            if topic not in self._lines.topics:
+                return None
+        ends = self._reader.ends([topic]).get(topic)
+        with self._changed:
+            self._check_open()
+            if ends is None or topic not in self._lines.topics:
+                return None
+            offset = ends.first if to == "earliest" else ends.next if to == "latest" else min(to, ends.next)
+            self._lines.seek(topic, offset)
+            self._lines.ended({topic: ends.next})
+            self._lines.missing(topic, ends.first)
+            self._changed.notify_all()
+            return max(offset, ends.first)
+
+    def commit(self, positions: Mapping[str, Position] | None = None) -> frozenset[str]:
+        if self._group is None:
+            raise ConfigError("a consumer without a group has nothing to commit to; name one with group=")
+        with self._changed:
+            self._check_open()
+            here = {topic: Position(offset) for topic, offset in self._lines.positions().items()}
+        left = self._held_of(here if positions is None else positions)
+        stands: frozenset[str] = frozenset()
+        until_s = time.monotonic() + _COMMIT_S
+        while left:
+            stands |= committed(self._reader.client, left, self._reader)
+            left = self._held_of({topic: at for topic, at in left.items() if topic not in stands})
+            if left:
+                self._wait_for_the_group(until_s)
+        return stands
+
+    def stats(self, topic: str | None = None) -> BufferStats:
+        with self._changed:
+            return self._lines.stats(topic)
+
+    def close(self) -> None:
+        self._on_close(self)
+        with self._changed:
+            self._closed = True
+            self._lines.close()
+            self._changed.notify_all()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _await(self, most: int, timeout_s: float) -> Event | list[Message]:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._due(most), timeout_s)
+
+    def _due(self, most: int) -> Event | list[Message]:
+        self._check_open()
+        due = self._lines.due(most)
+        if not due and self._failure is not None:
+            raise BusError(str(self._failure))
+        if due:
+            self._changed.notify_all()  # there may be room
+        return due
+
+    def _held_of(self, positions: Mapping[str, Position]) -> dict[str, Position]:
+        with self._changed:
+            self._check_open()
+            held = self._lines.topics
+        return {topic: at for topic, at in positions.items() if topic in held}
+
+    def _wait_for_the_group(self, until_s: float) -> None:
+        """While it changes it takes no commit, and nobody knows yet what will change hands."""
+        if time.monotonic() > until_s:
+            raise BusError(f"a commit to group {self._group} did not come to stand within {_COMMIT_S} s")
+        with self._changed:
+            self._changed.wait(_AGAIN_S)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed("this consumer is closed")
+
+    # In its thread.
+
+    def _run(self) -> None:
+        try:
+            while not self._closed:
+                self._serve()
+        except Exception as error:  # noqa: BLE001 - told to whoever polls
+            known = isinstance(error, BusError)
+            with self._changed:
+                self._failure = error if known else BusError(f"reading Kafka failed: {error!r}")
+                self._changed.notify_all()
+        finally:
+            self._reader.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(BusError):  # a broker that is away is waited for
+            self._look()
+            self._share.settle()
+        self._stay_within()
+        self._held.move()
+        if not self._is_ready and self._share.is_ready():
+            with self._changed:
+                self._is_ready = not self._wishes
+                self._changed.notify_all()
+        self._take_in(self._reader.consume(_AT_ONCE, _WAIT_S))
+
+    def _look(self) -> None:
+        now_s = time.monotonic()
+        if not self._wishes and now_s < self._look_s:
+            return
+        self._look_s = now_s + _LOOK_S
+        while self._wishes:
+            self._share.want(self._wishes.popleft())
+        self._share.look()
+        with self._changed:
+            resting = self._lines.resting
+            for topic in self._again:
+                self._lines.fetch_again(topic)
+            self._again.clear()
+        if resting:
+            ends = self._reader.ends(resting)
+            with self._changed:
+                self._lines.ended({topic: each.next for topic, each in ends.items()})
+
+    def _stay_within(self) -> None:
+        """Waits a moment for room; then fetches nothing until there is."""
+        with self._changed:
+            if self._lines.is_full and not self._lines.is_stalled:
+                self._changed.wait_for(lambda: self._closed or not self._lines.is_full, _PATIENCE_S)
+            self._lines.stall(on=self._lines.is_full)
+
+    def _take_in(self, items: Iterable[Item]) -> None:
+        troubles = []
+        with self._changed:
+            if self._closed:
+                return
+            for item in items:
+                if isinstance(item, Trouble):
+                    troubles.append(item)
+                else:
+                    self._lines.put(item)
+            self._changed.notify_all()
+        for trouble in troubles:
+            self._heed(trouble)
+
+    def _heed(self, trouble: Trouble) -> None:
+        if trouble.topic is not None and trouble.code == self._out_of_range:
+            try:
+                self._find(trouble.topic)
+            except BusError:
+                self._again.add(trouble.topic)
+        elif trouble.lasting and trouble.topic is None:
+            raise trouble.error
+        elif trouble.lasting and trouble.topic is not None and trouble.topic in self._held.topics():
+            self._share.refuse(trouble.topic)
+            with self._changed:
+                self._lines.fail(trouble.error)
+
+    def _find(self, topic: str) -> None:
+        """What was to be fetched is not there."""
+        ends = self._reader.ends([topic]).get(topic)
+        with self._changed:
+            at = self._lines.at(topic)
+        if ends is None or at is None:
+            self._again.add(topic)
+        elif at > ends.next and not self._held.ids.is_same(topic):
+            self._share.begin_again(frozenset({topic}))
+        else:
+            with self._changed:
+                self._lines.missing(topic, ends.first)
+                # A leader that was not up to date has shortened it: what was read is read once.
+                self._lines.fetch_again(topic, min(at, ends.next) if at >= ends.first else None)
+
+
+class KafkaLog:
+    """What `KafkaBus` is beyond a bus.
+
+    Args:
+        address: of the brokers.
+        max_message_bytes: the most that a message may weigh.
+    """
+
+    def __init__(self, address: KafkaAddress, max_message_bytes: int) -> None:
+        self._address = address
+        self._max_message_bytes = max_message_bytes
+        self._questions = KafkaQuestions(address)
+
+    def consume(
+        self,
+        topics: Topics,
+        *,
+        group: str | None,
+        start: Start,
+        on_event: OnEvent,
+        on_close: Callable[[KafkaConsumer], None],
+    ) -> KafkaConsumer:
+        wanted = wanted_topics(topics)
+        name = None if group is None else checked_group(group)
+        by_consumer = self._address.protocol == "consumer"
+        reader = KafkaReader(
+            self._address,
+            self._max_message_bytes,
+            group=ALONE if name is None else name,
+            lost="error",
+            settings={} if name is None else _CONSUMER if by_consumer else _CLASSIC,
+        )
+        held = Held(reader, KafkaIds(self._questions))
+        share: Share = (
+            Alone(held, wanted, start)
+            if name is None
+            else Member(held, wanted, start, name, self._questions if by_consumer else None)
+        )
+        return KafkaConsumer(held, share, wanted, group=name, on_event=on_event, on_close=on_close)
+
+    def committed(self, group: str, topics: str | Iterable[str]) -> dict[str, Position]:
+        return self._questions.committed(checked_group(group), topic_names(topics))
+
+    def ends(self, topics: str | Iterable[str]) -> dict[str, Ends]:
+        return self._questions.ends(topic_names(topics))

@@ -1,0 +1,117 @@
+"""What a Kafka is asked beside what is read: ends, positions of groups, who is in them, and topics' ids.
+
+Of a broker that answers to less than others (librdkafka's mock has no controller) ids and members stay unknown.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any, Final
+
+from sightline.bus.kafka_address import KafkaAddress
+from sightline.bus.kafka_client import Complaints, bus_error, confluent_kafka, told
+from sightline.bus.log import Ends, Position
+from sightline.errors import BusError
+
+_ASK_S: Final = 5.0
+_UNKNOWN: Final = ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION", "_NOENT")
+
+
+class KafkaQuestions:
+    """One client for all questions of a handle, made with the first. Any thread may ask.
+
+    Args:
+        address: of the brokers.
+    """
+
+    def __init__(self, address: KafkaAddress) -> None:
+        self._address = address
+        self._servers = ",".join(address.servers)
+        self._lock = threading.Lock()
+        self._made: Any = None
+
+    def ends(self, topics: Collection[str]) -> dict[str, Ends]:
+        """What the broker has of these topics; those that it does not know are missing.
+
+        Raises:
+            BusError: no answer came.
+        """
+        there = self._there(topics)
+        first, after = (self._offsets(there, which) for which in ("earliest", "latest"))
+        return {topic: Ends(first[topic], after[topic]) for topic in first.keys() & after.keys()}
+
+    def committed(self, group: str, topics: Iterable[str]) -> dict[str, Position]:
+        """The group's positions in these topics, of those where it has one.
+
+        Raises:
+            BusError: no answer came.
+        """
+        kafka = confluent_kafka()
+        asked = kafka.ConsumerGroupTopicPartitions(
+            group, [kafka.TopicPartition(topic, 0) for topic in sorted(topics)]
+        )
+        answer = self._admin().list_consumer_group_offsets([asked], request_timeout=_ASK_S)[group]
+        found = self._result(answer).topic_partitions
+        return {each.topic: Position(each.offset, each.metadata or "") for each in found if each.offset >= 0}
+
+    def ask_ids(self, topics: Collection[str]) -> Mapping[str, Future[Any]]:
+        """The `topic_id` of each topic, told by its future."""
+        answers = self._admin().describe_topics(
+            confluent_kafka().TopicCollection(sorted(topics)), request_timeout=_ASK_S
+        )
+        told: Mapping[str, Future[Any]] = answers
+        return told
+
+    def ask_members(self, group: str) -> Future[Any]:
+        """The `members` of a group, each with its `member_id`."""
+        told: Future[Any] = self._admin().describe_consumer_groups([group], request_timeout=_ASK_S)[group]
+        return told
+
+    def _there(self, topics: Collection[str]) -> list[str]:
+        kafka = confluent_kafka()
+        try:
+            known = self._admin().list_topics(timeout=_ASK_S).topics
+        except kafka.KafkaException as error:
+            raise bus_error(error.args[0], self._servers) from None
+        return [topic for topic in sorted(topics) if topic in known and known[topic].partitions]
+
+    def _offsets(self, topics: list[str], which: str) -> dict[str, int]:
+        if not topics:
+            return {}
+        kafka = confluent_kafka()
+        spec = getattr(confluent_kafka(".admin").OffsetSpec, which)()
+        answers = self._admin().list_offsets(
+            {kafka.TopicPartition(topic, 0): spec for topic in topics}, request_timeout=_ASK_S
+        )
+        offsets: dict[str, int] = {}
+        for asked, answer in answers.items():
+            try:
+                offsets[asked.topic] = answer.result(_ASK_S).offset
+            except kafka.KafkaException as error:
+                if error.args[0].name() not in _UNKNOWN:  # deleted since it was listed
+                    raise bus_error(error.args[0], self._servers, asked.topic) from None
+        return offsets
+
+    def _result(self, answer: Future[Any]) -> Any:
+        try:
+            return answer.result(2 * _ASK_S)
+        except confluent_kafka().KafkaException as error:
+            raise bus_error(error.args[0], self._servers) from None
+        except TimeoutError:
+            raise BusError(f"the broker at {self._servers} did not answer within {2 * _ASK_S} s") from None
+
+    def _admin(self) -> Any:
+        with self._lock:
+            if self._made is None:
+                self._made = told(
+                    confluent_kafka(".admin").AdminClient,
+                    {
+                        **self._address.admin(),
+                        "log_level": 0,
+                        "allow.auto.create.topics": False,
+                        "error_cb": Complaints(self._servers).error,
+                    },
+                )
+            return self._made

@@ -1,0 +1,332 @@
+"""How topics come to a consumer of Kafka: by itself, or as its share of what a group has.
+
+Both look for topics twice a second, and tell the `Lines` of what is gained and lost. They are served by the
+thread of the consumer, in which librdkafka calls back too. What the group gives is assigned by hand all the
+same, once its position is known: so one way serves to begin, to pause, and to seek.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
+
+from sightline.bus.kafka_client import bus_error, confluent_kafka
+from sightline.bus.kafka_ids import KafkaIds
+from sightline.bus.kafka_lines import Lines
+from sightline.bus.kafka_questions import KafkaQuestions
+from sightline.bus.kafka_reader import ASK_S, KafkaReader
+from sightline.bus.log import Ends, Position, Start
+from sightline.bus.names import Wanted, is_wanted
+
+
+class Held:
+    """What a share works on.
+
+    Args:
+        reader: the consumer of librdkafka.
+        ids: of the topics that are held.
+    """
+
+    def __init__(self, reader: KafkaReader, ids: KafkaIds) -> None:
+        self.reader = reader
+        self.ids = ids
+        self.lines = Lines()
+        self.changed = threading.Condition()
+        """Guards the lines; notified of whatever changes."""
+
+    def gain(self, positions: Mapping[str, Position], ends: Mapping[str, Ends]) -> None:
+        with self.changed:
+            self.lines.gain(positions, {topic: ends[topic].next for topic in positions})
+            self.changed.notify_all()
+
+    def lose(self, topics: Iterable[str]) -> None:
+        lost = frozenset(topics)
+        for topic in lost:
+            self.ids.forget(topic)
+        with self.changed:
+            self.lines.lose(lost)
+            self.changed.notify_all()
+
+    def topics(self) -> frozenset[str]:
+        with self.changed:
+            return self.lines.topics
+
+    def move(self) -> None:
+        """Fetches what is to be fetched, and nothing else."""
+        with self.changed:
+            moves = self.lines.moves()
+        if moves.stop:
+            self.reader.unassign(moves.stop)
+        if moves.begin:
+            self.reader.assign(moves.begin)
+
+
+class Share(Protocol):
+    """Each of these may raise BusError, and is called again after that."""
+
+    def want(self, wanted: frozenset[str]) -> None:
+        """Other topics are wanted."""
+
+    def look(self) -> None:
+        """Looks for topics that came and went."""
+
+    def settle(self) -> None:
+        """Begins with what came; called often."""
+
+    def begin_again(self, topics: frozenset[str]) -> None:
+        """They were deleted, and made again."""
+
+    def refuse(self, topic: str) -> None:
+        """It cannot be read."""
+
+    def is_ready(self) -> bool:
+        """Whether all that is published from now on will come."""
+
+
+class Alone:
+    """All that is wanted and there.
+
+    Args:
+        held: what it works on.
+        wanted: topics, checked.
+        start: where to begin in what is there.
+    """
+
+    def __init__(self, held: Held, wanted: Wanted, start: Start) -> None:
+        self._held = held
+        self._wanted = wanted
+        self._start = start
+        self._new: Wanted = wanted  # not looked for so far: these begin as `start` says
+        self._was: dict[str, int] = {}  # where it was in what a broker did not show any more
+        self._refused: set[str] = set()
+        self._looked = False
+
+    def want(self, wanted: frozenset[str]) -> None:
+        self._new = frozenset(topic for topic in wanted if not is_wanted(topic, self._wanted))
+        self._wanted = wanted
+        self._was = {topic: at for topic, at in self._was.items() if topic in wanted}
+        self._looked = False
+        self._held.lose(self._held.topics() - wanted)
+
+    def look(self) -> None:
+        there = self._held.reader.topics(self._wanted).keys() - self._refused
+        held = self._held.topics()
+        gone = held - there
+        if gone:
+            with self._held.changed:
+                positions = self._held.lines.positions()
+            self._was |= {topic: positions[topic] for topic in gone if topic in positions}
+            with self._held.changed:
+                self._held.lines.lose(gone)  # its id is kept: it may come back
+        self._begin(there - held)
+        self._new = frozenset()
+        self._looked = True
+        self.begin_again(self._held.ids.changed(self._held.topics()))
+
+    def settle(self) -> None:
+        """There is nothing to agree on."""
+
+    def begin_again(self, topics: frozenset[str]) -> None:
+        if topics:
+            self._held.lose(topics)
+            self._begin(topics)
+
+    def refuse(self, topic: str) -> None:
+        self._refused.add(topic)
+        self._held.lose([topic])
+
+    def is_ready(self) -> bool:
+        return self._looked
+
+    def _begin(self, topics: Iterable[str]) -> None:
+        ends = self._held.reader.ends(frozenset(topics)) if topics else {}
+        positions = {topic: Position(self._first(topic, ends[topic])) for topic in sorted(ends)}
+        self._held.gain(positions, ends)
+
+    def _first(self, topic: str, ends: Ends) -> int:
+        was = self._was.pop(topic, None)
+        if was is not None and self._held.ids.is_same(topic):
+            return was
+        self._held.ids.forget(topic)
+        return ends.next if is_wanted(topic, self._new) and self._start == "latest" else ends.first
+
+
+class Member:
+    """What the group gives it.
+
+    Where the group has no position, it begins where the first member says that gets the topic: there it is
+    committed before anything is read.
+
+    Args:
+        held: what it works on.
+        wanted: topics, checked.
+        start: where the group begins in what is there, where it has no position.
+        group: its name.
+        asked: who asks whether it is a member; None: librdkafka tells of it (the classic protocol).
+    """
+
+    def __init__(
+        self, held: Held, wanted: Wanted, start: Start, group: str, asked: KafkaQuestions | None
+    ) -> None:
+        self._held = held
+        self._client = held.reader.client
+        self._wanted = wanted
+        self._start = start
+        self._group = group
+        self._asked = asked
+        self._answer: Any = None
+        self._new: Wanted = wanted
+        self._ends: dict[str, int] = {}  # where what was there ended when it was wanted
+        self._subscribed: frozenset[str] = frozenset()
+        self._there: frozenset[str] = frozenset()
+        self._owned: set[str] = set()
+        self._joining: set[str] = set()
+        self._anew: set[str] = set()
+        self._refused: set[str] = set()
+        self._looked = self._joined = False
+
+    def want(self, wanted: frozenset[str]) -> None:
+        self._new = frozenset(topic for topic in wanted if not is_wanted(topic, self._wanted))
+        self._wanted = wanted
+        self._looked = False
+        self._held.lose(self._held.topics() - wanted)
+        self._joining = (self._owned & wanted) - self._held.topics()
+
+    def look(self) -> None:
+        reader = self._held.reader
+        self._there = frozenset(reader.topics(self._wanted))
+        new = {topic for topic in self._there if is_wanted(topic, self._new)}
+        if new and self._start == "latest":
+            self._ends |= {topic: ends.next for topic, ends in reader.ends(new).items()}
+        self._new = frozenset()
+        self._subscribe(self._wanted if isinstance(self._wanted, frozenset) else self._there)
+        self._looked = True
+        self.begin_again(self._held.ids.changed(self._held.topics()))
+
+    def settle(self) -> None:
+        if not self._joining:
+            return
+        ends = self._held.reader.ends(self._joining)
+        known = self._committed(ends)
+        begun = {topic: Position(self._begin(topic, ends[topic])) for topic in ends.keys() - known.keys()}
+        if begun:
+            known |= {topic: begun[topic] for topic in committed(self._client, begun, self._held.reader)}
+        gained = {topic: known[topic] for topic in sorted(known) if topic in self._joining}
+        self._joining -= gained.keys()
+        self._anew -= gained.keys()
+        for topic in gained:
+            self._ends.pop(topic, None)
+        self._held.gain(gained, ends)
+
+    def begin_again(self, topics: frozenset[str]) -> None:
+        self._held.lose(topics)
+        self._anew |= topics
+        self._joining |= topics & self._owned
+        for topic in topics:
+            self._ends.pop(topic, None)
+
+    def refuse(self, topic: str) -> None:
+        self._refused.add(topic)
+        self._held.lose([topic])
+
+    def is_ready(self) -> bool:
+        if not self._looked or self._joining:
+            return False
+        return self._joined or not (self._there & self._subscribed) or self._is_member()
+
+    def _is_member(self) -> bool:
+        """By the protocol of brokers of version 4 no word comes to who has no topic."""
+        if self._asked is None:
+            return False
+        if self._answer is None:
+            self._answer = self._asked.ask_members(self._group)
+        if not self._answer.done():
+            return False
+        answer, self._answer = self._answer, None
+        members = () if answer.exception() is not None else answer.result().members
+        self._joined = any(member.member_id == self._client.memberid() for member in members)
+        return self._joined
+
+    def _subscribe(self, topics: frozenset[str]) -> None:
+        if topics == self._subscribed:
+            return
+        self._subscribed = topics
+        self._joined = False
+        if topics:
+            self._client.subscribe(
+                sorted(topics), on_assign=self._given, on_revoke=self._taken, on_lost=self._taken
+            )
+        else:
+            self._client.unsubscribe()
+
+    def _given(self, client: Any, partitions: Iterable[Any]) -> None:
+        topics = {each.topic for each in partitions if each.partition == 0} - self._refused
+        self._owned |= topics
+        self._joining |= {topic for topic in topics if is_wanted(topic, self._wanted)}
+        self._joined = True
+        client.incremental_assign([])  # or librdkafka would assign them
+
+    def _taken(self, client: Any, partitions: Iterable[Any]) -> None:
+        topics = {each.topic for each in partitions if each.partition == 0}
+        self._owned -= topics
+        self._joining -= topics
+        self._held.lose(topics)
+        self._held.move()
+        client.incremental_unassign([])
+
+    def _committed(self, ends: Mapping[str, Ends]) -> dict[str, Position]:
+        """Of these topics, the group's positions, but for those of a topic that there was before."""
+        kafka = confluent_kafka()
+        try:
+            asked = [kafka.TopicPartition(topic, 0) for topic in ends]
+            answers = self._client.committed(asked, timeout=ASK_S) if asked else []
+        except kafka.KafkaException as error:
+            raise bus_error(error.args[0], self._held.reader.servers) from None
+        for each in answers:
+            if each.error is not None:
+                raise bus_error(each.error, self._held.reader.servers, each.topic)
+        return {
+            each.topic: Position(each.offset, each.metadata or "")
+            for each in answers
+            if 0 <= each.offset <= ends[each.topic].next and each.topic not in self._anew
+        }
+
+    def _begin(self, topic: str, ends: Ends) -> int:
+        return max(ends.first, min(self._ends.get(topic, ends.first), ends.next))
+
+
+_REFUSED: Final = (
+    "ILLEGAL_GENERATION",
+    "UNKNOWN_MEMBER_ID",
+    "REBALANCE_IN_PROGRESS",
+    "STALE_MEMBER_EPOCH",
+    "FENCED_MEMBER_EPOCH",
+    "_ASSIGNMENT_LOST",
+    "_STATE",
+    "UNKNOWN_TOPIC_OR_PART",
+    "UNKNOWN_TOPIC_ID",
+)
+"""What a commit is answered while the group is changing, or a topic has gone."""
+
+
+def committed(client: Any, positions: Mapping[str, Position], reader: KafkaReader) -> frozenset[str]:
+    """Commits, and tells for which topics it stands: for none while the group is changing.
+
+    Raises:
+        BusError: the broker refuses for another reason, or did not answer.
+    """
+    kafka = confluent_kafka()
+    offsets = [
+        kafka.TopicPartition(topic, 0, at.offset, metadata=at.metadata) for topic, at in positions.items()
+    ]
+    try:
+        answers = client.commit(offsets=offsets, asynchronous=False)
+    except kafka.KafkaException as error:
+        if error.args[0].name() in _REFUSED:
+            return frozenset()
+        raise bus_error(error.args[0], reader.servers) from None
+    for each in answers:
+        if each.error is not None and each.error.name() not in _REFUSED:
+            raise bus_error(each.error, reader.servers, each.topic)
+    return frozenset(each.topic for each in answers if each.error is None)
