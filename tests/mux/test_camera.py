@@ -497,7 +497,7 @@ def test_all_threads_together_lose_nothing_and_mix_nothing_up(
                 out[camera_id] += work.release()
 
     def change() -> None:
-        changes = cycle[dict[str, Any]](
+        changes: cycle[dict[str, Any]] = cycle(
             [{"size": Size(160, 90)}, {"topic": "b"}, {"rate": 20.0}, {"max_offset_diff": 9}]
         )
         while changing and not stop.wait(0.02):
