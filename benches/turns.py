@@ -20,6 +20,7 @@ from benches.event import BENCHES as EVENT
 from benches.hub import BENCHES as HUB
 from benches.inference import BENCHES as INFERENCE
 from benches.many import BENCHES as MANY
+from benches.mux import BENCHES as MUX
 from benches.pairing import Figures, Turn, turns
 from benches.passing import BENCHES as PASSING
 from benches.report import Report
@@ -28,7 +29,7 @@ from benches.track import BENCHES as TRACK
 from sightline import log
 
 BENCHES: Final[dict[str, Bench]] = {
-    bench.name: bench for bench in (*DECODE, *EVENT, *PASSING, *MANY, *INFERENCE, *TRACK, *SMALL, *HUB)
+    bench.name: bench for bench in (*DECODE, *EVENT, *PASSING, *MANY, *INFERENCE, *TRACK, *SMALL, *HUB, *MUX)
 }
 _PATIENCE_S: Final = 900.0
 

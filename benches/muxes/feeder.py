@@ -1,0 +1,61 @@
+"""The cameras: access units onto topics, at their pace or at once, and when each of them went."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import confluent_kafka
+import msgspec
+import numpy as np
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """`streams` are played by the cameras in turn; `fps` 0: as fast as the broker takes them."""
+
+    folder: str
+    servers: str
+    cameras: list[str]
+    streams: list[list[bytes]]
+    fps: float
+
+
+def main(path: str) -> None:
+    feed = msgspec.msgpack.decode(Path(path).read_bytes(), type=Feed)
+    folder = Path(feed.folder)
+    settings = {"bootstrap.servers": feed.servers, "acks": 1, "linger.ms": 0, "message.max.bytes": 8 << 20}
+    producer = confluent_kafka.Producer(settings | {"queue.buffering.max.kbytes": 64 << 10})
+    topics = [f"raw_{camera}" for camera in feed.cameras]
+    units = len(feed.streams[0])
+    when = np.zeros((len(topics), units), np.int64)
+    (folder / "feeder-ready").touch()
+    sys.stdin.readline()
+    begin = time.monotonic()
+    for number in range(units):
+        for camera, topic in enumerate(topics):
+            if feed.fps:
+                due = begin + (number + camera / len(topics)) / feed.fps
+                time.sleep(max(0.0, due - time.monotonic()))
+            when[camera, number] = time.time_ns()
+            _produce(producer, topic, feed.streams[camera % len(feed.streams)][number])
+    producer.flush()
+    np.save(folder / "fed.part.npy", when)
+    (folder / "fed.part.npy").replace(folder / "fed.npy")
+    sys.stdin.readline()
+
+
+def _produce(producer: Any, topic: str, unit: bytes) -> None:
+    while True:
+        try:
+            producer.produce(topic, unit, partition=0)
+        except BufferError:
+            producer.poll(0.01)
+            continue
+        producer.poll(0)
+        return
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,98 @@
+"""What came of it: which packet each picture really is, which packet its result is on, what is missing. Pure.
+
+A picture is known by some of its pixels, which noise makes different in every picture of the clip. A
+contender's own word for which packet a picture is of is not asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from benches.muxes.job import STEP_X, STEP_Y
+
+_UNLIKE: Final = 4.0
+"""Mean difference of pixels above which a picture is none of the clip's: converters differ by less than 1."""
+
+
+class Clip(NamedTuple):
+    """A row of pixels for each access unit, and when its picture is shown among the others."""
+
+    prints: NDArray[np.int16]
+    shown: NDArray[np.int64]
+
+
+class Shown(NamedTuple):
+    """Pictures as they were given out: UTC ns, number of the camera, index that it came with, pixels."""
+
+    when: NDArray[np.int64]
+    camera: NDArray[np.int64]
+    place: NDArray[np.int64]
+    prints: NDArray[np.uint8]
+
+
+def looks(units: Sequence[bytes], codec: str) -> Clip:
+    """Decodes all of a clip."""
+    decoder: Any = av.CodecContext.create(codec, "r")
+    decoder.thread_count = 1
+    found = []
+    for number, unit in enumerate([*units, None]):
+        packet = None if unit is None else av.Packet(unit)
+        if packet is not None:
+            packet.pts = packet.dts = number
+        found += [
+            (frame.pts, frame.to_ndarray(format="bgr24")[::STEP_Y, ::STEP_X].ravel())
+            for frame in decoder.decode(packet)
+        ]
+    order = [number for number, _ in found]
+    prints = np.stack([pixels for _, pixels in sorted(found, key=lambda each: each[0])]).astype(np.int16)
+    return Clip(prints, np.argsort(np.array(order)))
+
+
+def packets_shown(shown: Shown, clip: Clip) -> NDArray[np.int64]:
+    """The access unit of each picture by its looks; -1 where it looks like none."""
+    found = np.empty(len(shown.when), np.int64)
+    for number, pixels in enumerate(shown.prints):
+        unlike = np.abs(clip.prints - pixels.astype(np.int16)).mean(axis=1)
+        best = int(unlike.argmin())
+        found[number] = best if unlike[best] < _UNLIKE else -1
+    return found
+
+
+def out_of_order(shown: Shown, packets: NDArray[np.int64], clip: Clip) -> int:
+    """Pictures that came after one that is shown later."""
+    wrong = 0
+    for camera in set(shown.camera.tolist()):
+        of_it = packets[shown.camera == camera]
+        places = clip.shown[of_it[of_it >= 0]]
+        wrong += int((places < np.maximum.accumulate(places)).sum()) if len(places) else 0
+    return wrong
+
+
+class Sent(NamedTuple):
+    """A message of an output topic: which access unit it holds, and the number of the picture it is for."""
+
+    packet: int
+    picture: int | None
+
+
+def results_astray(sent: Mapping[int, Sequence[Sent]], packets: NDArray[np.int64]) -> int:
+    """Results on another packet than that of their picture. `sent` is by number of the camera."""
+    return sum(
+        one.packet != int(packets[one.picture])
+        for messages in sent.values()
+        for one in messages
+        if one.picture is not None
+    )
+
+
+def missing(sent: Mapping[int, Sequence[Sent]], units: int) -> int:
+    """Access units that did not come out exactly once and in their order."""
+    return sum(
+        abs(units - len(messages)) + sum(one.packet != place for place, one in enumerate(messages[:units]))
+        for messages in sent.values()
+    )
