@@ -30,7 +30,6 @@ from typing import Any, Final, Self
 
 from sightline.bus.kafka_address import KafkaAddress
 from sightline.bus.kafka_client import confluent_kafka
-from sightline.bus.kafka_ids import KafkaIds
 from sightline.bus.kafka_questions import KafkaQuestions
 from sightline.bus.kafka_reader import ALONE, Item, KafkaReader, Trouble
 from sightline.bus.kafka_share import Alone, Held, Member, Share, committed
@@ -146,7 +145,7 @@ class KafkaConsumer:
             self._check_open()
             if topic not in self._lines.topics:
                 return None
-        ends = self._reader.ends([topic]).get(topic)
+        ends = self._held.questions.ends([topic]).get(topic)
         with self._changed:
             self._check_open()
             if ends is None or topic not in self._lines.topics:
@@ -265,7 +264,7 @@ class KafkaConsumer:
                 self._lines.fetch_again(topic)
             self._again.clear()
         if resting:
-            ends = self._reader.ends(resting)
+            ends = self._held.questions.ends(resting)
             with self._changed:
                 self._lines.ended({topic: each.next for topic, each in ends.items()})
 
@@ -305,7 +304,7 @@ class KafkaConsumer:
 
     def _find(self, topic: str) -> None:
         """What was to be fetched is not there."""
-        ends = self._reader.ends([topic]).get(topic)
+        ends = self._held.questions.ends([topic]).get(topic)
         with self._changed:
             at = self._lines.at(topic)
         if ends is None or at is None:
@@ -351,11 +350,11 @@ class KafkaLog:
             lost="error",
             settings={} if name is None else _CONSUMER if by_consumer else _CLASSIC,
         )
-        held = Held(reader, KafkaIds(self._questions))
+        held = Held(reader, self._questions)
         share: Share = (
             Alone(held, wanted, start)
             if name is None
-            else Member(held, wanted, start, name, self._questions if by_consumer else None)
+            else Member(held, wanted, start, name, is_told=not by_consumer)
         )
         return KafkaConsumer(held, share, wanted, group=name, on_event=on_event, on_close=on_close)
 

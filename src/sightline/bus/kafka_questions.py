@@ -1,6 +1,7 @@
-"""What a Kafka is asked beside what is read: ends, positions of groups, who is in them, and topics' ids.
+"""What a Kafka is asked beside what is read: topics, their ids and ends, and groups' positions and members.
 
-Of a broker that answers to less than others (librdkafka's mock has no controller) ids and members stay unknown.
+A connection answers in order, and a fetch may wait for a tenth of a second: so who reads asks on another. Of a
+broker that answers to less than others do (librdkafka's mock has no controller) ids and members stay unknown.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any, Final
 from sightline.bus.kafka_address import KafkaAddress
 from sightline.bus.kafka_client import Complaints, bus_error, confluent_kafka, told
 from sightline.bus.log import Ends, Position
+from sightline.bus.names import Wanted, is_wanted
 from sightline.errors import BusError
 
-_ASK_S: Final = 5.0
+_ASK_S: Final = 2.0
 _UNKNOWN: Final = ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION", "_NOENT")
 
 
@@ -32,14 +34,36 @@ class KafkaQuestions:
         self._lock = threading.Lock()
         self._made: Any = None
 
+    def topics(self, wanted: Wanted) -> dict[str, int]:
+        """Of the topics that are wanted, those that are there, and how many partitions each has.
+
+        The broker's own (`__consumer_offsets`) match no pattern.
+
+        Raises:
+            BusError: no answer came.
+        """
+        kafka = confluent_kafka()
+        try:
+            known = self._admin().list_topics(timeout=_ASK_S).topics
+        except kafka.KafkaException as error:
+            raise bus_error(error.args[0], self._servers) from None
+        return {
+            name: len(topic.partitions)
+            for name, topic in known.items()
+            if topic.partitions
+            and is_wanted(name, wanted)
+            and (isinstance(wanted, frozenset) or not name.startswith("__"))
+        }
+
     def ends(self, topics: Collection[str]) -> dict[str, Ends]:
         """What the broker has of these topics; those that it does not know are missing.
 
         Raises:
             BusError: no answer came.
         """
-        there = self._there(topics)
-        first, after = (self._offsets(there, which) for which in ("earliest", "latest"))
+        there = self.topics(frozenset(topics)) if topics else {}
+        asked = [self._ask_offsets(there, which) for which in ("earliest", "latest")]
+        first, after = map(self._told_offsets, asked)
         return {topic: Ends(first[topic], after[topic]) for topic in first.keys() & after.keys()}
 
     def committed(self, group: str, topics: Iterable[str]) -> dict[str, Position]:
@@ -54,6 +78,9 @@ class KafkaQuestions:
         )
         answer = self._admin().list_consumer_group_offsets([asked], request_timeout=_ASK_S)[group]
         found = self._result(answer).topic_partitions
+        for each in found:
+            if each.error is not None and each.error.name() not in _UNKNOWN:
+                raise bus_error(each.error, self._servers, each.topic)
         return {each.topic: Position(each.offset, each.metadata or "") for each in found if each.offset >= 0}
 
     def ask_ids(self, topics: Collection[str]) -> Mapping[str, Future[Any]]:
@@ -69,28 +96,22 @@ class KafkaQuestions:
         told: Future[Any] = self._admin().describe_consumer_groups([group], request_timeout=_ASK_S)[group]
         return told
 
-    def _there(self, topics: Collection[str]) -> list[str]:
-        kafka = confluent_kafka()
-        try:
-            known = self._admin().list_topics(timeout=_ASK_S).topics
-        except kafka.KafkaException as error:
-            raise bus_error(error.args[0], self._servers) from None
-        return [topic for topic in sorted(topics) if topic in known and known[topic].partitions]
-
-    def _offsets(self, topics: list[str], which: str) -> dict[str, int]:
+    def _ask_offsets(self, topics: Collection[str], which: str) -> Mapping[Any, Future[Any]]:
         if not topics:
             return {}
         kafka = confluent_kafka()
         spec = getattr(confluent_kafka(".admin").OffsetSpec, which)()
-        answers = self._admin().list_offsets(
-            {kafka.TopicPartition(topic, 0): spec for topic in topics}, request_timeout=_ASK_S
-        )
+        asked = {kafka.TopicPartition(topic, 0): spec for topic in topics}
+        answers: Mapping[Any, Future[Any]] = self._admin().list_offsets(asked, request_timeout=_ASK_S)
+        return answers
+
+    def _told_offsets(self, answers: Mapping[Any, Future[Any]]) -> dict[str, int]:
         offsets: dict[str, int] = {}
         for asked, answer in answers.items():
             try:
-                offsets[asked.topic] = answer.result(_ASK_S).offset
-            except kafka.KafkaException as error:
-                if error.args[0].name() not in _UNKNOWN:  # deleted since it was listed
+                offsets[asked.topic] = answer.result(2 * _ASK_S).offset
+            except confluent_kafka().KafkaException as error:
+                if error.args[0].name() not in _UNKNOWN:  # else deleted since it was listed
                     raise bus_error(error.args[0], self._servers, asked.topic) from None
         return offsets
 

@@ -164,10 +164,20 @@ class KafkaReader:
 
     # What is read.
 
-    def assign(self, offsets: Mapping[str, int | Literal["earliest"]]) -> None:
-        """Reads these topics too, from these offsets on: by hand, also what a group gave it."""
+    def assign(
+        self,
+        offsets: Mapping[str, int | Literal["earliest"]],
+        partitions: Mapping[str, int] | None = None,
+    ) -> None:
+        """Reads these topics too, from these offsets on; by hand, also what a group gave.
+
+        Args:
+            offsets: of partition 0 of each.
+            partitions: how many each has, where `topics` was not asked.
+        """
         begin = self._kafka.OFFSET_BEGINNING
-        self._assigned.update({topic: self._partitions.get(topic, 1) for topic in offsets})
+        counts = self._partitions if partitions is None else partitions
+        self._assigned.update({topic: counts.get(topic, 1) for topic in offsets})
         self.client.incremental_assign(
             [
                 self._kafka.TopicPartition(topic, number, at if number == 0 and at != "earliest" else begin)

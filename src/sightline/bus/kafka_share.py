@@ -15,7 +15,7 @@ from sightline.bus.kafka_client import bus_error, confluent_kafka
 from sightline.bus.kafka_ids import KafkaIds
 from sightline.bus.kafka_lines import Lines
 from sightline.bus.kafka_questions import KafkaQuestions
-from sightline.bus.kafka_reader import ASK_S, KafkaReader
+from sightline.bus.kafka_reader import KafkaReader
 from sightline.bus.log import Ends, Position, Start
 from sightline.bus.names import Wanted, is_wanted
 
@@ -25,15 +25,22 @@ class Held:
 
     Args:
         reader: the consumer of librdkafka.
-        ids: of the topics that are held.
+        questions: who asks beside it.
     """
 
-    def __init__(self, reader: KafkaReader, ids: KafkaIds) -> None:
+    def __init__(self, reader: KafkaReader, questions: KafkaQuestions) -> None:
         self.reader = reader
-        self.ids = ids
+        self.questions = questions
+        self.ids = KafkaIds(questions)
         self.lines = Lines()
         self.changed = threading.Condition()
         """Guards the lines; notified of whatever changes."""
+        self._partitions: dict[str, int] = {}
+
+    def there(self, wanted: Wanted) -> frozenset[str]:
+        """The topics that are wanted and there."""
+        self._partitions = self.questions.topics(wanted)
+        return frozenset(self._partitions)
 
     def gain(self, positions: Mapping[str, Position], ends: Mapping[str, Ends]) -> None:
         with self.changed:
@@ -59,7 +66,7 @@ class Held:
         if moves.stop:
             self.reader.unassign(moves.stop)
         if moves.begin:
-            self.reader.assign(moves.begin)
+            self.reader.assign(moves.begin, self._partitions)
 
 
 class Share(Protocol):
@@ -110,7 +117,7 @@ class Alone:
         self._held.lose(self._held.topics() - wanted)
 
     def look(self) -> None:
-        there = self._held.reader.topics(self._wanted).keys() - self._refused
+        there = self._held.there(self._wanted) - self._refused
         held = self._held.topics()
         gone = held - there
         if gone:
@@ -140,7 +147,7 @@ class Alone:
         return self._looked
 
     def _begin(self, topics: Iterable[str]) -> None:
-        ends = self._held.reader.ends(frozenset(topics)) if topics else {}
+        ends = self._held.questions.ends(frozenset(topics))
         positions = {topic: Position(self._first(topic, ends[topic])) for topic in sorted(ends)}
         self._held.gain(positions, ends)
 
@@ -163,18 +170,16 @@ class Member:
         wanted: topics, checked.
         start: where the group begins in what is there, where it has no position.
         group: its name.
-        asked: who asks whether it is a member; None: librdkafka tells of it (the classic protocol).
+        is_told: whether librdkafka tells who got nothing that it is a member (the classic protocol).
     """
 
-    def __init__(
-        self, held: Held, wanted: Wanted, start: Start, group: str, asked: KafkaQuestions | None
-    ) -> None:
+    def __init__(self, held: Held, wanted: Wanted, start: Start, group: str, *, is_told: bool) -> None:
         self._held = held
         self._client = held.reader.client
         self._wanted = wanted
         self._start = start
         self._group = group
-        self._asked = asked
+        self._is_told = is_told
         self._answer: Any = None
         self._new: Wanted = wanted
         self._ends: dict[str, int] = {}  # where what was there ended when it was wanted
@@ -194,11 +199,10 @@ class Member:
         self._joining = (self._owned & wanted) - self._held.topics()
 
     def look(self) -> None:
-        reader = self._held.reader
-        self._there = frozenset(reader.topics(self._wanted))
+        self._there = self._held.there(self._wanted)
         new = {topic for topic in self._there if is_wanted(topic, self._new)}
         if new and self._start == "latest":
-            self._ends |= {topic: ends.next for topic, ends in reader.ends(new).items()}
+            self._ends |= {topic: ends.next for topic, ends in self._held.questions.ends(new).items()}
         self._new = frozenset()
         self._subscribe(self._wanted if isinstance(self._wanted, frozenset) else self._there)
         self._looked = True
@@ -207,7 +211,7 @@ class Member:
     def settle(self) -> None:
         if not self._joining:
             return
-        ends = self._held.reader.ends(self._joining)
+        ends = self._held.questions.ends(self._joining)
         known = self._committed(ends)
         begun = {topic: Position(self._begin(topic, ends[topic])) for topic in ends.keys() - known.keys()}
         if begun:
@@ -237,10 +241,10 @@ class Member:
 
     def _is_member(self) -> bool:
         """By the protocol of brokers of version 4 no word comes to who has no topic."""
-        if self._asked is None:
+        if self._is_told:
             return False
         if self._answer is None:
-            self._answer = self._asked.ask_members(self._group)
+            self._answer = self._held.questions.ask_members(self._group)
         if not self._answer.done():
             return False
         answer, self._answer = self._answer, None
@@ -277,19 +281,11 @@ class Member:
 
     def _committed(self, ends: Mapping[str, Ends]) -> dict[str, Position]:
         """Of these topics, the group's positions, but for those of a topic that there was before."""
-        kafka = confluent_kafka()
-        try:
-            asked = [kafka.TopicPartition(topic, 0) for topic in ends]
-            answers = self._client.committed(asked, timeout=ASK_S) if asked else []
-        except kafka.KafkaException as error:
-            raise bus_error(error.args[0], self._held.reader.servers) from None
-        for each in answers:
-            if each.error is not None:
-                raise bus_error(each.error, self._held.reader.servers, each.topic)
+        known = self._held.questions.committed(self._group, ends)
         return {
-            each.topic: Position(each.offset, each.metadata or "")
-            for each in answers
-            if 0 <= each.offset <= ends[each.topic].next and each.topic not in self._anew
+            topic: at
+            for topic, at in known.items()
+            if at.offset <= ends[topic].next and topic not in self._anew
         }
 
     def _begin(self, topic: str, ends: Ends) -> int:
