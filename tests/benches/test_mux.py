@@ -23,7 +23,7 @@ FRAMES = 12
 
 @pytest.fixture(scope="module")
 def noise() -> tuple[list[bytes], list[np.ndarray]]:
-    """Access units with B-frames, and their grey pictures in the order of showing: all alike, none the same."""
+    """Access units with B-frames, and their grey pictures in the order of showing: alike, never the same."""
     random = np.random.default_rng(7)
     cells = (1080 // STEP_Y, 1920 // STEP_X, 1)
     flat = random.integers(60, 180, cells)
