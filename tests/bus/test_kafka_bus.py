@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -34,14 +35,26 @@ LIMIT_S = 20.0
 KIB, MIB = 1024, 1024 * 1024
 
 
+MOCK = """
+import sys, confluent_kafka
+settings = {"test.mock.num.brokers": 1, "bootstrap.servers": "ignored", "log_level": 0}
+cluster = confluent_kafka.Producer(settings)
+broker = next(iter(cluster.list_topics(timeout=20).brokers.values()))
+print(f"{broker.host}:{broker.port}", flush=True)
+sys.stdin.read()
+"""
+
+
 @pytest.fixture(scope="module")
 def mock() -> Iterator[str]:
-    """A cluster of one mock broker in this process; its topics have four partitions each."""
-    settings = {"test.mock.num.brokers": 1, "bootstrap.servers": "ignored", "log_level": 0}
-    cluster = confluent_kafka.Producer(settings)
-    broker = next(iter(cluster.list_topics(timeout=LIMIT_S).brokers.values()))
-    yield f"{broker.host}:{broker.port}"
-    cluster.close()
+    """A cluster of one mock broker, in a process of its own; its topics have four partitions each."""
+    with subprocess.Popen(
+        [sys.executable, "-c", MOCK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.stdin.close()
 
 
 @pytest.fixture
@@ -141,7 +154,7 @@ def test_a_setting_that_librdkafka_does_not_take_is_named(mock: str, tmp_path: P
 
 
 def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "confluent_kafka", None)
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
     with pytest.raises(MissingExtra, match=r"pip install 'sightline\[kafka\]'"):
         open_bus("kafka://127.0.0.1")
 
