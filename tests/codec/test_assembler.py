@@ -375,6 +375,18 @@ def test_who_joins_in_the_middle_begins_with_the_next_parameter_sets(
         assert reading.wanted[0].keyframe
 
 
+@pytest.mark.parametrize("size", [0x140, 0x142, 0x144, 0x146])
+def test_a_length_that_looks_like_a_start_code_and_a_header_changes_nothing(
+    film: MakeFilm, size: int
+) -> None:
+    """00 00 01 40 01 is a length of 320 bytes and a B-frame, or the head of an H.265 VPS."""
+    made = [prefixed(unit) for unit in units_of(film, "h264")]
+    made[5:5] = [size.to_bytes(4, "big") + b"\x01\x9a" + b"\x55" * (size - 2)]
+    reading = Reading(Assembler("gate")).feed(made).end()
+    assert reading.assembler.stats().codec == "h264"
+    assert len(reading.wanted) == 61
+
+
 def test_a_form_is_found_across_messages(film: MakeFilm) -> None:
     made = units_of(film, "h264")
     reading = Reading(Assembler("gate")).feed(chunks(b"".join(made), 3)).end()

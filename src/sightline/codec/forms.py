@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from sightline.codec.lengths import LengthUnits, follows, read_record
+from sightline.codec.lengths import LengthUnits, count_whole, follows, read_record
 from sightline.codec.units import AnnexBUnits, JpegUnits, Units
 
 CODECS: Final = ("h264", "hevc", "mjpeg")
@@ -51,7 +51,7 @@ def form_of(message: bytes) -> Form | None:
     if (record := read_record(message)) is not None:
         return Form(record.codec, record.length_bytes)
     if (match := _AT_START.match(message)) is not None and match.lastgroup is not None:
-        return Form(match.lastgroup)
+        return None if _may_be_lengths(message) else Form(match.lastgroup)
     if (match := _BEHIND_LENGTH.match(message, 4)) is not None and match.lastgroup is not None:
         return Form(match.lastgroup, 4) if follows(message, match.lastgroup) else None
     return None
@@ -61,3 +61,8 @@ def find_form(data: bytes) -> tuple[Form, int] | None:
     """The first form that begins anywhere within `data`, and where; lengths cannot be seen so."""
     match = _ANYWHERE.search(data)
     return None if match is None or match.lastgroup is None else (Form(match.lastgroup), match.start())
+
+
+def _may_be_lengths(message: bytes) -> bool:
+    """Whether what looks like a start code and a header may be a length: 00 00 01 40 is one of 320 bytes."""
+    return any(count_whole(message, codec) > 0 for codec in ("h264", "hevc"))

@@ -84,8 +84,16 @@ def follows(data: bytes, codec: str, length_bytes: int = 4) -> bool:
     return whole >= (1 if at == len(data) else 2)
 
 
+def count_whole(data: bytes, codec: str, length_bytes: int = 4) -> int:
+    """How many whole NAL units stand in `data` behind their lengths, before one that is cut or its end.
+
+    -1 where there is anything else in it.
+    """
+    return _walk(data, codec, length_bytes)[0]
+
+
 def _walk(data: bytes, codec: str, length_bytes: int) -> tuple[int, int]:
-    """How many whole NAL units stand in `data`, and where the last ends; -1 of them where one is none."""
+    """As `count_whole`, and where the last one ends."""
     at = whole = 0
     while at + length_bytes <= len(data):
         length = int.from_bytes(data[at : at + length_bytes], "big")
