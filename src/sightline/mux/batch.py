@@ -118,6 +118,17 @@ class Batcher(Generic[Item]):
         self._since_ns.update(dict.fromkeys(waiting[: self._max_batch], now_ns))
         return [item for item in taken if item is not None]
 
+    def has(self, camera_id: str) -> bool:
+        """Whether frames of this camera are taken."""
+        return camera_id in self._lines
+
+    def take_one(self, camera_id: str, now_ns: int) -> Item | None:
+        """What waits of one camera, the oldest; None where nothing does."""
+        item = self._lines[camera_id].take(now_ns)
+        if item is not None:
+            self._since_ns[camera_id] = now_ns
+        return item
+
     def discard(self) -> list[Item]:
         """Drop all that waits, and give it back."""
         return [item for line in self._lines.values() for item in line.discard(Reason.CLOSED)]
@@ -156,7 +167,7 @@ class BatchQueue(Generic[Item]):
     def remove(self, camera_id: str) -> list[Item]:
         """Take no more of this camera, and await it no longer; gives back what waited."""
         with self._changed:
-            self._changed.notify()  # those of the others may be a batch now
+            self._changed.notify_all()  # those of the others may be a batch now
             return self._batcher.remove(camera_id)
 
     def put(self, item: Item) -> list[Item]:
@@ -168,7 +179,7 @@ class BatchQueue(Generic[Item]):
             dropped = self._batcher.offer(item, self._clock.monotonic_ns())
             if self._closed:
                 dropped += self._batcher.discard()
-            self._changed.notify()
+            self._changed.notify_all()  # one may wait for this camera alone, another for a batch
             return dropped
 
     def take(self, timeout_s: float | None) -> list[Item]:
@@ -186,6 +197,28 @@ class BatchQueue(Generic[Item]):
         self._on_taken([item.camera_id for item in batch])
         return batch
 
+    def take_one(self, camera_id: str, timeout_s: float | None) -> Item | None:
+        """The next of one camera; None when none came in `timeout_s` seconds, or it was removed.
+
+        Raises:
+            Closed: the queue was closed.
+        """
+        item: Item | None = None
+
+        def done() -> bool:
+            nonlocal item
+            self._check_open()
+            if not self._batcher.has(camera_id):
+                return True
+            item = self._batcher.take_one(camera_id, self._clock.monotonic_ns())
+            return item is not None
+
+        with self._changed:
+            self._changed.wait_for(done, timeout_s)
+        if item is not None:
+            self._on_taken([camera_id])
+        return item
+
     def has_room(self, camera_id: str) -> bool:
         with self._changed:
             return self._batcher.has_room(camera_id)
@@ -201,9 +234,12 @@ class BatchQueue(Generic[Item]):
         with self._changed:
             return self._batcher.stats(camera_id)
 
-    def _due(self, now_ns: int) -> list[Item]:
+    def _check_open(self) -> None:
         if self._closed:
             raise Closed("the batch queue is closed")
+
+    def _due(self, now_ns: int) -> list[Item]:
+        self._check_open()
         due_ns = self._batcher.due_ns(now_ns)
         return self._batcher.take(now_ns) if due_ns is not None and due_ns <= now_ns else []
 

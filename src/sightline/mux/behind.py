@@ -31,7 +31,7 @@ class Waiter(NamedTuple):
     Attributes:
         packet: what is to be decoded.
         wanted: whether its picture is; else it is decoded for the sake of those that refer to it.
-        seam: the packets before it were left out.
+        seam: packets before it were left out, or lost.
     """
 
     packet: Packet
@@ -71,7 +71,7 @@ class Waiting:
         self._most_bytes: Final = most_bytes
         self._line: deque[Waiter] = deque()
         self._keyframe = -1  # the newest one's number, where packets are numbered as they enter
-        self._seam = False
+        self._seam = self._parted = False
         self._lag = 0
         self._bytes = self._entered = self._left = self._dropped = self._jumps = 0
 
@@ -79,9 +79,14 @@ class Waiting:
         """Take a packet at the end of the line."""
         if packet.keyframe:
             self._keyframe = self._entered
-        self._line.append(Waiter(packet, wanted))
+        parted, self._parted = self._parted, False
+        self._line.append(Waiter(packet, wanted, parted))
         self._entered += 1
         self._bytes += len(packet.data)
+
+    def part(self) -> None:
+        """What is added next does not go on from what was added before: packets between them were lost."""
+        self._parted = True
 
     def take(self) -> Waiter | None:
         """The packet that is next; None where there is none."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from sightline.bus import Message
 from sightline.clock import SYSTEM_CLOCK, Clock
@@ -28,7 +28,6 @@ from sightline.mux.course import CHANGED, REPLACED, UNDECODABLE, Course, Picture
 from sightline.mux.forward import Answer
 from sightline.mux.settings import CameraSettings
 from sightline.packet import Packet
-from sightline.wire import Headers
 
 _ANEW: Final = ("topic", "codec", "framing", "extradata")
 _DECODING: Final = ("rate", "size", "pictures")
@@ -98,6 +97,12 @@ class CameraWork:
             self._jumped.add(camera=self.camera_id, packets=left_out, lag=lag)
         self._tell()
 
+    def gap(self) -> None:
+        """Messages of its topic were lost before they were read; what comes next begins at a keyframe."""
+        with self._lock:
+            self._course.gap(self._clock.monotonic_ns())
+        self._tell()
+
     @property
     def congested(self) -> bool:
         """Whether nothing more should be read: from when it is full until it is half empty."""
@@ -125,14 +130,14 @@ class CameraWork:
             self._course.delivered(picture, self._clock.monotonic_ns())
         self._tell()
 
-    def answer(self, epoch: int, index: int, headers: Headers) -> Answer:
-        """The result of a picture that was delivered, as headers of its message."""
+    def answer(self, epoch: int, index: int, result: Any) -> Answer:
+        """The result of a picture that was delivered, which goes on with its message. Not None."""
         with self._lock:
-            outcome = self._course.answer((epoch, index), headers)
+            outcome = self._course.answer((epoch, index), result)
         self._changed(self)
         return outcome
 
-    def release(self) -> list[tuple[Message, Headers | None]]:
+    def release(self) -> list[tuple[Message, Any]]:
         """The messages whose turn it is, in order, each with its result or None. For one thread: the order
         in which they are given out is theirs only as long as nobody else asks.
         """
@@ -258,6 +263,13 @@ class CameraWork:
             on_drop=lambda packet, reason: self._fallen.append((packet, reason)),
             clock=self._clock,
         )
+
+
+def settings_checked(settings: CameraSettings, hwaccel: str = "none") -> CameraSettings:
+    """`settings`. Raises ConfigError where one of them is wrong, or they do not go together."""
+    assembler_for(settings)
+    Decoder(rate=settings.rate, size=settings.size, pictures=settings.pictures, hwaccel=hwaccel).close()
+    return settings
 
 
 def _differ(old: CameraSettings, new: CameraSettings, names: Iterable[str]) -> bool:

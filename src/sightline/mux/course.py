@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from sightline.bus import Message
 from sightline.bus.packets import is_end
@@ -31,7 +31,6 @@ from sightline.mux.forward import Answer, ForwardLine, Key
 from sightline.mux.hearing import Hearing
 from sightline.mux.settings import CameraSettings
 from sightline.packet import Identity, Packet
-from sightline.wire import Headers
 
 BEHIND: Final = "behind"
 """Reason of a drop: decoding was too far behind, and jumped to a keyframe."""
@@ -108,6 +107,12 @@ class Course:
         self._leave_out(left_out, BEHIND)
         return len(left_out)
 
+    def gap(self, now_ns: int) -> None:
+        """Messages were lost: units are cut anew, and the decoder goes on at a keyframe."""
+        self._active_ns, self._drained = now_ns, False
+        self._take(self._assembler.flush())
+        self._waiting.part()
+
     def next(self) -> Step | None:
         """What to do next, if it is ready. What came of it is told to `decoded` before it is asked again."""
         if not self.ready:
@@ -148,9 +153,9 @@ class Course:
         self._delivered += isinstance(picture, Frame)
         self._line.delivered(key_of(picture), now_ns)
 
-    def answer(self, key: Key, headers: Headers) -> Answer:
-        """The result of a picture that was delivered, as headers of its message."""
-        return self._line.answer(key, headers)
+    def answer(self, key: Key, result: Any) -> Answer:
+        """The result of a picture that was delivered, which goes on with its message. Not None."""
+        return self._line.answer(key, result)
 
     def look_round(self, now_ns: int) -> None:
         """Sees to it that no message waits for what cannot come. It may be `ready` then."""
@@ -162,7 +167,7 @@ class Course:
         else:
             self._end()
 
-    def release(self, now_ns: int) -> list[tuple[Message, Headers | None]]:
+    def release(self, now_ns: int) -> list[tuple[Message, Any]]:
         """The messages whose turn it is, each with its result or None."""
         return self._line.release(now_ns)
 

@@ -21,14 +21,13 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from sightline.bus import Message
 from sightline.clock import ns
 from sightline.mux.settings import Forward
-from sightline.wire import Headers
 
 MOST_MESSAGES: Final = 4096
 MOST_BYTES: Final = 64 * 2**20
@@ -81,13 +80,13 @@ class ForwardStats(msgspec.Struct, frozen=True, kw_only=True):
 class _Held:
     """A message in line. `key` is None once it waits for its turn alone."""
 
-    __slots__ = ("headers", "key", "message", "size")
+    __slots__ = ("key", "message", "result", "size")
 
     def __init__(self, message: Message, key: Key | None) -> None:
         self.message = message
         self.key = key
         self.size = message.size
-        self.headers: Headers | None = None
+        self.result: Any = None
 
 
 class ForwardLine:
@@ -156,11 +155,11 @@ class ForwardLine:
             self._delivered = held
             self._delivered_due_ns = now_ns + ns(self.max_wait_s)
 
-    def answer(self, key: Key, headers: Headers) -> Answer:
-        """The result of the picture that was delivered last, as headers."""
+    def answer(self, key: Key, result: Any) -> Answer:
+        """The result of the picture that was delivered last. Whatever it is, but not None."""
         held = self._delivered
         if held is not None and held.key == key:
-            held.headers = headers
+            held.result = result
             self._delivered = None
             self._settle(held)
             self._remember(key, Answer.TWICE)
@@ -182,7 +181,7 @@ class ForwardLine:
         self._end_delivery()
         self.give_up()
 
-    def release(self, now_ns: int) -> list[tuple[Message, Headers | None]]:
+    def release(self, now_ns: int) -> list[tuple[Message, Any]]:
         """The messages whose turn it is, each with its result or None."""
         if (
             self._delivered is not None
@@ -239,18 +238,18 @@ class ForwardLine:
             answers={str(outcome): count for outcome, count in self._answers.items()},
         )
 
-    def _released(self) -> Iterator[tuple[Message, Headers | None]]:
+    def _released(self) -> Iterator[tuple[Message, Any]]:
         while self._line and self._line[0].key is None:
             held = self._line.popleft()
             self._bytes -= held.size
-            if held.headers is not None:
+            if held.result is not None:
                 self._with_result += 1
             elif self.forward == "all":
                 self._without += 1
             else:
                 self._discarded += 1
                 continue
-            yield held.message, held.headers
+            yield held.message, held.result
 
     def _end_delivery(self) -> None:
         """The answer that is awaited came too late, if it comes."""
