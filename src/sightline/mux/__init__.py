@@ -3,9 +3,9 @@
 from sightline.mux.asking import ask
 from sightline.mux.batch import Batcher, BatchQueue, Failure
 from sightline.mux.camera_stats import CameraStats
-from sightline.mux.comux import Batch, Comux
+from sightline.mux.comux import Comux
 from sightline.mux.control import Control, ControlStats
-from sightline.mux.delivery import Index, Item
+from sightline.mux.delivery import Batch, Index, Item
 from sightline.mux.engine import Engine, EngineStats, Place
 from sightline.mux.handles import CameraConsumer, CameraThread
 from sightline.mux.hearing import Heard

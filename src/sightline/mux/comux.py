@@ -32,7 +32,7 @@ from sightline.kinds import nearest
 from sightline.log import get_logger, redact
 from sightline.mux.acts import Act
 from sightline.mux.control import Control
-from sightline.mux.delivery import Item
+from sightline.mux.delivery import Batch, Item
 from sightline.mux.engine import Engine, EngineStats
 from sightline.mux.forward import Answer
 from sightline.mux.handles import CameraConsumer, CameraThread
@@ -43,7 +43,6 @@ from sightline.mux.values import Results
 from sightline.mux.wishes import checked_settings, level_of, pattern_of, place_of, settings_of, state_of
 
 Servers: TypeAlias = str | Iterable[str]
-Batch: TypeAlias = list[Item]
 
 CONSUME: Final = "raw_:cam_id"
 PRODUCE: Final = "stream_:cam_id"
@@ -319,7 +318,7 @@ class Comux:
     def get(self, cam_id: str, timeout: float | None = None, frame: bool = False) -> Item | None:
         """The next picture of one camera; None when none came in `timeout` seconds. See `get_batch`."""
         picture = self._running.take_one(cam_id, timeout)
-        return None if picture is None else Item(picture, frame=frame)
+        return None if picture is None else Item(picture, whole=frame)
 
     def get_batch(self, frame: bool = False, timeout: float | None = None) -> Batch | None:
         """A batch: at most one picture of every camera.
@@ -340,7 +339,7 @@ class Comux:
         if self.strict_on_fail and (failure := engine.failure_once()) is not None:
             raise failure
         pictures = engine.take(timeout)
-        return [Item(picture, frame=frame) for picture in pictures] or None
+        return [Item(picture, whole=frame) for picture in pictures] or None
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches, until the mux is closed, or all cameras were files and are over."""
