@@ -327,6 +327,39 @@ def test_damaged_messages_lose_no_more_than_they_must(
     assert all(np.array_equal(a.image, b.image) for a, b in zip(frames[-19:], whole[-19:], strict=True))
 
 
+@pytest.mark.parametrize(("codec", "b_frames"), STREAMS)
+@pytest.mark.parametrize("form", [bytes, prefixed])
+@pytest.mark.parametrize("seed", range(3))
+def test_where_messages_are_whole_a_damaged_one_is_a_damaged_picture(
+    film: MakeFilm, codec: str, b_frames: int, form: Callable[[bytes], bytes], seed: int
+) -> None:
+    """Else the pictures after it would refer to one that nobody knows to be missing."""
+    packets, drawn = film(codec, b_frames=b_frames)
+    made = [packet.data if codec == "mjpeg" else form(packet.data) for packet in packets]
+    rnd = random.Random(seed)
+    for n in rnd.sample(range(1, 60), 4):
+        made[n] = rnd.choice([rnd.randbytes(300), b"\0\0\1\x65", made[n][60:], b"\xff"])
+    reading = Reading(Assembler("gate", framing="whole")).feed(made).end()
+    assert [packet.index for packet in reading.wanted] == list(range(60))
+    decoder = Decoder()
+    frames = [frame for packet, _ in reading.packets for frame in decoder.feed(packet)] + decoder.flush()
+    assert numbers(frames) == [drawn[frame.index] for frame in frames]
+    assert decoder.stats().dropped["corrupt"] > 0
+
+
+@pytest.mark.parametrize("extra", [b"", b"\0\0\1\x0c\xff\x80", b"\0\0\0\1\x09\xf0", b"\0\0\1\x0a"])
+@pytest.mark.parametrize("framing", ["auto", "whole"])
+def test_a_message_without_anything_of_a_picture_damages_none(
+    film: MakeFilm, framing: Framing, extra: bytes
+) -> None:
+    made = units_of(film, "h264")
+    made[20:20] = [extra]
+    reading = Reading(Assembler("gate", framing=framing)).feed(made).end()
+    decoder = Decoder()
+    frames = [frame for packet, _ in reading.packets for frame in decoder.feed(packet)] + decoder.flush()
+    assert numbers(frames) == list(range(60))
+
+
 def test_a_unit_that_is_too_large_is_lost_and_told(film: MakeFilm, monkeypatch: pytest.MonkeyPatch) -> None:
     made = units_of(film, "h264")
     monkeypatch.setattr(of_units, "MAX_UNIT_BYTES", 20_000)

@@ -6,6 +6,9 @@ before each keyframe, whatever form they came in. Such a packet is of epoch 0, a
 the message in which it *begins* (see `sightline.codec.units`). Of several that begin in one message the last
 alone is `wanted`: only one can have that message's identity.
 
+A message of which a whole unit is known to be, and that holds none, is a packet without bytes: its index does
+not show that one is missing, and a decoder that is given it knows that it has to wait for a keyframe.
+
 Whoever forwards messages learns at once whether a unit begins in one, and then hears of each such identity
 exactly once: as a wanted packet, or among those `lost`.
 
@@ -67,7 +70,7 @@ class AssemblerStats(msgspec.Struct, frozen=True, kw_only=True):
         strays: of them, those that hold nothing of any unit that can be read.
         begun: units that began.
         packets: given out; `unwanted` among them because another began in the same message.
-        lost: units that were too large, or broke off.
+        lost: units that were too large, or broke off in lengths.
         held: units that have begun and not ended, 0 or 1: begun = packets + lost + held.
         cut: times that messages which had held whole units went on to hold pieces.
         codec: of messages without our header; None where not known yet.
@@ -227,6 +230,8 @@ class Assembler:
             return made
         goes_on = self._units.open and not self._units.coded
         cut = self._whole(value) if self._framing == "whole" else self._units.feed(value)
+        if self._trial.whole and not (cut.begun or goes_on) and self._is_damaged(value):
+            cut = Cut([b""], 1, aligned=False)
         self._counts.begun += cut.begun
         self._counts.strays += not cut.begun and not self._begun
         self._begun += [here] * cut.begun
@@ -258,6 +263,9 @@ class Assembler:
         pictures = [unit for unit in ended if unit is not None]
         self._tail = seen if units.open and not pictures and len(seen) <= MAX_UNIT_BYTES else b""
         return Cut([b"".join(pictures)], 1, aligned=True) if pictures else Cut([], 0, aligned=False)
+
+    def _is_damaged(self, value: bytes) -> bool:
+        return self._form is not None and self._form.is_damaged(value)
 
     def _end(self, units: list[bytes | None], here: _Origin, made: Assembled) -> bool:
         """Gives out those that ended; says whether a keyframe was among them."""
@@ -296,7 +304,7 @@ class Assembler:
     def _packet(self, unit: bytes, origin: _Origin) -> Packet:
         assert self._form is not None
         codec = self._form.codec
-        keyframe = codec == "mjpeg" or is_keyframe(unit, codec)
+        keyframe = bool(unit) and (codec == "mjpeg" or is_keyframe(unit, codec))
         return Packet(
             camera_id=self._camera_id,
             epoch=0,

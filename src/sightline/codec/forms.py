@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from sightline.codec.lengths import LengthUnits, count_whole, follows, read_record
-from sightline.codec.units import AnnexBUnits, JpegUnits, Units
+from sightline.codec.lengths import LengthUnits, count_whole, follows, nal_units, read_record
+from sightline.codec.nal import split
+from sightline.codec.units import AnnexBUnits, JpegUnits, Part, Units, part_of
 
 CODECS: Final = ("h264", "hevc", "mjpeg")
 
@@ -21,6 +22,17 @@ class Form(NamedTuple):
 
     codec: str
     length_bytes: int = 0
+
+    def is_damaged(self, message: bytes) -> bool:
+        """Whether a message in which no unit begins is what is left of one, or nothing that can be read.
+
+        What holds parameter sets, delimiters, fill and the like alone, or no byte, is none.
+        """
+        if self.codec == "mjpeg" or not message:
+            return bool(message)
+        nals = nal_units(message, self.length_bytes) if self.length_bytes else _annex_b(message)
+        parts = {part_of(nal, 0, self.codec) for nal in nals}
+        return not parts <= {Part.OPENS, Part.OTHER} or not parts
 
     def units(self) -> Units:
         """What cuts a stream of this form."""
@@ -61,6 +73,11 @@ def find_form(data: bytes) -> tuple[Form, int] | None:
     """The first form that begins anywhere within `data`, and where; lengths cannot be seen so."""
     match = _ANYWHERE.search(data)
     return None if match is None or match.lastgroup is None else (Form(match.lastgroup), match.start())
+
+
+def _annex_b(message: bytes) -> list[bytes]:
+    """Its NAL units; none where it does not begin with a start code."""
+    return split(message) if message.lstrip(b"\0").startswith(b"\1") else []
 
 
 def _may_be_lengths(message: bytes) -> bool:

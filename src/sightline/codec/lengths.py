@@ -84,6 +84,16 @@ def follows(data: bytes, codec: str, length_bytes: int = 4) -> bool:
     return whole >= (1 if at == len(data) else 2)
 
 
+def nal_units(data: bytes, length_bytes: int) -> list[bytes]:
+    """The NAL units of `data`; none where their lengths do not end with it."""
+    nals, at = list[bytes](), 0
+    while at < len(data):
+        start, length = at + length_bytes, int.from_bytes(data[at : at + length_bytes], "big")
+        at = start + length
+        nals.append(data[start:at])
+    return nals if at == len(data) and all(nals) else []
+
+
 def count_whole(data: bytes, codec: str, length_bytes: int = 4) -> int:
     """How many whole NAL units stand in `data` behind their lengths, before one that is cut or its end.
 

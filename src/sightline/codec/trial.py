@@ -17,6 +17,7 @@ Framing: TypeAlias = Literal["auto", "whole", "chunks"]
 """How messages without our header hold access units: one each, or cut anywhere; or as it turns out."""
 
 _TRIAL_MESSAGES: Final = 8
+_MOST_NEEDED: Final = 256  # what is damaged now and then looks like a piece, too
 
 
 class Trial:
@@ -44,6 +45,6 @@ class Trial:
     def _begin_anew(self) -> None:
         if self.whole:
             self.cut += 1
-            self._needed *= 2
+            self._needed = min(2 * self._needed, _MOST_NEEDED)
         self.whole = self._keyed = False
         self._run = 0
