@@ -87,10 +87,27 @@ class Camera:
 class Muxing:
     """A mux of these cameras: each picture is sent back with what it shows."""
 
-    def __init__(self, servers: str, cameras: Iterable[Camera], **how: Any) -> None:
+    def __init__(
+        self,
+        servers: str,
+        cameras: Iterable[Camera],
+        *,
+        max_offset_diff: int | None = None,
+        strict_on_fail: bool = True,
+        group: str | None = None,
+        **settings: Any,
+    ) -> None:
         self.cameras = {camera.name: camera for camera in cameras}
-        self.mux = Comux(list(self.cameras), "raw_:cam_id", "stream_:cam_id", "ERROR")
-        self.mux.setup_consumers(servers, **({"end": False, "max_offset_diff": None} | how))
+        self.mux = Comux(
+            list(self.cameras),
+            "raw_:cam_id",
+            "stream_:cam_id",
+            end=False,
+            strict_on_fail=strict_on_fail,
+            group=group,
+            **{"max_wait_s": 0.3} | settings,
+        )
+        self.mux.setup_consumers(servers, max_offset_diff=max_offset_diff)
         self.mux.setup_decoders()
         self.mux.setup_producer(servers)
         self.mux.start()
