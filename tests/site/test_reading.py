@@ -29,6 +29,7 @@ workers:
     sinks: [{kind: jsonl, path: results.jsonl}, {kind: preview, port: 8765}]
 """
 REST = "workers: {w: {model: {kind: motion}}}\n"
+EXPECTED_BUS = "expected a URL such as memory://, hub://127.0.0.1:4820 or kafka://127.0.0.1:9092"
 CAMERA = "cameras: {gate: {url: x.mp4}}\n"
 FOLDER = Path("/sites")
 
@@ -298,7 +299,7 @@ def test_a_wrong_drawn_camera_is_told_before_it_runs() -> None:
         (
             "model: {kind: hog}, sinks: [{kind: bus, url: memory, results_topic: seen}]",
             [
-                '.sinks[0].url: expected a URL such as memory:// or hub://127.0.0.1:4820, got "memory"',
+                f'.sinks[0].url: {EXPECTED_BUS}, got "memory"',
                 (
                     ".sinks[0].results_topic: expected a topic with :camera_id in it once, such as "
                     "raw_:camera_id, got 'seen'"
@@ -350,7 +351,9 @@ def test_mistakes_in_a_worker(settings: str, said: list[str]) -> None:
         ),
         (
             f"bus: kafak://h\n{CAMERA}{REST}",
-            ['site.yaml:1:6 bus: unknown scheme "kafak": expected memory or hub'],
+            [
+                'site.yaml:1:6 bus: unknown scheme "kafak": expected memory, hub or kafka; did you mean "kafka"?'
+            ],
         ),
         (
             f"bus: hub://127.0.0.1:70000\n{CAMERA}{REST}",
@@ -363,7 +366,7 @@ def test_mistakes_in_a_worker(settings: str, said: list[str]) -> None:
         ),
         (
             f"bus: memory\n{CAMERA}{REST}",
-            ['site.yaml:1:6 bus: expected a URL such as memory:// or hub://127.0.0.1:4820, got "memory"'],
+            [f'site.yaml:1:6 bus: {EXPECTED_BUS}, got "memory"'],
         ),
         (
             f"topics: {{main: 'cam_:camera_id', detect: raw}}\n{CAMERA}{REST}",

@@ -120,8 +120,8 @@ class Site(Section):
 
     bus: BusUrl = Field(
         "memory://",
-        description="The broker between cameras and workers; memory:// is this process, and "
-        "hub://127.0.0.1:4820 a hub that reaches others.",
+        description="The broker between cameras and workers; memory:// is this process, "
+        "hub://127.0.0.1:4820 a hub that reaches others, and kafka://127.0.0.1:9092 a Kafka.",
     )
     topics: Topics = Field(
         Topics.model_validate({}), description="Where on the bus the packets of cameras are."

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sightline.bus import topic_pattern
+from sightline.bus.kafka_address import KafkaAddress
 from sightline.errors import ConfigError
 from sightline.frame import Size
 from sightline.hub.address import HubAddress
@@ -33,7 +34,7 @@ from sightline.kinds import nearest
 from sightline.log import hide_secret, redact
 from sightline.site.mistakes import listed, quoted
 
-BUS_SCHEMES: Final = ("memory", "hub")
+BUS_SCHEMES: Final = ("memory", "hub", "kafka")
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(/*)")
@@ -106,12 +107,14 @@ def _size(value: object) -> Size:
 
 def _bus_url(text: str) -> str:
     if scheme_of(text, BUS_SCHEMES) is None:
-        raise ValueError("expected a URL such as memory:// or hub://127.0.0.1:4820")
-    if text.startswith("hub:"):
-        try:
+        raise ValueError("expected a URL such as memory://, hub://127.0.0.1:4820 or kafka://127.0.0.1:9092")
+    try:
+        if text.startswith("hub:"):
             hide_secret(HubAddress.of(text).token or "")
-        except ConfigError as error:
-            raise complete(error.message) from None
+        elif text.startswith("kafka:"):
+            KafkaAddress.of(text)  # which hides its secrets itself
+    except ConfigError as error:
+        raise complete(error.message) from None
     return text
 
 
