@@ -352,8 +352,10 @@ def test_mistakes_in_a_worker(settings: str, said: list[str]) -> None:
         (
             f"bus: kafak://h\n{CAMERA}{REST}",
             [
-                'site.yaml:1:6 bus: unknown scheme "kafak": expected memory, hub or kafka; '
-                'did you mean "kafka"?'
+                (
+                    'site.yaml:1:6 bus: unknown scheme "kafak": expected memory, hub or kafka; '
+                    'did you mean "kafka"?'
+                )
             ],
         ),
         (
