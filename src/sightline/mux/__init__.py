@@ -6,7 +6,8 @@ from sightline.mux.camera_stats import CameraStats
 from sightline.mux.comux import Comux
 from sightline.mux.control import Control, ControlStats
 from sightline.mux.delivery import Batch, Index, Item
-from sightline.mux.engine import Engine, EngineStats, Place
+from sightline.mux.engine import Engine
+from sightline.mux.engine_stats import EngineStats, Place
 from sightline.mux.handles import CameraConsumer, CameraThread
 from sightline.mux.hearing import Heard
 from sightline.mux.lane import LaneStats

@@ -143,6 +143,7 @@ class BatchQueue(Generic[Item]):
 
     Args:
         on_taken: called with the cameras of each batch after it was taken, without a lock held.
+        on_item: called with each item as it is taken, before its camera can be removed. It only tells.
     """
 
     def __init__(
@@ -152,10 +153,12 @@ class BatchQueue(Generic[Item]):
         max_wait_s: float = 0.02,
         clock: Clock = SYSTEM_CLOCK,
         on_taken: Callable[[list[str]], None] = lambda _camera_ids: None,
+        on_item: Callable[[Item], None] = lambda _item: None,
     ) -> None:
         self._batcher: Batcher[Item] = Batcher(max_batch=max_batch, max_wait_s=max_wait_s)
         self._clock = clock
         self._on_taken = on_taken
+        self._on_item = on_item
         self._changed = threading.Condition()
         self._closed = False
 
@@ -211,6 +214,8 @@ class BatchQueue(Generic[Item]):
             if not self._batcher.has(camera_id):
                 return True
             item = self._batcher.take_one(camera_id, self._clock.monotonic_ns())
+            if item is not None:
+                self._on_item(item)
             return item is not None
 
         with self._changed:
@@ -241,7 +246,10 @@ class BatchQueue(Generic[Item]):
     def _due(self, now_ns: int) -> list[Item]:
         self._check_open()
         due_ns = self._batcher.due_ns(now_ns)
-        return self._batcher.take(now_ns) if due_ns is not None and due_ns <= now_ns else []
+        batch = self._batcher.take(now_ns) if due_ns is not None and due_ns <= now_ns else []
+        for item in batch:
+            self._on_item(item)
+        return batch
 
     def _wait(self, now_ns: int, end_ns: int | None) -> None:
         """Until something changes, a batch is due or the time is over."""

@@ -4,17 +4,15 @@ An `Engine` has one consumer for all cameras, one thread that reads, one that se
 decode as the machine has cores. Cameras come, change and go while it runs. What becomes of each message is
 said in `sightline.mux.course`; here are the threads round it, the topics, and the two buses.
 
-Does not do: opening or closing buses, committing what was read, and names of the document (`Comux`).
+Does not do: opening or closing buses, and names of the document (`Comux`).
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Literal, Self, TypeAlias
-
-import msgspec
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
 
 from sightline.bus import Bus, Gap, Log, Message, Start
 from sightline.bus.names import checked_topic
@@ -24,8 +22,8 @@ from sightline.kinds import nearest
 from sightline.log import get_logger
 from sightline.mux.batch import BatchQueue
 from sightline.mux.camera import CameraWork, settings_checked
-from sightline.mux.camera_stats import CameraStats
 from sightline.mux.course import Picture
+from sightline.mux.engine_stats import EngineStats, Place
 from sightline.mux.forward import Answer
 from sightline.mux.forwarder import Forwarder
 from sightline.mux.outlet import Outlet, Tally
@@ -34,41 +32,6 @@ from sightline.mux.pool import Pool
 from sightline.mux.schema import OutputFunction
 from sightline.mux.settings import CameraSettings
 from sightline.mux.values import Results
-
-State: TypeAlias = Literal["running", "paused", "failing"]
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a camera's packets are and where they go on; None: nowhere."""
-
-    topic: str
-    out_topic: str | None = None
-
-
-class EngineStats(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of one camera in an engine.
-
-    Attributes:
-        state: whether it is read.
-        reason: why it cannot be; empty otherwise.
-        place: its topics.
-        lag: messages that wait at the broker, as of a moment ago.
-        sent: messages that its output took.
-        unsent: messages that it did not take.
-        too_large: messages that went on without their result, as they did not fit with it.
-        gaps: times that the log had lost messages before they were read.
-        camera: what became of its messages and packets.
-    """
-
-    state: State
-    reason: str
-    place: Place
-    lag: int
-    sent: int
-    unsent: int
-    too_large: int
-    gaps: int
-    camera: CameraStats
 
 
 class _Camera:
@@ -80,6 +43,7 @@ class _Camera:
         self.paused = paused
         self.tally = Tally()
         self.gaps = self.epoch = 0
+        self.settled: int | None = None  # the offset before which all has gone on
 
 
 class Engine:
@@ -118,20 +82,11 @@ class Engine:
         self._closed = False
         self._logger = get_logger("sightline.mux")
         self._pictures: BatchQueue[Picture] = BatchQueue(
-            max_batch=max_batch, max_wait_s=max_wait_s, clock=clock
+            max_batch=max_batch, max_wait_s=max_wait_s, clock=clock, on_item=self._given
         )
         self._pool = Pool(threads or os.cpu_count() or 1)
         self._forwarder: Forwarder[_Camera] = Forwarder(self._send_on, clock=clock)
-        self._poller = Poller(
-            log,
-            took=self._took,
-            gap=self._gap,
-            full=self._full,
-            failed=self._failed,
-            start=start,
-            group=group,
-            clock=clock,
-        )
+        self._poller = Poller(log, self, start=start, group=group, clock=clock)
 
     def send_to(self, bus: Bus | None, schema: str | OutputFunction = "packet") -> None:
         """Messages go on to `bus` from now on; None: nowhere.
@@ -144,31 +99,39 @@ class Engine:
     # Cameras
 
     def add(self, settings: CameraSettings, place: Place, *, paused: bool = False) -> None:
-        """Read a camera from now on; `paused`: from `resume` on, beginning with what comes from now on.
+        """As `add_all`, of one."""
+        self.add_all([(settings, place)], paused=paused)
+
+    def add_all(self, cameras: Iterable[tuple[CameraSettings, Place]], *, paused: bool = False) -> None:
+        """Read cameras from now on; `paused`: from `resume` on, beginning with what comes from now on.
 
         Raises:
-            ConfigError: it is there already, a setting is wrong, or its topic is another camera's.
+            ConfigError: one is there already, a setting is wrong, or its topic is another camera's. None of
+                them is added, here as below.
             BusError: the broker cannot be reached.
             Closed: the engine was closed.
         """
         with self._lock:
             self._check_open()
-            if settings.camera_id in self._cameras:
-                raise ConfigError(f"expected a camera that is not there yet, got {settings.camera_id}")
-            self._check_place(settings.camera_id, place)
-            camera = self._begin(settings, place, paused=paused)
+            added: list[_Camera] = []
             try:
+                for settings, place in cameras:
+                    self._check_new(settings.camera_id)
+                    self._check_place(settings.camera_id, place)
+                    added.append(self._begin(settings, place, paused=paused))
+                    self._by_topic[place.topic] = added[-1]
                 self._read()
             except BaseException:
-                del self._cameras[settings.camera_id]
+                for camera in added:
+                    self._end(camera)
                 self._settle_topics()
-                camera.work.close()
                 raise
 
     def update(self, settings: CameraSettings, place: Place) -> None:
         """Go on with other settings or topics of a camera. No other camera loses anything by it.
 
-        With another topic, or to another one, it begins anew: what was read goes on to where it was to go.
+        With another topic it begins anew, and what was read of the old one goes on to where it was to go.
+        Where another output alone is named, what is in line goes there, too.
 
         Raises:
             ConfigError: as `add`; there is no such camera. Nothing has changed.
@@ -178,8 +141,9 @@ class Engine:
         with self._lock:
             camera = self._camera(settings.camera_id)
             self._check_place(settings.camera_id, place)
-            if place == camera.place:
+            if place.topic == camera.place.topic:
                 camera.work.update(settings)
+                camera.place = place
                 return
             settings_checked(settings, self._hwaccel)
             camera.work.close()
@@ -189,12 +153,8 @@ class Engine:
     def remove(self, camera_id: str) -> None:
         """End a camera: what was read of it goes on, without results. Raises ConfigError for none."""
         with self._lock:
-            camera = self._camera(camera_id)
-            del self._cameras[camera_id]
-            try:
-                self._read()
-            finally:
-                camera.work.close()
+            self._end(self._camera(camera_id))
+            self._read()
 
     def pause(self, camera_id: str) -> None:
         """Read no more of a camera until `resume`; the broker keeps it. Raises ConfigError for none."""
@@ -202,10 +162,11 @@ class Engine:
             self._camera(camera_id).paused = True
             self._read()
 
-    def resume(self, camera_id: str) -> None:
-        """Undo `pause`. Raises ConfigError for none."""
+    def resume(self, *camera_ids: str) -> None:
+        """Undo `pause`. Raises ConfigError where one is not there."""
         with self._lock:
-            self._camera(camera_id).paused = False
+            for camera in [self._camera(camera_id) for camera_id in camera_ids]:
+                camera.paused = False
             self._read()
 
     def settings(self, camera_id: str) -> CameraSettings:
@@ -226,7 +187,7 @@ class Engine:
         Raises:
             Closed: the engine was closed, before or while waiting.
         """
-        return self._given(self._pictures.take(timeout_s))
+        return self._pictures.take(timeout_s)
 
     def take_one(self, camera_id: str, timeout_s: float | None) -> Picture | None:
         """The next picture of one camera; None when none came in time, or it was removed.
@@ -237,8 +198,7 @@ class Engine:
         """
         with self._lock:
             self._camera(camera_id)
-        taken = self._pictures.take_one(camera_id, timeout_s)
-        return None if taken is None else self._given([taken])[0]
+        return self._pictures.take_one(camera_id, timeout_s)
 
     def answer(self, camera_id: str, epoch: int | None, index: int, results: Results) -> Answer:
         """The results of a picture that was given out. They go on with the message of its packet.
@@ -265,9 +225,9 @@ class Engine:
         return bool(stats) and all(one.heard.over and not one.held for one in stats)
 
     def failure_once(self) -> SightlineError | None:
-        """Why nothing can be read at present, told once for each time; None where all is well."""
+        """What could not be read or sent on of late, told once; None where all is well."""
         failure, self._untold = self._untold, None
-        return failure
+        return failure or self._outlet.failure_once()
 
     def stats(self) -> dict[str, EngineStats]:
         """Counts of each camera."""
@@ -291,13 +251,14 @@ class Engine:
                 return
             self._closed = True
             cameras = list(self._cameras.values())
-        self._poller.close()
+        self._poller.stop()
         self._pictures.close()
         self._pool.close()
         for camera in cameras:
             camera.work.close()
         if not self._forwarder.close():
             self._logger.warning("the output did not take all that was read")
+        self._poller.close()
         self._outlet.close()
 
     def __enter__(self) -> Self:
@@ -331,6 +292,14 @@ class Engine:
             raise ConfigError(f"unknown camera {camera_id}{nearest(camera_id, self._cameras)}")
         return self._cameras[camera_id]
 
+    def _end(self, camera: _Camera) -> None:
+        camera.work.close()  # first: as long as it may be in a batch, it is known
+        del self._cameras[camera.work.camera_id]
+
+    def _check_new(self, camera_id: str) -> None:
+        if camera_id in self._cameras:
+            raise ConfigError(f"expected a camera that is not there yet, got {camera_id}")
+
     def _check_place(self, camera_id: str, place: Place) -> None:
         checked_topic(place.topic)
         other = self._by_topic.get(place.topic)
@@ -341,8 +310,6 @@ class Engine:
             )
         if place.out_topic is not None:
             checked_topic(place.out_topic)
-            if place.out_topic == place.topic:
-                raise ConfigError(f"expected camera {camera_id} to go on on another topic than {place.topic}")
 
     def _settle_topics(self) -> frozenset[str]:
         self._by_topic = {camera.place.topic: camera for camera in self._cameras.values()}
@@ -355,9 +322,10 @@ class Engine:
 
     def _stats_of(self, camera: _Camera, lag: Mapping[str, int]) -> EngineStats:
         failure = self._failure
+        reason = self._poller.missing().get(camera.place.topic) or ("" if failure is None else str(failure))
         return EngineStats(
-            state="failing" if failure else "paused" if camera.paused else "running",
-            reason="" if failure is None else str(failure),
+            state="failing" if reason else "paused" if camera.paused else "running",
+            reason=reason,
             place=camera.place,
             lag=lag.get(camera.place.topic, 0),
             sent=camera.tally.sent,
@@ -367,14 +335,16 @@ class Engine:
             camera=camera.work.stats(),
         )
 
-    # In the poller's thread
+    # As the poller's `Hearer`, in its thread
 
-    def _took(self, topic: str, messages: Sequence[Message], lag: int) -> None:
+    def took(self, topic: str, messages: Sequence[Message], lag: int) -> None:
+        """For the poller."""
         camera = self._by_topic.get(topic)
         if camera is not None:  # else it was removed a moment ago
             camera.work.add(messages, lag)
 
-    def _gap(self, gap: Gap) -> None:
+    def missed(self, gap: Gap) -> None:
+        """For the poller."""
         camera = self._by_topic.get(gap.topic)
         if camera is not None:
             camera.gaps += 1
@@ -387,25 +357,35 @@ class Engine:
                 reason=gap.reason,
             )
 
-    def _full(self) -> frozenset[str]:
-        return frozenset(topic for topic, camera in self._by_topic.items() if camera.work.congested)
+    def has_room(self, topic: str) -> bool:
+        """For the poller."""
+        camera = self._by_topic.get(topic)
+        return camera is None or not camera.work.congested
 
-    def _failed(self, error: SightlineError | None) -> None:
-        self._failure = self._untold = error
+    def settled(self) -> Mapping[str, int]:
+        """For the poller."""
+        by_topic = self._by_topic
+        return {topic: camera.settled for topic, camera in by_topic.items() if camera.settled is not None}
 
-    # In the user's
+    def failed(self, error: SightlineError | None) -> None:
+        """For the poller."""
+        self._failure = error
+        if error is not None:
+            self._untold = error
 
-    def _given(self, pictures: list[Picture]) -> list[Picture]:
-        for picture in pictures:
-            camera = self._cameras.get(picture.camera_id)
-            if camera is not None:
-                camera.epoch = picture.epoch
-                camera.work.delivered(picture)
-        return pictures
+    # In the user's, while nobody can remove the camera
+
+    def _given(self, picture: Picture) -> None:
+        camera = self._cameras[picture.camera_id]
+        camera.epoch = picture.epoch
+        camera.work.delivered(picture)
 
     # In the forwarder's
 
     def _send_on(self, camera: _Camera) -> int | None:
-        for message, answer in camera.work.release():
+        released = camera.work.release()
+        for message, answer in released:
             self._outlet.send(camera.work.camera_id, camera.place.out_topic, message, answer, camera.tally)
+        if released:
+            camera.settled = released[-1][0].offset + 1
         return camera.work.due_ns()

@@ -6,11 +6,12 @@ counted and logged, and nothing stops for it. Without a bus messages go nowhere.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sightline.bus import Bus, Message
 from sightline.clock import SYSTEM_CLOCK, Clock
-from sightline.errors import BufferFull, SightlineError
+from sightline.errors import BufferFull, BusError, SightlineError
 from sightline.log import Repeated, get_logger
 from sightline.mux.schema import OutputFunction, OutputSchema, schema_of
 from sightline.mux.values import Results
@@ -31,6 +32,7 @@ class Outlet:
     def __init__(self, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._bus: Bus | None = None
         self._schema: OutputSchema = schema_of("packet")
+        self._untold: SightlineError | None = None
         self._trouble = Repeated(
             get_logger("sightline.mux"), "a message was not sent on as it should be", clock=clock
         )
@@ -52,7 +54,7 @@ class Outlet:
         try:
             self._publish(self._bus, topic, message, prepared, tally)
         except BufferFull as error:
-            self._trouble.add(camera=camera_id, offset=message.offset, error=str(error))
+            self._tell(camera_id, message, error)
             if prepared is None:
                 tally.unsent += 1
                 return
@@ -60,7 +62,12 @@ class Outlet:
             self.send(camera_id, topic, message, None, tally)
         except SightlineError as error:
             tally.unsent += 1
-            self._trouble.add(camera=camera_id, offset=message.offset, error=str(error))
+            self._tell(camera_id, message, error)
+
+    def failure_once(self) -> SightlineError | None:
+        """What the bus did not take of late, told once."""
+        failure, self._untold = self._untold, None
+        return failure
 
     def close(self) -> None:
         """Tells the log what it was not told yet."""
@@ -70,7 +77,23 @@ class Outlet:
         outgoing = self._schema.compose(message, None if prepared is None else prepared[0])
         if outgoing is None:
             return
-        bus.publish(
-            topic, outgoing.value, key=message.key, headers=outgoing.headers, keyframe=message.keyframe
+        send = partial(
+            bus.publish,
+            topic,
+            outgoing.value,
+            key=message.key,
+            headers=outgoing.headers,
+            keyframe=message.keyframe,
         )
+        try:
+            send()
+        except BusError as error:  # of an earlier message of this topic, as a rule: this one was not sent
+            self._tell(message.topic, message, error)
+            send()
+            tally.unsent += 1
+            tally.sent -= 1
         tally.sent += 1
+
+    def _tell(self, camera_id: str, message: Message, error: SightlineError) -> None:
+        self._untold = error
+        self._trouble.add(camera=camera_id, offset=message.offset, error=str(error))

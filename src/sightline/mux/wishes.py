@@ -12,7 +12,7 @@ from sightline.bus.names import PLACEHOLDER, topic_of, topic_pattern
 from sightline.errors import ConfigError
 from sightline.frame import Size
 from sightline.kinds import nearest
-from sightline.mux.engine import EngineStats, Place
+from sightline.mux.engine_stats import EngineStats, Place
 from sightline.mux.settings import CameraSettings
 from sightline.mux.steered import CameraState
 
