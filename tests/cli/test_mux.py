@@ -1,18 +1,43 @@
 """`sightline mux`: what it is told, by what, what it refuses, and how it runs and ends."""
 
+import io
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from rich.console import Console
+from tests.cli.conftest import COMMAND, Invoke, Run
+from tests.conftest import WaitFor
+from tests.drawn import drawn_packets
 
 from sightline import Size
-from sightline.cli.mux_settings import MuxCamera, MuxSettings, load_settings
+from sightline.bus import Bus, Message, open_log, packet_of, publish_end, publish_packet, result_of
+from sightline.cli.mux_run import RunningMux
+from sightline.cli.mux_settings import MuxCamera, load_settings
+from sightline.cli.mux_view import CameraFigures, mux_view
 from sightline.errors import ConfigError
-from sightline.mux.settings import CameraSettings
+from sightline.hub import StreamServer
+from sightline.mux import CameraSettings, ask
 from sightline.site.model_kinds import HogModel, MotionModel, OnnxModel, PythonModel
+from sightline.wire import result_from_json
 
+FRAMES = 30
+NAMES = ("gate", "yard")
 BUS = {"bus": "memory://", "cameras": "gate", "model": "motion"}
+ALIKE = {
+    name: value
+    for name, value in msgspec.to_builtins(CameraSettings(camera_id="any")).items()
+    if name not in {"camera_id", "topic", "out_topic", "extradata"}
+}
 
 
 def settings_file(folder: Path, text: str) -> Path:
@@ -67,18 +92,20 @@ cameras:
 
     told = load_settings({"settings": file}, {})
 
-    shared: dict[str, Any] = {"max_offset_diff": 50, "forward": "analysed"}
-    assert told.camera("yard") == CameraSettings(camera_id="yard", rate=10, **shared)
-    assert told.camera("gate") == CameraSettings(
-        camera_id="gate", rate=2, topic="north.gate", **shared | {"max_offset_diff": None}
-    )
-    assert told.camera("added later") == CameraSettings(camera_id="added later", rate=10, **shared)
+    assert told.shared() == ALIKE | {"rate": 10, "max_offset_diff": 50, "forward": "analysed"}
+    assert told.cameras["yard"].own() == {}
+    assert told.cameras["gate"].own() == {"rate": 2, "topic": "north.gate", "max_offset_diff": None}
 
 
-def test_every_setting_of_a_camera_can_be_made_and_holds_when_left_out() -> None:
-    fields = {field.name: field for field in msgspec.structs.fields(CameraSettings)}
-    assert fields.keys() - {"camera_id", "extradata"} == MuxCamera.model_fields.keys()
-    assert MuxSettings.model_validate(BUS).camera("gate") == CameraSettings(camera_id="gate")
+def test_every_setting_of_a_camera_can_be_made_and_is_the_same_when_left_out() -> None:
+    names = {*CameraSettings.__struct_fields__} - {"camera_id", "extradata"}
+    assert names == MuxCamera.model_fields.keys()
+    assert load_settings(BUS, {}).shared() == ALIKE
+
+
+def test_where_nobody_looks_keyframes_alone_are_decoded() -> None:
+    told = load_settings({**BUS, "model": None, "out_bus": "memory://", "pictures": "all"}, {})
+    assert told.shared() == ALIKE | {"pictures": "key"}
 
 
 @pytest.mark.parametrize(
@@ -172,6 +199,14 @@ forward: some
         ({}, "expected --bus, the variable SIGHTLINE_MUX_BUS, or bus in a file of settings"),
         ({"cameras": None}, "expected cameras, or a control_topic on which they are added"),
         ({"model": None}, "nothing to do: expected a model, or an out_bus to which packets go on"),
+        (
+            {"model": None, "out_bus": "x", "output": "result"},
+            "expected a model where only results, or packets",
+        ),
+        (
+            {"model": None, "out_bus": "x", "forward": "analysed"},
+            "expected a model where only results, or pa",
+        ),
         ({"cameras": "a,,b"}, '--cameras: expected text that is not empty, got ""'),
         ({"cameras": "a,b,a"}, '--cameras: expected each camera once, got "a,b,a"'),
         ({"cameras": "c" * 65}, "--cameras: expected text of at most 64 letters, got"),
@@ -211,3 +246,214 @@ def test_no_password_is_shown(tmp_path: Path) -> None:
         tmp_path, "bus: [kafka://user:pl4nted@a]\nout_bus: [kafka://user:pl4nted@a]\nsize: a://b:pl4nted\n"
     )
     assert "pl4nted" not in "".join(mistakes({"settings": file, "topic": "kafka://user:pl4nted@a"}))
+
+
+# Running
+
+
+class Broken:
+    """A model that cannot."""
+
+    name, version = "broken", "1"
+
+    def load(self) -> None: ...
+    def warm_up(self) -> None: ...
+    def close(self) -> None: ...
+
+    def predict(self, frames: object) -> Any:
+        raise LookupError("no weights")
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """A log with 30 packets of each of two cameras, which are over."""
+    url = f"memory://{secrets.token_hex(4)}?history=16MiB"
+    with open_log(url) as log:
+        publish(log, end=True)
+        yield url
+
+
+def publish(log: Bus, *, end: bool = False) -> None:
+    for number, name in enumerate(NAMES):
+        for packet in drawn_packets(number, FRAMES):
+            publish_packet(log, msgspec.structs.replace(packet, camera_id=name))
+        if end:
+            publish_end(log, name)
+
+
+def read(url: str, *topics: str) -> list[Message]:
+    with open_log(url) as log, log.consume(topics, start="earliest") as consumer:
+        found: list[Message] = []
+        while got := consumer.poll(1000, 0.5):
+            found += got
+    return found
+
+
+def figures(line: str) -> Any:
+    return json.loads(line)["cameras"]
+
+
+def test_every_packet_goes_on_with_its_result(invoke: Invoke, url: str) -> None:
+    result = invoke(
+        "mux", "--bus", url, "--cameras", "gate,yard", "--model", "motion", "--start", "earliest",
+        "--max-offset-diff", "none", "--out-bus", url, "--json",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    for name in NAMES:
+        came, went = read(url, f"raw_{name}"), read(url, f"stream_{name}")
+        assert [message.value for message in went] == [message.value for message in came]
+        results = [found for message in went if (found := result_of(message))]
+        assert [found.identity for found in results] == [packet_of(message).identity for message in came[:-1]]
+        assert {found.model for found in results} == {"motion"}
+        told = figures(result.stdout.splitlines()[-1])[name]
+        assert (told["packets"], told["results"], told["behind"], told["dropped"]) == (FRAMES, FRAMES, 0, {})
+
+
+def test_without_a_model_packets_only_go_on(invoke: Invoke, url: str) -> None:
+    result = invoke("mux", "--bus", url, "--cameras", "gate", "--start", "earliest", "--out-bus", url)
+
+    assert result.exit_code == 0, result.output
+    came, went = read(url, "raw_gate"), read(url, "stream_gate")
+    assert [(m.value, m.headers) for m in went] == [(m.value, m.headers) for m in came]
+    assert "gate: running, 30 packets, 0 results, 0.0 results/s" in result.stdout.splitlines()[-1]
+
+
+def test_results_may_go_alone_and_at_another_rate(invoke: Invoke, url: str, tmp_path: Path) -> None:
+    file = settings_file(
+        tmp_path,
+        f"""
+bus: {url}
+out_bus: {url}
+out_topic: results.:camera_id
+output: result
+model: {{kind: motion, history: 100}}
+start: earliest
+max_offset_diff: null
+rate: 5
+cameras: {{gate: {{rate: null}}, yard: }}
+""",
+    )
+
+    assert invoke("mux", "--settings", file).exit_code == 0
+
+    assert len([result_from_json(message.value) for message in read(url, "results.gate")]) == FRAMES
+    assert len(read(url, "results.yard")) in range(5, 9)  # of 1.2 s
+
+
+def test_a_model_that_fails_is_counted_and_ends_nothing(
+    invoke: Invoke, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "broken", types.SimpleNamespace(Broken=Broken))
+
+    result = invoke(
+        "mux", "--bus", url, "--cameras", "gate", "--model", "python:broken:Broken", "--start", "earliest",
+        "--max-offset-diff", "none", "--out-bus", url, "--json", "--log-file", tmp_path / "log",
+        "--max-wait-s", "0.05",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    told = figures(result.stdout.splitlines()[-1])["gate"]
+    assert (told["results"], told["dropped"]) == (0, {"failed": FRAMES})
+    assert len(read(url, "stream_gate")) == FRAMES + 1
+    assert "LookupError: no weights" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("number", "command"),
+    [(signal.SIGINT, (*COMMAND, "mux")), (signal.SIGTERM, (sys.executable, "-m", "sightline.mux"))],
+)
+def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals, command: tuple[str, ...]) -> None:
+    with StreamServer(port=0) as server, open_log(f"{server.url}?history=16MiB") as log:
+        publish(log)
+        environ = {"SIGHTLINE_MUX_BUS": f"{server.url}?history=16MiB", "SIGHTLINE_MUX_CAMERAS": "gate,yard"}
+        options = ["--model", "motion", "--start", "earliest", "--pid-file", tmp_path / "pid", "--json"]
+        options += [
+            "--out-bus",
+            environ["SIGHTLINE_MUX_BUS"],
+            "--max-offset-diff",
+            "none",
+            "--log-topic",
+            "logs",
+        ]
+        words = [*command, *map(str, options)]
+        with subprocess.Popen(
+            words, env=os.environ | environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as mux:
+            assert mux.stdout is not None
+            lines = (figures(line) for line in mux.stdout)
+            # The decoder holds the last ones until it hears that no more come.
+            assert any(all(of["results"] > FRAMES - 6 for of in told.values()) for told in lines)
+            assert (tmp_path / "pid").read_text() == str(mux.pid)
+            mux.send_signal(number)
+            out, err = mux.communicate(timeout=20)
+        assert (mux.returncode, err) == (0, "")
+        assert set(figures(out.splitlines()[-1])) == {*NAMES}
+        assert not (tmp_path / "pid").exists()
+        assert len(read(environ["SIGHTLINE_MUX_BUS"], "stream_gate", "stream_yard")) == 2 * FRAMES
+        kept = [json.loads(message.value)["event"] for message in read(environ["SIGHTLINE_MUX_BUS"], "logs")]
+        assert (kept[0], kept[-1]) == ("started", "ended")
+
+
+def test_cameras_may_be_added_by_command_while_it_runs(wait_for: WaitFor) -> None:
+    url = f"memory://{secrets.token_hex(4)}?history=16MiB"
+    words = {"bus": url, "model": "motion", "control_topic": "control", "max_offset_diff": "none"}
+    chosen = load_settings(words | {"rate": 5}, {})
+    with open_log(url) as log, RunningMux(chosen) as running:
+        assert not running.wait(0)
+        (reply,) = ask(log, "control", "create", {"camera_id": "gate", "rate": None}, settle_s=0)
+        assert reply.ok, reply
+        publish(log, end=True)
+        wait_for(lambda: running.figures()["gate"].results == FRAMES, 10, "all pictures to be seen")
+        assert not running.wait(0)  # more may come
+        running.request_stop()
+        assert running.wait(0)
+    assert running.figures()["gate"].results == FRAMES
+
+
+def test_a_hub_that_is_not_there_is_one_line(sightline_command: Run, free_port: Callable[[], int]) -> None:
+    url = f"hub://127.0.0.1:{free_port()}?history=1MiB"
+
+    done = sightline_command("mux", "--bus", url, "--cameras", "gate", "--model", "motion")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert "Connection refused" in line
+
+
+def test_a_file_that_cannot_be_written_is_told(invoke: Invoke, url: str) -> None:
+    for option, name in (("--pid-file", "pid file"), ("--log-file", "log file")):
+        result = invoke(
+            "mux", "--bus", url, "--cameras", "gate", "--model", "motion", option, "/no/such/file"
+        )
+        assert result.exit_code == 1
+        assert f"the {name} /no/such/file cannot be written: No such file or directory" in result.output
+
+
+def test_a_terminal_gets_a_table() -> None:
+    camera = CameraFigures(
+        state="failing", reason="the broker is away", packets=1234, results=5, results_per_s=2.5,
+        detections=6, sent=78, behind=90, unwanted=11, dropped={"behind": 12},
+    )  # fmt: skip
+    view = mux_view(lambda: {"gate": camera})
+    with Console(width=120, file=io.StringIO()) as console, console.capture() as shown:
+        console.print(view.table())
+
+    lines = shown.get().splitlines()
+    assert "results/s" in lines[1]
+    row = next(line for line in lines if "gate" in line)
+    assert all(word in row for word in ("failing", "1234", "2.5", "78", "90", "11", "behind 12"))
+    assert "the broker is away" in shown.get()
+    told = "1234 packets, 5 results, 2.5 results/s, 6 seen now, 78 sent on, 90 behind, 11 not asked for"
+    assert list(view.lines()) == [f"gate: failing (the broker is away), {told}, dropped behind 12"]
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "sightline.mux", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert "Usage: sightline mux" in done.stdout

@@ -1,7 +1,8 @@
 """What is held to what in the fenced blocks of a document, by their language.
 
 python     runs, one after another in one namespace; with title="name.py" it becomes that module
-yaml       is a site file, or a part of one, that is right; with a title it is written there as well
+yaml       is a site file, or a part of one, that is right; with a title it is written there as well;
+           as mux.yaml it is the settings of a mux
 console    its `$ ` lines are run by a shell, and print what stands below them; `...` is anything
 sh         is read: commands, options and files that it names exist; nothing is run
 json       is JSON
@@ -25,6 +26,7 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 from sightline.cli import app
+from sightline.cli.mux_settings import load_settings
 from sightline.site import parse_site
 from sightline.site.model import Camera, Worker
 
@@ -79,6 +81,9 @@ def _load_site(example: Example) -> None:
         return
     if (title := _title(example)) is not None:
         title.write_text(text)
+        if title.name == "mux.yaml":
+            load_settings({"settings": title}, {})
+            return
     environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", text), "what-both-sides-know")
     parse_site(_whole(text), environ, name="snippet", folder=Path())
 

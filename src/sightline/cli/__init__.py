@@ -25,6 +25,7 @@ from sightline.cli.doctor import doctor
 from sightline.cli.fakecam import fakecam
 from sightline.cli.hub import app as hub
 from sightline.cli.model import app as model
+from sightline.cli.mux import mux
 from sightline.cli.probe import probe
 from sightline.cli.topics import app as topics
 from sightline.cli.up import up
@@ -96,7 +97,7 @@ def _every_command(
     configure(_LEVELS[min(verbose, 2)])
 
 
-for _command in (demo, probe, check, up, capture, worker, doctor, fakecam):
+for _command in (demo, probe, check, up, capture, worker, mux, doctor, fakecam):
     app.command()(_command)
 app.add_typer(cameras, name="cameras")
 app.add_typer(hub, name="hub")

@@ -7,7 +7,8 @@ its line and column, those of options and variables with their names, and all of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, Self, TypeAlias
 
@@ -22,7 +23,7 @@ from sightline.errors import ConfigError
 from sightline.kinds import nearest
 from sightline.log import redact
 from sightline.mux.logs import LEVELS
-from sightline.mux.settings import MAX_OFFSET_DIFF, CameraSettings, Framing
+from sightline.mux.settings import MAX_OFFSET_DIFF, Framing
 from sightline.site.document import Document, parse
 from sightline.site.mistakes import Where, dotted, listed, quoted
 from sightline.site.model import Model
@@ -100,8 +101,9 @@ class MuxCamera(_Looking):
     topic: Topic | None = None
     out_topic: Topic | None = None
 
-
-_LIKE_ALL: Final = MuxCamera.model_validate({})
+    def own(self) -> dict[str, Any]:
+        """What it says itself, by the names of `CameraSettings`."""
+        return _plain(self, self.model_fields_set)
 
 
 class MuxSettings(_Looking):
@@ -129,15 +131,19 @@ class MuxSettings(_Looking):
             raise complete("expected cameras, or a control_topic on which they are added")
         if self.model is None and self.out_bus is None:
             raise complete("nothing to do: expected a model, or an out_bus to which packets go on")
+        if self.model is None and (self.output is Output.RESULT or self.forward is Goes.ANALYSED):
+            raise complete("expected a model where only results, or packets with a result, go on")
         return self
 
-    def camera(self, camera_id: str) -> CameraSettings:
-        """The settings of one camera: its own, and for the rest those of all."""
-        own = self.cameras.get(camera_id, _LIKE_ALL)
-        named = {name for name in _Looking.model_fields if name in own.model_fields_set}
-        shared = {name: getattr(own if name in named else self, name) for name in _Looking.model_fields}
-        shared["forward"] = shared["forward"].value
-        return CameraSettings(camera_id=camera_id, topic=own.topic, out_topic=own.out_topic, **shared)
+    def shared(self) -> dict[str, Any]:
+        """What holds for all cameras, by the names of `CameraSettings`."""
+        pictures = "key" if self.model is None else self.pictures  # where nobody looks
+        return _plain(self, _Looking.model_fields) | {"pictures": pictures}
+
+
+def _plain(settings: Section, names: Iterable[str]) -> dict[str, Any]:
+    values = {name: getattr(settings, name) for name in names}
+    return {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
 
 
 class _Given(NamedTuple):

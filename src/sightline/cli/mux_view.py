@@ -1,0 +1,79 @@
+"""A mux while it runs: as a table, as lines, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from sightline.cli.live import dropped_text
+from sightline.cli.showing import View
+
+_COLOURS: Final = {"running": "green", "paused": "dim", "failing": "red"}
+_NUMBERS: Final = ("packets", "results", "results/s", "seen now", "sent on", "behind", "not asked for")
+
+
+class CameraFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """One camera at one moment.
+
+    Attributes:
+        state: running, paused or failing.
+        reason: why it fails; empty otherwise.
+        packets: that came.
+        results: of the model.
+        results_per_s: of late.
+        detections: things seen in the newest picture.
+        sent: messages that went on.
+        behind: messages that are not decoded yet, here and at the broker.
+        unwanted: packets that the rate did not ask for.
+        dropped: what was wanted and came to nothing, by reason.
+    """
+
+    state: str
+    reason: str
+    packets: int
+    results: int
+    results_per_s: float
+    detections: int
+    sent: int
+    behind: int
+    unwanted: int
+    dropped: dict[str, int]
+
+
+def mux_view(figures: Callable[[], Mapping[str, CameraFigures]]) -> View:
+    """What `figures` tells, as the terminal, a log and a program are to have it."""
+    return View(
+        table=lambda: _table(figures()),
+        lines=lambda: [_line(name, camera) for name, camera in figures().items()],
+        facts=lambda: {"cameras": msgspec.to_builtins(dict(figures()))},
+    )
+
+
+def _table(cameras: Mapping[str, CameraFigures]) -> Table:
+    table = Table(expand=True, header_style="bold")
+    table.add_column("camera", overflow="fold", max_width=24)
+    table.add_column("state", no_wrap=True)
+    for name in _NUMBERS:
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
+    table.add_column("dropped, by reason", overflow="fold", ratio=1)
+    for name, camera in cameras.items():
+        state = Text(camera.state, style=_COLOURS.get(camera.state, ""))
+        table.add_row(Text(name), state, *_numbers(camera), dropped_text(camera.dropped))
+        if camera.reason:
+            table.add_row(*[""] * (len(_NUMBERS) + 2), Text(camera.reason, style="red"))
+    return table
+
+
+def _numbers(camera: CameraFigures) -> tuple[str, ...]:
+    numbers = (camera.packets, camera.results, camera.results_per_s, camera.detections)
+    return tuple(str(number) for number in (*numbers, camera.sent, camera.behind, camera.unwanted))
+
+
+def _line(name: str, camera: CameraFigures) -> str:
+    reason = f" ({camera.reason})" if camera.reason else ""
+    figures = ", ".join(f"{number} {of}" for of, number in zip(_NUMBERS, _numbers(camera), strict=True))
+    return f"{name}: {camera.state}{reason}, {figures}, dropped {dropped_text(camera.dropped)}"
