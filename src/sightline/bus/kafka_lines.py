@@ -20,6 +20,7 @@ from sightline.overflow import BufferStats
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_MESSAGES: Final = 4096
+_MANY: Final = 64
 
 
 class Moves(NamedTuple):
@@ -27,6 +28,8 @@ class Moves(NamedTuple):
 
     stop: frozenset[str]
     begin: dict[str, int]
+    behind: frozenset[str] = frozenset()
+    """Of those that begin, the ones that have much to come."""
 
 
 class _Line:
@@ -135,7 +138,8 @@ class Lines:
         }
         self._fetched = (self._fetched - stop) | begin.keys()
         self._moved.clear()
-        return Moves(stop, begin)
+        behind = frozenset(topic for topic, at in begin.items() if self._lines[topic].end - at > _MANY)
+        return Moves(stop, begin, behind)
 
     @property
     def is_full(self) -> bool:

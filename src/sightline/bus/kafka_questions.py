@@ -1,7 +1,7 @@
 """What a Kafka is asked beside what is read: topics, their ids and ends, and groups' positions and members.
 
-A connection answers in order, and a fetch may wait for a tenth of a second: so who reads asks on another. Of a
-broker that answers to less than others do (librdkafka's mock has no controller) ids and members stay unknown.
+A connection answers in order, and a fetch may wait for a tenth of a second: so who reads asks on another. Of
+a broker that answers to less than others (librdkafka's mock has no controller) ids and members stay unknown.
 """
 
 from __future__ import annotations

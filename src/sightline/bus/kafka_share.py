@@ -65,8 +65,12 @@ class Held:
             moves = self.lines.moves()
         if moves.stop:
             self.reader.unassign(moves.stop)
-        if moves.begin:
-            self.reader.assign(moves.begin, self._partitions)
+        # librdkafka has one line for all topics: what waits behind a backlog there waits long.
+        many = {topic: at for topic, at in moves.begin.items() if topic in moves.behind}
+        few = {topic: at for topic, at in moves.begin.items() if topic not in moves.behind}
+        for begin in (few, many):
+            if begin:
+                self.reader.assign(begin, self._partitions)
 
 
 class Share(Protocol):
