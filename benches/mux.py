@@ -58,11 +58,17 @@ KAFKA_PYTHON: Final = Peer(
 
 
 class _Contender(msgspec.Struct, frozen=True):
-    """`module` of `muxes`. `forwards` says whether every packet has to come out, in order."""
+    """`module` of `muxes`.
+
+    Attributes:
+        forwards: every packet has to come out, in order.
+        in_turn: packets come out without results, in the order in which they were sent.
+    """
 
     module: str
     variant: str = ""
     forwards: bool = False
+    in_turn: bool = False
     python: Callable[[], Path] = lambda: Path(sys.executable)
 
 
@@ -70,7 +76,7 @@ _CONTENDERS: Final = {
     OURS: _Contender("sightline", forwards=True),
     _SILENT: _Contender("sightline", "without results", forwards=True),
     _BY_HAND: _Contender("stand_in", python=KAFKA_PYTHON.python),
-    _COMUX: _Contender("comux", python=KAFKA_PYTHON.python),
+    _COMUX: _Contender("comux", in_turn=True, python=KAFKA_PYTHON.python),
 }
 
 
@@ -93,7 +99,8 @@ def _full_hd(one: _Contender, *, paced: bool) -> Callable[[Scale], Figures]:
             one.python(),
             one.module,
             [units],
-            FPS if paced else 0,
+            FPS,
+            paced=paced,
             cameras=cameras,
             rate=_RATE,
             width=clip_units.width,
@@ -107,19 +114,19 @@ def _full_hd(one: _Contender, *, paced: bool) -> Callable[[Scale], Figures]:
 
 def _judged(ended: Ended, units: Sequence[bytes], codec: str, one: _Contender) -> Figures:
     known, fed = looks(units, codec), ended.fed_ns.size
-    packets = packets_shown(ended.shown, known)
-    seen = packets >= 0
-    late_ms = (ended.shown.when - ended.fed_ns[ended.shown.camera, packets])[seen] / 1e6
-    sent = {camera: _sent(messages, units, ended, camera) for camera, messages in ended.sent.items()}
+    seen = packets_shown(ended.shown, known)
+    is_known = seen.packets >= 0
+    late_ms = (ended.shown.when - ended.fed_ns[ended.shown.camera, seen.packets])[is_known] / 1e6
+    sent = {camera: _sent(messages, units, ended, camera, one) for camera, messages in ended.sent.items()}
     lost = missing(sent, len(units)) if one.forwards else fed - ended.told["consumed"]
     return {
         PACKETS: fed,
         LOST: lost,
-        FRAMES: len(packets),
-        ORDER: out_of_order(ended.shown, packets, known),
-        ODD: int((~seen).sum()),
+        FRAMES: len(seen.packets),
+        ORDER: out_of_order(ended.shown, seen, known),
+        ODD: int((~is_known).sum()),
         RESULTS: sum(one.picture is not None for messages in sent.values() for one in messages),
-        ASTRAY: results_astray(sent, packets),
+        ASTRAY: results_astray(sent, ended.shown, seen, known),
         COST: 1000 * ended.told["cpu_s"] / max(1, fed - (0 if one.forwards else lost)),
         **_latency(late_ms),
         **_process(ended),
@@ -140,19 +147,18 @@ def _process(ended: Ended) -> Figures:
     }
 
 
-def _sent(messages: Sequence[Message], units: Sequence[bytes], ended: Ended, camera: int) -> list[Sent]:
-    """Which packets went on, for which pictures: by the result's own number, or in turn where it has none."""
+def _sent(
+    messages: Sequence[Message], units: Sequence[bytes], ended: Ended, camera: int, one: _Contender
+) -> list[Sent]:
+    """Which packets went on, for which pictures: by the number in the result, or in turn where none goes."""
     numbers = {unit: number for number, unit in enumerate(units)}
-    numbered = any("n" in message.headers for messages in ended.sent.values() for message in messages)
-    in_turn = np.flatnonzero(ended.shown.camera == camera).tolist()
-    found = []
-    for place, message in enumerate(messages):
-        told = message.headers.get("n")
-        picture = int(told) if told is not None else None
-        if not numbered and place < len(in_turn):
-            picture = in_turn[place]
-        found.append(Sent(numbers.get(message.value, -1), picture))
-    return found
+    packets = [numbers.get(message.value, -1) for message in messages]
+    pictures: list[int | None] = [
+        int(message.headers["n"]) if "n" in message.headers else None for message in messages
+    ]
+    if one.in_turn:
+        pictures = np.flatnonzero(ended.shown.camera == camera)[: len(messages)].tolist()
+    return list(map(Sent, packets, pictures))
 
 
 def _small(cameras: int) -> Callable[[Scale], Figures]:
@@ -166,6 +172,7 @@ def _small(cameras: int) -> Callable[[Scale], Figures]:
             "sightline",
             [street[:units] for street in playing],
             FPS,
+            paced=True,
             cameras=[f"cam{number}" for number in range(cameras)],
             rate=1.0,
             width=640,
@@ -218,7 +225,7 @@ BENCHES: Final = (
     ),
     Bench(
         name="mux-flood",
-        title="The same, published as fast as the broker takes it",
+        title="The same as a backlog: published as fast as the broker takes it, with the times of before",
         contenders={name: _full_hd(one, paced=False) for name, one in _CONTENDERS.items() if name != _SILENT},
         aims=(Aim(OURS, COST, 0.8, _BY_HAND), Aim(OURS, LOST, 0), Aim(OURS, ASTRAY, 0)),
         notes=(*_NOTES, "sightline is told to decode all that it is asked for, however late."),

@@ -13,13 +13,14 @@ import numpy as np
 
 
 class Feed(msgspec.Struct, frozen=True):
-    """`streams` are played by the cameras in turn; `fps` 0: as fast as the broker takes them."""
+    """`streams` are played by the cameras in turn, at `fps`; not `paced`: all that they sent until now."""
 
     folder: str
     servers: str
     cameras: list[str]
     streams: list[list[bytes]]
     fps: float
+    paced: bool
 
 
 def main(path: str) -> None:
@@ -32,24 +33,23 @@ def main(path: str) -> None:
     when = np.zeros((len(topics), units), np.int64)
     (folder / "feeder-ready").touch()
     sys.stdin.readline()
-    begin = time.monotonic()
+    begin = time.time() - (0 if feed.paced else units / feed.fps)
     for number in range(units):
         for camera, topic in enumerate(topics):
-            if feed.fps:
-                due = begin + (number + camera / len(topics)) / feed.fps
-                time.sleep(max(0.0, due - time.monotonic()))
+            due = begin + (number + camera / len(topics)) / feed.fps
+            time.sleep(max(0.0, due - time.time()))
             when[camera, number] = time.time_ns()
-            _produce(producer, topic, feed.streams[camera % len(feed.streams)][number])
+            _produce(producer, topic, feed.streams[camera % len(feed.streams)][number], round(due * 1000))
     producer.flush()
     np.save(folder / "fed.part.npy", when)
     (folder / "fed.part.npy").replace(folder / "fed.npy")
     sys.stdin.readline()
 
 
-def _produce(producer: Any, topic: str, unit: bytes) -> None:
+def _produce(producer: Any, topic: str, unit: bytes, at_ms: int) -> None:
     while True:
         try:
-            producer.produce(topic, unit, partition=0)
+            producer.produce(topic, unit, partition=0, timestamp=at_ms)
         except BufferError:
             producer.poll(0.01)
             continue

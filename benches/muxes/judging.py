@@ -1,7 +1,7 @@
 """What came of it: which packet each picture really is, which packet its result is on, what is missing. Pure.
 
-A picture is known by some of its pixels, which noise makes different in every picture of the clip. A
-contender's own word for which packet a picture is of is not asked.
+A picture is known by some of its pixels, which are not the same in any two of the clip, though much alike in
+some that follow each other. A contender's own word for which packet a picture is of is not asked.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from benches.muxes.job import STEP_X, STEP_Y
 
 _UNLIKE: Final = 4.0
 """Mean difference of pixels above which a picture is none of the clip's: converters differ by less than 1."""
+_SAME: Final = 0.02
+"""Below this two pictures are too much alike to tell which one a result is of: one or two in a hundred."""
 
 
 class Clip(NamedTuple):
@@ -53,21 +55,33 @@ def looks(units: Sequence[bytes], codec: str) -> Clip:
     return Clip(prints, np.argsort(np.array(order)))
 
 
-def packets_shown(shown: Shown, clip: Clip) -> NDArray[np.int64]:
-    """The access unit of each picture by its looks; -1 where it looks like none."""
-    found = np.empty(len(shown.when), np.int64)
+class Seen(NamedTuple):
+    """The access unit of each picture by its looks, and how unlike they are; -1 where it looks like none."""
+
+    packets: NDArray[np.int64]
+    unlike: NDArray[np.float64]
+
+
+def packets_shown(shown: Shown, clip: Clip) -> Seen:
+    """Finds what each picture looks like most."""
+    packets, unlike = np.empty(len(shown.prints), np.int64), np.empty(len(shown.prints))
     for number, pixels in enumerate(shown.prints):
-        unlike = np.abs(clip.prints - pixels.astype(np.int16)).mean(axis=1)
-        best = int(unlike.argmin())
-        found[number] = best if unlike[best] < _UNLIKE else -1
-    return found
+        all_of_them = _unlike(clip.prints, pixels)
+        best = int(all_of_them.argmin())
+        unlike[number] = all_of_them[best]
+        packets[number] = best if unlike[number] < _UNLIKE else -1
+    return Seen(packets, unlike)
 
 
-def out_of_order(shown: Shown, packets: NDArray[np.int64], clip: Clip) -> int:
+def _unlike(prints: NDArray[np.int16], pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    return np.abs(prints - pixels.astype(np.int16)).mean(axis=-1)
+
+
+def out_of_order(shown: Shown, seen: Seen, clip: Clip) -> int:
     """Pictures that came after one that is shown later."""
     wrong = 0
     for camera in set(shown.camera.tolist()):
-        of_it = packets[shown.camera == camera]
+        of_it = seen.packets[shown.camera == camera]
         places = clip.shown[of_it[of_it >= 0]]
         wrong += int((places < np.maximum.accumulate(places)).sum()) if len(places) else 0
     return wrong
@@ -80,10 +94,12 @@ class Sent(NamedTuple):
     picture: int | None
 
 
-def results_astray(sent: Mapping[int, Sequence[Sent]], packets: NDArray[np.int64]) -> int:
+def results_astray(sent: Mapping[int, Sequence[Sent]], shown: Shown, seen: Seen, clip: Clip) -> int:
     """Results on another packet than that of their picture. `sent` is by number of the camera."""
     return sum(
-        one.packet != int(packets[one.picture])
+        one.packet < 0
+        or float(_unlike(clip.prints[one.packet], shown.prints[one.picture]))
+        > seen.unlike[one.picture] + _SAME
         for messages in sent.values()
         for one in messages
         if one.picture is not None

@@ -59,7 +59,9 @@ class Ended(NamedTuple):
     broker_cpu_s: float
 
 
-def play(python: Path, contender: str, streams: Sequence[Sequence[bytes]], fps: float, **told: Any) -> Ended:
+def play(
+    python: Path, contender: str, streams: Sequence[Sequence[bytes]], fps: float, *, paced: bool, **told: Any
+) -> Ended:
     """One turn. Raises WrongWork where a process does not do its part."""
     with TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
@@ -68,7 +70,7 @@ def play(python: Path, contender: str, streams: Sequence[Sequence[bytes]], fps: 
         topics = KafkaTopics(KafkaAddress.of(f"kafka://{broker.address}"))
         for topic in [f"{kind}_{camera}" for camera in cameras for kind in ("raw", "stream")]:
             topics.create(topic, retention_s=None, retention_bytes=None)
-        feed = Feed(str(folder), broker.address, cameras, [list(stream) for stream in streams], fps)
+        feed = Feed(str(folder), broker.address, cameras, [list(stream) for stream in streams], fps, paced)
         (folder / "feed").write_bytes(msgspec.msgpack.encode(feed))
         job = json.dumps({"folder": name, "servers": broker.address, **told})
         contends = _process(

@@ -55,7 +55,7 @@ def clip(noise: tuple[list[bytes], list[np.ndarray]]) -> Clip:
 
 def test_a_picture_is_known_by_its_looks(noise: tuple[list[bytes], list[np.ndarray]], clip: Clip) -> None:
     pictures = noise[1]
-    packets = packets_shown(shown([*pictures, 255 - pictures[0]]), clip)
+    packets = packets_shown(shown([*pictures, 255 - pictures[0]]), clip).packets
     assert packets[-1] == -1
     assert clip.shown[packets[:-1]].tolist() == list(range(FRAMES))
     assert packets[:-1].tolist() != sorted(packets[:-1].tolist())  # B-frames: not in the order of packets
@@ -70,10 +70,14 @@ def test_what_comes_after_a_later_one_is_out_of_order(
         assert out_of_order(given, packets_shown(given, clip), clip) == wrong
 
 
-def test_a_result_is_astray_on_any_packet_but_its_pictures() -> None:
-    packets = np.array([3, 1, -1])
-    sent = {0: [Sent(1, 1), Sent(2, None)], 1: [Sent(3, 0), Sent(4, 0), Sent(5, 2)]}
-    assert results_astray(sent, packets) == 2
+def test_a_result_is_astray_on_any_packet_but_its_pictures(
+    noise: tuple[list[bytes], list[np.ndarray]], clip: Clip
+) -> None:
+    given = shown(noise[1][:3])
+    seen = packets_shown(given, clip)
+    first, second, third = seen.packets.tolist()
+    sent = {0: [Sent(first, 0), Sent(third, None)], 1: [Sent(second, 1), Sent(first, 2), Sent(-1, 0)]}
+    assert results_astray(sent, given, seen, clip) == 2
 
 
 @pytest.mark.parametrize(
