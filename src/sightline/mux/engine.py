@@ -174,6 +174,11 @@ class Engine:
         with self._lock:
             return self._camera(camera_id).work.settings
 
+    def is_paused(self, camera_id: str) -> bool:
+        """Whether a camera is paused, or not there."""
+        camera = self._cameras.get(camera_id)
+        return camera is None or camera.paused
+
     @property
     def camera_ids(self) -> tuple[str, ...]:
         with self._lock:

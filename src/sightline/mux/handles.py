@@ -8,17 +8,20 @@ from sightline.bus import Log
 from sightline.errors import SightlineError
 
 
-class _Owner(Protocol):
-    """What a handle asks, of its mux."""
+class Owner(Protocol):
+    """What a handle asks, of the cameras that it is one of."""
 
-    def _offset_of(self, topic: str) -> int | None: ...
-    def _is_consuming(self, cam_id: str) -> bool: ...
+    def offset_of(self, topic: str) -> int | None:
+        """Of the newest message of a topic that was read."""
+
+    def is_read(self, cam_id: str) -> bool:
+        """Whether messages of a camera are read."""
 
 
 class CameraConsumer:
     """One camera that is connected. There is one connection for all of them."""
 
-    def __init__(self, cam_id: str, topic: str, log: Log, owner: _Owner) -> None:
+    def __init__(self, cam_id: str, topic: str, log: Log, owner: Owner) -> None:
         self.cam_id = cam_id
         self.topic = topic
         self._log = log
@@ -27,7 +30,7 @@ class CameraConsumer:
     @property
     def offset(self) -> int | None:
         """Of the newest message that was read; None before the first."""
-        return self._owner._offset_of(self.topic)  # noqa: SLF001 - its own half
+        return self._owner.offset_of(self.topic)
 
     @property
     def topic_last_offset(self) -> int | None:
@@ -43,15 +46,15 @@ class CameraConsumer:
 
 
 class CameraThread:
-    """One camera that is consumed. The threads that do it are the same for all cameras."""
+    """One camera that is read. The threads that do it are the same for all cameras."""
 
-    def __init__(self, cam_id: str, owner: _Owner) -> None:
+    def __init__(self, cam_id: str, owner: Owner) -> None:
         self.name = cam_id
         self._owner = owner
 
     def is_alive(self) -> bool:
         """Whether its messages are read: not when it was paused, killed, or the mux was closed."""
-        return self._owner._is_consuming(self.name)  # noqa: SLF001 - its own half
+        return self._owner.is_read(self.name)
 
     def __repr__(self) -> str:
         return f"CameraThread({self.name!r}, alive={self.is_alive()})"

@@ -1,8 +1,7 @@
-"""What `Comux` is told, checked: patterns of topics, settings, levels; and how a camera is. Pure."""
+"""What cameras of a `Comux` are to be, checked: patterns of topics and settings; and how they are. Pure."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from sightline.mux.settings import CameraSettings
 from sightline.mux.steered import CameraState
 
 _OLD_PLACEHOLDER: Final = ":cam_id"
-_NAMES: Final = frozenset(CameraSettings.__struct_fields__) - {"camera_id"}
+SETTINGS: Final = frozenset(CameraSettings.__struct_fields__) - {"camera_id"}
 _CODECS: Final = {"h265": "hevc", "avc": "h264", "jpeg": "mjpeg"}
 
 
@@ -30,9 +29,9 @@ def pattern_of(schema: str) -> str:
 
 def checked_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of cameras by name. Raises ConfigError for one that there is not, or that is wrong."""
-    strange = [name for name in given if name not in _NAMES]
+    strange = [name for name in given if name not in SETTINGS]
     if strange:
-        raise ConfigError(f"unknown setting {strange[0]!r}{nearest(strange[0], _NAMES)}")
+        raise ConfigError(f"unknown setting {strange[0]!r}{nearest(strange[0], SETTINGS)}")
     named = dict(given)
     if isinstance(named.get("size"), str | tuple):
         size = named["size"]
@@ -57,14 +56,6 @@ def place_of(settings: CameraSettings, consume: str, produce: str) -> Place:
         topic=settings.topic or topic_of(consume, settings.camera_id),
         out_topic=settings.out_topic or topic_of(produce, settings.camera_id),
     )
-
-
-def level_of(name: str) -> int:
-    """A level of the log by its name. Raises ConfigError for none."""
-    levels = logging.getLevelNamesMapping()
-    if str(name).upper() not in levels:
-        raise ConfigError(f"expected a log level such as ERROR, got {name!r}")
-    return levels[name.upper()]
 
 
 def state_of(stats: EngineStats, settings: CameraSettings) -> CameraState:
