@@ -7,6 +7,7 @@ a broker that answers to less than others (librdkafka's mock has no controller) 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
@@ -18,7 +19,13 @@ from sightline.bus.names import Wanted, is_wanted
 from sightline.errors import BusError
 
 _ASK_S: Final = 2.0
+_AGAIN_S: Final = 0.05
 _UNKNOWN: Final = ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION", "_NOENT")
+_COMING: Final = ("NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_LEADER_EPOCH")
+
+
+class _ComingError(Exception):
+    """A topic is being made, or moves to another broker."""
 
 
 class KafkaQuestions:
@@ -61,10 +68,17 @@ class KafkaQuestions:
         Raises:
             BusError: no answer came.
         """
-        there = self.topics(frozenset(topics)) if topics else {}
-        asked = [self._ask_offsets(there, which) for which in ("earliest", "latest")]
-        first, after = map(self._told_offsets, asked)
-        return {topic: Ends(first[topic], after[topic]) for topic in first.keys() & after.keys()}
+        until_s = time.monotonic() + _ASK_S
+        while True:
+            there = self.topics(frozenset(topics)) if topics else {}
+            asked = [self._ask_offsets(there, which) for which in ("earliest", "latest")]
+            is_last = time.monotonic() > until_s
+            try:
+                first, after = (self._told_offsets(each, is_last=is_last) for each in asked)
+            except _ComingError:
+                time.sleep(_AGAIN_S)
+            else:
+                return {topic: Ends(first[topic], after[topic]) for topic in first.keys() & after.keys()}
 
     def committed(self, group: str, topics: Iterable[str]) -> dict[str, Position]:
         """The group's positions in these topics, of those where it has one.
@@ -105,12 +119,14 @@ class KafkaQuestions:
         answers: Mapping[Any, Future[Any]] = self._admin().list_offsets(asked, request_timeout=_ASK_S)
         return answers
 
-    def _told_offsets(self, answers: Mapping[Any, Future[Any]]) -> dict[str, int]:
+    def _told_offsets(self, answers: Mapping[Any, Future[Any]], *, is_last: bool) -> dict[str, int]:
         offsets: dict[str, int] = {}
         for asked, answer in answers.items():
             try:
                 offsets[asked.topic] = answer.result(2 * _ASK_S).offset
             except confluent_kafka().KafkaException as error:
+                if error.args[0].name() in _COMING and not is_last:
+                    raise _ComingError from None
                 if error.args[0].name() not in _UNKNOWN:  # else deleted since it was listed
                     raise bus_error(error.args[0], self._servers, asked.topic) from None
         return offsets
