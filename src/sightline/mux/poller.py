@@ -120,7 +120,9 @@ class Poller:
                 self._consumer.want(topics)
             consumer = self._consumer
         # What is in a group is only settled while somebody polls.
-        if consumer is not None and self._group is None and not consumer.ready(_READY_S):
+        if topics <= before or consumer is None or self._group is not None:
+            return
+        if not consumer.ready(_READY_S):
             self._logger.warning("reading begins late", topics=len(topics))
 
     def lag(self) -> Mapping[str, int]:
