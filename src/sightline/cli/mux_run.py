@@ -7,12 +7,10 @@ that the model has in hand is still sent, then what was read goes on.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 from typing import Final, Self
 
 import msgspec
@@ -26,7 +24,7 @@ from sightline.cli.showing import print_json, print_lines, run_shown, stopped_by
 from sightline.clock import SYSTEM_CLOCK
 from sightline.codec import DropReason
 from sightline.detect import infer
-from sightline.errors import Closed, ConfigError, ModelError, WireError
+from sightline.errors import BusError, Closed, ConfigError, ModelError, SightlineError, WireError
 from sightline.log import Repeated, get_logger, redact
 from sightline.mux import Batch, Comux, EngineStats, Item, KeptLogs
 from sightline.result import Result
@@ -69,22 +67,21 @@ class RunningMux:
         self._model = None if settings.model is None else make_model(settings.model, None)
         self._tallies: defaultdict[str, Tally] = defaultdict(Tally)
         self._trouble = Repeated(get_logger("sightline.mux"), "no result was sent")
+        self._lost = Repeated(get_logger("sightline.mux"), "a broker was lost")
         self._stopping = Stopping()
         self._ending = threading.Event()
         self._broken = ""
-        self._last: dict[str, CameraFigures] | None = None
         self._opened = ExitStack()
 
     def __enter__(self) -> Self:
         settings = self._settings
         with ExitStack() as opened:
-            opened.enter_context(_pid_written(settings.pid_file))
             opened.enter_context(_logs_kept(settings))
             if self._model is not None:
                 self._model.load()
                 self._model.warm_up()
-            self._mux = opened.enter_context(closing(_mux_of(settings)))
-            opened.callback(self._remember)
+            self._mux = _mux_of(settings)
+            opened.callback(self._close_mux)
             thread = threading.Thread(target=self._run, name="mux-model", daemon=True)
             opened.callback(self._end, thread)
             thread.start()
@@ -96,6 +93,7 @@ class RunningMux:
         self._stopping.begin()
         self._opened.close()
         self._trouble.flush()
+        self._lost.flush()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until it is over or was asked to stop; False: the time was up before."""
@@ -112,8 +110,6 @@ class RunningMux:
 
     def figures(self) -> dict[str, CameraFigures]:
         """Each camera as it is now, or was at the end."""
-        if self._last is not None:
-            return self._last
         return {name: self._figures_of(name, stats) for name, stats in self._mux.stats().items()}
 
     def _figures_of(self, name: str, stats: EngineStats) -> CameraFigures:
@@ -145,14 +141,19 @@ class RunningMux:
     def _run(self) -> None:
         try:
             while not self._ending.is_set():
-                batch = self._mux.get_batch(frame=True, timeout=_TAKE_S)
-                if batch:
-                    self._see(batch)
+                self._see(self._next() or [])
         except Closed:
             return
         except BaseException as error:  # noqa: BLE001 - the last word of this thread: it must be heard
             self._broken = f"it broke: {redact(repr(error))}"
             get_logger("sightline.mux").exception("the mux broke")
+
+    def _next(self) -> Batch | None:
+        try:
+            return self._mux.get_batch(frame=True, timeout=_TAKE_S)
+        except BusError as error:  # it is tried again, and told camera by camera
+            self._lost.add(error=redact(str(error)))
+            return None
 
     def _see(self, batch: Batch) -> None:
         if self._model is None:
@@ -172,7 +173,7 @@ class RunningMux:
         self._tallies[item.cam_id].add(result, SYSTEM_CLOCK.monotonic_ns())
         try:
             self._mux.send(item.cam_id, item.index, result)
-        except WireError as error:
+        except (WireError, ConfigError) as error:  # too large; or the camera went meanwhile
             self._failed(item, error)
 
     def _failed(self, item: Item, error: BaseException) -> None:
@@ -193,9 +194,12 @@ class RunningMux:
             except ModelError as error:
                 get_logger("sightline.mux").error("the model did not close", error=str(error))
 
-    def _remember(self) -> None:
-        self._last = self.figures()
-        for name, camera in self._last.items():
+    def _close_mux(self) -> None:
+        try:
+            self._mux.close()
+        except SightlineError as error:
+            self._broken = redact(str(error))
+        for name, camera in self.figures().items():
             get_logger("sightline.mux").info("ended", camera=name, **msgspec.to_builtins(camera))
 
 
@@ -210,36 +214,19 @@ def _mux_of(settings: MuxSettings) -> Comux:
         end=settings.start is Begin.LATEST,
         group=settings.group,
         output=str(settings.output),
+        pid_file=settings.pid_file,
         **settings.shared(),
     )
     try:
         for camera_id, camera in settings.cameras.items():
             mux.create(camera_id, camera.own())
+        mux.start()
         if settings.control_topic is not None:
             mux.setup_controller(settings.control_topic, settings.control_bus or settings.bus)
     except BaseException:
         mux.close()
         raise
-    # It could be started: what fails from now on is tried again.
-    mux.strict_on_fail = False
     return mux
-
-
-@contextmanager
-def _pid_written(path: Path | None) -> Iterator[None]:
-    if path is None:
-        yield
-        return
-    text = str(os.getpid())
-    try:
-        path.write_text(text)
-    except OSError as error:
-        raise ConfigError(f"the pid file {path} cannot be written: {error.strerror}") from error
-    try:
-        yield
-    finally:
-        if path.exists() and path.read_text() == text:  # else another one runs by it now
-            path.unlink()
 
 
 @contextmanager

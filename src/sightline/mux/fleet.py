@@ -51,6 +51,7 @@ class Fleet:
         self._defaults = checked_settings(defaults)
         self._own: dict[str, dict[str, Any]] = {}
         self._engine: Engine | None = None
+        self._last: Engine | None = None
         self._log: Log | None = None
         self._is_loop = False
         self._lock = threading.RLock()
@@ -67,6 +68,7 @@ class Fleet:
     def detach(self) -> None:
         """Nothing is connected any more."""
         with self._lock:
+            self._last = self._engine or self._last
             self._engine = self._log = None
             self.consumers, self.threads = {}, {}
 
@@ -185,7 +187,7 @@ class Fleet:
 
     def status(self) -> dict[str, CameraState]:
         """How each camera is doing, in short."""
-        stats = self.stats()
+        stats = {} if self._engine is None else self.stats()
         with self._lock:
             wishes = {cam_id: self._wish(cam_id) for cam_id in {*self.cam_ids, *stats}}
         return {
@@ -194,8 +196,8 @@ class Fleet:
         }
 
     def stats(self) -> dict[str, EngineStats]:
-        """Counts of each camera that is connected."""
-        engine = self._engine
+        """Counts of each camera that is connected; when nothing is any more, of those that were."""
+        engine = self._engine or self._last
         return {} if engine is None else engine.stats()
 
     def topic_of(self, cam_id: str) -> str:
