@@ -73,7 +73,7 @@ def packets_shown(shown: Shown, clip: Clip) -> Seen:
     return Seen(packets, unlike)
 
 
-def _unlike(prints: NDArray[np.int16], pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _unlike(prints: NDArray[np.int16], pixels: NDArray[np.uint8]) -> Any:
     return np.abs(prints - pixels.astype(np.int16)).mean(axis=-1)
 
 
@@ -96,10 +96,13 @@ class Sent(NamedTuple):
 
 def results_astray(sent: Mapping[int, Sequence[Sent]], shown: Shown, seen: Seen, clip: Clip) -> int:
     """Results on another packet than that of their picture. `sent` is by number of the camera."""
+
+    def is_astray(packet: int, picture: int) -> bool:
+        unlike = _unlike(clip.prints[packet], shown.prints[picture])
+        return packet < 0 or bool(unlike > seen.unlike[picture] + _SAME)
+
     return sum(
-        one.packet < 0
-        or float(_unlike(clip.prints[one.packet], shown.prints[one.picture]))
-        > seen.unlike[one.picture] + _SAME
+        is_astray(one.packet, one.picture)
         for messages in sent.values()
         for one in messages
         if one.picture is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -130,7 +131,7 @@ def _process(running: ExitStack, folder: Path, name: str, command: list[str]) ->
         folder,
         ready=ready.exists,
         ready_within_s=_ALIVE_S,
-        environment={"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
+        environment={"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}", "PYTHONWARNINGS": "ignore"},
     )
     try:
         running.enter_context(process)
