@@ -23,6 +23,7 @@ from sightline.fakecam.script import NAMES
 from sightline.mux import CameraState, ControlStats, Reply
 from sightline.mux.acts import BUILT_IN, SETTINGS
 from sightline.mux.requests import ENVELOPE
+from sightline.mux.schema import SCHEMAS
 from sightline.overflow import BufferStats, Overflow, Reason
 from sightline.packet import ClockSource
 from sightline.scene import Encoding, Scene
@@ -155,3 +156,8 @@ def test_all_that_a_control_hears_and_tells_is_explained() -> None:
     assert names("control.md", "## Messages") == {*ENVELOPE}
     assert names("control.md", "### Answers") == {*Reply.__struct_fields__}
     assert names("control.md", "## What goes wrong") == {*ControlStats.__struct_fields__}
+
+
+def test_every_output_schema_is_explained() -> None:
+    told = {name.strip('"') for name in names("mux.md", "## What goes out")}
+    assert told == {*SCHEMAS}
