@@ -58,6 +58,7 @@ def test_a_login_is_told_to_librdkafka_and_to_nobody_else() -> None:
     assert (told["security.protocol"], told["sasl.mechanism"]) == ("SASL_PLAINTEXT", "SCRAM-SHA-512")
     assert address.shown == "kafka://h:9092"
     assert SECRET not in redact(f"{told}")
+    assert SECRET not in f"{address!r} {address}"
     assert redact(f"refused: {SECRET}") == "refused: ***"
     assert of("kafka://me:geheim/1@x@h?sasl=PLAIN").password == SECRET  # not encoded, and clear all the same
 

@@ -114,6 +114,9 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
             settings=_settings(Path(given["settings"])) if "settings" in given else {},
         )
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.shown!r})"
+
     @property
     def shown(self) -> str:
         """The address without what is secret or ours."""
@@ -149,7 +152,9 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
             "queued.min.messages": 64,
             "fetch.message.max.bytes": batch,
             "fetch.max.bytes": max(16 * 1024 * 1024, batch),
-            "receive.message.max.bytes": max(16 * 1024 * 1024, batch) + 1024 * 1024,
+            # Others may publish what is larger than ours. Less would be asked for again and again, and of
+            # that broker nothing would come of any topic.
+            "receive.message.max.bytes": MOST_MESSAGE_BYTES + 1024 * 1024,
         }
         return self._client() | ours | self.settings
 

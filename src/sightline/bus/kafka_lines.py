@@ -174,6 +174,15 @@ class Lines:
         if topic not in self._paused:
             self._turns[topic] = None
 
+    def reached(self, topic: str, offset: int) -> None:
+        """Nothing more is to be fetched before `offset`, whatever lies between."""
+        line = self._lines.get(topic)
+        if line is None or topic in self._moved or topic not in self._fetched:
+            return
+        line.fetch = max(line.fetch, offset)
+        if not line.items:
+            line.next = line.fetch
+
     def missing(self, topic: str, first: int) -> None:
         """The log has lost what comes before `first`, or, from before that, what was to be fetched."""
         line = self._lines.get(topic)
@@ -259,6 +268,7 @@ class Lines:
                 if not line.gaps:
                     self._gapped.discard(topic)
                 if not line.items:
+                    line.next = line.fetch
                     del self._turns[topic]
                 return gap
         return None
@@ -276,8 +286,11 @@ class Lines:
         self._held -= len(taken)
         for topic in dict.fromkeys(message.topic for message in taken):
             del self._turns[topic]  # whose turn it was is last the next time
-            if self._lines[topic].items:
+            line = self._lines[topic]
+            if line.items:
                 self._turns[topic] = None
+            else:
+                line.next = line.fetch
         return taken
 
     def _clear(self, topic: str, offset: int, reason: str) -> None:

@@ -23,7 +23,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
@@ -31,7 +30,7 @@ from typing import Any, Final, Self
 from sightline.bus.kafka_address import KafkaAddress
 from sightline.bus.kafka_client import confluent_kafka
 from sightline.bus.kafka_questions import KafkaQuestions
-from sightline.bus.kafka_reader import ALONE, Item, KafkaReader, Trouble
+from sightline.bus.kafka_reader import ALONE, Item, KafkaReader, Reached, Trouble
 from sightline.bus.kafka_share import Alone, Held, Member, Share, committed
 from sightline.bus.log import Ends, Event, Gained, Gap, Lost, OnEvent, Position, Start
 from sightline.bus.names import Topics, Wanted, checked_group, other_topics, topic_names, wanted_topics
@@ -52,6 +51,7 @@ _CLASSIC: Final[dict[str, Any]] = {
     "heartbeat.interval.ms": 500,  # 3 s, in which its fellows would not hear of who comes
     "topic.metadata.refresh.interval.ms": 1000,  # 5 minutes, in which a new topic would have no reader
 }
+_ENDS: Final[dict[str, Any]] = {"enable.partition.eof": True}  # or a transaction's mark would lag for ever
 _CONSUMER: Final[dict[str, Any]] = {"group.protocol": "consumer"}
 
 
@@ -83,7 +83,7 @@ class KafkaConsumer:
         self._changed = held.changed
         self._share = share
         self._wanted = wanted
-        self._wishes: deque[frozenset[str]] = deque()
+        self._wishes = held.wishes
         self._group = group
         self._on_event = on_event
         self._on_close = on_close
@@ -283,6 +283,8 @@ class KafkaConsumer:
             for item in items:
                 if isinstance(item, Trouble):
                     troubles.append(item)
+                elif isinstance(item, Reached):
+                    self._lines.reached(item.topic, item.offset)
                 else:
                     self._lines.put(item)
             self._changed.notify_all()
@@ -348,7 +350,7 @@ class KafkaLog:
             self._max_message_bytes,
             group=ALONE if name is None else name,
             lost="error",
-            settings={} if name is None else _CONSUMER if by_consumer else _CLASSIC,
+            settings=_ENDS | ({} if name is None else _CONSUMER if by_consumer else _CLASSIC),
         )
         held = Held(reader, self._questions)
         share: Share = (

@@ -75,7 +75,14 @@ class Trouble(msgspec.Struct, frozen=True):
     error: BusError
 
 
-Item: TypeAlias = Message | Trouble
+class Reached(msgspec.Struct, frozen=True):
+    """All of a topic before `offset` was given; what lies there unseen is no message, but a transaction's."""
+
+    topic: str
+    offset: int
+
+
+Item: TypeAlias = Message | Trouble | Reached
 
 
 class KafkaReader:
@@ -87,7 +94,7 @@ class KafkaReader:
         group: that `subscribe` joins; `ALONE`: it is assigned by hand.
         lost: what librdkafka does where its next offset is not there (any more): goes on at the earliest, or
             gives a `Trouble` with the code `_AUTO_OFFSET_RESET`.
-        settings: librdkafka's, of the group.
+        settings: librdkafka's, of the group. With `enable.partition.eof`, ends are told: `Reached`.
 
     Raises:
         MissingExtra: confluent-kafka is not installed.
@@ -105,6 +112,7 @@ class KafkaReader:
     ) -> None:
         self.servers = ",".join(address.servers)
         self._kafka = confluent_kafka()
+        self._end = self._kafka.KafkaError._PARTITION_EOF  # noqa: SLF001 - so it is named
         self._complaints = Complaints(self.servers)
         self._partitions: dict[str, int] = {}
         self._assigned: dict[str, int] = {}
@@ -214,14 +222,17 @@ class KafkaReader:
         raw = self.client.consume(1, timeout_s)
         if raw and most > 1:
             raw += self.client.consume(most - 1, 0)
-        return [self._item(each) for each in raw]
+        return [item for each in raw if (item := self._item(each)) is not None]
 
     def close(self) -> None:
         """Leaves its group, if any, and ends librdkafka's threads and connections."""
         self.client.close()
 
-    def _item(self, raw: Any) -> Item:
-        if raw.error() is not None or raw.partition():
+    def _item(self, raw: Any) -> Item | None:
+        error = raw.error()
+        if error is not None and error.code() == self._end:
+            return None if raw.partition() else Reached(raw.topic(), raw.offset())
+        if error is not None or raw.partition():
             return self._trouble(raw)
         try:
             headers = _HEADERS(raw)

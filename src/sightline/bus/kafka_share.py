@@ -8,6 +8,7 @@ same, once its position is known: so one way serves to begin, to pause, and to s
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
@@ -35,6 +36,8 @@ class Held:
         self.lines = Lines()
         self.changed = threading.Condition()
         """Guards the lines; notified of whatever changes."""
+        self.wishes: deque[frozenset[str]] = deque()
+        """What is wanted instead, not told to the share so far; what one of them lacks is not gained."""
         self._partitions: dict[str, int] = {}
 
     def there(self, wanted: Wanted) -> frozenset[str]:
@@ -44,7 +47,12 @@ class Held:
 
     def gain(self, positions: Mapping[str, Position], ends: Mapping[str, Ends]) -> None:
         with self.changed:
-            self.lines.gain(positions, {topic: ends[topic].next for topic in positions})
+            gained = {
+                topic: at
+                for topic, at in positions.items()
+                if all(is_wanted(topic, wish) for wish in self.wishes)
+            }
+            self.lines.gain(gained, {topic: ends[topic].next for topic in gained})
             self.changed.notify_all()
 
     def lose(self, topics: Iterable[str]) -> None:
@@ -114,7 +122,7 @@ class Alone:
         self._looked = False
 
     def want(self, wanted: frozenset[str]) -> None:
-        self._new = frozenset(topic for topic in wanted if not is_wanted(topic, self._wanted))
+        self._new = _new(wanted, self._wanted, self._new)
         self._wanted = wanted
         self._was = {topic: at for topic, at in self._was.items() if topic in wanted}
         self._looked = False
@@ -163,6 +171,13 @@ class Alone:
         return ends.next if is_wanted(topic, self._new) and self._start == "latest" else ends.first
 
 
+def _new(wanted: frozenset[str], before: Wanted, not_looked_for: Wanted) -> frozenset[str]:
+    """Of what is wanted now, what has not been looked for: there may be several wishes between two looks."""
+    return frozenset(
+        topic for topic in wanted if not is_wanted(topic, before) or is_wanted(topic, not_looked_for)
+    )
+
+
 class Member:
     """What the group gives it.
 
@@ -196,7 +211,7 @@ class Member:
         self._looked = self._joined = False
 
     def want(self, wanted: frozenset[str]) -> None:
-        self._new = frozenset(topic for topic in wanted if not is_wanted(topic, self._wanted))
+        self._new = _new(wanted, self._wanted, self._new)
         self._wanted = wanted
         self._looked = False
         self._held.lose(self._held.topics() - wanted)
@@ -280,7 +295,8 @@ class Member:
         self._owned -= topics
         self._joining -= topics
         self._held.lose(topics)
-        self._held.move()
+        # These alone: of others that were sought in, messages from where they were before may be under way.
+        self._held.reader.unassign(topics)
         client.incremental_unassign([])
 
     def _committed(self, ends: Mapping[str, Ends]) -> dict[str, Position]:

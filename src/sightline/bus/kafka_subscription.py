@@ -181,7 +181,7 @@ class KafkaSubscription(Inbox):
             for item in items:
                 if isinstance(item, Trouble):
                     self._heed(item)
-                else:
+                elif isinstance(item, Message):
                     self._enter(item)
             if self._aside:
                 self._go_on()  # what is held may have grown too old
