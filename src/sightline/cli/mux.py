@@ -129,7 +129,8 @@ def mux(
 
         python -m sightline.mux --settings mux.yaml --json
     """
-    options = {name: value for name, value in locals().items() if name not in {"seconds", "as_json"}}
+    options = dict(locals())  # by their names, which are those of the settings
+    del options["seconds"], options["as_json"]
     from sightline.cli.mux_run import run_mux
     from sightline.cli.mux_settings import load_settings
 
