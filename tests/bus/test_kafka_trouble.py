@@ -1,4 +1,4 @@
-"""A log over Kafka where others do what Sightline does not: transactions, huge messages, wishes in a hurry."""
+"""A log over Kafka where others do what Sightline does not, and where wishes come in a hurry."""
 
 import secrets
 import time
