@@ -89,7 +89,7 @@ class Muxing:
 
     def __init__(
         self,
-        servers: str,
+        servers: str,  # or a URL
         cameras: Iterable[Camera],
         *,
         max_offset_diff: int | None = None,
@@ -109,7 +109,7 @@ class Muxing:
         )
         self.mux.setup_consumers(servers, max_offset_diff=max_offset_diff)
         self.mux.setup_decoders()
-        self.mux.setup_producer(servers)
+        self.mux.setup_producer(servers.partition("?")[0])
         self.mux.start()
 
     def take(self, until: Callable[[], bool], within_s: float = ALL_WITHIN_S) -> None:
@@ -145,9 +145,9 @@ def went_on(plain: Plain, camera: Camera) -> None:
     """Every byte in order, and what was sent for a picture is on its message and on no other."""
     assert plain.values(camera.out) == b"".join(camera.written.values)
     results = dict[int, str]()
-    for number, (_, size, headers) in enumerate(plain.headers(camera.out)):
-        assert size == len(camera.written.values[number])
-        assert headers[0] in {("n", str(number)), ("n", "kcat")}
-        if SHOWN in dict(headers):
-            results[number] = dict(headers)[SHOWN]
+    for number, message in enumerate(plain.messages(camera.out)):
+        assert (message.size, message.key) == (len(camera.written.values[number]), camera.raw)
+        assert next(iter(message.headers.items())) in {("n", str(number)), ("n", "kcat")}
+        if SHOWN in message.headers:
+            results[number] = message.headers[SHOWN]
     assert results == camera.seen

@@ -32,6 +32,14 @@ class Written(NamedTuple):
     pictures: dict[int, str]
 
 
+class Printed(NamedTuple):
+    """A message: bytes of its value, key, headers in order."""
+
+    size: int
+    key: str
+    headers: dict[str, str]
+
+
 def annex_b(film: Film) -> list[bytes]:
     return list(film.units)
 
@@ -78,7 +86,7 @@ class Plain:
 
     def __init__(self, servers: str) -> None:
         self.servers = servers
-        self._admin = of_admin.AdminClient({"bootstrap.servers": servers})
+        self._admin = of_admin.AdminClient({"bootstrap.servers": servers, "log_level": 0})
         self._producer = Producer(
             {
                 "bootstrap.servers": servers,
@@ -86,6 +94,7 @@ class Plain:
                 "linger.ms": 1,
                 "message.max.bytes": 8 * 2**20,
                 "delivery.timeout.ms": 60_000,
+                "log_level": 0,
             }
         )
 
@@ -99,17 +108,17 @@ class Plain:
         for future in self._admin.delete_topics(list(topics)).values():
             future.result(30)
 
-    def write(self, topic: str, values: Iterable[bytes], *, key: bytes | None = None) -> None:
-        """Messages in order, with a header that none of ours is."""
+    def write(self, topic: str, values: Iterable[bytes]) -> None:
+        """Messages in order, with their number as a header and the topic as their key."""
         for number, value in enumerate(values):
-            self.send(topic, value, key=key, number=number)
+            self.send(topic, value, number)
         self.flush()
 
-    def send(self, topic: str, value: bytes, *, key: bytes | None = None, number: int = 0) -> None:
+    def send(self, topic: str, value: bytes, number: int) -> None:
         headers: dict[str, str | bytes | None] = {"n": str(number)}
         while True:
             try:
-                self._producer.produce(topic, value, key, partition=0, headers=headers)
+                self._producer.produce(topic, value, topic, partition=0, headers=headers)
             except BufferError:
                 self._producer.poll(0.1)
             else:
@@ -129,12 +138,12 @@ class Plain:
         """All values of a topic behind each other, as kcat prints them."""
         return self._kcat(topic, "%s")
 
-    def headers(self, topic: str) -> Iterator[tuple[int, int, list[tuple[str, str]]]]:
-        """Offset, bytes and headers of each message, as kcat prints them."""
-        for line in self._kcat(topic, "%o\t%S\t%h\n").decode().splitlines():
-            offset, size, headers = line.split("\t")
-            pairs = [pair.partition("=") for pair in headers.split(",")] if headers else []
-            yield int(offset), int(size), [(name, value) for name, _, value in pairs]
+    def messages(self, topic: str) -> Iterator[Printed]:
+        """Each message of a topic but for its value, as kcat prints it."""
+        for line in self._kcat(topic, "%S\t%k\t%h\n").decode().splitlines():
+            size, key, headers = line.split("\t")
+            pairs = [pair.partition("=") for pair in headers.split(",")]
+            yield Printed(int(size), key, {name: value for name, _, value in pairs})
 
     def _kcat(self, topic: str, form: str) -> bytes:
         command = ["kcat", "-C", "-q", "-b", self.servers, "-t", topic, "-p", "0", "-o", "beginning", "-e"]
@@ -150,7 +159,22 @@ def kcat_writes(servers: str, topic: str, values: Sequence[bytes], folder: Path)
     for number, value in enumerate(values):
         files.append(folder / f"{number:05}")
         files[-1].write_bytes(value)
-    command = ["kcat", "-P", "-q", "-b", servers, "-t", topic, "-p", "0", "-H", "n=kcat", *map(str, files)]
+    command = [
+        "kcat",
+        "-P",
+        "-q",
+        "-b",
+        servers,
+        "-t",
+        topic,
+        "-p",
+        "0",
+        "-k",
+        topic,
+        "-H",
+        "n=kcat",
+        *map(str, files),
+    ]
     subprocess.run(command, check=True, timeout=READ_WITHIN_S, capture_output=True)
 
 

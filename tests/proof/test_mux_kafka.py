@@ -55,7 +55,7 @@ def test_scenes_in_every_form_find_their_pictures_and_results(
     plain.create(*(camera.raw for camera in cameras))
     kcat_writes(plain.servers, cameras[0].raw, cameras[0].written.values, tmp_path)
     for camera in cameras[1:]:
-        plain.write(camera.raw, camera.written.values, key=b"gate")
+        plain.write(camera.raw, camera.written.values)
     prove(plain, cameras, wait_for)
     for camera, codec in ((cameras[1], "h264"), (cameras[3], "hevc"), (cameras[8], "mjpeg")):
         assert len(played(plain.values(camera.out), codec)) == 100

@@ -6,12 +6,12 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import psutil
 import pytest
 from tests.conftest import WaitFor
-from tests.proof.muxing import Camera, Muxing, holds, scene, went_on
+from tests.proof.muxing import SHOWN, Camera, Muxing, holds, scene, went_on
 from tests.proof.plain import Plain, Written, chunked, whole
 from tools.services import KafkaBroker
 
@@ -37,7 +37,7 @@ def written_meanwhile(plain: Plain, camera: Camera, fps: float) -> Iterator[None
 
     def write() -> None:
         for number, value in enumerate(camera.written.values):
-            plain.send(camera.raw, value, number=number)
+            plain.send(camera.raw, value, number)
             if stop.wait(1 / fps):
                 return
         plain.flush()
@@ -96,20 +96,23 @@ def exists(plain: Plain, topic: str) -> bool:
     return True
 
 
-def test_a_message_that_the_output_topic_does_not_take_is_left_behind_alone(
+def test_a_message_that_the_output_does_not_take_is_left_behind_alone(
     plain: Plain, name: Callable[[str], str], wait_for: WaitFor
 ) -> None:
+    """One picture, in the middle, that fill makes larger than its output topic allows."""
     film = scene(1)
-    largest = max(film.units, key=len)
-    camera = Camera(name("gate"), whole(film))
+    values = list(film.units)
+    values[30] += b"\0\0\1\x0c" + b"\xff" * 2 * 2**20 + b"\x80"  # H.264 7.3.2.7: filler data
+    camera = Camera(name("large"), Written(values, dict(enumerate(film.pictures))))
     plain.create(camera.raw)
-    plain.create(camera.out, **{"max.message.bytes": str(len(largest) - 100)})
-    plain.write(camera.raw, camera.written.values)
-    too_large = [unit for unit in film.units if len(unit) + 200 > len(largest)]
+    plain.create(camera.out, **{"max.message.bytes": str(2**20)})
+    plain.write(camera.raw, values)
     with Muxing(plain.servers, [camera], strict_on_fail=False) as muxing:
         muxing.take(lambda: camera.complete)
-        wait_for(lambda: plain.count(camera.out) >= 100 - len(too_large), 30, "the others to have gone on")
-    assert plain.values(camera.out) == b"".join(unit for unit in film.units if unit not in too_large)
+        wait_for(lambda: plain.count(camera.out) == 99, 30, "the others to have gone on")
+        counts = muxing.mux.stats()[camera.name]
+        assert (counts.sent, counts.unsent) == (99, 1)
+    assert plain.values(camera.out) == b"".join(values[:30] + values[31:])
 
 
 def test_damaged_messages_go_on_as_they_are_and_stop_nobody(
@@ -166,28 +169,94 @@ def test_of_a_backlog_of_ten_minutes_decoding_leaves_out_most_and_forwarding_not
     went_on(plain, camera)
 
 
-@pytest.mark.alone
-def test_cameras_may_come_and_go_a_thousand_times(plain: Plain, name: Callable[[str], str]) -> None:
-    """Memory and threads stay as they are, and the camera that stays loses nothing."""
-    stays = Camera(name("stays"), whole(scene(1)))
-    topics = [f"raw_{name(f'comes-{number}')}" for number in range(4)]
-    plain.create(stays.raw, stays.out, *topics)
-    for topic in topics:
-        plain.write(topic, scene(2).units)
-    process = psutil.Process()
-    with Muxing(plain.servers, [stays]) as muxing:
+class Member(threading.Thread):
+    """A mux that shares cameras with others of its group, until it leaves."""
 
-        def come_and_go(times: int) -> tuple[int, int]:
+    def __init__(self, url: str, names: list[str], written: Written, group: str) -> None:
+        super().__init__()
+        self.seen = [Camera(name, written) for name in names]
+        self._url, self._group = url, group
+        self._leaving = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        with Muxing(self._url, self.seen, group=self._group) as muxing:
+            muxing.take(self._leaving.is_set)
+
+    def leave(self) -> None:
+        self._leaving.set()
+        self.join(60)
+
+    @property
+    def busy(self) -> bool:
+        return any(camera.seen for camera in self.seen)
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_group_whose_members_come_and_go_misses_no_message(
+    plain: Plain, name: Callable[[str], str], wait_for: WaitFor, protocol: str
+) -> None:
+    """What a member had not finished comes again at another, so some messages go on twice, and none never."""
+    url, group = f"kafka://{plain.servers}?protocol={protocol}", name("group")
+    written, names = whole(scene(1, frames=200)), [name(f"{protocol}-{number}") for number in range(4)]
+    plain.create(*(f"raw_{one}" for one in names), *(f"stream_{one}" for one in names))
+    with ExitStack() as writing:
+        for one in names:
+            writing.enter_context(written_meanwhile(plain, Camera(one, written), fps=25))
+        first = Member(url, names, written, group)
+        wait_for(lambda: first.busy, 30, "the first to have a camera")
+        second = Member(url, names, written, group)
+        wait_for(lambda: second.busy, 30, "the second to have one of them")
+        first.leave()
+        third = Member(url, names, written, group)
+        wait_for(lambda: third.busy, 30, "the third to have one of them")
+        wait_for(lambda: all(missing(plain, one, written) == set() for one in names), 60, "all to go on")
+        second.leave()
+        third.leave()
+    for one in names:
+        for message in plain.messages(f"stream_{one}"):
+            shown = written.pictures[int(message.headers["n"])]
+            assert message.headers.get(SHOWN, shown) == shown
+
+
+def missing(plain: Plain, camera: str, written: Written) -> set[int]:
+    sent = {int(message.headers["n"]) for message in plain.messages(f"stream_{camera}")}
+    return set(range(len(written.values))) - sent
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(300)
+def test_cameras_may_come_and_go_a_thousand_times(
+    plain: Plain, name: Callable[[str], str], wait_for: WaitFor
+) -> None:
+    """Memory, threads and descriptors stay as they are, and the camera that stays loses nothing."""
+    stays = Camera(name("stays"), whole(scene(1)))
+    comes = [Camera(name(f"comes-{number}"), whole(scene(2, frames=25))) for number in range(4)]
+    plain.create(stays.raw, stays.out, *(camera.raw for camera in comes))
+    for camera in comes:
+        plain.write(camera.raw, camera.written.values)
+    process = psutil.Process()
+    with Muxing(plain.servers, [stays, *comes]) as muxing:
+        for camera in comes:
+            muxing.mux.delete(camera.name)
+
+        def come_and_go(times: int) -> tuple[int, int, int]:
             for number in range(times):
-                camera_id = topics[number % 4].removeprefix("raw_")
-                muxing.mux.create(camera_id)
-                muxing.mux.delete(camera_id)
+                camera = comes[number % 4]
+                camera.seen.clear()
+                muxing.mux.create(camera.name, max_offset_diff=None)
+                if number % 20 < 4:  # else it goes before anything of it came
+                    muxing.take(lambda: len(camera.seen) > 9)  # noqa: B023
+                muxing.mux.delete(camera.name)
             gc.collect()
-            return process.memory_info().rss, process.num_threads()
+            return process.memory_info().rss, process.num_threads(), process.num_fds()
 
         before = come_and_go(200)
         after = come_and_go(800)
         plain.write(stays.raw, stays.written.values)
         muxing.take(lambda: stays.complete)
-    assert after[1] == before[1]
+        wait_for(lambda: plain.count(stays.out) == 100, 30, "all messages to have gone on")
+    holds(plain, stays)
+    assert after[1:] == before[1:]
     assert after[0] - before[0] < 16 * 2**20
