@@ -11,6 +11,9 @@ import confluent_kafka
 import msgspec
 import numpy as np
 
+SPREAD_S = 1.0
+"""The cameras begin within so long, which is the time between their keyframes."""
+
 
 class Feed(msgspec.Struct, frozen=True):
     """`streams` are played by the cameras in turn, at `fps`; not `paced`: all that they sent until now."""
@@ -33,17 +36,22 @@ def main(path: str) -> None:
     when = np.zeros((len(topics), units), np.int64)
     (folder / "feeder-ready").touch()
     sys.stdin.readline()
-    begin = time.time() - (0 if feed.paced else units / feed.fps)
-    for number in range(units):
-        for camera, topic in enumerate(topics):
-            due = begin + (number + camera / len(topics)) / feed.fps
-            time.sleep(max(0.0, due - time.time()))
-            when[camera, number] = time.time_ns()
-            _produce(producer, topic, feed.streams[camera % len(feed.streams)][number], round(due * 1000))
+    begin = time.time() - (0 if feed.paced else units / feed.fps + SPREAD_S)
+    for due_s, camera, number in _timetable(len(topics), units, feed.fps):
+        time.sleep(max(0.0, begin + due_s - time.time()))
+        when[camera, number] = time.time_ns()
+        unit = feed.streams[camera % len(feed.streams)][number]
+        _produce(producer, topics[camera], unit, round((begin + due_s) * 1000))
     producer.flush()
     np.save(folder / "fed.part.npy", when)
     (folder / "fed.part.npy").replace(folder / "fed.npy")
     sys.stdin.readline()
+
+
+def _timetable(cameras: int, units: int, fps: float) -> list[tuple[float, int, int]]:
+    """When, of which camera, the how manieth. They begin one after the other, as do their keyframes."""
+    begins = [SPREAD_S * camera / cameras for camera in range(cameras)]
+    return sorted((begins[camera] + n / fps, camera, n) for camera in range(cameras) for n in range(units))
 
 
 def _produce(producer: Any, topic: str, unit: bytes, at_ms: int) -> None:
