@@ -10,7 +10,7 @@ from typing import Any, Self
 import av
 from tests.proof.plain import Film, Plain, Written
 
-from sightline.frame import Image, Size
+from sightline.frame import Frame, Image, Size
 from sightline.mux import Comux
 from sightline.scene import Codec, Scene, encode, read_mark
 
@@ -118,6 +118,7 @@ class Muxing:
         while not until():
             assert time.monotonic() < deadline, self.mux.stats()
             for name, index, image in self.mux.get_batch(timeout=0.2) or ():
+                assert not isinstance(image, Frame)  # none was asked for
                 self._send(self.cameras[name], index, image)
 
     def _send(self, camera: Camera, index: int, image: Image | None) -> None:
