@@ -257,6 +257,22 @@ class Comux(Steering, Exchange):
         self.connect_all()
 
     @property
+    def bootstrap_servers(self) -> str | None:
+        """Where the packets are, as the URL of a bus; None until that was said. It may have a password."""
+        return self._connections.servers
+
+    @property
+    def consumer_options(self) -> dict[str, str]:
+        """What else `setup_consumers` was told of its client: the group, if one is shared."""
+        return {} if self._group is None else {"group_id": self._group}
+
+    @property
+    def max_offset_diff(self) -> int | None:
+        """Messages that decoding may be behind, but for what was said for one camera alone."""
+        found: int | None = self._fleet.defaults["max_offset_diff"]
+        return found
+
+    @property
     def strict_on_fail(self) -> bool:
         """Whether failures are raised."""
         return self._attempts.strict

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from sightline.bus import Log
@@ -114,6 +115,11 @@ class Fleet:
                 self._engine.remove(cam_id)
 
     # What cameras are to be
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """Settings of all cameras, by name."""
+        return MappingProxyType(self._defaults)
 
     def create(self, cam_id: str, settings: Mapping[str, Any], *, over_write: bool = False) -> None:
         """Connects a camera with settings of its own, and reads it; `over_write`: in the place of another.
