@@ -86,7 +86,9 @@ class Poller:
         self._begun = threading.Event()
         self._next: dict[str, int] = {}
         self._returning: dict[str, int] = {}  # where to go on when it is had again
-        self._missing: dict[str, str] = {}  # topics that were had and are not, and why
+        self._gone: frozenset[str] = frozenset()  # topics that were had, and are not there any more
+        self._refused: dict[str, str] = {}  # topics that cannot be read, and why
+        self._asked: frozenset[str] = frozenset()  # those of them that were asked for again
         self._committed: dict[str, int] = {}
         self._lag: dict[str, int] = {}
         self._errors = 0
@@ -134,8 +136,8 @@ class Poller:
         return self._next
 
     def missing(self) -> Mapping[str, str]:
-        """Topics that were read and cannot be now, and why."""
-        return self._missing
+        """Topics that cannot be read now, and why."""
+        return dict.fromkeys(self._gone, "the broker has no such topic any more") | self._refused
 
     def stop(self) -> None:
         """End the thread: nothing more is read."""
@@ -183,7 +185,8 @@ class Poller:
             consumer.resume(before - stopped)
 
     def _forget(self, topic: str) -> None:
-        for kept in (self._next, self._returning, self._missing, self._committed, self._lag):
+        self._gone -= {topic}
+        for kept in (self._next, self._returning, self._refused, self._committed, self._lag):
             kept.pop(topic, None)
 
     # In the thread
@@ -227,20 +230,21 @@ class Poller:
             self._stop(consumer)
         if self._group is not None and self._commit_due.after(_COMMIT_S):
             self._commit(consumer)
-        if self._group is None and self._missing and self._refused_due.after(_REFUSED_S):
+        if self._group is None and self._refused and self._refused_due.after(_REFUSED_S):
             self._ask_again(consumer)
 
     def _happened(self, consumer: Consumer, event: Event) -> None:
         if isinstance(event, Gap):
             self._hearer.missed(event)
         elif isinstance(event, Lost):
-            for topic in event.topics & self._wanted:
-                if self._group is None:
-                    self._missing.setdefault(topic, "the broker has no such topic any more")
+            for topic in event.topics:
                 self._next.pop(topic, None)
+            if self._group is None:
+                self._gone |= (event.topics & self._wanted) - self._refused.keys()
         else:
+            self._gone -= event.positions.keys()
             for topic, position in event.positions.items():
-                self._missing.pop(topic, None)
+                self._refused.pop(topic, None)
                 self._committed[topic] = position.offset
                 if (to := self._returning.pop(topic, None)) is not None:
                     consumer.seek(topic, to)
@@ -262,10 +266,13 @@ class Poller:
             self._trouble.add(error=redact(str(error)))
 
     def _ask_again(self, consumer: Consumer) -> None:
-        """For the topics that the broker refused."""
+        """For the topics that were refused. One that was not refused again is only waited for."""
         with self._lock:
-            consumer.want(self._wanted - self._missing.keys())
-            consumer.want(self._wanted)
+            self._refused = {topic: why for topic, why in self._refused.items() if topic not in self._asked}
+            self._asked = frozenset(self._refused)
+            if self._asked:
+                consumer.want(self._wanted - self._asked)
+                consumer.want(self._wanted)
 
     def _fail(self, consumer: Consumer | None, error: SightlineError, *, for_good: bool = False) -> None:
         """One topic may be the reason, and the others go on; or nothing comes any more."""
@@ -274,7 +281,9 @@ class Poller:
         self._logger.warning("something cannot be read", error=text)
         for topic in self._wanted:
             if topic in text.split():
-                self._missing[topic] = text
+                self._gone -= {topic}
+                self._asked -= {topic}
+                self._refused[topic] = text
         self._hearer.failed(error)
         if consumer is not None and (for_good or self._errors >= _FOR_GOOD):
             with self._lock:
