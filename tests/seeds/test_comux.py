@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,13 +87,11 @@ class Reader:
 
     def names(self, cam_ids: list[str], servers: list[str], config_topic: str) -> dict[str, Any]:
         """All that the listing takes for granted, its one slip of the pen among it."""
-        return {
-            **{"os": os, "np": np, "List": List, "Tuple": Tuple, "Comux": Comux},
-            **{"cam_ids": cam_ids, "consume_schema": "raw_:cam_id", "produce_schema": "stream_:cam_id"},
-            **{"config_topic": config_topic, "acts": {}, "resulst": None},
-            **{f"{who}_bootstrap_servers": servers for who in ("consumer", "control", "producer")},
-            **{"choose_mode_based_on": self.choose, "prepare": self.prepare},
-        }
+        given = {"os": os, "np": np, "List": list, "Tuple": tuple, "Comux": Comux, "cam_ids": cam_ids}
+        given |= {"consume_schema": "raw_:cam_id", "produce_schema": "stream_:cam_id"}
+        given |= {f"{who}_bootstrap_servers": servers for who in ("consumer", "control", "producer")}
+        given |= {"config_topic": config_topic, "acts": {}}
+        return given | {"choose_mode_based_on": self.choose, "prepare": self.prepare, "resulst": None}
 
 
 def units(camera: int) -> tuple[bytes, ...]:
@@ -299,7 +297,7 @@ def test_servers_and_control_are_the_second_form(
     assert mux.control.comux is mux
     assert mux.control.topic == "control"
     assert mux.control.act("zoom", 2) == 2
-    assert (mux.cam_ids, mux.bootstrap_servers) == (["gate"], [url])
+    assert (mux.cam_ids, mux.bootstrap_servers) == (["gate"], url)
     assert (mux.end, mux.max_offset_diff, mux.strict_on_fail, mux.over_write) == (False, 30, False, True)
     assert mux.consumer_options == {}
 
@@ -349,8 +347,9 @@ def test_one_that_is_connected_is_replaced_where_that_is_said(comux: Callable[..
 
 
 def test_failures_are_raised_or_tried_again(
-    comux: Callable[..., Comux], free_port: Callable[[], int]
+    comux: Callable[..., Comux], free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("sightline.bus.hub_thread.CONNECT_S", 0.2)
     nowhere = [f"hub://127.0.0.1:{free_port()}?history=1MiB"]
     with pytest.raises(SightlineError):
         comux(["gate"]).setup_consumers(nowhere, strict_on_fail=True)
@@ -373,7 +372,7 @@ def test_options_of_another_client_are_refused_by_name(comux: Callable[..., Comu
 def test_a_batch_has_one_picture_of_each_camera_in_order(
     comux: Callable[..., Comux], url: str, log: Log
 ) -> None:
-    mux = comux(["gate", "yard"], bootstrap_servers=[url], end=False, max_offset_diff=None)
+    mux = comux(["gate", "yard"], bootstrap_servers=[url], end=False, max_offset_diff=None, max_wait_s=0.1)
     for camera, cam_id in enumerate(mux.cam_ids):
         film(log, f"raw_{cam_id}", camera=camera)
     mux.setup_decoders()
@@ -420,7 +419,7 @@ def test_what_cannot_be_decoded_has_none_in_the_place_of_its_array(
     film(log, "raw_gate")
     log.publish("raw_gate", b"\0\0\1\x41damaged")
     film(log, "raw_gate")
-    mux = comux(["gate"], bootstrap_servers=[url], end=False, max_offset_diff=None)
+    mux = comux(["gate"], bootstrap_servers=[url], end=False, max_offset_diff=None, max_wait_s=0.1)
     mux.start()
     arrays: dict[int, Any] = {}
     while len(arrays) < 2 * FILM_FRAMES + 1:
