@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from benches.bench import FRAMES as GIVEN
+from benches.bench import OURS, PACKETS, Scale
+from benches.mux import ASTRAY, COST, LOST, ODD, ORDER, RESULTS
 from benches.muxes.job import STEP_X, STEP_Y
 from benches.muxes.judging import (
     Clip,
@@ -17,6 +21,7 @@ from benches.muxes.judging import (
     packets_shown,
     results_astray,
 )
+from benches.turns import take
 
 FRAMES = 12
 
@@ -85,3 +90,11 @@ def test_a_result_is_astray_on_any_packet_but_its_pictures(
 )
 def test_every_packet_has_to_come_out_once_and_in_order(came_out: list[int], wrong: int) -> None:
     assert missing({0: [Sent(packet, None) for packet in came_out]}, 3) == wrong
+
+
+@pytest.mark.needs("kafka", "ffmpeg")
+def test_ours_gives_each_packet_on_with_its_own_result(clips: Path) -> None:
+    taken = take("mux", OURS, Scale(clip_s=2, paced_s=4))
+    assert (taken[PACKETS], taken[LOST], taken[ASTRAY], taken[ODD], taken[ORDER]) == (200, 0, 0, 0, 0)
+    assert taken[GIVEN] == taken[RESULTS] == 80
+    assert taken[COST] > 0
