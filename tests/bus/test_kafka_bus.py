@@ -456,6 +456,29 @@ def test_a_topic_that_was_deleted_and_made_again_is_read_again(
     assert [(message.offset, message.value) for message in got] == list(enumerate(numbers(3)))
 
 
+@pytest.mark.needs("kafka")
+def test_nothing_is_passed_over_of_a_topic_that_was_made_again_and_has_more_than_before(
+    bus: Bus, topic: str, make_topic: Callable[..., None], kafka: str, wait_for: WaitFor
+) -> None:
+    make_topic(topic)
+    reader = live(bus, topic)
+    publish_all(bus, topic, numbers(3))
+    read(reader, 3)
+    assert isinstance(reader, KafkaSubscription)
+    wait_for(lambda: topic in reader._ids._known, LIMIT_S, "the id of the topic")
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.delete_topics([topic])[topic].result(LIMIT_S)
+    wait_for(lambda: topic not in admin.list_topics(timeout=LIMIT_S).topics, LIMIT_S, "a topic gone")
+    make_topic(topic)
+    with open_bus(f"kafka://{kafka}") as other:
+        publish_all(other, topic, numbers(9))
+    got: list[Message] = []
+    deadline_s = time.monotonic() + LIMIT_S
+    while [message.offset for message in got][-9:] != list(range(9)):
+        assert time.monotonic() < deadline_s, [message.offset for message in got]
+        got += reader.poll(100, 0.1)
+
+
 # What is not seen from outside
 
 

@@ -94,6 +94,7 @@ class KafkaBus:
             self._check_open()
             reader = KafkaSubscription(
                 KafkaReader(self._address, self.max_message_bytes),
+                self._log.ids(),
                 wanted,
                 capacity,
                 overflow,

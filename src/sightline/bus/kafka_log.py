@@ -29,6 +29,7 @@ from typing import Any, Final, Self
 
 from sightline.bus.kafka_address import KafkaAddress
 from sightline.bus.kafka_client import confluent_kafka
+from sightline.bus.kafka_ids import KafkaIds
 from sightline.bus.kafka_questions import KafkaQuestions
 from sightline.bus.kafka_reader import ALONE, Item, KafkaReader, Reached, Trouble
 from sightline.bus.kafka_share import Alone, Held, Member, Share, committed
@@ -359,6 +360,10 @@ class KafkaLog:
             else Member(held, wanted, start, name, is_told=not by_consumer)
         )
         return KafkaConsumer(held, share, wanted, group=name, on_event=on_event, on_close=on_close)
+
+    def ids(self) -> KafkaIds:
+        """For one reader."""
+        return KafkaIds(self._questions)
 
     def committed(self, group: str, topics: str | Iterable[str]) -> dict[str, Position]:
         return self._questions.committed(checked_group(group), topic_names(topics))

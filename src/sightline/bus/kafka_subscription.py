@@ -2,7 +2,9 @@
 
 What waits for it waits in its `Inbox`; one thread moves messages there from one consumer of librdkafka, which
 is assigned by hand: no group has to agree first. Topics that were there begin at their end, those that appear
-later at their first message; they are looked for twice a second, at first sooner, while some are wanted.
+later at their first message; they are looked for twice a second, at first sooner, while some are wanted. A
+topic that was deleted and made again is read from its first message too; where it had as many messages as the
+one before it when it was first fetched, some of them come before those that stand before them, and again.
 
 Where nothing may be dropped, what a topic has no room for waits aside. At 128 messages or 2 MiB of them that
 topic is paused at the consumer, and no other is; it goes on at half. Not sooner, as to pause throws away what
@@ -20,6 +22,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Final, Literal
 
 from sightline.bus.inbox import Inbox
+from sightline.bus.kafka_ids import KafkaIds
 from sightline.bus.kafka_reader import Item, KafkaReader, Trouble
 from sightline.bus.names import Topics
 from sightline.bus.promise import Message
@@ -62,6 +65,7 @@ class KafkaSubscription(Inbox):
 
     Args:
         reader: its consumer, which is closed with it.
+        ids: tells which topics were made again.
         topics, capacity, overflow, key, keyframe: as `sightline.bus.Bus.subscribe` has them.
         max_message_bytes: the most that a message of this bus may weigh.
         on_close: called when it closes.
@@ -70,6 +74,7 @@ class KafkaSubscription(Inbox):
     def __init__(
         self,
         reader: KafkaReader,
+        ids: KafkaIds,
         topics: Topics,
         capacity: Capacity,
         overflow: Overflow,
@@ -89,12 +94,16 @@ class KafkaSubscription(Inbox):
             on_close=on_close,
         )
         self._reader = reader
+        self._ids = ids
+        self._next: dict[str, int] = {}
+        self._went_back: set[str] = set()
         self._logger = get_logger(__name__)
         self._keeps_all = overflow is Overflow.BLOCK
         self._most_bytes = capacity.bytes if self._keeps_all else None
         self._aside: dict[str, _Line] = {}
         self._stopped: set[str] = set()
         self._assigned: set[str] = set()
+        self._refused: set[str] = set()
         self._first: frozenset[str] | None = None
         self._look_s = 0.0
         self._look_again_s = _LOOK_FIRST_S
@@ -154,12 +163,14 @@ class KafkaSubscription(Inbox):
         self._began.set()
 
     def _look(self) -> None:
-        """Looks for topics, where some are wanted that are not known."""
-        missing = self.wanted - self._assigned if isinstance(self.wanted, frozenset) else self.wanted
-        if not missing or time.monotonic() < self._look_s:
+        """Looks for topics that are wanted and not known, and for those that were made again."""
+        if time.monotonic() < self._look_s:
             return
+        missing = self.wanted - self._assigned if isinstance(self.wanted, frozenset) else self.wanted
         with contextlib.suppress(BusError):  # a broker that is away is waited for
-            self._begin(self._reader.topics(missing).keys() - self._assigned)
+            if missing:
+                self._begin(self._reader.topics(missing).keys() - self._assigned)
+            self._begin_again(self._ids.changed(self._assigned))
         self._look_s = time.monotonic() + self._look_again_s
         self._look_again_s = min(2 * self._look_again_s, _LOOK_S)
 
@@ -173,6 +184,20 @@ class KafkaSubscription(Inbox):
             self._assigned |= starts.keys()
         if self._first <= self._assigned:
             self._began.set()
+
+    def _begin_again(self, topics: frozenset[str]) -> None:
+        """These were made again; librdkafka goes on where it was, unless that is behind the end."""
+        passed_over = topics - self._went_back - self._refused
+        self._went_back -= topics
+        if passed_over:
+            with self.lock:
+                if self._closed:
+                    return
+                self._stopped -= passed_over
+                self._reader.unassign(passed_over)
+                self._reader.assign(dict.fromkeys(passed_over, "earliest"))
+            for topic in passed_over:
+                self._next.pop(topic, None)
 
     def _take_in(self, items: Iterable[Item]) -> None:
         with self.lock:
@@ -191,6 +216,9 @@ class KafkaSubscription(Inbox):
                 self._stopped |= full
 
     def _enter(self, message: Message) -> None:
+        if message.offset < self._next.get(message.topic, 0):
+            self._went_back.add(message.topic)
+        self._next[message.topic] = message.offset + 1
         if self._most_bytes is not None and message.size > self._most_bytes:
             with contextlib.suppress(BufferFull):  # and is counted as refused
                 self.put(message)
@@ -206,4 +234,5 @@ class KafkaSubscription(Inbox):
         if isinstance(self.wanted, frozenset) or trouble.topic is None:
             raise trouble.error
         self._logger.warning("topic passed over", topic=trouble.topic, reason=str(trouble.error))
+        self._refused.add(trouble.topic)
         self._reader.unassign([trouble.topic])
