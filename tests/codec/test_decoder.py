@@ -241,6 +241,56 @@ def test_the_keyframes_of_open_gops_decode_alone_and_after_a_hole(
         assert number(frame) == shown[frame.index]
 
 
+OPEN = "open-gop=1:keyint=10:min-keyint=10:scenecut=0:bframes=3"
+
+
+@pytest.mark.parametrize(
+    ("encoder", "more"),
+    [
+        ("libx264", "b-pyramid=none"),
+        ("libx264", "b-pyramid=normal"),  # whose references say "forget" to pictures before the keyframe
+        ("libx264", "tff=1"),
+        ("libx264", "cqm=jvt:b-adapt=0"),
+        ("libx265", "b-adapt=0:log-level=error"),
+    ],
+)
+def test_joined_at_an_open_gop_it_gives_all_but_the_leading_pictures_as_they_are(
+    reencoded: Callable[..., list[Packet]], encoder: str, more: str
+) -> None:
+    options = ((encoder.removeprefix("lib") + "-params", f"{OPEN}:{more}"), ("preset", "fast"))
+    packets = reencoded(encoder, options)
+    whole = {frame.index: frame.image for frame in run(Decoder(), packets)}
+    told = list[tuple[int, DropReason]]()
+    for keyframe in [packet for packet in packets if packet.keyframe][1:]:
+        dropped = len(told)
+        decoder = Decoder(on_drop=lambda packet, reason: told.append((packet.index, reason)))
+        joined = run(decoder, packets[keyframe.index :])
+        leading = [p.index for p in packets[keyframe.index :] if _shown_before(p, keyframe)]
+        assert told[dropped:] == [(index, DropReason.LEADING) for index in leading]
+        assert len(joined) == len(packets) - keyframe.index - len(leading)
+        assert all(np.array_equal(frame.image, whole[frame.index]) for frame in joined)
+    assert told
+
+
+def _shown_before(packet: Packet, other: Packet) -> bool:
+    assert packet.pts is not None
+    assert other.pts is not None
+    return packet.pts < other.pts
+
+
+def test_of_open_gops_too_what_is_damaged_behind_the_keyframe_is_not_given_out(
+    reencoded: Callable[..., list[Packet]], replaced: Callable[..., Packet]
+) -> None:
+    packets = reencoded("libx264", (("x264-params", f"{OPEN}:b-pyramid=normal"), ("preset", "fast")))
+    whole = {frame.index: frame.image for frame in run(Decoder(), packets)}
+    keyframe = next(packet for packet in packets[1:] if packet.keyframe)
+    first = next(p for p in packets[keyframe.index + 1 :] if not _shown_before(p, keyframe))
+    packets[first.index] = replaced(first, data=first.data[: len(first.data) // 2])
+    joined = run(Decoder(), packets[keyframe.index :])
+    assert all(np.array_equal(frame.image, whole[frame.index]) for frame in joined)
+    assert first.index not in {frame.index for frame in joined}
+
+
 @pytest.mark.parametrize("encoder", ["mpeg4", "mpeg2video", "libvpx", "libvpx-vp9", "libsvtav1"])
 def test_what_else_libav_has_works_as_well(reencoded: Callable[..., list[Packet]], encoder: str) -> None:
     packets = reencoded(encoder, (("b", "4000000"),))

@@ -6,7 +6,8 @@ device for decoding (`sightline.codec.hardware`) the pictures come back into mem
 
 from __future__ import annotations
 
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
 import av
 from av.codec.codec import UnknownCodecError
@@ -23,6 +24,8 @@ _OPTIONS: Final = {"err_detect": "explode", "max_pixels": str(2 * 7680 * 4320)}
 # Asked for by its codec's name libav gives its own AV1 decoder, which needs hardware.
 _DECODERS: Final = {"av1": "libdav1d"}
 
+_OPENING: Final = 4  # units: the keyframe, and those that follow it in the order of decoding
+
 
 class Context:
     """A decoder for `codec`, FFmpeg's name. Raises CodecError where libav has no such video decoder.
@@ -35,6 +38,13 @@ class Context:
         self.device = device_for(_DECODERS.get(codec, codec), hwaccel)
         self._libav = _create(codec, self.device)
         self._damaged = False
+        self._decoded = 0  # units since it was made or drained
+        self._opening: list[bytes] = []  # those, as long as they are few
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was decoded since it was made or drained, to which a picture could refer."""
+        return not self._decoded
 
     def decode(self, data: bytes, mark: object) -> list[VideoFrame] | None:
         """The pictures that an access unit makes ready; None where it is damaged.
@@ -45,13 +55,12 @@ class Context:
         """
         if not data:  # to libav, no bytes mean the end of the stream
             return None
-        # Copied, as libav reads up to 64 bytes past the end: here zeros, in a bytes object whatever follows.
-        encoded = av.Packet(len(data))
-        encoded.update(data)
-        encoded.opaque = mark
+        self._remember(data)
         try:
-            return self._libav.decode(encoded)
+            return self._libav.decode(_encoded(data, mark))
         except av.FFmpegError:
+            if self._opening and self._opens_whole():
+                return []  # it comes later, with its mark
             self._damaged = True
             return None
 
@@ -70,13 +79,48 @@ class Context:
         self._damaged = True
         self._begin_anew()
 
+    def _remember(self, data: bytes) -> None:
+        self._decoded += 1
+        if self._decoded > _OPENING or self.codec != "h264":
+            self._opening.clear()
+        else:
+            self._opening.append(data)
+
+    def _opens_whole(self) -> bool:
+        """Whether the last unit holds a whole picture although libav called it an error.
+
+        In an open GOP it may say that pictures before the keyframe are not referred to any more (H.264
+        7.4.3.3). Where decoding began at that keyframe libav has not got them and complains, behind the
+        picture. A picture that is damaged comes out as such: so it is decoded once more, and looked at.
+        """
+        again, mark = _create(self.codec, None), object()
+        pictures = list[VideoFrame]()
+        for unit in [
+            *(_encoded(data, object()) for data in self._opening[:-1]),
+            _encoded(self._opening[-1], mark),
+            None,
+        ]:
+            with suppress(av.FFmpegError):
+                pictures += again.decode(unit)
+        return any(one.opaque is mark for one in pictures) and not any(one.is_corrupt for one in pictures)
+
     def _begin_anew(self) -> None:
+        self._decoded = 0
+        self._opening.clear()
         # Flushed after damage, libav's H.264 decoder adds what is left of the broken macroblock to the
         # next pictures, keyframe or not, and calls them whole.
         if self._damaged:
             self._libav, self._damaged = _create(self.codec, self.device), False
         else:
             self._libav.flush_buffers()
+
+
+def _encoded(data: bytes, mark: object) -> av.Packet[Any]:
+    # Copied, as libav reads up to 64 bytes past the end: here zeros, in a bytes object whatever follows.
+    encoded: av.Packet[Any] = av.Packet(len(data))
+    encoded.update(data)
+    encoded.opaque = mark
+    return encoded
 
 
 def _create(codec: str, device: str | None) -> VideoCodecContext:

@@ -20,6 +20,7 @@ from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.codec.context import Context
 from sightline.codec.gate import DropReason, Gate
 from sightline.codec.hardware import SOFTWARE, checked_hwaccel
+from sightline.codec.leading import Leading
 from sightline.codec.ledger import DecoderStats, Ledger, OnDrop
 from sightline.codec.picture import Converter
 from sightline.codec.sampler import Sampler
@@ -65,6 +66,7 @@ class Decoder:
         self._converter = Converter(size)
         self._timeline = Timeline()
         self._gate = Gate()
+        self._leading = Leading()
         self._ledger = Ledger(on_drop)
         self._context: Context | None = None
         self._device: str | None = None
@@ -159,8 +161,20 @@ class Decoder:
             return DropReason.SKIPPED  # not needed, so what came before it does not matter
         if refused is not None:
             return refused
+        if self._leads(packet):
+            return DropReason.LEADING
         needed = self._selector.wants(packet, self._timeline.at_ns(packet), wanted=wanted)
         return None if needed else DropReason.SKIPPED
+
+    def _leads(self, packet: Packet) -> bool:
+        """Whether its picture refers to pictures that were not decoded, before the last keyframe."""
+        if not packet.keyframe:
+            return self._leading.has(packet)
+        if self._context is None or self._context.empty:
+            self._leading.begin(packet)
+        else:
+            self._leading.end()
+        return False
 
     def _decode(self, context: Context, packet: Packet, *, wanted: bool) -> list[Frame]:
         mark = self._ledger.hold(packet, self._timeline.at_ns(packet), wanted=wanted)

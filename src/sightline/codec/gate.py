@@ -18,6 +18,7 @@ class DropReason(StrEnum):
     BEFORE_KEYFRAME = "before_keyframe"  # the stretch has had no keyframe yet
     GAP = "gap"  # packets before it were lost on the way, no keyframe since
     REPEATED = "repeated"  # it was here before
+    LEADING = "leading"  # of an open GOP: it refers to what came before the keyframe that decoding began at
     UNWANTED = "unwanted"  # fed for the sake of those that refer to it
     SKIPPED = "skipped"  # left out before decoding: its picture is not needed
     RATE = "rate"  # decoded, and not wanted: its slot had a picture

@@ -96,6 +96,11 @@ def sublayer_of(data: bytes) -> tuple[int, int]:
     return 0, 0
 
 
+def first_slice(data: bytes, codec: str) -> int | None:
+    """The place of the first coded slice's first byte; None where there is none."""
+    return next((start for kind, start in _headers(data, codec) if kind in _SLICES[codec]), None)
+
+
 def coded_slices(data: bytes, codec: str) -> bytes:
     """The coded slices alone, each after a start code: what stays the same when parameter sets, access
     unit delimiters or SEI are put in or taken out on the way. Of other codecs: `data` itself.
