@@ -13,6 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from sightline import Frame
 from sightline.bus import Log, Message, open_log
 from sightline.errors import ConfigError, SightlineError
 from sightline.hub import StreamServer
-from sightline.mux import Comux, Control, headers_of
+from sightline.mux import CameraConsumer, Comux, Control, headers_of
 
 ROOT = Path(__file__).resolve().parents[2]
 FILM_FRAMES = 50
@@ -78,7 +79,8 @@ class Reader:
         return self
 
     def predict(self, array: np.ndarray) -> str:
-        assert (array.shape, array.dtype) == ((1080, 1920, 3), np.uint8)
+        assert array.shape == (1080, 1920, 3)
+        assert array.dtype == np.uint8
         self.seen.setdefault(self._of, []).append(mark(array))
         return self.seen[self._of][-1]
 
@@ -162,7 +164,7 @@ def log(url: str) -> Iterator[Log]:
 
 
 @pytest.fixture
-def comux(no_leaks: None, log: Log) -> Iterator[Callable[..., Comux]]:
+def comux(no_leaks: None, log: Log) -> Iterator[Callable[..., Any]]:
     """Makes a `Comux` that is closed in the end. The log is there before it, and after it."""
     made: list[Comux] = []
 
@@ -197,11 +199,15 @@ def test_the_usage_listing_runs_as_written(
             exec(LISTING, names)
         mux = names["cameras"]
         for consumer in mux.consumers.values():
-            wait_for(lambda it=consumer: it.offset == it.topic_last_offset, 20, "all to be read")
+            wait_for(partial(_is_read, consumer), 20, "all to be read")
         mux.close()
         for camera, cam_id in enumerate(cam_ids):
             _check(messages(log, f"stream_{cam_id}"), written[f"raw_{cam_id}"], camera, reader.seen[cam_id])
     assert (tmp_path / "pid").read_text() == str(os.getpid())
+
+
+def _is_read(consumer: CameraConsumer) -> bool:
+    return consumer.offset == consumer.topic_last_offset
 
 
 def _check(sent: list[Message], written: list[bytes], camera: int, seen: list[str]) -> None:
@@ -274,7 +280,7 @@ def test_a_process_that_only_got_the_number_of_one_that_is_gone_is_left_alone(tm
 # How one is made, and what it is made of
 
 
-def test_cameras_and_patterns_of_topics_are_the_first_form(comux: Callable[..., Comux]) -> None:
+def test_cameras_and_patterns_of_topics_are_the_first_form(comux: Callable[..., Any]) -> None:
     mux = comux(["gate", "yard"], "raw_:cam_id", "stream_:cam_id", "ERROR")
     assert mux.cam_ids == ["gate", "yard"]
     assert mux.get_topic_from_cam_id("gate") == "raw_gate"
@@ -283,14 +289,20 @@ def test_cameras_and_patterns_of_topics_are_the_first_form(comux: Callable[..., 
     assert logging.getLogger("sightline").level == logging.ERROR
 
 
-NAMES = ("bootstrap_servers", "control_topic", "control_bootstrap_servers", "acts")
-NAMES += ("end", "max_offset_diff", "strict_on_fail", "over_write")
+NAMES = (
+    "bootstrap_servers",
+    "control_topic",
+    "control_bootstrap_servers",
+    "acts",
+    "end",
+    "max_offset_diff",
+    "strict_on_fail",
+    "over_write",
+)
 
 
 @pytest.mark.parametrize("by_name", [True, False])
-def test_servers_and_control_are_the_second_form(
-    by_name: bool, comux: Callable[..., Comux], url: str
-) -> None:
+def test_servers_and_control_are_the_second_form(by_name: bool, comux: Callable[..., Any], url: str) -> None:
     values = ([url], "control", [url], {"zoom": lambda _mux, value: value}, False, 30, False, True)
     mux = comux(["gate"], **dict(zip(NAMES, values, strict=True))) if by_name else comux(["gate"], *values)
     assert isinstance(mux.control, Control)
@@ -302,7 +314,7 @@ def test_servers_and_control_are_the_second_form(
     assert mux.consumer_options == {}
 
 
-def test_left_out_parameters_are_as_the_document_says(comux: Callable[..., Comux], url: str) -> None:
+def test_left_out_parameters_are_as_the_document_says(comux: Callable[..., Any], url: str) -> None:
     mux = comux(cam_ids=["gate"], bootstrap_servers=[url])
     assert (mux.end, mux.max_offset_diff, mux.strict_on_fail, mux.over_write) == (True, 20, True, False)
 
@@ -311,7 +323,7 @@ def test_left_out_parameters_are_as_the_document_says(comux: Callable[..., Comux
 
 
 def test_a_camera_is_connected_then_listened_to_and_killed(
-    comux: Callable[..., Comux], url: str, log: Log, wait_for: WaitFor
+    comux: Callable[..., Any], url: str, log: Log, wait_for: WaitFor
 ) -> None:
     mux = comux(["gate", "yard"], bootstrap_servers=[url])
     consumer = mux.connect("gate", False)
@@ -320,7 +332,6 @@ def test_a_camera_is_connected_then_listened_to_and_killed(
     thread = mux.listen(consumer)
     assert dict(mux.threads) == {"gate": thread}
     assert thread.is_alive()
-    assert consumer is not None
     film(log, "raw_gate")
     wait_for(lambda: consumer.offset == consumer.topic_last_offset == FILM_FRAMES - 1, 20, "all to be read")
     mux.kill("gate")
@@ -328,7 +339,7 @@ def test_a_camera_is_connected_then_listened_to_and_killed(
     assert not thread.is_alive()
 
 
-def test_all_cameras_are_connected_and_started_at_once(comux: Callable[..., Comux], url: str) -> None:
+def test_all_cameras_are_connected_and_started_at_once(comux: Callable[..., Any], url: str) -> None:
     mux = comux(["gate", "yard"], bootstrap_servers=[url])
     mux.connect_all()
     assert (sorted(mux.consumers), sorted(mux.threads)) == (["gate", "yard"], [])
@@ -336,7 +347,7 @@ def test_all_cameras_are_connected_and_started_at_once(comux: Callable[..., Comu
     assert sorted(mux.threads) == ["gate", "yard"]
 
 
-def test_one_that_is_connected_is_replaced_where_that_is_said(comux: Callable[..., Comux], url: str) -> None:
+def test_one_that_is_connected_is_replaced_where_that_is_said(comux: Callable[..., Any], url: str) -> None:
     mux = comux(["gate"], bootstrap_servers=[url])
     first = mux.connect("gate", overwrite=False)
     assert mux.connect("gate", overwrite=False) is first
@@ -347,7 +358,7 @@ def test_one_that_is_connected_is_replaced_where_that_is_said(comux: Callable[..
 
 
 def test_failures_are_raised_or_tried_again(
-    comux: Callable[..., Comux], free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+    comux: Callable[..., Any], free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sightline.bus.hub_thread.CONNECT_S", 0.2)
     nowhere = [f"hub://127.0.0.1:{free_port()}?history=1MiB"]
@@ -359,7 +370,7 @@ def test_failures_are_raised_or_tried_again(
     assert mux.get_batch(timeout=0.2) is None
 
 
-def test_options_of_another_client_are_refused_by_name(comux: Callable[..., Comux], url: str) -> None:
+def test_options_of_another_client_are_refused_by_name(comux: Callable[..., Any], url: str) -> None:
     with pytest.raises(ConfigError, match="fetch_max_wait_ms"):
         comux(["gate"]).setup_consumers([url], fetch_max_wait_ms=10)
     with pytest.raises(ConfigError, match="linger_ms"):
@@ -370,7 +381,7 @@ def test_options_of_another_client_are_refused_by_name(comux: Callable[..., Comu
 
 
 def test_a_batch_has_one_picture_of_each_camera_in_order(
-    comux: Callable[..., Comux], url: str, log: Log
+    comux: Callable[..., Any], url: str, log: Log
 ) -> None:
     mux = comux(["gate", "yard"], bootstrap_servers=[url], end=False, max_offset_diff=None, max_wait_s=0.1)
     for camera, cam_id in enumerate(mux.cam_ids):
@@ -388,7 +399,7 @@ def test_a_batch_has_one_picture_of_each_camera_in_order(
         assert of == {offset: shown(camera, offset) for offset in range(FILM_FRAMES)}
 
 
-def test_a_picture_of_one_camera_is_had_alone(comux: Callable[..., Comux], url: str, log: Log) -> None:
+def test_a_picture_of_one_camera_is_had_alone(comux: Callable[..., Any], url: str, log: Log) -> None:
     mux = comux(["gate", "yard"], bootstrap_servers=[url])
     mux.start()
     with filming(log, "raw_gate", "raw_yard"):
@@ -398,23 +409,23 @@ def test_a_picture_of_one_camera_is_had_alone(comux: Callable[..., Comux], url: 
     assert (cam_id, mark(array)) == ("yard", shown(1, index))
 
 
-def test_a_batch_has_frames_where_that_is_said(comux: Callable[..., Comux], url: str, log: Log) -> None:
+def test_a_batch_has_frames_where_that_is_said(comux: Callable[..., Any], url: str, log: Log) -> None:
     mux = comux(["gate"], bootstrap_servers=[url])
     mux.start()
     with filming(log, "raw_gate"):
-        ((cam_id, index, frame),) = mux.get_batch(frame=True, timeout=None) or ()
+        ((cam_id, index, frame),) = mux.get_batch(frame=True, timeout=None)
     assert isinstance(frame, Frame)
     assert (frame.camera_id, frame.index, mark(frame.image)) == (cam_id, index, shown(0, index))
 
 
-def test_when_the_time_is_over_there_is_no_batch(comux: Callable[..., Comux], url: str) -> None:
+def test_when_the_time_is_over_there_is_no_batch(comux: Callable[..., Any], url: str) -> None:
     mux = comux(["gate"], bootstrap_servers=[url])
     mux.start()
     assert mux.get_batch(timeout=0.05) is None
 
 
 def test_what_cannot_be_decoded_has_none_in_the_place_of_its_array(
-    comux: Callable[..., Comux], url: str, log: Log
+    comux: Callable[..., Any], url: str, log: Log
 ) -> None:
     film(log, "raw_gate")
     log.publish("raw_gate", b"\0\0\1\x41damaged")
@@ -428,7 +439,7 @@ def test_what_cannot_be_decoded_has_none_in_the_place_of_its_array(
 
 
 def test_pictures_have_the_rate_and_size_that_were_said(
-    comux: Callable[..., Comux], url: str, log: Log
+    comux: Callable[..., Any], url: str, log: Log
 ) -> None:
     mux = comux(["gate"], bootstrap_servers=[url])
     mux.setup_decoders(rate=5, W=160, H=90, de_codec="h264", pix_fmt="yuv420p")
@@ -443,7 +454,7 @@ def test_pictures_have_the_rate_and_size_that_were_said(
 
 @pytest.mark.parametrize(("most", "first"), [(20, FILM_FRAMES - 10), (None, 0)])
 def test_who_is_too_far_behind_jumps(
-    most: int | None, first: int, comux: Callable[..., Comux], url: str, log: Log
+    most: int | None, first: int, comux: Callable[..., Any], url: str, log: Log
 ) -> None:
     film(log, "raw_gate")
     mux = comux(["gate"])
@@ -507,7 +518,7 @@ def test_a_control_that_was_killed_hears_nothing_until_it_runs_again(
 
 
 def test_messages_create_update_and_delete_cameras_of_a_mux_that_runs(
-    comux: Callable[..., Comux], url: str, log: Log, wait_for: WaitFor
+    comux: Callable[..., Any], url: str, log: Log, wait_for: WaitFor
 ) -> None:
     mux = comux(["gate"], bootstrap_servers=[url])
     mux.setup_controller("config", [url], {"count": lambda mux, _value: len(mux.cam_ids)})
