@@ -241,7 +241,7 @@ class Troubled(MemoryBus):
                 raise self.errors.pop(0)
             return poll(most, min(timeout_s, 0.01))
 
-        consumer.poll = fail_first  # type: ignore[method-assign]
+        consumer.poll = fail_first  # type: ignore[assignment, method-assign]
         return consumer
 
 

@@ -46,8 +46,8 @@ from sightline.mux.options import (
     refuse_options,
     settings_in,
 )
+from sightline.mux.pid_file import PidFile
 from sightline.mux.steering import Steering
-from sightline.mux.terminate import PidFile
 
 
 class Comux(Steering, Exchange):

@@ -19,43 +19,15 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from sightline.errors import ConfigError
+from sightline.mux.pid_file import began_s, pid_in, wrote
 
 PID_FILE: Final = "pid"
 WAIT_S: Final = 10.0
 
 _LOOK_S: Final = 0.05
-_SLACK_S: Final = 2.0  # the kernel counts starts in hundredths of a second since a boot time in whole ones
-
-
-class PidFile:
-    """The file while its process runs. A `with` block removes it.
-
-    Raises:
-        ConfigError: it cannot be written, or names another process that still runs.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        if (other := _named(self.path)) is not None and other != os.getpid() and _is_writer(other, self.path):
-            raise ConfigError(f"{self.path}: process {other}, which wrote it, still runs")
-        try:
-            self.path.write_text(f"{os.getpid()}\n")
-        except OSError as error:
-            raise ConfigError(f"{self.path}: cannot be written: {error.strerror}") from error
-
-    def remove(self) -> None:
-        """Take it away, if it is still ours. Again is allowed."""
-        if _named(self.path) == os.getpid():
-            self.path.unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.remove()
 
 
 def terminate(path: str | os.PathLike[str] = PID_FILE, *, wait_s: float = WAIT_S) -> str:
@@ -72,55 +44,29 @@ def terminate(path: str | os.PathLike[str] = PID_FILE, *, wait_s: float = WAIT_S
     file = Path(path)
     if not file.exists():
         raise ConfigError(f"{file}: there is no such file; expected the id of a process in it")
-    pid = _named(file)
+    pid = pid_in(file)
     if pid is None or pid <= 1:
         raise ConfigError(f"{file}: expected the id of a process, a number above 1")
-    if _began_s(pid) is None:
+    if began_s(pid) is None:
         return f"process {pid} is gone already"
-    if not _is_writer(pid, file):
+    if not wrote(pid, file):
         raise ConfigError(f"{file}: process {pid} began after this was written, so it is another one")
-    began_s = _began_s(pid)
+    began = began_s(pid)
     for number, limit_s in ((signal.SIGTERM, wait_s), (signal.SIGKILL, WAIT_S)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        if _is_gone(pid, began_s, limit_s):
+        if _is_gone(pid, began, limit_s):
             return f"process {pid} ended by {number.name}"
     raise ConfigError(f"process {pid} is still there {WAIT_S:g} s after SIGKILL")
 
 
-def _named(path: Path) -> int | None:
-    try:
-        text = path.read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
-
-
-def _is_writer(pid: int, path: Path) -> bool:
-    """Whether a process of this number ran when the file was written."""
-    began_s = _began_s(pid)
-    return began_s is not None and began_s <= path.stat().st_mtime + _SLACK_S
-
-
-def _is_gone(pid: int, began_s: float | None, limit_s: float) -> bool:
+def _is_gone(pid: int, began: float | None, limit_s: float) -> bool:
     until_s = time.monotonic() + limit_s
-    while _began_s(pid) == began_s:
+    while began_s(pid) == began:
         if time.monotonic() > until_s:
             return False
         time.sleep(_LOOK_S)
     return True
-
-
-def _began_s(pid: int) -> float | None:
-    """When the process began, in seconds since 1970 (proc(5): `stat`, field 22); None: it does not run."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
-    except (OSError, StopIteration):
-        return None
-    if fields[0] in {"Z", "X"}:  # it has ended, and its parent has not asked for it yet
-        return None
-    return int(boot.split()[1]) + int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
