@@ -140,3 +140,10 @@ def test_every_site_file_is_right(path: Path) -> None:
 def test_every_example_is_in_the_list() -> None:
     listed = set(re.findall(r"\]\((\w[\w.-]+)\)", (EXAMPLES / "README.md").read_text()))
     assert listed == {path.name for path in EXAMPLES.iterdir() if path.suffix in {".py", ".yaml"}}
+
+
+def test_many_cameras_go_on_with_what_was_measured(run: Run) -> None:
+    printed = run(EXAMPLES / "many.py", "3")
+    sent = dict(re.findall(r"^(\w+): (\d+) packets went on with their brightness$", printed, re.MULTILINE))
+    assert sent.keys() == {"north", "south"}
+    assert all(int(count) >= 5 for count in sent.values())
