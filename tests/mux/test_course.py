@@ -25,6 +25,10 @@ DECODER = Decoder().stats()
 END: Headers = (("sightline.end", b""),)
 MAX_WAIT_NS = 2_000_000_000
 QUIET_NS = 5 * MAX_WAIT_NS
+# Of H.264: a whole keyframe, the beginning of one, its rest, two pictures and a bit of the third.
+_KEY = b"\0\0\0\1\x67\x42x\0\0\1\x68x\0\0\1\x65\x88x"
+_P = b"\0\0\0\1\x41\x88x"
+PIECES = [_KEY, _KEY[:20], _KEY[20:], _P + _P + _P[:4], _P[4:], b""]
 
 
 def packet(index: int, *, keyframe: bool) -> Packet:
@@ -97,6 +101,14 @@ class Camera(RuleBasedStateMachine):
     def other_message(self, headers: Headers) -> None:
         self.enter(b"", headers)
 
+    @rule(value=st.sampled_from(PIECES))
+    def piece(self, value: bytes) -> None:
+        self.enter(value, ())
+
+    @rule()
+    def gap(self) -> None:
+        self.course.gap(self.now_ns)
+
     @rule()
     def decode_begins(self) -> None:
         if self.step is None and self.course.ready:
@@ -159,8 +171,8 @@ class Camera(RuleBasedStateMachine):
         self.course.look_round(self.now_ns)
         for message, headers in self.course.release(self.now_ns):
             if headers is not None:
-                index = int(message.value)
-                assert self.taken.get((1, index)) == headers
+                key = (1, int(message.value)) if message.headers else (0, message.offset)
+                assert self.taken.get(key) == headers
             self.left.append(message)
 
     @precondition(lambda self: self.step is None)
@@ -216,6 +228,21 @@ def test_a_packet_that_takes_long_to_decode_is_not_given_up() -> None:
     course.decoded([picture_of(packet(0, keyframe=True))], [], 9 * QUIET_NS)
     course.delivered(picture_of(packet(0, keyframe=True)), 9 * QUIET_NS)
     assert course.answer((1, 0), ()) is Answer.TAKEN
+
+
+def test_a_unit_of_which_messages_were_lost_is_not_decoded() -> None:
+    course = Course(CameraSettings(camera_id="a", framing="chunks"))
+    pieces = [_KEY, _P, _P[:6]]
+    messages = [Message("raw_a", value, None, (), offset, 0) for offset, value in enumerate(pieces)]
+    course.enter(messages, 0, 0)
+    course.gap(0)
+    course.enter([Message("raw_a", _KEY + _P, None, (), 9, 0)], 0, 0)
+    taken = []
+    while (step := course.next()) is not None and step.waiter is not None:
+        taken.append((step.waiter.packet.index, step.waiter.seam))
+        course.decoded([], [(step.waiter.packet, DropReason.SKIPPED)], 0)
+    assert taken == [(0, False), (1, False), (9, True)]
+    assert [message.offset for message, _ in course.release(0)] == [0, 1, 2, 9]
 
 
 TestWhateverComes = Camera.TestCase

@@ -70,7 +70,7 @@ class AssemblerStats(msgspec.Struct, frozen=True, kw_only=True):
         strays: of them, those that hold nothing of any unit that can be read.
         begun: units that began.
         packets: given out; `unwanted` among them because another began in the same message.
-        lost: units that were too large, or broke off in lengths.
+        lost: units that were too large, broke off in lengths, or with messages that were lost.
         held: units that have begun and not ended, 0 or 1: begun = packets + lost + held.
         cut: times that messages which had held whole units went on to hold pieces.
         codec: of messages without our header; None where not known yet.
@@ -178,6 +178,14 @@ class Assembler:
         """What is held, as at the end of the topic or after a long silence: what was to go on is cut."""
         made = Assembled(None, [], [])
         self._end_all(made)
+        return made
+
+    def break_off(self) -> Assembled:
+        """Where messages were lost: with what was in them the unit that has not ended is lost."""
+        made = Assembled(None, [], [])
+        while self._begun:
+            self._lose(self._begun.popleft(), made, wanted=True)
+        self._units, self._tail = None if self._form is None else self._form.units(), b""
         return made
 
     def stats(self) -> AssemblerStats:

@@ -108,9 +108,12 @@ class Course:
         return len(left_out)
 
     def gap(self, now_ns: int) -> None:
-        """Messages were lost: units are cut anew, and the decoder goes on at a keyframe."""
+        """Messages were lost: units are cut anew, and the decoder goes on at a keyframe.
+
+        A unit that has not ended is not decoded: of H.265 that might make a picture that looks whole.
+        """
         self._active_ns, self._drained = now_ns, False
-        self._take(self._assembler.flush())
+        self._take(self._assembler.break_off())
         self._waiting.part()
 
     def next(self) -> Step | None:
