@@ -25,6 +25,7 @@ from sightline.clock import SYSTEM_CLOCK
 from sightline.codec import DropReason
 from sightline.detect import infer
 from sightline.errors import BusError, Closed, ConfigError, ModelError, SightlineError, WireError
+from sightline.frame import Frame
 from sightline.log import Repeated, get_logger, redact
 from sightline.mux import Batch, Comux, EngineStats, Item, KeptLogs
 from sightline.result import Result
@@ -148,14 +149,14 @@ class RunningMux:
             self._broken = f"it broke: {redact(repr(error))}"
             get_logger("sightline.mux").exception("the mux broke")
 
-    def _next(self) -> Batch | None:
+    def _next(self) -> Batch[Frame] | None:
         try:
             return self._mux.get_batch(frame=True, timeout=_TAKE_S)
         except BusError as error:  # it is tried again, and told camera by camera
             self._lost.add(error=redact(str(error)))
             return None
 
-    def _see(self, batch: Batch) -> None:
+    def _see(self, batch: Batch[Frame]) -> None:
         if self._model is None:
             self._mux.send_batch((item.cam_id, item.index, None) for item in batch)
             return
@@ -169,14 +170,14 @@ class RunningMux:
         for (item, _), result in zip(seen, results, strict=True):
             self._give(item, msgspec.structs.replace(result, published_at_ns=SYSTEM_CLOCK.utc_ns()))
 
-    def _give(self, item: Item, result: Result) -> None:
+    def _give(self, item: Item[Frame], result: Result) -> None:
         self._tallies[item.cam_id].add(result, SYSTEM_CLOCK.monotonic_ns())
         try:
             self._mux.send(item.cam_id, item.index, result)
         except (WireError, ConfigError) as error:  # too large; or the camera went meanwhile
             self._failed(item, error)
 
-    def _failed(self, item: Item, error: BaseException) -> None:
+    def _failed(self, item: Item[Frame], error: BaseException) -> None:
         self._tallies[item.cam_id].failed += 1
         self._trouble.add(camera=item.cam_id, index=int(item.index), error=str(error) or repr(error))
 

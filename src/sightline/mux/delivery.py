@@ -6,14 +6,14 @@ result finds its packet after the camera has begun anew and counts from 0 again.
 
 from __future__ import annotations
 
-from typing import Self, TypeAlias
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from sightline.frame import Frame, Image
 from sightline.mux.course import Picture
 from sightline.packet import Identity
 
-Shown: TypeAlias = Image | Frame | None
-"""The third of an item: the picture, with all that is known of it where that was asked for, or None."""
+Shown = TypeVar("Shown", bound=Image | Frame)
+"""What the third of an item is: the picture, or all that is known of it where that was asked for."""
 
 
 class Index(int):
@@ -34,7 +34,7 @@ class Index(int):
         return int(self), self.epoch
 
 
-class Item(tuple[str, Index, Shown]):
+class Item(tuple[str, Index, Shown | None], Generic[Shown]):
     """`(cam_id, index, array)`; the array is None where the packet could not be decoded.
 
     Attributes:
@@ -47,7 +47,7 @@ class Item(tuple[str, Index, Shown]):
 
     def __new__(cls, picture: Picture, *, whole: bool = False) -> Self:
         decoded = picture if isinstance(picture, Frame) else None
-        shown: Shown = decoded if whole or decoded is None else decoded.image
+        shown: Any = decoded if whole or decoded is None else decoded.image
         item = super().__new__(cls, (picture.camera_id, Index(picture.index, picture.epoch), shown))
         item.frame = decoded
         item.reason = "" if isinstance(picture, Frame) else picture.reason
@@ -62,7 +62,7 @@ class Item(tuple[str, Index, Shown]):
         return self[1]
 
     @property
-    def array(self) -> Shown:
+    def array(self) -> Shown | None:
         """`(height, width, 3)` uint8 BGR; a `Frame` where frames were asked for."""
         return self[2]
 
@@ -75,5 +75,5 @@ class Item(tuple[str, Index, Shown]):
         return Identity(self.cam_id, self.epoch, int(self.index))
 
 
-Batch: TypeAlias = list[Item]
+Batch: TypeAlias = list[Item[Shown]]
 """At most one item a camera."""

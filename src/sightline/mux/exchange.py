@@ -6,9 +6,10 @@ import operator
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Final
+from typing import Any, Final, Literal, overload
 
 from sightline.errors import Closed, ConfigError
+from sightline.frame import Frame, Image
 from sightline.mux.attempts import Attempts
 from sightline.mux.connections import Connections
 from sightline.mux.course import Picture
@@ -29,7 +30,17 @@ class Exchange:
     _attempts: Attempts
     _connections: Connections
 
-    def get(self, cam_id: str, timeout: float | None = None, frame: bool = False) -> Item | None:
+    @overload
+    def get(
+        self, cam_id: str, timeout: float | None = None, frame: Literal[False] = False
+    ) -> Item[Image] | None: ...
+    @overload
+    def get(self, cam_id: str, timeout: float | None, frame: Literal[True]) -> Item[Frame] | None: ...
+    @overload
+    def get(
+        self, cam_id: str, timeout: float | None = None, *, frame: Literal[True]
+    ) -> Item[Frame] | None: ...
+    def get(self, cam_id: str, timeout: float | None = None, frame: bool = False) -> Item[Any] | None:
         """The next picture of one camera; None when none came in `timeout` seconds, or the camera was ended.
 
         Raises:
@@ -45,7 +56,13 @@ class Exchange:
         )
         return None if picture is None else Item(picture, whole=frame)
 
-    def get_batch(self, frame: bool = False, timeout: float | None = None) -> Batch | None:
+    @overload
+    def get_batch(
+        self, frame: Literal[False] = False, timeout: float | None = None
+    ) -> Batch[Image] | None: ...
+    @overload
+    def get_batch(self, frame: Literal[True], timeout: float | None = None) -> Batch[Frame] | None: ...
+    def get_batch(self, frame: bool = False, timeout: float | None = None) -> Batch[Any] | None:
         """A batch: at most one picture of every camera.
 
         Args:
@@ -68,7 +85,7 @@ class Exchange:
         )
         return None if pictures is None else [Item(picture, whole=frame) for picture in pictures]
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch[Image]]:
         """Batches, until the mux is closed, or all cameras were files and are over."""
         while True:
             try:
