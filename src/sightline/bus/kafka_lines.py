@@ -47,7 +47,7 @@ class _Line:
     def messages(self) -> Iterable[Message]:
         """Those before the next gap."""
         if not self.gaps:
-            return self.items  # type: ignore[return-value] - there are no others
+            return self.items  # type: ignore[return-value]  # there are no others
         return takewhile(_is_message, self.items)  # type: ignore[arg-type]
 
     def clear(self, offset: int) -> int:
@@ -114,15 +114,11 @@ class Lines:
         line = self._lines.get(topic)
         return None if line is None else line.fetch
 
-    def lag(self, known: Mapping[str, int]) -> dict[str, int]:
-        """`known`: the ends that fetches told."""
-        return {
-            topic: max(line.end, known.get(topic, 0), line.fetch) - line.next
-            for topic, line in self._lines.items()
-        }
+    def lag(self) -> dict[str, int]:
+        return {topic: max(line.end, line.fetch) - line.next for topic, line in self._lines.items()}
 
     def ended(self, ends: Mapping[str, int]) -> None:
-        """The ends of these topics, as the broker was asked for them."""
+        """The ends of these topics, as a fetch or the broker told them."""
         for topic in ends.keys() & self._lines.keys():
             self._lines[topic].end = ends[topic]
 

@@ -11,7 +11,8 @@ What Kafka does not say by itself:
   within a second, and also where nobody saw it missing; offsets begin anew. Until then a few of its messages
   may come that come again after that.
 - A topic cannot be read, since it has messages in several partitions, or we may not: one `poll` raises, the
-  topic is `Lost`, and the others go on.
+  topic is `Lost`, and the others go on. It is tried again when it is wanted anew.
+- Nobody leads a topic, as its broker is away: it begins when somebody does, and the others go on.
 - The broker is away: nothing comes. Positions stay, and so do the messages that wait.
 
 A topic that appears is its group's from its first message on, unless a member comes in the very second in
@@ -232,9 +233,9 @@ class KafkaConsumer:
             while not self._closed:
                 self._serve()
         except Exception as error:  # noqa: BLE001 - told to whoever polls
-            known = isinstance(error, BusError)
+            told = error if isinstance(error, BusError) else BusError(f"reading Kafka failed: {error!r}")
             with self._changed:
-                self._failure = error if known else BusError(f"reading Kafka failed: {error!r}")
+                self._failure = told
                 self._changed.notify_all()
         finally:
             self._reader.close()
@@ -265,7 +266,7 @@ class KafkaConsumer:
                 self._lines.fetch_again(topic)
             self._again.clear()
         if resting:
-            ends = self._held.questions.ends(resting)
+            ends = self._held.questions.ends_now(resting)
             with self._changed:
                 self._lines.ended({topic: each.next for topic, each in ends.items()})
 
@@ -307,7 +308,7 @@ class KafkaConsumer:
 
     def _find(self, topic: str) -> None:
         """What was to be fetched is not there."""
-        ends = self._held.questions.ends([topic]).get(topic)
+        ends = self._held.questions.ends_now([topic]).get(topic)
         with self._changed:
             at = self._lines.at(topic)
         if ends is None or at is None:
