@@ -12,6 +12,7 @@ from tests.conftest import WaitFor
 
 from sightline.bus import Consumer, Event, Gained, Log, Lost, Message, Position, open_log
 from sightline.bus.kafka_questions import KafkaQuestions
+from sightline.errors import BusError
 
 LIMIT_S = 20.0
 MIB = 1024 * 1024
@@ -138,3 +139,27 @@ def test_what_is_not_wanted_any_more_does_not_come_back_from_a_look_under_way(
         assert consumer.ready(LIMIT_S)
         consumer.poll(100, 0.1)
     assert told == [Gained({stays: Position(0), goes: Position(0)}), Lost(frozenset({goes}))]
+
+
+@pytest.mark.parametrize("has_group", [False, True])
+def test_a_topic_that_could_not_be_read_is_tried_again_when_it_is_wanted_anew(
+    kafka: str, log: Log, topics: MakeTopics, *, has_group: bool
+) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka})
+    (good,) = topics(1)
+    bad = f"{good}.bad"
+    admin.create_topics([NewTopic(bad, 2)])[bad].result(LIMIT_S)
+    producer = Producer({"bootstrap.servers": kafka})
+    producer.produce(bad, b"beside", partition=1)
+    producer.flush(LIMIT_S)
+    with log.consume([good, bad], group=good if has_group else None, start="earliest") as consumer:
+        with pytest.raises(BusError, match="in one partition"):
+            until(consumer, lambda _: False)
+        admin.delete_topics([bad])[bad].result(LIMIT_S)
+        while bad in admin.list_topics(timeout=LIMIT_S).topics:
+            time.sleep(0.01)
+        admin.create_topics([NewTopic(bad, 1)])[bad].result(LIMIT_S)
+        log.publish(bad, b"first")
+        consumer.want([good])
+        consumer.want([good, bad])
+        assert [each.value for each in until(consumer, bool)] == [b"first"]

@@ -24,10 +24,6 @@ _UNKNOWN: Final = ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITIO
 _COMING: Final = ("NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "UNKNOWN_LEADER_EPOCH")
 
 
-class _ComingError(Exception):
-    """A topic is being made, or moves to another broker."""
-
-
 class KafkaQuestions:
     """One client for all questions of a handle, made with the first. Any thread may ask.
 
@@ -70,15 +66,22 @@ class KafkaQuestions:
         """
         until_s = time.monotonic() + _ASK_S
         while True:
-            there = self.topics(frozenset(topics)) if topics else {}
-            asked = [self._ask_offsets(there, which) for which in ("earliest", "latest")]
-            is_last = time.monotonic() > until_s
-            try:
-                first, after = (self._told_offsets(each, is_last=is_last) for each in asked)
-            except _ComingError:
-                time.sleep(_AGAIN_S)
-            else:
-                return {topic: Ends(first[topic], after[topic]) for topic in first.keys() & after.keys()}
+            ends, errors = self._ends(topics)
+            if not errors:
+                return ends
+            if time.monotonic() > until_s or any(each.name() not in _COMING for each in errors.values()):
+                topic, error = next(iter(errors.items()))
+                raise bus_error(error, self._servers, topic)
+            time.sleep(_AGAIN_S)
+
+    def ends_now(self, topics: Collection[str]) -> dict[str, Ends]:
+        """As `ends`, but of those only that have an answer now: while nobody leads one, others go on.
+
+        Raises:
+            BusError: no broker answers.
+        """
+        ends, _ = self._ends(topics)
+        return ends
 
     def committed(self, group: str, topics: Iterable[str]) -> dict[str, Position]:
         """The group's positions in these topics, of those where it has one.
@@ -119,16 +122,25 @@ class KafkaQuestions:
         answers: Mapping[Any, Future[Any]] = self._admin().list_offsets(asked, request_timeout=_ASK_S)
         return answers
 
-    def _told_offsets(self, answers: Mapping[Any, Future[Any]], *, is_last: bool) -> dict[str, int]:
+    def _ends(self, topics: Collection[str]) -> tuple[dict[str, Ends], dict[str, Any]]:
+        """Of these topics, those that are there: their ends, or the error that tells why there is none."""
+        there = self.topics(frozenset(topics)) if topics else {}
+        errors: dict[str, Any] = {}
+        asked = [self._ask_offsets(there, which) for which in ("earliest", "latest")]
+        first, after = (self._told_offsets(each, errors) for each in asked)
+        ends = {topic: Ends(first[topic], after[topic]) for topic in first.keys() & after.keys()}
+        return ends, errors
+
+    def _told_offsets(self, answers: Mapping[Any, Future[Any]], errors: dict[str, Any]) -> dict[str, int]:
         offsets: dict[str, int] = {}
         for asked, answer in answers.items():
             try:
                 offsets[asked.topic] = answer.result(2 * _ASK_S).offset
             except confluent_kafka().KafkaException as error:
-                if error.args[0].name() in _COMING and not is_last:
-                    raise _ComingError from None
                 if error.args[0].name() not in _UNKNOWN:  # else deleted since it was listed
-                    raise bus_error(error.args[0], self._servers, asked.topic) from None
+                    errors[asked.topic] = error.args[0]
+            except TimeoutError:
+                raise self._silent() from None
         return offsets
 
     def _result(self, answer: Future[Any]) -> Any:
@@ -137,7 +149,10 @@ class KafkaQuestions:
         except confluent_kafka().KafkaException as error:
             raise bus_error(error.args[0], self._servers) from None
         except TimeoutError:
-            raise BusError(f"the broker at {self._servers} did not answer within {2 * _ASK_S} s") from None
+            raise self._silent() from None
+
+    def _silent(self) -> BusError:
+        return BusError(f"the broker at {self._servers} did not answer within {2 * _ASK_S} s")
 
     def _admin(self) -> Any:
         with self._lock:
