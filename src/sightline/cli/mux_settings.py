@@ -18,12 +18,12 @@ from pydantic_core import ErrorDetails
 from sightline.bus import PACKET_TOPICS
 from sightline.bus.names import checked_topic
 from sightline.cli.mux import Begin, Goes, Output
-from sightline.codec import Pictures
+from sightline.codec import Framing, Pictures
 from sightline.errors import ConfigError
 from sightline.kinds import nearest
 from sightline.log import redact
 from sightline.mux.logs import LEVELS
-from sightline.mux.settings import MAX_OFFSET_DIFF, Framing
+from sightline.mux.settings import MAX_OFFSET_DIFF
 from sightline.site.document import Document, parse
 from sightline.site.mistakes import Where, dotted, listed, quoted
 from sightline.site.model import Model

@@ -12,13 +12,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypedDict
 
-from sightline.codec import Pictures
+from sightline.codec import Framing, Pictures
 from sightline.errors import ConfigError
 from sightline.frame import Size
 from sightline.kinds import nearest
 from sightline.mux.acts import Act
 from sightline.mux.schema import OutputFunction
-from sightline.mux.settings import MAX_OFFSET_DIFF, Forward, Framing
+from sightline.mux.settings import MAX_OFFSET_DIFF, Forward
 from sightline.mux.wishes import SETTINGS
 
 Servers: TypeAlias = str | Iterable[str]

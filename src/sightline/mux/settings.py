@@ -7,14 +7,11 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from sightline.codec import Pictures
+from sightline.codec import Framing, Pictures
 from sightline.frame import Size
 
 Forward: TypeAlias = Literal["all", "analysed"]
 """What goes on: every packet, so that the output topic can be played; or only those with a result."""
-
-Framing: TypeAlias = Literal["auto", "whole", "chunks"]
-"""How messages without our headers hold access units: one each, or cut anywhere; or as it turns out."""
 
 MAX_OFFSET_DIFF: Final = 20
 
