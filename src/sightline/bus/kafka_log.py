@@ -21,19 +21,21 @@ which it appears, and gets it: to that one it was there.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Final, Self
 
 from sightline.bus.kafka_address import KafkaAddress
 from sightline.bus.kafka_client import confluent_kafka
+from sightline.bus.kafka_commits import KafkaCommits, Stands
 from sightline.bus.kafka_ids import KafkaIds
 from sightline.bus.kafka_questions import KafkaQuestions
 from sightline.bus.kafka_reader import ALONE, Item, KafkaReader, Reached, Trouble
-from sightline.bus.kafka_share import Alone, Held, Member, Share, committed
+from sightline.bus.kafka_share import Alone, Held, Member, Share
 from sightline.bus.log import Ends, Event, Gained, Gap, Lost, OnEvent, Position, Start
 from sightline.bus.names import Topics, Wanted, checked_group, other_topics, topic_names, wanted_topics
 from sightline.bus.promise import Message
@@ -41,7 +43,9 @@ from sightline.errors import BusError, Closed, ConfigError
 from sightline.overflow import BufferStats
 
 _LOOK_S: Final = 0.5
-_WAIT_S: Final = 0.05  # as long may a seek, a pause or closing take
+_WAIT_S: Final = 0.02  # as long may a seek, a pause, a commit or closing take
+_REST_S: Final = 0.2
+_ENDS_S: Final = 0.1
 _AT_ONCE: Final = 128
 _PATIENCE_S: Final = 0.5
 _AGAIN_S: Final = 0.05
@@ -55,6 +59,14 @@ _CLASSIC: Final[dict[str, Any]] = {
 }
 _ENDS: Final[dict[str, Any]] = {"enable.partition.eof": True}  # or a transaction's mark would lag for ever
 _CONSUMER: Final[dict[str, Any]] = {"group.protocol": "consumer"}
+
+
+class _Wish:
+    """A commit that its thread is to make."""
+
+    def __init__(self, positions: dict[str, Position]) -> None:
+        self.positions = positions
+        self.answer: Future[Stands] | None = None
 
 
 class KafkaConsumer:
@@ -86,10 +98,11 @@ class KafkaConsumer:
         self._share = share
         self._wanted = wanted
         self._wishes = held.wishes
+        self._commits: deque[_Wish] = deque()
         self._group = group
         self._on_event = on_event
         self._on_close = on_close
-        self._look_s = 0.0
+        self._look_s = self._rest_s = self._ends_s = 0.0
         self._again: set[str] = set()
         self._out_of_range = confluent_kafka().KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001 - so it is named
         self._is_ready = self._closed = False
@@ -134,11 +147,7 @@ class KafkaConsumer:
 
     def lag(self) -> dict[str, int]:
         with self._changed:
-            if self._closed:
-                return {}
-            fetched = self._lines.topics - self._lines.resting
-            known = {topic: end for topic in fetched if (end := self._reader.end(topic)) is not None}
-            return self._lines.lag(known)
+            return self._lines.lag()
 
     def seek(self, topic: str, to: int | Start) -> int | None:
         if isinstance(to, int) and to < 0:
@@ -169,7 +178,7 @@ class KafkaConsumer:
         stands: frozenset[str] = frozenset()
         until_s = time.monotonic() + _COMMIT_S
         while left:
-            stands |= committed(self._reader.client, left, self._reader)
+            stands |= self._stands(left, until_s)
             left = self._held_of({topic: at for topic, at in left.items() if topic not in stands})
             if left:
                 self._wait_for_the_group(until_s)
@@ -203,9 +212,9 @@ class KafkaConsumer:
     def _due(self, most: int) -> Event | list[Message]:
         self._check_open()
         due = self._lines.due(most)
-        if not due and self._failure is not None:
-            raise BusError(str(self._failure))
-        if due:
+        if not due:
+            self._check_going()
+        else:
             self._changed.notify_all()  # there may be room
         return due
 
@@ -214,6 +223,20 @@ class KafkaConsumer:
             self._check_open()
             held = self._lines.topics
         return {topic: at for topic, at in positions.items() if topic in held}
+
+    def _stands(self, positions: dict[str, Position], until_s: float) -> frozenset[str]:
+        """Has its thread commit, and waits for the answer."""
+        wish = _Wish(positions)
+        with self._changed:
+            self._commits.append(wish)
+            self._changed.notify_all()
+            while wish.answer is None or not wish.answer.done():
+                if time.monotonic() > until_s:
+                    raise BusError(f"no answer to a commit to group {self._group} within {_COMMIT_S} s")
+                self._changed.wait(_AGAIN_S)
+                self._check_open()
+                self._check_going()
+        return wish.answer.result()
 
     def _wait_for_the_group(self, until_s: float) -> None:
         """While it changes it takes no commit, and nobody knows yet what will change hands."""
@@ -225,6 +248,10 @@ class KafkaConsumer:
     def _check_open(self) -> None:
         if self._closed:
             raise Closed("this consumer is closed")
+
+    def _check_going(self) -> None:
+        if self._failure is not None:
+            raise BusError(str(self._failure))
 
     # In its thread.
 
@@ -241,16 +268,43 @@ class KafkaConsumer:
             self._reader.close()
 
     def _serve(self) -> None:
-        with contextlib.suppress(BusError):  # a broker that is away is waited for
-            self._look()
-            self._share.settle()
+        self._ask()
         self._stay_within()
         self._held.move()
         if not self._is_ready and self._share.is_ready():
             with self._changed:
                 self._is_ready = not self._wishes
                 self._changed.notify_all()
+        self._commit()
         self._take_in(self._reader.consume(_AT_ONCE, _WAIT_S))
+        self._note_ends()
+
+    def _ask(self) -> None:
+        """What needs the broker; one that is away is waited for."""
+        if time.monotonic() < self._rest_s:
+            return
+        try:
+            self._look()
+            self._share.settle()
+        except BusError:
+            self._rest_s = time.monotonic() + _REST_S
+
+    def _commit(self) -> None:
+        while self._commits:
+            wish = self._commits.popleft()
+            wish.answer = self._held.commits.begin(wish.positions)
+
+    def _note_ends(self) -> None:
+        """As the last fetches told them."""
+        now_s = time.monotonic()
+        if now_s < self._ends_s:
+            return
+        self._ends_s = now_s + _ENDS_S
+        with self._changed:
+            fetched = self._lines.topics - self._lines.resting
+        ends = {topic: end for topic in fetched if (end := self._reader.end(topic)) is not None}
+        with self._changed:
+            self._lines.ended({topic: end for topic, end in ends.items() if topic not in self._lines.resting})
 
     def _look(self) -> None:
         now_s = time.monotonic()
@@ -347,14 +401,16 @@ class KafkaLog:
         wanted = wanted_topics(topics)
         name = None if group is None else checked_group(group)
         by_consumer = self._address.protocol == "consumer"
+        of_group, commits = _CONSUMER if by_consumer else _CLASSIC, KafkaCommits()
         reader = KafkaReader(
             self._address,
             self._max_message_bytes,
             group=ALONE if name is None else name,
             lost="error",
-            settings=_ENDS | ({} if name is None else _CONSUMER if by_consumer else _CLASSIC),
+            settings=_ENDS | ({} if name is None else {**of_group, "on_commit": commits.heard}),
         )
-        held = Held(reader, self._questions)
+        commits.reader = reader
+        held = Held(reader, self._questions, commits)
         share: Share = (
             Alone(held, wanted, start)
             if name is None

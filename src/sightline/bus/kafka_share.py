@@ -10,9 +10,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Protocol
+from concurrent.futures import Future
+from typing import Any, Protocol
 
-from sightline.bus.kafka_client import bus_error, confluent_kafka
+from sightline.bus.kafka_commits import KafkaCommits, Stands
 from sightline.bus.kafka_ids import KafkaIds
 from sightline.bus.kafka_lines import Lines
 from sightline.bus.kafka_questions import KafkaQuestions
@@ -27,11 +28,13 @@ class Held:
     Args:
         reader: the consumer of librdkafka.
         questions: who asks beside it.
+        commits: what is committed by it.
     """
 
-    def __init__(self, reader: KafkaReader, questions: KafkaQuestions) -> None:
+    def __init__(self, reader: KafkaReader, questions: KafkaQuestions, commits: KafkaCommits) -> None:
         self.reader = reader
         self.questions = questions
+        self.commits = commits
         self.ids = KafkaIds(questions)
         self.lines = Lines()
         self.changed = threading.Condition()
@@ -97,7 +100,7 @@ class Share(Protocol):
         """They were deleted, and made again."""
 
     def refuse(self, topic: str) -> None:
-        """It cannot be read."""
+        """It cannot be read, until it is wanted anew."""
 
     def is_ready(self) -> bool:
         """Whether all that is published from now on will come."""
@@ -125,6 +128,7 @@ class Alone:
         self._new = _new(wanted, self._wanted, self._new)
         self._wanted = wanted
         self._was = {topic: at for topic, at in self._was.items() if topic in wanted}
+        self._refused &= wanted
         self._looked = False
         self._held.lose(self._held.topics() - wanted)
 
@@ -139,7 +143,9 @@ class Alone:
             with self._held.changed:
                 self._held.lines.lose(gone)  # its id is kept: it may come back
         self._begin(there - held)
-        self._new = frozenset()
+        # Of what nobody leads there is no end: it begins later, and as `start` says all the same.
+        late = there - self._held.topics()
+        self._new = frozenset(topic for topic in late if is_wanted(topic, self._new))
         self._looked = True
         self.begin_again(self._held.ids.changed(self._held.topics()))
 
@@ -156,10 +162,10 @@ class Alone:
         self._held.lose([topic])
 
     def is_ready(self) -> bool:
-        return self._looked
+        return self._looked and not (self._new and self._start == "latest")
 
     def _begin(self, topics: Iterable[str]) -> None:
-        ends = self._held.questions.ends(frozenset(topics))
+        ends = self._held.questions.ends_now(frozenset(topics))
         positions = {topic: Position(self._first(topic, ends[topic])) for topic in sorted(ends)}
         self._held.gain(positions, ends)
 
@@ -208,39 +214,36 @@ class Member:
         self._joining: set[str] = set()
         self._anew: set[str] = set()
         self._refused: set[str] = set()
+        self._settling: tuple[Future[Stands], dict[str, Position], dict[str, Ends]] | None = None
         self._looked = self._joined = False
 
     def want(self, wanted: frozenset[str]) -> None:
         self._new = _new(wanted, self._wanted, self._new)
         self._wanted = wanted
         self._looked = False
+        self._refused &= wanted
         self._held.lose(self._held.topics() - wanted)
-        self._joining = (self._owned & wanted) - self._held.topics()
+        self._joining = (self._owned & wanted) - self._held.topics() - self._refused
 
     def look(self) -> None:
         self._there = self._held.there(self._wanted)
         new = {topic for topic in self._there if is_wanted(topic, self._new)}
         if new and self._start == "latest":
-            self._ends |= {topic: ends.next for topic, ends in self._held.questions.ends(new).items()}
-        self._new = frozenset()
+            known = self._held.questions.ends_now(new)
+            self._ends |= {topic: ends.next for topic, ends in known.items()}
+            self._new = frozenset(new - known.keys())  # nobody leads these
+        else:
+            self._new = frozenset()
         self._subscribe(self._wanted if isinstance(self._wanted, frozenset) else self._there)
         self._looked = True
         self.begin_again(self._held.ids.changed(self._held.topics()))
 
     def settle(self) -> None:
-        if not self._joining:
-            return
-        ends = self._held.questions.ends(self._joining)
-        known = self._committed(ends)
-        begun = {topic: Position(self._begin(topic, ends[topic])) for topic in ends.keys() - known.keys()}
-        if begun:
-            known |= {topic: begun[topic] for topic in committed(self._client, begun, self._held.reader)}
-        gained = {topic: known[topic] for topic in sorted(known) if topic in self._joining}
-        self._joining -= gained.keys()
-        self._anew -= gained.keys()
-        for topic in gained:
-            self._ends.pop(topic, None)
-        self._held.gain(gained, ends)
+        if self._settling is None:
+            self._join()
+        elif self._settling[0].done():
+            (answer, begun, ends), self._settling = self._settling, None
+            self._gain({topic: begun[topic] for topic in answer.result()}, ends)
 
     def begin_again(self, topics: frozenset[str]) -> None:
         self._held.lose(topics)
@@ -254,7 +257,7 @@ class Member:
         self._held.lose([topic])
 
     def is_ready(self) -> bool:
-        if not self._looked or self._joining:
+        if not self._looked or self._joining or self._new:
             return False
         return self._joined or not (self._there & self._subscribed) or self._is_member()
 
@@ -284,9 +287,9 @@ class Member:
             self._client.unsubscribe()
 
     def _given(self, client: Any, partitions: Iterable[Any]) -> None:
-        topics = {each.topic for each in partitions if each.partition == 0} - self._refused
+        topics = {each.topic for each in partitions if each.partition == 0}
         self._owned |= topics
-        self._joining |= {topic for topic in topics if is_wanted(topic, self._wanted)}
+        self._joining |= {topic for topic in topics - self._refused if is_wanted(topic, self._wanted)}
         self._joined = True
         client.incremental_assign([])  # or librdkafka would assign them
 
@@ -299,50 +302,29 @@ class Member:
         self._held.reader.unassign(topics)
         client.incremental_unassign([])
 
-    def _committed(self, ends: Mapping[str, Ends]) -> dict[str, Position]:
-        """Of these topics, the group's positions, but for those of a topic that there was before."""
-        known = self._held.questions.committed(self._group, ends)
-        return {
+    def _join(self) -> None:
+        """Goes on where the group is, and commits where it begins."""
+        ends = self._held.questions.ends_now(self._joining) if self._joining else {}
+        if not ends:
+            return
+        known = {
             topic: at
-            for topic, at in known.items()
-            if at.offset <= ends[topic].next and topic not in self._anew
+            for topic, at in self._held.questions.committed(self._group, ends).items()
+            if at.offset <= ends[topic].next and topic not in self._anew  # else of one that there was before
         }
+        self._gain(known, ends)
+        begun = {topic: Position(self._begin(topic, ends[topic])) for topic in ends.keys() - known.keys()}
+        if begun:
+            self._settling = (self._held.commits.begin(begun), begun, ends)
+
+    def _gain(self, positions: Mapping[str, Position], ends: Mapping[str, Ends]) -> None:
+        gained = {topic: positions[topic] for topic in sorted(positions) if topic in self._joining}
+        self._joining -= gained.keys()
+        self._anew -= gained.keys()
+        for topic in gained:
+            self._ends.pop(topic, None)
+        self._held.gain(gained, ends)
 
     def _begin(self, topic: str, ends: Ends) -> int:
-        return max(ends.first, min(self._ends.get(topic, ends.first), ends.next))
-
-
-_REFUSED: Final = (
-    "ILLEGAL_GENERATION",
-    "UNKNOWN_MEMBER_ID",
-    "REBALANCE_IN_PROGRESS",
-    "STALE_MEMBER_EPOCH",
-    "FENCED_MEMBER_EPOCH",
-    "_ASSIGNMENT_LOST",
-    "_STATE",
-    "UNKNOWN_TOPIC_OR_PART",
-    "UNKNOWN_TOPIC_ID",
-)
-"""What a commit is answered while the group is changing, or a topic has gone."""
-
-
-def committed(client: Any, positions: Mapping[str, Position], reader: KafkaReader) -> frozenset[str]:
-    """Commits, and tells for which topics it stands: for none while the group is changing.
-
-    Raises:
-        BusError: the broker refuses for another reason, or did not answer.
-    """
-    kafka = confluent_kafka()
-    offsets = [
-        kafka.TopicPartition(topic, 0, at.offset, metadata=at.metadata) for topic, at in positions.items()
-    ]
-    try:
-        answers = client.commit(offsets=offsets, asynchronous=False)
-    except kafka.KafkaException as error:
-        if error.args[0].name() in _REFUSED:
-            return frozenset()
-        raise bus_error(error.args[0], reader.servers) from None
-    for each in answers:
-        if each.error is not None and each.error.name() not in _REFUSED:
-            raise bus_error(each.error, reader.servers, each.topic)
-    return frozenset(each.topic for each in answers if each.error is None)
+        begin = ends.next if is_wanted(topic, self._new) else ends.first
+        return max(ends.first, min(self._ends.get(topic, begin), ends.next))
