@@ -135,8 +135,8 @@ class Camera(RuleBasedStateMachine):
         )
 
     def settle(self, frames: list[Frame], fallen: list[tuple[Packet, DropReason]]) -> None:
-        gone = {id(one) for one, _ in fallen} | {frame.index for frame in frames}
-        self.inside = [one for one in self.inside if id(one) not in gone and one.index not in gone]
+        fell, shown = {id(one) for one, _ in fallen}, {frame.identity for frame in frames}
+        self.inside = [one for one in self.inside if id(one) not in fell and one.identity not in shown]
         self.step = None
         replaced = []
         for picture in self.course.decoded(frames, fallen, self.now_ns):
@@ -243,6 +243,17 @@ def test_a_unit_of_which_messages_were_lost_is_not_decoded() -> None:
         course.decoded([], [(step.waiter.packet, DropReason.SKIPPED)], 0)
     assert taken == [(0, False), (1, False), (9, True)]
     assert [message.offset for message, _ in course.release(0)] == [0, 1, 2, 9]
+
+
+def test_a_unit_that_begins_behind_the_end_is_had_out_too() -> None:
+    course = Course(CameraSettings(camera_id="a", framing="chunks", max_offset_diff=None))
+    course.enter([Message("raw_a", b"", None, END, 0, 0), Message("raw_a", _KEY, None, (), 1, 0)], 0, 0)
+    assert course.next() is None
+    course.look_round(QUIET_NS)
+    step = course.next()
+    assert step is not None
+    assert step.waiter is not None
+    assert step.waiter.packet.index == 1
 
 
 TestWhateverComes = Camera.TestCase

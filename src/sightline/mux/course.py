@@ -246,6 +246,8 @@ class Course:
         key = None if assembled.identity is None else key_of(assembled.identity)
         if not self._line.enter(message, key) and key is not None:
             self._again[key] += 1
+        if key is not None:  # it goes on after all, be it a unit that only the next message ends
+            self._over = self._ending = False
         self._take(assembled)
 
     def _take(self, assembled: Assembled) -> None:
@@ -256,7 +258,6 @@ class Course:
             self._packets += 1
             self._hearing.add(packet, self._active_ns)
             self._waiting.add(packet, wanted=wanted and not self._came_again(key_of(packet)))
-            self._over = self._ending = False
 
     def _came_again(self, key: Key) -> bool:
         """Whether this is the unit of a second message, whose picture nobody waits for."""
