@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sightline.codec import ClipWriter, has_parameter_sets, split
 from sightline.codec.forms import Form, form_of
-from sightline.codec.lengths import LengthUnits, follows, read_record
+from sightline.codec.lengths import LengthUnits, _makes_sense, follows, read_record
 from sightline.codec.nal import START_CODE, nal_type
 from sightline.packet import Packet
 
@@ -144,6 +144,25 @@ def test_noise_is_never_in_step() -> None:
     for _ in range(500):
         cut = units.feed(rnd.randbytes(4096))
         assert (cut.ended, cut.begun) == ([], 0)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize(("noise", "looks"), [(b"\0", 0.001), (b"\0\0\0\5\x41", 6.0)])
+def test_noise_that_looks_like_lengths_is_not_looked_at_for_ever(
+    monkeypatch: pytest.MonkeyPatch, codec: str, noise: bytes, looks: float
+) -> None:
+    looked = 0
+
+    def makes_sense(*args: Any) -> bool:
+        nonlocal looked
+        looked += 1
+        return _makes_sense(*args)
+
+    monkeypatch.setattr("sightline.codec.lengths._makes_sense", makes_sense)
+    units, piece = LengthUnits(codec, 4), 4096 * noise
+    for _ in range(2**20 // len(piece)):
+        units.feed(piece)
+    assert looked < looks * 2**20
 
 
 def test_a_unit_that_breaks_off_does_not_end(film: Callable[..., Any]) -> None:

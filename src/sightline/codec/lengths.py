@@ -134,14 +134,25 @@ _USUAL: Final = {
 # Out of step four NAL units are looked for that stand one behind the other, each of less than a MiB.
 _IN_LINE: Final = 4
 _USUAL_BYTES: Final = 2**20
-_LOOK_EVERY_BYTES: Final = 32 * 2**10
+_LOOK_EVERY_BYTES: Final = 32 * 2**10  # or a quarter of what is held, which is looked through again
 _LOOK_BACK_BYTES: Final = _USUAL_BYTES
-_MAY_BEGIN: Final = re.compile(rb"(?=\x00[\x00-\x0f])")
+
+
+def _where_they_may_begin(codec: str, second: bytes = b"") -> re.Pattern[bytes]:
+    """A length of less than a MiB, and a header that makes sense: nearly all else is passed over in C."""
+    first = b"".join(rb"\x%02x" % byte for byte in range(0x80) if nal_type(byte, codec) in _USUAL[codec])
+    return re.compile(rb"(?=\x00[\x00-\x0f][\x00-\xff]{2}[" + first + rb"]" + second + rb")")
+
+
+_MAY_BEGIN: Final = {
+    "h264": _where_they_may_begin("h264"),
+    "hevc": _where_they_may_begin("hevc", rb"[^\x00]"),
+}
 
 
 def _first_in_line(data: bytearray, codec: str) -> int | None:
     """Where the first of so many NAL units with lengths of 4 bytes begins; None: there are none."""
-    for match in _MAY_BEGIN.finditer(data):
+    for match in _MAY_BEGIN[codec].finditer(data):
         at, count = match.start(), 0
         while count < _IN_LINE and _makes_sense(data, at + 4, _length_at(data, at), codec):
             at, count = _after(data, at), count + 1
@@ -224,12 +235,12 @@ class LengthUnits(Grouping):
         return whole > 0 or (whole == 0 and begins_gop and end < _USUAL_BYTES)
 
     def _look_for_step(self, data: bytes) -> None:
-        unlooked = self._unlooked + len(data)
+        self._unlooked += len(data)
         self._seen += data
-        self._unlooked = unlooked % _LOOK_EVERY_BYTES
-        if unlooked < _LOOK_EVERY_BYTES or self._length_bytes != 4:
+        if self._unlooked < max(_LOOK_EVERY_BYTES, len(self._seen) // 4) or self._length_bytes != 4:
             del self._seen[:-_LOOK_BACK_BYTES]
             return
+        self._unlooked = 0
         at, fresh = _first_in_line(self._seen, self.codec), len(self._seen) - len(data)
         if at is None:
             del self._seen[:-_LOOK_BACK_BYTES]
