@@ -40,7 +40,7 @@ def test_servers_have_a_port(hosts: str, servers: tuple[str, ...]) -> None:
 
 
 def test_an_address_is_taken_apart() -> None:
-    url = "kafka://h?max_message_bytes=2MiB&protocol=consumer&linger_ms=5&compression=zstd&client_id=gate"
+    url = "kafka://h?max_message_bytes=2MiB&protocol=consumer&linger_ms=5&compression=zstd&client_id=gate&instance=one"
     assert of(url) == KafkaAddress(
         servers=("h:9092",),
         max_message_bytes=2 * 1024 * 1024,
@@ -48,6 +48,7 @@ def test_an_address_is_taken_apart() -> None:
         linger_ms=5.0,
         compression="zstd",
         client_id="gate",
+        instance="one",
     )
 
 

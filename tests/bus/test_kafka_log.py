@@ -244,6 +244,28 @@ def test_where_a_group_begins_is_settled_with_its_first_member(log: Log, topic: 
     assert second.get(1) == [b"meanwhile"]
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_what_a_named_member_held_waits_for_it(kafka: str, topic: str, protocol: str) -> None:
+    topics = [f"{topic}.{number}" for number in range(4)]
+    url = f"kafka://{kafka}?protocol={protocol}"
+    with open_log(f"{url}&instance=one") as named, open_log(url) as log:
+        for each in topics:
+            put(log, each, b"1")
+        one, other = Reading(named, topics, topic), Reading(log, topics, topic)
+
+        def is_shared() -> bool:
+            other.got += other.consumer.poll(100, 0.05)
+            return len(one.consumer.positions()) == len(other.consumer.positions()) == 2
+
+        one.until(is_shared)
+        held, told = one.consumer.positions().keys(), len(other.told)
+        one.consumer.close()
+        again = Reading(named, topics, topic)
+        again.until(lambda: again.consumer.positions().keys() == held)
+        other.consumer.poll(100, 0)
+        assert other.told[told:] == []
+
+
 def test_a_topic_that_is_wanted_again_at_once_begins_again(log: Log, topic: str) -> None:
     put(log, topic, *numbers(3))
     for group in (None, topic):

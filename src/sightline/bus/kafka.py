@@ -17,8 +17,9 @@ from typing import Self
 
 from sightline.bus.inbox import Inbox, check_policy
 from sightline.bus.kafka_address import KafkaAddress
+from sightline.bus.kafka_consumer import KafkaConsumer
 from sightline.bus.kafka_limits import KafkaLimits
-from sightline.bus.kafka_log import KafkaConsumer, KafkaLog
+from sightline.bus.kafka_log import KafkaLog
 from sightline.bus.kafka_publisher import KafkaPublisher
 from sightline.bus.kafka_reader import KEYFRAME, KafkaReader
 from sightline.bus.kafka_subscription import KafkaSubscription

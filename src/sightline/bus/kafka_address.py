@@ -25,6 +25,7 @@ from urllib.parse import unquote
 import msgspec
 
 from sightline.bus.address import options, size_bytes
+from sightline.bus.names import checked_group
 from sightline.errors import ConfigError
 from sightline.log import hide_secret
 
@@ -44,6 +45,7 @@ _COMPRESSIONS: Final = ("none", "gzip", "lz4", "snappy", "zstd")
 _TLS: Final = ("tls_ca", "tls_certificate", "tls_key")
 _OPTIONS: Final = frozenset({
     *_TLS, "sasl", "max_message_bytes", "settings", "protocol", "linger_ms", "compression", "client_id",
+    "instance",
 })  # fmt: skip
 
 _SECRET: Final = re.compile(r"password|passphrase|secret|key\.pem", re.ASCII)
@@ -69,6 +71,7 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
         linger_ms: how long a message may wait for others to go with it.
         compression: of what is published; coded video does not get smaller.
         client_id: what the broker's logs and quotas call us.
+        instance: the name of the one member that each group has from here; None: it has none.
         settings: librdkafka's own, from the file.
     """
 
@@ -84,6 +87,7 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
     linger_ms: float = 0.0
     compression: str = "none"
     client_id: str = "sightline"
+    instance: str | None = None
     settings: dict[str, str] = {}
 
     @classmethod
@@ -111,6 +115,7 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
             linger_ms=_linger_ms(given.get("linger_ms", "0")),
             compression=_one_of("compression", given.get("compression", "none"), _COMPRESSIONS),
             client_id=given.get("client_id", "sightline"),
+            instance=checked_group(given["instance"]) if "instance" in given else None,
             settings=_settings(Path(given["settings"])) if "settings" in given else {},
         )
 
