@@ -182,9 +182,11 @@ def _show(topics: tuple[KafkaTopic, ...], *, as_json: bool) -> None:
         typer.echo(json.dumps([_facts(topic) for topic in topics], indent=2))
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("topic", "partitions", "copies", "keeps", "largest message", "messages", "next offset")
+    # A name is what people copy: the rest gives way.
+    name = Column("topic", no_wrap=True, min_width=max((len(topic.name) for topic in topics), default=0))
+    table = Table(name, "partitions", "copies", "keeps", "largest message", "messages", "next offset")
     for topic in topics:
         table.add_row(
             topic.name,
