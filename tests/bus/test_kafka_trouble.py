@@ -1,11 +1,14 @@
 """A log over Kafka where others do what Sightline does not, and where wishes come in a hurry."""
 
 import secrets
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future
+from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from tests.conftest import WaitFor
@@ -163,3 +166,33 @@ def test_a_topic_that_could_not_be_read_is_tried_again_when_it_is_wanted_anew(
         consumer.want([good])
         consumer.want([good, bad])
         assert [each.value for each in until(consumer, bool)] == [b"first"]
+
+
+@pytest.mark.parametrize("has_group", [False, True])
+def test_a_topic_that_nobody_leads_holds_up_no_other_and_begins_as_start_says(
+    log: Log, topics: MakeTopics, monkeypatch: pytest.MonkeyPatch, *, has_group: bool
+) -> None:
+    good, away = topics(2)
+    log.publish(away, b"old")
+    while not log.ends(away)[away].next:
+        time.sleep(0.01)
+    nobody: Future[object] = Future()
+    nobody.set_exception(KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE)))
+    is_away = threading.Event()
+    is_away.set()
+    ask = KafkaQuestions._ask_offsets
+
+    def ask_offsets(self: KafkaQuestions, names: Collection[str], which: str) -> Mapping[Any, Future[Any]]:
+        answers = ask(self, names, which)
+        return {at: nobody if at.topic == away and is_away.is_set() else answers[at] for at in answers}
+
+    monkeypatch.setattr(KafkaQuestions, "_ask_offsets", ask_offsets)
+    with log.consume([good, away], group=good if has_group else None, start="latest") as consumer:
+        assert until(consumer, lambda _: good in consumer.positions()) == []
+        log.publish(good, b"new")
+        assert [each.value for each in until(consumer, bool)] == [b"new"]
+        assert not consumer.ready(0.1)
+        is_away.clear()
+        assert consumer.ready(LIMIT_S)
+        log.publish(away, b"new")
+        assert [(each.topic, each.value) for each in until(consumer, bool)] == [(away, b"new")]

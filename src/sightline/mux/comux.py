@@ -158,12 +158,14 @@ class Comux(Steering, Exchange):
         Raises:
             ConfigError: the address or the topic is wrong.
             BusError: the broker cannot be reached.
+            Closed: the mux was closed.
         """
         if self.control is not None:
             self.control.kill()
             self.control = None
 
         def steer() -> None:
+            self._connections.check_open()
             self.control = Control(config_topic, control_bootstrap_servers, acts, self, **options)
 
         self._attempts.do("opening the control", steer)
@@ -283,6 +285,7 @@ class Comux(Steering, Exchange):
         Raises:
             BusError: the output did not take all, with `strict_on_fail`. All is closed even so.
         """
+        self._connections.end()  # first: a control may be made just now
         if self.control is not None:
             self.control.kill()
         if self._pid_file is not None:

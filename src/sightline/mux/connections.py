@@ -58,6 +58,7 @@ class Connections:
         self._out: Bus | None = None
         self._lock = threading.RLock()
         self._closing = threading.Event()
+        self._to_connect: set[str] = set()  # of those that are tried again, what was not ended meanwhile
 
     def open(self, url: str, **beginning: Any) -> None:
         """Reads off this log from now on, in the place of one before; `beginning` as `Engine` has it.
@@ -67,8 +68,8 @@ class Connections:
             BusError: the broker cannot be reached.
         """
         with self._lock:
-            self._close_engine()
             self._fleet.goes_back(url == self.out_servers)
+            self._close_engine()
             self.servers = url
         self._attempts.do("opening the log", partial(self._open, url, beginning))
 
@@ -89,7 +90,14 @@ class Connections:
         self.check_open()
         if self.servers is None:
             raise ConfigError("expected setup_consumers(bootstrap_servers) before, or bus=")
-        self._attempts.do(what, partial(self._connect, list(cam_ids)))
+        names = list(cam_ids)
+        self._to_connect.update(names)
+        self._attempts.do(what, partial(self._connect, names))
+
+    def forget(self, cam_id: str) -> None:
+        """Tries no more to connect a camera."""
+        self._to_connect.discard(cam_id)
+        self._attempts.forget(f"connecting camera {cam_id}")
 
     def waited(
         self, take: Callable[[Engine, float], Taken], timeout_s: float | None, is_over: Callable[[], bool]
@@ -115,14 +123,18 @@ class Connections:
         if self._closing.is_set():
             raise Closed("this mux is closed")
 
+    def end(self) -> None:
+        """Tries nothing more, and waits for what is being tried. From now on it is not open."""
+        self._closing.set()
+        self._attempts.forget()
+
     def close(self) -> None:
         """Ends it all; what was read goes on first. Again is allowed.
 
         Raises:
             BusError: the output did not take all, where failures are raised. All is closed even so.
         """
-        self._closing.set()
-        self._attempts.forget()
+        self.end()
         with self._lock:
             self._close_engine()
             out, self._out = self._out, None
@@ -152,9 +164,10 @@ class Connections:
     def _connect(self, cam_ids: list[str]) -> None:
         if self.engine is None:
             raise BusError("there is nothing to read from yet")
-        self._fleet.connect(cam_ids)
+        names = [cam_id for cam_id in cam_ids if cam_id in self._to_connect]
+        self._fleet.connect(names)
         if self.started:
-            self._fleet.listen(cam_ids)
+            self._fleet.listen(names)
 
     def _open(self, url: str, beginning: dict[str, Any]) -> None:
         with self._lock:

@@ -23,7 +23,7 @@ import msgspec
 from sightline.bus import Consumer, Event, Gained, Gap, Message, Start, open_log
 from sightline.bus.kafka_address import kafka_url
 from sightline.clock import SYSTEM_CLOCK, Clock
-from sightline.errors import BusError, Closed, SightlineError, WireError
+from sightline.errors import BusError, Closed, ConfigError, SightlineError, WireError
 from sightline.log import Repeated, get_logger
 from sightline.mux.acts import BUILT_IN, Act
 from sightline.mux.answered import Answered
@@ -114,6 +114,8 @@ class Control:
         self._trouble = Repeated(self._logger, "control message was not acted on", clock=clock)
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
+        if self.reply_topic == topic:
+            raise ConfigError(f"expected another reply topic than that of the requests, got {topic} for both")
         self.connect(bootstrap_servers)
         self.sub()
         self.run()
@@ -198,6 +200,8 @@ class Control:
         while not self._ending.is_set():
             try:
                 for message in self._consumer.poll(_MOST, _POLL_S):
+                    if self._ending.is_set():
+                        break
                     self._hear(message)
             except Closed:  # by `kill`
                 break

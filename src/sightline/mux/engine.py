@@ -369,7 +369,7 @@ class Engine:
 
     def settled(self) -> Mapping[str, int]:
         """For the poller."""
-        by_topic = self._by_topic
+        by_topic = self._by_topic.copy()  # as cameras come meanwhile
         return {topic: camera.settled for topic, camera in by_topic.items() if camera.settled is not None}
 
     def failed(self, error: SightlineError | None) -> None:

@@ -27,7 +27,7 @@ Servers: TypeAlias = str | Iterable[str]
 CONSUME: Final = "raw_:cam_id"
 PRODUCE: Final = "stream_:cam_id"
 
-_SERVER: Final = re.compile(r".+://.*|[^:]+:\d+(,[^:]+:\d+)*")
+_SERVER: Final = re.compile(r".+://.*|.*@.*|[^:]+:\d+(,[^:]+:\d+)*")
 _SCHEMAS: Final = ("consume_schema", "produce_schema", "log_level")
 _SERVERS: Final = (
     "bootstrap_servers",

@@ -51,7 +51,10 @@ def pid_in(path: Path) -> int | None:
 def wrote(pid: int, path: Path) -> bool:
     """Whether a process of this number ran when the file was written."""
     began = began_s(pid)
-    return began is not None and began <= path.stat().st_mtime + _SLACK_S
+    try:
+        return began is not None and began <= path.stat().st_mtime + _SLACK_S
+    except FileNotFoundError:  # it was taken away just now, as its process ended
+        return False
 
 
 def began_s(pid: int) -> float | None:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sightline.mux.attempts import Attempts
+from sightline.mux.connections import Connections
 from sightline.mux.engine_stats import EngineStats
 from sightline.mux.fleet import Fleet
 from sightline.mux.handles import CameraConsumer, CameraThread
@@ -17,6 +18,8 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 class Steering:
     """The half of a `Comux` that is about its cameras. Any thread may use it."""
+
+    _connections: Connections
 
     def __init__(self, fleet: Fleet, attempts: Attempts, *, over_write: bool) -> None:
         self._fleet = fleet
@@ -43,12 +46,12 @@ class Steering:
     def delete(self, camera_id: str) -> None:
         """Ends a camera, and forgets it. Raises ConfigError where there is none."""
         self._fleet.delete(camera_id)
-        self._attempts.forget(f"connecting camera {camera_id}")
+        self._connections.forget(camera_id)
 
     def kill(self, cam_id: str) -> None:
         """Ends a camera; `connect` and `listen` begin it again. What was read of it still goes on."""
         self._fleet.kill(cam_id)
-        self._attempts.forget(f"connecting camera {cam_id}")
+        self._connections.forget(cam_id)
 
     def pause(self, camera_id: str) -> None:
         """Reads no more of a camera until `resume`; the broker keeps it. Raises ConfigError for none."""
