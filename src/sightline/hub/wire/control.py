@@ -35,7 +35,10 @@ class Challenge(_Said, frozen=True, kw_only=True):
 
 
 class Hello(_Said, frozen=True, kw_only=True):
-    """`proof`: HMAC-SHA256 with `digest(token)` over `b"client" + hub's nonce + own nonce + name`."""
+    """`proof`: HMAC-SHA256 with `digest(token)` over `b"client" + hub's nonce + own nonce + name`.
+
+    `shares`: it can map memory of other processes of this machine.
+    """
 
     protocol: int = PROTOCOL
     name: str
@@ -43,10 +46,15 @@ class Hello(_Said, frozen=True, kw_only=True):
     nonce: Id
     proof: Digest | None = None
     agent: str = ""
+    shares: bool = False
 
 
 class Welcome(_Said, frozen=True, kw_only=True):
-    """`proof`: HMAC-SHA256 with `digest(token)` over `b"hub" + client's nonce + hub's nonce`."""
+    """`proof`: HMAC-SHA256 with `digest(token)` over `b"hub" + client's nonce + hub's nonce`.
+
+    `share`: what a client of the same machine shows on the hub's side socket, so that large payloads need not
+    be copied; `side`: that socket's name in the abstract space, b"": it lies beside the hub's own socket.
+    """
 
     name: str
     hub: Id  # another after each start of the hub
@@ -54,6 +62,8 @@ class Welcome(_Said, frozen=True, kw_only=True):
     message_bytes: Count
     silence_s: float
     time_ns: int
+    share: Digest | None = None
+    side: bytes = b""
 
 
 # REQUESTs, answered by ANSWER with the type behind the arrow, or by ERROR with Failure.

@@ -5,7 +5,7 @@
     2     set: msgpack array of its items, in any order
     3     frozenset: the same
     4     int beyond 64 bits: two's complement, little endian
-    5     array or numpy scalar: as `sightline.hub.wire.array`
+    5     array or numpy scalar: as `sightline.arrays`
     6     complex: real and imaginary part, float64 little endian
     7     dict with other keys than None, bool, int, float, str, bytes: msgpack array of key, value, key, ...
 
@@ -23,8 +23,8 @@ from typing import Any, Final, NoReturn
 import msgspec
 import numpy as np
 
+from sightline.arrays import array_pieces, read_array, scalar_pieces
 from sightline.errors import WireError
-from sightline.hub.wire.array import array_pieces, read_array, scalar_pieces
 from sightline.hub.wire.header import Buffer
 
 TUPLE: Final = 1

@@ -6,7 +6,7 @@ kind; a field that a kind does not use is 0. The protocol's page has all of it, 
     offset size field
     0      4    body_bytes  what follows the head: ext, table (BATCH), payload
     4      1    kind        `Kind`
-    5      1    flags       `KEYFRAME`, `BATCH`
+    5      1    flags       `KEYFRAME`, `BATCH`, `SHARED`
     6      1    format      of the payload: `sightline.hub.wire.payload`
     7      1    version     1
     8      4    channel     DATA, ACK to and from a writer: the channel's number; DATA, GAP to a reader: the
@@ -27,11 +27,10 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
-from typing import Final, NamedTuple, Self, TypeAlias
+from typing import Final, NamedTuple, Self
 
+from sightline.arrays import Buffer as Buffer  # noqa: PLC0414 - here it is looked for
 from sightline.errors import WireError
-
-Buffer: TypeAlias = bytes | bytearray | memoryview
 
 VERSION: Final = 1
 HEAD: Final = struct.Struct("<IBBBBIIQQqII")
@@ -41,6 +40,8 @@ KEYFRAME: Final = 1
 """Decoding may begin at this message."""
 BATCH: Final = 2
 """The body is `messages` lengths (u32 each), then the payloads one behind the other; no ext, no keyframe."""
+SHARED: Final = 4
+"""The body is the ext, if any, and a token: the one message's payload lies in memory that both ends share."""
 
 
 class Kind(IntEnum):

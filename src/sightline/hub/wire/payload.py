@@ -6,7 +6,7 @@ Three formats, told by the low four bits of a head's `format`; the high four say
     MSGPACK  1     msgpack of None, bool, int, float, str, bytes, list, dict and datetimes with a time zone,
                    and of the extensions of `sightline.hub.wire.extension`: tuple, set, frozenset, ints beyond
                    64 bits, complex, dicts with any keys, and arrays within other values
-    ARRAY    2     one numpy array: `sightline.hub.wire.array`
+    ARRAY    2     one numpy array: `sightline.arrays`
     GZIP     0x10  RFC 1952
     ZSTD     0x20  RFC 8878, one frame that tells its content's size
 
@@ -23,10 +23,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
+from sightline.arrays import array_pieces, read_array
 from sightline.errors import WireError
 from sightline.hub.settings import KIB, MIB
 from sightline.hub.wire import extension
-from sightline.hub.wire.array import array_pieces, read_array
 from sightline.hub.wire.compression import GZIP, ZSTD, compressed, decompressed
 from sightline.hub.wire.header import Buffer
 

@@ -18,14 +18,15 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import WireError
-from sightline.hub.wire.header import Buffer
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
 _HEAD_BYTES: Final = struct.Struct("<I")
 _ALIGNED: Final = 16
