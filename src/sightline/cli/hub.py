@@ -1,4 +1,4 @@
-"""`sightline hub`: the embedded broker, and a look at one that runs."""
+"""`sightline hub`: the embedded broker, a look at one that runs, and certificates for it."""
 
 from __future__ import annotations
 
@@ -70,6 +70,10 @@ def hub(
     message_mib: Annotated[
         int, typer.Option(min=1, max=1024, metavar="MIB", help="The most that a message may weigh.")
     ] = 16,
+    sharing: Annotated[
+        bool,
+        typer.Option(help="Let clients of this machine hand on large payloads in memory that they share."),
+    ] = True,
 ) -> None:
     """Run a hub until Ctrl-C: channels with many readers, a buffer for each of them, and remote calls.
 
@@ -101,6 +105,7 @@ def hub(
         tls_client_ca=_text(tls_client_ca),
         metrics_port=metrics_port,
         statistics_every_s=statistics_every,
+        sharing=sharing,
         limits=Limits(message_bytes=message_mib * _MIB),
     )
     with asyncio.Runner(loop_factory=new_loop) as runner:
@@ -168,3 +173,48 @@ def metrics(url: Address = _URL) -> None:
     from sightline.hub.broker.metrics import metrics_text
 
     typer.echo(metrics_text(hub_figures(url)).decode(), nl=False)
+
+
+@app.command()
+def cert(
+    *,
+    folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the files are.")] = Path(
+        "certificates"
+    ),
+    host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="How clients know the hub: a name or an address; may be repeated. Left out: this machine's.",
+            show_default=False,
+        ),
+    ] = None,
+    client: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Make what this client shows, instead of the hub's; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=36500, help="How long they are valid.")] = 730,
+    renew: Annotated[bool, typer.Option("--renew", help="Make those anew that are there.")] = False,
+) -> None:
+    """Make certificates for TLS between hosts: an authority of your own, the hub's, and the clients'.
+
+    The authority is made once, for ten years, and signs all others; the hub's is also for localhost. What is
+    there is kept. Says which file goes where, and the commands that use it.
+
+    Examples:
+
+        sightline hub cert
+
+        sightline hub cert --host hub.example.org --host 10.0.0.5
+
+        sightline hub cert --client gate --client office --days 365
+
+        sightline hub cert --client office --renew
+    """
+    from sightline.cli.hub_cert import make_certificates
+
+    make_certificates(folder, host or (), client or (), days=days, renew=renew)
