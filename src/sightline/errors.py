@@ -29,6 +29,7 @@ too, so that one log line is enough to find the packet.
     │  ├─ CallTimedOut        (TimeoutError)     no answer came in time
     │  └─ RemoteError                            the method raised
     ├─ Unsupported            (OSError, ValueError: io.UnsupportedOperation)
+    ├─ SharingError           (OSError)          memory cannot be shared so
     ├─ ModelError             (RuntimeError)     a model failed to load or to predict
     └─ SinkError              (OSError)          results cannot be written there
 """
@@ -173,6 +174,10 @@ class RemoteError(CallError):
 
 class Unsupported(SightlineError, io.UnsupportedOperation):
     """A back end does not have the feature that the message names."""
+
+
+class SharingError(SightlineError, OSError):
+    """Memory cannot be shared: there is not enough, or it is not what its writer said."""
 
 
 class ModelError(SightlineError, RuntimeError):
