@@ -17,6 +17,8 @@ app = typer.Typer(no_args_is_help=True, help="Add, change, list and remove the c
 
 # Who answers at all does so at once; another instance may be half a second behind.
 _SETTLE_S: Final = 0.5
+# Whoever is missing in a list is taken for gone, so here the wait is longer.
+_LISTED_S: Final = 2.0
 _HEADS: Final = ("camera", "instance", "state", "topic", "rate", "packets", "delivered", "results", "behind")
 
 Camera = Annotated[str, typer.Argument(metavar="CAMERA", help="Its name.", show_default=False)]
@@ -151,10 +153,12 @@ def list_cameras(
     bus: Bus,
     control_topic: Topic = "control",
     to: To = None,
-    wait_s: Wait = 2.0,
+    wait_s: Wait = 5.0,
     as_json: AsJson = False,
 ) -> None:
-    """List the cameras of all instances that answer within the time, and how they are doing.
+    """List the cameras of all instances that answer, and how they are doing.
+
+    Others have two seconds after the first answer.
 
     Examples:
 
@@ -162,7 +166,7 @@ def list_cameras(
 
         sightline cameras list --bus "hub://10.0.0.5?history=8MiB" --to east --json
     """
-    replies = _asked(bus, control_topic, "status", {}, to, wait_s, settle_s=None)
+    replies = _asked(bus, control_topic, "status", {}, to, wait_s, _LISTED_S)
     if as_json or not all(reply.ok for reply in replies):
         _tell(replies, as_json=as_json)
     else:
@@ -196,7 +200,7 @@ def _asked(
     value: Mapping[str, Any],
     to: str | None,
     wait_s: float,
-    settle_s: float | None,
+    settle_s: float,
 ) -> list[Reply]:
     """The answers, by instance. Raises CallTimedOut where there is none."""
     from sightline.bus import open_log

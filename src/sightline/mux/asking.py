@@ -35,7 +35,7 @@ def ask(
         value: what it is told; `id` and `to` are set here.
         to: the instance that alone is meant; its answer is waited for and no other.
         reply_topic: as the controls have it.
-        timeout_s: how long to wait; who has not answered by then is not among the answers.
+        timeout_s: how long to wait once it is asked; who has not answered by then is not among the answers.
         settle_s: how long after the first answer to wait for others; None: for the whole time.
         clock: by which to wait.
 
@@ -46,12 +46,12 @@ def ask(
     """
     request_id = uuid.uuid4().hex
     data = request_bytes(value, request_id, to)
-    until_ns = clock.monotonic_ns() + ns(timeout_s)
     replies: dict[str, Reply] = {}
     with log.consume(reply_topic or topic + REPLIES) as reader:
         if not reader.ready(timeout_s):
             raise BusError(f"expected to read the answers within {timeout_s:g} s")
         log.publish(topic, data, key=action.encode())
+        until_ns = clock.monotonic_ns() + ns(timeout_s)
         while to not in replies and (left_ns := until_ns - clock.monotonic_ns()) > 0:
             for reply in _answers(reader, request_id, left_ns / NS_PER_S):
                 replies[reply.by] = reply
