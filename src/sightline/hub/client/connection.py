@@ -15,6 +15,7 @@ from typing import Final, cast
 import msgspec
 
 from sightline.errors import BusError, SightlineError
+from sightline.hub.client.tls import tls_fault
 from sightline.hub.settings import DEFAULT_PORT, KIB, MIB
 from sightline.hub.sockets import tune, write
 from sightline.hub.wire.header import Frame, Head, Kind
@@ -133,8 +134,13 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         if not self.closed.done():
-            lost = BusError(f"the hub broke off{f': {error}' if error else ''}")
-            self.closed.set_result(self._error or lost)
+            self.closed.set_result(self._error or BusError(f"the hub broke off{_why(error)}"))
+
+
+def _why(error: Exception | None) -> str:
+    if isinstance(error, ssl.SSLError):  # with TLS 1.3 our certificate is judged behind the handshake
+        return f": {tls_fault(error)}"
+    return f": {error}" if error else ""
 
 
 async def connect(connection: Connection, address: Address) -> None:
@@ -146,6 +152,6 @@ async def connect(connection: Connection, address: Address) -> None:
         else:
             await loop.create_connection(lambda: connection, address.host, address.port, ssl=address.tls)
     except ssl.SSLError as error:
-        raise BusError(f"no TLS with the hub at {address}: {error}") from error
+        raise BusError(f"no TLS with the hub at {address}: {tls_fault(error)}") from error
     except (OSError, UnicodeError) as error:  # a name that cannot be one is the latter
         raise BusError(f"no hub answers at {address}: {error}") from error

@@ -273,7 +273,8 @@ class Link:
 
     def _expire_handshake(self, connection: Connection) -> None:
         if connection.lanes is None:
-            connection.end(BusError(f"expected a hub's handshake within {HANDSHAKE_S} s"))
+            silent = "" if self.address.tls else "; one that speaks TLS waits for it: give tls_ca"
+            connection.end(BusError(f"expected a hub's handshake within {HANDSHAKE_S} s{silent}"))
 
 
 def _is_final(error: SightlineError) -> bool:
