@@ -85,7 +85,7 @@ class Rates(msgspec.Struct, frozen=True):
         )
 
     def _channels(self) -> Table:
-        table = _table(("channel",), ("readers", "messages/s", "MiB/s", "waiting", "dropped"))
+        table = _table(("channel",), ("readers", "messages/s", "MiB/s", "shared", "waiting", "dropped"))
         for channel in self.now.channels:
             messages, size = self._channel(channel)
             table.add_row(
@@ -93,6 +93,7 @@ class Rates(msgspec.Struct, frozen=True):
                 str(channel.readers),
                 f"{messages:,.0f}",
                 f"{size / MIB:,.1f}",
+                _shared_text(channel),
                 str(channel.waiting),
                 dropped_text(channel.lost),
             )
@@ -132,8 +133,8 @@ class Rates(msgspec.Struct, frozen=True):
         messages, size = self._channel(channel)
         return (
             f"{channel.name}: {channel.readers} readers, {messages:,.0f} messages/s, "
-            f"{size / MIB:,.1f} MiB/s, {channel.held} held, {channel.waiting} waiting, "
-            f"dropped {dropped_text(channel.lost)}"
+            f"{size / MIB:,.1f} MiB/s, shared {_shared_text(channel)}, {channel.held} held, "
+            f"{channel.waiting} waiting, dropped {dropped_text(channel.lost)}"
         )
 
 
@@ -184,6 +185,14 @@ def _table(texts: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column(numbers[-1], overflow="fold", ratio=2)
     return table
+
+
+def _shared_text(channel: ChannelStats) -> str:
+    """How many of the payloads that came in shared memory reached their readers so; `-`: none came."""
+    given = channel.shared_out + sum(channel.copied.values())
+    if not channel.shared_in:
+        return "-"
+    return f"{channel.shared_out / given:.0%}" if given else "unread"
 
 
 def _percentile(counts: tuple[int, ...], share: float) -> str:

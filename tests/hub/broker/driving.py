@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from tests.hub.broker.runs import batch_frame, single_frame
+from tests.hub.broker.memory import Memory, Share
+from tests.hub.broker.runs import batch_frame, shared_frame, single_frame
 
 from sightline.clock import NS_PER_S
 from sightline.hub.broker.machine import Hub
@@ -26,12 +27,14 @@ from sightline.hub.wire.control import (
     Welcome,
     WriterOpened,
 )
-from sightline.hub.wire.header import BATCH, KEYFRAME, Frame, Head, Kind
+from sightline.hub.wire.header import BATCH, KEYFRAME, SHARED, Frame, Head, Kind
 from sightline.hub.wire.parser import Parser
+from sightline.shm.token import Token
 
 encode = msgspec.msgpack.encode
 decode = msgspec.msgpack.decode
 MUCH = 2**40
+SIDE = b"sightline-hub-0"
 
 
 class Fake:
@@ -51,6 +54,7 @@ class Got(msgspec.Struct, frozen=True):
     seq: int
     writer: int
     payload: bytes
+    shared: bool = False
 
 
 class Net:
@@ -58,13 +62,14 @@ class Net:
 
     def __init__(self, limits: Limits | None = None, token: str | None = None) -> None:
         self.now_ns = 1000 * NS_PER_S
+        self.memory = Memory()
         self.hub = Hub(
             limits, token_digest=None if token is None else digest(token), clock=Fake(), began_ns=self.now_ns
         )
         self.peers: list[Peer] = []
 
-    def stranger(self) -> "Peer":
-        peer = Peer(self)
+    def stranger(self, side: bytes | None = None) -> "Peer":
+        peer = Peer(self, side)
         self.peers.append(peer)
         self.pump()
         return peer
@@ -72,6 +77,15 @@ class Net:
     def client(self, name: str, session: bytes | None = None, token: str | None = None) -> "Peer":
         peer = self.stranger()
         peer.hello(name, session or name.encode().ljust(16, b"."), token)
+        return peer
+
+    def neighbour(self, name: str) -> "Peer":
+        """A client of the same machine, which shares memory."""
+        peer = self.stranger(SIDE)
+        peer.hello(name, name.encode().ljust(16, b"."), shares=True)
+        assert peer.welcome is not None
+        assert peer.welcome.share is not None
+        assert self.hub.shares.join(peer.welcome.share, Share(self.memory))  # type: ignore[arg-type]
         return peer
 
     def pass_time(self, seconds: float) -> None:
@@ -103,9 +117,9 @@ class Net:
 class Peer:
     """One connection from the other side."""
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: Net, side: bytes | None = None) -> None:
         self.net = net
-        self.connection = net.hub.connected("test", net.now_ns)
+        self.connection = net.hub.connected("test", net.now_ns, side)
         self.closed: str | None = None
         self.reads = True
         self.frames: list[Frame] = []
@@ -133,13 +147,14 @@ class Peer:
     def send(self, kind: Kind, body: bytes = b"", **fields: int) -> None:
         self.say(Frame(Head(len(body), kind, **fields), body))
 
-    def hello(self, name: str, session: bytes, token: str | None = None) -> None:
+    def hello(self, name: str, session: bytes, token: str | None = None, *, shares: bool = False) -> None:
         assert self.challenge is not None
         nonce = b"n" * 16
         shown = None
         if token is not None:
             shown = proof(digest(token), b"client", self.challenge.nonce, nonce, name.encode())
-        self.send(Kind.HELLO, encode(Hello(name=name, session=session, nonce=nonce, proof=shown)))
+        hello = Hello(name=name, session=session, nonce=nonce, proof=shown, shares=shares)
+        self.send(Kind.HELLO, encode(hello))
 
     def ask(self, request: Request) -> Any:
         """The answer, or the Failure; None also where the answer has not come yet."""
@@ -178,6 +193,13 @@ class Peer:
         else:
             head, body = batch_frame(payloads, seq=seq)
         self.say(Frame(head._replace(channel=channel), body))
+
+    def put_shared(self, channel: int, payload: bytes, seq: int, *, key: bytes | None = None) -> Token:
+        """One DATA frame with a token of `payload`."""
+        token = self.net.memory.put(payload)
+        head, body = shared_frame(token, seq=seq, key=key)
+        self.say(Frame(head._replace(channel=channel), body))
+        return token
 
     def credit(self, number: int, messages: int, taken: int, most_bytes: int = MUCH) -> None:
         self.send(Kind.CREDIT, channel=number, seq=messages, offset=taken, time_ns=most_bytes)
@@ -255,6 +277,11 @@ class Peer:
         self.received[0] += head.messages
         self.received[1] += head.body_bytes
         payloads = [body[head.ext_bytes :]]
+        shared = bool(head.flags & SHARED)
+        if shared:
+            token = Token.unpacked(payloads[0])
+            payloads = [self.net.memory.payloads[token]]
+            self.received[1] += token.size - len(token.packed())
         if head.flags & BATCH:
             payloads, at = [], 4 * head.messages
             for length in struct.unpack_from(f"<{head.messages}I", body):
@@ -266,5 +293,5 @@ class Peer:
         feed = self.got[head.channel]
         for index, payload in enumerate(payloads):
             assert not feed or feed[-1].offset < head.offset + index, "out of order"
-            feed.append(Got(head.offset + index, head.seq + index, head.writer, payload))
+            feed.append(Got(head.offset + index, head.seq + index, head.writer, payload, shared))
         self.order[head.channel].append("data")

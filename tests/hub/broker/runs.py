@@ -7,7 +7,8 @@ import msgspec
 
 from sightline.hub.broker.run import Run
 from sightline.hub.wire.control import Beside
-from sightline.hub.wire.header import BATCH, KEYFRAME, Frame, Head, Kind
+from sightline.hub.wire.header import BATCH, KEYFRAME, SHARED, Frame, Head, Kind
+from sightline.shm.token import Token
 
 Message = tuple[int, int, bytes]  # offset, seq, payload
 
@@ -27,6 +28,11 @@ def single_frame(payload: bytes, *, seq: int = 0, keyframe: bool = False, key: b
     body = ext + payload
     flags = KEYFRAME if keyframe else 0
     return Frame(Head(len(body), Kind.DATA, flags, messages=1, seq=seq, ext_bytes=len(ext)), body)
+
+
+def shared_frame(token: Token, *, seq: int = 0, keyframe: bool = False, key: bytes | None = None) -> Frame:
+    head, body = single_frame(token.packed(), seq=seq, keyframe=keyframe, key=key)
+    return Frame(head._replace(flags=head.flags | SHARED), body)
 
 
 def batch_run(offset: int, sizes: Sequence[int]) -> Run:

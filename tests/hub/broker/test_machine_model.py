@@ -21,6 +21,8 @@ from sightline.overflow import Overflow
 CHANNELS = ("a", "b")
 WRITERS = ("w", "x")
 READERS = ("r", "s", "t")
+AWAY = {"x", "t"}
+"""These share no memory with the others."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "a": {"many_writers": True, "keep": True},
     "b": {"many_writers": True, "keep": True, "history": History(messages=7)},
@@ -60,14 +62,17 @@ class HubMachine(RuleBasedStateMachine):
         owner = self.net.client("owner")
         for name in CHANNELS:
             owner.create(name, **SETTINGS[name])
-        self.writers: dict[str, Peer] = {name: self.net.client(name) for name in WRITERS}
+        self.writers: dict[str, Peer] = {name: self._client(name) for name in WRITERS}
         self.numbers: dict[str, int] = {}
-        self.readers: dict[str, Peer] = {name: self.net.client(name) for name in READERS}
+        self.readers: dict[str, Peer] = {name: self._client(name) for name in READERS}
         self.readings: list[Reading] = []
         self.texts: dict[tuple[str, str], list[bytes]] = defaultdict(list)  # all that a writer ever wrote
         self.sent: Counter[tuple[str, str]] = Counter()  # how far it was sent on this connection
         self.open: set[tuple[str, str]] = set()  # who has said on this connection that it writes where
         self.serial = 0
+
+    def _client(self, name: str) -> Peer:
+        return self.net.client(name) if name in AWAY else self.net.neighbour(name)
 
     # Writers.
 
@@ -94,12 +99,23 @@ class HubMachine(RuleBasedStateMachine):
         self.writers[writer].put(number, texts[first:], first)
         self.sent[writer, channel] = len(texts)
 
+    @rule(channel=st.sampled_from(CHANNELS), size=st.integers(0, 9), spilled=st.booleans())
+    def shares(self, channel: str, size: int, spilled: bool) -> None:
+        number = self._open("w", channel)
+        texts = self.texts["w", channel]
+        self.serial += 1
+        texts.append(b"w%s%06d" % (channel.encode(), self.serial) + b"." * size)
+        self.writers["w"].put_shared(number, texts[-1], len(texts) - 1)
+        self.sent["w", channel] = len(texts)
+        for claim in self.net.memory.claimed:
+            claim.spilled |= spilled
+
     @rule(writer=st.sampled_from(WRITERS))
     def a_writer_is_cut_off(self, writer: str) -> None:
         self.writers[writer].lose()
         for channel in CHANNELS:
             self.open.discard((writer, channel))
-        self.writers[writer] = self.net.client(writer)
+        self.writers[writer] = self._client(writer)
         for channel in CHANNELS:
             if texts := self.texts[writer, channel]:
                 number = self._open(writer, channel)
@@ -146,7 +162,7 @@ class HubMachine(RuleBasedStateMachine):
         peer = self.readers[reader]
         peer.lose()
         self.readings = [reading for reading in self.readings if reading.peer is not peer]
-        self.readers[reader] = self.net.client(reader)
+        self.readers[reader] = self._client(reader)
 
     @rule()
     def all_readers_catch_up(self) -> None:
@@ -159,6 +175,9 @@ class HubMachine(RuleBasedStateMachine):
             reading.peer.credit(reading.number, reading.granted, reading.taken)
         for stats in statistics(self.net.hub, self.net.now_ns).channels:
             assert (stats.waiting, stats.held, stats.in_flight) == (0, 0, 0)
+        kept = self.net.hub.channels.by_name["b"].kept
+        assert kept is not None
+        assert set(self.net.memory.claimed) == {run.shared for run in kept.runs()} - {None}
         for (writer, channel), texts in self.texts.items():
             if texts and (writer, channel) in self.open:
                 assert self.writers[writer].acks.get(self.numbers[channel], len(texts)) == len(texts)
@@ -217,6 +236,15 @@ class HubMachine(RuleBasedStateMachine):
                     assert texts[message.seq] == message.payload
                     assert last.get(writer, -1) < message.seq
                     last[writer] = message.seq
+
+    @invariant()
+    def all_that_is_handed_on_of_shared_memory_is_counted(self) -> None:
+        stats = statistics(self.net.hub, self.net.now_ns).channels
+        assert sum(channel.shared_in for channel in stats) == len(self.net.memory.payloads)
+        assert sum(channel.shared_out for channel in stats) == len(self.net.memory.handed)
+        for name in AWAY & self.readers.keys():
+            got = self.readers[name].got.values()
+            assert not any(message.shared for messages in got for message in messages)
 
     @invariant()
     def nobody_is_sent_more_than_he_allowed(self) -> None:

@@ -18,7 +18,8 @@ from sightline.hub.broker.history import Kept
 from sightline.hub.broker.refusal import Cut
 from sightline.hub.broker.run import Run
 from sightline.hub.wire.control import ChannelInfo, WriterIs
-from sightline.hub.wire.header import Frame
+from sightline.hub.wire.header import SHARED, Frame
+from sightline.shm.token import Token
 
 if TYPE_CHECKING:
     from sightline.hub.broker.connection import Connection
@@ -103,6 +104,8 @@ class Channel:
         ended: why it is no more; None: it is.
         received, bytes_in, dropped: messages that came, bytes taken in, messages that waited when it ended;
             received = next_offset + waiting + dropped.
+        shared_in, shared_out: messages whose payloads came shared, and as often as one was handed on so.
+        copied: as often as a payload that came shared went on as bytes, by reason.
     """
 
     def __init__(
@@ -121,6 +124,8 @@ class Channel:
         self.waiting: deque[tuple[Writer, Run]] = deque()
         self.next_offset = 0
         self.received = self.bytes_in = self.dropped = 0
+        self.shared_in = self.shared_out = 0
+        self.copied: Counter[str] = Counter()
         self.groups: dict[Group, int] = {}
         self.past = Tally()
         self.wanted = False
@@ -140,7 +145,10 @@ class Channel:
     def receive(self, writer: Writer, frame: Frame, now_ns: int, limits: Limits) -> None:
         """A DATA frame came. Raises Cut where it is not what it must be, or more than the window."""
         try:
-            run = Run.of_frame(frame, self.next_offset, writer.number, now_ns)
+            if frame.head.flags & SHARED:
+                run = self._shared(writer, frame, now_ns, limits)
+            else:
+                run = Run.of_frame(frame, self.next_offset, writer.number, now_ns)
         except WireError as error:
             raise Cut("malformed", str(error)) from error
         if run.seq < writer.next_seq:
@@ -243,6 +251,17 @@ class Channel:
             first_offset=self.first_offset,
             next_offset=self.next_offset,
         )
+
+    def _shared(self, writer: Writer, frame: Frame, now_ns: int, limits: Limits) -> Run:
+        share = None if writer.connection is None else writer.connection.share
+        if share is None:
+            raise WireError("expected a payload as bytes from who shares nothing, got a token")
+        token = Token.unpacked(memoryview(frame.body)[frame.head.ext_bytes :])
+        if token.size > limits.message_bytes:
+            raise WireError(f"expected a payload of at most {limits.message_bytes} bytes, got {token.size}")
+        run = Run.of_shared(frame, share.claim(token), self.next_offset, writer.number, now_ns)
+        self.shared_in += 1
+        return run
 
     def _enter(self, writer: Writer, run: Run, now_ns: int) -> Run | None:
         """Let `run` into all feeds. Gives what some feed had no room for."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sightline.hub.broker.session import Session
     from sightline.hub.broker.subscription import Subscription
     from sightline.hub.broker.timers import Timer
+    from sightline.shm.host import Peer
 
 SMALL_BYTES: Final = 64 * KIB
 """Frames up to this size go before all data; larger ones take their turn with it."""
@@ -46,6 +47,8 @@ class Connection:
         ping_ns: how long the last round trip took; None: not known yet.
         pings, pongs: how many were sent to it and came back.
         hearings: what waits until it has answered its ping of that number.
+        side: the name of the side socket for clients that come as this one did; None: there is none.
+        share: its other end of that, where it has one.
         received_bytes, sent_bytes, pending_bytes: kept by the shell, for the statistics.
     """
 
@@ -69,15 +72,26 @@ class Connection:
         "received_bytes",
         "sent_bytes",
         "session",
+        "share",
+        "side",
         "subscriptions",
         "timer",
         "watching",
         "writers",
     )
 
-    def __init__(self, address: str, nonce: bytes, dirty: dict[Connection, None], now_ns: int) -> None:
+    def __init__(
+        self,
+        address: str,
+        nonce: bytes,
+        dirty: dict[Connection, None],
+        now_ns: int,
+        side: bytes | None = None,
+    ) -> None:
         self.address = address
         self.nonce = nonce
+        self.side = side
+        self.share: Peer | None = None
         self.session: Session | None = None
         self.ending: str | None = None
         self.connected_ns = self.heard_ns = now_ns

@@ -13,15 +13,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from sightline.hub.broker.connection import encode
+from sightline.hub.broker.run import Run
 from sightline.hub.broker.subscription import Sent, Subscription
 from sightline.hub.wire.control import Detached, GapBody, Notice
 from sightline.hub.wire.header import Buffer, Head, Kind
 from sightline.overflow import BufferStats, Overflow
+from sightline.shm.token import Token
 
 if TYPE_CHECKING:
     from sightline.hub.broker.channel import Channel
     from sightline.hub.broker.gaps import Gap
-    from sightline.hub.broker.run import Run
+    from sightline.shm.host import Held as Payload
 
 LATENCY_BUCKETS: Final = 32
 """Bucket n counts messages that needed less than 2 ** n µs from the hub into the application, and no less
@@ -109,7 +111,7 @@ class Feed:
         self.in_flight = self.taken = 0
         self.lost: Counter[str] = Counter()
         self.latency = [0] * LATENCY_BUCKETS
-        self._ahead: deque[_Frame] = deque()
+        self._ahead: deque[_Frame | Run] = deque()
         self._chores = chores
         self._gives_way = False
         self._idle = True
@@ -150,7 +152,7 @@ class Feed:
     def next_frame(self, now_ns: int) -> _Frame | None:
         """What is to be sent next. None: nothing now; `wake` says when there may be again."""
         if self._ahead:
-            return self._ahead.popleft()
+            return self._next_ahead(now_ns)
         subscription = self.subscription
         if subscription.passed:
             subscription.go_on()
@@ -251,12 +253,30 @@ class Feed:
         self.in_flight += run.messages
         if self.blocks:
             self._made_room(now_ns)
-        frame = run.to_frame(self.number)
-        subscription.sent_bytes += frame[0].body_bytes
+        subscription.sent_bytes += run.size + len(run.table)
         gap = self.buffer.gap_before(run.offset)
-        if gap is None and run.writer == self._writer:
-            return frame
-        return self._behind(gap, run, frame)
+        if gap is not None or run.writer != self._writer:
+            self._put_behind(gap, run)
+            return self._next_ahead(now_ns)
+        return run.to_frame(self.number) if run.shared is None else self._shared(run, run.shared, now_ns)
+
+    def _shared(self, run: Run, held: Payload, now_ns: int) -> _Frame:
+        """Its token where the reader can look at the payload, the payload where it cannot."""
+        token = held.token_for(self.subscription.connection.share, now_ns)
+        if isinstance(token, Token):
+            self.channel.shared_out += 1
+            return run.to_token_frame(self.number, token)
+        self.channel.copied[token] += 1
+        return run.to_copied_frame(self.number, held.copy())
+
+    def _next_ahead(self, now_ns: int) -> _Frame:
+        """What was put in line. A run becomes a frame only now: who has a token looks at the payload."""
+        following = self._ahead.popleft()
+        if not isinstance(following, Run):
+            return following
+        if following.shared is None:
+            return following.to_frame(self.number)
+        return self._shared(following, following.shared, now_ns)
 
     def _sleep(self) -> None:
         if not self._idle:
@@ -295,8 +315,8 @@ class Feed:
             )
         )
 
-    def _behind(self, gap: Gap | None, run: Run, frame: _Frame) -> _Frame:
-        """`frame` behind all that has to be said before it; the first of these."""
+    def _put_behind(self, gap: Gap | None, run: Run) -> None:
+        """`run` in line, behind all that has to be said before it."""
         ahead = self._ahead
         while gap is not None:
             ahead.append(self._gap(gap))
@@ -309,8 +329,7 @@ class Feed:
                     self._told.clear()
                 self._told.add(run.writer)
                 ahead.append(_notice(author))
-        ahead.append(frame)
-        return ahead.popleft()
+        ahead.append(run)
 
     def _gap(self, gap: Gap) -> _Frame:
         body = encode(GapBody(last_offset=gap.last, reason=gap.reason))

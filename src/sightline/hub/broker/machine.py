@@ -12,7 +12,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sightline.clock import SYSTEM_CLOCK, Clock, ns
 from sightline.hub.broker.calls import Calls
@@ -29,6 +29,9 @@ from sightline.hub.settings import Limits
 from sightline.hub.wire.control import Code
 from sightline.hub.wire.header import Frame, Head, Kind
 
+if TYPE_CHECKING:
+    from sightline.shm.host import Host
+
 _DATA: Final = int(Kind.DATA)
 _CREDIT: Final = int(Kind.CREDIT)
 
@@ -41,6 +44,7 @@ class Hub:
         token_digest: `digest(token)` that clients must know; None: none.
         clock: tells clients the date.
         id: of this start of the hub; made up when not given.
+        host: keeps account of memory that clients share, for the statistics; None: they cannot.
 
     Attributes:
         dirty: connections that have something to send.
@@ -57,8 +61,10 @@ class Hub:
         clock: Clock = SYSTEM_CLOCK,
         id: bytes | None = None,  # noqa: A002 - as the protocol calls it
         began_ns: int = 0,
+        host: Host | None = None,
     ) -> None:
         self.limits = limits or Limits()
+        self.host = host
         self.id = id or secrets.token_bytes(16)
         self.began_ns = began_ns
         self.timers = Timers()
@@ -68,6 +74,7 @@ class Hub:
         self.calls = Calls(self.limits, self.timers)
         self.sessions = Sessions(self.id, self.limits, self.timers, clock, token_digest)
         self.sessions.on_over = self._session_over
+        self.shares = self.sessions.shares
         self.connections: dict[Connection, None] = {}
         self.dirty: dict[Connection, None] = {}
         self.endings: list[Connection] = []
@@ -89,9 +96,9 @@ class Hub:
             Kind.BYE: lambda connection, _frame, now_ns: self._end(connection, "bye", now_ns),
         }
 
-    def connected(self, address: str, now_ns: int) -> Connection:
-        """A connection was made. It may be in `endings` at once."""
-        connection = Connection(address, secrets.token_bytes(16), self.dirty, now_ns)
+    def connected(self, address: str, now_ns: int, side: bytes | None = None) -> Connection:
+        """A connection was made. It may be in `endings` at once. `side`: see `Connection`."""
+        connection = Connection(address, secrets.token_bytes(16), self.dirty, now_ns, side)
         self.connections[connection] = None
         self._strangers += 1
         if self._strangers > self.limits.handshakes:
@@ -227,6 +234,7 @@ class Hub:
         for subscription in tuple(connection.subscriptions.values()):
             self.readers.unsubscribe(subscription, DISCONNECTED, now_ns)
         self._requests.lost(connection)
+        self.shares.forget(connection)
         connection.forget_hearings()
         self.calls.lost(connection, session)
         for writer in session.writers.values():

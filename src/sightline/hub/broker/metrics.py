@@ -66,6 +66,17 @@ def _channels(channels: Iterable[ChannelStats]) -> Iterator[Metric]:
     kept = GaugeMetricFamily(f"{_PREFIX}channel_history_bytes", "What it keeps.", labels=("channel",))
     messages = CounterMetricFamily(f"{_PREFIX}channel_messages", "Taken in.", labels=("channel",))
     size = CounterMetricFamily(f"{_PREFIX}channel_bytes", "Taken in.", labels=("channel",))
+    shared_in = CounterMetricFamily(
+        f"{_PREFIX}channel_shared_in_messages", "Came in shared memory.", labels=("channel",)
+    )
+    shared_out = CounterMetricFamily(
+        f"{_PREFIX}channel_shared_out_messages", "Handed to a reader in shared memory.", labels=("channel",)
+    )
+    copied = CounterMetricFamily(
+        f"{_PREFIX}channel_copied_messages",
+        "Came in shared memory, given to a reader as bytes.",
+        labels=("channel", "reason"),
+    )
     for channel in channels:
         label = (channel.name,)
         readers.add_metric(label, channel.readers)
@@ -73,7 +84,11 @@ def _channels(channels: Iterable[ChannelStats]) -> Iterator[Metric]:
         kept.add_metric(label, channel.kept_bytes)
         messages.add_metric(label, channel.taken_in)
         size.add_metric(label, channel.bytes_in)
-    yield from (readers, waiting, kept, messages, size)
+        shared_in.add_metric(label, channel.shared_in)
+        shared_out.add_metric(label, channel.shared_out)
+        for reason, count in channel.copied.items():
+            copied.add_metric((*label, reason), count)
+    yield from (readers, waiting, kept, messages, size, shared_in, shared_out, copied)
 
 
 def _feeds(feeds: Iterable[FeedStats]) -> Iterator[Metric]:

@@ -3,13 +3,14 @@
 A run is what one DATA frame brought, or a part of it: the hub decides about whole runs wherever it can, and
 cuts one by slicing its table and payload where a bound or a rate goes through it. Nothing is decoded but what
 stands beside a payload, and nothing is copied but a small rest of a large body: a run keeps at most
-`KEPT_FACTOR` times its own bytes alive.
+`KEPT_FACTOR` times its own bytes alive. The payload of a shared one lies in its writer's memory, and may not
+be written over as long as any run of it is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 import numpy as np
@@ -17,7 +18,11 @@ from numpy.typing import NDArray
 
 from sightline.errors import WireError
 from sightline.hub.wire.control import Beside
-from sightline.hub.wire.header import BATCH, KEYFRAME, VERSION, Buffer, Frame, Head, Kind
+from sightline.hub.wire.header import BATCH, KEYFRAME, SHARED, VERSION, Buffer, Frame, Head, Kind
+
+if TYPE_CHECKING:
+    from sightline.shm.host import Held
+    from sightline.shm.token import Token
 
 KEPT_FACTOR: Final = 8
 """A part of a run is copied out of memory that is more than so many times as large."""
@@ -42,10 +47,11 @@ class Run:
         messages: how many, at least 1; a single one is never a batch.
         ext: msgpack of `Beside`; b"" in a batch.
         table: the length of each message, u32 little endian; b"" for a single one.
-        payload: the payloads, one behind the other.
+        payload: the payloads, one behind the other; b"" where it is shared.
+        shared: a single message's payload in memory of its writer; None: it is not shared.
         key: of a single message; b"" where it has none.
-        size: bytes of `payload` and `ext`, which is what bounds in bytes count.
-        pieces: the body as it is sent on.
+        size: bytes of the payloads, wherever they lie, and `ext`, which is what bounds in bytes count.
+        pieces: the body as it is sent on, but for a payload that is shared.
     """
 
     __slots__ = (
@@ -60,6 +66,7 @@ class Run:
         "payload",
         "pieces",
         "seq",
+        "shared",
         "size",
         "table",
         "time_ns",
@@ -83,6 +90,7 @@ class Run:
         pieces: tuple[Buffer, ...] | None = None,
         memory_bytes: int = 0,
         entered_ns: int = 0,
+        shared: Held | None = None,
     ) -> None:
         self.entered_ns = entered_ns
         self.offset = offset
@@ -96,7 +104,8 @@ class Run:
         self.table = table
         self.payload = payload
         self.key = key
-        self.size = len(payload) + len(ext)
+        self.shared = shared
+        self.size = len(payload) + len(ext) if shared is None else shared.size + len(ext)
         self.pieces = tuple(filter(len, (ext, table, payload))) if pieces is None else pieces
         self._memory_bytes = memory_bytes or self.size + len(table)
 
@@ -136,6 +145,34 @@ class Run:
             entered_ns=entered_ns,
         )
 
+    @classmethod
+    def of_shared(cls, frame: Frame, shared: Held, offset: int, writer: int, entered_ns: int = 0) -> Self:
+        """The message of a DATA frame whose token, the last of its body, stands for `shared`.
+
+        Raises:
+            WireError: the body is not what its head says.
+        """
+        head = frame.head._replace(flags=frame.head.flags & ~SHARED)
+        _check(head, frame.body)
+        if head.flags & BATCH:
+            raise WireError("expected one message that is shared, got a batch")
+        ext = bytes(frame.body[: head.ext_bytes])
+        return cls(
+            offset=offset,
+            seq=head.seq,
+            writer=writer,
+            time_ns=head.time_ns,
+            flags=head.flags,
+            format=head.format,
+            messages=1,
+            ext=ext,
+            table=b"",
+            payload=b"",
+            key=_key(ext) if ext else b"",
+            entered_ns=entered_ns,
+            shared=shared,
+        )
+
     @property
     def keyframe(self) -> bool:
         """Whether decoding may begin here; never within a batch."""
@@ -162,6 +199,21 @@ class Run:
             len(self.ext),
         )
         return head, self.pieces
+
+    def to_token_frame(self, feed: int, token: Token) -> tuple[Head, tuple[Buffer, ...]]:
+        """The same of a shared one, for a reader that looks at the payload where it lies."""
+        return self._single_frame(feed, token.packed(), SHARED)
+
+    def to_copied_frame(self, feed: int, payload: bytes) -> tuple[Head, tuple[Buffer, ...]]:
+        """The same of a shared one, for a reader that needs the payload itself."""
+        return self._single_frame(feed, payload, 0)
+
+    def _single_frame(self, feed: int, last: bytes, flags: int) -> tuple[Head, tuple[Buffer, ...]]:
+        head, pieces = self.to_frame(feed)
+        return (
+            head._replace(body_bytes=len(self.ext) + len(last), flags=head.flags | flags),
+            (*pieces, last),
+        )
 
     def moved(self, offset: int) -> Run:
         """The same messages at another place of their channel."""
@@ -252,6 +304,7 @@ class Run:
             pieces=self.pieces if whole else None,
             memory_bytes=memory_bytes,
             entered_ns=self.entered_ns,
+            shared=self.shared,
         )
 
 

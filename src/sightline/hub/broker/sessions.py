@@ -19,6 +19,7 @@ from sightline.hub.broker.names import HUB_NAME, checked_name
 from sightline.hub.broker.proofs import is_proven, proof
 from sightline.hub.broker.refusal import Cut, Refusal
 from sightline.hub.broker.session import Session
+from sightline.hub.broker.shares import Shares
 from sightline.hub.wire.control import PROTOCOL, Challenge, Code, Hello, Welcome
 from sightline.hub.wire.header import Frame, Kind
 
@@ -37,6 +38,7 @@ class Sessions:
     Attributes:
         hub: the hub's id, another after each start.
         by_name: those that have a name now.
+        shares: which of them share memory.
         on_over: called with a session that will not come back, and the time.
     """
 
@@ -45,6 +47,7 @@ class Sessions:
     ) -> None:
         self.hub = hub
         self.by_name: dict[str, Session] = {}
+        self.shares = Shares()
         self.on_over: Callable[[Session, int], None] = lambda _session, _now_ns: None
         self._limits = limits
         self._timers = timers
@@ -113,6 +116,7 @@ class Sessions:
 
     def _welcome(self, connection: Connection, session: Session, hello: Hello) -> None:
         hub_proof = None if self._token is None else proof(self._token, b"hub", hello.nonce, connection.nonce)
+        shares = hello.shares and connection.side is not None
         connection.say(
             Kind.WELCOME,
             Welcome(
@@ -122,6 +126,8 @@ class Sessions:
                 message_bytes=self._limits.message_bytes,
                 silence_s=self._limits.silence_s,
                 time_ns=self._clock.utc_ns(),
+                share=self.shares.offer(connection) if shares else None,
+                side=connection.side or b"" if shares else b"",
             ),
         )
 

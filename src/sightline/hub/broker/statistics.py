@@ -56,6 +56,9 @@ class ChannelStats(msgspec.Struct, frozen=True, kw_only=True):
             entered = taken + sum(lost) + held + in_flight.
         kept, kept_bytes: what its history holds.
         retained, retained_bytes: what its groups have not committed; it may be kept as well.
+        shared_in, shared_out: messages whose payloads came in shared memory; how often one went out so.
+        copied: how often one went out as bytes, by reason: the reader is `away` (shares nothing), has the
+            memory `not_ready`, is `cut_off`, or the payload was `spilled` to free its place.
     """
 
     name: str
@@ -77,6 +80,9 @@ class ChannelStats(msgspec.Struct, frozen=True, kw_only=True):
     kept_bytes: int
     retained: int = 0
     retained_bytes: int = 0
+    shared_in: int = 0
+    shared_out: int = 0
+    copied: dict[str, int] = {}
 
 
 class FeedStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +198,9 @@ def channel_stats(channel: Channel, name: str) -> ChannelStats:
         kept_bytes=0 if channel.kept is None else channel.kept.bytes,
         retained=0 if channel.kept is None else channel.kept.retained_messages,
         retained_bytes=0 if channel.kept is None else channel.kept.retained_bytes,
+        shared_in=channel.shared_in,
+        shared_out=channel.shared_out,
+        copied=dict(channel.copied),
     )
 
 
