@@ -8,10 +8,12 @@ therefore the same for all: some 0.3 us a message.
 
 from __future__ import annotations
 
+import math
 import mmap
 import struct
 import time
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +23,23 @@ MOST_READERS = 8
 RING = 1 << 16
 SMALL = "small"
 PICTURE = "picture"
+PICTURE_4K = "picture-4k"
 SMALL_BYTES = 100
-SHAPE = (1080, 1920, 3)
-PICTURE_BYTES = 1080 * 1920 * 3
+SHAPES = {PICTURE: (1080, 1920, 3), PICTURE_4K: (2160, 3840, 3)}
 
 _GO, _GAP_NS, _LATENCIES = 0, 1, 2
 _READY, _COUNT, _LOST, _TWICE = (8 + part * MOST_READERS for part in range(4))
 _RING = 8 + 4 * MOST_READERS
 _STAMP = struct.Struct("<qq")  # time of sending, number
 _PAD = bytes(SMALL_BYTES - _STAMP.size)
-_TAIL = PICTURE_BYTES - _STAMP.size
 _EVERY = 16  # of small messages one is timed, unless there is a pace
+_WORD = np.dtype(np.uint64)
 _PICTURES = 8  # more than the processor's cache holds, and than any contender has on its way
+
+
+def size_bytes(size: str) -> int:
+    """Of a message of that size."""
+    return math.prod(SHAPES[size]) if size in SHAPES else SMALL_BYTES
 
 
 class Board:
@@ -90,14 +97,16 @@ class Board:
 
 
 class Feed:
-    """What the writer sends: each with its number and the time, small bytes or a picture as an array."""
+    """What the writer sends: each with its number and the time, small bytes or a picture as an array.
+
+    `stamp` is for who makes a picture, or a small message, in a place of its own."""
 
     def __init__(self, board: Board, size: str) -> None:
         self._board = board
         self._number = 0
         self._due_ns = 0
-        self._pictures: list[Any] = _pictures() if size == PICTURE else []
-        self.next = self._next_picture if size == PICTURE else self._next_small
+        self._pictures = list(_pictures(size))
+        self.next = self._next_picture if self._pictures else self._next_small
 
     def delay_s(self) -> float:
         """How long to wait before the next one, 0 for not at all."""
@@ -123,21 +132,29 @@ class Feed:
         return _STAMP.pack(time.monotonic_ns(), number) + _PAD
 
     def _next_picture(self) -> Any:
-        self._number = number = self._number + 1
-        picture = self._pictures[number % _PICTURES]
-        stamp = time.monotonic_ns(), number
-        _STAMP.pack_into(picture, 0, *stamp)
-        _STAMP.pack_into(picture, _TAIL, *stamp)
+        picture = self._pictures[(self._number + 1) % _PICTURES]
+        self.stamp(picture)
         return picture
+
+    def stamp(self, place: Any) -> None:
+        """Writes the next number and the time at both ends."""
+        self._number = number = self._number + 1
+        stamp = time.monotonic_ns(), number
+        _STAMP.pack_into(place, 0, *stamp)
+        _STAMP.pack_into(place, place.nbytes - _STAMP.size, *stamp)
 
 
 class Tally:
-    """Counts what one reader gets, and what is missing. `hit` takes bytes or an array, `many` a list."""
+    """Counts what one reader gets, and what is missing. `hit` takes bytes or an array, `many` a list.
 
-    def __init__(self, board: Board, reader: int, size: str) -> None:
+    Of a picture it looks at both ends, or, for `whole`, reads and checks all of it."""
+
+    def __init__(self, board: Board, reader: int, size: str, *, whole: bool = False) -> None:
         self._board, self._reader = board, reader
+        self._tail = size_bytes(size) - _STAMP.size
+        self._sums = [_sum(picture) for picture in _pictures(size)] if whole else []
         self._next = self._messages = self._lost = self._twice = self._passed_over = 0
-        self.hit = self._picture if size == PICTURE else self._small
+        self.hit = self._picture if size in SHAPES else self._small
 
     def many(self, messages: Any) -> None:
         hit = self.hit
@@ -156,8 +173,10 @@ class Tally:
 
     def _picture(self, picture: Any) -> None:
         stamp = at_ns, number = _STAMP.unpack_from(picture)
-        if _STAMP.unpack_from(picture, _TAIL) != stamp:
+        if _STAMP.unpack_from(picture, self._tail) != stamp:
             raise ValueError(f"a picture begins with {stamp} and ends otherwise: it is torn")
+        if self._sums and _sum(picture) != self._sums[number % _PICTURES]:
+            raise ValueError(f"the picture {number} is not what was sent")
         if number != self._next:
             self._jump(number)
         self._next = number + 1
@@ -206,9 +225,17 @@ class Calls:
         self._board.count(0, self._done, 0, 0)
 
 
-def _pictures() -> list[Any]:
+def _pictures(size: str) -> Iterator[Any]:
     draw = np.random.default_rng(1)
-    return [draw.integers(0, 255, SHAPE, dtype=np.uint8) for _ in range(_PICTURES)]
+    for _ in range(_PICTURES if size in SHAPES else 0):
+        yield draw.integers(0, 255, SHAPES[size], dtype=np.uint8)
+
+
+def _sum(picture: Any) -> int:
+    """Of all its words but those of the stamps: memory is read once, and hardly more is done."""
+    words = np.frombuffer(picture, _WORD)
+    ends = sum(int(word) for word in (*words[:2], *words[-2:]))
+    return (int(words.sum()) - ends) % 2**64
 
 
 def percentile(values: list[int], share: float) -> float:

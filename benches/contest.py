@@ -22,7 +22,7 @@ from tools.services import Process, StartFailed
 from tools.services.ports import free_port
 
 from benches.bench import Scale, WrongWork
-from benches.board import PICTURE, PICTURE_BYTES, SMALL_BYTES, Board, percentile
+from benches.board import PICTURE, Board, percentile, size_bytes
 from benches.clips import ROOT
 from benches.pairing import Figures
 
@@ -34,6 +34,7 @@ P50, P99 = "p50 ms, paced", "p99 ms, paced"
 P50_FULL, P99_FULL = "p50 ms, full", "p99 ms, full"
 CALLS: Final = "calls/s"
 P99_HALF: Final = "p99 ms at half load"
+_PACES: Final = (25, 100)
 PACE: Final = {"small": 200, PICTURE: 25}
 _ALIVE_S: Final = 30.0
 _WARM: Final = 0.3  # of a window
@@ -48,6 +49,8 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
         variant: of its ways.
         python: gives the interpreter; raises Missing where it cannot be had.
         server: whether a process stands between.
+        alone: the one role that there is, where it writes and reads by itself or by its children.
+        local: its addresses are Unix sockets.
         program: gives what else must be here, a broker of another make; raises Missing.
     """
 
@@ -55,6 +58,8 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
     python: Callable[[], Path]
     variant: str = ""
     server: bool = True
+    alone: str = ""
+    local: bool = False
     program: Callable[[], str] = lambda: ""
 
     def needs(self) -> None:
@@ -90,7 +95,13 @@ class Stage:
         """Returns once the process is ready. Raises WrongWork where it does not get so far."""
         place = sum(map(len, self._processes.values()))
         one = self._contender
-        job = {"folder": str(self._folder), "port": self._port, "place": place, "variant": one.variant}
+        job = {
+            "folder": str(self._folder),
+            "port": self._port,
+            "place": place,
+            "variant": one.variant,
+            "local": one.local,
+        }
         process = Process(
             f"{role}{place}",
             [
@@ -192,13 +203,46 @@ def stream(contender: Contender, size: str, readers: int) -> Callable[[Scale], F
     return turn
 
 
-def _stream_figures(paced: Window, full: Window, size: str) -> Figures:
+def hand_over(contender: Contender, size: str, *, whole: bool = False) -> Callable[[Scale], Figures]:
+    """One writer to one reader, paced twice, then as fast as it goes; `whole`: all of a picture is read."""
+    roles = (contender.alone,) if contender.alone else (*["server"] * contender.server, "write", "read")
+
+    def turn(scale: Scale) -> Figures:
+        with _stage(contender) as stage:
+            for role in roles:
+                stage.start(role, size=size, whole=whole)
+            paced = {pace: _settled(stage, 10**9 // pace, scale) for pace in _PACES}
+            full = _settled(stage, 0, scale)
+        times = {
+            f"p{share} ms, {pace}/s": window.ms(share / 100)
+            for pace, window in paced.items()
+            for share in (50, 99)
+        }
+        return _rates(full, size) | times | {P50_FULL: full.ms(0.5), P99_FULL: full.ms(0.99)} | _cores(full)
+
+    return turn
+
+
+def _settled(stage: Stage, gap_ns: int, scale: Scale) -> Window:
+    stage.board.go(gap_ns)
+    stage.wait_for_first(1)
+    time.sleep(scale.window_s * _WARM)
+    return stage.window(scale.window_s, 1)
+
+
+def _rates(full: Window, size: str) -> dict[str, float]:
     rate = fmean(full.messages) / full.wall_s
-    figures = {
+    return {
         RATE: rate,
-        MB: rate * (PICTURE_BYTES if size == PICTURE else SMALL_BYTES) / 1e6,
+        MB: rate * size_bytes(size) / 1e6,
         LOST: 100 * sum(full.lost) / (sum(full.lost) + sum(full.messages)),
         COST: 1000 * sum(full.cpu_s.values()) / fmean(full.messages),
+    }
+
+
+def _stream_figures(paced: Window, full: Window, size: str) -> Figures:
+    figures = {
+        **_rates(full, size),
         P50: paced.ms(0.5),
         P99: paced.ms(0.99),
         P50_FULL: full.ms(0.5),

@@ -24,12 +24,14 @@ from benches.mux import BENCHES as MUX
 from benches.pairing import Figures, Turn, turns
 from benches.passing import BENCHES as PASSING
 from benches.report import Report
+from benches.shm import BENCHES as SHM
 from benches.small import BENCHES as SMALL
 from benches.track import BENCHES as TRACK
 from sightline import log
 
 BENCHES: Final[dict[str, Bench]] = {
-    bench.name: bench for bench in (*DECODE, *EVENT, *PASSING, *MANY, *INFERENCE, *TRACK, *SMALL, *HUB, *MUX)
+    bench.name: bench
+    for bench in (*DECODE, *EVENT, *PASSING, *MANY, *INFERENCE, *TRACK, *SMALL, *HUB, *SHM, *MUX)
 }
 _PATIENCE_S: Final = 900.0
 

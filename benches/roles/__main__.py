@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from benches.board import Calls, Feed, Tally
+from benches.board import Calls
 from benches.roles.job import Job
 
 
@@ -13,9 +13,9 @@ def main(contender: str, role: str, told: str) -> None:
     job = Job.told(told)
     play = getattr(importlib.import_module(f"benches.roles.{contender}"), role)
     if role == "write":
-        play(job, Feed(job.board, job.size))
+        play(job, job.feed())
     elif role == "read":
-        play(job, Tally(job.board, job.reader, job.size))
+        play(job, job.tally())
     elif role == "call":
         play(job, Calls(job.board))
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import threading
 
-from benches.board import PICTURE_BYTES, SMALL_BYTES, Calls, Feed, Tally
+from benches.board import Calls, Feed, Tally, size_bytes
 from benches.roles.job import Job
 
 _BLOCK = 1 << 20
@@ -53,7 +53,7 @@ def write(job: Job, feed: Feed) -> None:
 def read(job: Job, tally: Tally) -> None:
     come = _connect(job, b"r").makefile("rb", buffering=0 if job.pictures else 1 << 16)
     job.ready()
-    size = PICTURE_BYTES if job.pictures else SMALL_BYTES
+    size = size_bytes(job.size)
     message = memoryview(bytearray(size))
     while True:
         filled = 0

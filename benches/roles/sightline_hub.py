@@ -1,7 +1,8 @@
 """Ours, the hub in a process of its own. Nothing is lost: readers ask for a buffer that makes writers wait.
 
 Streams with the threaded client: `singly` (put_data, get_data), `many` (put_many, get_many), `unix` as
-`singly` over a Unix socket. Calls: `async` and `threaded`, by the client of the caller, `unix` as `async`.
+`singly` over a Unix socket, `place` as `unix` with pictures made where they are read. Calls: `async` and
+`threaded`, by the client of the caller, `unix` as `async`.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import numpy as np
 import uvloop
 
-from benches.board import Calls, Feed, Tally
+from benches.board import SHAPES, Calls, Feed, Tally
 from benches.roles.job import Job
 from sightline.hub import AsyncStreamClient, StreamClient, StreamServer
 
@@ -37,7 +39,7 @@ def server(job: Job) -> None:
 
 
 def _socket(job: Job) -> str | None:
-    return str(job.folder / "hub") if job.variant == "unix" else None
+    return str(job.folder / "hub") if job.variant in ("unix", "place") else None
 
 
 def _client(job: Job, name: str, kind: type[StreamClient] = StreamClient) -> StreamClient:
@@ -56,6 +58,10 @@ def write(job: Job, feed: Feed) -> None:
         feed.wait()
         if job.variant == "many":
             client.put_many(_CHANNEL, feed.many(_BATCH))
+        elif job.variant == "place":
+            picture = client.new_array(_CHANNEL, SHAPES[job.size], np.uint8)
+            feed.stamp(picture)
+            client.put_data(_CHANNEL, picture)
         else:
             client.put_data(_CHANNEL, feed.next())
 
