@@ -113,18 +113,18 @@ class Held:
         """Bytes of the payload."""
         return self.token.size
 
-    def token_for(self, peer: Peer | None, now_ns: int) -> Token | None:
-        """The token, to be sent to `peer` now: its lease begins. None: it is to have the bytes, see `copy`.
+    def token_for(self, peer: Peer | None, now_ns: int) -> Token | str:
+        """The token, to be sent to `peer` now: its lease begins. Or why it is to have the bytes, see `copy`.
 
-        Where it has not been told of the pool, it is. Why it gets bytes is counted: `away` (it does not
-        share), `not_ready` (it has not mapped the pool yet), `refused` (nor will it), `cut_off` (it gives
-        nothing back), `spilled`.
+        Where it has not been told of the pool, it is. It gets bytes where it is `away` (does not share), the
+        pool is `not_ready` (not mapped yet) or `refused` (nor will it be), it is `cut_off` (gives nothing
+        back), or the payload was `spilled`; each is counted.
         """
         reason = self._obstacle(peer, now_ns)
         if reason is None:
             return self.token
         self._pool.account.counts[reason] += 1
-        return None
+        return reason
 
     def copy(self) -> bytes:
         """The payload; copied once."""
