@@ -29,7 +29,7 @@ _numbers = itertools.count()
 
 
 def create(size: int) -> int:
-    """The descriptor of a new file of zeros, all of which is there.
+    """The descriptor of a new file of zeros, all of which is there and which has no name any more.
 
     Raises:
         SharingError: no room, told before any is taken.
@@ -38,10 +38,10 @@ def create(size: int) -> int:
     where = folder()
     sweep(where)
     _need_room(where, size)
-    path = where / f"sightline-{os.getpid()}-{started(os.getpid())}-{next(_numbers)}"
+    path = where / f"sightline-{os.getpid()}-{started(os.getpid()) or 0}-{next(_numbers)}"
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
-        path.unlink()
+        path.unlink(missing_ok=True)  # a sweep of another container may have been quicker
         _fill(fd, size)
     except BaseException:
         os.close(fd)
@@ -67,19 +67,15 @@ def sweep(where: Path) -> int:
 
 
 def started(pid: int) -> int | None:
-    """When that process began, in the system's ticks (proc(5), `starttime`); 0 where that is not told.
+    """When that process began, in ticks since the system did (proc(5), `starttime`).
 
-    None: there is no such process.
+    None: there is no such process, or nothing that tells.
     """
-    with suppress(OSError, IndexError):
-        return int(Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19])
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
         return None
-    except PermissionError:
-        return 0
-    return 0
+    return int(fields[19])
 
 
 def _need_room(where: Path, size: int) -> None:

@@ -92,6 +92,6 @@ def _number(path: Path) -> int | None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("ascii")
+        return path.read_text("utf-8", "surrogateescape")
     except OSError:
         return ""

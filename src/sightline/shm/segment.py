@@ -118,6 +118,8 @@ class Segment(_Block):
             SharingError: there is not the memory, which is told before any of it is taken; or the system
                 refuses.
         """
+        if not can_share():
+            raise SharingError("processes of this system cannot share memory: it has no side sockets")
         if size < 1:
             raise SharingError(f"expected a size of at least 1 byte, got {size}")
         need_memory(size)
