@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -59,6 +60,21 @@ def scalar_pieces(scalar: np.generic) -> list[Buffer]:
     return _pieces(np.asarray(scalar), None)
 
 
+def array_head(shape: Sequence[int], dtype: np.dtype[Any]) -> bytes | None:
+    """What stands before the data of an array in C order. None: it has gaps, and is sent as a copy.
+
+    Raises:
+        TypeError: it cannot be sent.
+    """
+    described = _described(dtype)
+    return _head(described, list(shape), "C") if _is_packed(dtype) else None
+
+
+def _head(described: Any, shape: list[int] | None, order: str) -> bytes:
+    head = _encode((described, shape, order))
+    return _HEAD_BYTES.pack(len(head)) + head + bytes(-(_HEAD_BYTES.size + len(head)) % _ALIGNED)
+
+
 def _pieces(array: NDArray[Any], shape: list[int] | None) -> list[Buffer]:
     described = _described(array.dtype)
     if not _is_packed(array.dtype):
@@ -69,11 +85,9 @@ def _pieces(array: NDArray[Any], shape: list[int] | None) -> list[Buffer]:
             array, order = array.T, "F"
         else:
             array = array.copy(order="C")
-    head = _encode((described, shape, order))
-    padding = bytes(-(_HEAD_BYTES.size + len(head)) % _ALIGNED)
     # As bytes first: not every type has a letter in the buffer protocol (datetime64 has none).
-    data = array.reshape(-1).view(np.uint8).data.toreadonly()
-    return [_HEAD_BYTES.pack(len(head)) + head + padding, data]
+    data = array.reshape(-1).view(np.uint8).data
+    return [_head(described, shape, order), data]
 
 
 def _is_packed(dtype: np.dtype[Any]) -> bool:
