@@ -21,10 +21,13 @@ from sightline.hub.sockets import tune, write
 from sightline.hub.wire.header import Frame, Head, Kind
 from sightline.hub.wire.lanes import Lanes
 from sightline.hub.wire.parser import Parser
+from sightline.loopback import is_loopback
 
 HANDSHAKE_BYTES: Final = 4 * KIB
 TICK_BYTES: Final = 1 * MIB
 """What is handed to the transport at once."""
+NO_TLS: Final = "; if it speaks TLS, give tls_ca"
+"""Such a hub says nothing to a client without."""
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +61,15 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._writable = True
         self._first = False
+        self._heard = False
+        self._unheard = ""
         self._error: SightlineError | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether the hub is on this machine, as far as its address tells."""
+        peer = None if self._transport is None else self._transport.get_extra_info("peername")
+        return self._transport is not None and (not isinstance(peer, tuple) or is_loopback(peer[0]))
 
     def allow(self, frame_bytes: int) -> None:
         """The hub is known: it may send such frames."""
@@ -108,13 +119,16 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=TICK_BYTES)
         tune(transport.get_extra_info("socket"))
+        over_tcp = isinstance(transport.get_extra_info("peername"), tuple)
+        if over_tcp and transport.get_extra_info("sslcontext") is None:
+            self._unheard = f" before it said a word{NO_TLS}"
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the parser knows
         return self._parser.get_buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
         now_ns = time.monotonic_ns()
-        self._first = True
+        self._first = self._heard = True
         try:
             for frame in self._parser.buffer_updated(nbytes):
                 self.on_frame(frame, now_ns)
@@ -134,7 +148,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         if not self.closed.done():
-            self.closed.set_result(self._error or BusError(f"the hub broke off{_why(error)}"))
+            why = _why(error) if self._heard else _why(error) or self._unheard
+            self.closed.set_result(self._error or BusError(f"the hub broke off{why}"))
 
 
 def _why(error: Exception | None) -> str:

@@ -21,16 +21,18 @@ import msgspec
 from sightline.errors import BusError, Closed, ConfigError, HubError, SightlineError
 from sightline.hub.client.asking import Done, Failed
 from sightline.hub.client.bell import Bell
-from sightline.hub.client.connection import Address, Connection, connect
+from sightline.hub.client.connection import NO_TLS, Address, Connection, connect
 from sightline.hub.client.faults import again
 from sightline.hub.client.handshake import Handshake
 from sightline.hub.client.session import Session
+from sightline.hub.client.siding import Siding
 from sightline.hub.client.subscription import Subscription
 from sightline.hub.client.writing import Outbox
 from sightline.hub.settings import MIB
 from sightline.hub.wire.control import Request, Welcome
 from sightline.hub.wire.header import Frame, Head, Kind
 from sightline.log import get_logger
+from sightline.shm.settings import Sharing
 
 HANDSHAKE_S: Final = 5.0
 TICK_S: Final = 0.25
@@ -55,14 +57,23 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 class Link:
     """The connection of one client, whichever it is at the moment.
 
+    Args:
+        address: of the hub.
+        identity: of the client.
+        session: of the client.
+        sharing: how much memory it shares with others of its machine; None: none.
+
     Attributes:
         name: of the client, as the hub has it.
         alive: whether the hub took us, and the connection stands.
         failure: why it is over for good.
         bell: rings when `alive` or `failure` changes.
+        siding: what shares memory.
     """
 
-    def __init__(self, address: Address, identity: Identity, session: Session) -> None:
+    def __init__(
+        self, address: Address, identity: Identity, session: Session, sharing: Sharing | None = None
+    ) -> None:
         self.name = identity.name
         self.address = address
         self.session = session
@@ -71,6 +82,7 @@ class Link:
         self.last_error: SightlineError | None = None
         self.message_bytes = 0
         self.bell = Bell()
+        self.siding = Siding(session, sharing)
         self._identity = identity
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
@@ -154,7 +166,11 @@ class Link:
         if threading.get_ident() == self._thread:
             raise ConfigError(OWN_THREAD)
 
-    def outbox_ready(self, outbox: Outbox) -> None:
+    def outbox(self, name: str, first_seq: int = 0) -> Outbox:
+        """For the messages of a new writer."""
+        return Outbox(name, self._outbox_ready, first_seq=first_seq, share=self.siding.share())
+
+    def _outbox_ready(self, outbox: Outbox) -> None:
         self._due.append(outbox)
         self.nudge()
 
@@ -222,7 +238,8 @@ class Link:
 
     async def _connected_once(self) -> SightlineError:
         """Connects, and comes back with why the connection was lost."""
-        handshake = Handshake(self.name, self._identity.session, self._identity.token, self._identity.agent)
+        identity, shares = self._identity, self.siding.can_share
+        handshake = Handshake(self.name, identity.session, identity.token, identity.agent, shares=shares)
 
         def on_frame(frame: Frame, now_ns: int) -> None:
             said = handshake.received(frame)
@@ -245,12 +262,15 @@ class Link:
         finally:
             deadline.cancel()
             self._connection = None
+            self.siding.end()
             self.session.end(connection.closed.result() if connection.closed.done() else Closed("closed"))
 
     def _begin(self, connection: Connection, nonce: bytes, welcome: Welcome, now_ns: int) -> None:
         self.name = welcome.name
         self.message_bytes = welcome.message_bytes
         connection.allow(welcome.message_bytes + BESIDE_BYTES)
+        if connection.local:
+            self.siding.begin(self.address.unix_path, welcome)
         self.session.at_once = connection.send
         self.session.begin(nonce, welcome, now_ns)
         connection.lanes = self.session.lanes
@@ -273,8 +293,8 @@ class Link:
 
     def _expire_handshake(self, connection: Connection) -> None:
         if connection.lanes is None:
-            silent = "" if self.address.tls else "; one that speaks TLS waits for it: give tls_ca"
-            connection.end(BusError(f"expected a hub's handshake within {HANDSHAKE_S} s{silent}"))
+            hint = "" if self.address.tls else NO_TLS
+            connection.end(BusError(f"expected a hub's handshake within {HANDSHAKE_S} s{hint}"))
 
 
 def _is_final(error: SightlineError) -> bool:
