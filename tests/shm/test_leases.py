@@ -426,15 +426,6 @@ class AgainstAModel(RuleBasedStateMachine):
         block.claims.append(slot)
         self.published += 1
 
-    @precondition(lambda self: self.blocks)
-    @rule(data=st.data(), slot=st.integers(0, 4), step=st.integers(-1, 1))
-    def publish_what_may_not_be(self, data: st.DataObject, slot: int, step: int) -> None:
-        pool = data.draw(st.sampled_from(sorted(self.blocks)))
-        if step <= 0 or (pool, slot) not in self.fillable():
-            last = self.blocks[pool].last
-            with pytest.raises(WireError):
-                self.table.publish(pool, slot, step + (last[slot] if slot < len(last) else 0))
-
     @precondition(lambda self: self.claims())
     @rule(data=st.data())
     def unclaim(self, data: st.DataObject) -> None:
@@ -446,13 +437,13 @@ class AgainstAModel(RuleBasedStateMachine):
     @precondition(lambda self: self.claims())
     @rule(data=st.data(), reader=st.sampled_from(READERS))
     def lease(self, data: st.DataObject, reader: str) -> None:
-        pool, slot = data.draw(st.sampled_from(self.claims()))
-        assert self.table.lease(reader, pool, slot, self.now_ns) == (reader not in self.cut)
-        if reader not in self.cut:
-            look = self.looks.setdefault((reader, pool, slot), Look())
-            look.times += 1
-            look.due_ns = self.now_ns + LEASE_NS
-            self.leased += 1
+        for pool, slot in data.draw(st.lists(st.sampled_from(self.claims()), min_size=1, max_size=4)):
+            assert self.table.lease(reader, pool, slot, self.now_ns) == (reader not in self.cut)
+            if reader not in self.cut:
+                look = self.looks.setdefault((reader, pool, slot), Look())
+                look.times += 1
+                look.due_ns = self.now_ns + LEASE_NS
+                self.leased += 1
 
     @precondition(lambda self: self.looks)
     @rule(data=st.data())
@@ -521,6 +512,7 @@ class AgainstAModel(RuleBasedStateMachine):
             self.what_is_drained_and_unused_is_gone()
             self.who_gave_all_back_is_restored()
             self.claims_are_spilled_in_their_order()
+            self.what_may_not_be_published_is_refused()
             self.all_adds_up()
 
     def what_is_drained_and_unused_is_gone(self) -> None:
@@ -545,6 +537,14 @@ class AgainstAModel(RuleBasedStateMachine):
         assert sorted(self.table.starved()) == sorted(
             pool for pool in self.blocks if self.table.to_spill(pool)
         )
+
+    def what_may_not_be_published_is_refused(self) -> None:
+        for pool, block in self.blocks.items():
+            for slot, last in [*enumerate(block.last), (len(block.last), 0)]:
+                fillable = (pool, slot) in self.fillable()
+                for generation in [last] if fillable else [last, last + 1]:
+                    with pytest.raises(WireError):
+                        self.table.publish(pool, slot, generation)
 
     def all_adds_up(self) -> None:
         stats = self.table.stats()
