@@ -25,15 +25,22 @@ from sightline.errors import SharingError, WireError
 from sightline.log import Repeated, get_logger
 from sightline.shm.held import Account, Held, HeldPool, Peer, Shown, Way
 from sightline.shm.leases import Leases, LeaseStats
-from sightline.shm.messages import Drain, Freed, Gone, Pool, Ready, Refused, Released, SideMessage
+from sightline.shm.messages import (
+    MOST_REASON,
+    Drain,
+    Freed,
+    Gone,
+    Pool,
+    Ready,
+    Refused,
+    Released,
+    SideMessage,
+)
 from sightline.shm.segment import Mapping
 from sightline.shm.token import Token
 
 if sys.platform != "win32":
     import resource
-
-MOST_REASON: Final = 200
-"""Characters of the reason of a `Refused`."""
 
 
 class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -290,4 +297,5 @@ class Host:
 
 def _most_open() -> int:
     """Descriptors that this process may have."""
-    return sys.maxsize if sys.platform == "win32" else resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    most = -1 if sys.platform == "win32" else resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if most < 0 else most

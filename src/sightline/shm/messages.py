@@ -13,6 +13,11 @@ open.
     Released   reader -> host    it looks at these no more
     Drain      writer -> host    no token of this pool comes any more
     Gone       host -> reader    nor will any of this pool to it
+
+Without a hub (`sightline.shm.direct`) the sender is the host of its own pools, and its values come here too.
+Nobody joins, and no answer to a `Pool` is waited for:
+
+    Handed     sender -> reader  a value: its token, or, where it is small, itself
 """
 
 from __future__ import annotations
@@ -26,6 +31,8 @@ MOST_MESSAGE_BYTES: Final = 4096
 MOST_SLOTS: Final = 256
 MOST_TOLD: Final = 64
 """Slots in one `Freed` or `Released`."""
+MOST_REASON: Final = 200
+"""Characters of why a pool is refused; whoever says more is cut short."""
 
 PoolId: TypeAlias = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Secret: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -76,4 +83,13 @@ class Gone(_Said, frozen=True):
     pool: PoolId
 
 
-SideMessage: TypeAlias = Join | Pool | Ready | Refused | Freed | Released | Drain | Gone
+class Handed(_Said, frozen=True):
+    """`payload` is a token if `shared`, and what it stands for is an array (`sightline.arrays`) if `array`."""
+
+    payload: bytes
+    note: bytes = b""
+    shared: bool = False
+    array: bool = False
+
+
+SideMessage: TypeAlias = Join | Pool | Ready | Refused | Freed | Released | Drain | Gone | Handed

@@ -20,6 +20,7 @@ import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -28,6 +29,8 @@ import msgspec
 from sightline.errors import WireError
 from sightline.shm.messages import MOST_MESSAGE_BYTES, MOST_TOLD, Freed, Pool, Released, SideMessage
 
+SUFFIX: Final = ".side"
+"""Of the path of a side socket, beside that of the socket that it belongs to."""
 MOST_UNSENT: Final = 20_000
 """Above the slots of 64 pools, each of which may be told of once."""
 MOST_AT_ONCE: Final = 64
@@ -106,6 +109,25 @@ class Side:
             taken = self.send(kind(slots=list(slots[at : at + MOST_TOLD]))) and taken
         return taken
 
+    def offer(self, message: SideMessage) -> bool:
+        """Send it now, before this returns, or not at all (False), as there is no room. Not from finalizers.
+
+        Raises:
+            OSError: nobody is there to have it.
+        """
+        if not self.flush():
+            return False
+        try:
+            with self._sending:
+                self._sock.sendmsg([_encode(message)], (), _NO_SIGNAL)
+        except OSError as error:
+            if error.errno not in _SCARCE | {errno.EAGAIN}:
+                raise
+            return False
+        finally:
+            self.flush()  # what finalizers added meanwhile
+        return True
+
     def flush(self) -> bool:
         """Send what waits. False: the socket has no room for it; `flush` again when it has."""
         # Whoever has the lock sends for all: what others add meanwhile is seen when it was let go.
@@ -119,6 +141,11 @@ class Side:
             finally:
                 self._sending.release()
         return not self._full
+
+    def deafen(self) -> None:
+        """Nothing is to come any more but what came already: who offers something is told so. It may speak."""
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RD)
 
     def close(self) -> None:
         """What waits unsent is forgotten. Again is allowed."""
