@@ -15,19 +15,14 @@ grow with the number of pools, readers or leases.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
 from itertools import islice
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic
 
 import msgspec
 
 from sightline.clock import ns
 from sightline.errors import ConfigError, WireError
-
-R = TypeVar("R", bound=Hashable)
-
-FEWEST_FREE: Final = 2
-"""A pool with fewer free slots is starved: one may be written into while the other is on its way."""
+from sightline.shm.records import Holder, Lease, Pool, R, Slot
 
 MOST_GENERATION: Final = 2**63 - 1
 """What `Released` can name; a slot that its readers cannot give back is not taken."""
@@ -70,68 +65,6 @@ class LeaseStats(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class _Pool(Generic[R]):
-    """`claims` in the order of publishing; of these, `idle` have no lease."""
-
-    __slots__ = ("claims", "drained", "free", "idle", "name", "slots")
-
-    def __init__(self, name: bytes, slots: int) -> None:
-        self.name = name
-        self.slots = [_Slot(self, number) for number in range(slots)]
-        self.claims: dict[_Slot[R], None] = {}
-        self.free = slots
-        self.idle = 0
-        self.drained = False
-
-    @property
-    def short(self) -> int:
-        """How many claims are to be copied out now."""
-        # Of a drained pool nothing is reused: one picture would keep all its memory. No hurry, so one by one.
-        return min(self.idle, 1 if self.drained else max(0, FEWEST_FREE - self.free))
-
-
-class _Slot(Generic[R]):
-    __slots__ = ("generation", "leases", "number", "pool")
-
-    def __init__(self, pool: _Pool[R], number: int) -> None:
-        self.pool = pool
-        self.number = number
-        self.generation = -1
-        self.leases: dict[R, _Lease[R]] = {}
-
-    @property
-    def free(self) -> bool:
-        return not self.leases and self not in self.pool.claims
-
-    def __str__(self) -> str:
-        return f"slot {self.number} of pool {self.pool.name.hex()}"
-
-
-class _Lease(Generic[R]):
-    """One reader's look at one slot; `times` it was handed it and has not given it back."""
-
-    __slots__ = ("due_ns", "holder", "retired", "slot", "times")
-
-    def __init__(self, holder: _Holder[R], slot: _Slot[R]) -> None:
-        self.holder = holder
-        self.slot = slot
-        self.times = 0
-        self.due_ns = 0
-        self.retired = False
-
-
-class _Holder(Generic[R]):
-    """A reader that has leases."""
-
-    __slots__ = ("cut", "leases", "reader", "retired")
-
-    def __init__(self, reader: R) -> None:
-        self.reader = reader
-        self.leases: dict[_Lease[R], None] = {}
-        self.retired = 0
-        self.cut = False
-
-
 class Leases(Generic[R]):
     """The table. Readers are any hashable values; pools are named by their ids.
 
@@ -160,11 +93,11 @@ class Leases(Generic[R]):
         self.restored: list[R] = []
         self._lease_ns = ns(lease_s)
         self._most_retired = most_retired
-        self._pools: dict[bytes, _Pool[R]] = {}
-        self._holders: dict[R, _Holder[R]] = {}
-        self._starved: dict[_Pool[R], None] = {}
+        self._pools: dict[bytes, Pool[R]] = {}
+        self._holders: dict[R, Holder[R]] = {}
+        self._starved: dict[Pool[R], None] = {}
         # All leases last equally long, so the one that was given last is always the last to run out.
-        self._due: OrderedDict[_Lease[R], None] = OrderedDict()
+        self._due: OrderedDict[Lease[R], None] = OrderedDict()
         self._published = self._freed = self._leased = self._released = self._lost = 0
         self._ran_out = self._cut_off = self._refused = self._stray = 0
 
@@ -172,7 +105,7 @@ class Leases(Generic[R]):
         """Raises WireError where there is one of this id."""
         if pool in self._pools:
             raise WireError(f"expected a new pool, got {pool.hex()} again")
-        self._pools[pool] = _Pool(pool, slots)
+        self._pools[pool] = Pool(pool, slots)
 
     def drain(self, pool: bytes) -> None:
         """Nothing of this pool is published any more. One that is gone already stays so."""
@@ -218,7 +151,7 @@ class Leases(Generic[R]):
         found = self._claimed(pool, slot)
         holder = self._holders.get(reader)
         if holder is None:
-            holder = self._holders[reader] = _Holder(reader)
+            holder = self._holders[reader] = Holder(reader)
         elif holder.cut:
             self._refused += 1
             return False
@@ -271,6 +204,11 @@ class Leases(Generic[R]):
         found = self._pools.get(pool)
         return 0 if found is None else found.free
 
+    def held(self, reader: R) -> int:
+        """How many slots this reader has leases of."""
+        holder = self._holders.get(reader)
+        return 0 if holder is None else len(holder.leases)
+
     def starved(self) -> list[bytes]:
         """Pools that have something `to_spill`."""
         return [pool.name for pool in self._starved] if self._starved else []
@@ -304,7 +242,7 @@ class Leases(Generic[R]):
             stray=self._stray,
         )
 
-    def _slot(self, pool: bytes, slot: int) -> _Slot[R]:
+    def _slot(self, pool: bytes, slot: int) -> Slot[R]:
         found = self._pools.get(pool)
         if found is None:
             raise WireError(f"expected a pool that was made known, got {pool.hex()}")
@@ -312,21 +250,21 @@ class Leases(Generic[R]):
             raise WireError(f"expected a slot below {len(found.slots)}, got {slot} of pool {pool.hex()}")
         return found.slots[slot]
 
-    def _claimed(self, pool: bytes, slot: int) -> _Slot[R]:
+    def _claimed(self, pool: bytes, slot: int) -> Slot[R]:
         found = self._pools.get(pool)
         if found is None or found.slots[slot] not in found.claims:
             raise ValueError(f"expected a claimed slot, got {slot} of pool {pool.hex()}")
         return found.slots[slot]
 
-    def _begin(self, holder: _Holder[R], slot: _Slot[R]) -> _Lease[R]:
+    def _begin(self, holder: Holder[R], slot: Slot[R]) -> Lease[R]:
         if not slot.leases:
             slot.pool.idle -= 1
             self._note(slot.pool)
-        lease = slot.leases[holder.reader] = _Lease(holder, slot)
+        lease = slot.leases[holder.reader] = Lease(holder, slot)
         holder.leases[lease] = None
         return lease
 
-    def _extend(self, lease: _Lease[R], now_ns: int) -> None:
+    def _extend(self, lease: Lease[R], now_ns: int) -> None:
         """One more time, and as long again; what ran out before stays retired."""
         lease.times += 1
         if not lease.retired:
@@ -334,7 +272,7 @@ class Leases(Generic[R]):
             self._due[lease] = None
             self._due.move_to_end(lease)
 
-    def _retire(self, lease: _Lease[R]) -> None:
+    def _retire(self, lease: Lease[R]) -> None:
         del self._due[lease]
         lease.retired = True
         self._ran_out += 1
@@ -345,7 +283,7 @@ class Leases(Generic[R]):
             self._cut_off += 1
             self.cut.append(holder.reader)
 
-    def _end(self, lease: _Lease[R]) -> None:
+    def _end(self, lease: Lease[R]) -> None:
         holder, slot = lease.holder, lease.slot
         del holder.leases[lease]
         if not holder.leases:
@@ -358,26 +296,26 @@ class Leases(Generic[R]):
         if not slot.leases:
             self._unleased(slot)
 
-    def _give_back(self, holder: _Holder[R]) -> None:
+    def _give_back(self, holder: Holder[R]) -> None:
         holder.retired -= 1
         if holder.cut and not holder.retired:
             holder.cut = False
             self.restored.append(holder.reader)
 
-    def _unleased(self, slot: _Slot[R]) -> None:
+    def _unleased(self, slot: Slot[R]) -> None:
         if slot in slot.pool.claims:
             slot.pool.idle += 1
             self._note(slot.pool)
         else:
             self._free(slot)
 
-    def _free(self, slot: _Slot[R]) -> None:
+    def _free(self, slot: Slot[R]) -> None:
         slot.pool.free += 1
         self._freed += 1
         self.freed.append((slot.pool.name, slot.number, slot.generation))
         self._note(slot.pool)
 
-    def _note(self, pool: _Pool[R]) -> None:
+    def _note(self, pool: Pool[R]) -> None:
         """A pool changed: is it starved, or gone?"""
         if pool.short:
             self._starved[pool] = None
