@@ -3,7 +3,7 @@
 import struct
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from tests.hub.broker.memory import Memory, Share
@@ -64,7 +64,11 @@ class Net:
         self.now_ns = 1000 * NS_PER_S
         self.memory = Memory()
         self.hub = Hub(
-            limits, token_digest=None if token is None else digest(token), clock=Fake(), began_ns=self.now_ns
+            limits,
+            token_digest=None if token is None else digest(token),
+            clock=Fake(),
+            began_ns=self.now_ns,
+            host=cast(Any, self.memory),
         )
         self.peers: list[Peer] = []
 
@@ -85,7 +89,7 @@ class Net:
         peer.hello(name, name.encode().ljust(16, b"."), shares=True)
         assert peer.welcome is not None
         assert peer.welcome.share is not None
-        assert self.hub.shares.join(peer.welcome.share, Share(self.memory))  # type: ignore[arg-type]
+        assert self.hub.shares.join(peer.welcome.share, cast(Any, Share()))
         return peer
 
     def pass_time(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Memory that clients share, without memory: what a host promises the hub, and who was handed what."""
+"""A host of shared memory without memory: what it promises the hub, and who was handed what."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ POOL: Final = bytes(range(16))
 
 
 class Memory:
-    """Payloads by their tokens.
+    """Payloads by their tokens. Stands for `sightline.shm.host.Host`.
 
     Attributes:
         claimed: what the hub may still hand on.
@@ -23,6 +23,17 @@ class Memory:
         self.payloads: dict[Token, bytes] = {}
         self.claimed: WeakSet[Claim] = WeakSet()
         self.handed: list[Token] = []
+
+    def claim(self, _share: Share, token: Token) -> Claim:
+        if token not in self.payloads:
+            raise WireError("expected a token of a pool that is known")
+        return Claim(self, token)
+
+    def retire(self, share: Share) -> None:
+        share.retired = True
+
+    def stats(self) -> None:
+        """There is nothing to tell of it."""
 
     def put(self, payload: bytes) -> Token:
         token = Token(POOL, 0, len(self.payloads), len(payload), check_of(memoryview(payload)))
@@ -55,13 +66,8 @@ class Claim:
 
 
 class Share:
-    """One client's side socket."""
+    """One client's side socket. `retired`: its connection ended."""
 
-    def __init__(self, memory: Memory) -> None:
-        self.memory = memory
+    def __init__(self) -> None:
         self.ready = True
-
-    def claim(self, token: Token) -> Claim:
-        if token not in self.memory.payloads:
-            raise WireError("expected a token of a pool that is known")
-        return Claim(self.memory, token)
+        self.retired = False

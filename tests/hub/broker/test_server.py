@@ -22,9 +22,9 @@ from tests.conftest import WaitFor, missing
 from tests.hub.broker.raw import RawClient, connected
 
 from sightline.errors import ConfigError
+from sightline.hub.broker.listeners import hub_listener
 from sightline.hub.broker.loops import new_loop
 from sightline.hub.broker.server import StreamServer
-from sightline.hub.broker.server import _unix_listener as unix_listener
 from sightline.hub.broker.statistics import HubStats
 from sightline.hub.settings import ChannelSettings, Limits
 from sightline.hub.wire.control import (
@@ -197,8 +197,8 @@ class TestSockets:
 
     def test_a_hub_that_is_about_to_listen_is_not_taken_for_a_dead_one(self, tmp_path: Path) -> None:
         path = str(tmp_path / "hub")
-        with unix_listener(path):
-            with pytest.raises(ConfigError, match="another hub answers there"), unix_listener(path):
+        with hub_listener(path):
+            with pytest.raises(ConfigError, match="another hub answers there"), hub_listener(path):
                 pass
             connected(path).close()
 

@@ -18,8 +18,7 @@ from sightline.hub.broker.history import Kept
 from sightline.hub.broker.refusal import Cut
 from sightline.hub.broker.run import Run
 from sightline.hub.wire.control import ChannelInfo, WriterIs
-from sightline.hub.wire.header import SHARED, Frame
-from sightline.shm.token import Token
+from sightline.hub.wire.header import Frame
 
 if TYPE_CHECKING:
     from sightline.hub.broker.connection import Connection
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from sightline.hub.broker.session import Session
     from sightline.hub.broker.timers import Timer
     from sightline.hub.settings import ChannelSettings, Limits
+    from sightline.shm.held import Held
 
 MOST_AUTHORS: Final = 1000
 """Writers of a channel of whom readers can be told who they are; the oldest are forgotten."""
@@ -142,13 +142,19 @@ class Channel:
         if len(self.authors) > MOST_AUTHORS + len(self.writers):
             del self.authors[next(number for number in self.authors if number not in self.writers)]
 
-    def receive(self, writer: Writer, frame: Frame, now_ns: int, limits: Limits) -> None:
-        """A DATA frame came. Raises Cut where it is not what it must be, or more than the window."""
+    def receive(
+        self, writer: Writer, frame: Frame, now_ns: int, limits: Limits, shared: Held | None = None
+    ) -> None:
+        """A DATA frame came. Raises Cut where it is not what it must be, or more than the window.
+
+        `shared`: what the token in it stands for; None: it has bytes.
+        """
         try:
-            if frame.head.flags & SHARED:
-                run = self._shared(writer, frame, now_ns, limits)
-            else:
+            if shared is None:
                 run = Run.of_frame(frame, self.next_offset, writer.number, now_ns)
+            else:
+                run = Run.of_shared(frame, shared, self.next_offset, writer.number, now_ns)
+                self.shared_in += 1
         except WireError as error:
             raise Cut("malformed", str(error)) from error
         if run.seq < writer.next_seq:
@@ -251,17 +257,6 @@ class Channel:
             first_offset=self.first_offset,
             next_offset=self.next_offset,
         )
-
-    def _shared(self, writer: Writer, frame: Frame, now_ns: int, limits: Limits) -> Run:
-        share = None if writer.connection is None else writer.connection.share
-        if share is None:
-            raise WireError("expected a payload as bytes from who shares nothing, got a token")
-        token = Token.unpacked(memoryview(frame.body)[frame.head.ext_bytes :])
-        if token.size > limits.message_bytes:
-            raise WireError(f"expected a payload of at most {limits.message_bytes} bytes, got {token.size}")
-        run = Run.of_shared(frame, share.claim(token), self.next_offset, writer.number, now_ns)
-        self.shared_in += 1
-        return run
 
     def _enter(self, writer: Writer, run: Run, now_ns: int) -> Run | None:
         """Let `run` into all feeds. Gives what some feed had no room for."""

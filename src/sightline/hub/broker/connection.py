@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sightline.hub.broker.session import Session
     from sightline.hub.broker.subscription import Subscription
     from sightline.hub.broker.timers import Timer
-    from sightline.shm.host import Peer
+    from sightline.shm.held import Peer
 
 SMALL_BYTES: Final = 64 * KIB
 """Frames up to this size go before all data; larger ones take their turn with it."""

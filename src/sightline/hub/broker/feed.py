@@ -23,7 +23,7 @@ from sightline.shm.token import Token
 if TYPE_CHECKING:
     from sightline.hub.broker.channel import Channel
     from sightline.hub.broker.gaps import Gap
-    from sightline.shm.host import Held as Payload
+    from sightline.shm.held import Held as Payload
 
 LATENCY_BUCKETS: Final = 32
 """Bucket n counts messages that needed less than 2 ** n µs from the hub into the application, and no less

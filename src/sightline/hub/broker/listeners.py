@@ -1,20 +1,22 @@
-"""Sockets that a hub listens on. What is left of a hub that was killed is in nobody's way."""
+"""Sockets that a hub listens on, and those beside them, through which clients share memory."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sightline.errors import ConfigError
+from sightline.log import get_logger
+from sightline.shm.listening import Sides, abstract_listener, unix_listener
+from sightline.shm.side import SUFFIX
+
+if TYPE_CHECKING:
+    from sightline.hub.broker.shares import Shares
 
 BACKLOG: Final = 512
-MODE: Final = 0o600
-"""Of a Unix socket: who it belongs to may connect."""
 
 
 def tcp_listeners(host: str, port: int) -> Iterator[socket.socket]:
@@ -48,38 +50,53 @@ def _bind(listener: socket.socket, address: tuple[object, ...]) -> None:
 
 
 @contextlib.contextmanager
-def unix_listener(path: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> Iterator[socket.socket]:
-    """A socket at `path` that only this user may connect to. A file left by a dead hub is replaced."""
-    listener = socket.socket(socket.AF_UNIX, kind)
-    place = Path(path)
-    try:
-        _clear_stale(place, kind)
-        os.fchmod(listener.fileno(), MODE)  # Linux makes the file with it; elsewhere it has no effect
-        listener.bind(path)
-        place.chmod(MODE)
-        listener.listen(BACKLOG)  # before that, another hub would take the file for one that was left
-        listener.setblocking(False)
-        inode = place.stat().st_ino
-    except OSError as error:
-        listener.close()
-        raise ConfigError(f"cannot listen on {path}: {error}") from error
-    try:
-        yield listener
-    finally:
-        listener.close()
-        with contextlib.suppress(OSError):
-            if place.stat().st_ino == inode:
-                place.unlink()
-
-
-def _clear_stale(place: Path, kind: socket.SocketKind) -> None:
-    if not place.is_socket():
-        return
-    with socket.socket(socket.AF_UNIX, kind) as probe:
-        probe.settimeout(1.0)
+def hub_listener(path: str) -> Iterator[socket.socket]:
+    """A Unix socket for clients. Raises ConfigError where it cannot be there."""
+    with contextlib.ExitStack() as stack:
         try:
-            probe.connect(str(place))
-        except ConnectionRefusedError:
-            place.unlink()
-            return
-    raise OSError(errno.EADDRINUSE, "another hub answers there")
+            listener = stack.enter_context(unix_listener(path, socket.SOCK_STREAM))
+        except OSError as error:
+            why = "another hub answers there" if error.errno == errno.EADDRINUSE else error
+            raise ConfigError(f"cannot listen on {path}: {why}") from error
+        listener.setblocking(False)
+        yield listener
+
+
+class SideNames(NamedTuple):
+    """What clients are told of the side socket beside where they came in; None: there is none."""
+
+    tcp: bytes | None = None
+    unix: bytes | None = None
+
+
+@contextlib.contextmanager
+def side_sockets(shares: Shares, host: str | None, unix_path: str | None) -> Iterator[SideNames]:
+    """Side sockets beside where a hub listens, in the running loop. One that cannot be is done without."""
+    if shares.host is None:
+        yield SideNames()
+        return
+    with contextlib.ExitStack() as stack:
+        listeners: list[socket.socket] = []
+        tcp = unix = None
+        if host is not None:
+            with _done_without("of TCP"):
+                tcp, listener = abstract_listener()
+                listeners.append(listener)
+        if unix_path is not None:
+            with _done_without(path := unix_path + SUFFIX):
+                listeners.append(stack.enter_context(unix_listener(path)))
+                unix = b""
+        stack.callback(shares.host.close)
+        sides = Sides(shares.host, shares.join)
+        stack.callback(sides.close)
+        for listener in listeners:
+            sides.listen(listener)
+        yield SideNames(tcp, unix)
+
+
+@contextlib.contextmanager
+def _done_without(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        get_logger("sightline.hub").warning("no side socket: payloads are copied", of=what, reason=str(error))

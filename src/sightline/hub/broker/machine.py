@@ -24,10 +24,11 @@ from sightline.hub.broker.refusal import Cut
 from sightline.hub.broker.requests import Requests
 from sightline.hub.broker.session import Session
 from sightline.hub.broker.sessions import Sessions
+from sightline.hub.broker.shares import Shares
 from sightline.hub.broker.timers import Timers
 from sightline.hub.settings import Limits
 from sightline.hub.wire.control import Code
-from sightline.hub.wire.header import Frame, Head, Kind
+from sightline.hub.wire.header import SHARED, Frame, Head, Kind
 
 if TYPE_CHECKING:
     from sightline.shm.host import Host
@@ -44,7 +45,7 @@ class Hub:
         token_digest: `digest(token)` that clients must know; None: none.
         clock: tells clients the date.
         id: of this start of the hub; made up when not given.
-        host: keeps account of memory that clients share, for the statistics; None: they cannot.
+        host: keeps account of memory that clients share; None: they cannot.
 
     Attributes:
         dirty: connections that have something to send.
@@ -64,7 +65,7 @@ class Hub:
         host: Host | None = None,
     ) -> None:
         self.limits = limits or Limits()
-        self.host = host
+        self.shares = Shares(host)
         self.id = id or secrets.token_bytes(16)
         self.began_ns = began_ns
         self.timers = Timers()
@@ -72,9 +73,10 @@ class Hub:
         self.channels = Channels(self.limits, self.timers)
         self.readers = Readers(self.id, self.limits, self.channels, self.chores)
         self.calls = Calls(self.limits, self.timers)
-        self.sessions = Sessions(self.id, self.limits, self.timers, clock, token_digest)
+        self.sessions = Sessions(
+            self.id, self.limits, self.timers, clock, token_digest=token_digest, shares=self.shares
+        )
         self.sessions.on_over = self._session_over
-        self.shares = self.sessions.shares
         self.connections: dict[Connection, None] = {}
         self.dirty: dict[Connection, None] = {}
         self.endings: list[Connection] = []
@@ -120,7 +122,12 @@ class Hub:
         kind = head.kind
         try:
             if kind == _DATA and (writer := connection.writers.get(head.channel)) is not None:
-                writer.channel.receive(writer, frame, now_ns, self.limits)
+                limits = self.limits
+                if head.flags & SHARED:
+                    shared = self.shares.claim(connection, frame, limits.message_bytes)
+                    writer.channel.receive(writer, frame, now_ns, limits, shared)
+                else:
+                    writer.channel.receive(writer, frame, now_ns, limits)
             elif kind == _CREDIT and (reader := connection.subscriptions.get(head.channel)) is not None:
                 reader.allow(head, now_ns)
             elif connection.session is None:

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from sightline.hub.broker.statistics import ChannelStats, ClientStats, FeedStats, HubStats
+from sightline.shm.host import HostStats
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX: Final = "sightline_hub_"
@@ -35,6 +36,8 @@ class _Figures(Collector):
         yield from _clients(self._stats.clients)
         yield from _channels(self._stats.channels)
         yield from _feeds(self._stats.feeds)
+        if self._stats.shared is not None:
+            yield from _shared(self._stats.shared)
 
 
 def _whole(stats: HubStats) -> Iterator[Metric]:
@@ -47,6 +50,19 @@ def _whole(stats: HubStats) -> Iterator[Metric]:
     yield _counter("late_frames_total", "Frames that nobody waited for any more.", stats.late_frames)
     yield _by_reason("dropped_messages_total", "Messages that did not reach a reader.", stats.dropped)
     yield _by_reason("refused_connections_total", "Connections that the hub ended.", stats.refused)
+
+
+def _shared(shared: HostStats) -> Iterator[Metric]:
+    leases = shared.leases
+    yield _gauge("shared_pools", "Pools of shared memory.", shared.pools)
+    yield _gauge("shared_pool_bytes", "Of all of them.", shared.pool_bytes)
+    yield _gauge("shared_slots", "Places for payloads in them.", leases.slots)
+    yield _gauge("shared_slots_held", "Those that wait to be read, or are looked at.", leases.held)
+    yield _gauge("shared_leases", "How often a reader looks at one.", leases.open)
+    yield _gauge("shared_retired_slots", "Those that a reader looks at for too long.", leases.retired)
+    yield _counter("shared_cut_off_total", "How often a reader kept too many for too long.", leases.cut_off)
+    yield _counter("shared_spilled_messages_total", "Copied to make room for others.", shared.spilled)
+    yield _counter("shared_copied_bytes_total", "For others, or spilled.", shared.copied_bytes)
 
 
 def _clients(clients: Iterable[ClientStats]) -> Iterator[Metric]:

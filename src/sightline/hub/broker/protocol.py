@@ -18,6 +18,7 @@ from sightline.hub.sockets import tune, write
 from sightline.hub.wire.header import Buffer, Kind
 from sightline.hub.wire.parser import Parser
 from sightline.log import Repeated, get_logger
+from sightline.loopback import is_loopback
 
 BUDGET_BYTES: Final = MIB
 TICK_S: Final = 0.1
@@ -44,6 +45,7 @@ class Pump:
         self._ticker = loop.call_at(self._due_s, self._tick)
         self._log = get_logger("sightline.hub")
         self._refusals = Repeated(self._log, "connection ended by the hub")
+        self._handshakes = Repeated(self._log, "no TLS with a client")
         self._large = Repeated(self._log, "a buffer without bounds holds much", every_s=LARGE_S)
 
     def schedule(self) -> None:
@@ -72,6 +74,8 @@ class Pump:
             if protocol is not None:
                 self._refused(connection)
                 protocol.close(now_ns)
+        if (host := hub.shares.host) is not None:
+            host.relieve()
         if hub.unsettled:
             self.schedule()
 
@@ -81,6 +85,12 @@ class Pump:
         self.hub.close(time.monotonic_ns())
         self.flush()
         self._refusals.flush()
+        self._handshakes.flush()
+
+    def refused_tls(self, reason: str) -> None:
+        """A client did not come in: no frame of it was ever seen."""
+        self.hub.refused["tls"] += 1
+        self._handshakes.add(reason=reason)
 
     def _tick(self) -> None:
         now_s = self._loop.time()
@@ -91,7 +101,10 @@ class Pump:
         # First, so that a fault of ours in what is due does not end all ticks.
         self._due_s = now_s + TICK_S
         self._ticker = self._loop.call_at(self._due_s, self._tick)
-        hub.tick(time.monotonic_ns())
+        now_ns = time.monotonic_ns()
+        hub.tick(now_ns)
+        if (host := hub.shares.host) is not None:
+            host.tick(now_ns)
         for feed in hub.readers.large():
             self._large.add(client=feed.client, channel=feed.channel.name, bytes=feed.buffer.held_bytes)
         self.flush()
@@ -102,10 +115,11 @@ class Pump:
 
 
 class HubProtocol(asyncio.BufferedProtocol):
-    """One connection."""
+    """One connection. `side`: the name of the side socket that belongs to where it was made; None: none."""
 
-    def __init__(self, pump: Pump) -> None:
+    def __init__(self, pump: Pump, side: bytes | None = None) -> None:
         self._pump = pump
+        self._side = side
         self._hub = pump.hub
         self._parser = Parser(max_frame_bytes=pump.hub.limits.handshake_bytes)
         self._paused = False
@@ -116,7 +130,8 @@ class HubProtocol(asyncio.BufferedProtocol):
         self._transport = transport = cast(asyncio.Transport, transport)
         transport.set_write_buffer_limits(high=BUDGET_BYTES, low=BUDGET_BYTES // 4)
         tune(transport.get_extra_info("socket"))
-        self._connection = self._hub.connected(_address(transport), time.monotonic_ns())
+        side = self._side if _is_of_this_machine(transport) else None
+        self._connection = self._hub.connected(_address(transport), time.monotonic_ns(), side)
         self._pump.protocols[self._connection] = self
         self._pump.schedule()
 
@@ -192,3 +207,8 @@ def _address(transport: asyncio.Transport) -> str:
         host, port = peer[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return "unix"
+
+
+def _is_of_this_machine(transport: asyncio.Transport) -> bool:
+    peer = transport.get_extra_info("peername")
+    return not isinstance(peer, tuple) or is_loopback(peer[0])

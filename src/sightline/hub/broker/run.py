@@ -21,7 +21,7 @@ from sightline.hub.wire.control import Beside
 from sightline.hub.wire.header import BATCH, KEYFRAME, SHARED, VERSION, Buffer, Frame, Head, Kind
 
 if TYPE_CHECKING:
-    from sightline.shm.host import Held
+    from sightline.shm.held import Held
     from sightline.shm.token import Token
 
 KEPT_FACTOR: Final = 8

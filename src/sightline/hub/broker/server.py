@@ -7,34 +7,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import math
-import os
-import socket
-import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import msgspec
 
 from sightline.errors import ConfigError
 from sightline.hub.address import HubAddress
+from sightline.hub.broker.listeners import BACKLOG, hub_listener, side_sockets, tcp_listeners
 from sightline.hub.broker.machine import Hub
 from sightline.hub.broker.metrics_page import metrics_page
 from sightline.hub.broker.own_channel import OwnChannel
 from sightline.hub.broker.process import HubProcess
 from sightline.hub.broker.protocol import HubProtocol, Pump
 from sightline.hub.broker.statistics import statistics
+from sightline.hub.broker.tls import server_tls
 from sightline.hub.settings import DEFAULT_PORT, Limits, digest
 from sightline.log import get_logger, hide_secret
 from sightline.loopback import is_loopback
-
-BACKLOG: Final = 512
-MODE: Final = 0o600
-"""Of a Unix socket: who it belongs to may connect."""
+from sightline.shm.host import Host
+from sightline.shm.segment import can_share
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +44,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         tls_client_ca: file in PEM form of who signs what clients must show; None: they need not.
         metrics_port: of its figures for Prometheus, on this machine alone; 0: a free one; None: not.
         statistics_every_s: how often its statistics channel has a message while it is read.
+        sharing: whether clients of this machine may hand on large payloads in shared memory.
         limits: what strangers can make it hold.
     """
 
@@ -60,6 +57,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls_client_ca: str | None = None
     metrics_port: int | None = None
     statistics_every_s: float = 1.0
+    sharing: bool = True
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
@@ -110,18 +108,20 @@ async def listening(settings: ServerSettings) -> AsyncIterator[Listening]:
         settings.limits,
         token_digest=None if settings.token is None else digest(settings.token),
         began_ns=time.monotonic_ns(),
+        host=Host() if settings.sharing and can_share() else None,
     )
-    tls = _tls(settings)
     async with contextlib.AsyncExitStack() as stack:
+        sides = stack.enter_context(side_sockets(hub.shares, settings.host, settings.unix_path))
         pump = Pump(hub, loop)
         stack.callback(pump.close)
+        tls = server_tls(settings, pump.refused_tls)
         port = settings.port
         if settings.host is not None:
-            for listener in _tcp_listeners(settings.host, port):
+            for listener in tcp_listeners(settings.host, port):
                 stack.callback(listener.close)
                 port = listener.getsockname()[1]
                 server = await loop.create_server(
-                    lambda: HubProtocol(pump),
+                    lambda: HubProtocol(pump, sides.tcp),
                     sock=listener,
                     ssl=tls,
                     ssl_handshake_timeout=settings.limits.handshake_s if tls else None,
@@ -129,9 +129,9 @@ async def listening(settings: ServerSettings) -> AsyncIterator[Listening]:
                 )
                 stack.callback(server.close)
         if settings.unix_path is not None:
-            unix_listener = stack.enter_context(_unix_listener(settings.unix_path))
+            unix_socket = stack.enter_context(hub_listener(settings.unix_path))
             unix_server = await loop.create_unix_server(
-                lambda: HubProtocol(pump), sock=unix_listener, backlog=BACKLOG
+                lambda: HubProtocol(pump, sides.unix), sock=unix_socket, backlog=BACKLOG
             )
             stack.callback(unix_server.close)
         OwnChannel(hub, settings.statistics_every_s).begin(time.monotonic_ns())
@@ -178,6 +178,7 @@ class StreamServer:
         tls_client_ca: str | None = None,
         metrics_port: int | None = None,
         statistics_every_s: float = 1.0,
+        sharing: bool = True,
         limits: Limits | None = None,
     ) -> None:
         self.settings = ServerSettings(
@@ -190,6 +191,7 @@ class StreamServer:
             tls_client_ca=tls_client_ca,
             metrics_port=metrics_port,
             statistics_every_s=statistics_every_s,
+            sharing=sharing,
             limits=limits or Limits(),
         )
         self.host = host
@@ -272,86 +274,3 @@ class StreamServer:
         stack, self._stack = self._stack, None
         if stack is not None:
             await stack.aclose()
-
-
-def _tcp_listeners(host: str, port: int) -> Iterator[socket.socket]:
-    """One for each address that `host` stands for; those behind the first get its port."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise ConfigError(f"expected a host of this machine, got {host!r}: {error}") from error
-    bound = False
-    for family, kind, protocol, _, address in dict.fromkeys(found):
-        listener = socket.socket(family, kind, protocol)
-        try:
-            _bind(listener, (address[0], port, *address[2:]))
-        except OSError as error:
-            listener.close()
-            if bound and error.errno == errno.EADDRNOTAVAIL:  # `localhost` of a machine without IPv6
-                continue
-            if error.errno == errno.EADDRINUSE:
-                raise ConfigError(f"port {port} of {host} is in use: another hub may run there") from error
-            raise ConfigError(f"cannot listen on {host}:{port}: {error}") from error
-        bound, port = True, listener.getsockname()[1]
-        yield listener
-
-
-def _bind(listener: socket.socket, address: tuple[object, ...]) -> None:
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if listener.family == socket.AF_INET6:
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    listener.bind(address)
-    listener.setblocking(False)
-
-
-@contextlib.contextmanager
-def _unix_listener(path: str) -> Iterator[socket.socket]:
-    """A socket at `path` that only this user may connect to. A file left by a dead hub is replaced."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    place = Path(path)
-    try:
-        _clear_stale(place)
-        os.fchmod(listener.fileno(), MODE)  # Linux makes the file with it; elsewhere it has no effect
-        listener.bind(path)
-        place.chmod(MODE)
-        listener.listen(BACKLOG)  # before that, another hub would take the file for one that was left
-        listener.setblocking(False)
-        inode = place.stat().st_ino
-    except OSError as error:
-        listener.close()
-        raise ConfigError(f"cannot listen on {path}: {error}") from error
-    try:
-        yield listener
-    finally:
-        listener.close()
-        with contextlib.suppress(OSError):
-            if place.stat().st_ino == inode:
-                place.unlink()
-
-
-def _clear_stale(place: Path) -> None:
-    if not place.is_socket():
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(str(place))
-        except ConnectionRefusedError:
-            place.unlink()
-            return
-    raise OSError(errno.EADDRINUSE, "another hub answers there")
-
-
-def _tls(settings: ServerSettings) -> ssl.SSLContext | None:
-    if settings.tls_certificate is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-        if settings.tls_client_ca is not None:
-            context.load_verify_locations(settings.tls_client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"cannot use the certificate files: {error}") from error
-    return context

@@ -19,11 +19,11 @@ from sightline.hub.broker.names import HUB_NAME, checked_name
 from sightline.hub.broker.proofs import is_proven, proof
 from sightline.hub.broker.refusal import Cut, Refusal
 from sightline.hub.broker.session import Session
-from sightline.hub.broker.shares import Shares
 from sightline.hub.wire.control import PROTOCOL, Challenge, Code, Hello, Welcome
 from sightline.hub.wire.header import Frame, Kind
 
 if TYPE_CHECKING:
+    from sightline.hub.broker.shares import Shares
     from sightline.hub.broker.timers import Timers
     from sightline.hub.settings import Limits
 
@@ -38,20 +38,26 @@ class Sessions:
     Attributes:
         hub: the hub's id, another after each start.
         by_name: those that have a name now.
-        shares: which of them share memory.
         on_over: called with a session that will not come back, and the time.
     """
 
     def __init__(
-        self, hub: bytes, limits: Limits, timers: Timers, clock: Clock, token_digest: bytes | None
+        self,
+        hub: bytes,
+        limits: Limits,
+        timers: Timers,
+        clock: Clock,
+        *,
+        token_digest: bytes | None,
+        shares: Shares,
     ) -> None:
         self.hub = hub
         self.by_name: dict[str, Session] = {}
-        self.shares = Shares()
         self.on_over: Callable[[Session, int], None] = lambda _session, _now_ns: None
         self._limits = limits
         self._timers = timers
         self._clock = clock
+        self._shares = shares
         self._token = token_digest
 
     def challenge(self, connection: Connection) -> None:
@@ -126,7 +132,7 @@ class Sessions:
                 message_bytes=self._limits.message_bytes,
                 silence_s=self._limits.silence_s,
                 time_ns=self._clock.utc_ns(),
-                share=self.shares.offer(connection) if shares else None,
+                share=self._shares.offer(connection) if shares else None,
                 side=connection.side or b"" if shares else b"",
             ),
         )

@@ -1,7 +1,7 @@
-"""Which connections may look into each other's memory, through the hub: by secrets, each good for one.
+"""Which connections share memory through the hub, and what their tokens stand for.
 
-A client of this machine that can is told a secret with its welcome, and shows it on the side socket; from
-then on its connection has a `share`. Without one it gets and sends bytes, as a client from afar does.
+A client of this machine that can is told a secret with its welcome, good once, and shows it on the side
+socket; from then on its connection has a `share`. Without one it sends and gets bytes, as one from afar does.
 """
 
 from __future__ import annotations
@@ -9,19 +9,28 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
+from sightline.errors import WireError
+from sightline.hub.broker.refusal import Cut
+from sightline.hub.wire.header import Frame
+from sightline.shm.token import Token
+
 if TYPE_CHECKING:
     from sightline.hub.broker.connection import Connection
-    from sightline.shm.host import Peer
+    from sightline.shm.held import Held, Peer
+    from sightline.shm.host import Host
 
 _SECRET_BYTES: Final = 32
 
 
 class Shares:
-    """The secrets that were told and not shown yet, and the connections that share."""
+    """The secrets that were told and not shown yet.
 
-    def __init__(self) -> None:
+    `host` keeps account of the memory; None: nobody shares.
+    """
+
+    def __init__(self, host: Host | None) -> None:
+        self.host = host
         self._waiting: dict[bytes, Connection] = {}
-        self._joined: dict[Peer, Connection] = {}
 
     def offer(self, connection: Connection) -> bytes:
         """A new secret for it."""
@@ -29,29 +38,32 @@ class Shares:
         self._waiting[secret] = connection
         return secret
 
-    def awaits(self, secret: bytes) -> bool:
-        """Whether a connection was told this one, and nobody has shown it yet."""
-        return secret in self._waiting
-
     def join(self, secret: bytes, peer: Peer) -> bool:
         """The side socket of the connection that was told `secret` is there. False: nobody was."""
         connection = self._waiting.pop(secret, None)
         if connection is None:
             return False
         connection.share = peer
-        self._joined[peer] = connection
         return True
 
-    def lost(self, peer: Peer) -> None:
-        """A side socket ended: its connection goes on with bytes."""
-        connection = self._joined.pop(peer, None)
-        if connection is not None:
-            connection.share = None
-
     def forget(self, connection: Connection) -> None:
-        """A connection ended. Its side socket has its own end."""
+        """A connection ended. Its side socket lives on while something is looked at."""
         for secret in [secret for secret, waiting in self._waiting.items() if waiting is connection]:
             del self._waiting[secret]
-        if connection.share is not None:
-            self._joined.pop(connection.share, None)
-            connection.share = None
+        peer, connection.share = connection.share, None
+        if peer is not None and self.host is not None:
+            self.host.retire(peer)
+
+    def claim(self, connection: Connection, frame: Frame, most_bytes: int) -> Held:
+        """What the token at the end of a frame stands for.
+
+        Raises:
+            Cut: it stands for nothing of this connection's, or for more than `most_bytes`.
+        """
+        try:
+            token = Token.unpacked(memoryview(frame.body)[frame.head.ext_bytes :])
+            if self.host is not None and token.size <= most_bytes:
+                return self.host.claim(connection.share, token)
+        except WireError as error:
+            raise Cut("malformed", str(error)) from error
+        raise Cut("malformed", f"expected a payload of at most {most_bytes} bytes, got {token.size} shared")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sightline.overflow import BufferStats
+from sightline.shm.host import HostStats
 
 if TYPE_CHECKING:
     from sightline.hub.broker.channel import Channel, Writer
@@ -123,6 +124,7 @@ class HubStats(msgspec.Struct, frozen=True, kw_only=True):
         refused_feeds: channels that appeared and that a subscription could not get.
         late_frames: for channels and subscriptions that had ended, and answers that nobody waited for.
         large: feeds without bounds that hold more than `Limits.warn_bytes`.
+        shared: memory that clients share; None: they cannot.
     """
 
     uptime_s: float
@@ -140,6 +142,7 @@ class HubStats(msgspec.Struct, frozen=True, kw_only=True):
     large: tuple[str, ...]
     lag_ms: float = 0.0
     lag_peak_ms: float = 0.0
+    shared: HostStats | None = None
 
 
 def statistics(hub: Hub, now_ns: int, asker: Session | None = None) -> HubStats:
@@ -170,6 +173,7 @@ def statistics(hub: Hub, now_ns: int, asker: Session | None = None) -> HubStats:
         large=tuple(f"{feed.client}: {name_of(feed.channel)}" for feed in hub.readers.large()),
         lag_ms=hub.lag_ms,
         lag_peak_ms=hub.lag_peak_ms,
+        shared=None if hub.shares.host is None else hub.shares.host.stats(),
     )
 
 
