@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,6 +66,16 @@ def test_a_descriptor_of_something_else_is_refused() -> None:
         Mapping(reading, SIZE, sealed=False)
 
 
+@pytest.fixture
+def small_files_only() -> Iterator[None]:
+    """The system refuses what is larger than SIZE: no broken check fills the disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("small_files_only")
 def test_want_of_room_is_told_before_any_is_taken(folder: Path) -> None:
     with pytest.raises(SharingError, match=f"expected room for {2**60} bytes in {folder}, got"):
         named.create(2**60)
