@@ -21,9 +21,9 @@ from sightline.hub.client.connection import Address
 from sightline.hub.client.link import Identity, Link
 from sightline.hub.client.sending import Sender
 from sightline.hub.client.session import Session
+from sightline.hub.client.siding import SHARING
 from sightline.hub.client.subscription import Subscription
 from sightline.hub.client.writers import Writer
-from sightline.hub.client.writing import Outbox
 from sightline.hub.settings import ChannelSettings
 from sightline.hub.wire.control import Code, Request
 from sightline.hub.wire.control import Ends as AskEnds
@@ -60,7 +60,8 @@ class HubThread:
             hide_secret(address.token)
         where = Address(host=address.host, port=address.port, unix_path=address.unix_path, tls=address.tls())
         self.session = Session(_NoCalls())
-        self.link = Link(where, Identity(token=address.token, agent="sightline bus"), self.session)
+        identity = Identity(token=address.token, agent="sightline bus")
+        self.link = Link(where, identity, self.session, SHARING)
         self.session.on_send = self.link.nudge
         self._loop = new_loop()
         self._ending = threading.Lock()
@@ -115,7 +116,7 @@ class HubThread:
 
     async def open(self, topic: str, settings: ChannelSettings) -> Sender:
         """The way into a topic, which is made so where it is not there. Raises as `settled`."""
-        outbox = Outbox(topic, self.link.outbox_ready)
+        outbox = self.link.outbox(topic)
         writer = Writer(outbox, None, settings)
         await self.settled(lambda done, failed: self.session.writers.open(writer, done, failed))
         self.session.writers.by_name[topic] = writer

@@ -22,11 +22,13 @@ from sightline.hub.client.core import ClientStats, Core
 from sightline.hub.client.link import Identity, Link
 from sightline.hub.client.messages import Messages
 from sightline.hub.client.session import Session
+from sightline.hub.client.siding import SHARING
 from sightline.hub.rpc import Remote, find_served, make_proxy
 from sightline.hub.rpc.proxy import Caller
 from sightline.hub.settings import DEFAULT_PORT
 from sightline.hub.wire.control import Request
 from sightline.log import hide_secret
+from sightline.shm.settings import Sharing
 
 
 class AsyncStreamClient(Channels, Messages):
@@ -50,6 +52,7 @@ class AsyncStreamClient(Channels, Messages):
         rpc_key: what others must know to call this client's methods; None: nothing.
         rpc_most: calls of them in hand, above which others are told that it is busy.
         service: whose methods are served; None: those of this object, if it has some when it connects.
+        sharing: how large payloads are shared with processes of this machine; None: they are not, either way.
 
     Raises:
         ConfigError: `service` serves nothing.
@@ -70,6 +73,7 @@ class AsyncStreamClient(Channels, Messages):
         rpc_key: str | None = None,
         rpc_most: int = 1000,
         service: object | None = None,
+        sharing: Sharing | None = SHARING,
     ) -> None:
         if token is not None:
             hide_secret(token)
@@ -81,6 +85,7 @@ class AsyncStreamClient(Channels, Messages):
             Address(host=host, port=port, unix_path=unix_path, tls=tls),
             Identity(name=name, token=token, agent=agent),
             session,
+            sharing,
         )
         session.on_send = self._link.nudge
         self._core = Core(self._link, tto)

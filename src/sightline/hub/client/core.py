@@ -22,7 +22,7 @@ from sightline.hub.client.sending import Sender, done_async
 from sightline.hub.client.session import Session
 from sightline.hub.client.subscription import Subscription
 from sightline.hub.client.writers import Writer
-from sightline.hub.client.writing import Outbox, WriterStats
+from sightline.hub.client.writing import WriterStats
 from sightline.hub.settings import ChannelSettings
 from sightline.hub.wire.control import (
     ChannelChanged,
@@ -46,7 +46,14 @@ T = TypeVar("T")
 
 
 class ClientStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What one client has done. `reconnects`: connections after the first; `ping_ms`: of the last ping."""
+    """What one client has done.
+
+    Attributes:
+        reconnects: connections after the first.
+        ping_ms: of the last ping.
+        shares: whether memory can be shared with the hub now.
+        leases: payloads of others that this client looks at in place.
+    """
 
     name: str
     alive: bool
@@ -54,6 +61,8 @@ class ClientStats(msgspec.Struct, frozen=True, kw_only=True):
     ping_ms: float | None
     writers: dict[str, WriterStats]
     readers: dict[str, ReaderStats]
+    shares: bool = False
+    leases: int = 0
 
 
 class Core:
@@ -83,7 +92,7 @@ class Core:
         async with self._opening:  # of two that ask for it at once, one does
             if name in self._session.writers.by_name:
                 return
-            outbox = Outbox(name, self.link.outbox_ready, first_seq=self._first_seq(name))
+            outbox = self.link.outbox(name, self._first_seq(name))
             writer = Writer(outbox, key)
             await self.link.asked(
                 lambda done, failed: self._session.writers.open(writer, done, failed), self.tto
@@ -241,6 +250,8 @@ class Core:
             ping_ms=None if ping_ns is None else ping_ns / 1e6,
             writers={name: sender.outbox.stats() for name, sender in self._senders.items()},
             readers={name: reader.stats() for name, reader in self._readers.items()},
+            shares=self.link.siding.shares,
+            leases=self.link.siding.leases,
         )
 
     def end(self, error: SightlineError) -> None:

@@ -29,15 +29,19 @@ class Handshake:
         session: 16 bytes, the same for all connections of one client object.
         token: what the hub asks for, if it does.
         agent: what connects, for people.
+        shares: whether it can share memory with other processes of its machine.
     """
 
-    def __init__(self, name: str, session: bytes, token: str | None, agent: str = "") -> None:
+    def __init__(
+        self, name: str, session: bytes, token: str | None, agent: str = "", *, shares: bool = False
+    ) -> None:
         self.nonce = b""
         """The hub's; keys are proved with it."""
         self._name = name
         self._session = session
         self._secret = None if token is None else digest(token)
         self._agent = agent
+        self._shares = shares
         self._own_nonce = secrets.token_bytes(_NONCE_BYTES)
 
     def received(self, frame: Frame) -> bytes | Welcome:
@@ -70,7 +74,12 @@ class Handshake:
         proof = self._proof(b"client", self.nonce, self._own_nonce, self._name.encode())
         return msgspec.msgpack.encode(
             Hello(
-                name=self._name, session=self._session, nonce=self._own_nonce, proof=proof, agent=self._agent
+                name=self._name,
+                session=self._session,
+                nonce=self._own_nonce,
+                proof=proof,
+                agent=self._agent,
+                shares=self._shares,
             )
         )
 

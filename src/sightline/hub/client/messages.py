@@ -7,6 +7,9 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
 from sightline.hub.client.core import Core
 from sightline.hub.client.positions import Gap
 from sightline.hub.client.receiving import Reader
@@ -82,6 +85,23 @@ class Messages:
         taken = await done_async(steps, sender.outbox.bell, timeout_s, f"room in {name!r}")
         await asyncio.sleep(0)
         return taken
+
+    def new_array(self, name: str, shape: int | Sequence[int], dtype: DTypeLike = np.uint8) -> NDArray[Any]:
+        """An array to write a picture into and put: where memory is shared, it is not copied on its way.
+
+        What it holds at first is anything. Put it whole, and once: it cannot be written to any more then, nor
+        may it be through views that were made of it. Where no memory can be shared, it is an ordinary array.
+
+        Args:
+            name: of the channel that it is put into.
+            shape: as numpy has it.
+            dtype: as numpy has it.
+
+        Raises:
+            ConfigError: this client does not write to the channel.
+            TypeError: such an array cannot be sent.
+        """
+        return self._core.sender(name).new_array(shape, dtype)
 
     async def wait_for_active(self, name: str, timeout_s: float | None = None) -> None:
         """Until somebody reads a channel that this client writes to. Raises TimeoutError."""

@@ -11,7 +11,8 @@ from typing import Final, Self
 import msgspec
 
 from sightline.hub.settings import KIB
-from sightline.hub.wire.header import BATCH, KEYFRAME, Buffer, Head, Kind
+from sightline.hub.wire.header import BATCH, KEYFRAME, SHARED, Buffer, Head, Kind
+from sightline.shm.slot import Slot
 
 SMALL_BYTES: Final = 4 * KIB
 """Values up to this go together with others."""
@@ -20,15 +21,21 @@ BATCH_MESSAGES: Final = 4096
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages that go as one frame. More than one are a batch, and have neither ext nor keyframe."""
+    """Messages that go as one frame. More than one are a batch, and have neither ext nor keyframe.
+
+    Attributes:
+        slot: where the payload of one message lies in shared memory, which is not filled again before this is
+            forgotten. With `pieces` these are views of it: it went by its token, and must go as bytes now.
+    """
 
     seq: int
     lengths: tuple[int, ...]
     format: int
     time_ns: int
-    pieces: Sequence[Buffer]
+    pieces: Sequence[Buffer] = ()
     ext: bytes = b""
     keyframe: bool = False
+    slot: Slot | None = None
 
     @property
     def end(self) -> int:
@@ -37,6 +44,17 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> int:
         return sum(self.lengths) + len(self.ext)
+
+    @property
+    def shared(self) -> bool:
+        """Whether a token goes instead of the payload."""
+        return self.slot is not None and not self.pieces
+
+    def unshared(self) -> Self:
+        """The same as bytes, which are not copied."""
+        if self.slot is None or self.pieces:
+            return self
+        return msgspec.structs.replace(self, pieces=(self.slot.payload,))
 
     def after(self, seq: int) -> Self:
         """The same without the messages before `seq`, which are fewer than all."""
@@ -56,10 +74,13 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
         messages = len(self.lengths)
         batch = messages > 1
         beside = struct.pack(f"<{messages}I", *self.lengths) if batch else self.ext
+        pieces, flags = self.pieces, BATCH if batch else KEYFRAME if self.keyframe else 0
+        if self.shared and self.slot is not None:
+            pieces, flags = (self.slot.token().packed(),), flags | SHARED
         head = Head(
-            body_bytes=len(beside) + sum(self.lengths),
+            body_bytes=len(beside) + sum(map(len, pieces)),
             kind=Kind.DATA,
-            flags=BATCH if batch else KEYFRAME if self.keyframe else 0,
+            flags=flags,
             format=self.format,
             channel=channel,
             messages=messages,
@@ -67,7 +88,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
             time_ns=self.time_ns,
             ext_bytes=len(self.ext),
         )
-        return head, (beside, *self.pieces) if beside else self.pieces
+        return head, (beside, *pieces) if beside else pieces
 
 
 def cuts(

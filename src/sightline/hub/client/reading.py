@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -50,7 +50,12 @@ class Prefetch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReaderStats(msgspec.Struct, frozen=True, kw_only=True):
-    """What came from the hub: received = taken + held + dropped. `missed`: messages of gaps, by reason."""
+    """What came from the hub: received = taken + held + dropped.
+
+    Attributes:
+        missed: messages of gaps, by reason.
+        shared, shared_bytes: those that were received in memory shared with their writers.
+    """
 
     received: int
     taken: int
@@ -58,6 +63,13 @@ class ReaderStats(msgspec.Struct, frozen=True, kw_only=True):
     held_bytes: int
     dropped: dict[str, int]
     missed: dict[str, int]
+    shared: int = 0
+    shared_bytes: int = 0
+
+
+SHARED_AHEAD: Final = 3
+"""Messages that may wait here while they are in shared memory: there is little of it, and what waits on the
+hub can be copied out of it."""
 
 
 class Inbox:
@@ -80,7 +92,8 @@ class Inbox:
         self._came = self._came_bytes = self._done = self._done_bytes = 0
         self._told = self._told_bytes = 0
         self._claimed = False
-        self._received = self._taken = self._held_bytes = 0
+        self._received = self._taken = self._held_bytes = self._shared = self._shared_bytes = 0
+        self._sharing = False
         self._dropped: Counter[str] = Counter()
         self._missed: Counter[str] = Counter()
 
@@ -100,9 +113,14 @@ class Inbox:
             self._done_bytes = self._told_bytes = -self._held_bytes
             self._claimed = False
 
-    def arrived(self, run: Run) -> None:
+    def arrived(self, run: Run) -> bool:
+        """Whether the hub is to be told at once what it may send: shared messages began or ended to come."""
         with self._lock:
-            size = len(run.body)
+            size = run.size
+            shared = run.shared is not None
+            changed, self._sharing = self._sharing != shared, shared
+            self._shared += shared
+            self._shared_bytes += size if shared else 0
             self._came += run.head.messages
             self._came_bytes += size
             self._received += run.left
@@ -112,6 +130,7 @@ class Inbox:
             self._done += run.next
             self._done_bytes += 0 if run.left else size
         self.bell.ring()
+        return changed and self.prefetch.messages > SHARED_AHEAD
 
     def missed(self, gap: Gap) -> None:
         with self._lock:
@@ -143,7 +162,7 @@ class Inbox:
             self._claimed = False
             self._told, self._told_bytes = self._done, self._done_bytes
             if self.prefetch.messages:
-                messages = max(0, self._done + self.prefetch.messages)
+                messages = max(0, self._done + self._ahead)
                 size = max(0, self._done_bytes + self.prefetch.bytes)
             else:
                 messages = self._came + self._wanted
@@ -154,6 +173,11 @@ class Inbox:
     @property
     def unreported(self) -> bool:
         return self._done != self._told
+
+    @property
+    def _ahead(self) -> int:
+        """Messages that may be on their way or wait here."""
+        return min(SHARED_AHEAD, self.prefetch.messages) if self._sharing else self.prefetch.messages
 
     # For who reads; from any thread.
 
@@ -173,7 +197,7 @@ class Inbox:
             not self._claimed
             and self.prefetch.messages > 0
             and (
-                2 * (self._done - self._told) >= self.prefetch.messages
+                2 * (self._done - self._told) >= self._ahead
                 or 2 * (self._done_bytes - self._told_bytes) >= self.prefetch.bytes
             )
         )
@@ -212,6 +236,8 @@ class Inbox:
                 held_bytes=self._held_bytes,
                 dropped=dict(self._dropped),
                 missed=dict(self._missed),
+                shared=self._shared,
+                shared_bytes=self._shared_bytes,
             )
 
     def _take(self, most: int, of: Callable[[Run, int], list[Any]]) -> list[Any]:
@@ -254,8 +280,8 @@ class Inbox:
         """So many of it left the line."""
         self._done += messages
         if not run.left:
-            self._held_bytes -= len(run.body)
-            self._done_bytes += len(run.body)
+            self._held_bytes -= run.size
+            self._done_bytes += run.size
 
     def _passed(self, gaps: Sequence[Gap]) -> None:
         for gap in gaps:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from sightline.errors import SightlineError, WireError
+from sightline.hub.client.faults import again
 from sightline.hub.settings import MIB
 from sightline.hub.wire.control import Beside
 from sightline.hub.wire.header import BATCH, KEYFRAME, Buffer, Frame, Head
-from sightline.hub.wire.payload import RAW, decode
+from sightline.hub.wire.payload import ARRAY, RAW, decode
 
 VALUE_BYTES: Final = 256 * MIB
 """What a compressed value may grow to."""
@@ -26,7 +27,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         channel: its name.
-        value: as it was put; arrays are read-only views.
+        value: as it was put; arrays are read-only views, large ones of memory that is shared with the writer
+            as long as there is one of them: a `copy()` is one's own.
         sequence: the writer's number of it, without holes over all that this writer put here.
         offset: the channel's number of it, on this hub.
         time_ns: UTC when the writer put it.
@@ -44,17 +46,39 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     keyframe: bool = False
     headers: tuple[tuple[str, bytes], ...] = ()
 
+    def close(self) -> None:
+        """Let go of the value, which is None then; memory that it shares is free where nobody else has it."""
+        msgspec.structs.force_setattr(self, "value", None)
+
+
+class Shared(NamedTuple):
+    """A payload that is not in its frame: its size, and where it lies or why it cannot be read."""
+
+    size: int
+    payload: memoryview | WireError
+
 
 class Run:
-    """The messages of one frame; the first `next` of them are done with."""
+    """The messages of one frame; the first `next` of them are done with.
 
-    __slots__ = ("_payloads", "body", "channel", "head", "next", "writer")
+    Args:
+        frame: as it came.
+        channel, writer: names.
+        skip: how many of them came before.
+        shared: the payload of one message that came as a token.
+    """
 
-    def __init__(self, frame: Frame, channel: str, writer: str, skip: int) -> None:
+    __slots__ = ("_payloads", "body", "channel", "head", "next", "shared", "size", "writer")
+
+    def __init__(
+        self, frame: Frame, channel: str, writer: str, skip: int, shared: Shared | None = None
+    ) -> None:
         self.head, self.body = frame
         self.channel = channel
         self.writer = writer
         self.next = skip
+        self.shared = shared
+        self.size = len(self.body) if shared is None else self.head.ext_bytes + shared.size
         self._payloads: Sequence[Buffer] | None = None
 
     @property
@@ -70,6 +94,8 @@ class Run:
             return list(payloads)
         values: list[Any] = []
         for payload in payloads:
+            if self.shared is not None and form != ARRAY:  # its writer might change it while it is parsed
+                payload = bytes(payload)  # noqa: PLW2901 - from here on it is our own
             try:
                 value = decode(form, payload, max_bytes=VALUE_BYTES)
                 values.append(bytes(value) if isinstance(value, memoryview) else value)
@@ -106,8 +132,14 @@ class Run:
 
     def _whole(self) -> Sequence[Buffer]:
         if self._payloads is None:
-            self._payloads = _payloads(self.head, self.body)
+            self._payloads = _payloads(self.head, self.body) if self.shared is None else _in(self.shared)
         return self._payloads
+
+
+def _in(shared: Shared) -> Sequence[Buffer]:
+    if isinstance(shared.payload, WireError):
+        raise again(shared.payload)
+    return (shared.payload,)
 
 
 def _payloads(head: Head, body: Buffer) -> Sequence[Buffer]:

@@ -12,16 +12,18 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
+from numpy.typing import DTypeLike, NDArray
 
 from sightline.errors import BufferFull
 from sightline.hub.client.bell import Bell
 from sightline.hub.client.faults import again
 from sightline.hub.client.link import Link
-from sightline.hub.client.outgoing import cuts
+from sightline.hub.client.outgoing import cuts, joined
+from sightline.hub.client.sharing import Lent
 from sightline.hub.client.writing import Outbox, Put
 from sightline.hub.wire.control import Beside
 from sightline.hub.wire.header import Buffer
-from sightline.hub.wire.payload import RAW, Compress, encode
+from sightline.hub.wire.payload import ARRAY, RAW, Compress, encode
 
 T = TypeVar("T")
 Steps: TypeAlias = Generator[Callable[[], object], None, T]
@@ -32,13 +34,20 @@ _encode_beside: Final = msgspec.msgpack.Encoder().encode
 
 
 class Encoded(NamedTuple):
-    """A message as it is offered to an outbox."""
+    """A message as it is offered to an outbox; `lent`: its payload is in shared memory by itself."""
 
     format: int
     pieces: Sequence[Buffer]
+    size: int
     time_ns: int
-    ext: bytes
-    keyframe: bool
+    ext: bytes = b""
+    keyframe: bool = False
+    lent: Lent | None = None
+
+
+_Many: TypeAlias = tuple[int, list[int], Buffer]
+"""The format, the lengths of the messages, and those one behind the other."""
+_Frame: TypeAlias = Encoded | _Many
 
 
 class Sender:
@@ -66,19 +75,28 @@ class Sender:
         """
         if self.outbox.passes_over(1):
             return None
-        form, pieces = encode(value, compress=compress)
         ext = _encode_beside(Beside(key=key, headers=headers)) if key is not None or headers else b""
-        self._check(len(ext) + sum(map(len, pieces)))
-        return Encoded(form, pieces, time.time_ns(), ext, keyframe)
+        return self._encoded(value, compress, time.time_ns(), ext, keyframe=keyframe)
 
     def put(self, message: Encoded) -> Steps[bool]:
         """Whether it was wanted."""
-        form, pieces, time_ns, ext, keyframe = message
-        while True:
-            put = self.outbox.offer(form, pieces, time_ns, ext=ext, keyframe=keyframe)
-            if put is not Put.FULL:
-                return put is Put.TAKEN
-            yield self.outbox.may_offer
+        form, pieces, size, time_ns, ext, keyframe, lent = message
+        outbox, put = self.outbox, Put.FULL
+        try:
+            while True:
+                if lent is None and outbox.share.takes(size) and outbox.may_offer():
+                    lent = outbox.share.lent(pieces, size)
+                put = outbox.offer(form, pieces, time_ns, ext=ext, keyframe=keyframe, lent=lent)
+                if put is not Put.FULL:
+                    return put is Put.TAKEN
+                yield outbox.may_offer
+        finally:
+            if lent is not None and put is not Put.TAKEN:
+                lent.slot.taken = False  # its array may be put another time
+
+    def new_array(self, shape: int | Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+        """An array to write into and put, in shared memory where that can be."""
+        return self.outbox.share.array(shape, dtype)
 
     def put_many(self, values: Sequence[Any], compress: Compress | None = None) -> Steps[int]:
         """How many of them were wanted; they go as few frames."""
@@ -86,7 +104,11 @@ class Sender:
             return 0
         time_ns = time.time_ns()
         taken = 0
-        for form, lengths, payload in self._frames(values, compress):
+        for frame in self._frames(values, compress, time_ns):
+            if isinstance(frame, Encoded):
+                taken += yield from self.put(frame)
+                continue
+            form, lengths, payload = frame
             while (put := self.outbox.offer_many(form, lengths, payload, time_ns)) is Put.FULL:
                 yield partial(self.outbox.may_offer, len(lengths))
             taken += len(lengths) if put is Put.TAKEN else 0
@@ -106,20 +128,39 @@ class Sender:
         if self.outbox.failure is not None:
             raise again(self.outbox.failure)
 
-    def _frames(
-        self, values: Sequence[Any], compress: Compress | None
-    ) -> Iterator[tuple[int, list[int], Buffer]]:
-        """The format, the lengths of the messages, and those one behind the other."""
-        if compress is None and {bytes}.issuperset(map(type, values)):
-            self._check(max(map(len, values), default=0))
-            yield from self._cut(RAW, values)
-            return
-        encoded = [encode(value, compress=compress) for value in values]
-        self._check(max((sum(map(len, pieces)) for _, pieces in encoded), default=0))
-        for form, same in groupby(encoded, key=lambda one: one[0]):
-            yield from self._cut(form, [b"".join(pieces) for _, pieces in same])
+    def _encoded(
+        self,
+        value: Any,
+        compress: Compress | None,
+        time_ns: int,
+        ext: bytes = b"",
+        *,
+        keyframe: bool = False,
+    ) -> Encoded:
+        form, pieces = encode(value, compress=compress)
+        size = sum(map(len, pieces))
+        self._check(len(ext) + size)
+        share = self.outbox.share
+        lent = share.own(value) if form == ARRAY and share.takes(size) else None
+        return Encoded(form, pieces, size, time_ns, ext, keyframe, lent)
 
-    def _cut(self, form: int, payloads: Sequence[bytes]) -> Iterator[tuple[int, list[int], Buffer]]:
+    def _frames(self, values: Sequence[Any], compress: Compress | None, time_ns: int) -> Iterator[_Frame]:
+        """Those that are shared each by itself, the others as few frames."""
+        takes = self.outbox.share.takes
+        if compress is None and {bytes}.issuperset(map(type, values)):
+            largest = max(map(len, values), default=0)
+            if not takes(largest):
+                self._check(largest)
+                yield from self._cut(RAW, values)
+                return
+        encoded = [self._encoded(value, compress, time_ns) for value in values]
+        for (form, large), same in groupby(encoded, key=lambda one: (one.format, takes(one.size))):
+            if large:
+                yield from same
+            else:
+                yield from self._cut(form, [joined(one.pieces) for one in same])
+
+    def _cut(self, form: int, payloads: Sequence[bytes]) -> Iterator[_Many]:
         lengths = list(map(len, payloads))
         for first, end in cuts(lengths, self.outbox.batch_bytes):
             yield form, lengths[first:end], b"".join(payloads[first:end])

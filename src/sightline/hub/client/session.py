@@ -17,7 +17,7 @@ from sightline.clock import NS_PER_S, ns
 from sightline.errors import BusError, SightlineError, WireError
 from sightline.hub.client.asking import Asking, Done, Failed, failure_of, ignore
 from sightline.hub.client.positions import Gap
-from sightline.hub.client.runs import Run
+from sightline.hub.client.runs import Run, Shared
 from sightline.hub.client.subscription import Subscription
 from sightline.hub.client.writers import Writers
 from sightline.hub.client.writing import Outbox
@@ -38,8 +38,9 @@ from sightline.hub.wire.control import (
     WriterClosed,
     WriterIs,
 )
-from sightline.hub.wire.header import Buffer, Frame, Head, Kind
+from sightline.hub.wire.header import SHARED, Buffer, Frame, Head, Kind
 from sightline.hub.wire.lanes import Lanes, LargeCalls
+from sightline.shm.token import Token
 
 SMALL_BYTES: Final = 64 * 1024
 """Frames up to this size go before all data."""
@@ -64,6 +65,7 @@ class Session:
         on_send: called when there is something in the lanes.
         at_once: called with a small frame where nothing is before it; whether it was sent past the lanes.
         on_channel: called when a channel comes or goes, where that is watched.
+        memory_of: where the payload of a token lies; None: nothing is shared with us.
         reconnects: connections after the first; below 0 before that.
     """
 
@@ -79,6 +81,7 @@ class Session:
         self.on_send: Callable[[], object] = lambda: None
         self.at_once: Callable[[bytes], bool] = lambda _frame: False
         self.on_channel: Callable[[ChannelChanged], object] | None = None
+        self.memory_of: Callable[[Token], memoryview] | None = None
         self.ping_ns: int | None = None
         self.reconnects = -1
         self._calls = calls
@@ -220,6 +223,7 @@ class Session:
             ) from error
 
     def _data(self, frame: Frame, _now_ns: int) -> None:
+        shared = self._shared(frame) if frame.head.flags & SHARED else None  # first: it is leased to us
         feed = self._feeds.get(frame.head.channel)
         if feed is None:
             return  # unsubscribed, and the hub did not know yet
@@ -228,7 +232,18 @@ class Session:
         arrival = subscription.positions.data(name, frame.head, session)
         if arrival.gap is not None:
             subscription.inbox.missed(arrival.gap)
-        subscription.inbox.arrived(Run(frame, name, writer, arrival.skip))
+        if subscription.inbox.arrived(Run(frame, name, writer, arrival.skip, shared)):
+            self.give_credit(subscription)
+
+    def _shared(self, frame: Frame) -> Shared:
+        """What is not as its token says costs that message alone: its writer may have changed it."""
+        if self.memory_of is None or frame.head.messages != 1:
+            raise WireError("expected payloads in their frames, got a token of one")
+        token = Token.unpacked(memoryview(frame.body)[frame.head.ext_bytes :])
+        try:
+            return Shared(token.size, self.memory_of(token))
+        except WireError as error:
+            return Shared(token.size, error)
 
     def _missed(self, frame: Frame, _now_ns: int) -> None:
         feed = self._feeds.get(frame.head.channel)

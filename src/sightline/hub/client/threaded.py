@@ -18,6 +18,9 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
 from sightline.errors import Closed, ConfigError
 from sightline.hub.broker.loops import new_loop
 from sightline.hub.client.asynchronous import AsyncStreamClient
@@ -29,9 +32,11 @@ from sightline.hub.client.positions import Gap
 from sightline.hub.client.receiving import Reader
 from sightline.hub.client.runs import Message
 from sightline.hub.client.sending import Headers, done
+from sightline.hub.client.siding import SHARING
 from sightline.hub.rpc.proxy import Caller
 from sightline.hub.settings import DEFAULT_PORT
 from sightline.hub.wire.payload import Compress
+from sightline.shm.settings import Sharing
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -105,6 +110,7 @@ class StreamClient:
         rpc_key: str | None = None,
         rpc_most: int = 1000,
         service: object | None = None,
+        sharing: Sharing | None = SHARING,
     ) -> None:
         self._client = AsyncStreamClient(
             name,
@@ -119,6 +125,7 @@ class StreamClient:
             rpc_key=rpc_key,
             rpc_most=rpc_most,
             service=service,
+            sharing=sharing,
         )
         self._tto = tto
         self._core: Core = self._client._core  # noqa: SLF001 - a client is its own friend
@@ -307,6 +314,9 @@ class StreamClient:
         sender = self._core.sender(name)
         steps = sender.put_many(values, compress)
         return done(steps, sender, timeout_s, f"room in {name!r}")
+
+    def new_array(self, name: str, shape: int | Sequence[int], dtype: DTypeLike = np.uint8) -> NDArray[Any]:
+        return self._client.new_array(name, shape, dtype)
 
     def get_data(self, name: str, timeout_s: float | None = None) -> Any:
         reader = self._core.reader(name)

@@ -83,6 +83,11 @@ class Writers:
 
         self._asking.ask(request, opened, failed)
 
+    def unshare(self) -> None:
+        """Tokens are not understood any more."""
+        for writer in self.by_name.values():
+            writer.outbox.unshare()
+
     def acknowledged(self, channel: int, seq: int) -> bool:
         """Whether its writer has more to send now."""
         outbox = self._outboxes.get(channel)

@@ -3,8 +3,9 @@
 Pure but for its lock: messages and a time go in, frames come out, no I/O. It promises: the writer's numbers
 (seq) have no holes; what the hub did not acknowledge is sent again after a reconnect, from exactly where the
 hub says, so nothing is lost by a cut connection and nothing comes twice; un-ACKed memory is bounded by the
-window, and one message more. Small values put at about the same time go as one frame. It does not wait:
-`offer` says `FULL`, and `bell` rings when that may have changed.
+window, and one message more. Small values put at about the same time go as one frame. A payload that was
+lent goes as its token once, and as bytes after that. It does not wait: `offer` says `FULL`, and `bell` rings
+when that may have changed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from sightline.hub.client.outgoing import (
     joined,
     unchanging,
 )
+from sightline.hub.client.sharing import Lent, Share
 from sightline.hub.settings import MIB
 from sightline.hub.wire.control import WriterOpened
 from sightline.hub.wire.header import Buffer, Head
@@ -45,7 +47,13 @@ class Put(Enum):
 
 
 class WriterStats(msgspec.Struct, frozen=True, kw_only=True):
-    """A writer's counts at one moment: put = acknowledged + unacknowledged + unwanted."""
+    """A writer's counts at one moment: put = acknowledged + unacknowledged + unwanted.
+
+    Attributes:
+        shared, shared_bytes: messages that went as tokens, and what they would have weighed.
+        not_shared: payloads that were large enough and went as bytes, by reason: `off` (the hub is not on
+            this machine, or does not share), `not_ready`, `no_slot`, `no_memory`, `too_large`, `refused`.
+    """
 
     put: int
     acknowledged: int
@@ -54,6 +62,9 @@ class WriterStats(msgspec.Struct, frozen=True, kw_only=True):
     unwanted: int
     readers: int
     wanted: bool
+    shared: int = 0
+    shared_bytes: int = 0
+    not_shared: dict[str, int] = {}
 
 
 class Outbox:
@@ -64,12 +75,19 @@ class Outbox:
         on_ready: called, with the lock held, when there is something to send and there was not before.
         first_seq: the number of its first message: where this client wrote to a channel of this name before,
             the numbers go on, so that no reader takes what is new for what it had.
+        share: how large payloads are shared; None: they are not.
     """
 
     def __init__(
-        self, name: str, on_ready: Callable[[Outbox], None] = lambda _outbox: None, *, first_seq: int = 0
+        self,
+        name: str,
+        on_ready: Callable[[Outbox], None] = lambda _outbox: None,
+        *,
+        first_seq: int = 0,
+        share: Share | None = None,
     ) -> None:
         self.name = name
+        self.share = Share() if share is None else share
         self.channel: int | None = None
         self.readers = 0
         self.wanted = False
@@ -82,7 +100,7 @@ class Outbox:
         self._window_messages = WINDOW_MESSAGES
         self._window_bytes = WINDOW_BYTES
         self._first_seq = self._next_seq = self._acked_seq = self._sent_seq = first_seq
-        self._bytes = self._sent_bytes = self._unwanted = 0
+        self._bytes = self._sent_bytes = self._unwanted = self._shared = self._shared_bytes = 0
         self._small: list[Buffer] = []
         self._small_format = self._small_bytes = self._small_time_ns = 0
         self._unsent: deque[Outgoing] = deque()
@@ -98,12 +116,13 @@ class Outbox:
         *,
         ext: bytes = b"",
         keyframe: bool = False,
+        lent: Lent | None = None,
     ) -> Put:
-        """One message. Raises what ended the channel."""
+        """One message; `lent`: where its payload lies as well. Raises what ended the channel."""
         size = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
-        small = size <= SMALL_BYTES and not ext and not keyframe
-        # Copied where it is not ours, and outside of the lock.
-        pieces = [joined(pieces)] if small else [unchanging(piece) for piece in pieces]
+        small = size <= SMALL_BYTES and not ext and not keyframe and lent is None
+        if lent is None:  # copied where it is not ours, and outside of the lock
+            pieces = [joined(pieces)] if small else [unchanging(piece) for piece in pieces]
         with self._lock:
             if (verdict := self._verdict(1)) is not Put.TAKEN:
                 return verdict
@@ -117,9 +136,10 @@ class Outbox:
                         lengths=(size,),
                         format=format,
                         time_ns=time_ns,
-                        pieces=pieces,
+                        pieces=pieces if lent is None else self._pieces_of(lent),
                         ext=ext,
                         keyframe=keyframe,
+                        slot=None if lent is None else lent.slot,
                     )
                 )
             self._rouse()
@@ -186,6 +206,9 @@ class Outbox:
                 unwanted=self._unwanted,
                 readers=self.readers,
                 wanted=self.wanted,
+                shared=self._shared,
+                shared_bytes=self._shared_bytes,
+                not_shared=self.share.not_shared(),
             )
 
     # For the session; in its loop.
@@ -223,12 +246,24 @@ class Outbox:
         """The connection is gone; what is put is kept until the window is full."""
         with self._lock:
             self.channel = None
+        self.unshare()
+        self.share.end()
+
+    def unshare(self) -> None:
+        """Tokens are not understood any more: what was not acknowledged goes as bytes."""
+        with self._lock:
+            self.share.epoch += 1
+            for line in (self._sent, self._unsent):
+                for place, outgoing in enumerate(line):
+                    if outgoing.shared:
+                        line[place] = outgoing.unshared()
 
     def fail(self, error: SightlineError) -> None:
         """The channel is gone for good: whoever puts gets `error`."""
         with self._lock:
             self.failure = error
             self.channel = None
+        self.share.end()
         self.bell.ring()
 
     def demand(self, readers: int, *, wanted: bool) -> None:
@@ -258,6 +293,9 @@ class Outbox:
             self._sent.append(outgoing)
             self._sent_seq = outgoing.end
             self._sent_bytes += outgoing.size
+            if outgoing.shared:
+                self._shared += 1
+                self._shared_bytes += outgoing.lengths[0]
             return outgoing.frame(self.channel)
 
     # With the lock held.
@@ -304,6 +342,14 @@ class Outbox:
         self._small_bytes += size
         self._bytes += size
         self._next_seq += 1
+
+    def _pieces_of(self, lent: Lent) -> Sequence[Buffer]:
+        """Nothing, where its token may go; else the payload as it lies there. It is not changed any more."""
+        lent.slot.token()
+        if lent.epoch != self.share.epoch:
+            return (lent.slot.payload,)
+        lent.slot.sent = True
+        return ()
 
     def _append(self, outgoing: Outgoing) -> None:
         self._unsent.append(outgoing)

@@ -1,0 +1,124 @@
+"""What one writer shares of the machine's memory, so that its large payloads are not copied through sockets.
+
+It promises: a large payload is shared where the hub's side socket stands and a slot is free, and goes as
+bytes elsewhere, counted with the reason; memory is taken when the first of them comes, and anew on each
+connection. It neither waits nor sends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from sightline.hub.wire.header import Buffer
+from sightline.shm.guest import Guest
+from sightline.shm.pool import Pools
+from sightline.shm.settings import Sharing
+from sightline.shm.slot import Slot
+
+OFF: Final = "off"
+"""Why payloads are not shared while there is no side socket."""
+
+
+class Lent(NamedTuple):
+    """A slot that holds a payload; `epoch`: of the connection that its token may go by."""
+
+    slot: Slot
+    epoch: int
+
+
+class Share:
+    """Of one writer; from any thread.
+
+    Args:
+        settings: None: nothing is shared, nor counted.
+        guest: gives the side connection as it is now, None: there is none.
+
+    Attributes:
+        epoch: counts up when what was lent before may not go by its token any more.
+    """
+
+    def __init__(
+        self, settings: Sharing | None = None, guest: Callable[[], Guest | None] = lambda: None
+    ) -> None:
+        self.epoch = 0
+        self._settings = settings
+        self._guest = guest
+        self._lock = threading.Lock()
+        self._pools: Pools | None = None
+        self._host: Guest | None = None  # that the pools are made known to
+        self._counts: Counter[str] = Counter()
+
+    def takes(self, size: int) -> bool:
+        """Whether a payload of so many bytes is one to share."""
+        return self._settings is not None and size >= self._settings.above_bytes
+
+    def lent(self, pieces: Sequence[Buffer], size: int) -> Lent | None:
+        """The payload in a slot, copied there; None: it cannot be shared now, which is counted."""
+        epoch = self.epoch  # first: what is got from a connection that ends meanwhile is of the one before
+        pools = self._current()
+        if pools is None:
+            self._count(OFF)
+            return None
+        slot = pools.slot(size)
+        if slot is None:
+            return None
+        slot.fill(pieces)
+        return Lent(slot, epoch)
+
+    def own(self, value: NDArray[Any]) -> Lent | None:
+        """The slot that this array is itself the payload of, if it came from `array`."""
+        epoch, pools = self.epoch, self._pools
+        slot = None if pools is None else pools.slot_of(value)
+        return None if slot is None else Lent(slot, epoch)
+
+    def array(self, shape: int | Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+        """An array of any content to write into and put; in shared memory, where that can be now."""
+        wanted = np.dtype(dtype)
+        lengths = (shape,) if isinstance(shape, int) else tuple(shape)
+        size = wanted.itemsize * int(np.prod(lengths, dtype=np.int64))
+        pools = self._current() if self.takes(size) else None
+        array = None if pools is None else pools.array(lengths, wanted)
+        return np.empty(lengths, wanted) if array is None else array
+
+    def end(self) -> None:
+        """No token of what was shared so far comes any more."""
+        with self._lock:
+            self._end()
+
+    def not_shared(self) -> dict[str, int]:
+        """Large payloads that were not shared, by reason."""
+        with self._lock:
+            return dict(self._counts + Counter({} if self._pools is None else self._pools.stats().not_shared))
+
+    def _count(self, reason: str) -> None:
+        with self._lock:
+            self._counts[reason] += 1
+
+    def _current(self) -> Pools | None:
+        """The pools of the present connection, made where there are none."""
+        with self._lock:
+            guest = self._guest()
+            if guest is not self._host:
+                self._end()
+                if guest is not None and self._settings is not None:
+                    self._pools, self._host = _pools(self._settings, guest), guest
+            return self._pools
+
+    def _end(self) -> None:
+        pools, host = self._pools, self._host
+        self._pools = self._host = None
+        if pools is not None and host is not None:
+            self._counts.update(pools.stats().not_shared)
+            host.forget(pools)
+            pools.close()
+
+
+def _pools(settings: Sharing, guest: Guest) -> Pools:
+    pools = Pools(settings, lambda pool, fd: guest.announce(pools, pool, fd), guest.drain)
+    return pools
