@@ -14,9 +14,12 @@ from tests.hub.wire.feeding import feed
 from sightline.hub import settings
 from sightline.hub.rpc.messages import Call, Raised
 from sightline.hub.wire import Buffer, Head, Kind, Lanes, LargeCalls, Parser, control, decode, encode
-from sightline.hub.wire.header import BATCH, HEAD, KEYFRAME
+from sightline.hub.wire.header import BATCH, HEAD, KEYFRAME, SHARED
 from sightline.hub.wire.joining import MOST_BEGUN, MOST_BEGUN_BYTES
 from sightline.hub.wire.payload import ARRAY, MSGPACK, RAW
+from sightline.shm import messages
+from sightline.shm.host import HostLimits
+from sightline.shm.token import MAGIC, TOKEN_BYTES, Token, check_of
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "hub-protocol.md").read_text()
 GOLDEN = {
@@ -34,6 +37,9 @@ SESSION = bytes(range(0x20, 0x30))
 HUB = bytes(range(0x30, 0x40))
 TOKEN = settings.digest("open sesame")
 UTC_NS = 1_760_000_000_000_000_000
+SECRET = bytes(range(0x40, 0x60))
+POOL = bytes(range(0x60, 0x70))
+SHARED_TOKEN = Token(POOL, 2, 41, 300, check_of(memoryview(bytes(range(150)) * 2)))
 
 
 class Said(NamedTuple):
@@ -95,6 +101,18 @@ FRAMES: dict[str, Said | Plain] = {
             time_ns=UTC_NS,
         ),
     ),
+    "WELCOME to share": said(
+        Kind.WELCOME,
+        control.Welcome(
+            name="display",
+            hub=HUB,
+            message_bytes=16_777_216,
+            silence_s=15.0,
+            time_ns=UTC_NS,
+            share=SECRET,
+            side=b"sightline-hub-0123",
+        ),
+    ),
     "REQUEST OpenWriter": said(
         Kind.REQUEST,
         control.OpenWriter(name="gate", create=settings.ChannelSettings()),
@@ -153,6 +171,21 @@ FRAMES: dict[str, Said | Plain] = {
         Head(15, Kind.DATA, flags=BATCH, channel=5, messages=3, seq=42, offset=142, time_ns=UTC_NS, writer=3),
         bytes.fromhex("01000000 00000000 02000000") + b"abb",
     ),
+    "DATA of a shared message": Plain(
+        Head(
+            TOKEN_BYTES,
+            Kind.DATA,
+            flags=SHARED,
+            format=RAW,
+            channel=5,
+            messages=1,
+            seq=45,
+            offset=145,
+            time_ns=UTC_NS,
+            writer=3,
+        ),
+        SHARED_TOKEN.packed(),
+    ),
     "ACK": Plain(Head(0, Kind.ACK, channel=7, seq=45)),
     "CREDIT": Plain(Head(0, Kind.CREDIT, channel=1, seq=1000, offset=3, time_ns=67_108_864)),
     "GAP": said(
@@ -194,6 +227,16 @@ PAYLOADS: dict[str, tuple[int, Any]] = {
     "an array": (ARRAY, np.array([[1, 2, 3], [4, 5, 6]], "<u2")),
     "an array of records": (ARRAY, np.array([(1, 0.5)], np.dtype([("n", "|u1"), ("x", "<f8")], align=True))),
 }
+SIDE: dict[str, messages.SideMessage] = {
+    "Join": messages.Join(SECRET),
+    "Pool": messages.Pool(POOL, 8, 6_225_920),
+    "Ready": messages.Ready(POOL),
+    "Refused": messages.Refused(POOL, "no memory"),
+    "Freed": messages.Freed([(POOL, 2, 41)]),
+    "Released": messages.Released([(POOL, 2, 41)]),
+    "Drain": messages.Drain(POOL),
+    "Gone": messages.Gone(POOL),
+}
 PART_NAMES = ["first PART", "second PART"]
 
 
@@ -209,7 +252,7 @@ def parts_of_reply() -> list[bytes]:
 
 
 def test_the_page_has_the_golden_bytes_of_everything() -> None:
-    assert list(GOLDEN) == [*FRAMES, *PART_NAMES, *PAYLOADS]
+    assert list(GOLDEN) == [*FRAMES, *PART_NAMES, *PAYLOADS, *SIDE]
     assert {frame.head.kind for frame in FRAMES.values()} | {Kind.PART} == set(Kind)
 
 
@@ -243,6 +286,17 @@ def test_parts_are_cut_and_joined_as_the_page_has_it() -> None:
     assert parts_of_reply() == parts
     (frame,) = feed(Parser(), b"".join(parts))
     assert (frame.head, frame.body) == (FRAMES["REPLY"].head, FRAMES["REPLY"].body)
+
+
+@pytest.mark.parametrize("name", SIDE)
+def test_a_message_of_a_side_socket_is_written_and_read_as_the_page_has_it(name: str) -> None:
+    assert msgspec.msgpack.encode(SIDE[name]) == GOLDEN[name]
+    assert msgspec.msgpack.decode(GOLDEN[name], type=messages.SideMessage) == SIDE[name]
+
+
+def test_a_token_is_read_as_the_page_has_it() -> None:
+    frame = next(feed(Parser(), GOLDEN["DATA of a shared message"]))
+    assert Token.unpacked(frame.body) == SHARED_TOKEN
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
@@ -286,6 +340,7 @@ STRUCTS: list[type[msgspec.Struct]] = [
     settings.ChannelSettings,
     settings.History,
     settings.ReaderBuffer,
+    *(type(message) for message in SIDE.values()),
 ]
 
 
@@ -309,6 +364,25 @@ def test_the_heads_fields_are_on_the_page_where_they_are() -> None:
         size = {"B": 1, "I": 4, "Q": 8, "q": 8}[letter]
         assert f"| {at} | {size} | `{field}` |" in PAGE
         at += size
+
+
+def test_the_tokens_fields_are_on_the_page_where_they_are() -> None:
+    assert f"| 0 | 4 | | `{MAGIC.decode()}` |" in PAGE
+    at = 4
+    for field, size in zip(Token._fields, (16, 4, 8, 8, 4), strict=True):
+        assert f"| {at} | {size} | `{field}` |" in PAGE
+        at += size
+    assert f"| {at} | {TOKEN_BYTES - at} | | zeros |" in PAGE
+
+
+def test_the_bounds_of_shared_memory_are_on_the_page() -> None:
+    limits = HostLimits()
+    assert f"at most {messages.MOST_MESSAGE_BYTES} bytes" in PAGE
+    assert f"at most {messages.MOST_TOLD} of [pool, slot, generation]" in PAGE
+    assert f"at most {limits.pools_of_peer} pools of one client" in PAGE
+    assert f"each of at most {limits.pool_bytes // settings.MIB // 1024} GiB" in PAGE
+    assert f"lasts above {limits.lease_s:.0f} seconds" in PAGE
+    assert f"more than {limits.most_retired} slots" in " ".join(PAGE.split())
 
 
 def test_the_bounds_of_parts_are_on_the_page() -> None:
