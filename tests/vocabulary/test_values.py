@@ -146,6 +146,7 @@ def test_what_is_no_size_is_refused_with_what_came(text: str) -> None:
         (errors.CodecError, ValueError),
         (errors.BusError, ConnectionError),
         (errors.Unsupported, io.UnsupportedOperation),
+        (errors.SharingError, OSError),
         (errors.ModelError, RuntimeError),
         (errors.SinkError, OSError),
     ],
