@@ -37,6 +37,10 @@ def all_of(side: Side) -> list[SideMessage]:
     return found
 
 
+def slots_of(messages: list[SideMessage]) -> list[list[tuple[bytes, int, int]]]:
+    return [message.slots for message in messages if isinstance(message, Freed | Released)]
+
+
 def fds() -> int:
     gc.collect()
     return len(list(Path("/proc/self/fd").iterdir()))
@@ -103,7 +107,7 @@ def test_what_threads_send_while_nobody_reads_comes_whole_and_in_order(pair: tup
 
     came: list[int] = []
     while len(came) < each * threads:
-        came += [slot[2] for message in all_of(there) for slot in message.slots]  # type: ignore[union-attr]
+        came += [number for slots in slots_of(all_of(there)) for _, _, number in slots]
         here.flush()
     for first in range(threads):
         of_one = [number for number in came if number // each == first]
@@ -126,17 +130,17 @@ def test_slots_that_wait_go_together(pair: tuple[Side, Side]) -> None:
     before = all_of(there)
     here.flush()
     behind = all_of(there)
-    slots = [slot[2] for message in before + behind for slot in message.slots]  # type: ignore[union-attr]
-    assert slots == [*range(sent + 200), 1, sent + 200]
+    numbers = [number for slots in slots_of(before + behind) for _, _, number in slots]
+    assert numbers == [*range(sent + 200), 1, sent + 200]
     # 201 that waited, then one of another kind, then one more.
-    assert [len(message.slots) for message in behind] == [64, 64, 64, 9, 1, 1]  # type: ignore[union-attr]
+    assert [len(slots) for slots in slots_of(behind)] == [64, 64, 64, 9, 1, 1]
 
 
 def test_any_number_of_slots_is_told_in_messages_that_may_be(pair: tuple[Side, Side]) -> None:
     here, there = pair
     slots = [(b"p" * 16, number, number) for number in range(3 * MOST_TOLD // 2)]
     assert here.tell(Freed, slots)
-    assert [len(message.slots) for message in all_of(there)] == [64, 32]  # type: ignore[union-attr]
+    assert [len(told) for told in slots_of(all_of(there))] == [64, 32]
     assert here.tell(Freed, [])
 
 
@@ -336,9 +340,7 @@ def test_the_kill_of_a_process_ends_its_side_whatever_children_it_has(
     with child(there, how) as process:
         there.close()
         try:
-            came: list[SideMessage] = []
-            wait_for(lambda: came.extend(all_of(side)) or came, 20, "the child to speak")
-            assert came == [READY]
+            assert wait_for(lambda: all_of(side), 20, "the child to speak") == [READY]
             if how == "fork":
                 assert process.stdout is not None
                 grandchild, *told = process.stdout.readline().split()
