@@ -1,0 +1,80 @@
+"""The lock for what `__del__` says: nothing waits, nothing stays behind."""
+
+import gc
+import threading
+from collections.abc import Callable
+
+from tests.shm.both_ends import run_all
+
+from sightline.shm.line import Line
+
+
+class Tells:
+    """Says so when it ends; in a circle with itself, only the garbage collector ends it."""
+
+    def __init__(self, tell: Callable[[], object]) -> None:
+        self.tell = tell
+        self.circle = self
+
+    def __del__(self) -> None:
+        self.tell()
+
+
+def test_what_is_put_is_done_at_once() -> None:
+    line, done = Line(), list[int]()
+    line.put(done.append, 1)
+    assert done == [1]
+
+
+def test_what_ends_within_the_lock_is_done_when_that_is_given_back() -> None:
+    line, done = Line(), list[int]()
+    with line:
+        Tells(lambda: line.put(done.append, 1))
+        gc.collect()
+        assert done == []
+    assert done == [1]
+
+
+def test_what_is_put_while_something_is_done_comes_after_it() -> None:
+    line, done = Line(), list[str]()
+
+    def first() -> None:
+        line.put(done.append, "second")
+        done.append("first")
+
+    line.put(first)
+    assert done == ["first", "second"]
+
+
+def test_whoever_gets_the_lock_sees_all_that_was_put() -> None:
+    line, done, asked, told = Line(), list[int](), threading.Event(), threading.Event()
+
+    def slow() -> None:
+        asked.set()
+        assert told.wait(10)
+
+    holder = threading.Thread(target=line.put, args=(slow,))
+    holder.start()
+    assert asked.wait(10)
+    line.put(done.append, 1)
+    assert done == []
+    told.set()
+    with line:
+        assert done == [1]
+    holder.join(10)
+
+
+def test_nothing_stays_behind_whatever_threads_put_and_hold_the_lock() -> None:
+    line, done = Line(), list[int]()
+
+    def put() -> None:
+        for number in range(2000):
+            line.put(done.append, number)
+
+    def hold() -> None:
+        for _ in range(2000):
+            with line:
+                pass
+
+    run_all(put, hold, put, hold)
+    assert len(done) == 4000

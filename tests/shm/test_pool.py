@@ -1,0 +1,490 @@
+"""A writer's pools: what is in a slot is whole, and none is filled again while somebody may look at it."""
+
+import gc
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tests.shm.both_ends import SIZE, BothEnds, maps, pattern, run_all, sent
+
+from sightline.arrays import array_pieces, read_array
+from sightline.shm.pool import MOST_POOLS, SMALL_PAYLOADS, slot_bytes_for
+from sightline.shm.settings import Sharing
+from sightline.shm.slot import Slot
+from sightline.shm.token import Token
+
+SHARING = Sharing(above_bytes=1000, slots=3)
+SHAPE = (50, 40, 3)
+
+
+class Hand:
+    """A clock that goes on by hand."""
+
+    now_ns = 0
+
+    def utc_ns(self) -> int:
+        return self.now_ns
+
+    monotonic_ns = utc_ns
+
+
+@pytest.fixture
+def ends(no_leaks: None) -> Iterator[BothEnds]:
+    ends = BothEnds(SHARING)
+    yield ends
+    ends.pools.close()
+    ends.attached.close()
+
+
+def all_slots(ends: BothEnds, size: int = SIZE) -> list[Slot]:
+    slots = [ends.slot(size)]
+    while (slot := ends.pools.slot(size)) is not None:
+        slots.append(slot)
+    return slots
+
+
+# What is in a slot.
+
+
+def test_a_payload_is_read_where_its_writer_put_it(ends: BothEnds) -> None:
+    slot = ends.slot()
+    picture = pattern(1).tobytes()
+    slot.fill([picture[:1], b"", memoryview(picture)[1:7000], bytearray(picture[7000:])])
+    view = ends.attached.open(sent(slot))
+    assert view == slot.payload == picture
+    assert slot.payload.readonly
+    slot.as_array()[4711] ^= 255
+    assert view[4711] == picture[4711] ^ 255
+
+
+def test_a_payload_of_another_size_than_was_asked_for_is_refused(ends: BothEnds) -> None:
+    slot = ends.slot()
+    for size in (SIZE - 1, SIZE + 1):
+        with pytest.raises(ValueError, match=f"expected a payload of {SIZE} bytes, got {size}"):
+            slot.fill([bytes(size)])
+
+
+def test_an_array_filled_in_place_is_sent_as_it_lies(ends: BothEnds) -> None:
+    array = ends.array(SHAPE)
+    array[:] = pattern(3, array.size).reshape(SHAPE)
+    slot = ends.pools.slot_of(array)
+    assert slot is not None
+    assert np.shares_memory(array, slot.as_array())
+    view = ends.attached.open(sent(slot))
+    assert view == b"".join(array_pieces(array))
+    assert np.array_equal(read_array(view), array)
+
+
+ELEMENTS = ["u1", ">f8", "M8[ms]", "S7", "U3", "?", [("x", "<i2"), ("y", "f4", (2, 3))], ("f4", (2,))]
+
+
+@given(st.sampled_from(ELEMENTS), st.lists(st.integers(1, 5), max_size=3))
+def test_an_array_in_place_has_the_head_that_its_copy_would_have(dtype: Any, lengths: list[int]) -> None:
+    ends = BothEnds(Sharing(above_bytes=1))
+    array = ends.array(lengths, dtype)
+    assert array.shape == np.empty(lengths, dtype).shape
+    array.reshape(-1).view(np.uint8)[:] = 1
+    slot = ends.pools.slot_of(array)
+    assert slot is not None
+    assert slot.payload == b"".join(array_pieces(array))
+    ends.pools.close()
+
+
+def test_an_array_with_gaps_or_objects_is_not_made_in_a_slot(ends: BothEnds) -> None:
+    assert ends.slot()
+    assert ends.pools.array(9000, np.dtype("u1, f8", align=True)) is None
+    with pytest.raises(TypeError, match="cannot be sent"):
+        ends.pools.array(9000, object)
+
+
+def test_an_array_that_was_put_cannot_be_written_to(ends: BothEnds) -> None:
+    array = ends.array(SHAPE)
+    same = array[:]
+    slot = ends.pools.slot_of(same)
+    assert slot is not None
+    array[:] = 7
+    same[0] = 8
+    slot.token()
+    for frozen in (array, same, array[1:]):
+        with pytest.raises(ValueError, match="read-only"):
+            frozen[0] = 9
+        with pytest.raises(ValueError, match="cannot set WRITEABLE"):
+            frozen.flags.writeable = True
+
+
+def test_no_slot_is_taken_from_an_array_that_is_not_all_of_it(ends: BothEnds) -> None:
+    array = ends.array(SHAPE)
+    others: list[NDArray[Any]] = [
+        array[1:],
+        array[:, :, :1],
+        array[::-1],
+        array.reshape(-1),
+        array.transpose(1, 0, 2),
+        array.view(np.int8),
+        array.copy(),
+        array.view(np.recarray),
+        np.ma.asarray(array),
+        np.broadcast_to(array[:1], SHAPE),
+        np.asarray(memoryview(array)),
+        np.zeros(SHAPE, np.uint8),
+        ends.slot().as_array(),
+    ]
+    assert [ends.pools.slot_of(other) for other in others] == [None] * len(others)
+    assert BothEnds(SHARING).pools.slot_of(array) is None
+    assert ends.pools.slot_of(array.reshape(-1).reshape(SHAPE)) is not None
+
+
+def test_the_slot_of_an_array_is_given_once(ends: BothEnds) -> None:
+    array = ends.array(SHAPE)
+    slot = ends.pools.slot_of(array)
+    assert slot is not None
+    assert ends.pools.slot_of(array) is None
+    slot.taken = False
+    assert ends.pools.slot_of(array) is slot
+
+
+# When it is filled again.
+
+
+def test_a_slot_that_was_never_sent_is_filled_again_once_nothing_refers_to_it(ends: BothEnds) -> None:
+    slots = all_slots(ends)
+    assert len(slots) == SHARING.slots
+    payload = slots.pop().payload
+    assert ends.pools.slot(SIZE) is None
+    del payload
+    again = ends.pools.slot(SIZE)
+    assert again is not None
+    assert again.generation == 1
+
+
+@pytest.mark.parametrize("freed_first", [True, False])
+def test_a_slot_that_was_sent_is_filled_again_once_it_is_gone_and_freed(
+    ends: BothEnds, freed_first: bool
+) -> None:
+    slots = all_slots(ends)
+    token = sent(slots[-1])
+    steps: list[Callable[[], object]] = [slots.pop, lambda: ends.free(token)]
+    for step in reversed(steps) if freed_first else steps:
+        assert ends.pools.slot(SIZE) is None
+        step()
+    assert ends.pools.slot(SIZE) is not None
+
+
+def test_what_the_host_says_of_another_generation_or_pool_frees_nothing(ends: BothEnds) -> None:
+    slots = all_slots(ends)
+    token = sent(slots.pop())
+    for wrong in (token._replace(generation=1), token._replace(slot=200), token._replace(pool=bytes(16))):
+        ends.free(wrong)
+        ends.pools.ready(wrong.pool)
+        ends.pools.refused(bytes(16), "no reason")
+    assert ends.pools.slot(SIZE) is None
+
+
+def test_an_array_or_any_view_of_it_keeps_its_slot(ends: BothEnds) -> None:
+    arrays = [ends.array(SHAPE) for _ in range(SHARING.slots)]
+    pixel = arrays.pop()[0, 0].view(np.int8)
+    assert ends.pools.array(SHAPE, np.uint8) is None
+    del pixel
+    assert ends.pools.array(SHAPE, np.uint8) is not None
+
+
+# Which pool it is of.
+
+
+def test_a_pool_of_another_size_takes_over_and_the_old_one_drains(ends: BothEnds) -> None:
+    old, held = ends.slot(), ends.slot()
+    token = sent(old)
+    new = ends.slot(5 * SIZE)
+    assert [pool.pool for pool in ends.announced] == [old.pool, new.pool]
+    del held
+    ends.free(token)
+    assert ends.drained == []
+    assert old.payload == ends.attached.open(token)
+    del old
+    assert ends.drained == [token.pool]
+    assert ends.pools.stats().pools == 1
+    assert ends.slot().pool == new.pool
+
+
+def test_a_pool_that_no_slot_is_out_of_drains_at_once(ends: BothEnds) -> None:
+    old = ends.slot().pool
+    ends.slot(5 * SIZE)
+    assert ends.drained == [old]
+
+
+def test_a_smaller_pool_takes_over_where_all_were_small_for_long(ends: BothEnds) -> None:
+    large = ends.slot(8 * SIZE).pool
+    for _ in range(3):
+        assert all(ends.slot().pool == large for _ in range(SMALL_PAYLOADS - 1))
+        assert ends.slot(8 * SIZE).pool == large
+    sizes = [SIZE] * (SMALL_PAYLOADS - 2) + [SIZE + 5000, SIZE]
+    for size in sizes:
+        ends.pools.slot(size)
+    assert ends.drained == [large]
+    assert ends.announced[-1].slot_bytes == slot_bytes_for(SIZE + 5000)
+
+
+def test_pools_that_do_not_come_back_are_bounded(ends: BothEnds) -> None:
+    kept = [ends.slot(SIZE * 2**n) for n in range(MOST_POOLS)]
+    assert ends.pools.slot(SIZE * 2**MOST_POOLS) is None
+    assert ends.pools.stats().not_shared["no_memory"] == 1
+    assert len(ends.announced) == MOST_POOLS
+    kept.pop(0)
+    assert ends.slot(SIZE * 2**MOST_POOLS).size == SIZE * 2**MOST_POOLS
+
+
+@given(st.integers(1, 2**40))
+def test_a_slot_has_whole_pages_and_little_to_spare(size: int) -> None:
+    slot_bytes = slot_bytes_for(size)
+    assert slot_bytes % 4096 == 0
+    assert size <= slot_bytes <= size + max(4095, size // 8)
+
+
+def test_a_pool_has_fewer_slots_where_they_would_be_too_large_together(no_leaks: None) -> None:
+    ends = BothEnds(Sharing(above_bytes=1, slots=8, pool_bytes=5 * 4096))
+    assert len(all_slots(ends, 4096)) == 5
+    assert ends.pools.stats().pool_bytes == 5 * 4096
+    ends.pools.close()
+
+
+# Why a payload is not shared.
+
+
+def test_why_a_payload_is_not_shared_is_counted(no_leaks: None) -> None:
+    ends = BothEnds(Sharing(above_bytes=1000, slots=3, pool_bytes=2**50), maps=False, clock=Hand())
+    pools = ends.pools
+
+    def counted(size: int = SIZE) -> dict[str, int]:
+        before = pools.stats().not_shared
+        assert pools.slot(size) is None
+        after = pools.stats().not_shared
+        return {why: count - before.get(why, 0) for why, count in after.items() if count != before.get(why)}
+
+    assert counted(999) == {}
+    assert counted(2**50) == {"too_large": 1}
+    assert counted(2**44) == {"no_memory": 1}
+    Hand.now_ns += 10**9
+    ends.connected = False
+    assert counted() == {"off": 1}
+    ends.connected = True
+    assert counted() == {"off": 1}
+    Hand.now_ns += 10**9
+    assert counted() == {"not_ready": 1}
+    assert counted() == {"not_ready": 1}
+    pools.ready(ends.announced[-1].pool)
+    slots = all_slots(ends)
+    assert counted() == {"no_slot": 1}
+    assert pools.array(SIZE, "u1") is None
+    assert sum(pools.stats().not_shared.values()) == 8  # one of all_slots, none of arrays
+    assert pools.stats().shared == 0
+    for _ in range(2):
+        slots[0].token()
+    assert (pools.stats().shared, pools.stats().shared_bytes) == (1, SIZE)
+    assert counted(2 * SIZE) == {"not_ready": 1}
+    pools.refused(ends.announced[-1].pool, "too many")
+    assert counted(2 * SIZE) == {"refused": 1}
+    pools.close()
+    assert counted() == {"off": 1}
+
+
+def test_a_pool_that_was_refused_is_not_asked_for_again_until_the_size_changes(no_leaks: None) -> None:
+    ends = BothEnds(SHARING, maps=False)
+    assert ends.pools.slot(SIZE) is None
+    ends.pools.refused(ends.announced[0].pool, "too many")
+    ends.pools.ready(ends.announced[0].pool)
+    assert ends.pools.slot(SIZE) is None
+    assert len(ends.announced) == 1
+    assert ends.pools.stats().pool_bytes == 0
+    ends.maps = True
+    assert ends.slot(2 * SIZE).pool == ends.announced[1].pool
+    assert ends.drained == []
+    ends.pools.close()
+
+
+# When the host is gone.
+
+
+def test_what_was_abandoned_stays_as_it_is_for_who_has_it_and_no_longer(no_leaks: None) -> None:
+    before = maps()
+    ends = BothEnds(SHARING)
+    slot, array, other = ends.slot(), ends.array(SHAPE), ends.slot()
+    slot.fill([pattern(5).tobytes()])
+    old = sent(slot)
+    sent(other)
+    del other
+    ends.pools.abandon()
+    ends.forget()
+    assert ends.pools.slot_of(array) is None
+    array[:] = 1
+    for number in range(20):
+        new = ends.slot()
+        assert new.pool != old.pool
+        new.fill([pattern(number).tobytes()])
+        ends.free(old)
+    assert slot.payload == pattern(5).tobytes()
+    assert ends.drained == []
+    ends.pools.close()
+    ends.attached.close()
+    payload = slot.payload
+    del slot, array, new
+    assert payload == pattern(5).tobytes()
+    assert maps() > before
+    del payload
+    assert maps() == before
+
+
+# Threads, and garbage that is collected anywhere.
+
+
+@contextmanager
+def collecting_everywhere() -> Iterator[None]:
+    """Garbage is collected and threads take turns all the time; what was there before is left out of it."""
+    thresholds, interval = gc.get_threshold(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(3, 1, 1)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+        sys.setswitchinterval(interval)
+
+
+def in_a_circle(value: object) -> None:
+    """Leaves it to the garbage collector."""
+    circle: list[object] = [value]
+    circle.append(circle)
+
+
+class Traffic:
+    """Frames by number from writers to readers, who look at all of each.
+
+    A slot is freed when its reader has released it, in another order than they came.
+    """
+
+    def __init__(self, frames: int) -> None:
+        self.ends = BothEnds(Sharing(above_bytes=1000, slots=4))
+        self.frames = frames
+        self.line: SimpleQueue[tuple[int, Token] | None] = SimpleQueue()
+        self.handed_on = self.read = 0
+        self.lock = threading.Lock()
+
+    def write(self, seed: int) -> None:
+        chance = random.Random(seed)
+        for number in range(self.frames):
+            size = 8 * SIZE if number % 120 == 119 else SIZE
+            while not self.write_one(number, size, chance):
+                if chance.random() < 0.2:
+                    gc.collect()  # all may lie in circles
+                self.free_released()
+        self.line.put(None)
+
+    def write_one(self, number: int, size: int, chance: random.Random) -> bool:
+        slot: Slot | None = None
+        if chance.random() < 0.5:
+            array = self.ends.pools.array(size, np.uint8)
+            if array is not None:
+                array[:] = pattern(number, size)
+                slot = self.ends.pools.slot_of(array)
+        elif (slot := self.ends.pools.slot(size)) is not None:
+            slot.fill(array_pieces(pattern(number, size))[-1:])
+        if slot is None:
+            return False
+        if chance.random() < 0.9:
+            self.line.put((number, sent(slot)))
+            with self.lock:
+                self.handed_on += 1
+        if chance.random() < 0.3:
+            in_a_circle(slot)
+        return True
+
+    def look(self, seed: int) -> None:
+        chance = random.Random(seed)
+        while (came := self.line.get()) is not None:
+            number, token = came
+            view = self.ends.attached.open(token)
+            with self.lock:
+                self.read += 1
+            size = token.size // SIZE * SIZE  # without the head of an array
+            looked_at = np.frombuffer(view, np.uint8)[-size:]
+            assert np.array_equal(looked_at, pattern(number, size)), "a torn picture"
+            if chance.random() < 0.3:
+                in_a_circle(looked_at)
+            if chance.random() < 0.05:
+                gc.collect()
+            self.free_released()
+
+    def free_released(self) -> None:
+        while self.ends.released:
+            try:
+                self.ends.pools.freed(*self.ends.released.pop())
+            except IndexError:
+                return
+
+
+def test_no_picture_is_torn_whoever_puts_frees_and_collects(no_leaks: None) -> None:
+    traffic = Traffic(frames=1500)
+    ends = traffic.ends
+    with collecting_everywhere():
+        run_all(
+            lambda: traffic.write(1),
+            lambda: traffic.write(2),
+            lambda: traffic.look(3),
+            lambda: traffic.look(4),
+        )
+    gc.collect()
+    traffic.free_released()
+    assert ends.attached.leases == 0
+    stats = ends.pools.stats()
+    assert traffic.read == traffic.handed_on == stats.shared > 2000
+    assert len(ends.drained) == len(ends.announced) - 1 > 4
+    assert stats.pools == 1
+    assert len(all_slots(ends)) == 4
+    ends.pools.close()
+    ends.attached.close()
+
+
+def test_a_host_that_goes_again_and_again_tears_nothing_that_is_held(no_leaks: None) -> None:
+    before = maps()
+    ends = BothEnds(SHARING)
+    over = threading.Event()
+
+    def write(first: int) -> None:
+        for number in range(first, first + 300):
+            slot = ends.pools.slot(SIZE)
+            if slot is not None:
+                slot.fill([pattern(number).tobytes()])
+                sent(slot)
+                in_a_circle((slot, slot.payload))
+                assert slot.payload == pattern(number).tobytes()
+        over.set()
+
+    def go() -> None:
+        while not over.is_set():
+            ends.pools.abandon()
+            gc.collect()
+
+    with collecting_everywhere():
+        run_all(lambda: write(0), lambda: write(1000), go)
+    ends.pools.close()
+    ends.attached.close()
+    assert maps() == before
+
+
+def test_only_one_of_two_threads_gets_the_slot_of_an_array(ends: BothEnds) -> None:
+    for _ in range(200):
+        array, got = ends.array(SHAPE), list[Slot | None]()
+        take = lambda array=array, got=got: got.append(ends.pools.slot_of(array))  # noqa: E731
+        run_all(take, take)
+        assert got.count(None) == 1
