@@ -84,7 +84,7 @@ class Gone(_Said, frozen=True):
 
 
 class Handed(_Said, frozen=True):
-    """`payload` is a token if `shared`, and what it stands for is an array (`sightline.arrays`) if `array`."""
+    """`payload` is a token if `shared`. If `array`, what it is or stands for is one of `sightline.arrays`."""
 
     payload: bytes
     note: bytes = b""

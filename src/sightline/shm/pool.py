@@ -129,7 +129,7 @@ class Pools:
         self._not_before_ns: int | None = None
         self._small = self._small_bytes = 0
         self._shared = self._shared_bytes = 0
-        self._not_shared: Counter[str] = Counter()
+        self._not_shared: Counter[Why] = Counter()
 
     # For who writes.
 
@@ -182,7 +182,7 @@ class Pools:
             return SharingStats(
                 shared=self._shared,
                 shared_bytes=self._shared_bytes,
-                not_shared=dict(self._not_shared),
+                not_shared={str(why): count for why, count in self._not_shared.items()},
                 pools=len(self._pools),
                 pool_bytes=sum(pool.segment.size for pool in self._pools.values() if not pool.refused),
             )
@@ -246,6 +246,7 @@ class Pools:
             with self._line:
                 self._making = False
                 self._install(pool)
+            with self._line:  # what the host said from within `announce` is done by now
                 found = self._pick(size)
         return found
 

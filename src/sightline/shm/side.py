@@ -115,7 +115,7 @@ class Side:
         Raises:
             OSError: nobody is there to have it.
         """
-        if not self.flush():
+        if not self.flush() or self._unsent:
             return False
         try:
             with self._sending:
@@ -143,7 +143,7 @@ class Side:
         return not self._full
 
     def deafen(self) -> None:
-        """Nothing is to come any more but what came already: who offers something is told so. It may speak."""
+        """Nothing is to come but what came already, and who offers more is told. This end may still speak."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RD)
 

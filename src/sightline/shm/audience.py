@@ -1,0 +1,200 @@
+"""Who is sent to without a hub: its readers' sockets, what each looks at, and how much it may.
+
+It gives what it is told to those that have room, hears what they give back, and counts who missed what. It
+makes no slots and does not wait. For one thread.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from sightline.errors import WireError
+from sightline.shm.attached import Place
+from sightline.shm.leases import Leases
+from sightline.shm.messages import Gone, Handed, Pool, Released, SideMessage
+from sightline.shm.records import FEWEST_FREE
+from sightline.shm.side import Side
+from sightline.shm.token import Token
+
+
+class Missed(StrEnum):
+    """Why a reader did not get a value."""
+
+    BEHIND = "behind"
+    """It looks at its share of the slots."""
+    FULL = "full"
+    """Its socket has no room: small values are sent faster than it reads."""
+    CUT_OFF = "cut_off"
+    """It kept too many for too long, and has not given them back."""
+    NOT_SHARED = "not_shared"
+    """There was no slot to put it into."""
+    LEFT = "left"
+    """It ended, or was closed, meanwhile."""
+
+
+class Audience:
+    """All readers of one sender.
+
+    Args:
+        leases: to be changed here only.
+        slots: of the pool to come; of the one that is there, later.
+
+    Attributes:
+        leases: who looks at what.
+        readers: those who are sent to.
+        missed: values, once for each reader that did not get one, by reason.
+    """
+
+    def __init__(self, leases: Leases[Side], slots: int) -> None:
+        self.readers: list[Side] = []
+        self.missed: Counter[str] = Counter()
+        self.leases: Final = leases
+        self._slots = slots
+        self._leaving: list[Side] = []  # they get nothing more, and may still look at what they have
+        self._full: set[Side] = set()
+        self._shown: dict[bytes, tuple[Pool, int]] = {}
+
+    # Readers and pools.
+
+    def join(self, side: Side) -> bool:
+        """False: it cannot be shown the pools, for want of descriptors; it is closed."""
+        if not all(side.send(said, fd) for said, fd in self._shown.values()):
+            side.close()
+            return False
+        self.readers.append(side)
+        return True
+
+    def show(self, said: Pool, fd: int) -> bool:
+        """Another pool; its descriptor stays the caller's. False: not all readers could be shown it."""
+        try:
+            kept = os.dup(fd)
+        except OSError:
+            return False
+        self.leases.add_pool(said.pool, said.slots)
+        self._shown[said.pool] = said, kept
+        if not all(side.send(said, kept) for side in self.readers):
+            self.forget(said.pool)
+            return False
+        self._slots = said.slots
+        return True
+
+    def forget(self, pool: bytes) -> None:
+        """Nothing is handed on of this pool any more."""
+        os.close(self._shown.pop(pool)[1])
+        self.leases.drain(pool)
+        for side in (*self.readers, *self._leaving):
+            side.send(Gone(pool))
+
+    def close(self) -> None:
+        for side in (*self.readers, *self._leaving):
+            self._lose(side)
+        for pool in tuple(self._shown):
+            self.forget(pool)
+
+    # Values.
+
+    def room(self, side: Side) -> int:
+        """How many more slots it may look at. If readers are not many, all together leave `FEWEST_FREE`."""
+        return self.share - self.leases.held(side)
+
+    @property
+    def share(self) -> int:
+        """Of the slots, for each reader."""
+        return max(1, (self._slots - FEWEST_FREE) // max(1, len(self.readers)))
+
+    def with_room(self) -> list[Side]:
+        """Who may look at one more slot."""
+        return [side for side in self.readers if self.room(side) > 0]
+
+    def tell(self, handed: Handed) -> int:
+        """A small value, to all. How many got it."""
+        return sum(self._offer(side, handed) for side in tuple(self.readers))
+
+    def lend(self, handed: Handed, token: Token, takers: Sequence[Side], now_ns: int) -> int:
+        """A slot to look at, to these. How many got it."""
+        pool, slot, generation = token[:3]
+        self.leases.publish(pool, slot, generation)
+        taken = 0
+        for side in takers:
+            if not self.leases.lease(side, pool, slot, now_ns):
+                self.missed[Missed.CUT_OFF] += 1
+            elif self._offer(side, handed):
+                taken += 1
+            else:
+                self.leases.release(side, pool, slot, generation)
+        self.leases.unclaim(pool, slot)
+        return taken
+
+    def hear(self, now_ns: int) -> None:
+        """What readers said, and who ended; then see `take_freed`."""
+        for side in (*self.readers, *self._leaving):
+            self._hear(side)
+        leases = self.leases
+        leases.expire(now_ns)
+        for told in (leases.gone, leases.cut, leases.restored):
+            told.clear()
+
+    def take_freed(self) -> list[Place]:
+        """The slots that may be filled again."""
+        freed, self.leases.freed = self.leases.freed, []
+        return freed
+
+    def wait(self, values: int, timeout_s: float | None) -> bool:
+        """Whether all can take `values` more slots, or else until one says something or time is out."""
+        poll, waiting = select.poll(), False
+        for side in self.readers:
+            full = side in self._full
+            if full or self.room(side) < min(values, self.share):
+                poll.register(side, select.POLLIN | select.POLLOUT * full)
+                waiting = True
+        if not waiting:
+            return True
+        timeout_ms = None if timeout_s is None else max(0.0, timeout_s) * 1000
+        ready = {fd for fd, event in poll.poll(timeout_ms) if event & select.POLLOUT}
+        self._full = {side for side in self._full if side.fileno() not in ready}
+        return False
+
+    def _offer(self, side: Side, handed: Handed) -> bool:
+        try:
+            taken = side.offer(handed)
+        except OSError:
+            self.readers.remove(side)
+            self._leaving.append(side)
+            self._full.discard(side)
+            self.missed[Missed.LEFT] += 1
+            return False
+        if not taken:
+            self._full.add(side)
+            self.missed[Missed.FULL] += 1
+        return taken
+
+    def _hear(self, side: Side) -> None:
+        try:
+            for message, fd in side.receive():
+                self._heed(side, message, fd)
+        except WireError:
+            side.ended = True
+        if side.ended:
+            self._lose(side)
+
+    def _heed(self, side: Side, message: SideMessage, fd: int | None) -> None:
+        if fd is not None:
+            os.close(fd)
+        if not isinstance(message, Released):
+            raise WireError(f"expected nothing like {type(message).__name__} of a reader")
+        for place in message.slots:
+            self.leases.release(side, *place)
+
+    def _lose(self, side: Side) -> None:
+        """It ended, and looks at nothing any more."""
+        for sides in (self.readers, self._leaving):
+            if side in sides:
+                sides.remove(side)
+        self._full.discard(side)
+        self.leases.reader_gone(side)
+        side.close()

@@ -1,0 +1,270 @@
+"""Values from one process to others of the same machine, without a hub: pictures in place, and small things.
+
+A `SharedSender` is the host of its own pools. A value costs one message to each reader, and a picture one
+that comes back; no thread; no copy but that into a slot, and not that one where the picture was made in an
+array of `new_array`.
+
+It promises:
+- A picture that somebody looks at is never written to, however long that takes.
+- Nobody's stall stops another reader: each may look at its share of the slots at most, and two slots are
+  left over. What a reader did not get is counted by reason (`Missed`).
+- The end of a reader is the end of its socket, also by `kill -9`, and of all that it held. The end of the
+  sender is `Closed` at the readers, after what was sent before; what they look at stays as it is.
+
+It waits for nobody unless told to (`wait_for_room`), keeps nothing for those who are late, and carries
+nothing to another machine.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from sightline.arrays import Buffer, array_pieces
+from sightline.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock, ns
+from sightline.errors import BufferFull, Closed, SharingError
+from sightline.shm.audience import Audience, Missed
+from sightline.shm.leases import Leases, LeaseStats
+from sightline.shm.messages import Drain, Handed, Pool
+from sightline.shm.pool import Pools, SharingStats
+from sightline.shm.receiver import Received, SharedReceiver
+from sightline.shm.settings import Sharing
+from sightline.shm.side import Side
+from sightline.shm.slot import Slot
+
+__all__ = ["Missed", "Received", "SenderStats", "SharedReceiver", "SharedSender"]
+
+MOST_NOTE_BYTES: Final = 2048
+SMALL_BYTES: Final = 1536
+"""From here on a value goes into a slot: a copy there takes no longer than into a socket and out of it."""
+HEAR_NS: Final = 100 * NS_PER_MS
+"""So often, at least, readers are listened to while something is sent."""
+
+
+class SenderStats(msgspec.Struct, frozen=True, kw_only=True):
+    """A sender's counts at one moment.
+
+    Attributes:
+        readers: there are now.
+        offered: values so far, once for each reader that there was.
+        taken: of these, those that a reader got.
+        missed: by reason (`Missed`), those that one did not get.
+        sharing: of the slots.
+        leases: of who looks at them.
+    """
+
+    readers: int
+    offered: int
+    taken: int
+    missed: dict[str, int]
+    sharing: SharingStats
+    leases: LeaseStats
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the counts add up; they do in any snapshot."""
+        return self.offered == self.taken + sum(self.missed.values())
+
+
+class SharedSender:
+    """Sends to any number of readers. For the process that made it, and one thread at a time.
+
+    Args:
+        sharing: how much memory, in how many slots. All but two are for the readers, in equal shares of at
+            least one; a sender with as many slots as that asks for is never without one because of them.
+        lease_s: seconds after which a reader should have given a picture back; later is counted.
+        most_retired: a reader that keeps more than this for longer gets none until it gave all of them back.
+        clock: tells when.
+
+    Raises:
+        ConfigError: a setting that makes no sense.
+    """
+
+    def __init__(
+        self,
+        sharing: Sharing | None = None,
+        *,
+        lease_s: float = 2.0,
+        most_retired: int = 8,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        sharing = sharing or Sharing()
+        self._slot_from = min(sharing.above_bytes, SMALL_BYTES)
+        sharing = msgspec.structs.replace(sharing, above_bytes=self._slot_from)
+        self._drained: deque[Drain] = deque()  # comes from any thread
+        self._audience = Audience(Leases(lease_s, most_retired), sharing.slots)
+        self._pools = Pools(sharing, self._announce, self._drained.append, clock=clock)
+        self._clock = clock
+        self._hear_ns = 0
+        self._offered = self._taken = 0
+        self._pid: int | None = os.getpid()
+
+    def connect(self) -> socket.socket:
+        """One more reader. What is sent from now on is for it, also before it has begun to read.
+
+        Returns:
+            Its end, for a `SharedReceiver`: inherited by another process or passed on to it, and then closed
+            here, as a reader has ended when nobody has its end: `with sender.connect() as end: ...`.
+
+        Raises:
+            SharingError: this system has no such sockets, or no more of them.
+            Closed: this was closed.
+        """
+        self._check_open()
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except (AttributeError, OSError) as error:
+            raise SharingError(f"no socket for a reader: {error}") from error
+        if not self._audience.join(Side(ours)):
+            theirs.close()
+            raise SharingError("no descriptor for a reader: this process has as many as it may")
+        return theirs
+
+    def new_array(self, shape: int | Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+        """An array to be filled and then sent; without a copy where there is a slot, else an ordinary one.
+
+        What it holds at first is anything. Sent, it cannot be written to any more; views that were taken of
+        it before can, and must not: others look at it.
+
+        Raises:
+            TypeError: an array of that kind cannot be sent.
+            Closed: this was closed.
+        """
+        self._check_open()
+        self._hear_if_due()
+        array = self._pools.array(shape, dtype)
+        return np.empty(shape, dtype) if array is None else array
+
+    def send(self, value: NDArray[Any] | Buffer, note: bytes = b"") -> int:
+        """Hand a value to all readers that have room, with up to `MOST_NOTE_BYTES` about it.
+
+        Returns:
+            How many have it: they get it even if this process ends now. For the others see `stats`.
+
+        Raises:
+            BufferFull: the note is too long.
+            TypeError: it cannot be sent.
+            Closed: this was closed.
+        """
+        self._check_open()
+        if len(note) > MOST_NOTE_BYTES:
+            raise BufferFull(f"expected a note of at most {MOST_NOTE_BYTES} bytes, got {len(note)}")
+        slot = self._pools.slot_of(value) if isinstance(value, np.ndarray) else None
+        pieces = _pieces(value) if slot is None else []
+        is_array = isinstance(value, np.ndarray)
+        self._hear_if_due()
+        self._offered += len(self._audience.readers)
+        if slot is None and sum(map(len, pieces)) < self._slot_from:
+            taken = self._audience.tell(Handed(b"".join(pieces), note, array=is_array))
+        else:
+            taken = self._lend(slot, pieces, note, is_array)
+        self._taken += taken
+        return taken
+
+    def wait_for_room(self, timeout_s: float | None = None, *, values: int = 1) -> bool:
+        """Wait until each reader can take `values` more pictures, or its whole share. False: not in time.
+
+        True also where there is no reader, or none is left.
+
+        Raises:
+            Closed: this was closed.
+        """
+        self._check_open()
+        until_ns = None if timeout_s is None else self._clock.monotonic_ns() + ns(timeout_s)
+        while True:
+            now_ns = self._hear()
+            left_s = None if until_ns is None else (until_ns - now_ns) / NS_PER_S
+            if self._audience.wait(values, left_s):
+                return True
+            if left_s is not None and left_s <= 0:
+                return False
+
+    def stats(self) -> SenderStats:
+        if self._pid == os.getpid():
+            self._hear()
+        return SenderStats(
+            readers=len(self._audience.readers),
+            offered=self._offered,
+            taken=self._taken,
+            missed=dict(self._audience.missed),
+            sharing=self._pools.stats(),
+            leases=self._audience.leases.stats(),
+        )
+
+    def close(self) -> None:
+        """No more values: readers get what was sent, then `Closed`. Again is allowed."""
+        if self._pid == os.getpid():
+            self._pid = None
+            self._audience.close()
+            self._pools.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._pid != os.getpid():
+            raise Closed("this sender was closed, or is that of the process that forked this one")
+
+    def _lend(self, slot: Slot | None, pieces: Sequence[Buffer], note: bytes, is_array: bool) -> int:
+        audience = self._audience
+        takers = audience.with_room()
+        if behind := len(audience.readers) - len(takers):
+            audience.missed[Missed.BEHIND] += behind
+        if not takers:
+            if slot is not None:
+                slot.taken = False
+            return 0
+        slot = slot or self._filled(pieces)
+        if slot is None:
+            audience.missed[Missed.NOT_SHARED] += len(takers)
+            return 0
+        token = slot.token()
+        slot.sent = True
+        handed = Handed(token.packed(), note, shared=True, array=is_array)
+        taken = audience.lend(handed, token, takers, self._clock.monotonic_ns())
+        if not taken:
+            self._reuse()
+        return taken
+
+    def _filled(self, pieces: Sequence[Buffer]) -> Slot | None:
+        slot = self._pools.slot(sum(map(len, pieces)))
+        if slot is not None:
+            slot.fill(pieces)
+        return slot
+
+    def _hear_if_due(self) -> None:
+        audience = self._audience
+        if self._clock.monotonic_ns() >= self._hear_ns or len(audience.with_room()) < len(audience.readers):
+            self._hear()
+
+    def _hear(self) -> int:
+        now_ns = self._clock.monotonic_ns()
+        self._hear_ns = now_ns + HEAR_NS
+        self._audience.hear(now_ns)
+        self._reuse()
+        while self._drained:
+            self._audience.forget(self._drained.popleft().pool)
+        return now_ns
+
+    def _reuse(self) -> None:
+        for place in self._audience.take_freed():
+            self._pools.freed(*place)
+
+    def _announce(self, said: Pool, fd: int) -> bool:
+        if shown := self._audience.show(said, fd):
+            self._pools.ready(said.pool)
+        return shown
+
+
+def _pieces(value: NDArray[Any] | Buffer) -> list[Buffer]:
+    return array_pieces(value) if isinstance(value, np.ndarray) else [memoryview(value).cast("B")]

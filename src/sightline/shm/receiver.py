@@ -1,0 +1,129 @@
+"""What a `SharedSender` sent, taken by one reader in another process. See `sightline.shm.direct`."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from typing import Any, NamedTuple, Self
+
+from numpy.typing import NDArray
+
+from sightline.arrays import read_array
+from sightline.clock import NS_PER_MS, ns
+from sightline.errors import Closed, SharingError, WireError
+from sightline.shm.attached import Attached, Place
+from sightline.shm.messages import Gone, Handed, Pool, Released, SideMessage
+from sightline.shm.side import Side
+from sightline.shm.token import Token
+
+
+class Received(NamedTuple):
+    """What came. An array is read-only and in place: its slot is used again once no view of it is left."""
+
+    note: bytes
+    value: NDArray[Any] | bytes
+
+
+class SharedReceiver:
+    """One reader. For the process that made it, and one thread at a time; arrays may go to any thread.
+
+    Args:
+        end: what `SharedSender.connect` gave; this object's from now on.
+    """
+
+    def __init__(self, end: socket.socket) -> None:
+        self._side = Side(end)
+        self._attached = Attached(self._release, on_idle=self._on_idle)
+        self._poll = select.poll()
+        self._poll.register(self._side, select.POLLIN)
+        self._closed = False
+
+    def fileno(self) -> int:
+        """For a selector: readable when there is something to `receive`. -1 after the end."""
+        return self._side.fileno()
+
+    def receive(self, timeout_s: float | None = None) -> Received | None:
+        """The next value; None where none came within `timeout_s` seconds (None: wait for ever).
+
+        Raises:
+            Closed: the sender has ended, and all that it sent has come; or this was closed.
+            SharingError: this process cannot map the sender's memory.
+            WireError: what came is nothing that a sender says.
+        """
+        until_ns = None if timeout_s is None else time.monotonic_ns() + ns(timeout_s)
+        while True:
+            if self._closed:
+                raise Closed("this receiver was closed")
+            for message, fd in self._side.receive():
+                if isinstance(message, Handed):
+                    return self._received(message)
+                self._heed(message, fd)
+            if self._side.ended:
+                raise Closed("the sender has ended")
+            if not self._wait(until_ns):
+                return None
+
+    def close(self) -> None:
+        """Take nothing more. The arrays that there are stay as they are. Again is allowed."""
+        if not self._closed:
+            self._closed = True
+            self._side.deafen()
+            self._give_back()
+            self._attached.close()
+            self._on_idle()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _received(self, handed: Handed) -> Received:
+        payload: bytes | memoryview = handed.payload
+        if handed.shared:
+            payload = self._attached.open(Token.unpacked(handed.payload))
+        return Received(handed.note, read_array(payload) if handed.array else bytes(payload))
+
+    def _heed(self, message: SideMessage, fd: int | None) -> None:
+        match message:
+            case Pool() if fd is not None:
+                self._attached.add(message, fd)
+            case Pool():
+                raise SharingError(
+                    "expected a pool's descriptor, got none: this process has as many as it may"
+                )
+            case Gone():
+                self._attached.gone(message.pool)
+            case _:
+                raise WireError(f"expected nothing like {type(message).__name__} of a sender")
+
+    def _wait(self, until_ns: int | None) -> bool:
+        if until_ns is None:
+            return bool(self._poll.poll())
+        left_ns = until_ns - time.monotonic_ns()
+        return left_ns > 0 and bool(self._poll.poll(left_ns / NS_PER_MS))
+
+    def _give_back(self) -> None:
+        """What came and was not taken."""
+        while not self._side.ended:
+            came = 0
+            for message, fd in self._side.receive():
+                came += 1
+                if fd is not None:
+                    os.close(fd)
+                if isinstance(message, Handed) and message.shared:
+                    self._release([Token.unpacked(message.payload)[:3]])
+            if not came:
+                return
+
+    # From any thread, and from finalizers.
+
+    def _release(self, places: list[Place]) -> bool:
+        return self._side.send(Released(places))
+
+    def _on_idle(self) -> None:
+        # Its end would tell the sender that nobody looks any more.
+        if self._closed and not self._attached.leases:
+            self._side.close()
