@@ -147,6 +147,17 @@ def test_who_keeps_too_many_is_cut_off_until_it_gave_all_of_them_back() -> None:
     assert (leases.stats().cut_off, leases.stats().refused) == (1, 2)
 
 
+def test_a_reader_is_cut_off_once_however_much_more_runs_out() -> None:
+    leases = table(most_retired=0)
+    for slot in range(3):
+        leases.publish(POOL, slot, 0)
+        leases.lease("ann", POOL, slot, slot)
+    for slot in range(3):
+        leases.expire(LEASE_NS + slot)
+    assert leases.cut == ["ann"]
+    assert leases.stats().cut_off == 1
+
+
 def test_a_reader_that_ends_loses_what_it_had_however_late_it_was() -> None:
     leases = table(most_retired=0)
     for slot in range(2):
