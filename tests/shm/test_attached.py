@@ -194,10 +194,8 @@ def test_a_lease_that_ends_while_another_is_told_of_is_told_of_after_it(no_leaks
     segment = ends.announced[0]
     attached.add(segment, os.dup(ends.pools._pools[segment.pool].segment.fd))
     for _ in range(5):
-        circle = [attached.open(token)]
-        circle.append(circle)  # type: ignore[arg-type]
-        circles.append(circle)
-    del circle
+        circles.append([attached.open(token)])
+        circles[-1].append(circles[-1])
     view = attached.open(token)
     del view
     assert told == [token[:3]] * 6

@@ -273,7 +273,8 @@ class Pools:
             self._small_bytes = max(self._small_bytes, size)
         else:
             self._small = self._small_bytes = 0
-        return self._small_bytes if self._small >= SMALL_PAYLOADS else None
+        due = self._small >= SMALL_PAYLOADS and slot_bytes_for(self._small_bytes) < pool.said.slot_bytes
+        return self._small_bytes if due else None
 
     def _most_slots(self, slot_bytes: int) -> int:
         return min(self._settings.slots, self._settings.pool_bytes // slot_bytes)
