@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from sightline.hub.wire.header import Head
+from sightline.hub.wire.header import KEYFRAME, Head
 
 DISCONNECTED: Final = "disconnected"
 HUB_RESTART: Final = "hub_restart"
@@ -43,9 +43,10 @@ class _Position:
         lost_from: the offset before that.
         why: it did.
         told: messages that were told missing, and whose numbers no writer has passed over yet.
+        whole: whether nothing is missing since a keyframe.
     """
 
-    __slots__ = ("hub", "lost_from", "next_offset", "next_seqs", "told", "unsure", "why")
+    __slots__ = ("hub", "lost_from", "next_offset", "next_seqs", "told", "unsure", "whole", "why")
 
     def __init__(self, hub: bytes, next_offset: int) -> None:
         self.hub = hub
@@ -55,12 +56,14 @@ class _Position:
         self.unsure: set[bytes] = set()
         self.why = HUB_RESTART
         self.told = 0
+        self.whole = False
 
     def begin_anew(self, why: str) -> None:
         self.hub = b""
         self.lost_from = self.next_offset
         self.unsure = set(self.next_seqs)
         self.why = why
+        self.whole = False
 
 
 class Arrival(NamedTuple):
@@ -87,6 +90,10 @@ class Positions:
             if position.hub
         }
 
+    def whole(self) -> tuple[str, ...]:
+        """For `Subscribe`: the channels of which the next message can be decoded."""
+        return tuple(name for name, position in self._positions.items() if position.hub and position.whole)
+
     def attached(self, name: str, hub: bytes, next_offset: int) -> Gap | None:
         """Messages of this channel come from `next_offset` on; the gap since the last connection, if any."""
         position = self._positions.get(name)
@@ -100,6 +107,7 @@ class Positions:
         if anew or next_offset <= before:
             return None
         position.told += next_offset - before
+        position.whole = False
         return _gap(name, before, next_offset - before, DISCONNECTED)
 
     def detached(self, name: str, why: str) -> None:
@@ -117,11 +125,14 @@ class Positions:
         position = self._positions.get(name)
         if position is not None:
             position.next_offset = next_offset
+            position.whole = False
 
     def data(self, name: str, head: Head, session: bytes | None) -> Arrival:
         """A frame of messages came. `session`: of its writer, where that is known."""
         position = self._positions[name]
         position.next_offset = head.offset + head.messages
+        if head.flags & KEYFRAME:
+            position.whole = True
         if session is None:
             return _AS_IT_IS
         known = position.next_seqs.get(session)
@@ -142,6 +153,7 @@ class Positions:
     def gap(self, gap: Gap) -> Gap | None:
         """The hub reports a gap; what of it was not yet told."""
         position = self._positions[gap.channel]
+        position.whole = False
         first, position.next_offset = (
             max(gap.first_offset, position.next_offset),
             max(gap.last_offset + 1, position.next_offset),

@@ -94,7 +94,8 @@ class Share:
     def not_shared(self) -> dict[str, int]:
         """Large payloads that were not shared, by reason."""
         with self._lock:
-            return dict(self._counts + Counter({} if self._pools is None else self._pools.stats().not_shared))
+            counts = self._counts + Counter({} if self._pools is None else self._pools.stats().not_shared)
+        return {str(reason): count for reason, count in counts.items()}
 
     def _count(self, reason: str) -> None:
         with self._lock:

@@ -13,6 +13,7 @@ from sightline.hub.client.handshake import key_proof
 from sightline.hub.client.positions import Positions
 from sightline.hub.client.reading import Inbox
 from sightline.hub.wire.control import Attached, Detached, Notice, Subscribe
+from sightline.overflow import Overflow
 
 
 class Subscription:
@@ -52,6 +53,10 @@ class Subscription:
         """Whether channels that are not there are waited for."""
         return self._wish.wait
 
+    @property
+    def _decodes(self) -> bool:
+        return self.group is None and self._wish.buffer.overflow is Overflow.DROP_TO_KEYFRAME
+
     def want(self, names: Iterable[str]) -> tuple[str, ...]:
         """Other channels are wished for from now on; the names as they are told to the hub."""
         self._wish = msgspec.structs.replace(self._wish, names=tuple(sorted(names)))
@@ -71,6 +76,7 @@ class Subscription:
             wait=again or self._wish.wait,
             proof=key_proof(self._key, nonce, name),
             seen={} if self.group is not None else dict(self.positions.seen()),
+            whole=self.positions.whole() if self._decodes else (),
         )
 
     def attached(self, notice: Attached, hub: bytes) -> None:
