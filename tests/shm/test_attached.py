@@ -108,6 +108,7 @@ def test_a_token_that_cannot_be_is_refused(ends: BothEnds) -> None:
         token._replace(slot=SHARING.slots),
         token._replace(size=slot_bytes + 1),
         token._replace(size=2**63),
+        token._replace(size=0),
     ):
         with pytest.raises(WireError, match="got Token"):
             ends.attached.open(wrong)

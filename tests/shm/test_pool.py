@@ -99,6 +99,14 @@ def test_an_array_in_place_has_the_head_that_its_copy_would_have(dtype: Any, len
     ends.pools.close()
 
 
+@pytest.mark.parametrize("shape", [5000, np.int64(5000), (np.int32(50), 100), [50, 100]])
+def test_lengths_may_be_any_integers(ends: BothEnds, shape: Any) -> None:
+    array = ends.array(shape)
+    slot = ends.pools.slot_of(array)
+    assert slot is not None
+    assert np.array_equal(read_array(slot.payload), array)
+
+
 def test_an_array_with_gaps_or_objects_is_not_made_in_a_slot(ends: BothEnds) -> None:
     ends.slot()
     assert ends.pools.array(9000, np.dtype("u1, f8", align=True)) is None
@@ -341,6 +349,14 @@ def test_what_was_abandoned_stays_as_it_is_for_who_has_it_and_no_longer(no_leaks
     assert maps() > before
     del payload
     assert maps() == before
+
+
+def test_after_it_was_abandoned_a_pool_is_made_without_delay(ends: BothEnds) -> None:
+    ends.connected = False
+    assert ends.pools.slot(SIZE) is None
+    ends.connected = True
+    ends.pools.abandon()
+    ends.slot()
 
 
 # Threads, and garbage that is collected anywhere.

@@ -79,8 +79,8 @@ class Attached:
         Raises:
             WireError: no such pool or slot, or not the payload that the token says.
         """
-        memory = self._memory(token)
-        with self._line:
+        with self._line:  # both at once: whoever closes this and then sees no lease may end the side socket
+            memory = self._memory(token)
             self.leases += 1
         view = _Lease(memory, token[:3], self._ended).as_array().data
         if check_of(view) != token.check:
@@ -99,11 +99,10 @@ class Attached:
             self._mapped.clear()
 
     def _memory(self, token: Token) -> memoryview:
-        with self._line:
-            pool, mapping = self._mapped.get(token.pool, (None, None))
+        pool, mapping = self._mapped.get(token.pool, (None, None))
         if pool is None or mapping is None:
             raise WireError(f"expected a token of a pool that is here, got {token}")
-        if token.slot >= pool.slots or token.size > pool.slot_bytes:
+        if token.slot >= pool.slots or not 0 < token.size <= pool.slot_bytes:
             raise WireError(f"expected {pool.slots} slots of {pool.slot_bytes} bytes, got {token}")
         at = token.slot * pool.slot_bytes
         return mapping.memory[at : at + token.size]

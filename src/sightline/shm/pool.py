@@ -21,7 +21,8 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from operator import index
+from typing import Any, Final, SupportsIndex
 
 import msgspec
 import numpy as np
@@ -143,7 +144,7 @@ class Pools:
             self._line.put(self._count, found)
         return None
 
-    def array(self, shape: int | Sequence[int], dtype: DTypeLike) -> NDArray[Any] | None:
+    def array(self, shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike) -> NDArray[Any] | None:
         """An array to be filled in place and then put; what it holds at first is anything.
 
         It is shared without a copy if it is put as it is: this array, or a view of all of it; once. Then it
@@ -157,7 +158,8 @@ class Pools:
         Raises:
             TypeError: it could not be sent at all.
         """
-        lengths, element = (shape,) if isinstance(shape, int) else tuple(shape), np.dtype(dtype)
+        lengths = tuple(map(index, (shape,) if isinstance(shape, SupportsIndex) else shape))
+        element = np.dtype(dtype)
         if element.subdtype is not None:
             lengths, element = lengths + element.subdtype[1], element.subdtype[0]
         head = array_head(lengths, element)
