@@ -144,20 +144,21 @@ class Audience:
         freed, self.leases.freed = self.leases.freed, []
         return freed
 
-    def wait(self, values: int, timeout_s: float | None) -> bool:
-        """Whether all can take `values` more slots, or else until one says something or time is out."""
-        poll, waiting = select.poll(), False
-        for side in self.readers:
-            full = side in self._full
-            if full or self.room(side) < min(values, self.share):
-                poll.register(side, select.POLLIN | select.POLLOUT * full)
-                waiting = True
-        if not waiting:
-            return True
-        timeout_ms = None if timeout_s is None else max(0.0, timeout_s) * 1000
-        ready = {fd for fd, event in poll.poll(timeout_ms) if event & select.POLLOUT}
-        self._full = {side for side in self._full if side.fileno() not in ready}
-        return False
+    def lacking(self, values: int) -> list[Side]:
+        """Who has not room for so many, nor for all that it may have."""
+        least = min(values, self.share)
+        return [side for side in self.readers if side in self._full or self.room(side) < least]
+
+    def wait(self, sides: Sequence[Side], timeout_s: float | None) -> bool:
+        """Wait until one of these says something or has room in its socket. False: not in time."""
+        poll = select.poll()
+        for side in sides:
+            poll.register(side, select.POLLIN | (select.POLLOUT if side in self._full else 0))
+        ready = dict(poll.poll(None if timeout_s is None else timeout_s * 1000))
+        for side in sides:
+            if ready.get(side.fileno(), 0) & select.POLLOUT:
+                self._full.discard(side)
+        return bool(ready)
 
     def _offer(self, side: Side, handed: Handed) -> bool:
         try:

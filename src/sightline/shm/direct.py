@@ -180,10 +180,11 @@ class SharedSender:
         until_ns = None if timeout_s is None else self._clock.monotonic_ns() + ns(timeout_s)
         while True:
             now_ns = self._hear()
-            left_s = None if until_ns is None else (until_ns - now_ns) / NS_PER_S
-            if self._audience.wait(values, left_s):
+            lacking = self._audience.lacking(values)
+            if not lacking:
                 return True
-            if left_s is not None and left_s <= 0:
+            left_s = None if until_ns is None else (until_ns - now_ns) / NS_PER_S
+            if (left_s is not None and left_s <= 0) or not self._audience.wait(lacking, left_s):
                 return False
 
     def stats(self) -> SenderStats:
