@@ -264,6 +264,12 @@ def test_a_pool_has_fewer_slots_where_they_would_be_too_large_together(no_leaks:
     ends.pools.close()
 
 
+def test_threads_that_come_while_a_pool_is_made_make_no_other(ends: BothEnds) -> None:
+    run_all(*[lambda: ends.pools.slot(8 * 2**20)] * 4)
+    assert len(ends.announced) == 1
+    assert ends.pools.stats().not_shared.keys() == {"not_ready"}
+
+
 # Why a payload is not shared.
 
 
