@@ -153,7 +153,11 @@ class Inbox:
 
     def fail(self, error: SightlineError) -> None:
         """Nothing comes any more; whoever has taken what waits gets `error`."""
-        self.failure = error
+        with self._lock:
+            for run in self._line:
+                if isinstance(run, Run):
+                    run.keep()  # perhaps nobody ever takes it
+            self.failure = error
         self.bell.ring()
 
     def credit(self, number: int) -> Head:

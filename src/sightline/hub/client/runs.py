@@ -110,6 +110,12 @@ class Run:
         """Past a message that cannot be read; past all of them where not even their lengths can."""
         self.next = self.head.messages if self._payloads is None else self.next + 1
 
+    def keep(self) -> None:
+        """Have the payload for one's own, where it is shared: nobody waits for its memory then."""
+        if self.shared is not None and not isinstance(self.shared.payload, WireError):
+            self.shared = self.shared._replace(payload=memoryview(bytes(self.shared.payload)))
+            self._payloads = None
+
     def messages(self, most: int) -> list[Message]:
         first, head = self.next, self.head
         beside = (
