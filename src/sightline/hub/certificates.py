@@ -28,6 +28,7 @@ try:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError as error:
     raise MissingExtra(
         "certificates are made with cryptography: pip install 'sightline[certificates]'"
@@ -115,7 +116,7 @@ class Authority:
             return self._kept(there, file, key)
         wanted = dict.fromkeys((*map(_plain, names or known), *LOOPBACK))
         alternatives = x509.SubjectAlternativeName([_general(name) for name in wanted])
-        purpose = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH])
+        purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         return self._sign("hub", file, key, days, [(alternatives, False), (purpose, False)])
 
     def client(self, name: str, *, days: int = DAYS, renew: bool = False) -> Certificate:
@@ -125,7 +126,7 @@ class Authority:
         file, key = self._files(f"client-{name}")
         if _both(file, key) and not renew:
             return self._kept(_read(file), file, key)
-        purpose = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH])
+        purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
         return self._sign(name, file, key, days, [(purpose, False)])
 
     def _files(self, name: str) -> tuple[Path, Path]:
@@ -186,7 +187,7 @@ class Authority:
 
 
 def _called(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def _usage(*, signs: bool) -> x509.KeyUsage:

@@ -77,7 +77,7 @@ class RawClient:
         """Waits for the end."""
         try:
             self.next_of()
-        except (EOFError, ConnectionError):
+        except (EOFError, ConnectionError, ssl.SSLError):  # the last: told why
             return True
         return False
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from sightline.hub.client.positions import DISCONNECTED, HUB_RESTART, Arrival, Gap, Positions
-from sightline.hub.wire.header import Head, Kind
+from sightline.hub.wire.header import KEYFRAME, Head, Kind
 
 ONE, OTHER = b"1" * 16, b"2" * 16
 WRITER, SECOND = b"w" * 16, b"s" * 16
@@ -34,6 +34,34 @@ def test_a_gap_between_connections_is_told_once(positions: Positions) -> None:
     assert positions.gap(gap(10, 14, DISCONNECTED)) is None
     assert positions.gap(gap(13, 16)) == gap(15, 16, messages=2)
     assert positions.data("a", data(17), WRITER) == Arrival(0, None)
+
+
+@pytest.mark.parametrize("break_it", ["gap", "missed", "moved", "restart", "detached", "began"])
+def test_a_channel_is_whole_from_a_keyframe_on_until_something_is_missing(
+    positions: Positions, break_it: str
+) -> None:
+    assert positions.whole() == ()
+    positions.data("a", data(10)._replace(flags=KEYFRAME), WRITER)
+    positions.data("a", data(11), WRITER)
+    assert positions.whole() == ("a",)
+    positions.attached("a", ONE, 12)  # again, and nothing was missed
+    assert positions.whole() == ("a",)
+    match break_it:
+        case "gap":
+            positions.gap(gap(12, 12))
+        case "missed":
+            positions.attached("a", ONE, 13)
+        case "moved":
+            positions.moved("a", 5)
+        case "restart":
+            positions.attached("a", OTHER, 0)
+        case "detached":
+            positions.detached("a", "deleted")
+        case "began":
+            positions.began("a", ONE, 12)
+    assert positions.whole() == ()
+    positions.data("a", data(20)._replace(flags=KEYFRAME), WRITER)
+    assert positions.whole() == (("a",) if break_it != "detached" else ())
 
 
 def test_a_gap_of_the_hub_counts_what_it_says(positions: Positions) -> None:

@@ -22,8 +22,8 @@ from sightline.hub.wire.control import Commit
 SOON_S = 10.0
 _names = (f"resuming {number}" for number in itertools.count())
 
-Seen = int | tuple[int, int, str]
-"""An offset that came, or the first and the last of a gap, and why."""
+Seen = int | tuple[int, str]
+"""An offset that came, or one that is told to be missing, and why: gaps that adjoin may come as one."""
 
 
 class Wired:
@@ -64,24 +64,28 @@ class Wired:
     def _clients(self) -> set[str]:
         return {one.name for one in self.writer.list_clients()}
 
-    def comes(self, until: int, subscription: str | None = None) -> list[Seen]:
+    def comes(self, until: int) -> list[Seen]:
         """What the reader is given, up to that offset."""
         seen: list[Seen] = []
-        while not seen or _last(seen[-1]) < until:
-            seen.append(_seen(self.reader.get_message_or_gap(subscription or self.name, SOON_S)))
+        while not seen or _offset(seen[-1]) < until:
+            seen += _seen(self.reader.get_message_or_gap(self.name, SOON_S))
         return seen
 
 
-def _seen(one: Message | Gap) -> Seen:
+def _seen(one: Message | Gap) -> list[Seen]:
     if isinstance(one, Gap):
         assert one.messages == one.last_offset - one.first_offset + 1
-        return one.first_offset, one.last_offset, one.reason
+        return gone(one.first_offset, one.last_offset, one.reason)
     assert bytes(one.value) == b"%d" % one.offset
-    return one.offset
+    return [one.offset]
 
 
-def _last(seen: Seen) -> int:
-    return seen if isinstance(seen, int) else seen[1]
+def _offset(seen: Seen) -> int:
+    return seen if isinstance(seen, int) else seen[0]
+
+
+def gone(first: int, last: int, reason: str = "disconnected") -> list[Seen]:
+    return [(offset, reason) for offset in range(first, last + 1)]
 
 
 def numbered(first: int, last: int) -> Sequence[bytes]:
@@ -132,12 +136,10 @@ def test_without_a_history_what_went_by_is_one_gap(wired: Wired) -> None:
     wired.puts(*numbered(3, 6))
     wired.plug()
     wired.puts(*numbered(7, 8))
-    assert wired.comes(8) == [(3, 6, "disconnected"), 7, 8]
+    assert wired.comes(8) == [*gone(3, 6), 7, 8]
 
 
-@pytest.mark.parametrize(
-    ("kept", "expected"), [(10, [3, 4, 5, 6, 7]), (2, [(3, 4, "disconnected"), 5, 6, 7])]
-)
+@pytest.mark.parametrize(("kept", "expected"), [(10, [3, 4, 5, 6, 7]), (2, [*gone(3, 4), 5, 6, 7])])
 def test_the_last_messages_come_as_far_as_they_are_kept(
     wired: Wired, kept: int, expected: list[Seen]
 ) -> None:
@@ -185,7 +187,7 @@ def test_the_last_of_each_key_come_and_what_they_replaced_is_told_where_it_was(w
         wired.puts(b"%d" % number, key=key.encode())
     wired.plug()
     wired.puts(b"7", key=b"d")
-    told = [(1, 2, "disconnected"), 3, (4, 4, "disconnected"), 5, 6, 7]
+    told = [*gone(1, 2), 3, *gone(4, 4), 5, 6, 7]
     assert wired.comes(7) == told
 
 
@@ -201,7 +203,7 @@ def test_who_comes_back_to_a_stream_goes_on_with_its_pictures(wired: Wired) -> N
     wired.puts(b"5")
     wired.plug()
     wired.puts(b"6")
-    assert wired.comes(6) == [(2, 3, "disconnected"), 4, 5, 6]
+    assert wired.comes(6) == [*gone(2, 3), 4, 5, 6]
 
 
 def test_a_stream_of_which_nothing_is_missing_goes_on_within_its_gop(wired: Wired) -> None:
@@ -217,6 +219,21 @@ def test_a_stream_of_which_nothing_is_missing_goes_on_within_its_gop(wired: Wire
     assert wired.comes(4) == [2, 3, 4]
 
 
+def test_a_stream_of_which_something_was_missing_waits_for_a_keyframe(wired: Wired) -> None:
+    """The history has what comes next, which needs what the reader was not given."""
+    wired.channel(History(kind="keyframe"))
+    wired.reads(server_full_behavior=Overflow.DROP_TO_KEYFRAME, server_buffer_size=1)
+    wired.puts(b"0", keyframe=True)
+    wired.puts(b"1", b"2")
+    assert wired.comes(2) == [*gone(0, 0, "overflow"), *gone(1, 2, "awaiting_keyframe")]
+    wired.pull()
+    wired.puts(b"3")
+    wired.plug()
+    wired.puts(b"4")
+    wired.puts(b"5", keyframe=True)
+    assert wired.comes(5) == [*gone(3, 4, "awaiting_keyframe"), 5]
+
+
 def test_a_gop_that_is_not_kept_whole_is_a_gap_up_to_the_next(wired: Wired) -> None:
     wired.channel(History(kind="keyframe", messages=2))
     wired.reads(server_full_behavior=Overflow.DROP_TO_KEYFRAME)
@@ -227,7 +244,7 @@ def test_a_gop_that_is_not_kept_whole_is_a_gap_up_to_the_next(wired: Wired) -> N
     wired.plug()
     wired.puts(b"4")
     wired.puts(b"5", keyframe=True)
-    assert wired.comes(5) == [(1, 3, "disconnected"), (4, 4, "awaiting_keyframe"), 5]
+    assert wired.comes(5) == [*gone(1, 3), *gone(4, 4, "awaiting_keyframe"), 5]
 
 
 @pytest.mark.parametrize("history", [History(messages=2), History(kind="per_key"), History(kind="keyframe")])
@@ -259,4 +276,4 @@ def test_a_group_of_ones_own_gets_what_the_history_keeps_and_is_told_the_rest(wi
     wired.pull()
     wired.puts(*numbered(3, 7))
     wired.plug()
-    assert wired.comes(7) == [(0, 4, "history"), 5, 6, 7]
+    assert wired.comes(7) == [*gone(0, 4, "history"), 5, 6, 7]

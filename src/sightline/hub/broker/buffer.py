@@ -33,7 +33,6 @@ from sightline.overflow import BufferStats, Overflow, Reason
 
 LEAST_BYTES: Final = 16
 """Where bytes alone are bounded, a message counts as so many at least: memory is used by empty ones too."""
-
 _UNTOLD: Final = frozenset({Reason.FILL_RATE, Reason.REPLACED})
 _ANYWHERE: Final = Span(-1, 2**64)
 """Of a line that is not in order of offsets."""
@@ -47,14 +46,14 @@ def bound_of_messages(messages: int | None, most_bytes: int | None) -> float:
 
 
 class RunBuffer:
-    """Runs in line for one reader of one channel.
+    """Runs in line for one reader of one channel. `whole`: it can decode the first, keyframe or not.
 
     Attributes:
         held, held_bytes: messages that wait, and what they weigh.
         bounded: False where the reader asked for no bound: then somebody has to watch `held_bytes`.
     """
 
-    def __init__(self, settings: ReaderBuffer) -> None:
+    def __init__(self, settings: ReaderBuffer, *, whole: bool = False) -> None:
         self.settings = settings
         self.bounded = not settings.unbounded
         self.held = self.held_bytes = 0
@@ -67,7 +66,7 @@ class RunBuffer:
         self._gop = overflow is Overflow.DROP_TO_KEYFRAME
         self._keyed = overflow is Overflow.LATEST_PER_KEY
         self._plain = self._rate.lets_all_in and not (self._gop or self._keyed)
-        self._awaiting_keyframe = self._gop
+        self._awaiting_keyframe = self._gop and not whole
         self._line: deque[tuple[Run, int]] = deque()
         self._by_key: OrderedDict[bytes, tuple[Run, int]] = OrderedDict()
         self._entered = self._left = self._peak_held = 0
@@ -136,6 +135,10 @@ class RunBuffer:
         """
         return self._gaps.before(offset) if len(self._gaps) else None
 
+    def miss(self, gap: Gap) -> None:
+        if not self._keyed:  # who wants the last of each key expects as much
+            self._gaps.add(gap, _ANYWHERE)
+
     def oldest_ns(self) -> int | None:
         """Since when what is next in line is held; None where nothing is."""
         entries = self._by_key.values() if self._keyed else self._line
@@ -143,8 +146,7 @@ class RunBuffer:
 
     def discard(self, reason: str = Reason.CLOSED) -> None:
         """Drop all that is held. No gap is told: the reader is gone, or asked for it."""
-        if self.held:
-            self._count(reason, self.held)
+        self._count(reason, self.held)
         self._line.clear()
         self._by_key.clear()
         self._gaps = Gaps()

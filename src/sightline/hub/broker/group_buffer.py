@@ -84,6 +84,9 @@ class GroupBuffer:
         self._gap = None
         return gap
 
+    def miss(self, gap: Gap) -> None:
+        """It finds what is missing by itself."""
+
     def oldest_ns(self) -> int | None:
         return self._ahead[0].entered_ns if self._ahead else None
 

@@ -7,8 +7,9 @@ wants it, or that lost its connection and comes back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sightline.hub.broker.buffer import RunBuffer
 from sightline.hub.broker.channels import Channels, check_key
@@ -126,12 +127,11 @@ class Readers:
         feed.buffer.discard(SEEK)
         feed.older.clear()
         begin = channel.next_offset if offset is None else min(offset, channel.next_offset)
-        runs, gap = _since(channel, begin, HISTORY)
-        feed.older.extend(runs)
-        feed.catch_up(now_ns)
+        past = _since(channel, begin, HISTORY)
+        _begin(feed, past, now_ns)
         if feed.blocks and channel.waiting:
             self._chores.thaw[channel] = None
-        return begin if gap is None else gap.last + 1, gap
+        return begin if past.before is None else past.before.last + 1, past.before
 
     def may_read(self, subscription: Subscription, channel: Channel) -> bool:
         """Whether it asked for the channel, has the key, and the channel allows what it asked for."""
@@ -147,9 +147,10 @@ class Readers:
         self, subscription: Subscription, channel: Channel, now_ns: int, shared: GroupBuffer | None = None
     ) -> Feed:
         """Begin a feed. `shared`: from where in the channel its group goes on."""
-        buffer = RunBuffer(subscription.buffer) if shared is None else shared
+        past = self._past(subscription, channel) if shared is None else _NO_PAST
+        buffer = RunBuffer(subscription.buffer, whole=past.whole) if shared is None else shared
         feed = Feed(next(self._numbers), subscription, channel, buffer, self._chores)
-        runs, gap = self._older(subscription, channel) if shared is None else ([], None)
+        runs = past.runs
         first = runs[0].offset if runs else channel.next_offset
         if shared is not None:
             first = shared.next_offset
@@ -165,10 +166,9 @@ class Readers:
         connection.notify(
             Attached(subscription=subscription.number, feed=feed.number, name=channel.name, next_offset=first)
         )
-        if gap is not None:
-            feed.tell_gap(gap)
-        feed.older.extend(runs)
-        feed.catch_up(now_ns)
+        if past.before is not None:
+            feed.tell_gap(past.before)
+        _begin(feed, past, now_ns)
         if feed.buffer.held:
             feed.wake()
         self._channels.weigh(channel, now_ns)
@@ -219,6 +219,7 @@ class Readers:
                 Code.WRONG, f"expected the start 'new', 'history' or an offset, got {asked.start!r}"
             )
         self._check_names(asked.names)
+        whole = frozenset(asked.whole)
         if asked.glob is not None:
             checked_name(asked.glob, limits.name_bytes, "glob")
         return Subscription(
@@ -230,7 +231,11 @@ class Readers:
             start=asked.start,
             group=None if asked.group is None else self.groups.named(asked.group),
             # A channel that is made later begins anew.
-            seen={name: at for name, at in asked.seen.items() if name in self._channels.by_name},
+            seen={
+                name: (*at, name in whole)
+                for name, at in asked.seen.items()
+                if name in self._channels.by_name
+            },
             proof=asked.proof,
         )
 
@@ -288,19 +293,50 @@ class Readers:
                 self.refused += 1
         self.groups.channel_made(channel, now_ns)
 
-    def _older(self, subscription: Subscription, channel: Channel) -> tuple[list[Run], Gap | None]:
-        """What of the past a new feed begins with, and what it misses of that."""
-        hub, seen = subscription.seen.pop(channel.name, (b"", 0))
+    def _past(self, subscription: Subscription, channel: Channel) -> _Past:
+        """What a new feed begins with."""
+        hub, seen, whole = subscription.seen.pop(channel.name, (b"", 0, False))
         if hub == self._hub and seen <= channel.next_offset:
-            return _since(channel, seen, DISCONNECTED)
+            past = _since(channel, seen, DISCONNECTED)
+            return past._replace(whole=whole and past.before is None)
         if isinstance(subscription.start, int):
             return _since(channel, min(subscription.start, channel.next_offset), HISTORY)
         if subscription.start == HISTORY and channel.kept is not None:
-            return channel.kept.runs(), None
-        return [], None
+            return _Past(channel.kept.runs())
+        return _NO_PAST
 
 
-def _since(channel: Channel, offset: int, reason: str) -> tuple[list[Run], Gap | None]:
+class _Past(NamedTuple):
+    """What there is of a channel's past, and what is missing: before all of that, and within.
+
+    `whole`: nothing is before, and the reader has what that needs to be decoded.
+    """
+
+    runs: Sequence[Run] = ()
+    before: Gap | None = None
+    within: Sequence[Gap] = ()
+    whole: bool = False
+
+
+_NO_PAST: Final = _Past()
+
+
+def _since(channel: Channel, offset: int, reason: str) -> _Past:
     runs = [] if channel.kept is None else channel.kept.runs(offset)
-    first = runs[0].offset if runs else channel.next_offset
-    return runs, Gap(offset, first - 1, first - offset, reason) if first > offset else None
+    ends = [offset, *(run.next_offset for run in runs)]
+    begins = [*(run.offset for run in runs), channel.next_offset]
+    gaps = [
+        Gap(end, begin - 1, begin - end, reason)
+        for end, begin in zip(ends, begins, strict=True)
+        if begin > end
+    ]
+    before = gaps.pop(0) if begins[0] > offset else None
+    return _Past(runs, before, gaps)
+
+
+def _begin(feed: Feed, past: _Past, now_ns: int) -> None:
+    """The last of each key leaves holes, which are told where they are."""
+    for gap in past.within:
+        feed.buffer.miss(gap)
+    feed.older.extend(past.runs)
+    feed.catch_up(now_ns)

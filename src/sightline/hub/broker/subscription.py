@@ -81,7 +81,7 @@ class Subscription:
         buffer: ReaderBuffer,
         start: str | int,
         group: Group | None,
-        seen: dict[str, tuple[bytes, int]],
+        seen: dict[str, tuple[bytes, int, bool]],
         proof: bytes | None,
     ) -> None:
         self.connection = connection

@@ -92,7 +92,8 @@ class Subscribe(_Said, frozen=True, kw_only=True):
     positions are the group's then, and `start` counts only where it has none ("new": the end, "history": the
     beginning); where it begins is settled as if committed. The group "" is this subscription's own: it reads
     what the channel keeps as any group does, and ends with it. `seen`: for each channel, by name, the
-    hub's id and the offset up to which an earlier connection got it.
+    hub's id and the offset up to which an earlier connection got it; `whole`: the channels of these of which
+    it has all since a keyframe, so that with `drop_to_keyframe` it need not wait for the next one.
     """
 
     number: Number
@@ -104,6 +105,7 @@ class Subscribe(_Said, frozen=True, kw_only=True):
     proof: Digest | None = None
     group: str | None = None
     seen: dict[str, tuple[Id, Count]] = {}
+    whole: tuple[str, ...] = ()
 
 
 class Unsubscribe(_Said, frozen=True, kw_only=True):
