@@ -137,6 +137,7 @@ class KafkaBus:
             readers = tuple(self._readers)
         for reader in readers:
             reader.close()
+        self._log.close()
         if self._publisher is not None:
             self._publisher.close()
 

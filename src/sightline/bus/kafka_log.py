@@ -96,3 +96,7 @@ class KafkaLog:
 
     def ends(self, topics: str | Iterable[str]) -> dict[str, Ends]:
         return self._questions.ends(topic_names(topics))
+
+    def close(self) -> None:
+        """Asks nothing more; its consumers are to be closed before."""
+        self._questions.close()

@@ -16,7 +16,7 @@ from sightline.bus.kafka_address import KafkaAddress
 from sightline.bus.kafka_client import Complaints, bus_error, confluent_kafka, told
 from sightline.bus.log import Ends, Position
 from sightline.bus.names import Wanted, is_wanted
-from sightline.errors import BusError
+from sightline.errors import BusError, Closed
 
 _ASK_S: Final = 2.0
 _AGAIN_S: Final = 0.05
@@ -36,6 +36,7 @@ class KafkaQuestions:
         self._servers = ",".join(address.servers)
         self._lock = threading.Lock()
         self._made: Any = None
+        self._closed = False
 
     def topics(self, wanted: Wanted) -> dict[str, int]:
         """Of the topics that are wanted, those that are there, and how many partitions each has.
@@ -154,8 +155,15 @@ class KafkaQuestions:
     def _silent(self) -> BusError:
         return BusError(f"the broker at {self._servers} did not answer within {2 * _ASK_S} s")
 
+    def close(self) -> None:
+        """Ends its client, with the last answer that is under way. Again is allowed."""
+        with self._lock:
+            self._closed, self._made = True, None
+
     def _admin(self) -> Any:
         with self._lock:
+            if self._closed:
+                raise Closed("this bus is closed")
             if self._made is None:
                 self._made = told(
                     confluent_kafka(".admin").AdminClient,
