@@ -79,6 +79,7 @@ class Channels:
             feed.end(reason)
         for tell in self.on_ended:
             tell(channel, now_ns)
+        channel.kept = None  # nobody can ask for it any more, and it may be other processes' memory
 
     def open_writer(
         self, connection: Connection, session: Session, asked: OpenWriter, now_ns: int
