@@ -1,4 +1,4 @@
-"""A camera as a process of its own: `python -m tests.hub.camera URL`, a picture for each line that it is told.
+"""A camera as a process of its own: `python -m tests.hub.camera URL`, a picture for each line it is told.
 
 A picture can be told from all others by each of its rows. `Camera` is the camera seen from the test.
 """
