@@ -57,13 +57,21 @@ class Peer:
 
 
 class Account:
-    """What all pools of a host share: its leases, its counts, and the claims that nobody has any more."""
+    """What all pools of a host share.
 
-    __slots__ = ("counts", "leases", "loose")
+    Attributes:
+        leases: who looks at what.
+        loose: claims that nobody has any more, in whichever thread that was seen.
+        counts: of what was done.
+        instead: how often a reader was to have bytes, by reason.
+    """
+
+    __slots__ = ("counts", "instead", "leases", "loose")
 
     def __init__(self, leases: Leases[Peer]) -> None:
         self.leases = leases
         self.counts: Counter[str] = Counter()
+        self.instead: Counter[str] = Counter()
         self.loose: deque[tuple[bytes, int]] = deque()
 
 
@@ -123,7 +131,7 @@ class Held:
         reason = self._obstacle(peer, now_ns)
         if reason is None:
             return self.token
-        self._pool.account.counts[reason] += 1
+        self._pool.account.instead[reason] += 1
         return reason
 
     def copy(self) -> bytes:

@@ -43,13 +43,17 @@ if sys.platform != "win32":
     import resource
 
 
+POOL_DESCRIPTORS: Final = 2
+"""One to hand on, and one that Python keeps with each mapping."""
+
+
 class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What peers can make a host hold.
 
     Attributes:
         peers: at once, those that retired and still look at something among them.
-        pools: of all peers together, each of which is a descriptor; at most a quarter of what this process
-            may have open.
+        pools: of all peers together; fewer where that would be more than a quarter of the descriptors that
+            this process may have.
         pools_of_peer: of one.
         pool_bytes: the size of one.
         lease_s: seconds after which a reader should have given a slot back.
@@ -105,7 +109,7 @@ class Host:
         self._account = Account(self._leases)
         self._peers: dict[Peer, None] = {}
         self._pools: dict[bytes, HeldPool] = {}
-        self._most_pools = min(limits.pools, _most_open() // 4)
+        self._most_pools = min(limits.pools, _most_open() // 4 // POOL_DESCRIPTORS)
         self._log = get_logger("sightline.shm")
         self._refusals = Repeated(self._log, "shared memory refused")
 
@@ -125,6 +129,10 @@ class Host:
         for pool in peer.pools:
             self._leases.drain(pool)
         self.settle()
+
+    def looks(self, peer: Peer) -> bool:
+        """Whether it has leases."""
+        return self._leases.held(peer) > 0
 
     def lost(self, peer: Peer) -> None:
         """Its side ended, and it looks at nothing any more; its side is closed. Again is allowed."""
@@ -221,7 +229,7 @@ class Host:
             pools=len(self._pools),
             pool_bytes=sum(pool.mapping.size for pool in self._pools.values()),
             leases=self._leases.stats(),
-            bytes_instead={reason: counts[reason] for reason in REASONS},
+            bytes_instead={reason: self._account.instead[reason] for reason in REASONS},
             copied=counts["copied"],
             copied_bytes=counts["copied_bytes"],
             spilled=counts["spilled"],
@@ -229,16 +237,24 @@ class Host:
             refused_pools=counts["refused_pools"],
         )
 
+    def retire_all(self) -> None:
+        """As `retire`, of all. Before their sides are closed: what that frees, processes still look at."""
+        for peer in self._peers:
+            peer.shares = False
+        for peer in tuple(self._peers):
+            self.retire(peer)
+
     def close(self) -> None:
-        """All peers are lost, and no pool is left; a `Held` that is has its bytes if it was copied before."""
+        """All peers are lost, and no pool is mapped; a `Held` has its bytes only if it was copied before."""
+        self.retire_all()
         for peer in tuple(self._peers):
             self.lost(peer)
         for pool in self._pools.values():
             pool.mapping.close()
-        self._pools.clear()
         self._refusals.flush()
 
     def _offered(self, peer: Peer, said: Pool, fd: int | None) -> None:
+        self.settle()  # pools that are gone make room
         try:
             mapping = self._mapped(peer, said, fd)
         except SharingError as error:
@@ -284,14 +300,16 @@ class Host:
             freed[self._pools[slot[0]].writer].append(slot)
         self._leases.freed.clear()
         for writer, slots in freed.items():
-            writer.side.tell(Freed, slots)
+            if writer.shares:  # else it fills none of them, nor reads what it is told
+                writer.side.tell(Freed, slots)
 
     def _forget(self, name: bytes) -> None:
         pool = self._pools.pop(name)
         del pool.writer.pools[name]
         for reader in pool.readers:
             del reader.shown[name]
-            reader.side.send(Gone(pool=name))
+            if reader.shares:
+                reader.side.send(Gone(pool=name))
         pool.mapping.close()
 
 
