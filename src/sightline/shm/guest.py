@@ -83,8 +83,7 @@ class Guest:
         if self._over:
             return
         self._leave()
-        if not self.attached.leases and self._side is not None:
-            self._side.close()
+        self._close_if_idle()
 
     # For writers; from any thread, and within any lock.
 
@@ -105,8 +104,8 @@ class Guest:
 
     def forget(self, writer: Writer) -> None:
         """As `drain`, of all pools of this writer."""
-        for pool, its in list(self._pools.items()):
-            if its is writer:
+        for pool in list(self._pools):  # not its items: to make pairs of them may run finalizers that drain
+            if self._pools.get(pool) is writer:
                 self.drain(Drain(pool=pool))
 
     # For what is looked at; from any thread, and within any lock.
@@ -117,6 +116,11 @@ class Guest:
     def _idle(self) -> None:
         if self._over and self._side is not None:
             self._side.close()
+
+    def _close_if_idle(self) -> None:
+        # After `_leave`: nothing is opened any more, and whoever ends the last lease sees that it is over.
+        if not self.attached.leases:
+            self._idle()
 
     # In the loop.
 
@@ -182,8 +186,7 @@ class Guest:
         if self._over:
             return
         self._leave()
-        if self._side is not None:
-            self._side.close()
+        self._close_if_idle()  # what the host said wrong, or last, does not end what is looked at
         if self._on_lost is not None:
             self._loop.call_soon(self._on_lost, why)
 

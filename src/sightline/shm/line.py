@@ -34,7 +34,11 @@ class Line:
     def __enter__(self) -> Self:
         """Waits for the lock; all that was put before is done then."""
         self._lock.acquire()
-        self._do_waiting()
+        try:
+            self._do_waiting()
+        except BaseException:  # KeyboardInterrupt: there will be no `__exit__`
+            self._lock.release()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

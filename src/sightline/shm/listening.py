@@ -2,7 +2,7 @@
 
 It promises: whoever has not shown its secret within `JOIN_S` is gone, and there are at most `MOST_STRANGERS`
 of those; who does not read what it is told is not read either, so nobody can ask for more answers than it
-takes; a peer that breaks the protocol ends, and no other.
+takes; a peer that breaks the protocol ends, and no other, but what it looks at stands until it lets go.
 
 It does not know who belongs to which secret: it asks.
 """
@@ -51,6 +51,7 @@ class Sides:
         self._listeners: list[socket.socket] = []
         self._strangers: dict[Side, asyncio.TimerHandle] = {}
         self._peers: dict[Side, Peer] = {}
+        self._refused: set[Side] = set()  # of peers that are not heard any more, but still look at something
         self._closed = False
         self._refusals = Repeated(get_logger("sightline.shm"), "side socket ended by the host")
 
@@ -77,6 +78,7 @@ class Sides:
             self._loop.remove_reader(listener.fileno())
             listener.close()
         self._listeners.clear()
+        self._host.retire_all()
         for side in (*self._strangers, *self._peers):
             self._end(side)
         self._refusals.flush()
@@ -111,11 +113,14 @@ class Sides:
         self._host.settle()
 
     def _said(self, side: Side, message: SideMessage, fd: int | None) -> None:
-        if (peer := self._peers.get(side)) is not None:
+        peer = self._peers.get(side)
+        if peer is not None and side not in self._refused:
             self._host.received(peer, message, fd)
             return
         if fd is not None:
             os.close(fd)
+        if peer is not None:
+            return
         if not isinstance(message, Join):
             raise WireError(f"expected a secret first, got {type(message).__name__}")
         peer = self._host.joined(side)
@@ -125,8 +130,17 @@ class Sides:
             raise WireError("expected the secret of a connection that stands")
 
     def _refuse(self, side: Side, reason: str) -> None:
+        if side in self._refused:
+            return
         self._refusals.add(pid=side.peer_pid, reason=reason)
-        self._end(side)
+        peer = self._peers.get(side)
+        if peer is None or not self._host.looks(peer):
+            self._end(side)
+            return
+        # Its process lives. What it looks at stays as it is until that ends, or closes its own end.
+        self._refused.add(side)
+        self._host.retire(peer)
+        side.hang_up()
 
     def _end(self, side: Side) -> None:
         if (fd := side.fileno()) >= 0:
@@ -136,6 +150,7 @@ class Sides:
             deadline.cancel()
         if (peer := self._peers.pop(side, None)) is not None:
             self._host.lost(peer)
+        self._refused.discard(side)
         side.close()
 
     def _soon(self, side: Side) -> None:

@@ -13,6 +13,7 @@ Shared pictures that it inherited may change under it from then on.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -40,6 +41,8 @@ _FD: Final = struct.Struct("i")
 _CREDENTIALS: Final = struct.Struct("3i")  # unix(7), SO_PEERCRED: pid, uid, gid
 _ONE_FD: Final = socket.CMSG_LEN(_FD.size) if hasattr(socket, "CMSG_LEN") else 0
 _CLOSE_ON_EXEC: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+_CUT: Final = int(socket.MSG_CTRUNC)  # a plain number: an operation of flags takes a microsecond
+_LONGER: Final = int(socket.MSG_TRUNC)
 _NO_SIGNAL: Final = getattr(socket, "MSG_NOSIGNAL", 0)
 _SCARCE: Final = frozenset((errno.ENOBUFS, errno.ENOMEM, errno.ETOOMANYREFS, errno.EMFILE))
 """The system has no means now, and nothing tells when it has: to be tried again after a while."""
@@ -147,6 +150,11 @@ class Side:
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RD)
 
+    def hang_up(self) -> None:
+        """Say nothing more, which the other end takes for the end. What it says still comes."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         """What waits unsent is forgotten. Again is allowed."""
         self._closing = True
@@ -238,9 +246,9 @@ class Side:
 
 
 def _read(data: bytes, fds: list[int], flags: int) -> tuple[SideMessage, int | None]:
-    whole = not flags & socket.MSG_CTRUNC
+    whole = not flags & _CUT
     try:
-        message: SideMessage = _decode(b"" if flags & socket.MSG_TRUNC else data)
+        message: SideMessage = _decode(b"" if flags & _LONGER else data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         _close(fds)
         raise WireError(f"expected a message of a side socket, got {len(data)} bytes: {error}") from error
