@@ -29,6 +29,7 @@ class RawClient:
         token: str | None = None,
         tls: ssl.SSLContext | None = None,
         greet: bool = True,
+        shares: bool = False,
     ) -> None:
         self.socket = connected(address)
         if tls is not None:
@@ -37,15 +38,16 @@ class RawClient:
         self._frames: list[Frame] = []
         self._number = 0
         if greet:
-            self.hello(name, token)
+            self.hello(name, token, shares=shares)
 
-    def hello(self, name: str, token: str | None = None) -> None:
+    def hello(self, name: str, token: str | None = None, *, shares: bool = False) -> None:
         challenge = msgspec.msgpack.decode(self.next_of(Kind.CHALLENGE).body, type=Challenge)
         nonce = os.urandom(16)
         shown = None
         if token is not None:
             shown = proof(digest(token), b"client", challenge.nonce, nonce, name.encode())
-        self.say(Kind.HELLO, Hello(name=name, session=os.urandom(16), nonce=nonce, proof=shown))
+        hello = Hello(name=name, session=os.urandom(16), nonce=nonce, proof=shown, shares=shares)
+        self.say(Kind.HELLO, hello)
         self.welcome = self.next_of(Kind.WELCOME, Kind.ERROR)
 
     def send(self, kind: Kind, body: bytes = b"", **fields: int) -> None:
