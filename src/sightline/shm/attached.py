@@ -29,8 +29,10 @@ class _Lease(Exporter):
 
     __slots__ = ("_ended", "_place")
 
-    def __init__(self, memory: memoryview, place: Place, ended: Callable[[Place], object]) -> None:
-        super().__init__(memory)
+    def __init__(
+        self, memory: memoryview, address: int, place: Place, ended: Callable[[Place], object]
+    ) -> None:
+        super().__init__(memory, address)
         self._place, self._ended = place, ended
 
     def __del__(self) -> None:
@@ -80,9 +82,9 @@ class Attached:
             WireError: no such pool or slot, or not the payload that the token says.
         """
         with self._line:  # both at once: whoever closes this and then sees no lease may end the side socket
-            memory = self._memory(token)
+            place = self._memory(token)
             self.leases += 1
-        view = _Lease(memory, token[:3], self._ended).as_array().data
+        view = _Lease(*place, token[:3], self._ended).as_array().data
         if check_of(view) != token.check:
             raise WireError(f"expected a payload whose ends have the check {token.check:#x}, in {token}")
         return view
@@ -98,14 +100,15 @@ class Attached:
             self._closed = True
             self._mapped.clear()
 
-    def _memory(self, token: Token) -> memoryview:
+    def _memory(self, token: Token) -> tuple[memoryview, int]:
+        """And its address."""
         pool, mapping = self._mapped.get(token.pool, (None, None))
         if pool is None or mapping is None:
             raise WireError(f"expected a token of a pool that is here, got {token}")
         if token.slot >= pool.slots or not 0 < token.size <= pool.slot_bytes:
             raise WireError(f"expected {pool.slots} slots of {pool.slot_bytes} bytes, got {token}")
         at = token.slot * pool.slot_bytes
-        return mapping.memory[at : at + token.size]
+        return mapping.memory[at : at + token.size], mapping.address + at
 
     def _ended(self, place: Place) -> None:
         self._line.put(self._on_ended, place)

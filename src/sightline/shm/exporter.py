@@ -9,8 +9,6 @@ That end may come in any thread and within any lock: see `sightline.shm.line`.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,22 +18,22 @@ class Exporter:
 
     Args:
         memory: contiguous; the arrays are writable where it is.
+        address: where it begins in this process.
     """
 
-    __slots__ = ("__weakref__", "_memory")
+    __slots__ = ("__array_interface__", "__weakref__", "_memory", "address", "size")
 
-    def __init__(self, memory: memoryview) -> None:
+    def __init__(self, memory: memoryview, address: int) -> None:
         self._memory = memory
-
-    @property
-    def size(self) -> int:
-        return len(self._memory)
-
-    @property
-    def __array_interface__(self) -> dict[str, Any]:
-        interface: dict[str, Any] = np.frombuffer(self._memory, np.uint8).__array_interface__
-        return interface
+        self.address = address
+        self.size = len(memory)
+        self.__array_interface__ = {
+            "version": 3,
+            "typestr": "|u1",
+            "shape": (self.size,),
+            "data": (address, memory.readonly),
+        }
 
     def as_array(self) -> NDArray[np.uint8]:
         """All of it, without a copy."""
-        return np.asarray(self)  # type: ignore[arg-type, unused-ignore]
+        return np.asarray(self)

@@ -21,6 +21,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from operator import index
 from typing import Any, Final, SupportsIndex
 
@@ -44,6 +45,8 @@ RETRY_NS: Final = NS_PER_S
 SMALL_SHARE: Final = 4
 SMALL_PAYLOADS: Final = 100
 """So many in a row that would fit into a quarter of a slot, and a smaller pool takes its place."""
+
+_head_of: Final = lru_cache(maxsize=64)(array_head)
 
 
 class Why(StrEnum):
@@ -93,9 +96,10 @@ class _Pool:
     def fits(self, size: int) -> bool:
         return size <= self.said.slot_bytes
 
-    def memory(self, number: int, size: int) -> memoryview:
+    def memory(self, number: int, size: int) -> tuple[memoryview, int]:
+        """And its address."""
         at = number * self.said.slot_bytes
-        return self.segment.memory[at : at + size]
+        return self.segment.memory[at : at + size], self.segment.address + at
 
 
 class Pools:
@@ -158,11 +162,11 @@ class Pools:
         Raises:
             TypeError: it could not be sent at all.
         """
-        lengths = tuple(map(index, (shape,) if isinstance(shape, SupportsIndex) else shape))
+        lengths = tuple(map(index, shape if isinstance(shape, Sequence) else (shape,)))
         element = np.dtype(dtype)
         if element.subdtype is not None:
             lengths, element = lengths + element.subdtype[1], element.subdtype[0]
-        head = array_head(lengths, element)
+        head = _head_of(lengths, element)
         found = self._find(len(head) + math.prod(lengths) * element.itemsize) if head else None
         return found.lay_out(head, lengths, element) if head and isinstance(found, Slot) else None
 

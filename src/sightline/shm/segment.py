@@ -62,15 +62,21 @@ def can_seal() -> bool:
 
 
 class _Block:
-    """A descriptor, and a mapping of all that it stands for. Owns both."""
+    """A descriptor, and a mapping of all that it stands for. Owns both.
+
+    Attributes:
+        address: where it begins in this process; good for as long as `memory` or a view of it lives.
+    """
 
     fd: int = -1
+    address: int
     _memory: memoryview | None = None
 
     def _own(self, fd: int, mapped: mmap.mmap) -> None:
         self.fd = fd
         self.size = len(mapped)
         self._memory = memoryview(mapped)
+        self.address = np.frombuffer(mapped, np.uint8).__array_interface__["data"][0]
 
     @property
     def memory(self) -> memoryview:
@@ -78,12 +84,6 @@ class _Block:
         if self._memory is None:
             raise Closed("this shared memory was closed")
         return self._memory
-
-    @property
-    def address(self) -> int:
-        """Where it begins in this process; good for as long as `memory` or a view of it lives."""
-        address: int = np.frombuffer(self.memory, np.uint8).__array_interface__["data"][0]
-        return address
 
     def close(self) -> None:
         """Gives up descriptor and mapping; a view that was made of it keeps the memory while it lives."""

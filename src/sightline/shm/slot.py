@@ -50,8 +50,10 @@ class Slot(Exporter):
         "taken",
     )
 
-    def __init__(self, owner: Owner, pool: bytes, number: int, generation: int, memory: memoryview) -> None:
-        super().__init__(memory)
+    def __init__(
+        self, owner: Owner, pool: bytes, number: int, generation: int, place: tuple[memoryview, int]
+    ) -> None:
+        super().__init__(*place)
         self.pool, self.number, self.generation = pool, number, generation
         self.taken = self.sent = self.counted = False
         self._owner = owner
@@ -78,7 +80,7 @@ class Slot(Exporter):
     def lay_out(self, head: bytes, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """The array behind `head`, to be filled in place; what it holds at first is anything."""
         memory = self.as_array()
-        memory[: len(head)] = np.frombuffer(head, np.uint8)
+        self._memory[: len(head)] = head
         array: NDArray[Any] = np.ndarray(shape, dtype, memory, len(head))
         self._layout = (shape, dtype, len(head))
         self._views = [weakref.ref(memory), weakref.ref(array)]
@@ -91,7 +93,7 @@ class Slot(Exporter):
         shape, dtype, offset = self._layout
         if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
             return False
-        if _address(array) != _address(self.as_array()) + offset:
+        if _address(array) != self.address + offset:
             return False
         if not any(view() is array for view in self._views):
             self._views.append(weakref.ref(array))
@@ -112,7 +114,7 @@ class Slot(Exporter):
             for view in self._views:
                 if (array := view()) is not None:
                     array.flags.writeable = False
-            self._token = Token(self.pool, self.number, self.generation, self.size, check_of(self.payload))
+            self._token = Token(self.pool, self.number, self.generation, self.size, check_of(self._memory))
             self._owner.issued(self)
         return self._token
 
