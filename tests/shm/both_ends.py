@@ -3,6 +3,7 @@
 import gc
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,11 @@ def pattern(number: int, size: int = SIZE) -> NDArray[np.uint8]:
     return ((np.arange(size, dtype=np.uint32) * 31 + number * 101) % 251).astype(np.uint8)
 
 
+def fds() -> int:
+    """How many descriptors this process has."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def maps() -> int:
     """How many blocks of shared memory this process has mapped."""
     gc.collect()
@@ -101,8 +107,10 @@ def run_all(*jobs: Any) -> None:
     threads = [threading.Thread(target=run, args=(job,), daemon=True) for job in jobs]
     for thread in threads:
         thread.start()
+    until = time.monotonic() + 60
     for thread in threads:
-        thread.join(60)
-    assert not any(thread.is_alive() for thread in threads), "a thread is stuck"
+        while thread.is_alive() and not failures and time.monotonic() < until:
+            thread.join(0.1)
     if failures:
         raise failures[0]
+    assert not any(thread.is_alive() for thread in threads), "a thread is stuck"

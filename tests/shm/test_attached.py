@@ -5,14 +5,13 @@ import os
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.shm.both_ends import BothEnds, maps, pattern, run_all, sent
+from tests.shm.both_ends import BothEnds, fds, maps, pattern, run_all, sent
 
 from sightline.arrays import read_array
 from sightline.errors import SharingError, WireError
@@ -40,10 +39,6 @@ def a_picture(ends: BothEnds, number: int = 1) -> tuple[Slot, Token]:
     slot = ends.pools.slot_of(array)
     assert slot is not None
     return slot, sent(slot)
-
-
-def fds() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 STEPS: dict[str, Callable[[Any], Any]] = {

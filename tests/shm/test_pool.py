@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.shm.both_ends import SIZE, BothEnds, maps, pattern, run_all, sent
+from tests.shm.both_ends import SIZE, BothEnds, fds, maps, pattern, run_all, sent
 
 from sightline.arrays import array_pieces, read_array
 from sightline.shm.pool import MOST_POOLS, SMALL_PAYLOADS, slot_bytes_for
@@ -143,6 +143,7 @@ def test_no_slot_is_taken_from_an_array_that_is_not_all_of_it(ends: BothEnds) ->
         np.ma.asarray(array),
         np.broadcast_to(array[:1], SHAPE),
         np.asarray(array.data),
+        np.asarray(array.base)[: array.size].reshape(SHAPE),
         np.zeros(SHAPE, np.uint8),
         ends.slot().as_array(),
     ]
@@ -241,6 +242,15 @@ def test_a_smaller_pool_takes_over_where_all_were_small_for_long(ends: BothEnds)
     assert ends.announced[-1].slot_bytes == slot_bytes_for(SIZE + 5000)
 
 
+def test_a_pool_that_cannot_be_smaller_is_not_made_anew(no_leaks: None) -> None:
+    ends = BothEnds(Sharing(above_bytes=1))
+    for _ in range(3 * SMALL_PAYLOADS):
+        assert ends.pools.slot(10) is not None
+    assert len(ends.announced) == 1
+    ends.pools.close()
+    ends.attached.close()
+
+
 def test_pools_that_do_not_come_back_are_bounded(ends: BothEnds) -> None:
     kept = [ends.slot(SIZE * 2**n) for n in range(MOST_POOLS)]
     assert ends.pools.slot(SIZE * 2**MOST_POOLS) is None
@@ -321,6 +331,22 @@ def test_a_pool_that_was_refused_is_not_asked_for_again_until_the_size_changes(n
     ends.maps = True
     assert ends.slot(2 * SIZE).pool == ends.announced[1].pool
     assert ends.drained == []
+    ends.pools.close()
+
+
+def test_nothing_is_kept_of_a_pool_that_the_host_does_not_take(no_leaks: None) -> None:
+    descriptors, mapped = fds(), maps()
+    ends = BothEnds(SHARING, maps=False)
+    ends.connected = False
+    assert ends.pools.slot(SIZE) is None
+    assert (fds(), maps()) == (descriptors, mapped)
+    ends.connected = True
+    ends.pools.abandon()
+    assert ends.pools.slot(SIZE) is None
+    assert fds() > descriptors
+    ends.forget()
+    ends.pools.refused(ends.announced[0].pool, "too many")
+    assert (fds(), maps()) == (descriptors, mapped)
     ends.pools.close()
 
 
