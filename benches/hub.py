@@ -108,6 +108,10 @@ _OUR_CALLS: Final = {
     THREADED: _sightline("threaded"),
 }
 
+_WHAT: Final = {SMALL: "Messages of 100 B", PICTURE: "Pictures of 1920x1080 BGR, 6.2 MB"}
+PLAIN, TLS = "TCP", "TLS"
+_TLS_WAYS: Final = {SMALL: "many", PICTURE: "singly"}
+
 _WAYS: Final = (
     "Three processes or more for each, all on this machine: server, writer, readers; TCP unless said.",
     "First paced, then as fast as it goes; rates are counted at the readers, per reader.",
@@ -124,15 +128,35 @@ def _streams(
     theirs: Mapping[str, Contender],
     aims: tuple[Aim, ...],
 ) -> Bench:
-    what = "pictures of 1920x1080 BGR, 6.2 MB" if size == PICTURE else "messages of 100 B"
+    what = _WHAT[size]
     some = {name: one for name, one in {**ours, **theirs}.items() if readers == 1 or name not in _ONE_READER}
     return Bench(
         name=f"hub-{size}-{readers}",
-        title=f"{what[0].upper()}{what[1:]}, one writer, {readers} reader{'s' * (readers > 1)}",
+        title=f"{what}, one writer, {readers} reader{'s' * (readers > 1)}",
         contenders={name: stream(one, size, readers) for name, one in some.items()},
         peers={name: one.needs for name, one in some.items()},
         aims=aims,
         notes=(*_WAYS, f"The pace: {PACE[size]} a second."),
+        rounds=3,
+        warm_up=False,
+    )
+
+
+def _tls(size: str) -> Bench:
+    way = _TLS_WAYS[size]
+    some = {PLAIN: _sightline(f"apart {way}"), TLS: _sightline(f"tls {way}")}
+    return Bench(
+        name=f"hub-tls-{size}",
+        title=f"{_WHAT[size]} through the hub, with TLS and without",
+        contenders={name: stream(one, size, 1) for name, one in some.items()},
+        peers={},
+        aims=(Aim(TLS, RATE, against=PLAIN), Aim(TLS, LOST, 0)),
+        notes=(
+            "Three processes on this machine, over TCP on its loopback, no memory shared: as between hosts",
+            "with a network that is never in the way. All is enciphered and deciphered twice, in and out of",
+            "the hub, which does both in one thread. EC P-256, certificates on both sides.",
+            f"The pace: {PACE[size]} a second.",
+        ),
         rounds=3,
         warm_up=False,
     )
@@ -169,6 +193,8 @@ BENCHES: Final = (
         ),
     ),
     _streams(PICTURE, 4, _OUR_PICTURES, _PICTURES, (Aim(UNIX, LOST, 0),)),
+    _tls(SMALL),
+    _tls(PICTURE),
     Bench(
         name="hub-calls",
         title="Calls that echo 100 B, one at a time",

@@ -1,14 +1,17 @@
 """Ours, the hub in a process of its own. Nothing is lost: readers ask for a buffer that makes writers wait.
 
 Streams with the threaded client: `singly` (put_data, get_data), `many` (put_many, get_many), `unix` as
-`singly` over a Unix socket, `place` as `unix` with pictures made where they are read. Calls: `async` and
-`threaded`, by the client of the caller, `unix` as `async`.
+`singly` over a Unix socket, `place` as `unix` with pictures made where they are read. `apart singly` and
+`apart many` share no memory, as between hosts; `tls singly` and `tls many` are these over TLS, with
+certificates on both sides. Calls: `async` and `threaded`, by the client of the caller, `unix` as `async`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
+from typing import Any
 
 import numpy as np
 import uvloop
@@ -16,6 +19,7 @@ import uvloop
 from benches.board import SHAPES, Calls, Feed, Tally
 from benches.roles.job import Job
 from sightline.hub import AsyncStreamClient, StreamClient, StreamServer
+from sightline.hub.certificates import Authority
 
 _CHANNEL = "bench"
 _BATCH = 500
@@ -33,7 +37,7 @@ class AsyncEcho(AsyncStreamClient):
 
 
 def server(job: Job) -> None:
-    with StreamServer("127.0.0.1", job.port, unix_path=_socket(job)) as hub:
+    with StreamServer("127.0.0.1", job.port, unix_path=_socket(job), **_papers(job)) as hub:
         job.ready()
         hub.join()
 
@@ -42,8 +46,30 @@ def _socket(job: Job) -> str | None:
     return str(job.folder / "hub") if job.variant in ("unix", "place") else None
 
 
+def _papers(job: Job) -> dict[str, Any]:
+    if not _is_tls(job):
+        return {}
+    authority = Authority(job.folder)
+    authority.client("bench")
+    hub, ca = authority.hub(["127.0.0.1"]), authority.certificate
+    return {"tls_certificate": str(hub.file), "tls_key": str(hub.key), "tls_client_ca": str(ca.file)}
+
+
+def _is_tls(job: Job) -> bool:
+    return job.variant.startswith("tls")
+
+
+def _tls(job: Job) -> ssl.SSLContext | None:
+    if not _is_tls(job):
+        return None
+    context = ssl.create_default_context(cafile=job.folder / "ca.pem")
+    context.load_cert_chain(job.folder / "client-bench.pem", job.folder / "client-bench.key")
+    return context
+
+
 def _client(job: Job, name: str, kind: type[StreamClient] = StreamClient) -> StreamClient:
-    client = kind(name, "127.0.0.1", port=job.port, unix_path=_socket(job))
+    apart: dict[str, Any] = {"sharing": None} if job.variant.startswith(("apart", "tls")) else {}
+    client = kind(name, "127.0.0.1", port=job.port, unix_path=_socket(job), tls=_tls(job), **apart)
     client.start()
     client.wait_until_alive(10)
     return client
@@ -56,7 +82,7 @@ def write(job: Job, feed: Feed) -> None:
     client.wait_for_active(_CHANNEL)
     while True:
         feed.wait()
-        if job.variant == "many":
+        if job.variant.endswith("many"):
             client.put_many(_CHANNEL, feed.many(_BATCH))
         elif job.variant == "place":
             picture = client.new_array(_CHANNEL, SHAPES[job.size], np.uint8)
@@ -72,7 +98,7 @@ def read(job: Job, tally: Tally) -> None:
     client.subscribe_read_channel(_CHANNEL, server_buffer_size=held, server_full_behavior="block")
     job.ready()
     while True:
-        if job.variant == "many":
+        if job.variant.endswith("many"):
             tally.many(client.get_many(_CHANNEL, _BATCH))
         else:
             tally.hit(client.get_data(_CHANNEL))
