@@ -22,6 +22,7 @@ from sightline.doctor.libraries import EXTRAS, look_at_libraries
 from sightline.doctor.machine import look_at_machine
 from sightline.doctor.places import look_at_places
 from sightline.hub.broker.server import StreamServer
+from sightline.hub.certificates import Authority
 from sightline.scene import Scene, write_clip
 from sightline.site import Site
 
@@ -75,6 +76,25 @@ def test_an_examination_of_this_machine_ends_and_leaves_nothing() -> None:
         "machine", "limits", "clock", "video", "hardware", "opencv", "extras",
     }  # fmt: skip
     assert all(finding.told for finding in findings)
+
+
+@pytest.mark.parametrize(("days", "state"), [(40, State.OK), (20, State.NOTE)])
+def test_certificates_that_are_soon_over_are_told(tmp_path: Path, days: int, state: State) -> None:
+    authority = Authority(tmp_path)
+    hub, ours = authority.hub(["127.0.0.1"]), authority.client("ours", days=days)
+    ca = authority.certificate.file
+    with StreamServer(
+        port=0, tls_certificate=str(hub.file), tls_key=str(hub.key), tls_client_ca=str(ca)
+    ) as server:
+        shown = f"hub://127.0.0.1:{server.port}?tls_ca={ca}"
+        bus = f"{shown}&tls_certificate={ours.file}&tls_key={ours.key}"
+        finding = look_at_bus(site_of([]).model_copy(update={"bus": bus}))
+        assert finding.state is state
+        assert (f"{ours.file} is valid until {ours.until:%Y-%m-%d}" in finding.told) is (state is State.NOTE)
+        finding = look_at_bus(site_of([]).model_copy(update={"bus": shown}))
+        assert finding.state is State.PROBLEM
+        assert "no hub answers" in finding.told
+        assert "it asks for a certificate" in finding.told
 
 
 def test_the_hub_of_a_site_is_asked(free_port: Callable[[], int]) -> None:

@@ -2,9 +2,10 @@
 
 `StreamServer` is a hub, as a process or within a loop; `AsyncStreamClient` and `StreamClient` (a thread; also
 named `StreamClient_Thread`) are its clients. The settings say what may be asked of a channel and of a
-reader's buffer; `rpc` marks methods that a client serves.
+reader's buffer, `HubAddress` where a hub is; `rpc` marks methods that a client serves.
 """
 
+from sightline.hub.address import HubAddress
 from sightline.hub.broker.server import StreamServer
 from sightline.hub.broker.statistics import HubStats
 from sightline.hub.client import (
@@ -31,6 +32,7 @@ __all__ = [
     "ClientStats",
     "Gap",
     "History",
+    "HubAddress",
     "HubStats",
     "Limits",
     "Message",

@@ -186,6 +186,14 @@ class Authority:
         return builder.sign(signer, _ALGORITHM)
 
 
+def valid_until(file: Path) -> datetime:
+    """When a certificate is over; of many in one file, the last. Raises ConfigError."""
+    try:
+        return max(one.not_valid_after_utc for one in x509.load_pem_x509_certificates(file.read_bytes()))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"expected a certificate in {file}: {error}") from error
+
+
 def _called(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 

@@ -14,6 +14,7 @@ from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import BusError, ConfigError, WireError
 from sightline.hub.address import HubAddress
 from sightline.hub.broker.server import StreamServer
+from sightline.hub.client.tls import tls_fault
 from sightline.hub.wire.header import HEAD_BYTES, Head, Kind
 from sightline.log import get_logger
 from sightline.loopback import is_loopback
@@ -29,15 +30,22 @@ def hub_of(url: str) -> HubAddress | None:
 
 def answers(address: HubAddress, timeout_s: float = _ANSWER_S) -> bool:
     """Whether a hub greets us there, as each does first of all. Raises ConfigError for a wrong TLS file."""
+    return why_silent(address, timeout_s) is None
+
+
+def why_silent(address: HubAddress, timeout_s: float = _ANSWER_S) -> str | None:
+    """Why no hub greets us there; None: one does. Raises ConfigError for a wrong TLS file."""
     tls = address.tls()
     try:
         with _connected(address, timeout_s) as connection:
             if tls is None:
-                return _greets(connection)
+                return _why_no_hub(connection)
             with tls.wrap_socket(connection, server_hostname=address.host) as safe:
-                return _greets(safe)
-    except (OSError, WireError):
-        return False
+                return _why_no_hub(safe)
+    except ssl.SSLError as error:
+        return tls_fault(error)
+    except (OSError, WireError) as error:
+        return str(error)
 
 
 def _connected(address: HubAddress, timeout_s: float) -> socket.socket:
@@ -53,14 +61,15 @@ def _connected(address: HubAddress, timeout_s: float) -> socket.socket:
     return connection
 
 
-def _greets(connection: socket.socket | ssl.SSLSocket) -> bool:
+def _why_no_hub(connection: socket.socket | ssl.SSLSocket) -> str | None:
     data = b""
     while len(data) < HEAD_BYTES:
         part = connection.recv(HEAD_BYTES - len(data))
         if not part:
-            return False
+            return "what answers there says nothing"
         data += part
-    return Head.unpacked(data).kind == Kind.CHALLENGE
+    greeted = Head.unpacked(data).kind == Kind.CHALLENGE
+    return None if greeted else "what answers there is no hub"
 
 
 def may_begin(address: HubAddress) -> bool:
