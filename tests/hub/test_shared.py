@@ -64,7 +64,7 @@ def warm_up(camera: Camera, reader: StreamClient) -> None:
 
 def seen(reader: StreamClient, number: int) -> NDArray[Any]:
     """The picture that comes next, which is this one."""
-    array = reader.get_data(CHANNEL, PATIENCE_S)
+    array: NDArray[Any] = reader.get_data(CHANNEL, PATIENCE_S)
     assert np.array_equal(array, picture(number))
     return array
 
@@ -91,7 +91,7 @@ def test_a_picture_of_another_process_is_looked_at_where_it_lies(hub: StreamServ
         _, after = stats_of(reader)
         assert after.shared_in - before.shared_in == after.shared_out - before.shared_out == SOME
         assert after.copied == before.copied
-        assert after.bytes_in - before.bytes_in > SOME * array.nbytes, "bounds count what is shared"
+        assert after.bytes_in - before.bytes_in > SOME * picture(0).nbytes, "bounds count what is shared"
         received = [of.received_bytes for of in reader.server_statistics().clients if of.name == "camera"]
         assert received[0] < 50 * 2**20, "and sockets do not carry it"
 

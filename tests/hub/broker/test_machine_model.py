@@ -177,7 +177,8 @@ class HubMachine(RuleBasedStateMachine):
             assert (stats.waiting, stats.held, stats.in_flight) == (0, 0, 0)
         kept = self.net.hub.channels.by_name["b"].kept
         assert kept is not None
-        assert set(self.net.memory.claimed) == {run.shared for run in kept.runs()} - {None}
+        shared = {id(run.shared) for run in kept.runs() if run.shared is not None}
+        assert {id(claim) for claim in self.net.memory.claimed} == shared
         for (writer, channel), texts in self.texts.items():
             if texts and (writer, channel) in self.open:
                 assert self.writers[writer].acks.get(self.numbers[channel], len(texts)) == len(texts)
