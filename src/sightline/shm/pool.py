@@ -142,7 +142,6 @@ class Pools:
         """Room for `size` bytes of payload. None: they go as bytes; from `above_bytes` on, why is counted."""
         found = self._find(size)
         if isinstance(found, Slot):
-            found.taken = True
             return found
         if found is not None:
             self._line.put(self._count, found)
@@ -224,7 +223,7 @@ class Pools:
     # What slots say (`sightline.shm.slot.Owner`).
 
     def issued(self, slot: Slot) -> None:
-        self._line.put(self._count_shared, slot)
+        self._line.put(self._count_shared, slot.size)
 
     def let_go(self, pool: bytes, number: int, *, sent: bool) -> None:
         self._line.put(self._on_let_go, pool, number, sent)
@@ -343,10 +342,9 @@ class Pools:
     def _count(self, why: Why) -> None:
         self._not_shared[why] += 1
 
-    def _count_shared(self, slot: Slot) -> None:
-        self._shared += not slot.counted
-        self._shared_bytes += 0 if slot.counted else slot.size
-        slot.counted = True
+    def _count_shared(self, size: int) -> None:
+        self._shared += 1
+        self._shared_bytes += size
 
 
 def slot_bytes_for(size: int) -> int:

@@ -31,9 +31,7 @@ class Slot(Exporter):
 
     Attributes:
         pool, number, generation: as in its token.
-        taken: whether somebody has set about sending it, as `Pools.slot_of` notes; who could not do so after
-            all may unset it.
-        counted: whether its owner counted it, once there was a token.
+        taken: whether somebody got it from `Pools.slot_of` to send it; who could not after all may unset it.
         sent: set this before its token goes to the host. The slot is then filled again only after `Freed`.
     """
 
@@ -42,7 +40,6 @@ class Slot(Exporter):
         "_owner",
         "_token",
         "_views",
-        "counted",
         "generation",
         "number",
         "pool",
@@ -55,7 +52,7 @@ class Slot(Exporter):
     ) -> None:
         super().__init__(*place)
         self.pool, self.number, self.generation = pool, number, generation
-        self.taken = self.sent = self.counted = False
+        self.taken = self.sent = False
         self._owner = owner
         self._token: Token | None = None
         self._layout: tuple[tuple[int, ...], np.dtype[Any], int] | None = None
@@ -105,7 +102,7 @@ class Slot(Exporter):
         return self.as_array().data.toreadonly()
 
     def token(self) -> Token:
-        """What is handed on. To be asked for when the payload is put: from now on it does not change.
+        """What is handed on. For whoever puts the payload to ask for first: from then on it does not change.
 
         Its array cannot be written to any more, and numpy refuses to change that. Views of it that somebody
         took before can; who writes through one changes a picture that others look at.
