@@ -33,6 +33,7 @@ MOST_EXT_BYTES: Final = 64 * 1024
 """What may go beside a payload; it is decoded here, a payload is not."""
 
 _LENGTH: Final = np.dtype("<u4")
+_new: Final = tuple.__new__  # of a NamedTuple: a third of what its constructor takes
 _BESIDE: Final = msgspec.msgpack.Decoder(Beside)
 
 
@@ -184,7 +185,7 @@ class Run:
 
     def to_frame(self, feed: int) -> tuple[Head, tuple[Buffer, ...]]:
         """The DATA frame for a reader: its head and the pieces of its body."""
-        head = Head(
+        fields = (
             self.size + len(self.table),
             Kind.DATA,
             self.flags,
@@ -198,7 +199,7 @@ class Run:
             self.writer,
             len(self.ext),
         )
-        return head, self.pieces
+        return _new(Head, fields), self.pieces
 
     def to_token_frame(self, feed: int, token: Token) -> tuple[Head, tuple[Buffer, ...]]:
         """The same of a shared one, for a reader that looks at the payload where it lies."""
