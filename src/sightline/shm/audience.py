@@ -11,12 +11,14 @@ import select
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import compress
+from operator import add
 from typing import Final
 
 from sightline.errors import WireError
 from sightline.shm.attached import Place
 from sightline.shm.leases import Leases
-from sightline.shm.messages import Gone, Handed, Pool, Released, SideMessage
+from sightline.shm.messages import Gone, Handed, Pool, Released, SideMessage, Value
 from sightline.shm.records import FEWEST_FREE
 from sightline.shm.side import Side
 from sightline.shm.token import Token
@@ -47,6 +49,7 @@ class Audience:
     Attributes:
         leases: who looks at what.
         readers: those who are sent to.
+        share: of the slots, for each of them.
         missed: values, once for each reader that did not get one, by reason.
     """
 
@@ -55,6 +58,7 @@ class Audience:
         self.missed: Counter[str] = Counter()
         self.leases: Final = leases
         self._slots = slots
+        self._divide()
         self._leaving: list[Side] = []  # they get nothing more, and may still look at what they have
         self._full: set[Side] = set()
         self._shown: dict[bytes, tuple[Pool, int]] = {}
@@ -67,6 +71,7 @@ class Audience:
             side.close()
             return False
         self.readers.append(side)
+        self._divide()
         return True
 
     def show(self, said: Pool, fd: int) -> bool:
@@ -81,6 +86,7 @@ class Audience:
             self.forget(said.pool)
             return False
         self._slots = said.slots
+        self._divide()
         return True
 
     def forget(self, pool: bytes) -> None:
@@ -98,37 +104,39 @@ class Audience:
 
     # Values.
 
-    def room(self, side: Side) -> int:
-        """How many more slots it may look at. If readers are not many, all together leave `FEWEST_FREE`."""
-        return self.share - self.leases.held(side)
-
     @property
-    def share(self) -> int:
-        """Of the slots, for each reader."""
-        return max(1, (self._slots - FEWEST_FREE) // max(1, len(self.readers)))
+    def room(self) -> int:
+        """How many slots the reader that has most room may look at, above those that it does."""
+        return max((self.share - self.leases.held(side) for side in self.readers), default=0)
 
-    def with_room(self) -> list[Side]:
-        """Who may look at one more slot."""
-        return [side for side in self.readers if self.room(side) > 0]
+    def give(self, values: Sequence[Value], tokens: Sequence[Token | None], now_ns: int) -> list[int]:
+        """To each reader, in one message, those of these that it has room for; small ones have no token.
 
-    def tell(self, handed: Handed) -> int:
-        """A small value, to all. How many got it."""
-        return sum(self._offer(side, handed) for side in tuple(self.readers))
-
-    def lend(self, handed: Handed, token: Token, takers: Sequence[Side], now_ns: int) -> int:
-        """A slot to look at, to these. How many got it."""
-        pool, slot, generation = token[:3]
-        self.leases.publish(pool, slot, generation)
-        taken = 0
-        for side in takers:
-            if not self.leases.lease(side, pool, slot, now_ns):
-                self.missed[Missed.CUT_OFF] += 1
-            elif self._offer(side, handed):
-                taken += 1
+        Returns:
+            For each value how many have got it.
+        """
+        for token in filter(None, tokens):
+            self.leases.publish(*token[:3])
+        counts = [0] * len(values)
+        for side in tuple(self.readers):
+            lent = [token is None or self._lend(side, token, now_ns) for token in tokens]
+            mine = list(compress(values, lent))
+            if mine and self._offer(side, Handed(mine)):
+                counts = list(map(add, counts, lent))
             else:
-                self.leases.release(side, pool, slot, generation)
-        self.leases.unclaim(pool, slot)
-        return taken
+                for token in filter(None, compress(tokens, lent)):
+                    self.leases.release(side, *token[:3])
+        for token in filter(None, tokens):
+            self.leases.unclaim(*token[:2])
+        return counts
+
+    def _lend(self, side: Side, token: Token, now_ns: int) -> bool:
+        if self.leases.held(side) >= self.share:
+            self.missed[Missed.BEHIND] += 1
+            return False
+        lent = self.leases.lease(side, *token[:2], now_ns)
+        self.missed[Missed.CUT_OFF] += not lent
+        return lent
 
     def hear(self, now_ns: int) -> None:
         """What readers said, and who ended; then see `take_freed`."""
@@ -146,8 +154,8 @@ class Audience:
 
     def lacking(self, values: int) -> list[Side]:
         """Who has not room for so many, nor for all that it may have."""
-        least = min(values, self.share)
-        return [side for side in self.readers if side in self._full or self.room(side) < least]
+        most = self.share - min(values, self.share)
+        return [side for side in self.readers if side in self._full or self.leases.held(side) > most]
 
     def wait(self, sides: Sequence[Side], timeout_s: float | None) -> bool:
         """Wait until one of these says something or has room in its socket. False: not in time."""
@@ -165,14 +173,19 @@ class Audience:
             taken = side.offer(handed)
         except OSError:
             self.readers.remove(side)
+            self._divide()
             self._leaving.append(side)
             self._full.discard(side)
-            self.missed[Missed.LEFT] += 1
+            self.missed[Missed.LEFT] += len(handed.values)
             return False
         if not taken:
             self._full.add(side)
-            self.missed[Missed.FULL] += 1
+            self.missed[Missed.FULL] += len(handed.values)
         return taken
+
+    def _divide(self) -> None:
+        """All readers together leave `FEWEST_FREE` slots, unless there are as many of them as slots."""
+        self.share = max(1, (self._slots - FEWEST_FREE) // max(1, len(self.readers)))
 
     def _hear(self, side: Side) -> None:
         try:
@@ -196,6 +209,7 @@ class Audience:
         for sides in (self.readers, self._leaving):
             if side in sides:
                 sides.remove(side)
+        self._divide()
         self._full.discard(side)
         self.leases.reader_gone(side)
         side.close()

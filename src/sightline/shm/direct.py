@@ -20,8 +20,9 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
-from collections.abc import Sequence
-from typing import Any, Final, Self
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple, Self
+from weakref import WeakSet
 
 import msgspec
 import numpy as np
@@ -32,18 +33,22 @@ from sightline.clock import NS_PER_MS, NS_PER_S, SYSTEM_CLOCK, Clock, ns
 from sightline.errors import BufferFull, Closed, SharingError
 from sightline.shm.audience import Audience, Missed
 from sightline.shm.leases import Leases, LeaseStats
-from sightline.shm.messages import Drain, Handed, Pool
+from sightline.shm.messages import MOST_MESSAGE_BYTES, Drain, Pool, Value
 from sightline.shm.pool import Pools, SharingStats
 from sightline.shm.receiver import Received, SharedReceiver
 from sightline.shm.settings import Sharing
 from sightline.shm.side import Side
 from sightline.shm.slot import Slot
+from sightline.shm.token import TOKEN_BYTES, Token
 
 __all__ = ["Missed", "Received", "SenderStats", "SharedReceiver", "SharedSender"]
 
 MOST_NOTE_BYTES: Final = 2048
 SMALL_BYTES: Final = 1536
 """From here on a value goes into a slot: a copy there takes no longer than into a socket and out of it."""
+_VALUE_BYTES: Final = 16
+"""What `Value` adds to what is in it, at most."""
+_MOST_VALUES_BYTES: Final = MOST_MESSAGE_BYTES - 64
 HEAR_NS: Final = 100 * NS_PER_MS
 """So often, at least, readers are listened to while something is sent."""
 
@@ -71,6 +76,21 @@ class SenderStats(msgspec.Struct, frozen=True, kw_only=True):
     def balanced(self) -> bool:
         """Whether the counts add up; they do in any snapshot."""
         return self.offered == self.taken + sum(self.missed.values())
+
+
+class _Outgoing(NamedTuple):
+    """A value on its way: the slot that it was made in, or what it is made of."""
+
+    note: bytes
+    is_array: bool
+    size: int
+    slot: Slot | None
+    pieces: list[Buffer]
+    small: bool
+
+    @property
+    def bytes_of_message(self) -> int:
+        return len(self.note) + (self.size if self.small else TOKEN_BYTES) + _VALUE_BYTES
 
 
 class SharedSender:
@@ -104,7 +124,8 @@ class SharedSender:
         self._clock = clock
         self._hear_ns = 0
         self._offered = self._taken = 0
-        self._pid: int | None = os.getpid()
+        self._open = True
+        _open_senders.add(self)
 
     def connect(self) -> socket.socket:
         """One more reader. What is sent from now on is for it, also before it has begun to read.
@@ -138,8 +159,10 @@ class SharedSender:
             Closed: this was closed.
         """
         self._check_open()
-        self._hear_if_due()
         array = self._pools.array(shape, dtype)
+        if array is None:
+            self._hear()
+            array = self._pools.array(shape, dtype)
         return np.empty(shape, dtype) if array is None else array
 
     def send(self, value: NDArray[Any] | Buffer, note: bytes = b"") -> int:
@@ -153,20 +176,22 @@ class SharedSender:
             TypeError: it cannot be sent.
             Closed: this was closed.
         """
+        return self.send_many([(value, note)])[0]
+
+    def send_many(self, values: Sequence[tuple[NDArray[Any] | Buffer, bytes]]) -> list[int]:
+        """As `send` for each of these with its note, in fewer messages: for values that come together.
+
+        A reader that has not room for all gets the first ones.
+        """
         self._check_open()
-        if len(note) > MOST_NOTE_BYTES:
-            raise BufferFull(f"expected a note of at most {MOST_NOTE_BYTES} bytes, got {len(note)}")
-        slot = self._pools.slot_of(value) if isinstance(value, np.ndarray) else None
-        pieces = _pieces(value) if slot is None else []
-        is_array = isinstance(value, np.ndarray)
+        outgoing = [self._outgoing(value, note) for value, note in values]
         self._hear_if_due()
-        self._offered += len(self._audience.readers)
-        if slot is None and sum(map(len, pieces)) < self._slot_from:
-            taken = self._audience.tell(Handed(b"".join(pieces), note, array=is_array))
-        else:
-            taken = self._lend(slot, pieces, note, is_array)
-        self._taken += taken
-        return taken
+        counts = []
+        for some in _messages(outgoing):
+            counts += self._give(some)
+        self._taken += sum(counts)
+        self._reuse()
+        return counts
 
     def wait_for_room(self, timeout_s: float | None = None, *, values: int = 1) -> bool:
         """Wait until each reader can take `values` more pictures, or its whole share. False: not in time.
@@ -177,32 +202,31 @@ class SharedSender:
             Closed: this was closed.
         """
         self._check_open()
-        until_ns = None if timeout_s is None else self._clock.monotonic_ns() + ns(timeout_s)
-        while True:
-            now_ns = self._hear()
-            lacking = self._audience.lacking(values)
-            if not lacking:
-                return True
+        now_ns = self._hear() if self._audience.lacking(values) else self._clock.monotonic_ns()
+        until_ns = None if timeout_s is None else now_ns + ns(timeout_s)
+        while lacking := self._audience.lacking(values):
             left_s = None if until_ns is None else (until_ns - now_ns) / NS_PER_S
             if (left_s is not None and left_s <= 0) or not self._audience.wait(lacking, left_s):
                 return False
+            now_ns = self._hear()
+        return True
 
     def stats(self) -> SenderStats:
-        if self._pid == os.getpid():
+        if self._open:
             self._hear()
         return SenderStats(
             readers=len(self._audience.readers),
             offered=self._offered,
             taken=self._taken,
-            missed=dict(self._audience.missed),
+            missed={str(why): count for why, count in self._audience.missed.items() if count},
             sharing=self._pools.stats(),
             leases=self._audience.leases.stats(),
         )
 
     def close(self) -> None:
         """No more values: readers get what was sent, then `Closed`. Again is allowed."""
-        if self._pid == os.getpid():
-            self._pid = None
+        if self._open:
+            self._open = False
             self._audience.close()
             self._pools.close()
 
@@ -213,39 +237,58 @@ class SharedSender:
         self.close()
 
     def _check_open(self) -> None:
-        if self._pid != os.getpid():
+        if not self._open:
             raise Closed("this sender was closed, or is that of the process that forked this one")
 
-    def _lend(self, slot: Slot | None, pieces: Sequence[Buffer], note: bytes, is_array: bool) -> int:
-        audience = self._audience
-        takers = audience.with_room()
-        if behind := len(audience.readers) - len(takers):
-            audience.missed[Missed.BEHIND] += behind
-        if not takers:
-            if slot is not None:
-                slot.taken = False
-            return 0
-        slot = slot or self._filled(pieces)
-        if slot is None:
-            audience.missed[Missed.NOT_SHARED] += len(takers)
-            return 0
-        token = slot.token()
-        slot.sent = True
-        handed = Handed(token.packed(), note, shared=True, array=is_array)
-        taken = audience.lend(handed, token, takers, self._clock.monotonic_ns())
-        if not taken:
-            self._reuse()
-        return taken
+    def _outgoing(self, value: NDArray[Any] | Buffer, note: bytes) -> _Outgoing:
+        if len(note) > MOST_NOTE_BYTES:
+            raise BufferFull(f"expected a note of at most {MOST_NOTE_BYTES} bytes, got {len(note)}")
+        if not isinstance(value, np.ndarray):
+            payload = memoryview(value).cast("B")
+            size = len(payload)
+            return _Outgoing(note, False, size, None, [payload], size < self._slot_from)
+        if (slot := self._pools.slot_of(value)) is not None:
+            return _Outgoing(note, True, slot.size, slot, [], False)
+        pieces = array_pieces(value)
+        size = sum(map(len, pieces))
+        return _Outgoing(note, True, size, None, pieces, size < self._slot_from)
 
-    def _filled(self, pieces: Sequence[Buffer]) -> Slot | None:
-        slot = self._pools.slot(sum(map(len, pieces)))
+    def _give(self, some: Sequence[_Outgoing]) -> list[int]:
+        """What goes in one message to each reader. For each, how many got it."""
+        audience = self._audience
+        self._offered += len(audience.readers) * len(some)
+        room = audience.room
+        values: list[Value] = []
+        tokens: list[Token | None] = []
+        given = []
+        for one in some:
+            token = None if one.small else self._token(one, room)
+            given.append(one.small or token is not None)
+            if not given[-1]:
+                continue
+            room -= token is not None
+            payload = b"".join(one.pieces) if token is None else token.packed()
+            values.append(Value(payload, one.note, token is not None, one.is_array))
+            tokens.append(token)
+        counts = iter(audience.give(values, tokens, self._clock.monotonic_ns()))
+        return [next(counts) if was else 0 for was in given]
+
+    def _token(self, one: _Outgoing, room: int) -> Token | None:
+        """Of its slot. None: it is not sent, which is counted."""
+        slot = one.slot
+        if slot is None and room > 0 and (slot := self._pools.slot(one.size)) is not None:
+            slot.fill(one.pieces)
+        if slot is not None and room > 0:
+            slot.sent = True
+            return slot.token()
         if slot is not None:
-            slot.fill(pieces)
-        return slot
+            slot.taken = False
+        why = Missed.NOT_SHARED if room > 0 else Missed.BEHIND
+        self._audience.missed[why] += len(self._audience.readers)
+        return None
 
     def _hear_if_due(self) -> None:
-        audience = self._audience
-        if self._clock.monotonic_ns() >= self._hear_ns or len(audience.with_room()) < len(audience.readers):
+        if self._clock.monotonic_ns() >= self._hear_ns or self._audience.lacking(1):
             self._hear()
 
     def _hear(self) -> int:
@@ -267,5 +310,28 @@ class SharedSender:
         return shown
 
 
-def _pieces(value: NDArray[Any] | Buffer) -> list[Buffer]:
-    return array_pieces(value) if isinstance(value, np.ndarray) else [memoryview(value).cast("B")]
+def _messages(outgoing: Sequence[_Outgoing]) -> Iterator[list[_Outgoing]]:
+    """As many in each as it takes."""
+    some: list[_Outgoing] = []
+    room = _MOST_VALUES_BYTES
+    for one in outgoing:
+        if some and one.bytes_of_message > room:
+            yield some
+            some, room = [], _MOST_VALUES_BYTES
+        some.append(one)
+        room -= one.bytes_of_message
+    if some:
+        yield some
+
+
+_open_senders: Final[WeakSet[SharedSender]] = WeakSet()
+
+
+def _close_all() -> None:
+    """In a child: the slots are its parent's."""
+    for sender in tuple(_open_senders):
+        sender._open = False  # noqa: SLF001 - for nobody else to set
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_all)

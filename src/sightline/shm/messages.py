@@ -17,7 +17,7 @@ open.
 Without a hub (`sightline.shm.direct`) the sender is the host of its own pools, and its values come here too.
 Nobody joins, and no answer to a `Pool` is waited for:
 
-    Handed     sender -> reader  a value: its token, or, where it is small, itself
+    Handed     sender -> reader  values: their tokens, or, where they are small, themselves
 """
 
 from __future__ import annotations
@@ -83,13 +83,17 @@ class Gone(_Said, frozen=True):
     pool: PoolId
 
 
-class Handed(_Said, frozen=True):
+class Value(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`payload` is a token if `shared`. If `array`, what it is or stands for is one of `sightline.arrays`."""
 
     payload: bytes
-    note: bytes = b""
-    shared: bool = False
-    array: bool = False
+    note: bytes
+    shared: bool
+    array: bool
+
+
+class Handed(_Said, frozen=True):
+    values: list[Value]
 
 
 SideMessage: TypeAlias = Join | Pool | Ready | Refused | Freed | Released | Drain | Gone | Handed

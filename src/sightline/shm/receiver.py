@@ -6,7 +6,9 @@ import os
 import select
 import socket
 import time
-from typing import Any, NamedTuple, Self
+from collections import deque
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, Self
 
 from numpy.typing import NDArray
 
@@ -14,9 +16,11 @@ from sightline.arrays import read_array
 from sightline.clock import NS_PER_MS, ns
 from sightline.errors import Closed, SharingError, WireError
 from sightline.shm.attached import Attached, Place
-from sightline.shm.messages import Gone, Handed, Pool, Released, SideMessage
+from sightline.shm.messages import Gone, Handed, Pool, Released, SideMessage, Value
 from sightline.shm.side import Side
 from sightline.shm.token import Token
+
+TOGETHER_NS: Final = NS_PER_MS
 
 
 class Received(NamedTuple):
@@ -38,6 +42,9 @@ class SharedReceiver:
         self._attached = Attached(self._release, on_idle=self._on_idle)
         self._poll = select.poll()
         self._poll.register(self._side, select.POLLIN)
+        self._values: deque[Value] = deque()  # that came with one that was taken
+        self._released: deque[Place] = deque()
+        self._told_ns = 0
         self._closed = False
 
     def fileno(self) -> int:
@@ -56,10 +63,10 @@ class SharedReceiver:
         while True:
             if self._closed:
                 raise Closed("this receiver was closed")
-            for message, fd in self._side.receive():
-                if isinstance(message, Handed):
-                    return self._received(message)
-                self._heed(message, fd)
+            if not self._values:
+                self._read()
+            if self._values:
+                return self._received(self._values.popleft())
             if self._side.ended:
                 raise Closed("the sender has ended")
             if not self._wait(until_ns):
@@ -80,14 +87,24 @@ class SharedReceiver:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _received(self, handed: Handed) -> Received:
-        payload: bytes | memoryview = handed.payload
-        if handed.shared:
-            payload = self._attached.open(Token.unpacked(handed.payload))
-        return Received(handed.note, read_array(payload) if handed.array else bytes(payload))
+    def _read(self) -> None:
+        """Up to the next values."""
+        self._tell_released()
+        for message, fd in self._side.receive():
+            self._heed(message, fd)
+            if self._values:
+                return
+
+    def _received(self, value: Value) -> Received:
+        payload: bytes | memoryview = value.payload
+        if value.shared:
+            payload = self._attached.open(Token.unpacked(value.payload))
+        return Received(value.note, read_array(payload) if value.array else bytes(payload))
 
     def _heed(self, message: SideMessage, fd: int | None) -> None:
         match message:
+            case Handed():
+                self._values.extend(message.values)
             case Pool() if fd is not None:
                 self._attached.add(message, fd)
             case Pool():
@@ -108,22 +125,39 @@ class SharedReceiver:
     def _give_back(self) -> None:
         """What came and was not taken."""
         while not self._side.ended:
-            came = 0
+            before = len(self._values)
             for message, fd in self._side.receive():
-                came += 1
                 if fd is not None:
                     os.close(fd)
-                if isinstance(message, Handed) and message.shared:
-                    self._release([Token.unpacked(message.payload)[:3]])
-            if not came:
-                return
+                if isinstance(message, Handed):
+                    self._values.extend(message.values)
+            if len(self._values) == before:
+                break
+        self._released.extend(Token.unpacked(value.payload)[:3] for value in self._values if value.shared)
+        self._values.clear()
+        self._tell_released()
 
     # From any thread, and from finalizers.
 
     def _release(self, places: list[Place]) -> bool:
-        return self._side.send(Released(places))
+        """Of values that came together many are let go together, and told so, unless that takes long."""
+        self._released.extend(places)
+        now_ns = time.monotonic_ns()
+        if not self._values or now_ns - self._told_ns > TOGETHER_NS:
+            self._told_ns = now_ns
+            self._tell_released()
+        return True
+
+    def _tell_released(self) -> None:
+        places: list[Place] = []
+        with suppress(IndexError):  # several threads may do this at once
+            while self._released:
+                places.append(self._released.popleft())
+        if places:
+            self._side.tell(Released, places)
 
     def _on_idle(self) -> None:
         # Its end would tell the sender that nobody looks any more.
         if self._closed and not self._attached.leases:
+            self._tell_released()
             self._side.close()
