@@ -2,13 +2,15 @@
 
 import asyncio
 import gc
+import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.shm.both_ends import SIZE, BothEnds
 
 from sightline.shm.guest import Guest
 from sightline.shm.held import Held, Peer
@@ -17,12 +19,22 @@ from sightline.shm.line import Line
 from sightline.shm.listening import Sides
 from sightline.shm.messages import Drain, Freed, Join, Pool, SideMessage
 from sightline.shm.segment import Segment
+from sightline.shm.settings import Sharing
 from sightline.shm.side import Side
 from sightline.shm.token import Token, check_of
 
 SLOT_BYTES = 4096
 POOL = Pool(pool=b"p" * 16, slots=3, slot_bytes=SLOT_BYTES)
 SECRET = b"s" * 32
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_behind() -> Iterator[None]:
+    gc.collect()
+    before = os.listdir("/proc/self/fd")
+    yield
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
 async def until(condition: Callable[[], object], what: str) -> None:
@@ -240,6 +252,24 @@ def test_pools_are_forgotten_while_garbage_is_collected() -> None:
             it.guest._pools.clear()
 
     run(forgets)
+
+
+def test_a_child_fills_no_slot_of_its_parent() -> None:
+    ends = BothEnds(Sharing(above_bytes=1))
+    kept = ends.slot()
+    ends.slot().fill([bytes(SIZE)])  # the next one that is taken, here as there
+    child = os.fork()
+    if not child:  # whatever happens, this must not go on with the tests
+        try:
+            slot = ends.pools.slot(SIZE)
+            if slot is not None:
+                slot.fill([b"c" * SIZE])
+            os._exit(0 if slot is None and ends.pools.stats().not_shared["off"] == 1 else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert bytes(ends.slot().payload) == bytes(SIZE)
+    del kept
 
 
 def test_a_line_that_was_broken_into_goes_on() -> None:

@@ -11,12 +11,15 @@ millisecond for each MiB).
 
 Everything may be called from any thread. What the host says and what `__del__` says is put in line for
 whoever has the lock (see `sightline.shm.line`); so the host may also say it from within `announce`.
+
+A child made by `fork` has the same memory: in it all pools are closed, as it would fill its parent's slots.
 """
 
 from __future__ import annotations
 
 import math
 import mmap
+import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -24,6 +27,7 @@ from enum import StrEnum
 from functools import lru_cache
 from operator import index
 from typing import Any, Final, SupportsIndex
+from weakref import WeakSet
 
 import msgspec
 import numpy as np
@@ -135,6 +139,7 @@ class Pools:
         self._small = self._small_bytes = 0
         self._shared = self._shared_bytes = 0
         self._not_shared: Counter[Why] = Counter()
+        _all.add(self)
 
     # For who writes.
 
@@ -182,6 +187,13 @@ class Pools:
             slot.taken = slot.taken or mine
         return slot if mine else None
 
+    @property
+    def full(self) -> bool:
+        """Whether all slots are taken: one may come back at any moment."""
+        with self._line:
+            pool = self._current
+            return pool is not None and pool.ready and not pool.places.free
+
     def stats(self) -> SharingStats:
         with self._line:
             return SharingStats(
@@ -207,6 +219,11 @@ class Pools:
         """As `abandon`, and there are no new pools."""
         self._closed = True
         self.abandon()
+
+    def _orphan(self) -> None:
+        """In a child: the lock may be held by a thread that there is not."""
+        self._line = Line()
+        self.close()
 
     # What the host says. What it cannot mean is passed over: it may be about a pool that was abandoned.
 
@@ -351,3 +368,15 @@ def slot_bytes_for(size: int) -> int:
     """Whole pages, at most an eighth more than `size`: pictures that vary a little need no new pool."""
     step = max(mmap.PAGESIZE, 1 << max(size.bit_length() - 4, 0))
     return -(-size // step) * step
+
+
+_all: Final[WeakSet[Pools]] = WeakSet()
+
+
+def _orphan_all() -> None:
+    for pools in tuple(_all):
+        pools._orphan()  # noqa: SLF001 - for nobody else to call
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_orphan_all)
