@@ -130,7 +130,7 @@ class Segment(_Block):
             with _closed_on_error(fd):
                 if segment.sealed:
                     os.posix_fallocate(fd, 0, size)
-                mapped = _mapped(fd, size, mmap.PROT_READ | mmap.PROT_WRITE)
+                mapped = _mapped(fd, size, mmap.PROT_READ | mmap.PROT_WRITE, at_once=True)
                 if segment.sealed:
                     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)  # from now on none but this mapping writes
         segment._own(fd, mapped)
@@ -144,7 +144,7 @@ class Mapping(_Block):
         fd: its descriptor, this object's own from now on, also where it raises.
         size: in bytes, as the writer said.
         sealed: as the writer said. Memory without seals is taken only where this system has no other.
-        keep_fd: keep the descriptor as `fd`, to hand it on.
+        keep_fd: keep the descriptor as `fd`, to hand it on. Pages are mapped as they are looked at then.
 
     Raises:
         SharingError: it is not what the writer said, or cannot be mapped.
@@ -153,7 +153,8 @@ class Mapping(_Block):
     def __init__(self, fd: int, size: int, *, sealed: bool, keep_fd: bool = False) -> None:
         with _closed_on_error(fd), _told(f"cannot map {size} bytes of shared memory"):
             _check(fd, size, sealed=sealed)
-            mapped = _mapped(fd, size, mmap.PROT_READ)
+            # Who hands it on looks at little of it, and has others to serve meanwhile.
+            mapped = _mapped(fd, size, mmap.PROT_READ, at_once=not keep_fd)
         self._own(fd, mapped)
         if not keep_fd:
             self.close_fd()
@@ -167,9 +168,10 @@ def _memfd() -> int:
         return os.memfd_create("sightline", flags)
 
 
-def _mapped(fd: int, size: int, protection: int) -> mmap.mmap:
-    """All pages at once: page by page, the first picture in each slot would take many times the copying."""
-    return mmap.mmap(fd, size, flags=mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0), prot=protection)
+def _mapped(fd: int, size: int, protection: int, *, at_once: bool) -> mmap.mmap:
+    """All pages `at_once`: page by page, the first picture in each slot takes many times the copying."""
+    populate = getattr(mmap, "MAP_POPULATE", 0) if at_once else 0
+    return mmap.mmap(fd, size, flags=mmap.MAP_SHARED | populate, prot=protection)
 
 
 def _check(fd: int, size: int, *, sealed: bool) -> None:
