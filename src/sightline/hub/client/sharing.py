@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from sightline.hub.client.bell import Bell
 from sightline.hub.wire.header import Buffer
 from sightline.shm.guest import Guest
 from sightline.shm.pool import Pools
@@ -23,6 +24,9 @@ from sightline.shm.slot import Slot
 
 OFF: Final = "off"
 """Why payloads are not shared while there is no side socket."""
+WAIT_S_PER_BYTE: Final = 2e-9
+"""How long it makes sense to wait for a slot: as long as all three sides together are busy with moving bytes.
+Without that a writer that is quicker than its reader for a moment would slow both down by ten times, for good."""
 
 
 class Lent(NamedTuple):
@@ -41,12 +45,14 @@ class Share:
 
     Attributes:
         epoch: counts up when what was lent before may not go by its token any more.
+        bell: rings when a slot came back; its writer's.
     """
 
     def __init__(
         self, settings: Sharing | None = None, guest: Callable[[], Guest | None] = lambda: None
     ) -> None:
         self.epoch = 0
+        self.bell = Bell()
         self._settings = settings
         self._guest = guest
         self._lock = threading.Lock()
@@ -57,6 +63,11 @@ class Share:
     def takes(self, size: int) -> bool:
         """Whether a payload of so many bytes is one to share."""
         return self._settings is not None and size >= self._settings.above_bytes
+
+    def may_lend(self) -> bool:
+        """Whether it makes no sense to wait for a slot."""
+        pools = self._pools
+        return pools is None or not pools.full
 
     def lent(self, pieces: Sequence[Buffer], size: int) -> Lent | None:
         """The payload in a slot, copied there; None: it cannot be shared now, which is counted."""
@@ -77,14 +88,11 @@ class Share:
         slot = None if pools is None else pools.slot_of(value)
         return None if slot is None else Lent(slot, epoch)
 
-    def array(self, shape: int | Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+    def array(self, shape: int | Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
         """An array of any content to write into and put; in shared memory, where that can be now."""
-        wanted = np.dtype(dtype)
-        lengths = (shape,) if isinstance(shape, int) else tuple(shape)
-        size = wanted.itemsize * int(np.prod(lengths, dtype=np.int64))
-        pools = self._current() if self.takes(size) else None
-        array = None if pools is None else pools.array(lengths, wanted)
-        return np.empty(lengths, wanted) if array is None else array
+        pools = self._current() if self.takes(array_bytes(shape, dtype)) else None
+        array = None if pools is None else pools.array(shape, dtype)
+        return np.empty(shape, dtype) if array is None else array
 
     def end(self) -> None:
         """No token of what was shared so far comes any more."""
@@ -108,7 +116,7 @@ class Share:
             if guest is not self._host:
                 self._end()
                 if guest is not None and self._settings is not None:
-                    self._pools, self._host = _pools(self._settings, guest), guest
+                    self._pools, self._host = _pools(self._settings, guest, self.bell), guest
             return self._pools
 
     def _end(self) -> None:
@@ -116,10 +124,22 @@ class Share:
         self._pools = self._host = None
         if pools is not None and host is not None:
             self._counts.update(pools.stats().not_shared)
+            pools.close()  # first: another thread may be about to announce a new pool
             host.forget(pools)
-            pools.close()
 
 
-def _pools(settings: Sharing, guest: Guest) -> Pools:
-    pools = Pools(settings, lambda pool, fd: guest.announce(pools, pool, fd), guest.drain)
-    return pools
+class _Heard:
+    """Pools of which the host tells, and a bell for who waits for it."""
+
+    def __init__(self, pools: Pools, bell: Bell) -> None:
+        self.ready, self.refused, self.abandon = pools.ready, pools.refused, pools.abandon
+        self._freed, self._bell = pools.freed, bell
+
+    def freed(self, pool: bytes, slot: int, generation: int) -> None:
+        self._freed(pool, slot, generation)
+        self._bell.ring()
+
+
+def array_bytes(shape: int | Sequence[int], dtype: np.dtype[Any]) -> int:
+    lengths = (shape,) if isinstance(shape, int) else shape
+    return math.prod(lengths) * dtype.itemsize
