@@ -54,6 +54,13 @@ class BothEnds:
         assert slot is not None
         return slot
 
+    def all_slots(self, size: int = SIZE) -> list[Slot]:
+        """All that are free, until none is."""
+        slots = [self.slot(size)]
+        while (slot := self.pools.slot(size)) is not None:
+            slots.append(slot)
+        return slots
+
     def array(self, shape: Any, dtype: Any = np.uint8) -> NDArray[Any]:
         array = self.pools.array(shape, dtype)
         array = self.pools.array(shape, dtype) if array is None else array
