@@ -28,13 +28,17 @@ POOL = Pool(pool=b"p" * 16, slots=3, slot_bytes=SLOT_BYTES)
 SECRET = b"s" * 32
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 @pytest.fixture(autouse=True)
 def _leaves_nothing_behind() -> Iterator[None]:
     gc.collect()
-    before = os.listdir("/proc/self/fd")
+    before = descriptors()
     yield
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert descriptors() == before
 
 
 async def until(condition: Callable[[], object], what: str) -> None:

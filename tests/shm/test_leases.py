@@ -566,6 +566,8 @@ class AgainstAModel(RuleBasedStateMachine):
         assert stats.held == sum(len(self.in_use(pool)) for pool in self.blocks)
         assert stats.open == sum(look.times for look in self.looks.values())
         assert stats.retired == sum(map(self.retired, READERS))
+        for reader in READERS:
+            assert self.table.held(reader) == sum(who == reader for who, _, _ in self.looks)
         assert (stats.pools, stats.slots) == (
             len(self.blocks),
             sum(len(b.last) for b in self.blocks.values()),
