@@ -123,6 +123,7 @@ class Company:
                         self.host.received(member.peer, message, fd)
                     if member.of_host.ended:
                         self.host.lost(member.peer)
+                        self.host.retire(member.peer)
             self.host.settle()
             for member in self.members:
                 member.hear()

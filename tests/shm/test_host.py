@@ -517,6 +517,21 @@ def test_a_held_payload_has_its_bytes_after_the_host_only_if_it_was_copied(compa
     company.host.settle()
 
 
+def test_the_last_token_of_a_killed_writer_counts(company: Company) -> None:
+    """Its two sockets end at once, and either may be read first."""
+    writer, shop = company.writer()
+    token = shop.token(1)
+    company.host.lost(writer.peer)
+    held = company.host.claim(writer.peer, token)
+    assert held.copy() == bytes_of(1)
+    company.host.retire(writer.peer)
+    with pytest.raises(WireError):
+        company.host.claim(writer.peer, shop.token(2))
+    del held
+    company.settle()
+    assert company.host.stats().pools == 0
+
+
 def test_the_end_of_a_host_frees_nothing_that_others_look_at(company: Company) -> None:
     """Its peers end one by one, and those that have not ended would fill what those before them looked at."""
     reader = company.join()

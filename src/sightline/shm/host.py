@@ -6,8 +6,8 @@ thread, but for the end of a `Held`, which may come in any.
 
 It promises: a token counts only from the peer whose pool it is; a slot is told free only when nobody can look
 at it any more; what one peer says wrong ends that peer alone; what peers can make it hold has bounds
-(`HostLimits`). The end of a peer is the end of its side, which whoever reads that side tells (`lost`); while
-it lives its leases stand, whatever became of the connection beside it (`retire`).
+(`HostLimits`). A peer has two ends, in any order: that of its side is the end of its process and of its
+leases (`lost`), that of the connection by which its tokens come the end of its pools (`retire`).
 
 It does not look at what is in a slot: the writer may change that at any time, and readers know it.
 """
@@ -21,6 +21,7 @@ from typing import Final
 
 import msgspec
 
+from sightline.clock import NS_PER_S
 from sightline.errors import SharingError, WireError
 from sightline.log import Repeated, get_logger
 from sightline.shm.held import Account, Held, HeldPool, Peer, Shown, Way
@@ -43,6 +44,9 @@ if sys.platform != "win32":
     import resource
 
 
+SPILL_NS: Final = NS_PER_S // 10
+"""How long a payload waits before it is copied out for want of slots. Readers that keep pace take theirs sooner;
+to copy theirs would slow down all, and most where all are busy."""
 POOL_DESCRIPTORS: Final = 2
 """One to hand on, and one that Python keeps with each mapping."""
 
@@ -135,15 +139,19 @@ class Host:
         return self._leases.held(peer) > 0
 
     def lost(self, peer: Peer) -> None:
-        """Its side ended, and it looks at nothing any more; its side is closed. Again is allowed."""
+        """Its side ended, and it looks at nothing any more; its side is closed. Again is allowed.
+
+        What it wrote stays until it retires: its last tokens may still come by its connection.
+        """
         if peer not in self._peers:
             return
         del self._peers[peer]
         for pool in peer.shown:
             self._pools[pool].readers.discard(peer)
         self._leases.reader_gone(peer)
-        self.retire(peer)
+        peer.shares = False
         peer.side.close()
+        self.settle()
 
     # What peers say and send.
 
@@ -202,20 +210,30 @@ class Host:
         leases.cut.clear()
         leases.restored.clear()
 
-    def relieve(self) -> None:
-        """Settle, and copy out what keeps writers waiting for slots and only waits itself."""
+    def relieve(self, now_ns: int | None = None) -> None:
+        """Settle, and copy out what keeps writers waiting for slots and only waits itself.
+
+        Args:
+            now_ns: what came less than `SPILL_NS` before is left to readers who are about to take it. None: all
+                is copied.
+        """
         self.settle()
+        account = self._account
+        account.now_ns = account.now_ns if now_ns is None else now_ns
+        came_by_ns = None if now_ns is None else now_ns - SPILL_NS
         starved = self._leases.starved()
         for pool in starved:
             held = self._pools[pool].held
             for slot in self._leases.to_spill(pool):
-                if (waiting := held.get(slot)) is not None:
+                waiting = held.get(slot)
+                if waiting is not None and (came_by_ns is None or waiting.since_ns <= came_by_ns):
                     waiting.spill()
         if starved:
             self.settle()
 
     def tick(self, now_ns: int) -> None:
         """A few times a second: leases run out, and what could not be said is said."""
+        self._account.now_ns = now_ns
         self._leases.expire(now_ns)
         for peer in tuple(self._peers):
             if peer.side.unsent:
