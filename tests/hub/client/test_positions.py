@@ -85,6 +85,32 @@ def test_what_the_earlier_hub_had_is_missing(positions: Positions) -> None:
     assert positions.data("a", data(2, 2, seq=0), SECOND) == Arrival(0, None)
 
 
+@pytest.mark.parametrize(
+    ("seq", "told"),
+    [
+        (8, Arrival(2, None)),  # what was dropped was 6 and 7, which the reader has
+        (10, Arrival(0, None)),
+        (11, Arrival(0, None, gap(0, 1, messages=1))),
+        (12, Arrival(0, None, gap(0, 1))),
+        (13, Arrival(0, gap(10, 10, HUB_RESTART), gap(0, 1))),
+    ],
+)
+def test_what_a_new_hub_dropped_of_what_the_reader_had_is_not_missing(
+    positions: Positions, seq: int, told: Arrival
+) -> None:
+    positions.attached("a", OTHER, 0)
+    assert positions.gap(gap(0, 0)) is None
+    assert positions.gap(gap(1, 1)) is None
+    assert positions.data("a", data(2, 3, seq=seq), WRITER) == told
+
+
+def test_what_a_new_hub_dropped_is_told_with_the_first_message_of_somebody_else(positions: Positions) -> None:
+    positions.attached("a", OTHER, 0)
+    assert positions.gap(gap(0, 1)) is None
+    assert positions.data("a", data(2, seq=0), SECOND) == Arrival(0, None, gap(0, 1))
+    assert positions.data("a", data(3, seq=12), WRITER) == Arrival(0, None)  # told already
+
+
 def test_what_was_told_before_a_restart_is_not_told_again(positions: Positions) -> None:
     assert positions.gap(gap(10, 14)) is not None
     positions.attached("a", OTHER, 0)

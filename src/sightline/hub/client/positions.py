@@ -39,6 +39,7 @@ class _Position:
     """In one channel.
 
     Attributes:
+        held: a gap of the hub's that waits for the numbers of the one writer, which tell what of it was had.
         unsure: sessions whose numbers were not compared since the channel began anew.
         lost_from: the offset before that.
         why: it did.
@@ -46,7 +47,7 @@ class _Position:
         whole: whether nothing is missing since a keyframe.
     """
 
-    __slots__ = ("hub", "lost_from", "next_offset", "next_seqs", "told", "unsure", "whole", "why")
+    __slots__ = ("held", "hub", "lost_from", "next_offset", "next_seqs", "told", "unsure", "whole", "why")
 
     def __init__(self, hub: bytes, next_offset: int) -> None:
         self.hub = hub
@@ -56,6 +57,7 @@ class _Position:
         self.unsure: set[bytes] = set()
         self.why = HUB_RESTART
         self.told = 0
+        self.held: Gap | None = None
         self.whole = False
 
     def begin_anew(self, why: str) -> None:
@@ -63,14 +65,23 @@ class _Position:
         self.lost_from = self.next_offset
         self.unsure = set(self.next_seqs)
         self.why = why
+        self.held = None  # the numbers will tell of it
         self.whole = False
+
+    def as_it_is(self) -> Arrival:
+        """Nothing can be compared: what was held back is told as the hub did."""
+        held, self.held = self.held, None
+        if held is not None:
+            self.told += held.messages
+        return Arrival(0, None, held)
 
 
 class Arrival(NamedTuple):
-    """Of a frame: how many of its first messages came before, and the gap in front of the others."""
+    """Of a frame: how many of its first messages came before, and the gaps in front of the others."""
 
     skip: int
     gap: Gap | None
+    held: Gap | None = None
 
 
 _AS_IT_IS: Final = Arrival(0, None)
@@ -134,14 +145,14 @@ class Positions:
         if head.flags & KEYFRAME:
             position.whole = True
         if session is None:
-            return _AS_IT_IS
+            return position.as_it_is()
         known = position.next_seqs.get(session)
         end = head.seq + head.messages
         if known is None:
             if len(position.next_seqs) == _SESSIONS:
                 del position.next_seqs[next(iter(position.next_seqs))]
             position.next_seqs[session] = end
-            return _AS_IT_IS
+            return position.as_it_is()
         if session in position.unsure:
             position.next_seqs[session] = max(end, known)
             return _compared(name, position, head, session, known)
@@ -161,12 +172,18 @@ class Positions:
         if first > gap.last_offset:
             return None
         messages = min(gap.messages, gap.last_offset - first + 1)
+        new = msgspec.structs.replace(gap, first_offset=first, messages=messages)
+        if position.unsure and position.why == HUB_RESTART and len(position.next_seqs) == 1:
+            # Its writer sent again what the earlier hub had not acknowledged, though we may have it.
+            position.held = _joined(position.held, new)
+            return None
         position.told += messages
-        return msgspec.structs.replace(gap, first_offset=first, messages=messages)
+        return new
 
 
 def _compared(name: str, position: _Position, head: Head, session: bytes, known: int) -> Arrival:
     """The first frames of a writer that come from another hub, against what came from the one before."""
+    held, position.held = position.held, None
     if head.seq + head.messages <= known:
         return Arrival(head.messages, None)
     position.unsure.discard(session)
@@ -175,7 +192,20 @@ def _compared(name: str, position: _Position, head: Head, session: bytes, known:
     told = min(position.told, head.seq - known)
     position.told -= told
     missing = head.seq - known - told
-    return Arrival(0, _gap(name, position.lost_from, missing, position.why) if missing else None)
+    if held is not None:
+        held = msgspec.structs.replace(held, messages=min(held.messages, missing))
+        missing -= held.messages
+    lost = _gap(name, position.lost_from, missing, position.why) if missing else None
+    return Arrival(0, lost, held if held is not None and held.messages else None)
+
+
+def _joined(gap: Gap | None, behind: Gap) -> Gap:
+    """Under the reason of the first."""
+    if gap is None:
+        return behind
+    return msgspec.structs.replace(
+        gap, last_offset=behind.last_offset, messages=gap.messages + behind.messages
+    )
 
 
 def _gap(name: str, first_offset: int, messages: int, reason: str) -> Gap:

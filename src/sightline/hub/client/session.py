@@ -230,8 +230,9 @@ class Session:
         subscription, name = feed
         writer, session = self._authors.get(frame.head.writer, ("", None))
         arrival = subscription.positions.data(name, frame.head, session)
-        if arrival.gap is not None:
-            subscription.inbox.missed(arrival.gap)
+        for gap in (arrival.held, arrival.gap):
+            if gap is not None:
+                subscription.inbox.missed(gap)
         if subscription.inbox.arrived(Run(frame, name, writer, arrival.skip, shared)):
             self.give_credit(subscription)
 
