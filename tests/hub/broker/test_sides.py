@@ -233,6 +233,20 @@ class TestOverSockets:
         ends.got.socket.close()
         assert ends.given.hear() == Freed([AGAIN[:3]])
 
+    def test_what_is_looked_at_for_long_is_counted_and_not_freed(self, ends: Ends, wait_for: WaitFor) -> None:
+        ends.map()
+        ends.share(AGAIN)
+        assert ends.reader.next_of(Kind.DATA).head.flags == SHARED
+
+        def retired() -> int:
+            shared = stats_of(ends.reader).shared
+            return 0 if shared is None else shared.leases.retired
+
+        wait_for(retired, PATIENCE_S, "the lease to run out")
+        ends.got.say(Released([AGAIN[:3]]))
+        assert ends.given.hear() == Freed([AGAIN[:3]])
+        assert retired() == 0
+
     def test_the_end_of_a_side_socket_ends_no_connection(self, ends: Ends, wait_for: WaitFor) -> None:
         ends.map()
         ends.got.socket.close()
