@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.shm.both_ends import SIZE, BothEnds
+from tests.shm.both_ends import SIZE, BothEnds, sent
 
+from sightline.errors import WireError
 from sightline.shm.guest import Guest
 from sightline.shm.held import Held, Peer
 from sightline.shm.host import Host
@@ -274,6 +275,17 @@ def test_a_child_fills_no_slot_of_its_parent() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert bytes(ends.slot().payload) == bytes(SIZE)
     del kept
+
+
+def test_what_cannot_be_opened_is_given_back_all_the_same() -> None:
+    """Else a writer whose pools are not what they seem could have its readers cut off."""
+    ends = BothEnds(Sharing(above_bytes=1))
+    token = sent(ends.slot())
+    elsewhere = token._replace(pool=bytes(16))
+    with pytest.raises(WireError, match="a pool that is here"):
+        ends.attached.open(elsewhere)
+    assert ends.released == [elsewhere[:3]]
+    assert ends.attached.leases == 0
 
 
 def test_a_line_that_was_broken_into_goes_on() -> None:

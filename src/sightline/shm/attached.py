@@ -79,10 +79,14 @@ class Attached:
         """The payload, read-only and in place; the lease ends when nothing made of it is left.
 
         Raises:
-            WireError: no such pool or slot, or not the payload that the token says.
+            WireError: no such pool or slot, or not the payload that the token says; the lease is given back.
         """
         with self._line:  # both at once: whoever closes this and then sees no lease may end the side socket
-            place = self._memory(token)
+            try:
+                place = self._memory(token)
+            except WireError:  # a lease all the same: one that is not given back counts against us for ever
+                self._release([token[:3]])
+                raise
             self.leases += 1
         view = _Lease(*place, token[:3], self._ended).as_array().data
         if check_of(view) != token.check:
