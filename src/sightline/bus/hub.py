@@ -28,7 +28,7 @@ from sightline.bus.names import Topics, checked_group, checked_topic, topic_name
 from sightline.bus.promise import MAX_MESSAGE_BYTES, Feature, Message
 from sightline.errors import BufferFull, BusError, Closed, ConfigError, HubError, Unsupported
 from sightline.hub.address import HubAddress
-from sightline.hub.client.sending import Sender
+from sightline.hub.client.sending import Brief, Sender
 from sightline.hub.settings import KIB, ChannelSettings, History
 from sightline.hub.wire.control import Code, Committed
 from sightline.overflow import Capacity, Overflow
@@ -89,8 +89,8 @@ class HubBus:
         message = sender.encoded(value, key=key, headers=headers, keyframe=keyframe)
         if message is None:  # nobody reads it
             return
-        for may_go_on in sender.put(message):
-            self._wait(sender, may_go_on)
+        for step in sender.put(message):
+            self._wait(sender, step)
 
     def wait_wanted(self, topic: str, timeout_s: float) -> bool:
         outbox = self._sender(topic).outbox
@@ -221,8 +221,9 @@ class HubBus:
                 sender = self._senders[topic] = self._thread.run(self._thread.open(topic, self._settings))
             return sender
 
-    def _wait(self, sender: Sender, may_go_on: Callable[[], object]) -> None:
-        sender.outbox.bell.wait(lambda: self._closed or may_go_on(), None)
+    def _wait(self, sender: Sender, step: Callable[[], object] | Brief) -> None:
+        may_go_on, most_s = step if isinstance(step, Brief) else (step, None)
+        sender.outbox.bell.wait(lambda: self._closed or may_go_on(), most_s)
         self._check_open()
 
     def _check_open(self) -> None:

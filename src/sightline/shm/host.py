@@ -45,7 +45,7 @@ if sys.platform != "win32":
 
 
 SPILL_NS: Final = NS_PER_S // 10
-"""How long a payload waits before it is copied out for want of slots. Readers that keep pace take theirs sooner;
+"""How long a payload waits before it is copied out for want of slots. Who keeps pace takes it sooner;
 to copy theirs would slow down all, and most where all are busy."""
 POOL_DESCRIPTORS: Final = 2
 """One to hand on, and one that Python keeps with each mapping."""
@@ -214,8 +214,8 @@ class Host:
         """Settle, and copy out what keeps writers waiting for slots and only waits itself.
 
         Args:
-            now_ns: what came less than `SPILL_NS` before is left to readers who are about to take it. None: all
-                is copied.
+            now_ns: what came less than `SPILL_NS` before is left to readers, who may be about to take it; None:
+                nothing is.
         """
         self.settle()
         account = self._account

@@ -1,5 +1,6 @@
 """Large payloads in shared memory: the writer's half, and both halves against each other, without a hub."""
 
+import contextlib
 from typing import Any
 
 import msgspec
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from numpy.typing import NDArray
 from tests.hub.client.nearby import LARGE, Nearby, Way, frame_of
 from tests.hub.client.taking import Taker
 
 from sightline.errors import WireError
 from sightline.hub.client.reading import SHARED_AHEAD, Inbox, Prefetch
 from sightline.hub.client.runs import Message, Run, Shared
-from sightline.hub.client.sending import Encoded, Sender
+from sightline.hub.client.sending import Brief, Encoded, Sender, done
 from sightline.hub.client.session import Session
 from sightline.hub.client.subscription import Subscription
 from sightline.hub.client.writing import Put
@@ -31,6 +33,8 @@ class Near:
 
     message_bytes = 1 << 20
 
+    may_block = True
+
     def check_may_block(self) -> None: ...
 
 
@@ -43,13 +47,11 @@ def put(sender: Sender, value: Any, **options: Any) -> bool:
     """Without waiting."""
     message = sender.encoded(value, **options)
     assert isinstance(message, Encoded)
-    return ended(sender.put(message))
+    return done(sender.put(message), sender, 0, "room")
 
 
-def ended(steps: Any) -> Any:
-    with pytest.raises(StopIteration) as end:
-        next(steps)
-    return end.value.value
+def new_array(sender: Sender, shape: tuple[int, ...] | int = PICTURE.shape) -> NDArray[np.uint8]:
+    return done(sender.new_array(shape, np.uint8), sender, 0, "room")
 
 
 def sent(way: Way) -> tuple[Head, Any]:
@@ -98,7 +100,7 @@ def test_what_is_compressed_is_shared_if_it_is_large_then() -> None:
 def test_an_array_that_was_made_for_it_is_not_copied() -> None:
     way = Way()
     sender = opened(way)
-    array = sender.new_array(PICTURE.shape, np.uint8)
+    array = new_array(sender)
     array[:] = PICTURE
     hidden = array[32:]
     assert put(sender, array)
@@ -113,7 +115,7 @@ def test_an_array_that_was_made_for_it_is_not_copied() -> None:
 def test_such_an_array_can_be_put_twice_and_is_copied_then() -> None:
     way = Way()
     sender = opened(way)
-    array = sender.new_array(PICTURE.shape, np.uint8)
+    array = new_array(sender)
     array[:] = PICTURE
     put(sender, array)
     put(sender, array)
@@ -124,11 +126,11 @@ def test_such_an_array_can_be_put_twice_and_is_copied_then() -> None:
 def test_what_nobody_wanted_may_be_written_to_and_put_again() -> None:
     way = Way()
     sender = opened(way)
-    array = sender.new_array(PICTURE.shape, np.uint8)
+    array = new_array(sender)
     message = sender.encoded(array)
     assert message is not None
     way.outbox.demand(0, wanted=False)
-    assert ended(sender.put(message)) is False
+    assert done(sender.put(message), sender, 0, "") is False
     array[:] = 7
     hidden = array[:]
     way.outbox.demand(1, wanted=True)
@@ -142,7 +144,8 @@ def test_what_nobody_wanted_may_be_written_to_and_put_again() -> None:
 def test_an_array_is_an_ordinary_one_where_nothing_is_shared() -> None:
     for way in (Way(None), Way(), Way()):
         way.nearby = None
-        array = opened(way).new_array((4, 5), np.float32)
+        sender = opened(way)
+        array = done(sender.new_array((4, 5), np.float32), sender, 0, "")
         assert (array.shape, array.dtype, array.base) == ((4, 5), np.float32, None)
         assert way.outbox.stats().not_shared == {}
 
@@ -174,7 +177,7 @@ def test_many_large_values_are_shared_each_and_the_others_go_together() -> None:
     way = Way()
     sender = opened(way)
     values = [b"1", b"2", bytes(LARGE), bytes([1]) * LARGE, b"3", {4}]
-    assert ended(sender.put_many(values)) == len(values)
+    assert done(sender.put_many(values), sender, 0, "") == len(values)
     found = []
     while frame := way.outbox.next_frame(0):
         found.append((frame[0].flags, frame[0].messages, frame[0].seq))
@@ -192,6 +195,31 @@ def test_without_a_free_slot_it_goes_as_bytes_and_that_is_counted() -> None:
     way.nearby = None
     put(sender, bytes(LARGE))
     assert way.outbox.stats().not_shared == {"no_slot": 1, "off": 1}
+
+
+def test_a_slot_is_waited_for_but_not_for_long() -> None:
+    way = Way()
+    sender = opened(way)
+    for _ in range(3):
+        put(sender, bytes(LARGE))
+    message = sender.encoded(bytes(LARGE))
+    assert message is not None
+    steps = sender.put(message)
+    step = next(steps)
+    assert isinstance(step, Brief)
+    assert step.most_s < 1e-3
+    assert not step.condition()
+    head, payload = sent(way)
+    way.outbox.acknowledged(head.seq + 1)
+    assert not step.condition()
+    rung: list[bool] = []
+    way.outbox.bell._add(lambda: rung.append(True))
+    del payload
+    assert step.condition()
+    assert rung
+    with pytest.raises(StopIteration):
+        next(steps)
+    assert way.outbox.stats().not_shared == {}
 
 
 def test_a_slot_is_filled_again_when_it_was_acknowledged_and_let_go() -> None:
@@ -264,13 +292,12 @@ class Connected(RuleBasedStateMachine):
     @rule(size=st.sampled_from([8, LARGE, 2 * LARGE]), in_place=st.booleans())
     def put(self, size: int, in_place: bool) -> None:
         number = len(self.wanted)
-        array = self.sender.new_array(size, np.uint8) if in_place else np.empty(size, np.uint8)
+        array = new_array(self.sender, size) if in_place else np.empty(size, np.uint8)
         array[:] = number % 256
         message = self.sender.encoded(array)
         assert message is not None
-        try:
-            next(self.sender.put(message))
-        except StopIteration:
+        with contextlib.suppress(TimeoutError):
+            done(self.sender.put(message), self.sender, 0, "room")
             self.wanted.append(number)
         if array.flags.writeable:
             array[:] = 255  # it is ours again
@@ -415,7 +442,7 @@ def test_what_is_dropped_or_of_nobody_is_given_back() -> None:
 
 def test_a_payload_that_its_writer_changed_costs_itself_alone() -> None:
     read = Read()
-    array = read.sender.new_array(PICTURE.shape, np.uint8)
+    array = new_array(read.sender)
     hidden = array[:]
     put(read.sender, array)
     head, body = read.way.outbox.next_frame(0) or pytest.fail("nothing to send")

@@ -146,14 +146,7 @@ def test_each_blocking_method_has_one_for_the_callers_loop(hub_process: StreamSe
         for attribute in dir(StreamClient)
         if not attribute.startswith(("_", "async_")) and callable(getattr(StreamClient, attribute))
     }
-    without = {
-        "start",
-        "wait_until_alive",
-        "stop_client",
-        "statistics",
-        "get_read_channel_buffer",
-        "new_array",
-    }
+    without = {"start", "wait_until_alive", "stop_client", "statistics", "get_read_channel_buffer"}
     assert {attribute for attribute in blocking if not hasattr(StreamClient, f"async_{attribute}")} == without
 
 

@@ -75,7 +75,7 @@ class Pump:
                 self._refused(connection)
                 protocol.close(now_ns)
         if (host := hub.shares.host) is not None:
-            host.relieve()
+            host.relieve(now_ns)
         if hub.unsettled:
             self.schedule()
 

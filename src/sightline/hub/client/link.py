@@ -161,9 +161,14 @@ class Link:
 
     # From any thread.
 
+    @property
+    def may_block(self) -> bool:
+        """Whether this is not the thread of the loop, which would wait for what it is itself to do."""
+        return threading.get_ident() != self._thread
+
     def check_may_block(self) -> None:
-        """Raises ConfigError in the thread of the loop, which would wait for what it is itself to do."""
-        if threading.get_ident() == self._thread:
+        """Raises ConfigError where it may not."""
+        if not self.may_block:
             raise ConfigError(OWN_THREAD)
 
     def outbox(self, name: str, first_seq: int = 0) -> Outbox:

@@ -86,7 +86,9 @@ class Messages:
         await asyncio.sleep(0)
         return taken
 
-    def new_array(self, name: str, shape: int | Sequence[int], dtype: DTypeLike = np.uint8) -> NDArray[Any]:
+    async def new_array(
+        self, name: str, shape: int | Sequence[int], dtype: DTypeLike = np.uint8
+    ) -> NDArray[Any]:
         """An array to write a picture into and put: where memory is shared, it is not copied on its way.
 
         What it holds at first is anything. Put it whole, and once: it cannot be written to any more then, nor
@@ -101,7 +103,8 @@ class Messages:
             ConfigError: this client does not write to the channel.
             TypeError: such an array cannot be sent.
         """
-        return self._core.sender(name).new_array(shape, dtype)
+        sender = self._core.sender(name)
+        return await done_async(sender.new_array(shape, dtype), sender.outbox.bell, None, name)
 
     async def wait_for_active(self, name: str, timeout_s: float | None = None) -> None:
         """Until somebody reads a channel that this client writes to. Raises TimeoutError."""

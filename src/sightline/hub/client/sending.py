@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
+import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from sightline.errors import BufferFull
@@ -19,14 +20,23 @@ from sightline.hub.client.bell import Bell
 from sightline.hub.client.faults import again
 from sightline.hub.client.link import Link
 from sightline.hub.client.outgoing import cuts, joined
-from sightline.hub.client.sharing import Lent
+from sightline.hub.client.sharing import WAIT_S_PER_BYTE, Lent, array_bytes
 from sightline.hub.client.writing import Outbox, Put
 from sightline.hub.wire.control import Beside
 from sightline.hub.wire.header import Buffer
 from sightline.hub.wire.payload import ARRAY, RAW, Compress, encode
 
 T = TypeVar("T")
-Steps: TypeAlias = Generator[Callable[[], object], None, T]
+
+
+class Brief(NamedTuple):
+    """What is waited for, but not for long: it goes on all the same."""
+
+    condition: Callable[[], object]
+    most_s: float
+
+
+Steps: TypeAlias = Generator[Callable[[], object] | Brief, None, T]
 """Work that says what it waits for each time that it cannot go on."""
 Headers: TypeAlias = tuple[tuple[str, bytes], ...]
 
@@ -55,8 +65,7 @@ class Sender:
 
     def __init__(self, link: Link, outbox: Outbox) -> None:
         self.outbox = outbox
-        self.check_may_block = link.check_may_block
-        self._link = link
+        self.link = link
 
     def encoded(
         self,
@@ -85,6 +94,7 @@ class Sender:
         try:
             while True:
                 if lent is None and outbox.share.takes(size) and outbox.may_offer():
+                    yield from self._slot(size)
                     lent = outbox.share.lent(pieces, size)
                 put = outbox.offer(form, pieces, time_ns, ext=ext, keyframe=keyframe, lent=lent)
                 if put is not Put.FULL:
@@ -94,9 +104,12 @@ class Sender:
             if lent is not None and put is not Put.TAKEN:
                 lent.slot.taken = False  # its array may be put another time
 
-    def new_array(self, shape: int | Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+    def new_array(self, shape: int | Sequence[int], dtype: DTypeLike) -> Steps[NDArray[Any]]:
         """An array to write into and put, in shared memory where that can be."""
-        return self.outbox.share.array(shape, dtype)
+        share, wanted = self.outbox.share, np.dtype(dtype)
+        if share.takes(size := array_bytes(shape, wanted)):
+            yield from self._slot(size)
+        return share.array(shape, wanted)
 
     def put_many(self, values: Sequence[Any], compress: Compress | None = None) -> Steps[int]:
         """How many of them were wanted; they go as few frames."""
@@ -127,6 +140,12 @@ class Sender:
             yield self.outbox.is_active
         if self.outbox.failure is not None:
             raise again(self.outbox.failure)
+
+    def _slot(self, size: int) -> Steps[None]:
+        """Until there is one, within reason."""
+        may_lend = self.outbox.share.may_lend
+        if not may_lend():
+            yield Brief(may_lend, size * WAIT_S_PER_BYTE)
 
     def _encoded(
         self,
@@ -166,9 +185,9 @@ class Sender:
             yield form, lengths[first:end], b"".join(payloads[first:end])
 
     def _check(self, size: int) -> None:
-        if size > self._link.message_bytes:
+        if size > self.link.message_bytes:
             raise BufferFull(
-                f"expected a message of at most {self._link.message_bytes} bytes, which is what the hub "
+                f"expected a message of at most {self.link.message_bytes} bytes, which is what the hub "
                 f"takes; got {size}"
             )
 
@@ -176,13 +195,19 @@ class Sender:
 def done(steps: Steps[T], sender: Sender, timeout_s: float | None, what: str) -> T:
     """What the steps come to. Blocks. Raises TimeoutError."""
     until = None if timeout_s is None else time.monotonic() + timeout_s
+    bell, link = sender.outbox.bell, sender.link
     while True:
         try:
-            condition = next(steps)
+            step = next(steps)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
-        sender.check_may_block()
-        if not sender.outbox.bell.wait(condition, None if until is None else until - time.monotonic()):
+        left_s = None if until is None else until - time.monotonic()
+        if isinstance(step, Brief):
+            if link.may_block:
+                bell.wait(step.condition, _less(step.most_s, left_s))
+            continue
+        link.check_may_block()
+        if not bell.wait(step, left_s):
             raise TimeoutError(f"{what}: not within {timeout_s} s")
 
 
@@ -191,8 +216,15 @@ async def done_async(steps: Steps[T], bell: Bell, timeout_s: float | None, what:
     until = None if timeout_s is None else time.monotonic() + timeout_s
     while True:
         try:
-            condition = next(steps)
+            step = next(steps)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
-        if not await bell.wait_async(condition, None if until is None else until - time.monotonic()):
+        left_s = None if until is None else until - time.monotonic()
+        if isinstance(step, Brief):
+            await bell.wait_async(step.condition, _less(step.most_s, left_s))
+        elif not await bell.wait_async(step, left_s):
             raise TimeoutError(f"{what}: not within {timeout_s} s")
+
+
+def _less(most_s: float, left_s: float | None) -> float:
+    return most_s if left_s is None else min(most_s, left_s)

@@ -7,13 +7,15 @@ connection. It neither waits nor sends.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from sightline.hub.client.bell import Bell
 from sightline.hub.wire.header import Buffer
@@ -26,7 +28,7 @@ OFF: Final = "off"
 """Why payloads are not shared while there is no side socket."""
 WAIT_S_PER_BYTE: Final = 2e-9
 """How long it makes sense to wait for a slot: as long as all three sides together are busy with moving bytes.
-Without that a writer that is quicker than its reader for a moment would slow both down by ten times, for good."""
+Else a writer that is ahead of its reader for a moment would slow down both, so that it stays ahead."""
 
 
 class Lent(NamedTuple):
@@ -116,7 +118,7 @@ class Share:
             if guest is not self._host:
                 self._end()
                 if guest is not None and self._settings is not None:
-                    self._pools, self._host = _pools(self._settings, guest, self.bell), guest
+                    self._pools, self._host = _Pools(self._settings, guest, self.bell), guest
             return self._pools
 
     def _end(self) -> None:
@@ -128,15 +130,15 @@ class Share:
             host.forget(pools)
 
 
-class _Heard:
-    """Pools of which the host tells, and a bell for who waits for it."""
+class _Pools(Pools):
+    """Made known by one guest; whoever waits for a slot hears of it."""
 
-    def __init__(self, pools: Pools, bell: Bell) -> None:
-        self.ready, self.refused, self.abandon = pools.ready, pools.refused, pools.abandon
-        self._freed, self._bell = pools.freed, bell
+    def __init__(self, settings: Sharing, guest: Guest, bell: Bell) -> None:
+        super().__init__(settings, partial(guest.announce, self), guest.drain)
+        self._bell = bell
 
     def freed(self, pool: bytes, slot: int, generation: int) -> None:
-        self._freed(pool, slot, generation)
+        super().freed(pool, slot, generation)
         self._bell.ring()
 
 

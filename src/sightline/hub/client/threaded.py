@@ -316,7 +316,8 @@ class StreamClient:
         return done(steps, sender, timeout_s, f"room in {name!r}")
 
     def new_array(self, name: str, shape: int | Sequence[int], dtype: DTypeLike = np.uint8) -> NDArray[Any]:
-        return self._client.new_array(name, shape, dtype)
+        sender = self._core.sender(name)
+        return done(sender.new_array(shape, dtype), sender, None, name)
 
     def get_data(self, name: str, timeout_s: float | None = None) -> Any:
         reader = self._core.reader(name)
@@ -345,6 +346,7 @@ class StreamClient:
 
     wait_for_active = _blocking(AsyncStreamClient.wait_for_active)
     flush = _blocking(AsyncStreamClient.flush)
+    async_new_array = _here(AsyncStreamClient.new_array)
     async_put_data = _here(AsyncStreamClient.put_data)
     async_put_many = _here(AsyncStreamClient.put_many)
     async_get_data = _here(AsyncStreamClient.get_data)

@@ -19,7 +19,6 @@ from typing import Final
 import msgspec
 
 from sightline.errors import SightlineError
-from sightline.hub.client.bell import Bell
 from sightline.hub.client.faults import again
 from sightline.hub.client.outgoing import (
     BATCH_BYTES,
@@ -91,7 +90,7 @@ class Outbox:
         self.channel: int | None = None
         self.readers = 0
         self.wanted = False
-        self.bell = Bell()
+        self.bell = self.share.bell
         self.batch_bytes = BATCH_BYTES
         self.failure: SightlineError | None = None
         self._on_ready = on_ready
