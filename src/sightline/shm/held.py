@@ -64,15 +64,17 @@ class Account:
         loose: claims that nobody has any more, in whichever thread that was seen.
         counts: of what was done.
         instead: how often a reader was to have bytes, by reason.
+        now_ns: when the host was last told the time.
     """
 
-    __slots__ = ("counts", "instead", "leases", "loose")
+    __slots__ = ("counts", "instead", "leases", "loose", "now_ns")
 
     def __init__(self, leases: Leases[Peer]) -> None:
         self.leases = leases
         self.counts: Counter[str] = Counter()
         self.instead: Counter[str] = Counter()
         self.loose: deque[tuple[bytes, int]] = deque()
+        self.now_ns = 0
 
 
 class HeldPool:
@@ -106,12 +108,14 @@ class Held:
 
     Attributes:
         token: where it lies.
+        since_ns: when it came, or a little before.
     """
 
-    __slots__ = ("__weakref__", "_bytes", "_claims", "_pool", "token")
+    __slots__ = ("__weakref__", "_bytes", "_claims", "_pool", "since_ns", "token")
 
     def __init__(self, pool: HeldPool, token: Token) -> None:
         self.token = token
+        self.since_ns = pool.account.now_ns
         self._pool = pool
         self._bytes: bytes | None = None
         self._claims = True

@@ -214,8 +214,8 @@ class Host:
         """Settle, and copy out what keeps writers waiting for slots and only waits itself.
 
         Args:
-            now_ns: what came less than `SPILL_NS` before is left to readers, who may be about to take it; None:
-                nothing is.
+            now_ns: what came less than `SPILL_NS` before is left to readers, who may be about to take it.
+                None: nothing is.
         """
         self.settle()
         account = self._account
