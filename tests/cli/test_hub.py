@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -56,8 +57,8 @@ class Served:
 
 
 @pytest.fixture
-def served(no_leaks: None) -> Iterator[Served]:
-    served = Served()
+def served(no_leaks: None, request: pytest.FixtureRequest) -> Iterator[Served]:
+    served = Served(*getattr(request, "param", ()))
     yield served
     code, said = served.end()
     assert (code, "Traceback" in said) == (0, False), said
@@ -92,6 +93,25 @@ def test_it_can_be_watched(served: Served) -> None:
         assert "overflow 4" in shown
         for line in run("hub", "top", served.url, "--json", "--seconds", "0.5").splitlines():
             assert json.loads(line)["dropped"] == {"overflow": 4}
+
+
+@pytest.mark.parametrize(
+    ("served", "shown", "pools"),
+    [((), r"\d\d%", 1), (("--no-sharing",), r" - ", 0)],
+    indirect=["served"],
+)
+def test_what_is_shared_is_shown(served: Served, shown: str, pools: int) -> None:
+    with served.client("writer") as writer, served.client("reader") as reader:
+        writer.create_new_channel("pictures")
+        reader.subscribe_read_channel("pictures")
+        writer.wait_for_active("pictures", 10)
+        for _ in range(200):  # until both have the memory, and most was shared
+            writer.put_data("pictures", np.zeros(200_000, np.uint8), timeout_s=10)
+            reader.get_data("pictures", 10)
+        table = run("hub", "top", served.url, "--once").splitlines()
+        channel, _reader = (line for line in table if "pictures" in line)
+        assert re.search(shown, channel)
+        assert run("hub", "metrics", served.url).count("sightline_hub_shared_pools 1.0") == pools
 
 
 def test_its_figures_are_prometheus_text(served: Served) -> None:
