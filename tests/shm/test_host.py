@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from tests.shm.both_ends import maps, pattern
 from tests.shm.company import SLOT_BYTES, SLOTS, Company, Member, Shop, refusals
 
+from sightline.clock import NS_PER_S
 from sightline.errors import Closed, SharingError, WireError
 from sightline.shm.held import Held
-from sightline.shm.host import POOL_DESCRIPTORS, HostLimits
+from sightline.shm.host import POOL_DESCRIPTORS, SPILL_NS, HostLimits
 from sightline.shm.messages import Drain, Freed, Gone, Join, Pool, Ready, Refused, Released
 from sightline.shm.segment import Segment, can_seal
 from sightline.shm.token import Token
@@ -457,6 +458,19 @@ def test_what_waits_in_the_hub_is_copied_out_where_slots_are_scarce(company: Com
     company.settle()
     assert 0 in shop.free
     assert company.host.stats().leases.balanced
+
+
+def test_what_a_reader_is_about_to_take_is_not_copied_out(company: Company) -> None:
+    writer, shop = company.writer()
+    company.host.tick(NS_PER_S)
+    held = [company.host.claim(writer.peer, shop.token(number)) for number in range(3)]
+    company.host.relieve(NS_PER_S + SPILL_NS - 1)
+    assert company.host.stats().spilled == 0
+    company.host.relieve(NS_PER_S + SPILL_NS)
+    company.settle()
+    assert company.host.stats().spilled == 2
+    assert shop.free == {0, 1}
+    assert [one.size for one in held] == [SLOT_BYTES] * 3
 
 
 def test_slots_that_are_not_scarce_are_not_copied(company: Company) -> None:

@@ -133,6 +133,22 @@ def test_who_keeps_pictures_keeps_them_whole_and_the_others_come_as_bytes(
     warm_up(writer, reader, name)
 
 
+def test_in_the_clients_own_thread_nothing_is_waited_for(
+    pair: tuple[StreamClient, StreamClient], name: str
+) -> None:
+    writer, reader = pair
+    warm_up(writer, reader, name)
+    kept = [writer.new_array(name, SHAPE) for _ in range(20)]
+    put: list[bool] = []
+    writer.watch_channels(lambda _change: put.append(writer.put_data(name, picture(5))))
+    reader.create_new_channel(f"{name} of another")
+    assert np.array_equal(reader.get_data(name, SOON_S), picture(5))
+    until(lambda: put)
+    assert put == [True]
+    assert wrote(writer, name).not_shared["no_slot"] == 1
+    del kept
+
+
 @pytest.mark.parametrize("who", ["writer", "reader"])
 def test_who_does_not_share_gets_and_gives_bytes(way: dict[str, Any], name: str, who: str) -> None:
     off: dict[str, Any] = {"sharing": None}
