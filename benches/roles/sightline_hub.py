@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 import uvloop
 
-from benches.board import SHAPES, Calls, Feed, Tally
+from benches.board import PICTURE_4K, SHAPES, Calls, Feed, Tally
 from benches.roles.job import Job
-from sightline.hub import AsyncStreamClient, StreamClient, StreamServer
+from sightline.hub import AsyncStreamClient, Limits, StreamClient, StreamServer
 from sightline.hub.certificates import Authority
 
 _CHANNEL = "bench"
 _BATCH = 500
+_LARGE = Limits(message_bytes=32 << 20, window_bytes=128 << 20)  # a picture of 4K is more than the hub takes
+_HELD = 4  # fewer than a writer's slots: with as many, the hub copies pictures out to keep slots free
 _HELLO = b"x" * 100
 
 
@@ -37,7 +39,8 @@ class AsyncEcho(AsyncStreamClient):
 
 
 def server(job: Job) -> None:
-    with StreamServer("127.0.0.1", job.port, unix_path=_socket(job), **_papers(job)) as hub:
+    limits = _LARGE if job.size == PICTURE_4K else Limits()
+    with StreamServer("127.0.0.1", job.port, unix_path=_socket(job), limits=limits, **_papers(job)) as hub:
         job.ready()
         hub.join()
 
@@ -94,7 +97,7 @@ def write(job: Job, feed: Feed) -> None:
 
 def read(job: Job, tally: Tally) -> None:
     client = _client(job, f"reader{job.reader}")
-    held = 8 if job.pictures else 10_000
+    held = _HELD if job.pictures else 10_000
     client.subscribe_read_channel(_CHANNEL, server_buffer_size=held, server_full_behavior="block")
     job.ready()
     while True:

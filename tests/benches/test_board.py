@@ -3,7 +3,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benches.board import PICTURE, SMALL, SMALL_BYTES, Board, Calls, Feed, Tally, percentile
+from benches.board import (
+    PICTURE,
+    PICTURE_4K,
+    SMALL,
+    SMALL_BYTES,
+    Board,
+    Calls,
+    Feed,
+    Tally,
+    percentile,
+    size_bytes,
+)
 
 
 @pytest.fixture
@@ -52,6 +63,30 @@ def test_a_torn_picture_is_an_error(board: Board) -> None:
     picture.reshape(-1)[-1] += np.uint8(1)
     with pytest.raises(ValueError, match="torn"):
         tally.hit(picture)
+
+
+@pytest.mark.parametrize("size", [PICTURE, PICTURE_4K])
+def test_what_is_read_whole_is_checked_to_the_last_byte(board: Board, size: str) -> None:
+    board.go(1)
+    feed, tally = Feed(board, size), Tally(board, 0, size, whole=True)
+    for _ in range(3):
+        tally.hit(feed.next())
+    assert board.counted(0)[0] == 3
+    picture = feed.next()
+    assert picture.nbytes == size_bytes(size)
+    picture.reshape(-1)[picture.nbytes // 2] += np.uint8(1)
+    with pytest.raises(ValueError, match="the picture 4 is not what was sent"):
+        tally.hit(picture)
+
+
+def test_messages_may_be_made_where_they_are_read(board: Board) -> None:
+    board.go(1)
+    feed, tally = Feed(board, SMALL), Tally(board, 0, SMALL)
+    place = np.zeros(SMALL_BYTES, np.uint8)
+    for _ in range(3):
+        feed.stamp(place)
+        tally.hit(place)
+    assert board.counted(0) == (3, 0, 0)
 
 
 def test_a_pace_is_kept_and_a_call_that_is_late_is_timed_from_when_it_was_due(board: Board) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from benches.bench import OURS, Bench, Missing, Scale, WrongWork
 from benches.board import PICTURE, SMALL
-from benches.contest import COST, LOST, MB, P99, RATE, Contender, stream
+from benches.contest import COST, LOST, MB, P99, RATE, Contender, hand_over, stream
 from benches.interpreters import python
 from benches.pairing import Aim
 from benches.peers import Peer
@@ -31,6 +31,24 @@ def test_a_role_that_fails_says_why() -> None:
     nobody = Contender(module="nobody", python=RELAY.python)
     with pytest.raises(WrongWork, match=r"(?s)server0 ended with 1.*No module named 'benches.roles.nobody'"):
         stream(nobody, SMALL, 1)(SHORT)
+
+
+@pytest.mark.parametrize("variant", ["queue", "place"])
+def test_processes_of_one_parent_are_counted_with_it(variant: str) -> None:
+    pair = Contender(module="pairs", variant=variant, python=RELAY.python, alone="pair")
+    figures = hand_over(pair, PICTURE, whole=variant == "queue")(SHORT)
+    assert figures[RATE] > 1
+    assert figures[LOST] == 0
+    assert figures["cores: pair"] > 0
+    assert {"p50 ms, 25/s", "p99 ms, 100/s"} <= set(figures)
+
+
+@pytest.mark.parametrize("variant", ["place", "copied", "batches"])
+def test_frames_are_handed_over_in_shared_memory(variant: str) -> None:
+    ours = Contender(module="shared", variant=variant, python=RELAY.python, server=False)
+    figures = hand_over(ours, PICTURE, whole=variant == "copied")(SHORT)
+    assert figures[RATE] > 10
+    assert figures[LOST] == 0
 
 
 def absent() -> None:

@@ -149,6 +149,54 @@ def test_values_of_all_kinds_come_in_order_with_their_notes(sender: SharedSender
         assert receiver.receive(0) is None
 
 
+def test_values_that_are_sent_together_come_singly_and_their_slots_come_back(sender: SharedSender) -> None:
+    with reader_of(sender) as receiver:
+        for _ in range(5):
+            assert sender.wait_for_room(5, values=SHARE)
+            values: list[Any] = [(picture(number), b"%d" % number) for number in range(SHARE)]
+            assert sender.send_many(values) == [1] * SHARE
+            for number in range(SHARE):
+                note, value = taken(receiver)
+                assert note == b"%d" % number
+                assert np.array_equal(value, picture(number))
+                del value
+        assert sender.wait_for_room(5, values=SHARE)
+        assert sender.stats().leases.open == 0
+
+
+def test_of_many_those_that_there_is_room_for_go(sender: SharedSender) -> None:
+    with reader_of(sender) as receiver:
+        values: list[Any] = [(picture(0), b""), (b"small", b"x" * MOST_NOTE_BYTES)] * SLOTS
+        assert sender.send_many(values) == [1, 1] * SHARE + [0, 1] * (SLOTS - SHARE)
+        kinds = [type(taken(receiver).value) for _ in range(SLOTS + SHARE)]
+        assert kinds == [np.ndarray, bytes] * SHARE + [bytes] * (SLOTS - SHARE)
+        assert receiver.receive(0) is None
+        stats = sender.stats()
+        assert stats.balanced
+        assert stats.missed == {Missed.BEHIND: SLOTS - SHARE}
+        assert sender.send_many([]) == []
+
+
+def test_thousands_of_small_values_are_sent_together_and_none_is_lost(sender: SharedSender) -> None:
+    with reader_of(sender) as receiver:
+        values = [(b"%d" % number, b"") for number in range(3000)]
+        counts = sender.send_many(values)
+        came = []
+        while value := receiver.receive(0):
+            came.append(int(bytes(value.value)))
+        assert came == [number for number, count in enumerate(counts) if count]
+        assert len(came) > 1000
+
+
+def test_what_is_closed_before_it_is_taken_goes_back(sender: SharedSender) -> None:
+    with reader_of(sender) as receiver:
+        sender.send_many([(picture(number), b"") for number in range(3)])
+        taken(receiver)
+        receiver.close()
+        assert sender.stats().leases.open == 0
+    assert sender.stats().readers == 0
+
+
 def test_a_slot_is_not_written_to_while_somebody_looks(sender: SharedSender) -> None:
     with reader_of(sender) as receiver:
         sender.send(picture(0))
