@@ -130,7 +130,8 @@ def read_array(buffer: Buffer) -> Any:
 def _read(buffer: memoryview) -> Any:
     (head_bytes,) = _HEAD_BYTES.unpack_from(buffer)
     head_end = _HEAD_BYTES.size + head_bytes
-    described, shape, order = _decode(buffer[_HEAD_BYTES.size : head_end])
+    # Copied first: memory that is shared may change while it is parsed.
+    described, shape, order = _decode(bytes(buffer[_HEAD_BYTES.size : head_end]))
     dtype = _dtype(described)
     if not dtype.itemsize:
         raise ValueError("expected elements that have bytes")

@@ -52,7 +52,7 @@ class ClientStats(msgspec.Struct, frozen=True, kw_only=True):
         reconnects: connections after the first.
         ping_ms: of the last ping.
         shares: whether memory can be shared with the hub now.
-        leases: payloads of others that this client looks at in place.
+        leases: payloads that this client looks at in place, of those that came over the present connection.
     """
 
     name: str
