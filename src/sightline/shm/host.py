@@ -69,7 +69,7 @@ class HostLimits(msgspec.Struct, frozen=True, kw_only=True):
     pools_of_peer: int = 64
     pool_bytes: int = 1024 * 1024 * 1024
     lease_s: float = 2.0
-    most_retired: int = 8
+    most_retired: int = 4
 
 
 class HostStats(msgspec.Struct, frozen=True, kw_only=True):

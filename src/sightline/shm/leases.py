@@ -82,7 +82,7 @@ class Leases(Generic[R]):
         ConfigError: a setting that makes no sense.
     """
 
-    def __init__(self, lease_s: float = 2.0, most_retired: int = 8) -> None:
+    def __init__(self, lease_s: float = 2.0, most_retired: int = 4) -> None:
         if not 0 < lease_s < float("inf") or most_retired < 0:
             raise ConfigError(
                 f"expected lease_s above 0, most_retired of 0 or more, got {lease_s}, {most_retired}"
