@@ -203,7 +203,9 @@ def test_a_hub_that_begins_anew_shares_anew(serving: Serving) -> None:
         async with asyncio.timeout(SOON_S):
             while True:
                 await writer.wait_for_active("a")
-                await writer.put_data("a", picture(number))
+                array = await writer.new_array("a", SHAPE)
+                array[:] = picture(number)
+                await writer.put_data("a", array)
                 with contextlib.suppress(TimeoutError):  # it was put before the reader was back
                     seen = await reader.get_data("a", 0.1)
                     assert np.array_equal(seen, picture(number))
