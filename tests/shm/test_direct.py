@@ -164,6 +164,17 @@ def test_values_that_are_sent_together_come_singly_and_their_slots_come_back(sen
         assert sender.stats().leases.open == 0
 
 
+def test_what_was_let_go_is_told_though_the_last_is_kept(sender: SharedSender) -> None:
+    with reader_of(sender) as receiver:
+        sender.send_many([(picture(number), b"") for number in range(3)])
+        for _ in range(2):
+            taken(receiver)
+        last = taken(receiver)
+        assert receiver.receive(0) is None
+        assert sender.stats().leases.open == 1
+        del last
+
+
 def test_of_many_those_that_there_is_room_for_go(sender: SharedSender) -> None:
     with reader_of(sender) as receiver:
         values: list[Any] = [(picture(0), b""), (b"small", b"x" * MOST_NOTE_BYTES)] * SLOTS
@@ -235,7 +246,9 @@ def test_a_picture_that_nobody_has_room_for_may_be_sent_again(sender: SharedSend
         assert sender.send(made) == 0
         for _ in range(SHARE):
             taken(receiver)
+        assert made.flags.writeable
         assert sender.send(made) == 1
+        assert not made.flags.writeable  # it was not copied
         assert (taken(receiver).value == 9).all()
         assert sender.stats().sharing.shared == SHARE + 1
 
@@ -344,7 +357,7 @@ def test_pictures_of_another_size_go_into_another_pool(sender: SharedSender) -> 
             assert (taken(late).value == 6).all()
         receiver.receive(5)
         assert receiver.receive(0) is None
-    assert mapped() == 1
+        assert mapped() == 2  # one at each end
 
 
 def test_what_has_no_slot_is_not_sent_and_why_is_counted() -> None:
