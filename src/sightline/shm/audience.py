@@ -1,7 +1,7 @@
 """Who is sent to without a hub: its readers' sockets, what each looks at, and how much it may.
 
-It gives what it is told to those that have room, hears what they give back, and counts who missed what. It
-makes no slots and does not wait. For one thread.
+It gives values to those that have room, hears what they give back, and counts who missed what. It makes no
+slots, and waits in `wait` alone. For one thread.
 """
 
 from __future__ import annotations
@@ -178,7 +178,9 @@ class Audience:
             self._full.discard(side)
             self.missed[Missed.LEFT] += len(handed.values)
             return False
-        if not taken:
+        if taken:
+            self._full.discard(side)
+        else:
             self._full.add(side)
             self.missed[Missed.FULL] += len(handed.values)
         return taken

@@ -98,7 +98,7 @@ class SharedSender:
 
     Args:
         sharing: how much memory, in how many slots. All but two are for the readers, in equal shares of at
-            least one; a sender with as many slots as that asks for is never without one because of them.
+            least one: with two slots more than readers, or more, these cannot keep a sender without one.
         lease_s: seconds after which a reader should have given a picture back; later is counted.
         most_retired: a reader that keeps more than this for longer gets none until it gave all of them back.
         clock: tells when.
@@ -179,9 +179,13 @@ class SharedSender:
         return self.send_many([(value, note)])[0]
 
     def send_many(self, values: Sequence[tuple[NDArray[Any] | Buffer, bytes]]) -> list[int]:
-        """As `send` for each of these with its note, in fewer messages: for values that come together.
+        """`send` of each of these, a value and its note, in fewer messages: for values that come together.
 
-        A reader that has not room for all gets the first ones.
+        Returns:
+            How many have each. A reader that has not room for all pictures gets the first of them.
+
+        Raises:
+            BufferFull, TypeError, Closed: as `send`; none of them was sent then.
         """
         self._check_open()
         outgoing = [self._outgoing(value, note) for value, note in values]

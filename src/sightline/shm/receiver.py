@@ -21,6 +21,7 @@ from sightline.shm.side import Side
 from sightline.shm.token import Token
 
 TOGETHER_NS: Final = NS_PER_MS
+"""Slots that are let go within this time of the last that was told may be told together."""
 
 
 class Received(NamedTuple):
@@ -42,13 +43,13 @@ class SharedReceiver:
         self._attached = Attached(self._release, on_idle=self._on_idle)
         self._poll = select.poll()
         self._poll.register(self._side, select.POLLIN)
-        self._values: deque[Value] = deque()  # that came with one that was taken
+        self._values: deque[Value] = deque()  # they came with one that was taken
         self._released: deque[Place] = deque()
         self._told_ns = 0
         self._closed = False
 
     def fileno(self) -> int:
-        """For a selector: readable when there is something to `receive`. -1 after the end."""
+        """For a selector: readable when something came; then `receive(0)` until it gives None. -1: closed."""
         return self._side.fileno()
 
     def receive(self, timeout_s: float | None = None) -> Received | None:
