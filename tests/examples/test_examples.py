@@ -147,3 +147,12 @@ def test_many_cameras_go_on_with_what_was_measured(run: Run) -> None:
     sent = dict(re.findall(r"^(\w+): (\d+) packets went on with their brightness$", printed, re.MULTILINE))
     assert sent.keys() == {"north", "south"}
     assert all(int(count) >= 5 for count in sent.values())
+
+
+def test_pictures_are_looked_at_by_two_other_processes(run: Run) -> None:
+    printed = sorted(run(EXAMPLES / "shared.py", "100").splitlines())
+    assert printed == [
+        "first: 100 pictures, brightness 49.5",
+        "second: 100 pictures, brightness 49.5",
+        "sent 100, missed 0",
+    ]

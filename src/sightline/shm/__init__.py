@@ -9,3 +9,24 @@ can be seen. Whoever is killed leaves nothing behind: the kernel ends its leases
 It does not carry tokens between machines, and it does not wait: where there is no free slot, the caller
 sends bytes instead, or drops, as its own policy says.
 """
+
+from __future__ import annotations
+
+from sightline.shm.direct import Missed, Received, SenderStats, SharedReceiver, SharedSender
+from sightline.shm.leases import LeaseStats
+from sightline.shm.pool import SharingStats, Why
+from sightline.shm.segment import can_share
+from sightline.shm.settings import Sharing
+
+__all__ = [
+    "LeaseStats",
+    "Missed",
+    "Received",
+    "SenderStats",
+    "SharedReceiver",
+    "SharedSender",
+    "Sharing",
+    "SharingStats",
+    "Why",
+    "can_share",
+]
