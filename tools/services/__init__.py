@@ -5,6 +5,7 @@ class on top of `process.Process`), and put it here. `python -m tools.services -
 """
 
 from tools.services.browser import BROWSER
+from tools.services.docker import DOCKER, Docker
 from tools.services.ffmpeg import FFMPEG
 from tools.services.kafka import KAFKA, KafkaBroker
 from tools.services.kcat import KCAT
@@ -14,8 +15,8 @@ from tools.services.process import Process, StartFailed
 from tools.services.rtsp import RTSP, Mount, RtspServer
 from tools.services.service import Service
 
-__all__ = ["SERVICES", "KafkaBroker", "Mount", "Process", "RtspServer", "Service", "StartFailed"]
+__all__ = ["SERVICES", "Docker", "KafkaBroker", "Mount", "Process", "RtspServer", "Service", "StartFailed"]
 
 SERVICES: dict[str, Service] = {
-    service.name: service for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS, KAFKA, KCAT)
+    service.name: service for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS, KAFKA, KCAT, DOCKER)
 }

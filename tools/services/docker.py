@@ -1,0 +1,149 @@
+"""Containers of programs of this machine: a docker daemon of one's own, which needs no registry.
+
+A container has its own mounts, processes, network (nothing but its own loopback) and `/dev/shm`. Its image
+holds nothing but the links at the root of this machine's file system; programs are seen where they are here,
+to be read only. It needs root. What is deliberately not here: building images, networks, anybody's daemon.
+"""
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from tools.services.process import Process
+from tools.services.service import Service, apt, on_path
+
+CLIENTS = ("/usr/bin/docker", "docker")  # Debian's first: another client may come before it on the PATH
+IMAGE = "this-machine"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Docker:
+    """A daemon in a folder of its own, which must exist; containers end with it.
+
+    Usable as a context manager: started on entry, stopped on exit.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._address = f"unix://{folder}/docker.sock"
+        self._process = Process("docker", [str(_look()), *self._settings()], folder, ready=self._answers)
+
+    def start(self) -> None:
+        """Raises StartFailed where it cannot run here."""
+        self._process.start()
+        self._call("import", "-", IMAGE, data=_image())
+
+    def run(
+        self, name: str, command: Sequence[str], *, shares: Sequence[Path] = (), options: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        """A container of this name that runs `command`; it is gone once that has ended.
+
+        Args:
+            name: of the container.
+            command: a program of this machine; modules of the checkout can be imported.
+            shares: folders that can be written to, at the same place within it.
+            options: more of `docker run`.
+
+        Returns:
+            Who holds its standard input and output, as pipes; and whose end is the container's.
+        """
+        mounts = [f"--volume={place}:{place}:ro" for place in _programs()]
+        mounts += [f"--volume={folder}:{folder}" for folder in shares]
+        once = ("--rm", "--interactive", f"--name={name}")
+        alone = ("--network=none", "--ipc=private", "--read-only", f"--env=PYTHONPATH={ROOT}:{ROOT / 'src'}")
+        return subprocess.Popen(
+            [*self._client(), "run", *once, *alone, *mounts, *options, IMAGE, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def kill(self, name: str) -> None:
+        """Ends a container as a power cut would (SIGKILL)."""
+        self._call("kill", name)
+
+    def remove(self, name: str) -> None:
+        """As `kill`, where it is there."""
+        with suppress(RuntimeError):
+            self._call("rm", "--force", name)
+
+    def stop(self) -> None:
+        """Ends all containers and the daemon."""
+        if self._process.pid is None:
+            return
+        if running := self._call("ps", "--quiet").split():
+            self._call("kill", *running)
+        self._process.stop(timeout_s=20.0)
+        namespace = self._folder / "exec" / "netns" / "default"
+        subprocess.run(["umount", str(namespace)], check=False, stderr=subprocess.DEVNULL)
+
+    def _settings(self) -> list[str]:
+        """No rules, bridges or drivers of this machine are touched."""
+        places = {"data-root": "data", "exec-root": "exec", "pidfile": "pid"}
+        own = [f"--{name}={self._folder / place}" for name, place in places.items()]
+        nothing = ["--iptables=false", "--ip-masq=false", "--bridge=none", "--storage-driver=vfs"]
+        return [f"--host={self._address}", *own, *nothing]
+
+    def _answers(self) -> bool:
+        done = subprocess.run([*self._client(), "version"], capture_output=True, check=False)
+        return done.returncode == 0
+
+    def _client(self) -> list[str]:
+        return [str(on_path(*CLIENTS)()), f"--host={self._address}"]
+
+    def _call(self, *command: str, data: bytes | None = None) -> str:
+        done = subprocess.run([*self._client(), *command], input=data, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"docker {command[0]} ended with {done.returncode}: {done.stderr.decode()}")
+        return done.stdout.decode()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _programs() -> list[str]:
+    """Where programs, libraries, this Python and the checkout are; those within others left out."""
+    wanted = {"/usr", "/lib", "/bin", "/lib64", "/etc/ld.so.cache"}
+    wanted |= {str(ROOT), sys.prefix, sys.base_prefix}
+    there = sorted(place for place in wanted if Path(place).exists() and not Path(place).is_symlink())
+    return [place for place in there if not any(place.startswith(f"{other}/") for other in there)]
+
+
+def _image() -> bytes:
+    """A tar file of the links at the root, such as `/lib64`, and of a folder for each mount."""
+    links = [entry for entry in Path("/").iterdir() if entry.is_symlink()]
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for link in links:
+            entry = tarfile.TarInfo(link.name)
+            entry.type, entry.linkname = tarfile.SYMTYPE, str(link.readlink())
+            tar.addfile(entry)
+        for name in ("tmp", "dev", "proc", "sys"):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+    return packed.getvalue()
+
+
+def _look() -> str | None:
+    """The daemon, where this process may start it and there is a client."""
+    if os.geteuid() != 0 or on_path(*CLIENTS)() is None:
+        return None
+    return on_path("dockerd", "/usr/sbin/dockerd")()
+
+
+DOCKER = Service(
+    name="docker",
+    purpose="programs that share nothing but a folder",
+    look=_look,
+    install=(apt("docker.io", "containerd", "runc", "iptables"),),
+)
