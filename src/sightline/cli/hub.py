@@ -69,7 +69,7 @@ def hub(
     ] = 1.0,
     message_mib: Annotated[
         int, typer.Option(min=1, max=1024, metavar="MIB", help="The most that a message may weigh.")
-    ] = 16,
+    ] = 32,
     sharing: Annotated[
         bool,
         typer.Option(help="Let clients of this machine hand on large payloads in memory that they share."),

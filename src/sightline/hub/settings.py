@@ -115,7 +115,7 @@ class ReaderBuffer(msgspec.Struct, frozen=True, kw_only=True):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a stranger can make the hub hold. Each is refused with a reason, and counted."""
 
-    message_bytes: int = 16 * MIB
+    message_bytes: int = 32 * MIB
     clients: int = 1000
     channels: int = 10_000
     subscriptions: int = 1000
