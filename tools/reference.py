@@ -138,6 +138,8 @@ def _all_of(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
     """The commands with their names, those of a group as `group command`."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield f"{before}{name}", command
             yield from _all_of(command, f"{before}{name} ")
         else:
             yield f"{before}{name}", command
@@ -181,7 +183,7 @@ def _value(parameter: Any) -> str:
     bounds = (
         f"{word} {at:g}" for word, at in (("from", parameter.min), ("to", parameter.max)) if at is not None
     )
-    return " ".join([{float: "number", Path: "path"}.get(kind, "text"), *bounds])
+    return " ".join([{float: "number", int: "whole number", Path: "path"}.get(kind, "text"), *bounds])
 
 
 def _shown(parameter: Any) -> str:
@@ -190,6 +192,8 @@ def _shown(parameter: Any) -> str:
     default = parameter.default
     if default is None or default is False:
         return "-"
+    if default is True:  # told by the option that turns it off
+        return f"on; `{parameter.secondary_opts[0]}`: off"
     return f"`{default.value if isinstance(default, Enum) else default}`"
 
 
