@@ -1,0 +1,27 @@
+"""What goes along a wire: somebody's data, and where it came from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Message:
+    """One piece of data on its way.
+
+    Attributes:
+        data: what a routine's `main_logic` gave.
+        source: the name of that routine.
+        number: how many it gave before, so that what is missing can be told.
+        made_ns: when, monotonic; the same clock in all processes of a machine.
+    """
+
+    __slots__ = ("data", "made_ns", "number", "source")
+
+    def __init__(self, data: Any, source: str, number: int, made_ns: int) -> None:
+        self.data = data
+        self.source = source
+        self.number = number
+        self.made_ns = made_ns
+
+    def __repr__(self) -> str:
+        return f"Message({self.source} {self.number}: {type(self.data).__name__})"
