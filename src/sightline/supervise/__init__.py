@@ -1,7 +1,7 @@
 """Processes that are watched by their progress, begun again by rule, and never left behind.
 
 A `Supervisor` begins children in order and ends them in reverse. It notices within a second that one is dead,
-and by a deadline of its own that one is alive and does nothing: that one's stacks are written down, then it is
-asked to end, then it is made to. Which one is begun again, when, and when no more (quarantine, with a reason)
-is a pure machine's to say. A supervisor that dies takes its children along. It carries no data of theirs.
+and by a deadline of its own that one is alive and does nothing: that one's stacks are written down, then it
+is asked to end, then it is made to. Which one is begun again, when, and when no more (quarantine, with a
+reason) is a pure machine's to say. A supervisor that dies takes its children along. It carries no data.
 """
