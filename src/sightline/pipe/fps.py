@@ -1,0 +1,49 @@
+"""A routine with a rate of its own, that may be told while it runs."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from sightline.errors import ConfigError
+from sightline.pipe.handlers import events
+from sightline.pipe.routine import Routine
+
+UPDATE_FPS_EVENT_NAME: Final = "update_fps"
+
+FPS_MULTIPLIER: Final = 2
+"""How much faster a routine may go than the event said: the rate of others is known late, and grows."""
+
+ROUTINE_NOTIFY_DURATIONS_INTERVAL: Final = 4
+"""Seconds between two reports of how long `main_logic` took."""
+
+
+class FPSRoutine(Routine):
+    """A routine whose rate can be set: by itself for good, or by the event "update_fps"."""
+
+    _const_fps: float | None = None
+    _fps: float | None = None
+
+    def set_const_fps(self, fps: float) -> None:
+        """Begin `main_logic` at most `fps` times a second, evenly, whatever else is said. 0: no such bound.
+
+        Raises:
+            ConfigError: below 0, or no number.
+        """
+        self._const_fps = _checked(fps) or None
+
+    @events(UPDATE_FPS_EVENT_NAME)
+    def update_fps(self, fps: float) -> None:
+        """Be no faster than `FPS_MULTIPLIER` times `fps` from now on. 0: as fast as it goes."""
+        self._fps = _checked(fps) * FPS_MULTIPLIER or None
+
+    @property
+    def rate_fps(self) -> float | None:
+        """The bound of now; None: none."""
+        return self._const_fps or self._fps or self.settings.rate_fps
+
+
+def _checked(fps: float) -> float:
+    if not 0 <= fps < math.inf:
+        raise ConfigError(f"expected a rate in frames/s of at least 0, got {fps}")
+    return fps
