@@ -1,0 +1,142 @@
+"""What waits for one routine: a bounded line for each wire to it, so that no wire takes another's room.
+
+Any thread may put and take; nobody waits here. A writer whose wire waits gets fewer messages taken than it
+offered, and is told when there is room; the reader is told when something came. Both are told outside of the
+lock, by whatever thread made it so. Lines take turns; the order of one line is kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from sightline.errors import ConfigError
+from sightline.overflow import BufferStats
+from sightline.pipe.line import Line
+from sightline.pipe.message import Message
+from sightline.pipe.settings import WireSettings
+
+
+def _nobody() -> None:
+    """Told, and not interested."""
+
+
+class Inlet:
+    """The lines of one routine, each named after the routine that writes to it.
+
+    Attributes:
+        on_items: called when a message came or a source ended; the runner's.
+        on_room: by source: called when its wire may have room again, for wires whose writers wait.
+    """
+
+    def __init__(self, wires: Mapping[str, WireSettings] | None = None) -> None:
+        self.on_items: Callable[[], None] = _nobody
+        self.on_room: dict[str, Callable[[], None]] = {}
+        self._lock = threading.Lock()
+        self._lines = {source: Line(source, settings) for source, settings in (wires or {}).items()}
+        self._order = list(self._lines.values())
+
+    def link(self, source: str, settings: WireSettings) -> None:
+        """Have a wire from `source` from now on; with new settings where there is one."""
+        with self._lock:
+            if source in self._lines:
+                self._lines[source].link(settings)
+            else:
+                self._lines[source] = line = Line(source, settings)
+                self._order = [*self._order, line]
+        self._tell_room(source)
+
+    def unlink(self, source: str) -> None:
+        """Have no wire from `source` any more; what waits in it is still taken."""
+        with self._lock:
+            self._line(source).linked = False
+        self._tell_room(source)
+        self.on_items()
+
+    def put_many(self, messages: Sequence[Message], source: str) -> int:
+        """Offer messages of one wire, in order. How many it took; the others stay with the writer.
+
+        A live wire takes all and drops by its rule.
+
+        Raises:
+            ConfigError: there never was a wire from `source`.
+        """
+        with self._lock:
+            taken = self._line(source).offer(messages)
+        self.on_items()
+        return taken
+
+    def room(self, source: str) -> int:
+        """How many messages of `source` may enter now with none dropped."""
+        with self._lock:
+            return self._line(source).room
+
+    def ended(self, source: str) -> None:
+        """`source` has given its last."""
+        with self._lock:
+            self._line(source).ended = True
+        self.on_items()
+
+    def take_many(self, most: int) -> list[Message]:
+        """0 to `most` messages, whichever are next."""
+        with self._lock:
+            order = self._order
+            if len(order) == 1:
+                taken, served = order[0].take(most), order
+            else:
+                taken, served = self._take_in_turn(most)
+        if taken and self.on_room:
+            for line in served:
+                self._tell_room(line.source)
+        return taken
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is here, and nothing will come unless a wire is added."""
+        with self._lock:
+            lines = self._order
+            linked = [line for line in lines if line.linked]
+            return bool(linked) and all(line.ended for line in linked) and not any(lines)
+
+    def close(self) -> None:
+        """Drop all that is held and let nothing more in: the routine is over."""
+        with self._lock:
+            for line in self._order:
+                line.discard()
+                line.linked = False
+        for source in list(self.on_room):
+            self._tell_room(source)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._order))
+
+    def stats(self) -> dict[str, BufferStats]:
+        """The counts of each wire by its source, all taken at one moment."""
+        with self._lock:
+            return {source: line.stats() for source, line in self._lines.items()}
+
+    def _take_in_turn(self, most: int) -> tuple[list[Message], list[Line]]:
+        """From the line that waited longest, then the next; who was served goes behind the others."""
+        taken: list[Message] = []
+        served: list[Line] = []
+        for line in self._order:
+            if len(taken) >= most:
+                break
+            if line:
+                taken += line.take(most - len(taken))
+                served.append(line)
+        if served:
+            self._order = [line for line in self._order if line not in served] + served
+        return taken, served
+
+    def _tell_room(self, source: str) -> None:
+        tell = self.on_room.get(source)
+        if tell is not None:
+            tell()
+
+    def _line(self, source: str) -> Line:
+        try:
+            return self._lines[source]
+        except KeyError:
+            known = ", ".join(self._lines) or "none"
+            raise ConfigError(f"no wire comes from {source} here: there are {known}") from None

@@ -1,0 +1,57 @@
+"""Where a routine puts what it gave: the beginning of one wire.
+
+`Outlet` is what a runner needs of one; `LocalOutlet` is the one within a flow, which puts the very object
+into the other routine's inlet. Nobody waits in an outlet: what it did not take stays with the runner, which is
+told when there is room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from sightline.overflow import BufferStats
+from sightline.pipe.inlet import Inlet
+from sightline.pipe.message import Message
+
+
+class Outlet(Protocol):
+    """The beginning of one wire. Only the runner of its source calls it, from one thread at a time."""
+
+    def listen(self, on_room: Callable[[], None]) -> None:
+        """Call `on_room`, from any thread, whenever something that was not taken may be taken now."""
+
+    def put_many(self, messages: Sequence[Message]) -> int:
+        """Offer messages, in order. How many it took; the caller keeps the others, and offers them again.
+
+        A live wire takes all and drops by its rule. Called with several where they are there at once.
+
+        Raises:
+            Closed: this wire takes nothing more, ever; the caller counts what it did not take as dropped.
+        """
+
+    def ended(self) -> None:
+        """The source has given its last; told behind all that was put."""
+
+    def stats(self) -> BufferStats:
+        """The counts of the wire, as far as they are known at this end."""
+
+
+class LocalOutlet:
+    """An `Outlet` into an inlet of the same process."""
+
+    def __init__(self, inlet: Inlet, source: str) -> None:
+        self._inlet = inlet
+        self._source = source
+
+    def listen(self, on_room: Callable[[], None]) -> None:
+        self._inlet.on_room[self._source] = on_room
+
+    def put_many(self, messages: Sequence[Message]) -> int:
+        return self._inlet.put_many(messages, self._source)
+
+    def ended(self) -> None:
+        self._inlet.ended(self._source)
+
+    def stats(self) -> BufferStats:
+        return self._inlet.stats()[self._source]
