@@ -5,3 +5,23 @@ and by a deadline of its own that one is alive and does nothing: that one's stac
 is asked to end, then it is made to. Which one is begun again, when, and when no more (quarantine, with a
 reason) is a pure machine's to say. A supervisor that dies takes its children along. It carries no data.
 """
+
+from sightline.supervise.board import Lane
+from sightline.supervise.child import Child
+from sightline.supervise.policy import Restart, Watch, When
+from sightline.supervise.spec import ChildSpec
+from sightline.supervise.supervisor import ChildStatus, Statuses, Supervisor
+from sightline.supervise.watched import State
+
+__all__ = [
+    "Child",
+    "ChildSpec",
+    "ChildStatus",
+    "Lane",
+    "Restart",
+    "State",
+    "Statuses",
+    "Supervisor",
+    "Watch",
+    "When",
+]

@@ -134,7 +134,7 @@ class Watched:
             self.progress(now_ns)
 
     def progress(self, at_ns: int, lane: str = "") -> None:
-        """At `at_ns` that lane last made progress which has waited longest for it. Tell this before `tick`."""
+        """At `at_ns` that lane last made progress which has made none for longest. Tell it before `tick`."""
         if self.state is State.RUNNING and self._watch.hung_s is not None:
             self._due_ns, self._lane = max(at_ns, self._excused_ns) + ns(self._watch.hung_s), lane
 

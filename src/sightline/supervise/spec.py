@@ -1,0 +1,56 @@
+"""A child as its supervisor is told of it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from sightline.errors import ConfigError
+from sightline.supervise.policy import Restart, Watch
+
+Sockets: TypeAlias = Mapping[str, socket.socket]
+
+
+def _no_sockets() -> Sockets:
+    return {}
+
+
+def _ignore(_pid: int) -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChildSpec:
+    """One child.
+
+    Attributes:
+        name: what it is called, in states and logs.
+        command: the program and its arguments. It runs in a process group of its own, its standard input
+            empty, its output where that of this process goes.
+        environ: what stands in its environment besides what stands in ours.
+        sockets: called before each begin; gives the sockets that the process inherits, which are closed here
+            then. The process has them by their names, as `Child.here().sockets`.
+        restart, watch: when it is begun again; what it is held to.
+        gate: those behind it are begun only once it is ready, and ended before it is.
+        on_spawn: called with the id of each new process.
+
+    The two callables run in the supervisor's thread: they must return soon.
+
+    Raises:
+        ConfigError: an empty name or command.
+    """
+
+    name: str
+    command: Sequence[str]
+    environ: Mapping[str, str] = field(default_factory=dict)
+    sockets: Callable[[], Sockets] = _no_sockets
+    restart: Restart = Restart()  # noqa: RUF009 - frozen
+    watch: Watch = Watch()  # noqa: RUF009 - frozen
+    gate: bool = False
+    on_spawn: Callable[[int], None] = _ignore
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.command:
+            raise ConfigError(f"expected a name and a command, got {self.name!r} and {self.command!r}")
