@@ -1,0 +1,81 @@
+"""Wires, and what a pipe makes of them and of its routines: a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sightline.errors import ConfigError
+from sightline.pipe.fitting import item_of, signature_of
+from sightline.pipe.functional import logic_of
+from sightline.pipe.graph import Graph, Link, Node
+from sightline.pipe.routine import Routine
+from sightline.pipe.settings import WireSettings
+
+
+class Wire:
+    """From one routine to one or several others.
+
+    Args:
+        source: whose data it carries.
+        destinations: who gets it, each all of it; a single routine may stand for itself.
+        data_transmitter: how data is carried; None: as the flow of the source, or else the pipe, says.
+        settings: its policy and capacity; None: as the network of the pipe says.
+    """
+
+    __slots__ = ("data_transmitter", "destinations", "settings", "source")
+
+    def __init__(
+        self,
+        source: Routine,
+        destinations: Sequence[Routine] | Routine,
+        data_transmitter: Any = None,
+        *,
+        settings: WireSettings | None = None,
+    ) -> None:
+        self.source = source
+        self.destinations = (destinations,) if isinstance(destinations, Routine) else tuple(destinations)
+        self.data_transmitter = data_transmitter
+        self.settings = settings
+        ends: tuple[object, ...] = (source, *self.destinations)
+        if len(ends) < 2 or not all(isinstance(end, Routine) for end in ends):
+            raise ConfigError(
+                f"expected a wire from a routine to at least one routine, got {source!r} and {destinations!r}"
+            )
+
+    def __repr__(self) -> str:
+        return f"Wire({self.source.name} > {', '.join(one.name for one in self.destinations)})"
+
+
+def node_of(routine: Routine, flow_name: str = "") -> Node:
+    """What a graph knows of a routine."""
+    takes, gives, needs_data = signature_of(logic_of(routine))
+    if routine.settings.batch_size > 1:
+        takes = item_of(takes)
+    live = bool(getattr(routine, "live", False))
+    return Node(routine.name, flow_name, routine.role, takes, gives, needs_data, live)
+
+
+def graph_of(
+    flows: Iterable[tuple[str, Sequence[Routine]]],
+    wires: Iterable[Wire],
+    settings: WireSettings,
+) -> Graph:
+    """The graph of routines and wires; `settings` are those of wires that have none of their own.
+
+    A routine that stands in two flows is two nodes of one name; wires lead to the last of them.
+    """
+    nodes: dict[Routine, Node] = {}
+    named = []
+    for name, routines in flows:
+        made = [(routine, node_of(routine, name)) for routine in routines]
+        nodes |= made
+        named.append((name, [node for _, node in made]))
+    links = [link for wire in wires for link in _links(wire, nodes, settings)]
+    return Graph(named, links)
+
+
+def _links(wire: Wire, nodes: Mapping[Routine, Node], settings: WireSettings) -> Iterable[Link]:
+    source = nodes.get(wire.source) or node_of(wire.source)
+    for routine in wire.destinations:
+        yield Link(source, nodes.get(routine) or node_of(routine), wire.settings or settings)
