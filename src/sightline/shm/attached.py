@@ -24,19 +24,19 @@ Place: TypeAlias = tuple[bytes, int, int]
 """Pool, slot, generation."""
 
 
-class _Lease(Exporter):
+class Lease(Exporter):
     """Under the arrays of one token."""
 
-    __slots__ = ("_ended", "_place")
+    __slots__ = ("_ended", "token")
 
     def __init__(
-        self, memory: memoryview, address: int, place: Place, ended: Callable[[Place], object]
+        self, memory: memoryview, address: int, token: Token, ended: Callable[[Place], object]
     ) -> None:
         super().__init__(memory, address)
-        self._place, self._ended = place, ended
+        self.token, self._ended = token, ended
 
     def __del__(self) -> None:
-        self._ended(self._place)
+        self._ended(self.token[:3])
 
 
 class Attached:
@@ -88,7 +88,7 @@ class Attached:
                 self._release([token[:3]])
                 raise
             self.leases += 1
-        view = _Lease(*place, token[:3], self._ended).as_array().data
+        view = Lease(*place, token, self._ended).as_array().data
         if check_of(view) != token.check:
             raise WireError(f"expected a payload whose ends have the check {token.check:#x}, in {token}")
         return view

@@ -18,6 +18,14 @@ Without a hub (`sightline.shm.direct`) the sender is the host of its own pools, 
 Nobody joins, and no answer to a `Pool` is waited for:
 
     Handed     sender -> reader  values: their tokens, or, where they are small, themselves
+
+Where each hands tokens on to the next (`sightline.shm.grants`), all are peers of one host, which has no memory
+itself: a `Pool` goes to it without a descriptor, and is answered by nothing.
+
+    Welcome    host -> peer      what it is called
+    Granted    peer -> host      it is about to send these tokens to `taker`, in this order; before that it
+                                 claims those of `claimed`, and after that it releases those of `released`
+    Arrived    peer -> host      so many tokens of `giver` have come so far; `over`: all that ever will
 """
 
 from __future__ import annotations
@@ -38,6 +46,7 @@ PoolId: TypeAlias = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Secret: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
 SlotNumber: TypeAlias = Annotated[int, Meta(ge=0, lt=MOST_SLOTS)]
 Generation: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+PeerNumber: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Slots: TypeAlias = Annotated[list[tuple[PoolId, SlotNumber, Generation]], Meta(max_length=MOST_TOLD)]
 
 
@@ -96,4 +105,23 @@ class Handed(_Said, frozen=True):
     values: list[Value]
 
 
-SideMessage: TypeAlias = Join | Pool | Ready | Refused | Freed | Released | Drain | Gone | Handed
+class Welcome(_Said, frozen=True):
+    peer: PeerNumber
+
+
+class Granted(_Said, frozen=True):
+    taker: PeerNumber
+    slots: Slots
+    claimed: Slots = []
+    released: Slots = []
+
+
+class Arrived(_Said, frozen=True):
+    giver: PeerNumber
+    tokens: Annotated[int, Meta(ge=0)]
+    over: bool = False
+
+
+SideMessage: TypeAlias = (
+    Join | Pool | Ready | Refused | Freed | Released | Drain | Gone | Handed | Welcome | Granted | Arrived
+)
