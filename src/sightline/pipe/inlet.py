@@ -1,8 +1,8 @@
 """What waits for one routine: a bounded line for each wire to it, so that no wire takes another's room.
 
 Any thread may put and take; nobody waits here. A writer whose wire waits gets fewer messages taken than it
-offered, and is told when there is room; the reader is told when something came. Both are told outside of the
-lock, by whatever thread made it so. Lines take turns; the order of one line is kept.
+offered, and is told when there is room; a reader that found nothing is told when something came. Both are
+told outside of the lock, by whatever thread made it so. Lines take turns; the order of one line is kept.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Inlet:
     """The lines of one routine, each named after the routine that writes to it.
 
     Attributes:
-        on_items: called when a message came or a source ended; the runner's.
+        on_items: called when a message came, or an end, after `take_many` gave nothing; the runner's.
         on_room: by source: called when its wire may have room again, for wires whose writers wait.
     """
 
@@ -33,6 +33,7 @@ class Inlet:
         self.on_items: Callable[[], None] = _nobody
         self.on_room: dict[str, Callable[[], None]] = {}
         self._lock = threading.Lock()
+        self._hungry = True
         self._lines = {source: Line(source, settings) for source, settings in (wires or {}).items()}
         self._order = list(self._lines.values())
 
@@ -49,9 +50,9 @@ class Inlet:
     def unlink(self, source: str) -> None:
         """Have no wire from `source` any more; what waits in it is still taken."""
         with self._lock:
-            self._line(source).linked = False
+            self._line(source).gone = "unlinked"
         self._tell_room(source)
-        self.on_items()
+        self._feed()
 
     def put_many(self, messages: Sequence[Message], source: str) -> int:
         """Offer messages of one wire, in order. How many it took; the others stay with the writer.
@@ -63,7 +64,10 @@ class Inlet:
         """
         with self._lock:
             taken = self._line(source).offer(messages)
-        self.on_items()
+            hungry = self._hungry
+            self._hungry = False
+        if hungry:
+            self.on_items()
         return taken
 
     def room(self, source: str) -> int:
@@ -75,7 +79,7 @@ class Inlet:
         """`source` has given its last."""
         with self._lock:
             self._line(source).ended = True
-        self.on_items()
+        self._feed()
 
     def take_many(self, most: int) -> list[Message]:
         """0 to `most` messages, whichever are next."""
@@ -85,6 +89,8 @@ class Inlet:
                 taken, served = order[0].take(most), order
             else:
                 taken, served = self._take_in_turn(most)
+            # Set under the lock, so that nothing comes unseen between finding nothing and waiting.
+            self._hungry = not taken
         if taken and self.on_room:
             for line in served:
                 self._tell_room(line.source)
@@ -95,15 +101,14 @@ class Inlet:
         """Whether nothing is here, and nothing will come unless a wire is added."""
         with self._lock:
             lines = self._order
-            linked = [line for line in lines if line.linked]
+            linked = [line for line in lines if not line.gone]
             return bool(linked) and all(line.ended for line in linked) and not any(lines)
 
     def close(self) -> None:
         """Drop all that is held and let nothing more in: the routine is over."""
         with self._lock:
             for line in self._order:
-                line.discard()
-                line.linked = False
+                line.close()
         for source in list(self.on_room):
             self._tell_room(source)
 
@@ -128,6 +133,10 @@ class Inlet:
         if served:
             self._order = [line for line in self._order if line not in served] + served
         return taken, served
+
+    def _feed(self) -> None:
+        self._hungry = False
+        self.on_items()
 
     def _tell_room(self, source: str) -> None:
         tell = self.on_room.get(source)

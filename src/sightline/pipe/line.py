@@ -1,7 +1,7 @@
 """The messages that wait in one wire. Pure: no lock, no waiting.
 
-Its counts add up after each call: entered = left + sum(dropped by reason) + held. It is bounded by a count of
-messages alone, as nothing here knows what data weighs.
+Its counts add up after each call: entered = left + sum(dropped by reason) + held. It is bounded by a count
+of messages alone, as nothing here knows what data weighs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Line:
 
     Attributes:
         source: who writes to it.
-        linked: whether the wire is there; without it nothing enters, and what is held still goes out.
+        gone: why nothing enters any more, "" while the wire is there; what is held still goes out.
         ended: whether its source has given its last.
         waits: whether a writer waits where there is no room, so that it must be told of room.
     """
@@ -36,7 +36,7 @@ class Line:
         "_peak_held",
         "_rule",
         "ended",
-        "linked",
+        "gone",
         "source",
         "waits",
     )
@@ -56,7 +56,7 @@ class Line:
         # One by one where the newest counts: what the reader has in hand cannot give way to it any more.
         self._most = None if self.waits else 1
         self._incomplete = settings.policy is Policy.RECORD
-        self.linked, self.ended = True, False
+        self.gone, self.ended = "", False
 
     def __len__(self) -> int:
         return len(self._held)
@@ -64,15 +64,15 @@ class Line:
     @property
     def room(self) -> int:
         """How many messages may enter without one being dropped."""
-        return max(0, self._capacity - len(self._held)) if self.linked else 0
+        return max(0, self._capacity - len(self._held)) if not self.gone else 0
 
     def offer(self, messages: Sequence[Message]) -> int:
         """Let messages in, in order. How many the wire took; the others stay with their writer."""
         held = self._held
         count = len(messages)
-        if not self.linked:
+        if self.gone:
             self._entered += count
-            self._drop("unlinked", count)
+            self._drop(self.gone, count)
             return count
         over = len(held) + count - self._capacity
         if over <= 0:
@@ -93,10 +93,11 @@ class Line:
         self._left += count
         return [held.popleft() for _ in range(count)]
 
-    def discard(self) -> None:
-        """Drop all that is held: nobody will take it."""
+    def close(self) -> None:
+        """Drop all that is held, and what comes: nobody will take it."""
         self._drop("incomplete" if self._incomplete else "closed", len(self._held))
         self._held.clear()
+        self.gone = self.gone or "closed"
 
     def stats(self) -> BufferStats:
         return BufferStats(

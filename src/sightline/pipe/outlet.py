@@ -1,8 +1,8 @@
 """Where a routine puts what it gave: the beginning of one wire.
 
 `Outlet` is what a runner needs of one; `LocalOutlet` is the one within a flow, which puts the very object
-into the other routine's inlet. Nobody waits in an outlet: what it did not take stays with the runner, which is
-told when there is room.
+into the other routine's inlet. Nobody waits in an outlet: what it did not take stays with the runner, which
+is told when there is room.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import msgspec
 from sightline.overflow import BufferStats
 
 DURATION_BUCKETS: Final = 32
-"""Bucket n counts calls that took less than 2 ** n µs, and no less than half of that; the last one all more."""
+"""Bucket n counts calls that took less than 2 ** n µs, no less than half of that; the last one all above."""
 
 
 class State(StrEnum):

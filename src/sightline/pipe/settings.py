@@ -53,7 +53,7 @@ class RoutineSettings(msgspec.Struct, frozen=True, kw_only=True):
         max_wait_s: how long a batch that is not full waits for more, counted from its first message.
         replicas: copies of a middle routine or a destination that work side by side, each in a thread.
         ordered: whether what replicas give leaves in the order in which it came to them.
-        rate_fps: `main_logic` begins at most so often a second, evenly.
+        rate_fps: `main_logic` begins at most so often a second, evenly; replicas share that among them.
 
     Raises:
         ConfigError: a value that cannot be.
@@ -72,6 +72,8 @@ class RoutineSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(
                 f"expected batch_size and replicas of at least 1, got {self.batch_size} and {self.replicas}"
             )
+        if self.replicas > 1 and self.batch_size > 1 and self.ordered:
+            raise ConfigError("replicas that take batches cannot keep the order: expected ordered=False")
         if not 0 <= self.max_wait_s < math.inf:
             raise ConfigError(f"expected max_wait_s of at least 0, got {self.max_wait_s}")
         if self.rate_fps is not None and not 0 < self.rate_fps < math.inf:

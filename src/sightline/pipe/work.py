@@ -1,0 +1,195 @@
+"""The calls of `main_logic`: by a source, message by message, or batch by batch.
+
+`turn` does a little and says when to be called again, in seconds: 0.0 for at once, inf for when the desk
+rings. Between two messages of one turn it looks whether somebody waits (`interrupted`), so that an event is
+never behind more than the message in hand. What it has in hand then stays there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from sightline.clock import Clock
+from sightline.pipe.batching import Batch
+from sightline.pipe.books import Books
+from sightline.pipe.desk import Desk
+from sightline.pipe.failures import Failures
+from sightline.pipe.message import Message
+
+HAND: Final = 64
+"""How many messages are taken under one lock at most."""
+
+GATHER_NS: Final = 200_000
+"""How long a message that was given may wait for more to leave with: far below what a person or a picture
+notices, far above what a lock or a system call takes."""
+
+MOST_PAUSE_S: Final = 1.0
+
+Call = Callable[..., Any]
+ENDS: Final = (StopIteration, StopAsyncIteration)
+RAISED: Final = (Exception, SystemExit)
+"""What may be raised and costs no more than its message: `sys.exit` in a thread ends nothing either."""
+
+
+class Work(Protocol):
+    """One way to call `main_logic`. `over`: it has given its last."""
+
+    over: bool
+
+    def turn(self, most: int) -> float:
+        """Go on, with `most` messages at most."""
+
+    def drop(self, reason: str) -> None:
+        """Give up what is in hand."""
+
+
+class Means:
+    """What all kinds of work are done with."""
+
+    __slots__ = ("books", "call", "clock", "desk", "failures", "interrupted", "name")
+
+    def __init__(
+        self, name: str, call: Call, *, desk: Desk, failures: Failures, interrupted: deque[Any], clock: Clock
+    ) -> None:
+        self.name = name
+        self.call = call
+        self.desk = desk
+        self.books = Books()
+        self.failures = failures
+        self.interrupted = interrupted
+        self.clock = clock
+
+
+class Sourcing:
+    """`main_logic()` again and again, until it raises StopIteration."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._failures = 0
+        self.over = False
+
+    def turn(self, most: int) -> float:  # noqa: ARG002  # one call at a time: who knows how long it takes
+        means, books = self._means, self._means.books
+        begun_ns = means.clock.monotonic_ns()
+        try:
+            data = means.call()
+        except ENDS:
+            self.over = True
+            return 0.0
+        except RAISED as error:
+            return self._failed(error, means.clock.monotonic_ns() - begun_ns)
+        now_ns = means.clock.monotonic_ns()
+        books.timed(now_ns - begun_ns)
+        books.processed += 1
+        self._failures = 0
+        if data is not None:
+            means.desk.give([Message(data, means.name, books.given, now_ns)])
+            books.given += 1
+        return 0.0
+
+    def drop(self, reason: str) -> None:
+        """A source has nothing in hand."""
+
+    def _failed(self, error: BaseException, took_ns: int) -> float:
+        """A camera that is not there raises at once, each time: not at the speed of the processor."""
+        self._means.books.timed(took_ns)
+        self._means.books.failed += 1
+        self._means.failures.add((), error)
+        self._failures += 1
+        return min(0.001 * 2 ** min(self._failures, 10), MOST_PAUSE_S)
+
+
+class OneByOne:
+    """`main_logic(data)` for each message."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._hand: deque[Message] = deque()
+        self.over = False
+
+    def turn(self, most: int) -> float:
+        means, hand = self._means, self._hand
+        if not hand:
+            hand.extend(means.desk.take(most))
+            if not hand:
+                self.over = means.desk.finished
+                return 0.0 if self.over else math.inf
+        means.desk.give(self._worked(most))
+        return 0.0
+
+    def drop(self, reason: str) -> None:
+        self._means.books.dropped[reason] += len(self._hand)
+        if self._hand:
+            self._hand.clear()
+            self._means.desk.give([])
+
+    def _worked(self, most: int) -> list[Message]:
+        """What came of a message, and of those behind it as long as that is quick."""
+        means, hand = self._means, self._hand
+        call, books, now, interrupted = means.call, means.books, means.clock.monotonic_ns, means.interrupted
+        gave: list[Message] = []
+        begun_ns = now()
+        last_ns = begun_ns + GATHER_NS
+        while True:
+            message = hand.popleft()
+            try:
+                data = call(message.data)
+            except RAISED as error:
+                books.failed += 1
+                means.failures.add((message.data,), error)
+                end_ns = now()
+            else:
+                end_ns = now()
+                books.processed += 1
+                if data is not None:
+                    gave.append(Message(data, means.name, books.given, end_ns))
+                    books.given += 1
+            books.timed(end_ns - begun_ns)
+            if not hand or end_ns > last_ns or interrupted or most == 1:
+                return gave
+            begun_ns = end_ns
+
+
+class InBatches:
+    """`main_logic([data, ...])` for several messages at once."""
+
+    def __init__(self, means: Means, size: int, max_wait_s: float) -> None:
+        self._means = means
+        self._batch: Batch[Message] = Batch(size, max_wait_s)
+        self.over = False
+
+    def turn(self, most: int) -> float:  # noqa: ARG002  # a batch is one call
+        means, batch = self._means, self._batch
+        while batch.room and (taken := means.desk.take(batch.room)):
+            batch.add(taken, means.clock.monotonic_ns())
+        wait_s = 0.0 if means.desk.finished else batch.wait_s(means.clock.monotonic_ns())
+        if batch and not wait_s:
+            self._work([message.data for message in batch.taken()])
+            return 0.0
+        self.over = not batch and means.desk.finished
+        return 0.0 if self.over else wait_s
+
+    def drop(self, reason: str) -> None:
+        dropped = self._batch.taken()
+        self._means.books.dropped[reason] += len(dropped)
+        if dropped:
+            self._means.desk.give([])
+
+    def _work(self, data: list[Any]) -> None:
+        means, books, gave = self._means, self._means.books, []
+        begun_ns = means.clock.monotonic_ns()
+        try:
+            answer = means.call(data)
+        except RAISED as error:
+            books.failed += len(data)
+            means.failures.add(data, error)
+        else:
+            books.processed += len(data)
+            if answer is not None:
+                gave.append(Message(answer, means.name, books.given, means.clock.monotonic_ns()))
+                books.given += 1
+        books.timed(means.clock.monotonic_ns() - begun_ns)
+        means.desk.give(gave)
