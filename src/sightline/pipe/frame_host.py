@@ -1,20 +1,147 @@
-"""Who looks at which picture of a pipe: the table, in the parent, and the sockets by which it is told."""
+"""Who looks at which picture of a pipe: the table, in the parent, and the sockets by which it is told.
+
+It maps no memory and sees no picture: flows hand these to each other, and tell it before they do
+(`sightline.shm.grants`). What a flow that died held, or was about to hand on, comes back with the end of its
+socket. It has one thread, which waits for nobody.
+"""
 
 from __future__ import annotations
 
+import itertools
+import os
+import selectors
 import socket
-from typing import Any
+import threading
+from collections import defaultdict
+from typing import Final
+
+from sightline.errors import Closed, SharingError, WireError
+from sightline.log import get_logger
+from sightline.shm.grants import Grants, GrantStats, Place
+from sightline.shm.messages import Arrived, Drain, Freed, Gone, Granted, Pool, Released, SideMessage, Welcome
+from sightline.shm.side import Side
+
+FLUSH_S: Final = 0.1
+"""So often, at least, what a flow had no room for is offered to it again."""
 
 
 class PipeHost:
-    """The parent's end of all flows' shared memory. One thread, from `start` on. It maps no memory itself."""
+    """The parent's end of all flows' shared memory."""
 
-    def start(self) -> None: ...
+    def __init__(self) -> None:
+        self._grants: Grants[int] = Grants()
+        self._sides: dict[int, Side] = {}
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._selector = selectors.DefaultSelector()
+        self._ours, self._waker = socket.socketpair()
+        self._selector.register(self._ours, selectors.EVENT_READ, None)
+        self._closed = False
+        self._log = get_logger("sightline.pipe")
+        self._thread = threading.Thread(target=self._run, name="pipe-frames", daemon=True)
 
-    def add(self, flow: str) -> socket.socket:
-        """A flow is about to be begun (again): the socket for its `FrameSpace`, to be inherited and then
-        closed here. The end of the last one of that flow must not have been heard of before."""
+    def start(self) -> None:
+        self._thread.start()
 
-    def stats(self) -> Any: ...
+    def add(self) -> socket.socket:
+        """A flow is about to begin, for the first time or again.
 
-    def close(self) -> None: ...
+        Returns:
+            The socket for its `FrameSpace`: to be inherited, and then closed here, as the flow has ended when
+            nobody has it any more.
+
+        Raises:
+            SharingError: this system cannot share pictures, or has no socket left.
+            Closed: this was closed.
+        """
+        if self._closed:
+            raise Closed("the host of shared pictures was closed")
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except (AttributeError, OSError) as error:
+            raise SharingError(f"no socket for a flow's pictures: {error}") from error
+        with self._lock:
+            number, side = next(self._numbers), Side(ours)
+            self._grants.join(number)
+            self._sides[number] = side
+            side.send(Welcome(peer=number))
+            self._selector.register(side, selectors.EVENT_READ, number)
+        return theirs
+
+    def stats(self) -> GrantStats:
+        with self._lock:
+            return self._grants.stats()
+
+    def close(self) -> None:
+        """Hear nothing more; what flows look at stays as it is. Again is allowed."""
+        if self._closed:
+            return
+        self._closed = True
+        self._waker.close()
+        if self._thread.ident is not None:
+            self._thread.join()
+        for side in self._sides.values():
+            side.close()
+        self._ours.close()
+        self._selector.close()
+
+    def _run(self) -> None:
+        while not self._closed:
+            ready = self._selector.select(FLUSH_S)
+            with self._lock:
+                for key, _ in ready:
+                    if key.data is not None:
+                        self._hear(key.data)
+                self._tell()
+                for side in self._sides.values():
+                    if side.unsent:
+                        side.flush()
+
+    # With the lock held.
+
+    def _hear(self, number: int) -> None:
+        side = self._sides[number]
+        try:
+            for message, fd in side.receive():
+                self._heed(number, message, fd)
+        except WireError as error:
+            self._log.warning("flow cut off from shared pictures", peer=side.peer_pid, reason=str(error))
+            side.ended = True
+        if side.ended:
+            self._selector.unregister(side)
+            del self._sides[number]
+            side.close()
+            self._grants.left(number)
+
+    def _heed(self, number: int, message: SideMessage, fd: int | None) -> None:
+        grants = self._grants
+        match message:
+            case Granted():
+                grants.claim(number, message.claimed)
+                grants.grant(number, message.slots, message.taker)
+                grants.release(number, message.released)
+            case Released():
+                grants.release(number, message.slots)
+            case Arrived():
+                grants.arrived(number, message.giver, message.tokens, over=message.over)
+            case Pool() if fd is None:
+                grants.add_pool(number, message.pool)
+            case Drain():
+                grants.drain(number, message.pool)
+            case _:
+                if fd is not None:
+                    os.close(fd)
+                raise WireError(f"expected nothing like {type(message).__name__} of a flow")
+
+    def _tell(self) -> None:
+        freed: dict[int, list[Place]] = defaultdict(list)
+        for writer, place in self._grants.freed:
+            freed[writer].append(place)
+        self._grants.freed.clear()
+        for writer, places in freed.items():
+            if writer in self._sides:
+                self._sides[writer].tell(Freed, places)
+        for pool in self._grants.gone:
+            for side in self._sides.values():
+                side.send(Gone(pool=pool))
+        self._grants.gone.clear()

@@ -19,8 +19,8 @@ Nobody joins, and no answer to a `Pool` is waited for:
 
     Handed     sender -> reader  values: their tokens, or, where they are small, themselves
 
-Where each hands tokens on to the next (`sightline.shm.grants`), all are peers of one host, which has no memory
-itself: a `Pool` goes to it without a descriptor, and is answered by nothing.
+Where each hands tokens on to the next (`sightline.shm.grants`), all are peers of one host, which maps no
+memory: a `Pool` goes to it without a descriptor, and is answered by nothing.
 
     Welcome    host -> peer      what it is called
     Granted    peer -> host      it is about to send these tokens to `taker`, in this order; before that it

@@ -1,0 +1,253 @@
+"""Pictures that flows share, with real memory and a real parent; the test stands for the trunks."""
+
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pickle import PickleBuffer
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.conftest import WaitFor
+from tests.shm.both_ends import fds
+
+from sightline.errors import WireError
+from sightline.pipe.frame_host import PipeHost
+from sightline.pipe.frames import FrameSpace, Lent
+from sightline.shm.grants import GrantStats
+from sightline.shm.messages import Granted
+from sightline.shm.segment import can_share
+from sightline.shm.settings import Sharing
+from sightline.shm.token import Token
+
+pytestmark = pytest.mark.skipif(not can_share(), reason="this system cannot share pictures")
+SIZE = 100_000
+
+
+def picture(number: int) -> NDArray[np.uint8]:
+    return ((np.arange(SIZE, dtype=np.uint32) * 31 + number * 101) % 251).astype(np.uint8)
+
+
+class Flows:
+    """Several flows of one process: memory and sockets are as between processes."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.host = PipeHost()
+        self.host.start()
+        stack.callback(self.host.close)
+        self._stack = stack
+
+    def flow(self, slots: int = 4) -> FrameSpace:
+        flow = FrameSpace(self.host.add(), Sharing(slots=slots))
+        self._stack.callback(flow.close)
+        return flow
+
+    def hand(self, giver: FrameSpace, lent: Lent, taker: FrameSpace) -> NDArray[Any]:
+        """As a trunk does it."""
+        assert giver.grant([lent], taker.number)
+        said, fd = giver.pool_of(lent.token)
+        taker.add(said, os.dup(fd))
+        view = taker.borrow(Token(*lent.token))
+        return np.frombuffer(view[lent.start : lent.start + lent.size], np.uint8)
+
+    def settled(self, wait_for: WaitFor, held: int) -> GrantStats:
+        def stats() -> GrantStats | None:
+            gc.collect()
+            now = self.host.stats()
+            return now if now.held == held and now.open == held and now.balanced else None
+
+        settled = wait_for(stats, 5, f"{held} slots that are held, of {self.host.stats()}")
+        assert settled is not None
+        return settled
+
+
+@pytest.fixture
+def flows() -> Iterator[Flows]:
+    with ExitStack() as stack:
+        yield Flows(stack)
+
+
+def lend(flow: FrameSpace, array: NDArray[Any], **options: bool) -> Lent:
+    lent = flow.lend(raw(array), **options)
+    assert lent is not None
+    return lent
+
+
+def raw(array: NDArray[Any]) -> memoryview:
+    buffer: Any = array
+    return PickleBuffer(buffer).raw()
+
+
+def same(left: Lent, right: Lent) -> bool:
+    return left.token[:3] == right.token[:3]
+
+
+def test_what_one_flow_lends_another_sees_in_place(flows: Flows, wait_for: WaitFor) -> None:
+    a, b = flows.flow(), flows.flow()
+    lent = lend(a, picture(1))
+    seen = flows.hand(a, lent, b)
+    assert (seen == picture(1)).all()
+    assert not seen.flags.writeable
+    del lent
+    a.stats()  # what was let go is told with the next grant, or when the space is looked at
+    flows.settled(wait_for, 1)
+    del seen
+    flows.settled(wait_for, 0)
+
+
+def test_a_picture_that_goes_on_unchanged_is_not_copied(flows: Flows, wait_for: WaitFor) -> None:
+    a, b, c = flows.flow(), flows.flow(), flows.flow()
+    lent = lend(a, picture(2))
+    at_b = flows.hand(a, lent, b)
+    on = lend(b, at_b)
+    assert same(on, lent)
+    at_c = flows.hand(b, on, c)
+    del lent, on, at_b
+    a.stats()
+    assert (at_c == picture(2)).all()
+    assert b.stats() == []
+    flows.settled(wait_for, 1)
+    del at_c
+    flows.settled(wait_for, 0)
+
+
+def test_a_part_of_a_picture_goes_on_without_a_copy(flows: Flows) -> None:
+    a, b = flows.flow(), flows.flow()
+    lent = lend(a, picture(3))
+    whole = flows.hand(a, lent, b)
+    part = lend(b, whole[1000:2000])
+    assert same(part, lent)
+    assert (part.start, part.size) == (1000, 1000)
+    assert bytes(part.view()) == bytes(picture(3)[1000:2000])
+
+
+def test_an_array_of_the_space_is_sent_without_a_copy_and_frozen(flows: Flows) -> None:
+    a, b = flows.flow(), flows.flow()
+    array = a.array((100, 1000), np.uint8)
+    array[:] = 7
+    seen = flows.hand(a, lend(a, array), b)
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 1
+    assert (seen == 7).all()
+    assert a.stats()[0].shared == 1
+    again = lend(a, array)
+    part = lend(a, array[3:5])
+    assert same(again, part)
+
+
+def test_a_part_of_an_array_that_is_still_written_to_is_copied(flows: Flows) -> None:
+    a = flows.flow()
+    array = a.array(SIZE, np.uint8)
+    part = lend(a, array[: SIZE // 2])
+    array[:] = 9
+    assert not (np.frombuffer(part.view(), np.uint8) == 9).all()
+
+
+def test_a_slot_is_shared_by_all_who_are_granted_it(flows: Flows, wait_for: WaitFor) -> None:
+    a, b, c = flows.flow(), flows.flow(), flows.flow()
+    lent = lend(a, picture(4))
+    seen = [flows.hand(a, lent, b), flows.hand(a, lent, c), flows.hand(a, lent, c)]
+    del lent
+    a.stats()
+    wait_for(lambda: flows.host.stats().open == 3, 5, "three grants")
+    assert flows.host.stats().held == 1
+    seen.clear()
+    flows.settled(wait_for, 0)
+
+
+def test_slots_come_back_and_are_filled_again(flows: Flows) -> None:
+    a, b = flows.flow(), flows.flow()
+    for number in range(50):
+        lent = lend(a, picture(number), wait=True)
+        assert (flows.hand(a, lent, b) == picture(number)).all()
+        del lent
+    assert sum(stats.pools for stats in a.stats()) == 1
+
+
+def test_where_all_slots_are_looked_at_there_is_none(flows: Flows) -> None:
+    a, b = flows.flow(), flows.flow()
+    seen = [flows.hand(a, lend(a, picture(number)), b) for number in range(4)]
+    assert a.lend(raw(picture(5))) is None
+    assert a.lend(raw(picture(5)), wait=True) is None
+    for number, array in enumerate(seen):
+        assert (array == picture(number)).all()
+
+
+def test_the_end_of_a_flow_gives_back_what_it_held(flows: Flows, wait_for: WaitFor) -> None:
+    a, b = flows.flow(), flows.flow()
+    lent = lend(a, picture(6))
+    seen = flows.hand(a, lent, b)
+    del lent
+    a.stats()
+    flows.settled(wait_for, 1)
+    b._side.close()
+    flows.settled(wait_for, 0)
+    assert seen.size
+
+
+def test_what_others_look_at_outlives_its_writer(flows: Flows, wait_for: WaitFor) -> None:
+    a, b, c = flows.flow(), flows.flow(), flows.flow()
+    seen = flows.hand(a, lend(a, picture(7)), b)
+    a.close()
+    wait_for(lambda: flows.host.stats().peers == 2, 5, "the end of the writer")
+    b.arrived(a.number, 1, over=True)
+    assert (seen == picture(7)).all()
+    at_c = flows.hand(b, lend(b, seen), c)
+    del seen
+    assert (at_c == picture(7)).all()
+    assert flows.host.stats().pools == 1
+    del at_c
+    wait_for(lambda: gc.collect() >= 0 and flows.host.stats().pools == 0, 5, "the end of the pool")
+    c.stats()
+    assert not c._known
+
+
+def test_what_was_granted_and_never_came_is_given_back(flows: Flows, wait_for: WaitFor) -> None:
+    a, b, c = flows.flow(), flows.flow(), flows.flow()
+    lent = lend(a, picture(8))
+    at_b = flows.hand(a, lent, b)
+    del lent
+    a.stats()
+    assert b.grant([lend(b, at_b)], c.number)
+    b.close()
+    wait_for(lambda: flows.host.stats().peers == 2, 5, "the end of the flow in the middle")
+    assert flows.host.stats().held == 1
+    c.arrived(b.number, 0, over=True)
+    flows.settled(wait_for, 0)
+
+
+def test_a_picture_that_comes_back_to_its_writer_goes_round_again(flows: Flows, wait_for: WaitFor) -> None:
+    a, b = flows.flow(), flows.flow()
+    lent = lend(a, picture(9))
+    back = flows.hand(b, lend(b, flows.hand(a, lent, b)), a)
+    assert (back == picture(9)).all()
+    assert same(lend(a, back), lent)
+    del lent, back
+    a.stats()
+    flows.settled(wait_for, 0)
+
+
+def test_a_flow_that_says_what_it_must_not_is_cut_off_alone(flows: Flows, wait_for: WaitFor) -> None:
+    a, b = flows.flow(), flows.flow()
+    b._side.send(Granted(taker=a.number, slots=[], claimed=[(b"x" * 16, 0, 0)]))
+    wait_for(lambda: flows.host.stats().peers == 1, 5, "the end of the one")
+    assert a.lend(raw(picture(1))) is not None
+
+
+def test_a_token_of_an_unknown_pool_is_refused(flows: Flows) -> None:
+    a, b = flows.flow(), flows.flow()
+    lent = lend(a, picture(1))
+    with pytest.raises(WireError, match="a pool that is here"):
+        b.borrow(lent.token)
+
+
+def test_no_descriptor_is_left() -> None:
+    before = fds()
+    with ExitStack() as stack:
+        flows = Flows(stack)
+        a, b = flows.flow(), flows.flow()
+        flows.hand(a, lend(a, picture(1)), b)
+    gc.collect()
+    assert fds() == before
