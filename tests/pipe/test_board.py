@@ -40,7 +40,7 @@ def taken(board: EventBoard) -> list[tuple[str, str, tuple[str, ...]]]:
 def post(
     board: EventBoard, event: str, targets: dict[str, list[str]] | None = None, **parameters: Any
 ) -> int:
-    return board.post(event, targets or {}, parameters, now_ns=0)
+    return board.post(event, targets or {}, b"", now_ns=0)
 
 
 def test_an_event_goes_to_all_to_a_flow_or_to_named_routines() -> None:
@@ -157,8 +157,8 @@ def test_a_flow_that_was_begun_again_starts_what_had_been_started() -> None:
 
 def test_who_does_not_answer_in_time_failed() -> None:
     board = made()
-    number = board.post("flash", {}, {}, now_ns=ns(10), timeout_s=5)
-    later = board.post("dim", {}, {}, now_ns=ns(10), timeout_s=8)
+    number = board.post("flash", {}, b"", now_ns=ns(10), timeout_s=5)
+    later = board.post("dim", {}, b"", now_ns=ns(10), timeout_s=8)
     board.handled(number, "a1", None)
     assert board.expire(ns(14)) == ns(15)
     assert not board.reports

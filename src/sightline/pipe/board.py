@@ -3,7 +3,8 @@
 It promises: events go to each flow in the order in which they were posted; what is posted before the pipe is
 built, or while a flow is not there, waits for it; every event is reported once, when all that were meant have
 answered, are gone, or had their time. A flow that was begun again is told to start what it had been told to
-start and not to stop since; what else it was told before is lost with it. It sends nothing and takes no lock.
+start and not to stop since; what else it was told before is lost with it. What an
+event's parameters are is no concern of it. It sends nothing and takes no lock.
 """
 
 from __future__ import annotations
@@ -49,14 +50,14 @@ class Order(NamedTuple):
     number: int
     event: str
     routines: tuple[str, ...]
-    parameters: Mapping[str, Any]
+    parameters: bytes
 
 
 class _Posted(NamedTuple):
     number: int
     event: str
     targets: Targets
-    parameters: Mapping[str, Any]
+    parameters: bytes
     due_ns: int | None
 
 
@@ -131,7 +132,7 @@ class EventBoard:
         self,
         event: str,
         targets: Targets,
-        parameters: Mapping[str, Any],
+        parameters: bytes,
         now_ns: int,
         timeout_s: float | None = None,
     ) -> int:
@@ -166,7 +167,7 @@ class EventBoard:
         line.ready = True
         if line.started:
             again = tuple(line.started)
-            self.orders.append((flow, Order(0, START_EVENT_NAME, again, {})))
+            self.orders.append((flow, Order(0, START_EVENT_NAME, again, b"")))
         while line.waiting:
             self._send(flow, line.waiting.popleft())
 

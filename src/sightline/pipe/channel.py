@@ -36,6 +36,9 @@ class Channel:
     Args:
         sock: a connected stream socket, which is this object's from now on.
         waits: whether `send` waits for room; if not, what there is no room for goes by `flush`.
+
+    Attributes:
+        dry: whether nothing was there when `receive` looked last.
     """
 
     def __init__(self, sock: socket.socket, *, waits: bool) -> None:
@@ -45,9 +48,15 @@ class Channel:
         self._unsent: deque[tuple[memoryview, list[int]]] = deque()
         self._came = bytearray()
         self._fds: deque[int] = deque()
+        self.dry = False
 
     def fileno(self) -> int:
         return self._sock.fileno()
+
+    @property
+    def unsent(self) -> bool:
+        """Whether something waits for `flush`."""
+        return bool(self._unsent)
 
     def send(self, message: Said, *fds: int) -> bool:
         """Send it, with descriptors that are this object's from now on. False: some of it waits for `flush`.
@@ -79,9 +88,11 @@ class Channel:
                 self._sock, _AT_ONCE_BYTES, _MOST_FDS, self._flag | socket.MSG_CMSG_CLOEXEC
             )
         except BlockingIOError:
+            self.dry = True
             return
         except OSError as error:
             raise Closed(f"the other end of a pipe's channel is gone: {error}") from error
+        self.dry = False
         if not data:
             raise Closed("the other end of a pipe's channel is gone")
         self._came += data

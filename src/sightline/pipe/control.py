@@ -16,12 +16,20 @@ class _Said(msgspec.Struct, frozen=True, tag=True):
 
 
 class Begin(_Said, frozen=True):
-    """To a flow, first: what it is. `spec` is a pickled `FlowSpec`, to be read with this path and folder."""
+    """To a flow, first: what it is.
+
+    Attributes:
+        sys_path, folder, argv: what the parent has; what follows is read with these.
+        spec: a pickled `FlowSpec`.
+        edges: a pickled list of the edges that begin or end there.
+        over: routines, of any flow, that have given their last.
+    """
 
     sys_path: list[str]
     folder: str
     argv: list[str]
     spec: bytes
+    edges: bytes
     over: list[str]
 
 
@@ -41,23 +49,16 @@ class Handle(_Said, frozen=True):
 
 
 class Rewire(_Said, frozen=True):
-    """To a flow: edges that begin and edges that end, by their numbers; a pickled list of the new ones."""
+    """To a flow: a pickled `Change` of its edges."""
 
     number: int
-    add: bytes
-    remove: list[int]
+    change: bytes
 
 
-class AskStats(_Said, frozen=True):
+class Ask(_Said, frozen=True):
     """To a flow: tell the counts of now."""
 
     number: int
-
-
-class End(_Said, frozen=True):
-    """To a flow: stop what runs, within so many seconds, and end."""
-
-    within_s: float
 
 
 class Ready(_Said, frozen=True):
@@ -79,10 +80,9 @@ class Handled(_Said, frozen=True):
 
 
 class Rewired(_Said, frozen=True):
-    """From a flow: done; or why not."""
+    """From a flow: its edges are as they are to be."""
 
     number: int
-    error: str | None
 
 
 class Post(_Said, frozen=True):
@@ -106,10 +106,11 @@ class Told(_Said, frozen=True):
     routine: str
     state: str
     reason: str
+    hangs: bool
 
 
-class Stats(_Said, frozen=True):
-    """From a flow: its counts, pickled."""
+class Counts(_Said, frozen=True):
+    """From a flow: its `FlowStats`, pickled. Number 0: its last, told unasked."""
 
     number: int
     stats: bytes
@@ -126,8 +127,7 @@ Said: TypeAlias = (
     | Connect
     | Handle
     | Rewire
-    | AskStats
-    | End
+    | Ask
     | Ready
     | Broken
     | Handled
@@ -135,6 +135,6 @@ Said: TypeAlias = (
     | Post
     | Unlink
     | Told
-    | Stats
+    | Counts
     | Log
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sightline.errors import ConfigError
@@ -43,6 +43,11 @@ class Wire:
                 f"expected a wire from a routine to at least one routine, got {source!r} and {destinations!r}"
             )
 
+    def single(self) -> Iterator[Wire]:
+        """The same as wires to one routine each."""
+        for one in self.destinations:
+            yield Wire(self.source, one, self.data_transmitter, settings=self.settings)
+
     def __repr__(self) -> str:
         return f"Wire({self.source.name} > {', '.join(one.name for one in self.destinations)})"
 
@@ -59,23 +64,29 @@ def node_of(routine: Routine, flow_name: str = "") -> Node:
 def graph_of(
     flows: Iterable[tuple[str, Sequence[Routine]]],
     wires: Iterable[Wire],
-    settings: WireSettings,
+    settings_of: Callable[[str], WireSettings],
 ) -> Graph:
-    """The graph of routines and wires; `settings` are those of wires that have none of their own.
+    """The graph of routines and wires.
 
-    A routine that stands in two flows is two nodes of one name; wires lead to the last of them.
+    Args:
+        flows: by name. A routine that stands in two is two nodes; wires lead to the last of them.
+        wires: as they are.
+        settings_of: those of a wire that has none of its own, by the name of the routine that it leads to.
     """
     nodes: dict[Routine, Node] = {}
     named = []
     for name, routines in flows:
         made = [(routine, node_of(routine, name)) for routine in routines]
-        nodes |= made
+        nodes.update(made)
         named.append((name, [node for _, node in made]))
-    links = [link for wire in wires for link in _links(wire, nodes, settings)]
+    links = [link for wire in wires for link in _links(wire, nodes, settings_of)]
     return Graph(named, links)
 
 
-def _links(wire: Wire, nodes: Mapping[Routine, Node], settings: WireSettings) -> Iterable[Link]:
+def _links(
+    wire: Wire, nodes: Mapping[Routine, Node], settings_of: Callable[[str], WireSettings]
+) -> Iterable[Link]:
     source = nodes.get(wire.source) or node_of(wire.source)
     for routine in wire.destinations:
-        yield Link(source, nodes.get(routine) or node_of(routine), wire.settings or settings)
+        destination = nodes.get(routine) or node_of(routine)
+        yield Link(source, destination, wire.settings or settings_of(routine.name))

@@ -1,0 +1,33 @@
+"""`python -m sightline.pipe.flow`: the process of one flow. A pipe begins it, and nobody else can."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+from sightline.errors import Closed
+from sightline.pipe.channel import Channel
+from sightline.pipe.flow_process import FlowProcess
+from sightline.pipe.frames import FrameSpace
+from sightline.supervise.child import Child
+
+CONTROL = "control"
+FRAMES = "frames"
+"""The names of the sockets that a flow inherits."""
+
+
+def main() -> int:
+    """Run the flow. Gives the exit code."""
+    child = Child.here()
+    if CONTROL not in child.sockets:
+        print("this is a part of a pipe: it is begun by Pipe.build()", file=sys.stderr)  # noqa: T201
+        return 2
+    frames = FrameSpace(child.sockets[FRAMES]) if FRAMES in child.sockets else None
+    channel = Channel(child.sockets[CONTROL], waits=True)
+    with suppress(Closed):  # the parent is gone: then this process is too, at once
+        FlowProcess(channel, frames, child).serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

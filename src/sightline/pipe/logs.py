@@ -1,0 +1,67 @@
+"""The log of a pipe: what its flows write comes out in the parent, as if it had been written there.
+
+So handlers, which no process can take along, need not go anywhere, and lines of all flows are whole. A record is
+made into text where it was written: what it speaks of may be in that process alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import pickle
+import sys
+from collections.abc import Callable
+from typing import Final, TextIO
+
+DEFAULT_NAME: Final = "Pipe"
+
+
+class _StandardOutput(logging.StreamHandler[TextIO]):
+    """Writes to whatever `sys.stdout` is at the moment."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stdout
+
+
+def default_logger() -> logging.Logger:
+    """The logger of pipes that were given none: lines of level INFO and above, to standard output."""
+    logger = logging.getLogger(DEFAULT_NAME)
+    if not logger.handlers:
+        handler = _StandardOutput()
+        layout = " — ".join(f"%({part})s" for part in ("asctime", "name", "levelname", "message"))
+        handler.setFormatter(logging.Formatter(layout, datefmt="%d-%m-%y %H:%M:%S"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    return logger
+
+
+class Forward(logging.handlers.QueueHandler):
+    """In a flow: gives records to whoever sends them to the parent."""
+
+    def __init__(self, send: Callable[[bytes], object]) -> None:
+        super().__init__(None)  # type: ignore[arg-type]  # no queue: see `enqueue`
+        self._send = send
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        self._send(pickle.dumps(vars(record)))
+
+
+def forward_all(send: Callable[[bytes], object], logger: str, level: int, root_level: int) -> None:
+    """Have the log of this process go there: the pipe's from `level` on, what else there is from its own."""
+    root = logging.getLogger()
+    root.handlers[:] = [Forward(send)]
+    root.setLevel(root_level)
+    logging.getLogger(logger).setLevel(level)
+
+
+def write(record: bytes, logger: logging.Logger) -> None:
+    """In the parent: write a record of a flow. `logger` is the pipe's, which those of its routines stand below."""
+    made = logging.makeLogRecord(pickle.loads(record))  # noqa: S301 - of our own process
+    ours = made.name == logger.name or made.name.startswith(f"{logger.name}.")
+    through = logger if ours else logging.getLogger(made.name)
+    if through.isEnabledFor(made.levelno):
+        through.handle(made)

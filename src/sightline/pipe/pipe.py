@@ -1,0 +1,362 @@
+"""A pipe: what a user makes of routines, flows and wires, and steers by events."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Literal, Self
+
+import cloudpickle
+
+from sightline.clock import SYSTEM_CLOCK
+from sightline.errors import Closed, ConfigError
+from sightline.pipe.board import EventBoard, EventReport
+from sightline.pipe.directory import EVERYBODYS, Targets
+from sightline.pipe.draw import as_mermaid, as_text
+from sightline.pipe.endings import at_exit
+from sightline.pipe.event_names import KILL_EVENT_NAME
+from sightline.pipe.graph import Graph
+from sightline.pipe.handlers import events_of
+from sightline.pipe.logs import default_logger
+from sightline.pipe.mistakes import PipeError, mistakes_of, mistakes_of_wires
+from sightline.pipe.network import Network, QueueNetwork
+from sightline.pipe.parent import Parent
+from sightline.pipe.plan import Edge, Edges, FlowSpec
+from sightline.pipe.routine import Role, Routine
+from sightline.pipe.settings import WireSettings
+from sightline.pipe.wire import Wire, graph_of
+from sightline.supervise.policy import Restart
+
+_RESTART: Final = Restart()
+
+
+class Pipe:
+    """Flows of routines, each flow a process; the wires between them; events to all of them.
+
+    Make flows and wires, `build()`, send START. A pipe ends when all its routines are done, at KILL, at the end
+    of a `with` block, and with this process. Any thread may use it.
+
+    Args:
+        event_board: its own, if given; one that no other pipe has.
+        network: what wires are that do not say it themselves; one message each, the oldest gives way.
+        logger: where the log of all routines goes, whichever process they are in; lines on standard output.
+        data_transmitter: how data goes from flow to flow along wires that do not say it themselves.
+        auto_pacing_mechanism: whether sources run at the speed of the slowest routine behind them.
+        stop_s: seconds that a routine has, at STOP and KILL, for the message in hand and its cleanup.
+        hung_s: seconds after which a flow is ended and begun again where a method of a routine does not return;
+            None: that may take as long as it likes.
+        restart: when a flow whose process died is begun again.
+
+    Raises:
+        ConfigError: `event_board` belongs to another pipe.
+    """
+
+    def __init__(
+        self,
+        event_board: EventBoard | None = None,
+        network: Network | None = None,
+        logger: logging.Logger | None = None,
+        data_transmitter: Any = None,
+        auto_pacing_mechanism: bool = False,
+        *,
+        stop_s: float = 5.0,
+        hung_s: float | None = None,
+        restart: Restart = _RESTART,
+    ) -> None:
+        self.event_board = event_board or EventBoard()
+        if self.event_board.directory.flows:
+            raise ConfigError("expected an event board of this pipe's own, got one that has flows already")
+        self.network = network or QueueNetwork()
+        self.logger = logger or default_logger()
+        self.auto_pacing_mechanism = auto_pacing_mechanism
+        self._transmitter = data_transmitter
+        self._stop_s = stop_s
+        self._hung_s = hung_s
+        self._restart = restart
+        self._flows: list[tuple[str, tuple[Routine, ...]]] = []
+        self._flow_transmitters: dict[str, Any] = {}
+        self._wires: dict[tuple[Routine, Routine], Wire] = {}
+        self._edges = Edges()
+        self._parent: Parent | None = None
+        self._lock = threading.RLock()
+
+    # Before the build.
+
+    def create_flow(
+        self, flow_name: str, auto_wire: bool, *routines: Routine, data_transmitter: Any = None
+    ) -> None:
+        """A new flow.
+
+        Args:
+            flow_name: what it is called.
+            auto_wire: whether to wire each of its routines to the next.
+            routines: what runs in it.
+            data_transmitter: how data goes from it to others, on wires that do not say it themselves.
+
+        Raises:
+            ConfigError: the pipe is built, or something that is no routine.
+        """
+        wrong = [one for one in routines if not isinstance(one, Routine)]
+        if wrong:
+            raise ConfigError(f"expected routines in flow {flow_name!r}, got {wrong[0]!r}")
+        with self._lock:
+            if self._parent is not None:
+                raise ConfigError(f"flow {flow_name!r} comes late: the pipe is built")
+            self._flows.append((flow_name, routines))
+            self._flow_transmitters[flow_name] = data_transmitter
+            self.event_board.add_flow(flow_name, {one.name: events_of(type(one)) for one in routines})
+            for one in routines:
+                one.join_pipe(self, flow_name)
+            if auto_wire:
+                self.link(*map(Wire, routines, routines[1:]))
+
+    def link(self, *wires: Wire) -> None:
+        """Add wires, or put them in the place of those between the same routines. Also while the pipe runs.
+
+        Raises:
+            PipeError: the pipe is built, and cannot be wired so.
+            Closed: it is over.
+        """
+        with self._lock:
+            new = {(wire.source, wire.destinations[0]): wire for many in wires for wire in many.single()}
+            self._wire({**self._wires, **new})
+
+    def unlink(self, source: Routine | str, *destinations: Routine | str) -> None:
+        """Take away the wires from `source` to these routines; to all where none is named.
+
+        Raises:
+            ConfigError: there is no such wire.
+            Closed: the pipe is over.
+        """
+        with self._lock:
+            names = {_name(one) for one in destinations}
+            gone = {
+                (one, other)
+                for one, other in self._wires
+                if one.name == _name(source) and (not names or other.name in names)
+            }
+            missing = names - {other.name for _, other in gone}
+            if missing or not gone:
+                raise ConfigError(
+                    f"no wire leads from {_name(source)} to {', '.join(sorted(missing)) or 'any'}"
+                )
+            self._wire({ends: wire for ends, wire in self._wires.items() if ends not in gone})
+
+    def build(self) -> None:
+        """Begin all flows, and return when they are ready. What was sent before is handled then.
+
+        Raises:
+            PipeError: the pipe is wrong, with all that is; or flows cannot be begun, with what they say.
+            ConfigError: it was built before.
+        """
+        with self._lock:
+            if self._parent is not None:
+                raise ConfigError("expected a pipe that is not built yet")
+            graph = self._graph(self._wires)
+            specs = self._specs(graph)
+            if mistakes := [
+                *mistakes_of(graph),
+                *(error for error in specs.values() if isinstance(error, str)),
+            ]:
+                raise PipeError(mistakes)
+            self._edges.change(self._wanted(self._wires))
+            self.event_board.build()
+            self._parent = parent = Parent(
+                self.event_board,
+                self._edges,
+                {name: spec for name, spec in specs.items() if isinstance(spec, bytes)},
+                self.logger,
+                stop_s=self._stop_s,
+                hung_s=self._hung_s,
+                restart=self._restart,
+                on_unlink=self.unlink,
+            )
+        at_exit(parent)
+        try:
+            parent.start()
+        except BaseException:
+            parent.close()
+            raise
+
+    # Events.
+
+    def notify_event(
+        self,
+        event_name: str,
+        specific_flow_routines: Targets | None = None,
+        *,
+        wait: bool | float = False,
+        **event_parameters: Any,
+    ) -> EventReport | None:
+        """Send an event, and return at once; it is handled after all that was sent before.
+
+        Args:
+            event_name: START, STOP, KILL, or what a routine has a method for.
+            specific_flow_routines: flows by name, each with the names of its routines that are meant; none:
+                all of that flow. No flow: all of them.
+            wait: whether to wait until all have handled it, at most so many seconds if that is a number. STOP and
+                KILL take no longer than `stop_s` allows.
+            event_parameters: what the methods are called with.
+
+        Returns:
+            Where waited for, who did it and who could not.
+
+        Raises:
+            ConfigError: nobody has that name, with those that there are; parameters that cannot be sent; the
+                pipe is not built and cannot be waited for.
+            Closed: those who are meant are no more.
+        """
+        targets = dict(specific_flow_routines or {})
+        parameters = _pickled(event_name, event_parameters) if event_parameters else b""
+        with self._lock:
+            parent = self._parent
+            if parent is None:
+                if wait:
+                    raise ConfigError(f"event {event_name!r} cannot be waited for before build()")
+                self.event_board.post(event_name, targets, parameters, SYSTEM_CLOCK.monotonic_ns())
+                return None
+        return parent.post(event_name, targets, parameters, wait)
+
+    def get_event_notify(self) -> Callable[..., EventReport | None]:
+        """`notify_event`, to be handed on."""
+        return self.notify_event
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until all routines are done or killed, and no process is left; False: time was up first.
+
+        At once where the pipe is not built. Ctrl-C kills what runs.
+        """
+        if self._parent is None:
+            return True
+        try:
+            return self._parent.wait(timeout_s)
+        except KeyboardInterrupt:
+            self.close()
+            raise
+
+    def join(self, to_kill: bool = False) -> None:
+        """Wait until all routines are done or killed, and no process is left.
+
+        Args:
+            to_kill: whether to send KILL first.
+        """
+        if to_kill:
+            self.notify_event(KILL_EVENT_NAME)
+        self.wait()
+
+    def close(self) -> None:
+        """Kill what runs, and wait for that; again is allowed."""
+        if self._parent is not None:
+            self._parent.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    # Looking at it.
+
+    def draw(self, kind: Literal["text", "mermaid"] = "text") -> str:
+        """Flows, routines and wires as they are now."""
+        draw = {"text": as_text, "mermaid": as_mermaid}.get(kind)
+        if draw is None:
+            raise ConfigError(f"expected text or mermaid, got {kind!r}")
+        return draw(self._graph(self._wires))
+
+    def stats(self) -> Any:
+        """The counts of now."""
+        return {} if self._parent is None else self._parent.stats()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes of the flows that have one."""
+        return {} if self._parent is None else self._parent.pids()
+
+    def get_pipe_structure(self) -> dict[str, list[Any]]:
+        """Routines with their flows and events of their own, and the events that all of them have."""
+        routines = [
+            {"flow_name": flow, "routine_name": routine, "events": list(events)}
+            for flow, routine, events in self.event_board.directory.structure()
+        ]
+        return {"Routines": routines, "Events": list(EVERYBODYS)}
+
+    def _wire(self, wires: dict[tuple[Routine, Routine], Wire]) -> None:
+        if self._parent is not None:
+            if self._parent.over:
+                raise Closed("the pipe is over")
+            graph = self._graph(wires)
+            if mistakes := [*mistakes_of_wires(graph), *self._new_roles(graph)]:
+                raise PipeError(mistakes)
+            self._parent.rewire(self._edges.change(self._wanted(wires)))
+        self._wires = wires
+
+    def _new_roles(self, graph: Graph) -> Iterator[str]:
+        """A source has no place for messages, and never will."""
+        for node in graph.nodes:
+            if node.name in self._sources and graph.into(node):
+                yield f"routine {node} was built as a source: a wire cannot lead to it now"
+
+    def _graph(self, wires: dict[tuple[Routine, Routine], Wire]) -> Graph:
+        return graph_of(self._flows, wires.values(), self._settings_of)
+
+    def _settings_of(self, routine_name: str) -> WireSettings:
+        return self.network.get_message_handler(routine_name).settings
+
+    def _wanted(self, wires: dict[tuple[Routine, Routine], Wire]) -> Iterator[Edge]:
+        flows = {routine: name for name, routines in self._flows for routine in routines}
+        for (source, destination), wire in wires.items():
+            transmitter = wire.data_transmitter or self._flow_transmitters[flows[source]] or self._transmitter
+            yield Edge(
+                source=source.name,
+                source_flow=flows[source],
+                destination=destination.name,
+                destination_flow=flows[destination],
+                settings=wire.settings or self._settings_of(destination.name),
+                transmitter=transmitter,
+            )
+
+    def _specs(self, graph: Graph) -> dict[str, bytes | str]:
+        """Each flow pickled, or why it cannot be."""
+        self._sources = frozenset(
+            node.name for node in graph.nodes if graph.role(node) in {Role.SOURCE, None}
+        )
+        return {name: self._spec(name, routines) for name, routines in self._flows}
+
+    def _spec(self, name: str, routines: Sequence[Routine]) -> bytes | str:
+        spec = FlowSpec(
+            name=name,
+            routines=routines,
+            sources=self._sources,
+            directory=self.event_board.directory,
+            logger=self.logger.name,
+            level=self.logger.getEffectiveLevel(),
+            root_level=logging.getLogger().getEffectiveLevel(),
+            stop_s=self._stop_s,
+            watched=self._hung_s is not None,
+        )
+        try:
+            return cloudpickle.dumps(spec)
+        except Exception as error:  # noqa: BLE001 - whatever the classes of the user's raise
+            which = next((one.name for one in routines if not _can_be_pickled(one)), "one of them")
+            return f'routine "{which}" cannot be sent to flow "{name}": {type(error).__name__}: {error}'
+
+
+def _name(routine: Routine | str) -> str:
+    return routine if isinstance(routine, str) else routine.name
+
+
+def _can_be_pickled(routine: Routine) -> bool:
+    try:
+        cloudpickle.dumps(routine)
+    except Exception:  # noqa: BLE001 - as above
+        return False
+    return True
+
+
+def _pickled(event_name: str, parameters: dict[str, Any]) -> bytes:
+    try:
+        return cloudpickle.dumps(parameters)
+    except Exception as error:
+        raise ConfigError(f"the parameters of event {event_name!r} cannot be sent: {error}") from error

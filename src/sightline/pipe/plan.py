@@ -1,0 +1,106 @@
+"""What each flow of a pipe is told of it: its routines, and the edges that begin or end in it. Pure.
+
+An *edge* is one wire between two routines, with a number that no other edge of the pipe ever has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any, NamedTuple
+
+from sightline.pipe.directory import Directory
+from sightline.pipe.routine import Routine
+from sightline.pipe.settings import WireSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """One wire from one routine to one other, each named with its flow."""
+
+    source: str
+    source_flow: str
+    destination: str
+    destination_flow: str
+    settings: WireSettings
+    transmitter: Any
+    number: int = 0
+
+    @property
+    def crosses(self) -> bool:
+        return self.source_flow != self.destination_flow
+
+    @property
+    def flows(self) -> tuple[str, str]:
+        return self.source_flow, self.destination_flow
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The routines: there is one edge at most between two of them."""
+        return self.source, self.destination
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowSpec:
+    """What a flow is.
+
+    Attributes:
+        routines: in the order in which they were given to `create_flow`.
+        sources: the names of those that get no data from others.
+        directory: who else is in the pipe, and answers what.
+        logger: the name of the pipe's logger, whose level is `level`; `root_level` is that of all others.
+        stop_s: seconds that a routine has for what it has in hand and its cleanup.
+        watched: whether a routine whose method does not return is to be told to the supervisor.
+    """
+
+    name: str
+    routines: Sequence[Routine]
+    sources: frozenset[str]
+    directory: Directory
+    logger: str
+    level: int
+    root_level: int
+    stop_s: float
+    watched: bool
+
+
+class Change(NamedTuple):
+    """From one set of edges to another."""
+
+    add: list[Edge]
+    remove: list[Edge]
+
+
+class Edges:
+    """All edges of a pipe, as they are now."""
+
+    def __init__(self) -> None:
+        self._edges: dict[tuple[str, str], Edge] = {}
+        self._numbers = count(1)
+
+    def __iter__(self) -> Iterator[Edge]:
+        return iter(self._edges.values())
+
+    def of_flow(self, flow: str) -> list[Edge]:
+        """Those that begin or end there."""
+        return [edge for edge in self._edges.values() if flow in edge.flows]
+
+    def peers(self, flow: str) -> list[str]:
+        """The other flows that it has an edge with."""
+        both = {name: None for edge in self.of_flow(flow) for name in edge.flows}
+        return [name for name in both if name != flow]
+
+    def change(self, wanted: Iterable[Edge]) -> Change:
+        """Have these edges from now on, whatever their numbers; one that is as it was keeps its own."""
+        new: dict[tuple[str, str], Edge] = {}
+        for edge in wanted:
+            old = self._edges.get(edge.ends)
+            same = old is not None and replace(old, number=edge.number) == edge
+            new[edge.ends] = old if old and same else replace(edge, number=next(self._numbers))
+        change = Change(
+            [edge for ends, edge in new.items() if self._edges.get(ends) is not edge],
+            [edge for ends, edge in self._edges.items() if new.get(ends) is not edge],
+        )
+        self._edges = new
+        return change
