@@ -82,8 +82,9 @@ class Delivery:
 
     def drop(self, reason: str) -> None:
         """Give up what waits."""
-        self.lost[reason] += self.unsent
-        self._unsent.clear()
+        if self._unsent:
+            self.lost[reason] += self.unsent
+            self._unsent.clear()
 
     def stats(self) -> dict[str, BufferStats]:
         return {destination: outlet.stats() for destination, outlet in self._outlets.items()}

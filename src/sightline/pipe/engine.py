@@ -102,6 +102,10 @@ class Engine:
             self._answer_the_rest()
         return asked.answer
 
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait for the end of its thread, which comes with KILL."""
+        self._thread.join(timeout_s)
+
     @property
     def stack(self) -> str:
         """Where its thread is at this moment."""

@@ -75,6 +75,10 @@ class Inlet:
         with self._lock:
             return self._line(source).room
 
+    def crowded(self, source: str) -> bool:
+        """Whether the next message of `source` costs one, at a glance: it takes no lock, and may be late."""
+        return self._line(source).crowded
+
     def ended(self, source: str) -> None:
         """`source` has given its last."""
         with self._lock:

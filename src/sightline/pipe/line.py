@@ -66,6 +66,11 @@ class Line:
         """How many messages may enter without one being dropped."""
         return max(0, self._capacity - len(self._held)) if not self.gone else 0
 
+    @property
+    def crowded(self) -> bool:
+        """Whether the next message costs one."""
+        return len(self._held) >= self._capacity and not self.waits
+
     def offer(self, messages: Sequence[Message]) -> int:
         """Let messages in, in order. How many the wire took; the others stay with their writer."""
         held = self._held

@@ -30,9 +30,7 @@ from sightline.pipe.replicas import Table
 from sightline.pipe.reports import Outcome, RoutineStats, RunnerEvent, State
 from sightline.pipe.routine import Routine
 
-_FOREMOST: Final = tuple(
-    State[name] for name in ("FAILED", "SETTING_UP", "CLEANING_UP", "RUNNING", "STOPPED")
-)
+_FOREMOST: Final = (State.FAILED, State.SETTING_UP, State.CLEANING_UP, State.RUNNING, State.STOPPED)
 """The state of replicas is the first of these that any of them has; else they are all done, or killed."""
 
 
@@ -100,6 +98,11 @@ class Runner:
         """As `stop`, and drop all that is held; for good."""
         return self._wait(KILL_EVENT_NAME, timeout_s)
 
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait for the end of its threads, at most so long for each; it comes with KILL."""
+        for engine in self._engines:
+            engine.join(timeout_s)
+
     def overdue(self, event: str, timeout_s: float) -> Outcome:
         """Report that an event was not carried out in time, and write down where the routine is."""
         state, _ = self.state
@@ -120,7 +123,7 @@ class Runner:
     @property
     def state(self) -> tuple[State, str]:
         """What it is doing, and why if that is no good."""
-        states = [(engine.running.state, engine.running.reason) for engine in self._engines]
+        states = [engine.running.status for engine in self._engines]
         if len(states) == 1:
             return states[0]
         for state in _FOREMOST:

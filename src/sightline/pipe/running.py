@@ -34,8 +34,7 @@ class Running:
     """One routine.
 
     Attributes:
-        state: what it is doing.
-        reason: why it failed, or what failed while it ended; "" otherwise.
+        status: `state` and `reason`, of one moment.
         due_ns: when a setup that failed is tried again; None: not by itself.
     """
 
@@ -43,9 +42,18 @@ class Running:
         self._restart = restart
         self._failures = 0
         self._wanted = self._ending = self._killed = False
-        self.state = State.STOPPED
-        self.reason = ""
+        self.status = (State.STOPPED, "")
         self.due_ns: int | None = None
+
+    @property
+    def state(self) -> State:
+        """What it is doing."""
+        return self.status[0]
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, or what failed while it ended; "" otherwise."""
+        return self.status[1]
 
     @property
     def over(self) -> bool:
@@ -56,7 +64,7 @@ class Running:
         """START came. A routine that failed needs STOP first."""
         if self.state is State.STOPPED:
             return self._set_up()
-        self._wanted = self.state is not State.FAILED
+        self._wanted = self.state is not State.FAILED and not self._killed
         return ()
 
     def stop(self) -> tuple[Act, ...]:
@@ -137,4 +145,4 @@ class Running:
         return (Act.OVER,)
 
     def _be(self, state: State, reason: str = "") -> None:
-        self.state, self.reason, self.due_ns = state, reason, None
+        self.status, self.due_ns = (state, reason), None

@@ -121,8 +121,8 @@ class OneByOne:
         return 0.0
 
     def drop(self, reason: str) -> None:
-        self._means.books.dropped[reason] += len(self._hand)
         if self._hand:
+            self._means.books.dropped[reason] += len(self._hand)
             self._hand.clear()
             self._means.desk.give([])
 
@@ -174,8 +174,8 @@ class InBatches:
 
     def drop(self, reason: str) -> None:
         dropped = self._batch.taken()
-        self._means.books.dropped[reason] += len(dropped)
         if dropped:
+            self._means.books.dropped[reason] += len(dropped)
             self._means.desk.give([])
 
     def _work(self, data: list[Any]) -> None:
