@@ -84,10 +84,10 @@ class Program:
         return [int(pid) for pid in self.said("pid")]
 
     def end(self) -> str:
-        """Kill what is left of it. Gives what it wrote to standard error."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.popen.pid, signal.SIGKILL)
-        for pid in self.pids():
+        """Kill what is left of it. Gives what it wrote to standard error, the first time."""
+        for leader in (self.popen.pid, *self.pids()):
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        return self.popen.communicate()[1]
+                os.killpg(leader, signal.SIGKILL)
+        assert self.popen.stderr is not None
+        with self.popen:
+            return "" if self.popen.stderr.closed else self.popen.stderr.read()

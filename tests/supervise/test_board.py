@@ -10,7 +10,7 @@ import pytest
 
 from sightline.errors import ConfigError, WireError
 from sightline.supervise.board import BOARD_BYTES, MOST_LANES, Board
-from sightline.supervise.link import MOST_WORD_BYTES, Listener, Word, line_of
+from sightline.supervise.link import MOST_LINE_BYTES, Lines, Word, line_of, words_of
 
 
 @pytest.fixture
@@ -85,19 +85,27 @@ def _took_ns(progress: object, times: int = 1000) -> float:
 
 def test_words_come_whole_out_of_any_parts() -> None:
     words = [Word("ready", "at 4820\nand 4821"), Word("failed", "ä" * 1000)]
-    listener = Listener()
+    lines = Lines()
     data = b"".join(map(line_of, words))
-    heard = [word for at in range(0, len(data), 7) for word in listener.feed(data[at : at + 7])]
-    assert heard == words
+    heard = [line for at in range(0, len(data), 7) for line in lines.feed(data[at : at + 7])]
+    assert words_of(heard) == words
+    assert lines.rest() == []
 
 
-@pytest.mark.parametrize("noise", [b"\n", b"{}\n", b"\xff\n", b"[1,2]\n", b"x" * MOST_WORD_BYTES])
+@pytest.mark.parametrize("noise", [b"\n", b"{}\n", b"\xff\n", b"[1,2]\n", b"x" * MOST_LINE_BYTES])
 def test_what_is_no_word_is_left_out(noise: bytes) -> None:
-    listener = Listener()
-    assert listener.feed(noise) == []
-    assert listener.feed(line_of(Word("ready", ""))) == [Word("ready", "")]
+    lines = Lines()
+    assert words_of(lines.feed(noise)) == []
+    assert words_of(lines.feed(line_of(Word("ready", "")))) == [Word("ready", "")]
+
+
+def test_what_has_no_end_comes_at_the_end() -> None:
+    lines = Lines()
+    assert lines.feed(b"one\ntw") == [b"one"]
+    assert lines.feed(b"o") == []
+    assert (lines.rest(), lines.rest()) == ([b"two"], [])
 
 
 def test_a_word_has_a_bound() -> None:
     with pytest.raises(WireError, match="bytes at most"):
-        line_of(Word("failed", "x" * MOST_WORD_BYTES))
+        line_of(Word("failed", "x" * MOST_LINE_BYTES))

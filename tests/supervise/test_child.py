@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import pytest
-
 from tests.conftest import WaitFor
 from tests.supervise.children import Program, is_gone
 
@@ -90,9 +89,7 @@ def test_when_the_supervisor_is_killed_its_child_ends_at_once(
 
 
 def test_when_a_supervisor_of_supervisors_is_killed_all_end(program: Begin, wait_for: WaitFor) -> None:
-    inner = supervising(WAITING).replace(
-        "from sightline.supervise import", f"{CHILD}from sightline.supervise import"
-    )
+    inner = supervising(WAITING).replace(TOLD, CHILD, 1)
     supervisor = program(supervising(inner))
     wait_for(lambda: len(supervisor.said("running")) == 2, 30, "both to run")
     os.kill(supervisor.popen.pid, signal.SIGKILL)
@@ -133,8 +130,12 @@ def test_a_fork_of_a_child_that_is_ended_does_not_end_the_child(program: Begin, 
     forking = (
         CHILD
         + """
+end, other = os.pipe()
 if not (fork := os.fork()):
-    signal.pause()
+    os.write(other, b"!")
+    while True:
+        time.sleep(0.05)
+os.read(end, 1)
 os.kill(fork, signal.SIGTERM)
 tell("fork", os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]))
 tell("stopping", child.wait(0.5))

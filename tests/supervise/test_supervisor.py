@@ -10,11 +10,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.conftest import WaitFor
+from tests.supervise.children import GOOD, command, end_of, is_gone, pid_of, reach, spec
 
 from sightline.errors import Closed, ConfigError
 from sightline.supervise import ChildSpec, Restart, State, Supervisor, Watch, When
-from tests.conftest import WaitFor
-from tests.supervise.children import GOOD, command, end_of, is_gone, pid_of, reach, spec
+from sightline.supervise import supervisor as supervisor_module
+from sightline.supervise.charge import Charge
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -273,9 +275,11 @@ def test_children_outlive_the_thread_that_started_their_supervisor() -> None:
 
 
 def test_a_supervisor_may_be_told_to_end_by_its_own_news() -> None:
-    supervisor = Supervisor(
-        [spec("a")], on_state=lambda _n, state, _r: state is State.RUNNING and supervisor.stop()
-    )
+    def end(_name: str, state: State, _reason: str) -> None:
+        if state is State.RUNNING:
+            supervisor.stop()
+
+    supervisor = Supervisor([spec("a")], on_state=end)
     supervisor.start()
     reach(supervisor, "a", State.ENDED)
     assert supervisor.wait_until(lambda states: states["a"].reason == "exit code 0", 20)
@@ -314,3 +318,29 @@ def test_nothing_is_seen_of_the_handover_by_what_a_child_begins(tmp_path: Path, 
     with Supervisor([spec("a", code, str(told))]):
         wait_for(lambda: told.exists() and told.read_text(), 10, "its environment")
     assert "SIGHTLINE_CHILD" not in told.read_text()
+
+
+def test_what_a_child_writes_is_passed_on_line_by_line() -> None:
+    lines: list[str] = []
+    code = "import sys\nprint('one', flush=True)\nsys.stderr.write('two\\nthr')\nsys.stderr.write('ee')"
+    child = spec("a", code, restart=Restart(when=When.NEVER), on_line=lines.append)
+    with Supervisor([child]) as supervisor:
+        assert supervisor.wait_until(lambda states: states["a"].reason == "exit code 0", 20)
+    assert lines == ["one", "two", "three"]
+
+
+def test_one_that_not_even_a_kill_ends_is_left_in_the_end(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor_module, "_KILLED_S", 0.2)
+    with Supervisor([spec("a", DEAF)]) as supervisor:
+        reach(supervisor, "a", State.RUNNING)
+        pid = pid_of(supervisor, "a")
+        with monkeypatch.context() as unkillable:
+            unkillable.setattr(Charge, "_signal", lambda *_: None)
+            begun = time.monotonic()
+            supervisor.stop(0.2)
+            assert 0.4 <= time.monotonic() - begun < 1.5
+    assert "a child is left" in caplog.text
+    assert supervisor.states()["a"].pid is None
+    assert is_gone(pid)

@@ -6,14 +6,19 @@ Used by the supervisor's thread alone. Nothing here waits.
 from __future__ import annotations
 
 import selectors
-from collections.abc import Callable
-from typing import Final
+import socket
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+import structlog
 
 from sightline.clock import SYSTEM_CLOCK
 from sightline.log import get_logger, redact
 from sightline.supervise.process import Process, how_it_ended
 from sightline.supervise.spec import ChildSpec
 from sightline.supervise.watched import DUMP_NS, Act, Told, Watched
+
+T = TypeVar("T")
 
 
 class Charge:
@@ -63,6 +68,7 @@ class Charge:
         if self.process is not None:
             code = self.process.code()
             self._hear(self.process, now_ns)
+            self._pass_on(self.process)
             if code is None:
                 self._see_progress(self.process, now_ns)
             else:
@@ -72,11 +78,10 @@ class Charge:
 
     def leave(self) -> None:
         """Nobody looks after it any more: its process is killed, and not waited for."""
-        process, self.process = self.process, None
-        if process is not None:
-            get_logger("sightline.supervise").error("left", child=self.spec.name, pid=process.pid)
-            process.leave()
-            process.close()
+        if self.process is not None:
+            _logger().error("a child is left", child=self.spec.name, pid=self.process.pid)
+            self.process.leave()
+            self._part(self.process)
 
     def _do(self) -> None:
         while self.watched.acts:
@@ -105,14 +110,11 @@ class Charge:
             self.watched.exited(SYSTEM_CLOCK.monotonic_ns(), why)
             return
         self.process = process
-        self._selector.register(process.control, selectors.EVENT_READ, self)
-        if process.pidfd is not None:
-            self._selector.register(process.pidfd, selectors.EVENT_READ, self)
+        for file in (process.control, process.output, process.pidfd):
+            if file is not None:
+                self._selector.register(file, selectors.EVENT_READ, self)
         self.watched.spawned(SYSTEM_CLOCK.monotonic_ns())
-        try:
-            self.spec.on_spawn(process.pid)
-        except Exception:  # noqa: BLE001 - it is the caller's, and logged
-            get_logger("sightline.supervise").exception("on_spawn failed", child=self.spec.name)
+        self._call(self.spec.on_spawn, process.pid)
 
     def _hear(self, process: Process, now_ns: int) -> None:
         words, more = process.words()
@@ -121,20 +123,36 @@ class Charge:
                 self.watched.ready(now_ns, word.text)
             else:
                 self._failed = word.text
-        if not more and process.control in self._selector.get_map():
-            self._selector.unregister(process.control)  # it would be readable for ever
+        if not more:
+            self._unregister(process.control)  # it would be readable for ever
         if self._stacks_ns is not None and now_ns >= self._stacks_ns:
             self._tell_stacks(process)
+
+    def _pass_on(self, process: Process) -> None:
+        lines, more = process.lines()
+        if not more:
+            self._unregister(process.output)
+        self._tell_lines(lines)
+
+    def _tell_lines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            if self.spec.on_line is not None:
+                self._call(self.spec.on_line, line)
+
+    def _call(self, what: Callable[[T], object], argument: T) -> None:
+        try:
+            what(argument)
+        except Exception:  # noqa: BLE001 - it is the caller's, and logged
+            _logger().exception("a callback failed", child=self.spec.name, callback=repr(what))
 
     def _see_progress(self, process: Process, now_ns: int) -> None:
         told_ns, lane = process.board.slowest() or (now_ns, "")
         self.watched.progress(min(told_ns, now_ns), lane)
 
     def _bury(self, process: Process, code: int, now_ns: int) -> None:
+        self._tell_lines(process.last_lines())
         self._tell_stacks(process)  # those of a fault too
-        self._unregister(process)
-        process.close()
-        self.process = None
+        self._part(process)
         ended = how_it_ended(code)
         self.watched.exited(now_ns, f"{self._failed} ({ended})" if self._failed else ended, failed=code != 0)
 
@@ -142,10 +160,18 @@ class Charge:
         self._stacks_ns = None
         text = process.board.take_text()
         if text:
-            logger = get_logger("sightline.supervise")
-            logger.warning("stacks of a child", child=self.spec.name, pid=process.pid, stacks=f"\n{text}")
+            _logger().warning("stacks of a child", child=self.spec.name, pid=process.pid, stacks=f"\n{text}")
 
-    def _unregister(self, process: Process) -> None:
-        for file in (process.control, process.pidfd):
+    def _part(self, process: Process) -> None:
+        self._unregister(process.control, process.output, process.pidfd)
+        process.close()
+        self.process = None
+
+    def _unregister(self, *files: socket.socket | int | None) -> None:
+        for file in files:
             if file is not None and file in self._selector.get_map():
                 self._selector.unregister(file)
+
+
+def _logger() -> structlog.stdlib.BoundLogger:
+    return get_logger("sightline.supervise")

@@ -56,7 +56,8 @@ class Child:
     def __init__(self, handover: Handover | None) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
+        self._stopping = False
+        self._stop_told = threading.Event()
         self._callbacks: list[Callable[[], object]] = []
         self._asked, self._ask = os.pipe()
         os.set_blocking(self._ask, False)
@@ -98,16 +99,16 @@ class Child:
     @property
     def stopping(self) -> bool:
         """Whether it was asked to end."""
-        return self._stopping.is_set()
+        return self._stopping
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until it is asked to end; False: time was up first."""
-        return self._stopping.wait(timeout_s)
+        """Wait until it is asked to end, and those of `on_stop` were called; False: time was up first."""
+        return self._stop_told.wait(timeout_s)
 
     def on_stop(self, callback: Callable[[], object]) -> None:
         """Have this called once when it is asked to end, in a thread of ours; at once where it was."""
         with self._lock:
-            if not self._stopping.is_set():
+            if not self._stopping:
                 self._callbacks.append(callback)
                 return
         callback()
@@ -150,13 +151,14 @@ class Child:
 
     def _stop(self) -> None:
         with self._lock:
-            self._stopping.set()
+            self._stopping = True
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             try:
                 callback()
             except Exception:  # noqa: BLE001 - it is the caller's, and logged
-                get_logger("sightline.supervise").exception("a callback of the end failed")
+                get_logger("sightline.supervise").exception("what was to be called at the end failed")
+        self._stop_told.set()
 
 
 def die_with_parent() -> None:

@@ -15,7 +15,7 @@ import msgspec
 from sightline.errors import WireError
 
 VARIABLE: Final = "SIGHTLINE_CHILD"
-MOST_WORD_BYTES: Final = 64 * 1024
+MOST_LINE_BYTES: Final = 64 * 1024
 STACKS_SIGNAL: Final = signal.SIGQUIT
 """As Java and Go have it: all stacks, please."""
 
@@ -42,21 +42,34 @@ Words: TypeAlias = list[Word]
 def line_of(word: Word) -> bytes:
     """Raises WireError where its text is too long."""
     line = msgspec.json.encode(word) + b"\n"
-    if len(line) > MOST_WORD_BYTES:
-        raise WireError(f"expected a word of {MOST_WORD_BYTES} bytes at most, got {len(line)}")
+    if len(line) > MOST_LINE_BYTES:
+        raise WireError(f"expected a word of {MOST_LINE_BYTES} bytes at most, got {len(line)}")
     return line
 
 
-class Listener:
-    """Lines out of what comes in parts. What is no word of ours is left out: it is said of a child, by it."""
+def words_of(lines: list[bytes]) -> Words:
+    """What is no word of ours is left out: a child tells of nobody but itself."""
+    return [word for line in lines if (word := _word(line)) is not None]
+
+
+class Lines:
+    """Lines out of what comes in parts; one that is too long comes in parts itself."""
 
     def __init__(self) -> None:
         self._begun = b""
 
-    def feed(self, data: bytes) -> Words:
+    def feed(self, data: bytes) -> list[bytes]:
         *lines, begun = (self._begun + data).split(b"\n")
-        self._begun = begun if len(begun) < MOST_WORD_BYTES else b""
-        return [word for line in lines if (word := _word(line)) is not None]
+        if len(begun) >= MOST_LINE_BYTES:
+            lines.append(begun)
+            begun = b""
+        self._begun = begun
+        return lines
+
+    def rest(self) -> list[bytes]:
+        """What has no end yet, and will have none."""
+        begun, self._begun = self._begun, b""
+        return [begun] if begun else []
 
 
 def _word(line: bytes) -> Word | None:

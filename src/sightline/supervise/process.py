@@ -16,10 +16,11 @@ from typing import Final
 import msgspec
 
 from sightline.supervise.board import Board
-from sightline.supervise.link import STACKS_SIGNAL, VARIABLE, Handover, Listener, Words
+from sightline.supervise.link import STACKS_SIGNAL, VARIABLE, Handover, Lines, Words, words_of
 from sightline.supervise.spec import ChildSpec
 
-_MOST_HEARD_BYTES: Final = 256 * 1024
+_MOST_READ_BYTES: Final = 256 * 1024
+"""More than Linux holds for us in a pipe or a socket as it makes them: one read has all."""
 _BEATS: Final = 4
 _MOST_BEAT_S: Final = 5.0
 _LEAVE_S: Final = 1.0
@@ -32,6 +33,7 @@ class Process:
         pid: its id.
         pidfd: a descriptor that can be read once it is over; None where the system has none.
         control: our end of the socket between us; it is read by `words`.
+        output: our end of what it writes; None where that goes where ours goes. It is read by `lines`.
         board: what it shows.
     """
 
@@ -53,21 +55,32 @@ class Process:
                 sockets={name: inherited.fileno() for name, inherited in sockets.items()},
                 beat_s=min((spec.watch.hung_s or _MOST_BEAT_S * _BEATS) / _BEATS, _MOST_BEAT_S),
             )
-            self._popen = _begun(spec, handover)
+            self.output = written = None
+            if spec.on_line is not None:
+                self.output, written = os.pipe()
+                ours.callback(os.close, self.output)
+                theirs.callback(os.close, written)
+                os.set_blocking(self.output, False)
+            self._popen = _begun(spec, handover, written)
             ours.pop_all()
         self.pid = self._popen.pid
         self.pidfd = _pidfd(self.pid)
-        self._listener = Listener()
+        self._said = Lines()
+        self._written = Lines()
 
     def words(self) -> tuple[Words, bool]:
         """What it said since the last time, and whether it may say more."""
-        try:
-            data = self.control.recv(_MOST_HEARD_BYTES)
-        except BlockingIOError:
-            return [], True
-        except OSError:
-            data = b""
-        return self._listener.feed(data), bool(data)
+        data = _read(self.control.fileno())
+        return words_of(self._said.feed(data or b"")), data != b""
+
+    def lines(self) -> tuple[list[str], bool]:
+        """What it wrote since the last time, and whether it may write more."""
+        data = None if self.output is None else _read(self.output)
+        return _texts(self._written.feed(data or b"")), data != b""
+
+    def last_lines(self) -> list[str]:
+        """What it wrote behind its last whole line."""
+        return _texts(self._written.rest())
 
     def code(self) -> int | None:
         """Its exit code, or a signal's number below 0; None while it runs."""
@@ -113,6 +126,8 @@ class Process:
     def close(self) -> None:
         """Give back what we have of it, once it is over."""
         self.control.close()
+        if self.output is not None:
+            os.close(self.output)
         self.board.close()
         if self.pidfd is not None:
             os.close(self.pidfd)
@@ -126,11 +141,27 @@ def how_it_ended(code: int) -> str:
     return f"killed by signal {-code}"
 
 
-def _begun(spec: ChildSpec, handover: Handover) -> subprocess.Popen[bytes]:
+def _texts(lines: list[bytes]) -> list[str]:
+    return [line.decode(errors="replace") for line in lines]
+
+
+def _read(fd: int) -> bytes | None:
+    """All that is there: None where that is nothing yet, no bytes where nothing will ever be."""
+    try:
+        return os.read(fd, _MOST_READ_BYTES)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+
+
+def _begun(spec: ChildSpec, handover: Handover, output: int | None) -> subprocess.Popen[bytes]:
     told = {VARIABLE: msgspec.json.encode(handover).decode()}
     return subprocess.Popen(  # noqa: S603 - whoever wrote the spec wants this command
         list(spec.command),
         stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
         env={**os.environ, **spec.environ, **told},
         pass_fds=(handover.control, handover.board, *handover.sockets.values()),
         process_group=0,

@@ -27,8 +27,10 @@ class ChildSpec:
 
     Attributes:
         name: what it is called, in states and logs.
-        command: the program and its arguments. It runs in a process group of its own, its standard input
-            empty, its output where that of this process goes.
+        command: the program and its arguments. It runs in a process group of its own; its standard input is
+            empty.
+        on_line: called with each line that it writes to its standard output and error; these go where those
+            of this process go when it is not given.
         environ: what stands in its environment besides what stands in ours.
         sockets: called before each begin; gives the sockets that the process inherits, which are closed here
             then. The process has them by their names, as `Child.here().sockets`.
@@ -36,7 +38,7 @@ class ChildSpec:
         gate: those behind it are begun only once it is ready, and ended before it is.
         on_spawn: called with the id of each new process.
 
-    The two callables run in the supervisor's thread: they must return soon.
+    What is called runs in the supervisor's thread, and must return soon.
 
     Raises:
         ConfigError: an empty name or command.
@@ -49,7 +51,8 @@ class ChildSpec:
     restart: Restart = Restart()  # noqa: RUF009 - frozen
     watch: Watch = Watch()  # noqa: RUF009 - frozen
     gate: bool = False
-    on_spawn: Callable[[int], None] = _ignore
+    on_spawn: Callable[[int], object] = _ignore
+    on_line: Callable[[str], object] | None = None
 
     def __post_init__(self) -> None:
         if not self.name or not self.command:

@@ -165,9 +165,6 @@ class Supervisor:
             self._advance(SYSTEM_CLOCK.monotonic_ns())
             while not self._is_over():
                 self._turn()
-        except BaseException:
-            self._logger.exception("the supervisor failed, and ends its children")
-            raise
         finally:
             self._leave()
 
