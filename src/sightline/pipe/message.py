@@ -13,15 +13,17 @@ class Message:
         source: the name of that routine.
         number: how many it gave before, so that what is missing can be told.
         made_ns: when, monotonic; the same clock in all processes of a machine.
+        packed: what it was sent to another flow as, for the next; of `sightline.pipe.codec` alone.
     """
 
-    __slots__ = ("data", "made_ns", "number", "source")
+    __slots__ = ("data", "made_ns", "number", "packed", "source")
 
     def __init__(self, data: Any, source: str, number: int, made_ns: int) -> None:
         self.data = data
         self.source = source
         self.number = number
         self.made_ns = made_ns
+        self.packed: Any = None
 
     def __repr__(self) -> str:
         return f"Message({self.source} {self.number}: {type(self.data).__name__})"
