@@ -132,16 +132,16 @@ def test_what_can_be_called_with_what() -> None:
 
 def test_a_rate_of_its_own_goes_before_what_an_event_says() -> None:
     paced = FunctionalMiddleRoutine(abs)
-    assert paced.rate_fps is None
+    rates = [paced.rate_fps]
     paced.settings = RoutineSettings(rate_fps=5)
-    assert paced.rate_fps == 5
+    rates.append(paced.rate_fps)
     paced.update_fps(10)
-    assert paced.rate_fps == 10 * FPS_MULTIPLIER
+    rates.append(paced.rate_fps)
     paced.set_const_fps(3)
-    assert paced.rate_fps == 3
+    rates.append(paced.rate_fps)
     paced.set_const_fps(0)
     paced.update_fps(0)
-    assert paced.rate_fps == 5
+    assert [*rates, paced.rate_fps] == [None, 5, 10 * FPS_MULTIPLIER, 3, 5]
     with pytest.raises(ConfigError, match="at least 0, got -1"):
         paced.set_const_fps(-1)
 

@@ -1,5 +1,7 @@
 """What a routine is doing, whatever it is told and whenever."""
 
+from collections.abc import Callable
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +38,7 @@ class Watched:
         if step == "tick":
             assert isinstance(argument, int)
             self.now_ns += ns(argument)
-        acts: tuple[Act, ...] = {
+        steps: dict[str, Callable[[], tuple[Act, ...]]] = {
             "start": self.running.start,
             "stop": self.running.stop,
             "kill": self.running.kill,
@@ -44,7 +46,8 @@ class Watched:
             "set_up": lambda: self.running.set_up(argument, self.now_ns),  # type: ignore[arg-type]
             "cleaned_up": lambda: self.running.cleaned_up(argument),  # type: ignore[arg-type]
             "tick": lambda: self.running.tick(self.now_ns),
-        }[step]()
+        }
+        acts = steps[step]()
         if before is State.SETTING_UP and step == "set_up":
             self.set_up += argument is None
             self.in_hand = None
@@ -108,26 +111,25 @@ def test_from_anywhere_stop_and_start_run_it_again_unless_it_is_over(
         watched.do(step, argument)
     if watched.running.over:
         return
-    assert watched.running.state is State.STOPPED
-    watched.do("start", None)
-    watched.do("set_up", None)
-    assert watched.running.state is State.RUNNING
+    states = [watched.running.state]
+    for step in ("start", "set_up"):
+        watched.do(step, None)
+        states.append(watched.running.state)
+    assert states == [State.STOPPED, State.SETTING_UP, State.RUNNING]
 
 
 def _told(running: Running, *steps: str) -> list[Act]:
-    acts: list[Act] = []
-    for step in steps:
-        acts += {
-            "start": running.start,
-            "stop": running.stop,
-            "kill": running.kill,
-            "ended": running.ended,
-            "set up": lambda: running.set_up(None, 0),
-            "setup broke": lambda: running.set_up("setup: it broke", 0),
-            "cleaned up": lambda: running.cleaned_up(None),
-            "cleanup broke": lambda: running.cleaned_up("cleanup: it broke"),
-        }[step]()
-    return acts
+    known: dict[str, Callable[[], tuple[Act, ...]]] = {
+        "start": running.start,
+        "stop": running.stop,
+        "kill": running.kill,
+        "ended": running.ended,
+        "set up": lambda: running.set_up(None, 0),
+        "setup broke": lambda: running.set_up("setup: it broke", 0),
+        "cleaned up": lambda: running.cleaned_up(None),
+        "cleanup broke": lambda: running.cleaned_up("cleanup: it broke"),
+    }
+    return [act for step in steps for act in known[step]()]
 
 
 def test_a_whole_life() -> None:

@@ -1,0 +1,69 @@
+"""The wires that lead from a routine, where they are full, gone, or new."""
+
+from collections.abc import Callable, Sequence
+
+from tests.pipe.flowyard import data_of, messages
+
+from sightline.errors import Closed
+from sightline.overflow import BufferStats
+from sightline.pipe.delivery import Delivery
+from sightline.pipe.inlet import Inlet
+from sightline.pipe.message import Message
+from sightline.pipe.outlet import LocalOutlet
+from sightline.pipe.settings import Policy, WireSettings
+
+LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=2)
+
+
+class ClosedOutlet:
+    def listen(self, on_room: Callable[[], None]) -> None: ...
+
+    def put_many(self, messages: Sequence[Message]) -> int:
+        raise Closed(f"nothing more, and not {len(messages)}")
+
+    def ended(self) -> None: ...
+
+    def stats(self) -> BufferStats:
+        return Inlet({"a": LOSSLESS}).stats()["a"]
+
+
+def test_what_finds_no_room_waits_in_order_for_its_wire_alone() -> None:
+    full, wide = Inlet({"a": LOSSLESS}), Inlet({"a": WireSettings(policy=Policy.LOSSLESS, capacity=99)})
+    delivery = Delivery({"full": LocalOutlet(full, "a"), "wide": LocalOutlet(wide, "a")})
+    rung: list[str] = []
+    delivery.listen(lambda: rung.append("room"))
+    delivery.give(messages(1, 2, 3))
+    delivery.give(messages(4))
+    assert (delivery.unsent, delivery.blocked) == (2, True)
+    assert data_of(wide.take_many(9)) == [1, 2, 3, 4]
+    rung.clear()
+    assert data_of(full.take_many(1)) == [1]
+    assert rung == ["room"]
+    assert not delivery.retry()
+    assert data_of(full.take_many(9)) == [2, 3]
+    assert delivery.retry()
+    assert data_of(full.take_many(9)) == [4]
+    assert delivery.lost == {}
+
+
+def test_what_a_wire_will_never_take_is_counted() -> None:
+    delivery = Delivery({"gone": ClosedOutlet()})
+    delivery.give(messages(1, 2))
+    assert (delivery.lost, delivery.blocked) == ({"closed": 2}, False)
+
+
+def test_what_waits_goes_by_the_wire_that_took_the_place_of_another() -> None:
+    old, new = Inlet({"a": LOSSLESS}), Inlet({"a": LOSSLESS})
+    delivery = Delivery({"b": LocalOutlet(old, "a")})
+    delivery.give(messages(1, 2, 3))
+    delivery.link("b", LocalOutlet(new, "a"))
+    assert delivery.retry()
+    assert (data_of(old.take_many(9)), data_of(new.take_many(9))) == ([1, 2], [3])
+
+
+def test_what_is_given_up_is_counted() -> None:
+    delivery = Delivery({"b": LocalOutlet(Inlet({"a": LOSSLESS}), "a")})
+    delivery.give(messages(1, 2, 3, 4))
+    delivery.drop("killed")
+    delivery.drop("killed")
+    assert (delivery.lost, delivery.unsent) == ({"killed": 2}, 0)
