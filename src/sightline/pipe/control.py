@@ -39,6 +39,12 @@ class Connect(_Said, frozen=True):
     peer: str
 
 
+class Gone(_Said, frozen=True):
+    """To a flow: that other one ended, and will not be there again."""
+
+    peer: str
+
+
 class Handle(_Said, frozen=True):
     """To a flow: an event for some of its routines; the parameters are pickled."""
 
@@ -125,6 +131,7 @@ class Log(_Said, frozen=True):
 Said: TypeAlias = (
     Begin
     | Connect
+    | Gone
     | Handle
     | Rewire
     | Ask

@@ -1,7 +1,7 @@
 """The end of a process that has pipes: none of their flows outlives it, and each has time for its cleanup.
 
-Whoever ends a script without a word, by an exception or by Ctrl-C, ends its pipes as `with` does; SIGTERM, which
-ends a Python process without a word, is made an ordinary end, where nobody made it something else.
+The end of a script, be it by an exception or by Ctrl-C, ends its pipes as that of a `with` block does. SIGTERM,
+at which Python ends without a word, is made an ordinary end, where nobody made it something else.
 """
 
 from __future__ import annotations

@@ -7,13 +7,10 @@ from contextlib import suppress
 
 from sightline.errors import Closed
 from sightline.pipe.channel import Channel
+from sightline.pipe.flow_child import CONTROL, FRAMES
 from sightline.pipe.flow_process import FlowProcess
 from sightline.pipe.frames import FrameSpace
 from sightline.supervise.child import Child
-
-CONTROL = "control"
-FRAMES = "frames"
-"""The names of the sockets that a flow inherits."""
 
 
 def main() -> int:

@@ -1,9 +1,9 @@
 """What runs in the process of a flow.
 
-It does what the parent says on the channel between them: makes routines and wires, hands events to routines in
-the order in which they came, and tells what became of each. It waits for no routine. One that does not do in
-time what STOP or KILL asks of it is told so; only the end of the process, which is the parent's to bring about,
-helps then.
+It does what the parent says on the channel between them: makes routines and wires, hands events to routines
+in the order in which they came, and tells what became of each. It waits for no routine. Of one that does not
+do in time what STOP or KILL asks, it tells where it is; only the end of the process helps then, which is the
+parent's to bring about.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from sightline.pipe.control import (
     Broken,
     Connect,
     Counts,
+    Gone,
     Handle,
     Handled,
     Log,
@@ -125,6 +126,8 @@ class FlowProcess:
                 self._begin(message)
             case Connect(peer):
                 self._wiring.connect(peer, socket.socket(fileno=descriptor))
+            case Gone(peer):
+                self._unlink(self._wiring.part(peer))
             case Handle():
                 self._handle(message)
             case Rewire(number, change):
@@ -203,11 +206,12 @@ class FlowProcess:
         outlets = self._wiring.add(change.add)
         for (source, destination), outlet in outlets.items():
             self._runners[source].link(destination, outlet)
-        replaced = {edge.ends for edge in change.add}
-        for edge in change.remove:
-            if edge.source in self._runners and edge.ends not in replaced:
-                self._runners[edge.source].unlink(edge.destination)
-        self._wiring.remove(change.remove, replaced)
+        self._unlink(self._wiring.remove(change.remove))
+
+    def _unlink(self, gone: list[tuple[str, str]]) -> None:
+        for source, destination in gone:
+            if source in self._runners:
+                self._runners[source].unlink(destination)
 
     def _stats(self) -> bytes:
         routines = {name: runner.stats() for name, runner in self._runners.items()}

@@ -1,7 +1,7 @@
 """The log of a pipe: what its flows write comes out in the parent, as if it had been written there.
 
-So handlers, which no process can take along, need not go anywhere, and lines of all flows are whole. A record is
-made into text where it was written: what it speaks of may be in that process alone.
+So handlers, which no process can take along, need not go anywhere, and lines of all flows are whole. A record
+is made into text where it was written: what it speaks of may be in that process alone.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def forward_all(send: Callable[[bytes], object], logger: str, level: int, root_l
 
 
 def write(record: bytes, logger: logging.Logger) -> None:
-    """In the parent: write a record of a flow. `logger` is the pipe's, which those of its routines stand below."""
+    """In the parent: write a record of a flow. `logger` is the pipe's; those of routines are below it."""
     made = logging.makeLogRecord(pickle.loads(record))  # noqa: S301 - of our own process
     ours = made.name == logger.name or made.name.startswith(f"{logger.name}.")
     through = logger if ours else logging.getLogger(made.name)

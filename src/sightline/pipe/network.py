@@ -1,4 +1,4 @@
-"""What the wires of a pipe are where they do not say it themselves: its network, and a handler for each routine.
+"""What the wires of a pipe are where they do not say so themselves: its network.
 
 A network of one's own derives from `Network` and gives a handler for each routine, which says by its settings
 what the wires that lead to that routine are. Messages go through no handler: it is asked once, at the build.

@@ -34,8 +34,8 @@ _RESTART: Final = Restart()
 class Pipe:
     """Flows of routines, each flow a process; the wires between them; events to all of them.
 
-    Make flows and wires, `build()`, send START. A pipe ends when all its routines are done, at KILL, at the end
-    of a `with` block, and with this process. Any thread may use it.
+    Make flows and wires, `build()`, send START. A pipe ends when all its routines are done, at KILL, at the
+    end of a `with` block, and with this process. Any thread may use it.
 
     Args:
         event_board: its own, if given; one that no other pipe has.
@@ -44,8 +44,8 @@ class Pipe:
         data_transmitter: how data goes from flow to flow along wires that do not say it themselves.
         auto_pacing_mechanism: whether sources run at the speed of the slowest routine behind them.
         stop_s: seconds that a routine has, at STOP and KILL, for the message in hand and its cleanup.
-        hung_s: seconds after which a flow is ended and begun again where a method of a routine does not return;
-            None: that may take as long as it likes.
+        hung_s: seconds after which a flow is ended, and begun again, where a method of a routine does not
+            return; None: it may take as long as it likes.
         restart: when a flow whose process died is begun again.
 
     Raises:
@@ -97,9 +97,9 @@ class Pipe:
         Raises:
             ConfigError: the pipe is built, or something that is no routine.
         """
-        wrong = [one for one in routines if not isinstance(one, Routine)]
-        if wrong:
-            raise ConfigError(f"expected routines in flow {flow_name!r}, got {wrong[0]!r}")
+        given: tuple[object, ...] = routines
+        if not all(isinstance(one, Routine) for one in given):
+            raise ConfigError(f"expected routines in flow {flow_name!r}, got {given!r}")
         with self._lock:
             if self._parent is not None:
                 raise ConfigError(f"flow {flow_name!r} comes late: the pipe is built")
@@ -195,8 +195,8 @@ class Pipe:
             event_name: START, STOP, KILL, or what a routine has a method for.
             specific_flow_routines: flows by name, each with the names of its routines that are meant; none:
                 all of that flow. No flow: all of them.
-            wait: whether to wait until all have handled it, at most so many seconds if that is a number. STOP and
-                KILL take no longer than `stop_s` allows.
+            wait: whether to wait until all have handled it, at most so many seconds if that is a number. STOP
+                and KILL take no longer than `stop_s` allows.
             event_parameters: what the methods are called with.
 
         Returns:
@@ -337,7 +337,7 @@ class Pipe:
             watched=self._hung_s is not None,
         )
         try:
-            return cloudpickle.dumps(spec)
+            return bytes(cloudpickle.dumps(spec))
         except Exception as error:  # noqa: BLE001 - whatever the classes of the user's raise
             which = next((one.name for one in routines if not _can_be_pickled(one)), "one of them")
             return f'routine "{which}" cannot be sent to flow "{name}": {type(error).__name__}: {error}'
@@ -357,6 +357,6 @@ def _can_be_pickled(routine: Routine) -> bool:
 
 def _pickled(event_name: str, parameters: dict[str, Any]) -> bytes:
     try:
-        return cloudpickle.dumps(parameters)
+        return bytes(cloudpickle.dumps(parameters))
     except Exception as error:
         raise ConfigError(f"the parameters of event {event_name!r} cannot be sent: {error}") from error

@@ -66,10 +66,31 @@ class FlowSpec:
 
 
 class Change(NamedTuple):
-    """From one set of edges to another."""
+    """From one set of edges to another: those that are to begin, and those that are to end."""
 
     add: list[Edge]
     remove: list[Edge]
+
+    def first_in(self, flow: str) -> Change:
+        """What a flow does first: have edges that come in, and let nothing leave along old ones."""
+        replaced = {edge.ends for edge in self.add}
+        return Change(
+            [edge for edge in self.add if edge.destination_flow == flow],
+            [edge for edge in self.remove if edge.source_flow == flow and edge.ends not in replaced],
+        )
+
+    def then_in(self, flow: str) -> Change:
+        """What a flow does when all have done what comes first."""
+        replaced = {edge.ends for edge in self.add}
+        return Change(
+            [edge for edge in self.add if edge.source_flow == flow and edge.crosses],
+            [
+                edge
+                for edge in self.remove
+                if flow in edge.flows
+                and (edge.ends in replaced or (edge.crosses and edge.source_flow != flow))
+            ],
+        )
 
 
 class Edges:

@@ -1,7 +1,7 @@
 """The wires of one flow: inlets of its routines, and the beginnings of all edges that begin in it.
 
-An edge within the flow puts messages into the inlet itself. One that leads to another flow, or comes from one,
-runs through the trunk to that flow, which may come later than the edge, end, and be there again.
+An edge within the flow puts messages into the inlet itself. One that leads to another flow, or comes from
+one, runs through the trunk to that flow, which may come later than the edge, end, and be there again.
 """
 
 from __future__ import annotations
@@ -51,15 +51,27 @@ class Wiring:
                 self._attach(edge)
         return outlets
 
-    def remove(self, edges: Iterable[Edge], replaced: Iterable[tuple[str, str]]) -> None:
-        """Edges that are no more; of those that are `replaced` by others, the inlet has its wire still."""
+    def remove(self, edges: Iterable[Edge]) -> list[tuple[str, str]]:
+        """Edges that are no more. The ends of those that no other edge is in the place of."""
+        gone = []
         for edge in edges:
             self._edges.pop(edge.number, None)
             outlet = self._leaving.pop(edge.number, None)
             if outlet is not None:
                 outlet.close()
-            if edge.destination_flow == self._flow and edge.ends not in replaced:
-                self.inlets[edge.destination].unlink(edge.source)
+            if all(edge.ends != other.ends for other in self._edges.values()):
+                gone.append(edge.ends)
+                if edge.destination_flow == self._flow:
+                    self.inlets[edge.destination].unlink(edge.source)
+        return gone
+
+    def part(self, peer: str) -> list[tuple[str, str]]:
+        """That flow is no more: what came from it has ended. The ends of edges that led there, now gone."""
+        edges = [edge for edge in self._edges.values() if peer in edge.flows]
+        for edge in edges:
+            if edge.source_flow == peer:
+                self.inlets[edge.destination].ended(edge.source)
+        return self.remove(edge for edge in edges if edge.destination_flow == peer)
 
     def connect(self, peer: str, sock: socket.socket) -> None:
         """The way to that flow, from now on."""
