@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -48,12 +49,12 @@ sightline.supervise.child.die_with_parent = lambda: None
 """
 
 
-def supervising(*children: str, then: str = "signal.pause()") -> str:
+def supervising(*children: str, then: str = "signal.pause()", watch: str = "") -> str:
     """A program that supervises children of this code, and then does that."""
     return f"""{TOLD}
-from sightline.supervise import ChildSpec, State, Supervisor
+from sightline.supervise import ChildSpec, State, Supervisor, Watch
 children = [
-    ChildSpec(name=str(number), command=[sys.executable, "-c", code, sys.argv[1]])
+    ChildSpec(name=str(number), command=[sys.executable, "-c", code, sys.argv[1]], watch=Watch({watch}))
     for number, code in enumerate({children!r})
 ]
 asked = threading.Event()
@@ -116,6 +117,20 @@ def test_ctrl_c_is_for_the_supervisor_which_lets_its_children_clean_up(
     told = [line for line in supervisor.lines() if line.split()[0] in {"asked", "cleanup", "over"}]
     assert [line.split()[0] for line in told] == ["asked", "cleanup", "cleanup", "over"]
     assert "KeyboardInterrupt" not in supervisor.end()
+
+
+def test_when_all_stood_still_for_a_while_nobody_is_blamed(program: Begin, wait_for: WaitFor) -> None:
+    supervisor = program(supervising(WAITING, then="asked.wait()", watch="hung_s=0.5"))
+    (pid,) = begun(supervisor, wait_for)
+    for process in (supervisor.popen.pid, pid):
+        os.kill(process, signal.SIGSTOP)
+    time.sleep(2.5)  # the time itself is what is tested
+    for process in (supervisor.popen.pid, pid):
+        os.kill(process, signal.SIGCONT)
+    time.sleep(1)
+    supervisor.popen.send_signal(signal.SIGTERM)
+    assert supervisor.popen.wait(20) == 0
+    assert supervisor.pids() == [pid]
 
 
 def test_sigterm_from_anybody_runs_the_cleanup(program: Begin, wait_for: WaitFor) -> None:

@@ -320,6 +320,16 @@ def test_nothing_is_seen_of_the_handover_by_what_a_child_begins(tmp_path: Path, 
     assert "SIGHTLINE_CHILD" not in told.read_text()
 
 
+def test_a_child_whose_end_somebody_else_was_told_of_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pidfd_open")  # slow enough to be second
+    with Supervisor([spec("a")]) as supervisor:
+        reach(supervisor, "a", State.RUNNING)
+        os.kill(pid_of(supervisor, "a"), signal.SIGKILL)
+        os.waitpid(pid_of(supervisor, "a"), 0)
+        end_of(supervisor, "a", 1)
+        reach(supervisor, "a", State.RUNNING)
+
+
 def test_what_a_child_writes_is_passed_on_line_by_line() -> None:
     lines: list[str] = []
     code = "import sys\nprint('one', flush=True)\nsys.stderr.write('two\\nthr')\nsys.stderr.write('ee')"

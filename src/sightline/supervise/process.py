@@ -43,10 +43,8 @@ class Process:
             sockets = spec.sockets()
             for inherited in sockets.values():
                 theirs.callback(inherited.close)
-            self.control, control = socket.socketpair()
-            ours.callback(self.control.close)
-            theirs.callback(control.close)
-            self.control.setblocking(False)
+            self.control, control = _pair(ours, theirs)
+            self.output, written = (None, None) if spec.on_line is None else _pipe(ours, theirs)
             self.board = Board.made()
             ours.callback(self.board.close)
             handover = Handover(
@@ -55,12 +53,6 @@ class Process:
                 sockets={name: inherited.fileno() for name, inherited in sockets.items()},
                 beat_s=min((spec.watch.hung_s or _MOST_BEAT_S * _BEATS) / _BEATS, _MOST_BEAT_S),
             )
-            self.output = written = None
-            if spec.on_line is not None:
-                self.output, written = os.pipe()
-                ours.callback(os.close, self.output)
-                theirs.callback(os.close, written)
-                os.set_blocking(self.output, False)
             self._popen = _begun(spec, handover, written)
             ours.pop_all()
         self.pid = self._popen.pid
@@ -139,6 +131,23 @@ def how_it_ended(code: int) -> str:
     with suppress(ValueError):
         return f"killed by {signal.Signals(-code).name}"
     return f"killed by signal {-code}"
+
+
+def _pair(ours: ExitStack, theirs: ExitStack) -> tuple[socket.socket, socket.socket]:
+    mine, its = socket.socketpair()
+    ours.callback(mine.close)
+    theirs.callback(its.close)
+    mine.setblocking(False)
+    return mine, its
+
+
+def _pipe(ours: ExitStack, theirs: ExitStack) -> tuple[int, int]:
+    """Not a socket: a program may open /dev/stdout."""
+    read, written = os.pipe()
+    ours.callback(os.close, read)
+    theirs.callback(os.close, written)
+    os.set_blocking(read, False)
+    return read, written
 
 
 def _texts(lines: list[bytes]) -> list[str]:
