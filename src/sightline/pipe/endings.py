@@ -1,7 +1,7 @@
 """The end of a process that has pipes: none of their flows outlives it, and each has time for its cleanup.
 
-The end of a script, be it by an exception or by Ctrl-C, ends its pipes as that of a `with` block does. SIGTERM,
-at which Python ends without a word, is made an ordinary end, where nobody made it something else.
+The end of a script, be it by an exception or by Ctrl-C, ends its pipes as that of a `with` block does.
+SIGTERM, at which Python ends without a word, is made an ordinary end, where nobody made it something else.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class FarFlow:
         self._joined.discard(other.name)
 
     def drain(self, heed: Callable[[FarFlow, Said], object]) -> bool:
-        """Heed a piece of what it said. Whether there may be more: not where nothing was there, or it ended."""
+        """Heed a piece of what it said. Whether there may be more: not where nothing was, or it ended."""
         if self.channel is None:
             return False
         try:

@@ -61,6 +61,8 @@ def fits(gives: Any, takes: Any) -> bool:
 
 def shown(annotation: Any) -> str:
     """An annotation as a person writes it."""
+    if annotation in {None, type(None)}:
+        return "None"
     if isinstance(annotation, type) and not typing.get_args(annotation):
         return annotation.__name__
     return str(annotation).replace("typing.", "")

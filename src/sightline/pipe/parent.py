@@ -239,7 +239,7 @@ class Parent:
             self._end_if_done()
 
     def _release(self, flow: FarFlow) -> None:
-        """A flow is ready. The first time, none gets events before all are: who sends must find its readers."""
+        """A flow is ready. At first none gets events before all are: who sends must find its readers."""
         flow.ready, flow.fault = True, ""
         if self._released:
             self._board.flow_ready(flow.name)
