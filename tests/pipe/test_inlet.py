@@ -106,3 +106,14 @@ def test_a_closed_inlet_lets_its_writers_go() -> None:
 def test_a_source_without_a_wire_is_told_which_there_are() -> None:
     with pytest.raises(ConfigError, match="no wire comes from x here: there are a, b"):
         Inlet({"a": LIVE, "b": LIVE}).put_many([], "x")
+
+
+def test_a_writer_that_waits_is_let_go_when_its_wire_is_taken_away() -> None:
+    inlet = Inlet({"a": LOSSLESS})
+    told: list[str] = []
+    inlet.on_room["a"] = lambda: told.append("a")
+    inlet.put_many(messages(1, 2, 3), "a")
+    inlet.unlink("a")
+    assert told == ["a"]
+    assert inlet.put_many(messages(4), "a") == 1
+    assert inlet.stats()["a"].dropped == {"unlinked": 1}

@@ -67,6 +67,7 @@ def test_replicas_work_at_the_same_time_and_keep_the_order(yard: FlowYard) -> No
     runners, got = _row(yard, Together("together"), 300)
     yard.until(runners[-1], State.DONE)
     assert got == list(range(300))
+    yard.until(runners[1], State.DONE)  # all three of them
     stats = runners[1].stats()
     assert (stats.processed, stats.given, stats.held, stats.balanced) == (300, 300, 0, True)
 
@@ -83,17 +84,27 @@ def test_replicas_that_fail_or_give_nothing_leave_no_hole(yard: FlowYard) -> Non
     assert (runners[1].stats().failed, runners[1].stats().processed) == (100, 200)
 
 
-def test_numbers_go_up_along_the_wire(yard: FlowYard) -> None:
-    inlet, out = Inlet({"source": LOSSLESS}), Inlet({"three": LOSSLESS})
-    runner = yard.runner(
-        made_of(lambda data: data, "three", replicas=3), inlet, {"out": LocalOutlet(out, "three")}
-    )
-    inlet.put_many(messages(*range(10)), "source")
+class Ends(LocalOutlet):
+    """Counts how often it is told of the end."""
+
+    ends = 0
+
+    def ended(self) -> None:
+        self.ends += 1
+        super().ended()
+
+
+def test_numbers_go_up_along_the_wire_and_it_ends_once(yard: FlowYard) -> None:
+    inlet, out = Inlet({"source": LOSSLESS}), Inlet({"together": LOSSLESS})
+    together, outlet = Together("together"), Ends(out, "together")
+    together.settings = RoutineSettings(replicas=3)
+    runner = yard.runner(together, inlet, {"out": outlet})
+    inlet.put_many(messages(*range(9)), "source")
     inlet.ended("source")
     runner.start(SECONDS)
     yard.until(runner, State.DONE)
-    assert [(message.data, message.number) for message in out.take_many(99)] == [(n, n) for n in range(10)]
-    assert out.finished
+    assert [(message.data, message.number) for message in out.take_many(99)] == [(n, n) for n in range(9)]
+    assert outlet.ends == 1
 
 
 def test_a_replica_that_is_slow_does_not_hold_up_others_where_order_is_not_kept(

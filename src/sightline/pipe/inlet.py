@@ -104,9 +104,12 @@ class Inlet:
     def finished(self) -> bool:
         """Whether nothing is here, and nothing will come unless a wire is added."""
         with self._lock:
-            lines = self._order
-            linked = [line for line in lines if not line.gone]
-            return bool(linked) and all(line.ended for line in linked) and not any(lines)
+            linked = False
+            for line in self._order:
+                if line or not (line.ended or line.gone):
+                    return False
+                linked = linked or not line.gone
+            return linked
 
     def close(self) -> None:
         """Drop all that is held and let nothing more in: the routine is over."""
