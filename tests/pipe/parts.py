@@ -6,6 +6,9 @@ import threading
 import time
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sightline.pipe.handlers import events
 from sightline.pipe.roles import DestinationRoutine, MiddleRoutine, SourceRoutine
 from sightline.pipe.routine import Routine
@@ -27,9 +30,9 @@ class Counter(SourceRoutine):
         self.number += 1
         return self.number - 1
 
-    @events("restart at")
-    def restart_at(self, number: int) -> None:
-        self.number = number
+    @events("let go")
+    def let_go(self, other: str) -> None:
+        self.unlink(other)
 
 
 class Double(MiddleRoutine):
@@ -62,6 +65,34 @@ class Collect(DestinationRoutine):
     @events("tell got")
     def tell_got(self) -> None:
         self.logger.info("got %s", self.got)
+
+
+class Frames(SourceRoutine):
+    """Gives `most` pictures, each filled with its number."""
+
+    SHAPE = (480, 640, 3)
+
+    def __init__(self, name: str, most: int) -> None:
+        super().__init__(name)
+        self.numbers = list(reversed(range(most)))
+
+    def main_logic(self) -> NDArray[np.uint8]:
+        if not self.numbers:
+            raise StopIteration
+        return np.full(self.SHAPE, self.numbers.pop(), np.uint8)
+
+
+class Sums(DestinationRoutine):
+    """Tells the sums of all pictures at its end."""
+
+    def setup(self) -> None:
+        self.sums: list[int] = []
+
+    def main_logic(self, data: NDArray[np.uint8]) -> None:
+        self.sums.append(int(data.sum()))
+
+    def cleanup(self) -> None:
+        self.logger.info("%s", self.sums)
 
 
 class Hello(Routine):

@@ -22,7 +22,7 @@ class Begin(_Said, frozen=True):
         sys_path, folder, argv: what the parent has; what follows is read with these.
         spec: a pickled `FlowSpec`.
         edges: a pickled list of the edges that begin or end there.
-        over: routines, of any flow, that have given their last.
+        done: those of its routines that have given their last, in a process before.
     """
 
     sys_path: list[str]
@@ -30,7 +30,7 @@ class Begin(_Said, frozen=True):
     argv: list[str]
     spec: bytes
     edges: bytes
-    over: list[str]
+    done: list[str]
 
 
 class Connect(_Said, frozen=True):

@@ -15,7 +15,6 @@ import select
 import socket
 import sys
 import traceback
-from collections.abc import Mapping
 from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -143,14 +142,14 @@ class FlowProcess:
             os.chdir(begin.folder)
             spec: FlowSpec = pickle.loads(begin.spec)  # noqa: S301 - of the parent
             edges: list[Edge] = pickle.loads(begin.edges)  # noqa: S301 - of the parent
-            self._make(spec, edges, begin.over)
+            self._make(spec, edges, begin.done)
         except Exception:  # noqa: BLE001 - whatever a module or a class of the user's raises when it is made
             self._channel.send(Broken(traceback.format_exc()))
             raise SystemExit(1) from None
         self._child.ready()
         self._channel.send(Ready())
 
-    def _make(self, spec: FlowSpec, edges: list[Edge], over: list[str]) -> None:
+    def _make(self, spec: FlowSpec, edges: list[Edge], done: list[str]) -> None:
         self._spec = spec
         forward_all(lambda record: self._channel.send(Log(record)), spec.logger, spec.level, spec.root_level)
         self._wiring = wiring = Wiring(spec, self._frames)
@@ -162,20 +161,12 @@ class FlowProcess:
             theirs = {ends[1]: outlet for ends, outlet in outlets.items() if ends[0] == routine.name}
             inlet = wiring.inlets.get(routine.name)
             self._runners[routine.name] = Runner(routine, inlet, theirs, self._told, loop=self._loop)
-        self._end_those_over(edges, over, outlets)
+        for ends, outlet in outlets.items():
+            if ends[0] in done:
+                outlet.ended()
         self._lanes = {name: self._child.lane(name) for name in self._runners} if spec.watched else {}
         for runner in self._runners.values():
             runner.open()
-
-    def _end_those_over(
-        self, edges: list[Edge], over: list[str], outlets: Mapping[tuple[str, str], Any]
-    ) -> None:
-        """What had given its last before this process began gives nothing to anybody here, and never will."""
-        for edge in edges:
-            if edge.source in over and edge.destination in self._wiring.inlets:
-                self._wiring.inlets[edge.destination].ended(edge.source)
-            elif edge.source in over:
-                outlets[edge.ends].ended()
 
     def _handle(self, handle: Handle) -> None:
         try:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import cloudpickle
 
@@ -56,6 +57,9 @@ from sightline.supervise.policy import Restart
 from sightline.supervise.spec import Sockets
 from sightline.supervise.supervisor import Supervisor
 from sightline.supervise.watched import State as ChildState
+
+COUNTS_S: Final = 2.0
+"""How long a flow that does not tell its counts is waited for."""
 
 
 class Parent:
@@ -157,7 +161,7 @@ class Parent:
     def stats(self) -> dict[str, FlowStats]:
         """The counts of all flows that there are any of; of one that is no more, its last."""
         if not self.over:
-            self._ask_flows(dict.fromkeys(self._flows, Ask))
+            self._ask_flows(dict.fromkeys(self._flows, Ask), COUNTS_S)
         return {flow.name: flow.last for flow in self._flows.values() if flow.last is not None}
 
     def pids(self) -> dict[str, int]:
@@ -254,14 +258,14 @@ class Parent:
         self._hearing.add(channel, flow)
         with self._changed:
             flow.begin(channel)
-            over = [name for each in self._flows.values() for name in each.given_their_last]
-            edges = [
-                edge for edge in self._edges.of_flow(flow.name) if not self._flows[edge.destination_flow].over
-            ]
-            flow.say(Begin(sys.path, str(Path.cwd()), sys.argv, flow.spec, cloudpickle.dumps(edges), over))
-            for peer in self._edges.peers(flow.name):
-                self._flows[peer].part(flow)
-                flow.join(self._flows[peer])
+            done = [name for name, state in flow.states.items() if state is State.DONE]
+            edges = cloudpickle.dumps(self._edges.of_flow(flow.name))
+            flow.say(Begin(sys.path, str(Path.cwd()), sys.argv, flow.spec, edges, done))
+            for peer in map(self._flows.__getitem__, self._edges.peers(flow.name)):
+                peer.part(flow)
+                flow.join(peer)
+                if peer.over:
+                    flow.say(Gone(peer.name))
 
     def _on_state(self, name: str, state: ChildState, reason: str) -> None:
         if state not in {ChildState.WAITING, ChildState.QUARANTINED, ChildState.ENDED}:
@@ -344,7 +348,9 @@ class Parent:
             for name in self._flows:
                 self._supervisor.end(name)
 
-    def _ask_flows(self, questions: Mapping[str, Callable[[int], Said]]) -> None:
+    def _ask_flows(
+        self, questions: Mapping[str, Callable[[int], Said]], timeout_s: float | None = None
+    ) -> None:
         """Ask flows that are there, and wait until they have answered or are gone."""
         with self._changed:
             there = {name: question for name, question in questions.items() if self._flows[name].channel}
@@ -352,7 +358,7 @@ class Parent:
             for name, question in there.items():
                 self._flows[name].say(question(number))
             self._send_orders()
-            self._changed.wait_for(lambda: self._questions.settled(number))
+            self._changed.wait_for(lambda: self._questions.settled(number), timeout_s)
 
 
 def _rewire(change: Change, number: int) -> Rewire:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, Self
 import cloudpickle
 
 from sightline.clock import SYSTEM_CLOCK
-from sightline.errors import Closed, ConfigError
+from sightline.errors import Closed, ConfigError, SightlineError
 from sightline.pipe.board import EventBoard, EventReport
 from sightline.pipe.directory import EVERYBODYS, Targets
 from sightline.pipe.draw import as_mermaid, as_text
@@ -25,6 +25,7 @@ from sightline.pipe.parent import Parent
 from sightline.pipe.plan import Edge, Edges, FlowSpec
 from sightline.pipe.routine import Role, Routine
 from sightline.pipe.settings import WireSettings
+from sightline.pipe.transmitters import DataTransmitter
 from sightline.pipe.wire import Wire, graph_of
 from sightline.supervise.policy import Restart
 
@@ -57,7 +58,7 @@ class Pipe:
         event_board: EventBoard | None = None,
         network: Network | None = None,
         logger: logging.Logger | None = None,
-        data_transmitter: Any = None,
+        data_transmitter: DataTransmitter | None = None,
         auto_pacing_mechanism: bool = False,
         *,
         stop_s: float = 5.0,
@@ -75,7 +76,7 @@ class Pipe:
         self._hung_s = hung_s
         self._restart = restart
         self._flows: list[tuple[str, tuple[Routine, ...]]] = []
-        self._flow_transmitters: dict[str, Any] = {}
+        self._flow_transmitters: dict[str, DataTransmitter | None] = {}
         self._wires: dict[tuple[Routine, Routine], Wire] = {}
         self._edges = Edges()
         self._parent: Parent | None = None
@@ -84,7 +85,11 @@ class Pipe:
     # Before the build.
 
     def create_flow(
-        self, flow_name: str, auto_wire: bool, *routines: Routine, data_transmitter: Any = None
+        self,
+        flow_name: str,
+        auto_wire: bool,
+        *routines: Routine,
+        data_transmitter: DataTransmitter | None = None,
     ) -> None:
         """A new flow.
 
@@ -170,7 +175,7 @@ class Pipe:
                 stop_s=self._stop_s,
                 hung_s=self._hung_s,
                 restart=self._restart,
-                on_unlink=self.unlink,
+                on_unlink=self._unlink,
             )
         at_exit(parent)
         try:
@@ -291,6 +296,13 @@ class Pipe:
                 raise PipeError(mistakes)
             self._parent.rewire(self._edges.change(self._wanted(wires)))
         self._wires = wires
+
+    def _unlink(self, source: str, destination: str) -> None:
+        """As a routine asked for, in a flow: nobody is there to be told of a mistake."""
+        try:
+            self.unlink(source, destination)
+        except SightlineError as error:
+            self.logger.warning("%s asked to be unlinked from %s: %s", source, destination, error)
 
     def _new_roles(self, graph: Graph) -> Iterator[str]:
         """A source has no place for messages, and never will."""

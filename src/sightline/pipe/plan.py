@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sightline.pipe.directory import Directory
 from sightline.pipe.routine import Routine
 from sightline.pipe.settings import WireSettings
+from sightline.pipe.transmitters import DataTransmitter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class Edge:
     destination: str
     destination_flow: str
     settings: WireSettings
-    transmitter: Any
+    transmitter: DataTransmitter | None
     number: int = 0
 
     @property

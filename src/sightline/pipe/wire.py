@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
-
 from sightline.errors import ConfigError
 from sightline.pipe.fitting import item_of, signature_of
 from sightline.pipe.functional import logic_of
 from sightline.pipe.graph import Graph, Link, Node
 from sightline.pipe.routine import Routine
 from sightline.pipe.settings import WireSettings
+from sightline.pipe.transmitters import DataTransmitter
 
 
 class Wire:
@@ -29,7 +28,7 @@ class Wire:
         self,
         source: Routine,
         destinations: Sequence[Routine] | Routine,
-        data_transmitter: Any = None,
+        data_transmitter: DataTransmitter | None = None,
         *,
         settings: WireSettings | None = None,
     ) -> None:

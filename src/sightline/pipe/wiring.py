@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Mapping
-from functools import partial
 
 from sightline.pipe.codec import Codec
 from sightline.pipe.edge import EdgeStats
@@ -30,7 +29,6 @@ class Wiring:
 
     def __init__(self, spec: FlowSpec, frames: FrameSpace | None) -> None:
         self._flow = spec.name
-        self._frames = frames
         self._codec = Codec(frames)
         self._edges: dict[int, Edge] = {}
         self._leaving: dict[int, EdgeOutlet] = {}
@@ -78,7 +76,7 @@ class Wiring:
         old = self._trunks.pop(peer, None)
         if old is not None:
             old.close()
-        self._trunks[peer] = trunk = Trunk(sock, self._codec, self._frames, on_end=None)
+        self._trunks[peer] = trunk = Trunk(sock, self._codec)
         for edge in self._edges.values():
             if edge.crosses and peer in edge.flows:
                 self._attach(edge)
@@ -97,7 +95,7 @@ class Wiring:
     def _outlet(self, edge: Edge) -> Outlet:
         if not edge.crosses:
             return LocalOutlet(self.inlets[edge.destination], edge.source)
-        outlet = self._leaving[edge.number] = EdgeOutlet(edge.settings, edge.transmitter)
+        outlet = self._leaving[edge.number] = EdgeOutlet(edge.settings, self._codec, edge.transmitter)
         return outlet
 
     def _attach(self, edge: Edge) -> None:
@@ -110,5 +108,4 @@ class Wiring:
             trunk.carry(edge.number, self._leaving[edge.number])
             return
         inlet = self.inlets[edge.destination]
-        trunk.deliver(edge.number, inlet, edge.source, edge.transmitter)
-        inlet.on_room[edge.source] = partial(trunk.made_room, edge.number)
+        trunk.deliver(edge.number, inlet, edge.source, edge.settings, edge.transmitter)
