@@ -108,7 +108,7 @@ def test_a_supervisor_that_just_returns_takes_its_children_along(program: Begin,
 def test_ctrl_c_is_for_the_supervisor_which_lets_its_children_clean_up(
     program: Begin, wait_for: WaitFor
 ) -> None:
-    slow = "tell('asked', 0); time.sleep(0.5); supervisor.stop()"
+    slow = "time.sleep(0.5); tell('asked', 0); supervisor.stop()"
     supervisor = program(supervising(WAITING, WAITING, then=f"asked.wait(); {slow}"))
     pids = begun(supervisor, wait_for)
     os.killpg(supervisor.popen.pid, signal.SIGINT)  # as a terminal does it: to all of the group
@@ -125,12 +125,14 @@ def test_when_all_stood_still_for_a_while_nobody_is_blamed(program: Begin, wait_
     for process in (supervisor.popen.pid, pid):
         os.kill(process, signal.SIGSTOP)
     time.sleep(2.5)  # the time itself is what is tested
-    for process in (supervisor.popen.pid, pid):
-        os.kill(process, signal.SIGCONT)
+    os.kill(supervisor.popen.pid, signal.SIGCONT)
+    time.sleep(0.3)
+    os.kill(pid, signal.SIGCONT)
     time.sleep(1)
+    assert not supervisor.said("cleanup")
     supervisor.popen.send_signal(signal.SIGTERM)
     assert supervisor.popen.wait(20) == 0
-    assert supervisor.pids() == [pid]
+    assert supervisor.said("cleanup") == [str(pid)]
 
 
 def test_sigterm_from_anybody_runs_the_cleanup(program: Begin, wait_for: WaitFor) -> None:

@@ -60,6 +60,18 @@ def test_a_second_word_brings_the_end_forward_and_never_puts_it_off() -> None:
     assert order.deadline_ns == ns(3)
 
 
+def test_a_stage_leaves_time_for_those_before_it() -> None:
+    order, ended = Order([child("a", gate=True), child("b", gate=True), child("c")]), {"c"}
+
+    def state(name: str) -> State:
+        return State.ENDED if name in ended else State.RUNNING
+
+    order.end(0, 6)
+    assert order.to_end(ns(2), state) == {"b": ns(4)}
+    ended.add("b")
+    assert order.to_end(ns(3), state) == {"a": ns(6)}
+
+
 @given(st.lists(st.booleans(), min_size=1, max_size=8), st.floats(0, 20), st.floats(0, 1))
 def test_the_stages_share_the_time_and_all_are_ended_in_it(
     gates: list[bool], timeout_s: float, used: float

@@ -274,7 +274,7 @@ def test_children_outlive_the_thread_that_started_their_supervisor() -> None:
     supervisor.stop()
 
 
-def test_a_supervisor_may_be_told_to_end_by_its_own_news() -> None:
+def test_a_supervisor_may_be_told_to_end_by_its_own_news(caplog: pytest.LogCaptureFixture) -> None:
     def end(_name: str, state: State, _reason: str) -> None:
         if state is State.RUNNING:
             supervisor.stop()
@@ -285,6 +285,7 @@ def test_a_supervisor_may_be_told_to_end_by_its_own_news() -> None:
     assert supervisor.wait_until(lambda states: states["a"].reason == "exit code 0", 20)
     supervisor.stop()
     supervisor.stop()
+    assert "failed" not in caplog.text
 
 
 def test_mistakes_are_told() -> None:
@@ -302,8 +303,12 @@ def test_mistakes_are_told() -> None:
         ChildSpec(name="a", command=[])
 
 
-def test_a_supervisor_with_nothing_to_do_costs_nothing() -> None:
-    with Supervisor([command("a", "sleep", "100", watch=Watch(ready_s=None, hung_s=None))]) as supervisor:
+@pytest.mark.parametrize(
+    "code", ["while True: signal.pause()", "os.closerange(3, 1000)\nwhile True: signal.pause()"]
+)
+def test_a_supervisor_with_nothing_to_do_costs_nothing(code: str) -> None:
+    watch = Watch(ready_s=None, hung_s=None)
+    with Supervisor([spec("a", f"import os, signal\n{code}", watch=watch)]) as supervisor:
         reach(supervisor, "a", State.RUNNING)
         before = time.process_time()
         assert not supervisor.wait_until(lambda states: states["a"].ends > 0, 1)

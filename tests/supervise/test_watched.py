@@ -239,6 +239,17 @@ def test_one_that_is_wanted_again_while_it_ends_is_begun_behind_that() -> None:
     assert child.ends == 0
 
 
+def test_one_that_is_wanted_again_while_it_is_hung_and_ends_is_begun_without_delay() -> None:
+    child = running()
+    child.tick(HUNG)
+    child.stop(HUNG)
+    child.start(HUNG)
+    child.acts.clear()
+    child.exited(HUNG, "killed by SIGKILL")
+    assert taken(child) == [Act.SPAWN]
+    assert child.ends == 0
+
+
 @pytest.mark.parametrize(
     ("when", "failed", "state"),
     [

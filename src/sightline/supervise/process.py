@@ -44,7 +44,10 @@ class Process:
             for inherited in sockets.values():
                 theirs.callback(inherited.close)
             self.control, control = _pair(ours, theirs)
-            self.output, written = (None, None) if spec.on_line is None else _pipe(ours, theirs)
+            self.output: int | None = None
+            written: int | None = None
+            if spec.on_line is not None:
+                self.output, written = _pipe(ours, theirs)
             self.board = Board.made()
             ours.callback(self.board.close)
             handover = Handover(
