@@ -85,7 +85,7 @@ def test_when_the_supervisor_is_killed_its_child_ends_at_once(
     supervisor = program(supervising(child))
     pids = begun(supervisor, wait_for)
     os.kill(supervisor.popen.pid, signal.SIGKILL)
-    wait_for(lambda: all(map(is_gone, pids)), 1, "the child to be gone")
+    wait_for(lambda: all(map(is_gone, pids)), 2, "the child to be gone")
     assert not supervisor.said("cleanup")
 
 
@@ -94,7 +94,7 @@ def test_when_a_supervisor_of_supervisors_is_killed_all_end(program: Begin, wait
     supervisor = program(supervising(inner))
     wait_for(lambda: len(supervisor.said("running")) == 2, 30, "both to run")
     os.kill(supervisor.popen.pid, signal.SIGKILL)
-    wait_for(lambda: all(map(is_gone, supervisor.pids())), 1, "both generations to be gone")
+    wait_for(lambda: all(map(is_gone, supervisor.pids())), 2, "both generations to be gone")
     assert len(supervisor.pids()) == 2
 
 
@@ -102,7 +102,7 @@ def test_a_supervisor_that_just_returns_takes_its_children_along(program: Begin,
     supervisor = program(supervising(WAITING, then="os._exit(0)"))
     pids = begun(supervisor, wait_for)
     assert supervisor.popen.wait(10) == 0
-    wait_for(lambda: all(map(is_gone, pids)), 1, "the child to be gone")
+    wait_for(lambda: all(map(is_gone, pids)), 2, "the child to be gone")
 
 
 def test_ctrl_c_is_for_the_supervisor_which_lets_its_children_clean_up(

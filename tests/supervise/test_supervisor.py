@@ -191,7 +191,7 @@ def test_stacks_are_told_on_request(caplog: pytest.LogCaptureFixture, wait_for: 
     with caplog.at_level(logging.WARNING, "sightline.supervise"), Supervisor([spec("a")]) as supervisor:
         reach(supervisor, "a", State.RUNNING)
         supervisor.dump("a")
-        wait_for(lambda: "in wait" in caplog.text, 10, "the stacks")
+        wait_for(lambda: 'File "<string>"' in caplog.text, 10, "the stacks")
         assert supervisor.states()["a"].state is State.RUNNING
 
 
