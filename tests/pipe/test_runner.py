@@ -149,6 +149,7 @@ def test_a_failed_setup_stops_the_routine_until_stop_and_start(yard: FlowYard, w
     assert yard.told[-1].reason == "setup: RuntimeError: no setup"
     assert runner.start(SECONDS).state is State.FAILED
     assert (runner.stats().held, careful.heard) == (1, ["setup"])
+    assert [event.state for event in yard.told] == [State.SETTING_UP, State.FAILED], "each change, once"
     assert runner.stop(SECONDS).state is State.STOPPED
     assert runner.start(SECONDS).error is None
     wait_for(lambda: careful.heard == ["setup", "setup", "got a"], SECONDS, "the message that was held")

@@ -23,8 +23,9 @@ def events(*names: str) -> Callable[[F], F]:
     Raises:
         ConfigError: no name, or something that is none.
     """
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise ConfigError(f'expected @events("NAME"), got names {names!r}')
+    given: tuple[object, ...] = names  # as `@events` without a name gives the method itself
+    if not given or not all(name and isinstance(name, str) for name in given):
+        raise ConfigError(f'expected @events("NAME"), got names {given!r}')
 
     def mark(method: F) -> F:
         setattr(method, _MARK, (*names, *getattr(method, _MARK, ())))

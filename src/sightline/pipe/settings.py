@@ -16,7 +16,8 @@ import msgspec
 from sightline.errors import ConfigError
 from sightline.overflow import Overflow
 
-DeadLetter: TypeAlias = Callable[[Any, Exception], None]
+DeadLetter: TypeAlias = Callable[[Any, Any], None]
+"""Called with the data and the exception: an `Exception`, or a `SystemExit`."""
 
 
 class Restart(StrEnum):

@@ -99,7 +99,7 @@ class Sourcing:
         self._means.books.failed += 1
         self._means.failures.add((), error)
         self._failures += 1
-        return min(0.001 * 2 ** min(self._failures, 10), MOST_PAUSE_S)
+        return min(0.001 * 2.0 ** min(self._failures, 10), MOST_PAUSE_S)
 
 
 class OneByOne:
