@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import pickle
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -91,10 +91,12 @@ class Packer:
         """Raises whatever the transmitter, or what pickles the data, raises."""
         if not self._plain:
             return self._packed(message, self._change(message.data))
-        packed = message.packed
-        if packed is None or packed[0] != self._from_bytes:  # else it goes to several flows
-            packed = message.packed = self._from_bytes, self._packed(message, message.data)
-        return packed[1]
+        known: tuple[int, Packed] | None = message.packed
+        if known is not None and known[0] == self._from_bytes:  # it goes to several flows
+            return known[1]
+        packed = self._packed(message, message.data)
+        message.packed = self._from_bytes, packed
+        return packed
 
     def _packed(self, message: Message, data: Any) -> Packed:
         self._views.clear()
@@ -172,6 +174,7 @@ def _is_small(from_bytes: int, views: list[memoryview], buffer: pickle.PickleBuf
 
 def _has_large_bytes(data: Any, from_bytes: int) -> bool:
     """Whether pickle would copy bytes into its own that are worth to go aside; at the first glance."""
+    values: Iterable[Any]
     if type(data) is dict:
         values = data.values()
     elif type(data) in _BYTES:

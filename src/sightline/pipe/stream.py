@@ -170,13 +170,15 @@ class Stream:
         begun = at + _HEAD.size
         if begun > self._filled:
             return None
+        body: int
+        count: int
         body, count = _HEAD.unpack_from(self._buffer, at)
         if not count:
-            return _HEAD.size + int(body)
+            return _HEAD.size + body
         if begun + count * _SIZE_BYTES > self._filled:
             return None
-        sizes = struct.unpack_from(f"<{count}Q", self._buffer, begun)
-        return _HEAD.size + count * _SIZE_BYTES + int(body) + sum(sizes)
+        sizes: tuple[int, ...] = struct.unpack_from(f"<{count}Q", self._buffer, begun)
+        return _HEAD.size + count * _SIZE_BYTES + body + sum(sizes)
 
     def _value(self, at: int) -> Any:
         body, count = _HEAD.unpack_from(self._buffer, at)

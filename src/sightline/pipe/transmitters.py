@@ -101,7 +101,9 @@ class FileTransmitter(DataTransmitter):
         self._folder.mkdir(0o700)
         self._threshold, self._keep_s = data_size_threshold, keep_s
         self._numbers = itertools.count()
-        self._ended = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._ended: Callable[[], object] = weakref.finalize(
+            self, shutil.rmtree, self._folder, ignore_errors=True
+        )
 
     def __reduce__(self) -> Any:
         return _elsewhere, (self._folder, self._threshold, self._keep_s)
@@ -169,7 +171,7 @@ def _elsewhere(folder: Path, threshold: int, keep_s: float) -> FileTransmitter:
     transmitter.__dict__.update(
         _folder=folder, _threshold=threshold, _keep_s=keep_s, _numbers=itertools.count()
     )
-    transmitter._ended = weakref.finalize(transmitter, as_it_is, None)
+    transmitter._ended = dict  # there is nothing to do
     return transmitter
 
 
