@@ -64,7 +64,7 @@ def test_a_pipe_runs_from_start_until_its_source_is_done(make: MakePipe, log: Li
     assert pipe.wait(10)
     assert log.of("numbers.collect") == ["setup", "cleanup after [0, 2, 4, 6, 8]"]
     assert pipe.pids == {}
-    stats = pipe.stats()["numbers"].routines
+    stats = pipe.stats().routines
     assert {stats[name].state for name in ("count", "double", "collect")} == {State.DONE}
     assert stats["collect"].processed == 5
 
@@ -249,7 +249,7 @@ def test_wires_are_changed_while_the_pipe_runs(make: MakePipe, log: Lines, wait_
     pipe.notify_event("start", wait=True)
 
     def processed(name: str) -> int:
-        return int(pipe.stats()["numbers"].routines[name].processed)
+        return pipe.stats().routines[name].processed
 
     wait_for(lambda: processed("one") and processed("two"), 5, "both to get something")
     pipe.unlink(source, two)

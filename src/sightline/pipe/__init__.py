@@ -5,3 +5,67 @@ their routines, and the events that start, stop and steer them. It promises: wha
 its reason, and a lossless one drops nothing while its two ends live; a routine that fails costs one message;
 a flow that dies is begun again with its wires; nobody outlives the pipe. It knows nothing of video.
 """
+
+from dataclasses import dataclass, field, fields
+
+from sightline.pipe.board import EventBoard, EventReport
+from sightline.pipe.data import Data, FrameData
+from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
+from sightline.pipe.fps import FPS_MULTIPLIER, ROUTINE_NOTIFY_DURATIONS_INTERVAL, FPSRoutine
+from sightline.pipe.functional import FunctionalMiddleRoutine, routine
+from sightline.pipe.handlers import events
+from sightline.pipe.message import Message
+from sightline.pipe.mistakes import PipeError
+from sightline.pipe.network import MessageHandler, Network, QueueHandler, QueueNetwork
+from sightline.pipe.pipe import Pipe
+from sightline.pipe.roles import DestinationRoutine, MiddleRoutine, SourceRoutine
+from sightline.pipe.routine import Routine
+from sightline.pipe.settings import Policy, Restart, RoutineSettings, WireSettings
+from sightline.pipe.stats import PipeStats
+from sightline.pipe.transmitters import (
+    BasicTransmitter,
+    DataTransmitter,
+    FileTransmitter,
+    SharedMemoryTransmitter,
+)
+from sightline.pipe.wire import Wire
+
+__all__ = [
+    "FPS_MULTIPLIER",
+    "KILL_EVENT_NAME",
+    "ROUTINE_NOTIFY_DURATIONS_INTERVAL",
+    "START_EVENT_NAME",
+    "STOP_EVENT_NAME",
+    "BasicTransmitter",
+    "Data",
+    "DataTransmitter",
+    "DestinationRoutine",
+    "EventBoard",
+    "EventReport",
+    "FPSRoutine",
+    "FileTransmitter",
+    "FrameData",
+    "FunctionalMiddleRoutine",
+    "Message",
+    "MessageHandler",
+    "MiddleRoutine",
+    "Network",
+    "Pipe",
+    "PipeError",
+    "PipeStats",
+    "Policy",
+    "QueueHandler",
+    "QueueNetwork",
+    "Restart",
+    "Routine",
+    "RoutineSettings",
+    "SharedMemoryTransmitter",
+    "SourceRoutine",
+    "Wire",
+    "WireSettings",
+    "dataclass",
+    "events",
+    "field",
+    "fields",
+    "routine",
+]

@@ -21,7 +21,8 @@ from typing import Final
 import cloudpickle
 
 from sightline.clock import SYSTEM_CLOCK
-from sightline.errors import BufferFull, Closed
+from sightline.errors import BufferFull, SightlineError
+from sightline.log import get_logger
 from sightline.pipe.board import EventBoard, EventReport
 from sightline.pipe.channel import Channel
 from sightline.pipe.control import (
@@ -52,7 +53,7 @@ from sightline.pipe.mistakes import PipeError
 from sightline.pipe.plan import Change, Edges
 from sightline.pipe.questions import Questions
 from sightline.pipe.reports import State
-from sightline.pipe.stats import FlowStats
+from sightline.pipe.stats import PipeStats
 from sightline.supervise.policy import Restart
 from sightline.supervise.spec import Sockets
 from sightline.supervise.supervisor import Supervisor
@@ -158,11 +159,15 @@ class Parent:
             theirs = {name: phase(change, name) for name in self._flows}
             self._ask_flows({name: partial(_rewire, each) for name, each in theirs.items() if any(each)})
 
-    def stats(self) -> dict[str, FlowStats]:
-        """The counts of all flows that there are any of; of one that is no more, its last."""
+    def stats(self) -> PipeStats:
+        """The counts of now; of a flow that is no more, the last it told."""
         if not self.over:
             self._ask_flows(dict.fromkeys(self._flows, Ask), COUNTS_S)
-        return {flow.name: flow.last for flow in self._flows.values() if flow.last is not None}
+        return PipeStats(
+            flows={flow.name: flow.last for flow in self._flows.values() if flow.last is not None},
+            processes=dict(self._supervisor.states()),
+            shared=self._host.stats(),
+        )
 
     def pids(self) -> dict[str, int]:
         """The processes of flows that have one."""
@@ -203,7 +208,7 @@ class Parent:
     def _heed(self, flow: FarFlow, message: Said) -> None:
         match message:
             case Log(record):
-                write(record, self._logger)
+                self._write(record)
             case Unlink(routine, destination):
                 # It asks flows and waits for them, which this thread has to hear meanwhile.
                 threading.Thread(target=self._on_unlink, args=(routine, destination), daemon=True).start()
@@ -213,6 +218,12 @@ class Parent:
                     self._send_orders()
                     self._changed.notify_all()
 
+    def _write(self, record: bytes) -> None:
+        try:
+            write(record, self._logger)
+        except Exception:  # noqa: BLE001 - of somebody's handler, or of a class that this process does not know
+            get_logger("sightline.pipe").exception("a line of a flow's log cannot be written")
+
     def _note(self, flow: FarFlow, message: Said) -> None:
         match message:
             case Ready():
@@ -221,9 +232,8 @@ class Parent:
                 flow.fault = f"cannot be made: {reason}"
             case Handled(number, routine, error):
                 self._board.handled(number, routine, error)
-            case Post(event, targets, parameters):
-                with suppress(Closed):  # whom it is for is no more
-                    self._post(event, targets, parameters)
+            case Post():
+                self._post_for(flow, message)
             case Rewired(number):
                 self._questions.answered(flow.name, number)
             case Counts(number, stats):
@@ -231,6 +241,12 @@ class Parent:
                 self._questions.answered(flow.name, number)
             case Told():
                 self._told(flow, message)
+
+    def _post_for(self, flow: FarFlow, post: Post) -> None:
+        try:
+            self._post(post.event, post.targets, post.parameters)
+        except SightlineError as error:  # whom it is for is no more, or has too much to do
+            self._logger.warning("event %s of flow %s: %s", post.event, flow.name, error)
 
     def _told(self, flow: FarFlow, told: Told) -> None:
         if told.hangs:

@@ -25,6 +25,7 @@ from sightline.pipe.parent import Parent
 from sightline.pipe.plan import Edge, Edges, FlowSpec
 from sightline.pipe.routine import Role, Routine
 from sightline.pipe.settings import WireSettings
+from sightline.pipe.stats import PipeStats
 from sightline.pipe.transmitters import DataTransmitter
 from sightline.pipe.wire import Wire, graph_of
 from sightline.supervise.policy import Restart
@@ -270,9 +271,15 @@ class Pipe:
             raise ConfigError(f"expected text or mermaid, got {kind!r}")
         return draw(self._graph(self._wires))
 
-    def stats(self) -> Any:
-        """The counts of now."""
-        return {} if self._parent is None else self._parent.stats()
+    def stats(self) -> PipeStats:
+        """The counts of now.
+
+        Raises:
+            ConfigError: the pipe is not built.
+        """
+        if self._parent is None:
+            raise ConfigError("a pipe counts nothing before build()")
+        return self._parent.stats()
 
     @property
     def pids(self) -> dict[str, int]:

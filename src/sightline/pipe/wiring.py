@@ -40,6 +40,8 @@ class Wiring:
         """Edges that begin or end here, from now on. The outlets of those that begin here, by their ends."""
         outlets: dict[tuple[str, str], Outlet] = {}
         for edge in edges:
+            if edge.number in self._edges:
+                continue  # told twice: this process began while the pipe was being wired anew
             self._edges[edge.number] = edge
             if edge.destination_flow == self._flow:
                 self.inlets[edge.destination].link(edge.source, edge.settings)
@@ -53,7 +55,8 @@ class Wiring:
         """Edges that are no more. The ends of those that no other edge is in the place of."""
         gone = []
         for edge in edges:
-            self._edges.pop(edge.number, None)
+            if self._edges.pop(edge.number, None) is None:
+                continue
             outlet = self._leaving.pop(edge.number, None)
             if outlet is not None:
                 outlet.close()

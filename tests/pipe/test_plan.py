@@ -1,0 +1,76 @@
+"""Edges as a pipe is wired and wired anew, and questions to several flows."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sightline.pipe.plan import Edge, Edges
+from sightline.pipe.questions import Questions
+from sightline.pipe.settings import WireSettings
+
+FLOWS = {"a": "x", "b": "x", "c": "y", "d": "z"}
+
+
+def edge(source: str, destination: str, capacity: int = 1) -> Edge:
+    return Edge(
+        source=source,
+        source_flow=FLOWS[source],
+        destination=destination,
+        destination_flow=FLOWS[destination],
+        settings=WireSettings(capacity=capacity),
+        transmitter=None,
+    )
+
+
+def test_an_edge_keeps_its_number_as_long_as_it_stays_as_it_is() -> None:
+    edges = Edges()
+    first = edges.change([edge("a", "b"), edge("b", "c")])
+    assert [(one.ends, one.number) for one in first.add] == [(("a", "b"), 1), (("b", "c"), 2)]
+    assert first.remove == []
+    second = edges.change([edge("b", "c", 7), edge("a", "b"), edge("c", "d")])
+    assert [(one.ends, one.number) for one in second.add] == [(("b", "c"), 3), (("c", "d"), 4)]
+    assert [one.number for one in second.remove] == [2]
+    assert edges.peers("x") == ["y"]
+    assert sorted(edges.peers("y")) == ["x", "z"]
+    assert [one.number for one in edges.of_flow("x")] == [3, 1]
+    assert [one.crosses for one in edges] == [True, False, True]
+
+
+ENDS = st.sets(
+    st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd")).filter(lambda ends: ends[0] != ends[1])
+)
+WIRED = st.lists(st.tuples(ENDS, st.integers(1, 2)), min_size=1, max_size=5)
+
+
+@given(WIRED)
+def test_flows_that_do_what_they_are_told_have_the_edges_that_are_wanted(
+    steps: list[tuple[set[tuple[str, str]], int]],
+) -> None:
+    """And nobody sends along an edge before the other end has it."""
+    edges = Edges()
+    here: dict[str, set[int]] = {flow: set() for flow in ("x", "y", "z")}
+    for pairs, capacity in steps:
+        change = edges.change(edge(*ends, capacity) for ends in sorted(pairs))
+        for phase in (change.first_in, change.then_in):
+            for flow, numbers in here.items():
+                for one in phase(flow).add:
+                    if one.source_flow == flow and one.crosses:
+                        assert one.number in here[one.destination_flow]
+                    numbers.add(one.number)
+                numbers -= {one.number for one in phase(flow).remove}
+        for flow, numbers in here.items():
+            assert numbers == {one.number for one in edges.of_flow(flow)}
+
+
+def test_a_question_is_settled_when_all_have_answered_or_are_gone() -> None:
+    questions = Questions()
+    first, second = questions.ask("abc"), questions.ask("a")
+    questions.answered("a", first)
+    questions.answered("b", first)
+    assert not questions.settled(first)
+    questions.gone("c")
+    assert questions.settled(first)
+    assert not questions.settled(second)
+    questions.answered("a", 99)
+    questions.answered("a", second)
+    assert questions.settled(second)
+    assert questions.settled(questions.ask(()))
