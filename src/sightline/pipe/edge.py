@@ -94,7 +94,9 @@ class Outlet:
             self._entered += count
             self._dropped["unsendable"] += count - len(packed)
             self._enter(packed)
-        self._list()
+            carrier = self._due()
+        if carrier is not None:
+            carrier.has(self)
         return count
 
     def ended(self) -> None:
@@ -201,12 +203,16 @@ class Outlet:
     def _list(self) -> None:
         """Have it sent, if there is what may be."""
         with self._lock:
-            due = self.sendable or (self._over and not self._held and not self._end_told)
-            carrier = self._carrier if due else None
+            carrier = self._due()
         if carrier is not None:
             carrier.has(self)
 
     # With the lock held.
+
+    def _due(self) -> Carrier | None:
+        """Who is to be told that there is something to be sent."""
+        ending = self._over and not self._end_told and not self._held
+        return self._carrier if ending or self.sendable else None
 
     def _room(self) -> int:
         return 0 if self._credit is None else max(0, self._credit.left - len(self._held))

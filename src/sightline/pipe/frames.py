@@ -11,6 +11,7 @@ is lent, granted or borrowed.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import socket
@@ -107,7 +108,8 @@ class FrameSpace:
         Raises:
             TypeError: an array of that kind cannot be sent.
         """
-        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        lengths = shape if isinstance(shape, Sequence) else (shape,)
+        size = math.prod(lengths) * np.dtype(dtype).itemsize
         if size:
             pools = self._pools_for(size)
             for _ in range(2):

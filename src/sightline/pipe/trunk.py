@@ -133,8 +133,9 @@ class Trunk:
 
     def has(self, outlet: Outlet) -> None:
         """There is something to be sent in it."""
-        with self._lock:
-            self._ready[outlet] = None
+        if outlet not in self._ready:
+            with self._lock:
+                self._ready[outlet] = None
         if self._sent == self._read_there or outlet.sendable >= BATCH:
             self.flush()
 

@@ -1,0 +1,74 @@
+"""How data travels beside the socket: thresholds, files that are swept, and transmitters of one's own."""
+
+import os
+import pickle
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cloudpickle
+import pytest
+
+from sightline.errors import ConfigError, WireError
+from sightline.pipe.transmitters import BasicTransmitter, FileTransmitter, InFile, SharedMemoryTransmitter
+
+
+def test_the_threshold_is_that_of_shared_memory() -> None:
+    assert SharedMemoryTransmitter().shared_from_bytes == 5000
+    assert SharedMemoryTransmitter(data_size_threshold=7).shared_from_bytes == 7
+    assert BasicTransmitter().transmit()(3) == 3
+    with pytest.raises(ConfigError, match="at least 1 byte, got 0"):
+        SharedMemoryTransmitter(0)
+
+
+def test_a_file_is_read_once_and_gone(tmp_path: Path) -> None:
+    transmitter = FileTransmitter(tmp_path, 100)
+    sent = transmitter.transmit()({"text": "x" * 200})
+    assert isinstance(sent, InFile)
+    assert Path(sent.path).stat().st_size > 200
+    assert transmitter.receive()(sent) == {"text": "x" * 200}
+    with pytest.raises(WireError, match="expected data in"):
+        transmitter.receive()(sent)
+    assert transmitter.transmit()("small") == "small"
+    assert transmitter.receive()("small") == "small"
+
+
+def test_a_transmitter_in_another_process_uses_the_same_folder_and_leaves_it(tmp_path: Path) -> None:
+    transmitter = FileTransmitter(tmp_path, 100)
+    there = cloudpickle.loads(cloudpickle.dumps(transmitter))
+    sent = there.transmit()("y" * 300)
+    del there
+    assert transmitter.receive()(sent) == "y" * 300
+
+
+def test_what_nobody_received_is_removed_after_a_while(tmp_path: Path) -> None:
+    transmitter = FileTransmitter(tmp_path, 1, keep_s=60)
+    old = Path(transmitter.transmit()("old").path)
+    young = Path(transmitter.transmit()("young").path)
+    before = time.time() - 61
+    os.utime(old, (before, before))
+    transmitter._sweep()
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_the_folder_of_a_process_that_was_killed_goes_when_the_next_is_made(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys; from sightline.pipe.transmitters import FileTransmitter as F;"
+        "f = F(sys.argv[1], 1); f.transmit()('left'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, env=environ, timeout=60)
+    (left,) = tmp_path.iterdir()
+    first = FileTransmitter(tmp_path)
+    assert not left.exists()
+    second = FileTransmitter(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2, "that of a process that lives stays"
+    first.close()
+    del second
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_note_of_a_file_is_small(tmp_path: Path) -> None:
+    sent = FileTransmitter(tmp_path, 1).transmit()(bytes(10_000))
+    assert len(pickle.dumps(sent)) < 500
