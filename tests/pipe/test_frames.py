@@ -2,6 +2,7 @@
 
 import gc
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pickle import PickleBuffer
@@ -173,6 +174,19 @@ def test_where_all_slots_are_looked_at_there_is_none(flows: Flows) -> None:
     assert a.lend(raw(picture(5)), wait=True) is None
     for number, array in enumerate(seen):
         assert (array == picture(number)).all()
+
+
+def test_who_waits_gets_the_slot_that_another_lets_go(flows: Flows) -> None:
+    a, b = flows.flow(), flows.flow()
+    seen = [flows.hand(a, lend(a, picture(number)), b) for number in range(4)]
+    thread = threading.Timer(0.02, seen.clear)
+    thread.start()
+    array = a.array(SIZE, np.uint8, wait=True)
+    thread.join()
+    array[:] = 3
+    lend(a, array)
+    assert a.stats()[0].shared == 5
+    assert a.stats()[0].not_shared == {}
 
 
 def test_the_end_of_a_flow_gives_back_what_it_held(flows: Flows, wait_for: WaitFor) -> None:

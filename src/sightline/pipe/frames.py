@@ -99,11 +99,11 @@ class FrameSpace:
 
     # For who sends.
 
-    def array(self, shape: int | Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+    def array(self, shape: int | Sequence[int], dtype: DTypeLike, *, wait: bool = False) -> NDArray[Any]:
         """An array to be filled and given as data, which is then sent without a copy.
 
         What it holds at first is anything. Sent, it cannot be written to any more. An ordinary one where
-        there is no slot.
+        there is no slot; `wait` for one as `lend` does.
 
         Raises:
             TypeError: an array of that kind cannot be sent.
@@ -112,10 +112,11 @@ class FrameSpace:
         size = math.prod(lengths) * np.dtype(dtype).itemsize
         if size:
             pools = self._pools_for(size)
-            for _ in range(2):
-                if (array := pools.array(shape, dtype)) is not None:
-                    return array
-                self._reclaim()
+            array = pools.array(shape, dtype)
+            if array is None and self._may_come(pools, wait=wait):
+                array = pools.array(shape, dtype)
+            if array is not None:
+                return array
         return np.empty(shape, dtype)
 
     def lend(self, data: memoryview, *, wait: bool = False) -> Lent | None:
@@ -253,26 +254,25 @@ class FrameSpace:
     def _slot(self, size: int, *, wait: bool) -> Slot | None:
         pools = self._pools_for(size)
         slot = pools.slot(size)
-        if slot is None:
-            self._reclaim()
+        if slot is None and self._may_come(pools, wait=wait):
             slot = pools.slot(size)
-        if slot is None and wait and self._patient and pools.full:
-            slot = self._wait_for(pools, size)
-            self._patient = slot is not None
-        self._patient = self._patient or slot is not None
         return slot
 
-    def _wait_for(self, pools: Pools, size: int) -> Slot | None:
+    def _may_come(self, pools: Pools, *, wait: bool) -> bool:
+        """Whether there may be a slot now, where there was none."""
+        self._reclaim()
+        if pools.full and wait and self._patient:
+            self._wait_for(pools)
+        self._patient = not pools.full or (self._patient and not wait)
+        return not pools.full
+
+    def _wait_for(self, pools: Pools) -> None:
         until = time.monotonic() + WAIT_S
         poll = select.poll()
         poll.register(self._side, select.POLLIN)
-        while pools.full:
-            left_s = until - time.monotonic()
-            if left_s <= 0:
-                return None
+        while pools.full and (left_s := until - time.monotonic()) > 0:
             poll.poll(min(left_s * 1000, 10))  # another thread may hear what this one waits for
             self._reclaim()
-        return pools.slot(size)
 
     def _pools_for(self, size: int) -> Pools:
         group = size.bit_length() // 2

@@ -23,18 +23,18 @@ from functools import partial
 from pickle import PickleBuffer
 from typing import Any, Final
 
-from sightline.errors import SharingError, WireError
-from sightline.log import Repeated, get_logger
-from sightline.pipe.codec import Aside, Codec, Packed, Unpacker
+from sightline.errors import SharingError
+from sightline.log import get_logger
+from sightline.overflow import Overflow
+from sightline.pipe.codec import Aside, Codec, Packed
 from sightline.pipe.edge import BATCH, EdgeStats, Landing, Outlet
 from sightline.pipe.frames import Lent
 from sightline.pipe.inlet import Inlet
-from sightline.pipe.message import Message
+from sightline.pipe.reading import Reading
 from sightline.pipe.settings import WireSettings
 from sightline.pipe.stream import Stream
 from sightline.pipe.transmitters import Change, DataTransmitter, as_it_is
 from sightline.shm.messages import Pool
-from sightline.shm.token import Token
 
 RETRY_S: Final = 0.01
 """So often what the parent could not be told of is tried again."""
@@ -68,7 +68,7 @@ class Trunk:
         self._stream = Stream(sock)
         self._codec, self._frames = codec, codec.frames
         self._on_end = on_end
-        self._unpacker = Unpacker()
+        self._reading = Reading(codec.frames)
         self._outlets: dict[int, Outlet] = {}
         self._edges: dict[Outlet, int] = {}
         self._landings: dict[int, tuple[Landing, Change]] = {}
@@ -84,8 +84,6 @@ class Trunk:
         self._peer: int | None = None
         self._told_pools: set[bytes] = set()
         self._told_classes: set[int] = set()
-        self._tokens = 0
-        self._unreadable = Repeated(get_logger("sightline.pipe"), "message cannot be read")
         self._ours, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         self._ended = False
@@ -117,7 +115,8 @@ class Trunk:
         """What comes on this edge goes into `inlet`, as messages of the routine `source`, a wire of it."""
         landing = Landing(inlet, source, settings)
         change = as_it_is if transmitter is None else transmitter.receive()
-        inlet.on_room[source] = partial(self.made_room, edge_id)
+        if settings.rule is Overflow.BLOCK:
+            inlet.on_room[source] = partial(self.made_room, edge_id)
         with self._lock:
             self._landings[edge_id] = landing, change
             ended = edge_id in self._early_ends
@@ -283,14 +282,14 @@ class Trunk:
         return RETRY_S * 1000 if self._stuck else None
 
     def _read(self) -> None:
-        read_before, tokens_before = self._read_here, self._tokens
+        read_before, tokens_before = self._read_here, self._reading.tokens
         touched: set[int] = set()
         for kind, *rest in self._stream.read():
             self._heed(kind, rest, touched)
         for edge_id in touched:
             self._landings[edge_id][0].due(gladly=True)
         self._room_due = self._room_due or self._read_here != read_before
-        if self._tokens // TELL_TOKENS != tokens_before // TELL_TOKENS:
+        if self._reading.tokens // TELL_TOKENS != tokens_before // TELL_TOKENS:
             self._tell_tokens(over=False)
 
     def _heed(self, kind: int, rest: list[Any], touched: set[int]) -> None:
@@ -305,7 +304,7 @@ class Trunk:
             case Kind.POOL:
                 self._add_pool(Pool(*rest))
             case Kind.CLASS:
-                self._learn(*rest)
+                self._reading.learn(*rest)
             case Kind.HELLO:
                 self._peer = rest[0] if self._frames is not None else None
 
@@ -336,57 +335,12 @@ class Trunk:
     def _land(self, edge_id: int, records: list[tuple[Any, ...]]) -> None:
         landing, change = self._landings[edge_id]
         self._read_here += 1
-        messages = [
-            message for record in records if (message := self._message(landing.source, change, *record))
-        ]
+        messages = self._reading.messages(landing.source, change, records)
         landing.land(messages, len(records) - len(messages))
-
-    def _message(  # noqa: PLR0917 - what a record has
-        self,
-        source: str,
-        change: Change,
-        number: int,
-        made_ns: int,
-        pickled: bytes,
-        aside: Sequence[Any] = (),
-        whole: int | None = None,
-    ) -> Message | None:
-        try:
-            data = self._unpacker.data(pickled, self._views(aside), whole)
-            return Message(change(data), source, number, made_ns)
-        except Exception as error:  # noqa: BLE001 - of whoever's data
-            self._unreadable.add(source=source, number=number, error=repr(error))
-            return None
-
-    def _views(self, aside: Sequence[Any]) -> list[memoryview]:
-        """All are taken, also where one of them cannot be: what is not borrowed is not given back."""
-        views: list[memoryview] = []
-        failed: Exception | None = None
-        for one in aside:
-            try:
-                views.append(self._view(one))
-            except WireError as error:
-                failed = error
-        if failed is not None:
-            raise failed
-        return views
-
-    def _view(self, one: Any) -> memoryview:
-        if isinstance(one, memoryview) or self._frames is None:
-            return memoryview(one)
-        self._tokens += 1
-        *token, start, size = one
-        return self._frames.borrow(Token(*token))[start : start + size]
-
-    def _learn(self, number: int, pickled: bytes) -> None:
-        try:
-            self._unpacker.learn(number, pickled)
-        except Exception as error:  # noqa: BLE001 - of whoever's class; its objects cannot be read then
-            self._unreadable.add(error=repr(error))
 
     def _tell_tokens(self, *, over: bool) -> None:
         if self._frames is not None and self._peer is not None:
-            self._frames.arrived(self._peer, self._tokens, over=over)
+            self._frames.arrived(self._peer, self._reading.tokens, over=over)
 
     def _end(self) -> None:
         self._ended = True
@@ -397,7 +351,7 @@ class Trunk:
         for outlet in outlets:
             outlet.dropped_by(self)
         self._tell_tokens(over=True)
-        self._unreadable.flush()
+        self._reading.flush()
         self._ours.close()
         self._waker.close()
         if self._on_end is not None:
