@@ -160,5 +160,12 @@ class NeedsMore:
         return _refuse, ()
 
 
+class Late:
+    """Takes its time to be made again where it is sent to."""
+
+    def __reduce__(self) -> Any:
+        return time.sleep, (1.0,)
+
+
 def _refuse() -> None:
     raise RuntimeError("no licence on this machine")

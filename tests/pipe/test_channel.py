@@ -65,6 +65,7 @@ def test_a_descriptor_comes_with_its_message(ends: tuple[Channel, Channel]) -> N
     for message, fd in came:
         assert (fd is not None) is isinstance(message, Connect)
         if isinstance(message, Connect) and fd is not None:
+            assert not os.get_inheritable(fd)
             with socket.socket(fileno=fd) as theirs:
                 assert theirs.recv(10).decode() == message.peer
     for mine, _ in pairs:
@@ -82,6 +83,15 @@ def test_the_parent_never_waits_and_cuts_off_who_reads_nothing(
         send_many(parent)
     with pytest.raises(Closed):
         parent.send(Connect("late"), fd)
+
+
+def test_the_parent_does_not_wait_where_nothing_is_said(ends: tuple[Channel, Channel]) -> None:
+    parent, flow = ends
+    assert list(parent.receive()) == []
+    assert parent.dry
+    flow.send(Ready())
+    assert len(list(parent.receive())) == 1
+    assert not parent.dry
 
 
 @pytest.mark.parametrize("end", [0, 1])

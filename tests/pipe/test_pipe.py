@@ -266,6 +266,22 @@ def test_wires_are_changed_while_the_pipe_runs(make: MakePipe, log: Lines, wait_
         pipe.unlink("one", "two")
 
 
+def test_who_was_unlinked_is_not_waited_for(make: MakePipe, wait_for: WaitFor) -> None:
+    pipe = make()
+    endless, short, other, collect = (
+        Counter("endless"),
+        Counter("short", 50),
+        Collect("other"),
+        Collect("collect"),
+    )
+    pipe.create_flow("numbers", False, endless, short, other, collect)
+    pipe.link(Wire(endless, (other, collect)), Wire(short, collect))
+    pipe.build()
+    pipe.notify_event("start", wait=True)
+    pipe.unlink(endless, collect)
+    wait_for(lambda: pipe.stats().routines["collect"].state is State.DONE, 10, "a routine to be done")
+
+
 def test_what_a_flow_began_ends_with_it(make: MakePipe) -> None:
     pipe = make()
     pipe.create_flow("numbers", True, Counter("count"), Collect("collect"))

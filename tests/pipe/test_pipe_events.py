@@ -58,6 +58,11 @@ def test_parameters_come_with_an_event_whatever_they_are(pipe: Pipe) -> None:
         pipe.notify_event("hello", to=(_ for _ in ()))
 
 
+def test_parameters_may_be_larger_than_a_socket_takes(pipe: Pipe) -> None:
+    many = sent(pipe.notify_event("hello", {"a": []}, to="x" * 5_000_000, wait=10))
+    assert many.done == ("a1",)
+
+
 def test_what_a_method_raises_is_told_and_the_routine_goes_on(pipe: Pipe) -> None:
     report = pipe.notify_event("fail", {"b": []}, wait=True)
     assert report is not None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.conftest import WaitFor
 from tests.pipe.lines import Lines
-from tests.pipe.parts import Collect, Counter, Double, Frames, Mortal, Sums
+from tests.pipe.parts import Collect, Counter, Double, Frames, Late, Mortal, Sums
 
 from sightline.pipe.pipe import Pipe
 from sightline.pipe.reports import State
@@ -59,6 +59,19 @@ def test_nothing_is_lost_and_order_kept_over_three_flows(make: MakePipe, log: Li
     stats = pipe.stats()
     assert stats.routines["count"].given == stats.routines["collect"].processed == 3000
     assert all(one.balanced for one in stats.routines.values())
+
+
+def test_nobody_sends_before_all_are_there(make: MakePipe, log: Lines) -> None:
+    pipe = make()
+    source, collect = Counter("count", 5, every_s=0.05), Collect("collect")
+    collect.late = Late()  # type: ignore[attr-defined]
+    pipe.create_flow("a", False, source)
+    pipe.create_flow("b", False, collect)
+    pipe.link(Wire(source, collect))
+    pipe.notify_event("start")
+    pipe.build()
+    assert pipe.wait(30)
+    assert log.of("b.collect")[-1] == "cleanup after [0, 1, 2, 3, 4]"
 
 
 def test_pictures_come_whole(make: MakePipe, log: Lines) -> None:
@@ -114,10 +127,15 @@ def test_a_source_that_was_done_stays_so_where_its_flow_is_begun_again(
     make: MakePipe, log: Lines, wait_for: WaitFor
 ) -> None:
     pipe = make(restart=SOON)
-    source, other, collect = Counter("count", 3), Counter("other", 200), Collect("collect")
-    pipe.create_flow("a", False, source, other)
+    source, other, here, collect = (
+        Counter("count", 3),
+        Counter("other", 200),
+        Collect("here"),
+        Collect("collect"),
+    )
+    pipe.create_flow("a", False, source, other, here)
     pipe.create_flow("b", False, collect)
-    pipe.link(Wire(source, collect, settings=LOSSLESS), Wire(other, collect, settings=LOSSLESS))
+    pipe.link(*(Wire(one, (here, collect), settings=LOSSLESS) for one in (source, other)))
     pipe.build()
     pipe.notify_event("start", wait=True)
     wait_for(lambda: pipe.stats().routines["count"].state is State.DONE, 10, "the first source to be done")

@@ -24,7 +24,8 @@ MOST_UNSENT: Final = 20_000
 """Messages that may wait for the other end to read them; one that lets it come so far is cut off."""
 _LENGTH_BYTES: Final = 4
 _AT_ONCE_BYTES: Final = 1 << 16
-_MOST_FDS: Final = 64
+_ROOM: Final = socket.CMSG_SPACE(64 * array("i").itemsize)
+"""For descriptors that come at once: one comes with a message."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final[msgspec.msgpack.Decoder[Said]] = msgspec.msgpack.Decoder(Said)
@@ -84,8 +85,9 @@ class Channel:
             Closed: the other end is gone, and nothing more comes.
         """
         try:
-            data, fds, _, _ = socket.recv_fds(
-                self._sock, _AT_ONCE_BYTES, _MOST_FDS, self._flag | socket.MSG_CMSG_CLOEXEC
+            # Not socket.recv_fds, nor send_fds: both take flags and, up to Python 3.13 at least, ignore them.
+            data, rights, _, _ = self._sock.recvmsg(
+                _AT_ONCE_BYTES, _ROOM, self._flag | socket.MSG_CMSG_CLOEXEC
             )
         except BlockingIOError:
             self.dry = True
@@ -96,7 +98,8 @@ class Channel:
         if not data:
             raise Closed("the other end of a pipe's channel is gone")
         self._came += data
-        self._fds.extend(fds)
+        for _level, _kind, fds in rights:
+            self._fds.extend(array("i", fds))
         while (message := self._next()) is not None:
             yield message, self._fds.popleft() if isinstance(message, Connect) else None
 
@@ -114,7 +117,6 @@ class Channel:
     def _flush(self) -> bool:
         while self._unsent:
             rest, fds = self._unsent[0]
-            # Not socket.send_fds: that takes flags and, up to Python 3.13 at least, ignores them.
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array("i", fds))] if fds else []
             try:
                 sent = self._sock.sendmsg([rest], rights, self._flag | socket.MSG_NOSIGNAL)

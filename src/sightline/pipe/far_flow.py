@@ -81,10 +81,6 @@ class FarFlow:
         self._joined.add(other.name)
         other._joined.add(self.name)
 
-    def part(self, other: FarFlow) -> None:
-        """The way to the other is no more, as that one has a new process."""
-        self._joined.discard(other.name)
-
     def drain(self, heed: Callable[[FarFlow, Said], object]) -> bool:
         """Heed a piece of what it said. Whether there may be more: not where nothing was, or it ended."""
         if self.channel is None:

@@ -278,7 +278,6 @@ class Parent:
             edges = cloudpickle.dumps(self._edges.of_flow(flow.name))
             flow.say(Begin(sys.path, str(Path.cwd()), sys.argv, flow.spec, edges, done))
             for peer in map(self._flows.__getitem__, self._edges.peers(flow.name)):
-                peer.part(flow)
                 flow.join(peer)
                 if peer.over:
                     flow.say(Gone(peer.name))

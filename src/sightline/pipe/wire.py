@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
 from sightline.errors import ConfigError
 from sightline.pipe.fitting import item_of, signature_of
 from sightline.pipe.functional import logic_of
