@@ -253,6 +253,8 @@ def test_what_the_hub_did_not_have_goes_as_bytes_over_the_next_connection() -> N
         (SHARED, 3, 3),
     ]
     assert bytes(seen) == bytes(LARGE)  # who still looks at it sees no other
+    stats = way.outbox.stats()
+    assert (stats.put, stats.shared, stats.not_shared) == (4, 2, {"off": 2})
 
 
 def test_what_was_lent_by_a_connection_that_is_gone_goes_as_bytes() -> None:
@@ -267,6 +269,7 @@ def test_what_was_lent_by_a_connection_that_is_gone_goes_as_bytes() -> None:
     assert way.outbox.offer(RAW, [payload], 0, lent=lent) is Put.TAKEN
     head, found = sent(way)
     assert (head.flags, bytes(found)) == (0, payload)
+    assert way.outbox.stats().not_shared == {"off": 1}
 
 
 def test_a_writer_that_ends_gives_its_memory_back() -> None:

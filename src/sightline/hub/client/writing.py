@@ -256,6 +256,8 @@ class Outbox:
                 for place, outgoing in enumerate(line):
                     if outgoing.shared:
                         line[place] = outgoing.unshared()
+                        if line is self._unsent:
+                            self.share.missed()
 
     def fail(self, error: SightlineError) -> None:
         """The channel is gone for good: whoever puts gets `error`."""
@@ -346,6 +348,7 @@ class Outbox:
         """Nothing, where its token may go; else the payload as it lies there. It is not changed any more."""
         lent.slot.token()
         if lent.epoch != self.share.epoch:
+            self.share.missed()
             return (lent.slot.payload,)
         lent.slot.sent = True
         return ()
