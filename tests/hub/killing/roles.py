@@ -96,7 +96,7 @@ class Writer(NamedTuple):
             shape = dice.choice(SHAPES)
             shared = 0
             for number in count():
-                _rest(told, lambda: client.flush(name, ALIVE_S))
+                _rest(told, client, name)
                 shape = dice.choice(SHAPES) if dice.random() < 0.03 else shape
                 with contextlib.suppress(TimeoutError, BusError):  # the hub is away, or its memory is full
                     told.add(Column.PUT, _put(client, name, shape, number, dice))
@@ -113,11 +113,14 @@ def _put(client: StreamClient, name: str, shape: tuple[int, ...], number: int, d
     return client.put_data(name, made.tobytes() if way > 0.9 else made, timeout_s=PUT_S)
 
 
-def _rest(told: Told, before: Any = lambda: None) -> None:
+def _rest(told: Told, client: StreamClient, name: str) -> None:
     while (rest := told.rest) and rest != told.row[Column.RESTED]:
         with contextlib.suppress(TimeoutError, BusError):
-            before()
+            client.flush(name, PUT_S)
             told.row[Column.RESTED] = rest
+            stats = client.statistics().writers[name]
+            assert (stats.put, stats.unacknowledged) == (stats.acknowledged + stats.unwanted, 0), stats
+            assert stats.acknowledged <= stats.shared + sum(stats.not_shared.values()), stats
     while told.rest:
         time.sleep(0.01)
 
@@ -154,6 +157,8 @@ class Reader(NamedTuple):
                 told.add(Column.SEEN_SHARED, reader.stats().shared - shared)
                 desk.let_go(everything=bool(told.rest))
                 told.row[Column.RESTED] = told.rest
+                stats = reader.stats()
+                assert stats.received == stats.taken + stats.held + sum(stats.dropped.values()), stats
 
     def _time_s(self, dice: Random) -> float:
         long = dice.random() < self.long_share

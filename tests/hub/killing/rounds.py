@@ -221,14 +221,14 @@ def killing(folder: Path, port: int, kills: int, seed: int, say: Callable[[str],
     with Stage(where, dice) as stage:
         rounds = Rounds(stage, where, dice, say)
         rounds.play(kills)
-    assert _names() == names
     assert _descriptors() == descriptors
+    wait_for(lambda: _names() <= names, REST_S, f"no names in {_SHARED_MEMORY} but {names}")
     wait_for(lambda: abs(shared_bytes() - shared) <= SLACK_BYTES, REST_S, f"{shared} bytes to be shared")
     return rounds
 
 
-def _names() -> list[str]:
-    return sorted(entry.name for entry in _SHARED_MEMORY.iterdir())
+def _names() -> set[str]:
+    return {entry.name for entry in _SHARED_MEMORY.iterdir()}
 
 
 def _descriptors() -> int:
