@@ -146,7 +146,8 @@ def test_an_array_is_an_ordinary_one_where_nothing_is_shared() -> None:
         way.nearby = None
         sender = opened(way)
         array = done(sender.new_array((4, 5), np.float32), sender, 0, "")
-        assert (array.shape, array.dtype, array.base) == ((4, 5), np.float32, None)
+        assert (array.shape, str(array.dtype)) == ((4, 5), "float32")
+        assert array.base is None
         assert way.outbox.stats().not_shared == {}
 
 
@@ -319,7 +320,7 @@ class Connected(RuleBasedStateMachine):
         else:
             payloads = [payload]
         for seq, one in enumerate(payloads, head.seq):
-            value = decode(head.format, memoryview(one))
+            value = decode(head.format, np.asarray(one).data)
             if seq == len(self.taken):
                 self.taken.append(seq)
             assert (value == seq % 256).all()
