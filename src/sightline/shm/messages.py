@@ -18,6 +18,7 @@ Without a hub (`sightline.shm.direct`) the sender is the host of its own pools, 
 Nobody joins, and no answer to a `Pool` is waited for:
 
     Handed     sender -> reader  values: their tokens, or, where they are small, themselves
+    Left       reader -> sender  it takes nothing more, and may still look at what it has
 """
 
 from __future__ import annotations
@@ -96,4 +97,8 @@ class Handed(_Said, frozen=True):
     values: list[Value]
 
 
-SideMessage: TypeAlias = Join | Pool | Ready | Refused | Freed | Released | Drain | Gone | Handed
+class Left(_Said, frozen=True):
+    pass
+
+
+SideMessage: TypeAlias = Join | Pool | Ready | Refused | Freed | Released | Drain | Gone | Handed | Left

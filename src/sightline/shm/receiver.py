@@ -16,7 +16,7 @@ from sightline.arrays import read_array
 from sightline.clock import NS_PER_MS, ns
 from sightline.errors import Closed, SharingError, WireError
 from sightline.shm.attached import Attached, Place
-from sightline.shm.messages import Gone, Handed, Pool, Released, SideMessage, Value
+from sightline.shm.messages import Gone, Handed, Left, Pool, Released, SideMessage, Value
 from sightline.shm.side import Side
 from sightline.shm.token import Token
 
@@ -80,6 +80,7 @@ class SharedReceiver:
             self._side.deafen()
             self._give_back()
             self._attached.close()
+            self._side.send(Left())
             self._on_idle()
 
     def __enter__(self) -> Self:
