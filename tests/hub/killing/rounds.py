@@ -223,7 +223,9 @@ def killing(folder: Path, port: int, kills: int, seed: int, say: Callable[[str],
         rounds.play(kills)
     assert _descriptors() == descriptors
     wait_for(lambda: _names() <= names, REST_S, f"no names in {_SHARED_MEMORY} but {names}")
-    wait_for(lambda: abs(shared_bytes() - shared) <= SLACK_BYTES, REST_S, f"{shared} bytes to be shared")
+    wait_for(
+        lambda: shared_bytes() - shared <= SLACK_BYTES, REST_S, f"no more than {shared} bytes to be shared"
+    )
     return rounds
 
 
