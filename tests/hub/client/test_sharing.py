@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.hub.client.nearby import LARGE, Nearby, Way, frame_of
 from tests.hub.client.taking import Taker
 
-from sightline.errors import WireError
+from sightline.errors import Closed, WireError
 from sightline.hub.client.reading import SHARED_AHEAD, Inbox, Prefetch
 from sightline.hub.client.runs import Message, Run, Shared
 from sightline.hub.client.sending import Brief, Encoded, Sender, done
@@ -278,8 +278,19 @@ def test_a_writer_that_ends_gives_its_memory_back() -> None:
     put(opened(way), bytes(LARGE))
     assert way.nearby is not None
     assert way.nearby.drained == []
-    way.outbox.fail(WireError("it is over"))
+    way.outbox.gone(WireError("it is over"))
     assert len(way.nearby.drained) == 1
+
+
+def test_a_client_that_closes_takes_no_memory_from_under_tokens_on_their_way() -> None:
+    way = Way()
+    put(opened(way), bytes(LARGE))
+    frame = way.outbox.next_frame(0)
+    assert frame is not None
+    assert way.nearby is not None
+    way.outbox.fail(Closed("this client is closed"))
+    assert way.nearby.drained == []
+    assert bytes(way.payload(*frame)) == bytes(LARGE)
 
 
 class Connected(RuleBasedStateMachine):
