@@ -63,10 +63,9 @@ def mapping_of(segment: Segment, *, keep_fd: bool = False) -> Mapping:
 
 def memfd(size: int, seals: int, *, filled: bool = True) -> int:
     fd = os.memfd_create("test", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, size)
     if filled:
-        os.posix_fallocate(fd, 0, size)
-    else:
-        os.ftruncate(fd, size)
+        os.pwrite(fd, bytes(size), 0)
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
     return fd
 
@@ -194,7 +193,7 @@ def test_memory_that_lacks_a_seal_is_refused(missing: int) -> None:
 def test_memory_with_more_seals_is_taken() -> None:
     no_execution = 0x20
     fd = os.memfd_create("test", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | 0x8)
-    os.posix_fallocate(fd, 0, SIZE)
+    os.pwrite(fd, bytes(SIZE), 0)
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
     assert fcntl.fcntl(fd, fcntl.F_GET_SEALS) == SEALS | no_execution
     Mapping(fd, SIZE, sealed=True).close()
@@ -202,6 +201,18 @@ def test_memory_with_more_seals_is_taken() -> None:
 
 def test_memory_with_holes_is_refused() -> None:
     fd = memfd(SIZE, SEALS, filled=False)
+    with pytest.raises(SharingError, match=f"expected {SIZE} bytes that are there, got 0"):
+        Mapping(fd, SIZE, sealed=True)
+    assert not is_open(fd)
+
+
+def test_memory_behind_its_end_hides_no_hole() -> None:
+    fd = os.memfd_create("test", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, SIZE)
+    keep_size = 1
+    called(LIBC.fallocate(fd, keep_size, ctypes.c_long(SIZE), ctypes.c_long(SIZE)))
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
+    assert os.fstat(fd).st_blocks * 512 >= SIZE
     with pytest.raises(SharingError, match=f"expected {SIZE} bytes that are there, got 0"):
         Mapping(fd, SIZE, sealed=True)
     assert not is_open(fd)

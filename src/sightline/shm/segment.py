@@ -144,7 +144,8 @@ class Mapping(_Block):
         fd: its descriptor, this object's own from now on, also where it raises.
         size: in bytes, as the writer said.
         sealed: as the writer said. Memory without seals is taken only where this system has no other.
-        keep_fd: keep the descriptor as `fd`, to hand it on. Pages are mapped as they are looked at then.
+        keep_fd: keep the descriptor as `fd`, to hand it on. Pages are mapped as they are looked at then, so
+            ask `whole` first.
 
     Raises:
         SharingError: it is not what the writer said, or cannot be mapped.
@@ -152,12 +153,17 @@ class Mapping(_Block):
 
     def __init__(self, fd: int, size: int, *, sealed: bool, keep_fd: bool = False) -> None:
         with _closed_on_error(fd), _told(f"cannot map {size} bytes of shared memory"):
-            _check(fd, size, sealed=sealed)
+            _check(fd, size, sealed=sealed, thorough=not keep_fd)
             # Who hands it on looks at little of it, and has others to serve meanwhile.
             mapped = _mapped(fd, size, mmap.PROT_READ, at_once=not keep_fd)
         self._own(fd, mapped)
+        self._sealed = sealed
         if not keep_fd:
             self.close_fd()
+
+    def whole(self, start: int, size: int) -> bool:
+        """Whether this part is there, to be read without taking memory. Only where the descriptor is kept."""
+        return not self._sealed or os.lseek(self.fd, start, os.SEEK_HOLE) >= start + size
 
 
 def _memfd() -> int:
@@ -174,7 +180,7 @@ def _mapped(fd: int, size: int, protection: int, *, at_once: bool) -> mmap.mmap:
     return mmap.mmap(fd, size, flags=mmap.MAP_SHARED | populate, prot=protection)
 
 
-def _check(fd: int, size: int, *, sealed: bool) -> None:
+def _check(fd: int, size: int, *, sealed: bool, thorough: bool) -> None:
     """Seals first: what is true of a sealed block stays true."""
     if sealed:
         _check_seals(fd)
@@ -185,9 +191,12 @@ def _check(fd: int, size: int, *, sealed: bool) -> None:
         raise SharingError(f"expected memory, got a descriptor of mode {status.st_mode:o}")
     if status.st_size != size:
         raise SharingError(f"expected {size} bytes of shared memory, got {status.st_size}")
-    if sealed and status.st_blocks * BLOCK_BYTES < size:
+    there = status.st_blocks * BLOCK_BYTES
+    if sealed and thorough and there >= size:  # some may lie behind the end; to look takes 20 us for each MiB
+        there = os.lseek(fd, 0, os.SEEK_HOLE)
+    if sealed and there < size:
         # Whoever reads a hole allocates it, on the reader's account, and dies where there is no memory left.
-        raise SharingError(f"expected {size} bytes that are there, got {status.st_blocks * BLOCK_BYTES}")
+        raise SharingError(f"expected {size} bytes that are there, got {there}")
 
 
 def _check_seals(fd: int) -> None:
