@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import WaitFor
 
 from sightline.errors import Closed, SharingError
-from sightline.shm.segment import SEALS, Mapping, Segment, can_seal, can_share
+from sightline.shm.segment import PIECE_BYTES, SEALS, Mapping, Segment, can_seal, can_share
 
 if sys.platform != "linux":
     pytest.skip("sealed memory is Linux's", allow_module_level=True)
@@ -100,6 +100,19 @@ def test_all_of_it_is_there_from_the_start(monkeypatch: pytest.MonkeyPatch) -> N
     segment = Segment.create(SIZE)
     assert os.fstat(segment.fd).st_blocks * 512 >= SIZE
     segment.close()
+
+
+def test_it_is_set_aside_in_pieces_that_signals_leave_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[tuple[int, int]] = []
+    set_aside = os.posix_fallocate
+
+    def noted(fd: int, start: int, size: int) -> None:
+        pieces.append((start, size))
+        set_aside(fd, start, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", noted)
+    Segment.create(2 * PIECE_BYTES + 5).close()
+    assert pieces == [(0, PIECE_BYTES), (PIECE_BYTES, PIECE_BYTES), (2 * PIECE_BYTES, 5)]
 
 
 def punch(fd: int) -> None:

@@ -35,6 +35,8 @@ if sys.platform != "win32":
 SEALS: Final = 0x1 | 0x2 | 0x4 | 0x10  # F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_FUTURE_WRITE
 MFD_NOEXEC_SEAL: Final = 0x8
 
+PIECE_BYTES: Final = 1024 * 1024
+"""Set aside at once: less than comes between two signals of a timer."""
 BLOCK_BYTES: Final = 512
 """What `st_blocks` counts (stat(2))."""
 
@@ -129,7 +131,7 @@ class Segment(_Block):
             fd = _memfd() if segment.sealed else named.create(size)
             with _closed_on_error(fd):
                 if segment.sealed:
-                    os.posix_fallocate(fd, 0, size)
+                    _set_aside(fd, size)
                 mapped = _mapped(fd, size, mmap.PROT_READ | mmap.PROT_WRITE, at_once=True)
                 if segment.sealed:
                     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)  # from now on none but this mapping writes
@@ -172,6 +174,12 @@ def _memfd() -> int:
         return os.memfd_create("sightline", flags | MFD_NOEXEC_SEAL)
     except OSError:  # a kernel that does not know this flag
         return os.memfd_create("sightline", flags)
+
+
+def _set_aside(fd: int, size: int) -> None:
+    """In pieces: of many kernels a signal undoes what they have of one, and Python tries again."""
+    for start in range(0, size, PIECE_BYTES):
+        os.posix_fallocate(fd, start, min(PIECE_BYTES, size - start))
 
 
 def _mapped(fd: int, size: int, protection: int, *, at_once: bool) -> mmap.mmap:
