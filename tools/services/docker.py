@@ -2,7 +2,7 @@
 
 A container has its own mounts, processes, network (nothing but its own loopback) and `/dev/shm`. Its image
 holds nothing but the links at the root of this machine's file system; programs are seen where they are here,
-to be read only. It needs root. What is deliberately not here: building images, networks, anybody's daemon.
+to be read only. It needs root that may mount. What is deliberately not here: building images, networks, anybody's daemon.
 """
 
 import io
@@ -19,6 +19,7 @@ from tools.services.process import Process
 from tools.services.service import Service, apt, on_path
 
 CLIENTS = ("/usr/bin/docker", "docker")  # Debian's first: another client may come before it on the PATH
+CAP_SYS_ADMIN = 1 << 21  # linux/capability.h
 IMAGE = "this-machine"
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -136,9 +137,17 @@ def _image() -> bytes:
 
 def _look() -> str | None:
     """The daemon, where this process may start it and there is a client."""
-    if os.geteuid() != 0 or on_path(*CLIENTS)() is None:
+    if not _may_mount() or on_path(*CLIENTS)() is None:
         return None
     return on_path("dockerd", "/usr/sbin/dockerd")()
+
+
+def _may_mount() -> bool:
+    """Root of a container often may not."""
+    status = Path("/proc/self/status")
+    lines = status.read_text("utf-8").splitlines() if status.exists() else []
+    allowed = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+    return os.geteuid() == 0 and bool(allowed & CAP_SYS_ADMIN)
 
 
 DOCKER = Service(
