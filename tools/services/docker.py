@@ -2,7 +2,8 @@
 
 A container has its own mounts, processes, network (nothing but its own loopback) and `/dev/shm`. Its image
 holds nothing but the links at the root of this machine's file system; programs are seen where they are here,
-to be read only. It needs root that may mount. What is deliberately not here: building images, networks, anybody's daemon.
+to be read only. It needs root that may mount. What is deliberately not here: building images, networks,
+anybody's daemon.
 """
 
 import io
