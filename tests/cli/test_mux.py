@@ -320,6 +320,15 @@ def test_without_a_model_packets_only_go_on(invoke: Invoke, url: str) -> None:
     assert "gate: running, 30 packets, 0 results, 0.0 results/s" in result.stdout.splitlines()[-1]
 
 
+def test_without_an_output_results_are_counted_and_nothing_fails(invoke: Invoke, url: str) -> None:
+    result = invoke("mux", "--bus", url, "--cameras", "gate", "--model", "motion", "--start", "earliest",
+                    "--max-offset-diff", "none", "--json")  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    told = figures(result.stdout.splitlines()[-1])["gate"]
+    assert (told["results"], told["sent"], told["dropped"]) == (FRAMES, 0, {})
+
+
 def test_results_may_go_alone_and_at_another_rate(invoke: Invoke, url: str, tmp_path: Path) -> None:
     file = settings_file(
         tmp_path,

@@ -1,8 +1,8 @@
 """`sightline mux` at work: a `Comux`, a model, and a thread that takes from the one to the other and back.
 
-Promises: every picture's `Result` goes with its packet; a model that fails is counted and logged, and ends
-nothing. Without a model packets only go on, and no more is decoded than keyframes. When it is over, the batch
-that the model has in hand is still sent, then what was read goes on.
+Promises: every picture's `Result` goes with its packet, if packets go anywhere; a model that fails is counted
+and logged, and ends nothing. Without a model packets only go on, and no more is decoded than keyframes. When
+it is over, the batch that the model has in hand is still sent, then what was read goes on.
 """
 
 from __future__ import annotations
@@ -172,6 +172,8 @@ class RunningMux:
 
     def _give(self, item: Item[Frame], result: Result) -> None:
         self._tallies[item.cam_id].add(result, SYSTEM_CLOCK.monotonic_ns())
+        if self._settings.out_bus is None:
+            return
         try:
             self._mux.send(item.cam_id, item.index, result)
         except (WireError, ConfigError) as error:  # too large; or the camera went meanwhile
