@@ -97,3 +97,14 @@ def test_a_child_keeps_no_memory_of_its_parent_s(sender: SharedSender) -> None:
             os._exit(fds() - before)
         _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 256 - 2  # the two ends of the socket are closed too
+
+
+def test_a_picture_made_in_place_stays_so_when_one_beside_it_is_refused(
+    sender: SharedSender,
+) -> None:
+    with SharedReceiver(sender.connect()):
+        picture = sender.new_array(SIZE, np.uint8)
+        with pytest.raises(TypeError):
+            sender.send_many([(picture, b""), (np.array([object()]), b"")])
+        assert sender.send(picture) == 1
+        assert not picture.flags.writeable

@@ -186,7 +186,13 @@ class SharedSender:
             BufferFull, TypeError, Closed: as `send`; none of them was sent then.
         """
         self._check_open()
-        outgoing = [self._outgoing(value, note) for value, note in values]
+        outgoing: list[_Outgoing] = []
+        try:
+            outgoing.extend(self._outgoing(value, note) for value, note in values)
+        except BaseException:
+            for slot in filter(None, (one.slot for one in outgoing)):
+                slot.taken = False  # it can still be sent as it is
+            raise
         self._hear_if_due()
         counts = []
         for some in _messages(outgoing):
