@@ -52,7 +52,7 @@ class Where(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a process is given. `seed` is another for each process, also where its pid was another's before."""
+    """What a process is given. `seed` is another for each process; a pid may come again."""
 
     slate: Slate
     row: Row
