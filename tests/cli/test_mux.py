@@ -418,10 +418,10 @@ def test_a_signal_ends_it_cleanly(
 def test_cameras_may_be_added_by_command_while_it_runs(wait_for: WaitFor) -> None:
     url = f"memory://{secrets.token_hex(4)}?history=16MiB"
     words = {"bus": url, "model": "motion", "control_topic": "control", "max_offset_diff": "none"}
-    chosen = load_settings(words | {"rate": 5}, {})
+    chosen = load_settings(words | {"rate": 5, "name": "east"}, {})
     with open_log(url) as log, RunningMux(chosen) as running:
         assert not running.wait(0)
-        (reply,) = ask(log, "control", "create", {"camera_id": "gate", "rate": None}, settle_s=0)
+        (reply,) = ask(log, "control", "create", {"camera_id": "gate", "rate": None}, to="east")
         assert reply.ok, reply
         publish(log, end=True)
         wait_for(lambda: running.figures()["gate"].results == FRAMES, 10, "all pictures to be seen")

@@ -225,7 +225,8 @@ def _mux_of(settings: MuxSettings) -> Comux:
             mux.create(camera_id, camera.own())
         mux.start()
         if settings.control_topic is not None:
-            mux.setup_controller(settings.control_topic, settings.control_bus or settings.bus)
+            steered_by = settings.control_bus or settings.bus
+            mux.setup_controller(settings.control_topic, steered_by, name=settings.name)
     except BaseException:
         mux.close()
         raise
