@@ -441,6 +441,19 @@ def test_a_hub_that_is_not_there_is_one_line(sightline_command: Run, free_port: 
     assert "Connection refused" in line
 
 
+@pytest.mark.needs("kafka")
+def test_a_server_will_do_for_all_that_goes_to_a_bus(invoke: Invoke, kafka: str) -> None:
+    name = f"gate-{secrets.token_hex(4)}"
+
+    result = invoke(
+        "mux", "--bus", kafka, "--cameras", name, "--model", "motion", "--out-bus", kafka,
+        "--log-topic", f"logs-{name}", "--control-topic", f"control-{name}", "--seconds", "0.1",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    assert b'"started"' in read(f"kafka://{kafka}", f"logs-{name}")[0].value
+
+
 def test_a_file_that_cannot_be_written_is_told(invoke: Invoke, url: str) -> None:
     for option in ("--pid-file", "--log-file"):
         result = invoke(

@@ -17,6 +17,7 @@ import msgspec
 from rich.console import Console
 
 from sightline.bus import open_bus
+from sightline.bus.kafka_address import kafka_url
 from sightline.cli.mux import Begin
 from sightline.cli.mux_settings import MuxSettings
 from sightline.cli.mux_view import CameraFigures, mux_view
@@ -238,7 +239,7 @@ def _logs_kept(settings: MuxSettings) -> Iterator[None]:
     with ExitStack() as opened:
         bus = None
         if settings.log_topic is not None:
-            bus = opened.enter_context(open_bus(settings.out_bus or settings.bus))
+            bus = opened.enter_context(open_bus(kafka_url(settings.out_bus or settings.bus)))
         opened.enter_context(
             KeptLogs(settings.log_file, bus=bus, topic=settings.log_topic, level=settings.log_level)
         )
