@@ -251,12 +251,12 @@ def a_pipe(folder: Path) -> int:
 @pytest.mark.parametrize("made", [a_file, a_file_in_memory, a_pipe])
 @pytest.mark.parametrize("sealed", [True, False])
 def test_what_is_no_sealed_memory_is_refused(
-    made: Callable[[Path], int], sealed: bool, tmp_path: Path
+    made: Callable[[Path], int], sealed: bool, tmp_path: Path, wait_for: WaitFor
 ) -> None:
     fd = made(tmp_path)
     with pytest.raises(SharingError, match="expected sealed memory|expected memory with the seals"):
         Mapping(fd, SIZE, sealed=sealed)
-    assert not is_open(fd)
+    wait_for(lambda: not is_open(fd), 10, "the descriptor to be closed")
 
 
 def test_memory_that_is_said_to_be_unsealed_is_refused_where_it_could_be_sealed(segment: Segment) -> None:

@@ -17,7 +17,7 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Self
 
@@ -25,6 +25,7 @@ import numpy as np
 
 from sightline.errors import Closed, SharingError
 from sightline.shm import named
+from sightline.shm.foreign import close_foreign
 from sightline.shm.room import need_memory
 
 if sys.platform != "win32":
@@ -129,7 +130,7 @@ class Segment(_Block):
         segment.sealed = can_seal()
         with _told(f"no shared memory of {size} bytes"):
             fd = _memfd() if segment.sealed else named.create(size)
-            with _closed_on_error(fd):
+            with _closed_on_error(fd, _close):
                 if segment.sealed:
                     _set_aside(fd, size)
                 mapped = _mapped(fd, size, mmap.PROT_READ | mmap.PROT_WRITE, at_once=True)
@@ -154,7 +155,7 @@ class Mapping(_Block):
     """
 
     def __init__(self, fd: int, size: int, *, sealed: bool, keep_fd: bool = False) -> None:
-        with _closed_on_error(fd), _told(f"cannot map {size} bytes of shared memory"):
+        with _closed_on_error(fd, close_foreign), _told(f"cannot map {size} bytes of shared memory"):
             _check(fd, size, sealed=sealed, thorough=not keep_fd)
             # Who hands it on looks at little of it, and has others to serve meanwhile.
             mapped = _mapped(fd, size, mmap.PROT_READ, at_once=not keep_fd)
@@ -228,9 +229,14 @@ def _told(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _closed_on_error(fd: int) -> Iterator[None]:
+def _closed_on_error(fd: int, close: Callable[[list[int]], object]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        os.close(fd)
+        close([fd])
         raise
+
+
+def _close(fds: list[int]) -> None:
+    for fd in fds:
+        os.close(fd)
