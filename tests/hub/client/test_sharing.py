@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.hub.client.nearby import LARGE, Nearby, Way, frame_of
 from tests.hub.client.taking import Taker
 
-from sightline.errors import Closed, WireError
+from sightline.errors import BusError, Closed, WireError
 from sightline.hub.client.reading import SHARED_AHEAD, Inbox, Prefetch
 from sightline.hub.client.runs import Message, Run, Shared
 from sightline.hub.client.sending import Brief, Encoded, Sender, done
@@ -476,6 +476,15 @@ def test_a_token_where_nothing_is_shared_is_a_breach() -> None:
     read.session.memory_of = None
     with pytest.raises(WireError, match="got a token"):
         read.put(PICTURE)
+
+
+def test_a_token_that_comes_after_the_side_socket_ended_ends_the_connection() -> None:
+    read = Read()
+    read.put(PICTURE)
+    read.attached.close()
+    with pytest.raises(BusError, match="side socket ended"):
+        read.put(PICTURE)
+    assert read.inbox.stats().received == 1
 
 
 def shared_run(seq: int, size: int = LARGE) -> Run:
