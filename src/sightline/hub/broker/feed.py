@@ -180,8 +180,6 @@ class Feed:
             if self.blocks:
                 self._made_room(now_ns)
             return self.next_frame(now_ns) if self.buffer.held else self._drained()
-        if run.shared is not None:
-            self._shared_held -= 1
         return self._sent(run, now_ns)
 
     def count_taken(self, messages: int, latency_ns: int) -> None:
@@ -269,6 +267,8 @@ class Feed:
         subscription.flight.append(Sent(self, run.messages, run.entered_ns))
         subscription.sent_messages += run.messages
         self.in_flight += run.messages
+        if run.shared is not None:
+            self._shared_held -= 1
         if self.blocks:
             self._made_room(now_ns)
         subscription.sent_bytes += run.size + len(run.table)
