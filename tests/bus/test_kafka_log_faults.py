@@ -129,7 +129,12 @@ def test_a_group_outlives_that_its_broker_is_away_longer_than_a_member_may_be_si
         kafka_broker.start()
         log.publish("here", b"2")
         got: list[Message] = []
-        until(lambda: bool(got.extend(consumer.poll(1, 0.1)) or got), "a message after")
+
+        def polled() -> bool:
+            got.extend(consumer.poll(1, 0.1))
+            return bool(got)
+
+        until(polled, "a message after")
         assert [message.value for message in got] == [b"2"]
         assert log.committed("group", "here") == {"here": Position(1)}
 

@@ -10,8 +10,6 @@ from collections import deque
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, Self
 
-from numpy.typing import NDArray
-
 from sightline.arrays import read_array
 from sightline.clock import NS_PER_MS, ns
 from sightline.errors import Closed, SharingError, WireError
@@ -25,10 +23,15 @@ TOGETHER_NS: Final = NS_PER_MS
 
 
 class Received(NamedTuple):
-    """What came. An array is read-only and in place: its slot is used again once no view of it is left."""
+    """What came.
+
+    Attributes:
+        note: what was said about it.
+        value: bytes, or an array, read-only and in place: its slot is used again once no view of it is left.
+    """
 
     note: bytes
-    value: NDArray[Any] | bytes
+    value: Any
 
 
 class SharedReceiver:
