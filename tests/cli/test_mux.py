@@ -284,7 +284,8 @@ def publish(log: Bus, *, end: bool = False) -> None:
 
 def read(url: str, *topics: str) -> list[Message]:
     with open_log(url) as log, log.consume(topics, start="earliest") as consumer:
-        found: list[Message] = []
+        assert consumer.ready(20)
+        found = consumer.poll(1000, 20)
         while got := consumer.poll(1000, 0.5):
             found += got
     return found

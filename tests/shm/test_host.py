@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.shm.both_ends import maps, pattern
 from tests.shm.company import SLOT_BYTES, SLOTS, Company, Member, Shop, refusals
+from tools.services.waiting import wait_for
 
 from sightline.clock import NS_PER_S
 from sightline.errors import Closed, SharingError, WireError
@@ -220,7 +221,7 @@ def test_what_is_no_pool_is_refused_and_its_peer_goes_on(
     company.settle()
     assert len(refusals(writer)) == 1
     assert writer.of(Refused)[0].pool == name  # type: ignore[union-attr]
-    assert fds() == before
+    wait_for(lambda: fds() == before, 10, "descriptors to be closed")
     with pytest.raises(WireError):
         company.host.claim(writer.peer, Token(name, 0, 0, 1, 0))
     assert company.host.claim(writer.peer, shop.token(1)).copy() == bytes_of(1)
@@ -251,7 +252,8 @@ def test_pools_have_bounds(small_company: Company) -> None:
     company.settle()
     assert len(second.of(Ready)) == 1
     assert len(refusals(second)) == 2
-    assert fds() == before + 3 * 2 + POOL_DESCRIPTORS  # what the writer has, and what the host keeps
+    # what the writer has, and what the host keeps
+    wait_for(lambda: fds() == before + 3 * 2 + POOL_DESCRIPTORS, 10, "descriptors to be closed")
 
     for shop in shops[:2]:
         first.side.send(Drain(pool=shop.said.pool))
@@ -547,7 +549,8 @@ def test_a_held_payload_has_its_bytes_after_the_host_only_if_it_was_copied(compa
     copied.copy()
     before = fds()
     company.host.close()
-    assert fds() == before - POOL_DESCRIPTORS - 1  # and the host's end of the side
+    # and the host's end of the side
+    wait_for(lambda: fds() == before - POOL_DESCRIPTORS - 1, 10, "descriptors to be closed")
     assert copied.copy() == bytes_of(0)
     with pytest.raises(Closed):
         not_copied.copy()

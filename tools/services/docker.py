@@ -8,9 +8,11 @@ anybody's daemon.
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -33,7 +35,9 @@ class Docker:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._address = f"unix://{folder}/docker.sock"
+        # Sockets are made in it, whose paths may have 104 characters.
+        self._run = Path(tempfile.mkdtemp(prefix="docker-"))
+        self._address = f"unix://{self._run}/docker.sock"
         self._process = Process("docker", [str(_look()), *self._settings()], folder, ready=self._answers)
 
     def start(self) -> None:
@@ -76,18 +80,21 @@ class Docker:
 
     def stop(self) -> None:
         """Ends all containers and the daemon."""
-        if self._process.pid is None:
-            return
+        if self._process.pid is not None:
+            self._end()
+        shutil.rmtree(self._run, ignore_errors=True)
+
+    def _end(self) -> None:
         if running := self._call("ps", "--quiet").split():
             self._call("kill", *running)
         self._process.stop(timeout_s=20.0)
-        namespace = self._folder / "exec" / "netns" / "default"
+        namespace = self._run / "netns" / "default"
         subprocess.run(["umount", str(namespace)], check=False, stderr=subprocess.DEVNULL)
 
     def _settings(self) -> list[str]:
         """No rules, bridges or drivers of this machine are touched."""
-        places = {"data-root": "data", "exec-root": "exec", "pidfile": "pid"}
-        own = [f"--{name}={self._folder / place}" for name, place in places.items()]
+        places = {"data-root": "data", "pidfile": "pid"}
+        own = [f"--exec-root={self._run}", *(f"--{name}={self._folder / at}" for name, at in places.items())]
         nothing = ["--iptables=false", "--ip-masq=false", "--bridge=none", "--storage-driver=vfs"]
         return [f"--host={self._address}", *own, *nothing]
 

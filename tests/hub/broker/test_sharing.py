@@ -8,7 +8,6 @@ from tests.hub.broker.memory import POOL, Memory, Share
 from tests.hub.broker.runs import shared_frame
 
 from sightline.errors import WireError
-from sightline.hub.broker.feed import MOST_SHARED
 from sightline.hub.broker.metrics import metrics_text
 from sightline.hub.broker.run import Run
 from sightline.hub.broker.statistics import ChannelStats, statistics
@@ -113,16 +112,6 @@ class TestBounds:
         assert not pair.net.hub.refused
         pair.share()
         assert pair.writer.closed == "window"
-
-    def test_of_those_that_wait_for_a_reader_that_blocks(self) -> None:
-        pair = Pair(Net(), credit=0, buffer=ReaderBuffer(messages=100, overflow=Overflow.BLOCK))
-        for _ in range(MOST_SHARED + 2):
-            pair.share()
-        (feed,) = statistics(pair.net.hub, pair.net.now_ns).feeds
-        assert (feed.buffer.held, pair.stats().waiting) == (MOST_SHARED, 2)
-        pair.reader.credit(1, 100, 0)
-        assert len(pair.reader.payloads(pair.feed.feed)) == MOST_SHARED + 2
-        assert pair.stats().waiting == 0
 
     def test_of_credit_in_bytes(self) -> None:
         pair = Pair(Net(), credit=0)

@@ -17,6 +17,7 @@ from tests.hub.client.conftest import Serving
 
 from sightline.bus import open_bus
 from sightline.hub import AsyncStreamClient, History, ReaderStats, StreamClient, StreamServer, WriterStats
+from sightline.hub.settings import MIB
 from sightline.overflow import Capacity, Overflow
 from sightline.shm.segment import can_share
 
@@ -239,9 +240,9 @@ def test_a_bus_shares_large_messages(hub_process: StreamServer, name: str) -> No
     ):
         assert writer.wait_wanted(topic, SOON_S)
         for number in range(20):
-            writer.publish(topic, bytes([number]) * 200_000)
+            writer.publish(topic, bytes([number]) * MIB)
             (message,) = subscription.poll(1, SOON_S)
-            assert message.value == bytes([number]) * 200_000
+            assert message.value == bytes([number]) * MIB
         with StreamClient(unix_path=hub_process.unix_path) as client:
             channels = {channel.name: channel for channel in client.server_statistics().channels}
         assert channels[topic].shared_in >= 10

@@ -31,10 +31,6 @@ than half of that; the last one all that needed longer too."""
 
 MOST_TOLD: Final = 1000
 
-MOST_SHARED: Final = 3
-"""Payloads in shared memory that wait for a reader that makes its writers wait. With more, a few readers'
-worth of waiting would be all of a writer's slots, and it would send bytes, which take longer."""
-
 _Frame: TypeAlias = tuple[Head, Sequence[Buffer]]
 
 
@@ -86,7 +82,6 @@ class Feed:
         "_chores",
         "_gives_way",
         "_idle",
-        "_shared_held",
         "_told",
         "_writer",
         "blocks",
@@ -121,20 +116,15 @@ class Feed:
         self._chores = chores
         self._gives_way = False
         self._idle = True
-        self._shared_held = 0
         self._told: set[int] = set()
         self._writer = -1
 
     def room(self, run: Run, now_ns: int) -> int:
         """How many messages of `run` may enter now."""
-        if self.older or (run.shared is not None and self._holds_shared()):
-            return 0
-        return self.buffer.room(run, now_ns)
+        return 0 if self.older else self.buffer.room(run, now_ns)
 
     def offer(self, run: Run, now_ns: int) -> None:
         self.buffer.offer(run, now_ns)
-        if run.shared is not None:
-            self._shared_held += 1
         if self._idle:
             self.wake()
 
@@ -239,11 +229,6 @@ class Feed:
     def _is_paused(self) -> bool:
         return self.channel.name in self.subscription.paused
 
-    def _holds_shared(self) -> bool:
-        if not self.buffer.held:
-            self._shared_held = 0  # it does not tell of those that grew too old
-        return self._shared_held >= MOST_SHARED
-
     def _share_of(self, messages: int) -> int:
         """What this feed may have of so much credit, short of messages; 0: others that wait go first.
 
@@ -267,8 +252,6 @@ class Feed:
         subscription.flight.append(Sent(self, run.messages, run.entered_ns))
         subscription.sent_messages += run.messages
         self.in_flight += run.messages
-        if run.shared is not None:
-            self._shared_held -= 1
         if self.blocks:
             self._made_room(now_ns)
         subscription.sent_bytes += run.size + len(run.table)
