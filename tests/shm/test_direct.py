@@ -345,7 +345,7 @@ def test_who_keeps_pictures_too_long_gets_none_until_it_gave_them_back() -> None
         assert np.array_equal(taken(receiver).value, picture(4))
 
 
-def test_pictures_of_another_size_go_into_another_pool(sender: SharedSender) -> None:
+def test_pictures_of_another_size_go_into_another_pool(sender: SharedSender, wait_for: WaitFor) -> None:
     with reader_of(sender) as receiver:
         for size in (100_000, 1_000_000, 3_000_000):
             for _ in range(SLOTS):
@@ -358,8 +358,7 @@ def test_pictures_of_another_size_go_into_another_pool(sender: SharedSender) -> 
             assert sender.send(np.full(3_000_000, 6, np.uint8)) == 2
             assert (taken(late).value == 6).all()
         receiver.receive(5)
-        assert receiver.receive(0) is None
-        assert mapped() == 2  # one at each end
+        wait_for(lambda: receiver.receive(0) is None and mapped() == 2, 10, "one map at each end")
 
 
 def test_what_has_no_slot_is_not_sent_and_why_is_counted() -> None:
