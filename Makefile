@@ -53,7 +53,7 @@ bench: $(VENV)/.developing ## measure against peers, side by side; see benches/R
 	$(BIN)/python -m benches $(ARGS)
 
 .PHONY: soak
-soak: $(VENV)/.developing ## kill hub, writers and readers at random, 100 times; ARGS='--rounds 20 --seed 7'
+soak: $(VENV)/.developing ## kill hub, writers and readers at random; ARGS='--rounds 100 --kills 10000 --seed 7'
 	$(BIN)/python -m tests.hub.proof.soak $(ARGS)
 
 .PHONY: docs

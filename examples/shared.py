@@ -26,7 +26,9 @@ def look(name: str, end: socket.socket) -> None:
                 brightness += float(received.value[0].mean())  # read-only, and not copied
                 seen += 1
             del received  # its place is free again
-    print(f"{name}: {seen} pictures, brightness {brightness / seen:.1f}")
+    sys.stdout.write(
+        f"{name}: {seen} pictures, brightness {brightness / seen:.1f}\n"
+    )  # whole, beside the other
 
 
 def main(pictures: int) -> None:

@@ -11,8 +11,8 @@ from itertools import pairwise
 import pytest
 from tools.services.kafka import KafkaBroker
 
-from sightline.bus import Consumer, Event, Gained, Log, Lost, Message, open_log
-from sightline.errors import Closed
+from sightline.bus import Consumer, Event, Gained, Log, Lost, Message, Position, open_log
+from sightline.errors import BusError, Closed
 
 LIMIT_S = 60.0
 
@@ -111,6 +111,32 @@ def test_a_reader_of_a_broker_that_is_away_waits_and_closes_at_once(kafka_broker
             with pytest.raises(Closed):
                 consumer.poll(1, 0)
         assert time.monotonic() - begun_s < 10
+
+
+def test_a_group_outlives_that_its_broker_is_away_longer_than_a_member_may_be_silent(
+    kafka_broker: KafkaBroker,
+) -> None:
+    """Its member has lost the topic by then, and has to learn again where the group is."""
+    told: list[Event] = []
+    with open_log(f"kafka://{kafka_broker.address}") as log, reader(log, "here", "group", told) as consumer:
+        log.publish("here", b"1")
+        until(lambda: consumer.poll(1, 0.1) != [], "a message before")
+        assert consumer.commit() == {"here"}
+        kafka_broker.kill()
+        until(lambda: consumer.poll(1, 0.1) == [] and isinstance(told[-1], Lost), "the topic to be lost")
+        with pytest.raises(BusError):
+            log.committed("group", "here")
+        kafka_broker.start()
+        log.publish("here", b"2")
+        got: list[Message] = []
+
+        def polled() -> bool:
+            got.extend(consumer.poll(1, 0.1))
+            return bool(got)
+
+        until(polled, "a message after")
+        assert [message.value for message in got] == [b"2"]
+        assert log.committed("group", "here") == {"here": Position(1)}
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])

@@ -69,6 +69,12 @@ def test_a_second_run_keeps_and_says_so(tmp_path: Path) -> None:
     assert changed == {"hub.pem", "hub.key"}
 
 
+def test_a_client_is_told_the_hub_s_name_when_the_hub_has_its_key(tmp_path: Path) -> None:
+    cert(tmp_path, "--host", "hub.example.org")
+    (tmp_path / "certificates" / "hub.key").unlink()
+    assert said(cert(tmp_path, "--client", "gate"))[2].startswith("hub://hub.example.org?")
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [

@@ -284,7 +284,8 @@ def publish(log: Bus, *, end: bool = False) -> None:
 
 def read(url: str, *topics: str) -> list[Message]:
     with open_log(url) as log, log.consume(topics, start="earliest") as consumer:
-        found: list[Message] = []
+        assert consumer.ready(20)
+        found = consumer.poll(1000, 20)
         while got := consumer.poll(1000, 0.5):
             found += got
     return found
@@ -318,6 +319,15 @@ def test_without_a_model_packets_only_go_on(invoke: Invoke, url: str) -> None:
     came, went = read(url, "raw_gate"), read(url, "stream_gate")
     assert [(m.value, m.headers) for m in went] == [(m.value, m.headers) for m in came]
     assert "gate: running, 30 packets, 0 results, 0.0 results/s" in result.stdout.splitlines()[-1]
+
+
+def test_without_an_output_results_are_counted_and_nothing_fails(invoke: Invoke, url: str) -> None:
+    result = invoke("mux", "--bus", url, "--cameras", "gate", "--model", "motion", "--start", "earliest",
+                    "--max-offset-diff", "none", "--json")  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    told = figures(result.stdout.splitlines()[-1])["gate"]
+    assert (told["results"], told["sent"], told["dropped"]) == (FRAMES, 0, {})
 
 
 def test_results_may_go_alone_and_at_another_rate(invoke: Invoke, url: str, tmp_path: Path) -> None:
@@ -409,10 +419,10 @@ def test_a_signal_ends_it_cleanly(
 def test_cameras_may_be_added_by_command_while_it_runs(wait_for: WaitFor) -> None:
     url = f"memory://{secrets.token_hex(4)}?history=16MiB"
     words = {"bus": url, "model": "motion", "control_topic": "control", "max_offset_diff": "none"}
-    chosen = load_settings(words | {"rate": 5}, {})
+    chosen = load_settings(words | {"rate": 5, "name": "east"}, {})
     with open_log(url) as log, RunningMux(chosen) as running:
         assert not running.wait(0)
-        (reply,) = ask(log, "control", "create", {"camera_id": "gate", "rate": None}, settle_s=0)
+        (reply,) = ask(log, "control", "create", {"camera_id": "gate", "rate": None}, to="east")
         assert reply.ok, reply
         publish(log, end=True)
         wait_for(lambda: running.figures()["gate"].results == FRAMES, 10, "all pictures to be seen")
@@ -430,6 +440,19 @@ def test_a_hub_that_is_not_there_is_one_line(sightline_command: Run, free_port: 
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert "Connection refused" in line
+
+
+@pytest.mark.needs("kafka")
+def test_a_server_will_do_for_all_that_goes_to_a_bus(invoke: Invoke, kafka: str) -> None:
+    name = f"gate-{secrets.token_hex(4)}"
+
+    result = invoke(
+        "mux", "--bus", kafka, "--cameras", name, "--model", "motion", "--out-bus", kafka,
+        "--log-topic", f"logs-{name}", "--control-topic", f"control-{name}", "--seconds", "0.1",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    assert b'"started"' in read(f"kafka://{kafka}", f"logs-{name}")[0].value
 
 
 def test_a_file_that_cannot_be_written_is_told(invoke: Invoke, url: str) -> None:

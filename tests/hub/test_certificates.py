@@ -180,3 +180,32 @@ def test_files_that_do_not_belong_together_are_told(tmp_path: Path) -> None:
     authority.key.write_text("nonsense")
     with pytest.raises(ConfigError, match="expected a key without a password"):
         Authority(tmp_path / "a")
+
+
+def test_a_key_that_is_another_s_is_told(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    hub, gate = authority.hub(), authority.client("gate")
+    hub.key.write_bytes(gate.key.read_bytes())  # as if its maker was killed between the two
+    with pytest.raises(ConfigError, match=r"expected .*hub\.key to be the key of .*hub\.pem.* --renew"):
+        authority.hub()
+    shake_hands(authority.hub(renew=True), gate, authority.certificate.file, "localhost")
+
+
+def test_the_zone_of_an_address_is_each_machine_s_own(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    assert authority.hub(["fe80::1%eth0"]).names[0] == "fe80::1"
+    assert not authority.hub(["fe80::1%en1"]).new
+
+
+def test_nothing_is_left_of_what_could_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        authority.client("gate")
+    assert {file.name for file in tmp_path.iterdir()} == {"ca.pem", "ca.key"}

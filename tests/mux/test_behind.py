@@ -60,6 +60,13 @@ def test_messages_at_the_broker_count_as_well() -> None:
     assert [waiter.packet.index for waiter in waiting.jump(3)] == [0]
 
 
+def test_what_waited_at_the_broker_is_forgotten_where_it_breaks_off() -> None:
+    waiting = filled(5, 3, 1)
+    waiting.jump(12_204)
+    waiting.part()
+    assert waiting.behind() == len(waiting)
+
+
 def test_with_no_keyframe_ahead_it_hurries_until_it_has_caught_up() -> None:
     waiting = filled(5, 7, 0)
     assert waiting.jump(0) == []

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -203,6 +204,28 @@ def test_of_a_group_one_goes_on_where_another_stopped(yard: Yard, wait_for: Wait
         second.add(*wish("cam0"))
         see(second, lambda: yard.count("stream_cam0") >= 35)
     assert values(yard.sent_on("stream_cam0")) == [packet.data for packet in film(0)]
+
+
+def test_a_camera_that_another_of_the_group_reads_is_elsewhere(yard: Yard, wait_for: WaitFor) -> None:
+    names = ("cam0", "cam1")
+    for camera in (0, 1):
+        yard.send(film(camera))
+    with Engine(yard.log, start="earliest", group="g") as first, ExitStack() as others:
+        first.add_all([wish(name) for name in names])
+        wait_for(lambda: states(first) == ["running", "running"], LIMIT_S, "both to be had")
+        second = others.enter_context(Engine(yard.log, start="earliest", group="g"))
+        second.add_all([wish(name) for name in names])
+        wait_for(lambda: states(first) == ["elsewhere", "running"], LIMIT_S, "one to be given away")
+        wait_for(lambda: states(second) == ["elsewhere", "running"], LIMIT_S, "one to be got")
+        others.close()
+        wait_for(lambda: states(first) == ["running", "running"], LIMIT_S, "both to be had again")
+
+
+def states(engine: Engine) -> list[str]:
+    """Of its cameras, in no order of theirs."""
+    while engine.take(0):
+        pass
+    return sorted(stats.state for stats in engine.stats().values())
 
 
 def test_what_has_not_gone_on_is_not_committed(

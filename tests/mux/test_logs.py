@@ -107,9 +107,9 @@ def test_files_take_turns_and_are_bounded(tmp_path: Path) -> None:
 
 
 def test_the_level_says_what_is_kept_and_the_console_stays_as_it_is(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.handler.setLevel(logging.ERROR)
+    monkeypatch.setattr(caplog.handler, "level", logging.ERROR)  # it is every test's: put back at the end
 
     with KeptLogs(tmp_path / "mux.log", level="debug"):
         LOG.debug("fine")

@@ -1,5 +1,7 @@
 """A host of shared memory: what it takes, whom it hands it on to, and when it says that a slot is free."""
 
+import ctypes
+import fcntl
 import gc
 import os
 import random
@@ -13,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.shm.both_ends import maps, pattern
 from tests.shm.company import SLOT_BYTES, SLOTS, Company, Member, Shop, refusals
+from tools.services.waiting import wait_for
 
 from sightline.clock import NS_PER_S
 from sightline.errors import Closed, SharingError, WireError
 from sightline.shm.held import Held
 from sightline.shm.host import POOL_DESCRIPTORS, SPILL_NS, HostLimits
 from sightline.shm.messages import Drain, Freed, Gone, Join, Pool, Ready, Refused, Released
-from sightline.shm.segment import Segment, can_seal
+from sightline.shm.segment import SEALS, Segment, can_seal
 from sightline.shm.token import Token
 
 S = 1_000_000_000
@@ -63,6 +66,29 @@ def test_a_reader_is_told_of_a_pool_once_and_gets_tokens_when_it_is_ready(compan
     assert stats.pool_bytes == SLOTS * SLOT_BYTES
     assert stats.bytes_instead["not_ready"] == 1
     assert stats.leases.balanced
+
+
+def test_no_memory_is_taken_by_looking_for_what_was_never_written(company: Company) -> None:
+    fd = os.memfd_create("test", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, 2 * SLOT_BYTES)
+    os.pwrite(fd, bytes_of(1), SLOT_BYTES)
+    keep_size = 1
+    assert not ctypes.CDLL(None).fallocate(
+        fd, keep_size, ctypes.c_long(2 * SLOT_BYTES), ctypes.c_long(2 * SLOT_BYTES)
+    )
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
+    writer, said = company.join(), Pool(pool=b"h" * 16, slots=2, slot_bytes=SLOT_BYTES)
+    writer.side.send(said, fd)
+    company.settle()
+    assert writer.of(Ready)
+    taken = os.fstat(fd).st_blocks
+    hole, filled = (
+        company.host.claim(writer.peer, Token(said.pool, slot, 0, SLOT_BYTES, 0)) for slot in (0, 1)
+    )
+    assert hole.copy() == bytes(SLOT_BYTES)
+    assert filled.copy() == bytes_of(1)
+    assert os.fstat(fd).st_blocks == taken
+    os.close(fd)
 
 
 def test_a_slot_is_free_when_neither_hub_nor_reader_has_it(company: Company) -> None:
@@ -195,7 +221,7 @@ def test_what_is_no_pool_is_refused_and_its_peer_goes_on(
     company.settle()
     assert len(refusals(writer)) == 1
     assert writer.of(Refused)[0].pool == name  # type: ignore[union-attr]
-    assert fds() == before
+    wait_for(lambda: fds() == before, 10, "descriptors to be closed")
     with pytest.raises(WireError):
         company.host.claim(writer.peer, Token(name, 0, 0, 1, 0))
     assert company.host.claim(writer.peer, shop.token(1)).copy() == bytes_of(1)
@@ -226,7 +252,8 @@ def test_pools_have_bounds(small_company: Company) -> None:
     company.settle()
     assert len(second.of(Ready)) == 1
     assert len(refusals(second)) == 2
-    assert fds() == before + 3 * 2 + POOL_DESCRIPTORS  # what the writer has, and what the host keeps
+    # what the writer has, and what the host keeps
+    wait_for(lambda: fds() == before + 3 * 2 + POOL_DESCRIPTORS, 10, "descriptors to be closed")
 
     for shop in shops[:2]:
         first.side.send(Drain(pool=shop.said.pool))
@@ -522,7 +549,8 @@ def test_a_held_payload_has_its_bytes_after_the_host_only_if_it_was_copied(compa
     copied.copy()
     before = fds()
     company.host.close()
-    assert fds() == before - POOL_DESCRIPTORS - 1  # and the host's end of the side
+    # and the host's end of the side
+    wait_for(lambda: fds() == before - POOL_DESCRIPTORS - 1, 10, "descriptors to be closed")
     assert copied.copy() == bytes_of(0)
     with pytest.raises(Closed):
         not_copied.copy()

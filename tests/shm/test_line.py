@@ -1,6 +1,9 @@
 """The lock for what `__del__` says: nothing waits, nothing stays behind."""
 
 import gc
+import os
+import signal
+import threading
 from collections.abc import Callable
 
 from tests.shm.both_ends import run_all
@@ -69,3 +72,28 @@ def test_nothing_stays_behind_whatever_threads_put_and_hold_the_lock() -> None:
 
     run_all(put, hold, put, hold)
     assert len(done) == 4000
+
+
+def test_in_a_child_it_is_free_whoever_had_it() -> None:
+    line, held, over = Line(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with line:
+            held.set()
+            over.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(10)
+    done: list[int] = []
+    line.put(done.append, 1)
+    child = os.fork()
+    if not child:
+        signal.alarm(10)
+        with line:
+            os._exit(len(done))
+    _, status = os.waitpid(child, 0)
+    over.set()
+    thread.join()
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert done == [1]

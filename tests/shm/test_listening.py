@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from tests.shm.company import Shop
 from tests.shm.loops import MakeLoop, both_loops, run, until
+from tools.services.waiting import wait_for
 
 from sightline.shm import listening
 from sightline.shm.held import Peer
@@ -128,7 +129,7 @@ def test_whoever_does_not_is_out(no_leaks: None, make_loop: MakeLoop, first: byt
             stranger = Side(bad)
             await until(lambda: is_out(stranger), "the end of the stranger")
             assert len(door.peers) == 1
-            assert fds() == before
+            wait_for(lambda: fds() == before, 10, "descriptors to be closed")
             assert not is_out(good)
             good.close()
             stranger.close()

@@ -16,6 +16,7 @@ from sightline.shm.messages import (
     Freed,
     Gone,
     Join,
+    Left,
     Pool,
     Ready,
     Refused,
@@ -40,6 +41,7 @@ GOLDEN: dict[SideMessage, str] = {
     Refused(pool=POOL, reason="why"): "83 a26973 a752656675736564" + POOL_HEX + "a6726561736f6e a3776879",
     Drain(pool=POOL): "82 a26973 a5447261696e" + POOL_HEX,
     Gone(pool=POOL): "82 a26973 a4476f6e65" + POOL_HEX,
+    Left(): "81 a26973 a44c656674",
 }
 GOLDEN_SLOTS = "a5736c6f7473 91 93 c410 000102030405060708090a0b0c0d0e0f 01 02"
 
@@ -63,6 +65,7 @@ messages = st.one_of(
     st.builds(Released, slots=slots),
     st.builds(Drain, pool=pools),
     st.builds(Gone, pool=pools),
+    st.just(Left()),
 )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.conftest import WaitFor
 
 from sightline.errors import SharingError
 from sightline.shm import named
@@ -20,13 +21,13 @@ NO_PROCESS = 2**22 + 1  # above the most that Linux gives (proc(5), pid_max)
 
 
 @pytest.fixture(autouse=True)
-def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wait_for: WaitFor) -> Iterator[Path]:
     """Where the files are made, on a system without memfd."""
     monkeypatch.delattr(os, "memfd_create", raising=False)
     monkeypatch.setattr(named, "_MEMORY", tmp_path)
     before = psutil.Process().num_fds()
     yield tmp_path
-    assert psutil.Process().num_fds() == before
+    wait_for(lambda: psutil.Process().num_fds() == before, 10, "all descriptors to be closed")
 
 
 def test_without_memfd_memory_is_shared_by_a_file_that_has_no_name(folder: Path) -> None:

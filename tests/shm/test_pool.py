@@ -1,5 +1,6 @@
 """A writer's pools: what is in a slot is whole, and none is filled again while somebody may look at it."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from tests.shm.both_ends import SIZE, BothEnds, fds, maps, pattern, run_all, sent
 
 from sightline.arrays import array_pieces, read_array
-from sightline.shm.pool import MOST_POOLS, SMALL_PAYLOADS, slot_bytes_for
+from sightline.shm.pool import MOST_POOLS, SMALL_PAYLOADS, _Pool, slot_bytes_for
 from sightline.shm.settings import Sharing
 
 SHARING = Sharing(above_bytes=1000, slots=3)
@@ -259,10 +260,25 @@ def test_a_pool_has_fewer_slots_where_they_would_be_too_large_together(no_leaks:
     ends.pools.close()
 
 
-def test_threads_that_come_while_a_pool_is_made_make_no_other(ends: BothEnds) -> None:
-    run_all(*[lambda: ends.pools.slot(8 * 2**20)] * 4)
+def test_threads_that_come_while_a_pool_is_made_make_no_other(
+    ends: BothEnds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, others_done = threading.Event(), threading.Event()
+
+    def make_slowly(slot_bytes: int, slots: int) -> object:
+        begun.set()
+        assert others_done.wait(10)
+        return _Pool(slot_bytes, slots)
+
+    def come_meanwhile() -> None:
+        assert begun.wait(10)
+        run_all(*[lambda: ends.pools.slot(8 * 2**20)] * 3)
+        others_done.set()
+
+    monkeypatch.setattr("sightline.shm.pool._Pool", make_slowly)
+    run_all(lambda: ends.pools.slot(8 * 2**20), come_meanwhile)
     assert len(ends.announced) == 1
-    assert ends.pools.stats().not_shared.keys() == {"not_ready"}
+    assert ends.pools.stats().not_shared == {"not_ready": 3}
 
 
 # Why a payload is not shared.

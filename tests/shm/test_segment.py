@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import WaitFor
 
 from sightline.errors import Closed, SharingError
-from sightline.shm.segment import SEALS, Mapping, Segment, can_seal, can_share
+from sightline.shm.segment import PIECE_BYTES, SEALS, Mapping, Segment, can_seal, can_share
 
 if sys.platform != "linux":
     pytest.skip("sealed memory is Linux's", allow_module_level=True)
@@ -63,10 +63,9 @@ def mapping_of(segment: Segment, *, keep_fd: bool = False) -> Mapping:
 
 def memfd(size: int, seals: int, *, filled: bool = True) -> int:
     fd = os.memfd_create("test", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, size)
     if filled:
-        os.posix_fallocate(fd, 0, size)
-    else:
-        os.ftruncate(fd, size)
+        os.pwrite(fd, bytes(size), 0)
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
     return fd
 
@@ -101,6 +100,19 @@ def test_all_of_it_is_there_from_the_start(monkeypatch: pytest.MonkeyPatch) -> N
     segment = Segment.create(SIZE)
     assert os.fstat(segment.fd).st_blocks * 512 >= SIZE
     segment.close()
+
+
+def test_it_is_set_aside_in_pieces_that_signals_leave_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[tuple[int, int]] = []
+    set_aside = os.posix_fallocate
+
+    def noted(fd: int, start: int, size: int) -> None:
+        pieces.append((start, size))
+        set_aside(fd, start, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", noted)
+    Segment.create(2 * PIECE_BYTES + 5).close()
+    assert pieces == [(0, PIECE_BYTES), (PIECE_BYTES, PIECE_BYTES), (2 * PIECE_BYTES, 5)]
 
 
 def punch(fd: int) -> None:
@@ -194,7 +206,7 @@ def test_memory_that_lacks_a_seal_is_refused(missing: int) -> None:
 def test_memory_with_more_seals_is_taken() -> None:
     no_execution = 0x20
     fd = os.memfd_create("test", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING | 0x8)
-    os.posix_fallocate(fd, 0, SIZE)
+    os.pwrite(fd, bytes(SIZE), 0)
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
     assert fcntl.fcntl(fd, fcntl.F_GET_SEALS) == SEALS | no_execution
     Mapping(fd, SIZE, sealed=True).close()
@@ -202,6 +214,18 @@ def test_memory_with_more_seals_is_taken() -> None:
 
 def test_memory_with_holes_is_refused() -> None:
     fd = memfd(SIZE, SEALS, filled=False)
+    with pytest.raises(SharingError, match=f"expected {SIZE} bytes that are there, got 0"):
+        Mapping(fd, SIZE, sealed=True)
+    assert not is_open(fd)
+
+
+def test_memory_behind_its_end_hides_no_hole() -> None:
+    fd = os.memfd_create("test", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(fd, SIZE)
+    keep_size = 1
+    called(LIBC.fallocate(fd, keep_size, ctypes.c_long(SIZE), ctypes.c_long(SIZE)))
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
+    assert os.fstat(fd).st_blocks * 512 >= SIZE
     with pytest.raises(SharingError, match=f"expected {SIZE} bytes that are there, got 0"):
         Mapping(fd, SIZE, sealed=True)
     assert not is_open(fd)
@@ -227,12 +251,12 @@ def a_pipe(folder: Path) -> int:
 @pytest.mark.parametrize("made", [a_file, a_file_in_memory, a_pipe])
 @pytest.mark.parametrize("sealed", [True, False])
 def test_what_is_no_sealed_memory_is_refused(
-    made: Callable[[Path], int], sealed: bool, tmp_path: Path
+    made: Callable[[Path], int], sealed: bool, tmp_path: Path, wait_for: WaitFor
 ) -> None:
     fd = made(tmp_path)
     with pytest.raises(SharingError, match="expected sealed memory|expected memory with the seals"):
         Mapping(fd, SIZE, sealed=sealed)
-    assert not is_open(fd)
+    wait_for(lambda: not is_open(fd), 10, "the descriptor to be closed")
 
 
 def test_memory_that_is_said_to_be_unsealed_is_refused_where_it_could_be_sealed(segment: Segment) -> None:

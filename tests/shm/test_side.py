@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tools.services.waiting import wait_for
 
 from sightline.errors import WireError
 from sightline.shm.messages import MOST_TOLD, Freed, Pool, Ready, Released, SideMessage
@@ -196,9 +197,9 @@ def test_what_waits_is_forgotten_when_it_is_closed(pair: tuple[Side, Side]) -> N
     before = fds()
     with Path(__file__).open("rb") as file:
         here.send(POOL, file.fileno())
-    assert fds() == before + 1
+    wait_for(lambda: fds() == before + 1, 10, "descriptors to be closed")
     here.close()
-    assert fds() == before - 1
+    wait_for(lambda: fds() == before - 1, 10, "descriptors to be closed")
     assert here.unsent == 0
     here.close()
 
@@ -214,7 +215,7 @@ def test_who_never_reads_is_broken_off_at_a_bound(pair: tuple[Side, Side]) -> No
     assert here.ended
     before = fds()
     assert not here.send(POOL, 0)
-    assert fds() == before
+    wait_for(lambda: fds() == before, 10, "descriptors to be closed")
     assert len(all_of(there)) == taken - MOST_UNSENT
     assert there.ended
 
@@ -261,7 +262,7 @@ def test_what_is_no_message_is_refused_with_all_that_came_with_it(
     send_fds(stranger, data, [0] * descriptors)
     with pytest.raises(WireError):
         list(side.receive())
-    assert fds() == before
+    wait_for(lambda: fds() == before, 10, "descriptors to be closed")
 
 
 @pytest.mark.parametrize("descriptors", [0, 2, 3, 253])
@@ -270,7 +271,7 @@ def test_a_pool_has_one_descriptor_or_none(raw: tuple[socket.socket, Side], desc
     before = fds()
     send_fds(stranger, encode(POOL), [0] * descriptors)
     assert list(side.receive()) == [(POOL, None)]
-    assert fds() == before
+    wait_for(lambda: fds() == before, 10, "descriptors to be closed")
 
 
 def test_a_pool_comes_without_its_descriptor_where_there_can_be_no_more(
@@ -297,7 +298,7 @@ def test_an_empty_message_is_an_end(raw: tuple[socket.socket, Side]) -> None:
     send_fds(stranger, b"", [0])
     assert list(side.receive()) == []
     assert side.ended
-    assert fds() == before
+    wait_for(lambda: fds() == before, 10, "descriptors to be closed")
 
 
 def test_what_came_before_a_fault_is_not_lost(raw: tuple[socket.socket, Side]) -> None:

@@ -2,14 +2,17 @@
 
 A container has its own mounts, processes, network (nothing but its own loopback) and `/dev/shm`. Its image
 holds nothing but the links at the root of this machine's file system; programs are seen where they are here,
-to be read only. It needs root. What is deliberately not here: building images, networks, anybody's daemon.
+to be read only. It needs root that may mount. What is deliberately not here: building images, networks,
+anybody's daemon.
 """
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +22,7 @@ from tools.services.process import Process
 from tools.services.service import Service, apt, on_path
 
 CLIENTS = ("/usr/bin/docker", "docker")  # Debian's first: another client may come before it on the PATH
+CAP_SYS_ADMIN = 1 << 21  # linux/capability.h
 IMAGE = "this-machine"
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,7 +35,9 @@ class Docker:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._address = f"unix://{folder}/docker.sock"
+        # Sockets are made in it, whose paths may have 104 characters.
+        self._run = Path(tempfile.mkdtemp(prefix="docker-"))
+        self._address = f"unix://{self._run}/docker.sock"
         self._process = Process("docker", [str(_look()), *self._settings()], folder, ready=self._answers)
 
     def start(self) -> None:
@@ -74,18 +80,21 @@ class Docker:
 
     def stop(self) -> None:
         """Ends all containers and the daemon."""
-        if self._process.pid is None:
-            return
+        if self._process.pid is not None:
+            self._end()
+        shutil.rmtree(self._run, ignore_errors=True)
+
+    def _end(self) -> None:
         if running := self._call("ps", "--quiet").split():
             self._call("kill", *running)
         self._process.stop(timeout_s=20.0)
-        namespace = self._folder / "exec" / "netns" / "default"
+        namespace = self._run / "netns" / "default"
         subprocess.run(["umount", str(namespace)], check=False, stderr=subprocess.DEVNULL)
 
     def _settings(self) -> list[str]:
         """No rules, bridges or drivers of this machine are touched."""
-        places = {"data-root": "data", "exec-root": "exec", "pidfile": "pid"}
-        own = [f"--{name}={self._folder / place}" for name, place in places.items()]
+        places = {"data-root": "data", "pidfile": "pid"}
+        own = [f"--exec-root={self._run}", *(f"--{name}={self._folder / at}" for name, at in places.items())]
         nothing = ["--iptables=false", "--ip-masq=false", "--bridge=none", "--storage-driver=vfs"]
         return [f"--host={self._address}", *own, *nothing]
 
@@ -136,9 +145,17 @@ def _image() -> bytes:
 
 def _look() -> str | None:
     """The daemon, where this process may start it and there is a client."""
-    if os.geteuid() != 0 or on_path(*CLIENTS)() is None:
+    if not _may_mount() or on_path(*CLIENTS)() is None:
         return None
     return on_path("dockerd", "/usr/sbin/dockerd")()
+
+
+def _may_mount() -> bool:
+    """Root of a container often may not."""
+    status = Path("/proc/self/status")
+    lines = status.read_text("utf-8").splitlines() if status.exists() else []
+    allowed = next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+    return os.geteuid() == 0 and bool(allowed & CAP_SYS_ADMIN)
 
 
 DOCKER = Service(

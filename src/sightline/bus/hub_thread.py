@@ -21,17 +21,19 @@ from sightline.hub.client.connection import Address
 from sightline.hub.client.link import Identity, Link
 from sightline.hub.client.sending import Sender
 from sightline.hub.client.session import Session
-from sightline.hub.client.siding import SHARING
 from sightline.hub.client.subscription import Subscription
 from sightline.hub.client.writers import Writer
-from sightline.hub.settings import ChannelSettings
+from sightline.hub.settings import MIB, ChannelSettings
 from sightline.hub.wire.control import Code, Request
 from sightline.hub.wire.control import Ends as AskEnds
 from sightline.hub.wire.header import Frame
 from sightline.log import hide_secret
+from sightline.shm import Sharing
 
 T = TypeVar("T")
 
+SHARING: Final = Sharing(above_bytes=MIB)
+"""Whoever reads a bus gets bytes of its own, a copy; below this, sockets cost no more."""
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 10.0
 _AGAIN_S: Final = 0.05

@@ -13,7 +13,7 @@ from sightline.log import get_logger, redact
 
 _AGAIN_NS: Final = ns(60.0)
 """The same complaint is logged once in so long."""
-_NO_TOPIC: Final = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
+NO_TOPIC: Final = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
 
 
 def confluent_kafka(part: str = "") -> Any:
@@ -42,7 +42,7 @@ def bus_error(error: Any, servers: str, topic: str | None = None) -> BusError:
     """A `KafkaError` as ours, which names the broker and the topic."""
     what = f"topic {topic} at {servers}" if topic else f"the broker at {servers}"
     text = f"{what}: {redact(error.str())} ({error.name()})"
-    if topic and error.name() in _NO_TOPIC:
+    if topic and error.name() in NO_TOPIC:
         text += f"; where brokers make none by themselves: {how_to_make(topic, servers)}"
     return BusError(text)
 

@@ -92,7 +92,11 @@ class KafkaLog:
         return KafkaIds(self._questions)
 
     def committed(self, group: str, topics: str | Iterable[str]) -> dict[str, Position]:
-        return self._questions.committed(checked_group(group), topic_names(topics))
+        reader = KafkaReader(self._address, self._max_message_bytes, group=checked_group(group))
+        try:
+            return reader.committed(topic_names(topics))
+        finally:
+            reader.close()
 
     def ends(self, topics: str | Iterable[str]) -> dict[str, Ends]:
         return self._questions.ends(topic_names(topics))

@@ -1,20 +1,23 @@
-"""What a Kafka is asked beside what is read: topics, their ids and ends, and groups' positions and members.
+"""What a Kafka is asked beside what is read: topics, their ids and ends, and groups' members.
 
 A connection answers in order, and a fetch may wait for a tenth of a second: so who reads asks on another. Of
 a broker that answers to less than others (librdkafka's mock has no controller) ids and members stay unknown.
+
+Groups' positions are asked by a consumer of the group (`KafkaReader.committed`): where a group's broker was
+away, librdkafka's admin client finds it no more, and may abort the process when it comes back (2.16.0).
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
 from sightline.bus.kafka_address import KafkaAddress
 from sightline.bus.kafka_client import Complaints, bus_error, confluent_kafka, told
-from sightline.bus.log import Ends, Position
+from sightline.bus.log import Ends
 from sightline.bus.names import Wanted, is_wanted
 from sightline.errors import BusError, Closed
 
@@ -84,23 +87,6 @@ class KafkaQuestions:
         ends, _ = self._ends(topics)
         return ends
 
-    def committed(self, group: str, topics: Iterable[str]) -> dict[str, Position]:
-        """The group's positions in these topics, of those where it has one.
-
-        Raises:
-            BusError: no answer came.
-        """
-        kafka = confluent_kafka()
-        asked = kafka.ConsumerGroupTopicPartitions(
-            group, [kafka.TopicPartition(topic, 0) for topic in sorted(topics)]
-        )
-        answer = self._admin().list_consumer_group_offsets([asked], request_timeout=_ASK_S)[group]
-        found = self._result(answer).topic_partitions
-        for each in found:
-            if each.error is not None and each.error.name() not in _UNKNOWN:
-                raise bus_error(each.error, self._servers, each.topic)
-        return {each.topic: Position(each.offset, each.metadata or "") for each in found if each.offset >= 0}
-
     def ask_ids(self, topics: Collection[str]) -> Mapping[str, Future[Any]]:
         """The `topic_id` of each topic, told by its future."""
         answers = self._admin().describe_topics(
@@ -141,19 +127,10 @@ class KafkaQuestions:
                 if error.args[0].name() not in _UNKNOWN:  # else deleted since it was listed
                     errors[asked.topic] = error.args[0]
             except TimeoutError:
-                raise self._silent() from None
+                raise BusError(
+                    f"the broker at {self._servers} did not answer within {2 * _ASK_S} s"
+                ) from None
         return offsets
-
-    def _result(self, answer: Future[Any]) -> Any:
-        try:
-            return answer.result(2 * _ASK_S)
-        except confluent_kafka().KafkaException as error:
-            raise bus_error(error.args[0], self._servers) from None
-        except TimeoutError:
-            raise self._silent() from None
-
-    def _silent(self) -> BusError:
-        return BusError(f"the broker at {self._servers} did not answer within {2 * _ASK_S} s")
 
     def close(self) -> None:
         """Ends its client, with the last answer that is under way. Again is allowed."""

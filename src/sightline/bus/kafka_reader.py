@@ -21,13 +21,14 @@ import msgspec
 
 from sightline.bus.kafka_address import KafkaAddress
 from sightline.bus.kafka_client import (
+    NO_TOPIC,
     Complaints,
     bus_error,
     confluent_kafka,
     how_to_make,
     told,
 )
-from sightline.bus.log import Ends
+from sightline.bus.log import Ends, Position
 from sightline.bus.names import Wanted, is_wanted
 from sightline.bus.promise import Message
 from sightline.clock import NS_PER_MS
@@ -169,6 +170,18 @@ class KafkaReader:
         """The topic's end as the last fetch told it, without asking; None where none did so far."""
         _, end = self.client.get_watermark_offsets(self._kafka.TopicPartition(topic, 0), cached=True)
         return None if end < 0 else end
+
+    def committed(self, topics: Iterable[str], timeout_s: float = 2 * ASK_S) -> dict[str, Position]:
+        """The positions of its group in these topics, of those where it has one.
+
+        Raises:
+            BusError: no answer came.
+        """
+        found = self._asked(self.client.committed, self._placed(sorted(topics)), timeout=timeout_s)
+        for each in found:
+            if each.error is not None and each.error.name() not in NO_TOPIC:
+                raise bus_error(each.error, self.servers, each.topic)
+        return {each.topic: Position(each.offset, each.metadata or "") for each in found if each.offset >= 0}
 
     # What is read.
 

@@ -309,7 +309,7 @@ class Member:
             return
         known = {
             topic: at
-            for topic, at in self._held.questions.committed(self._group, ends).items()
+            for topic, at in self._held.reader.committed(ends).items()
             if at.offset <= ends[topic].next and topic not in self._anew  # else of one that there was before
         }
         self._gain(known, ends)

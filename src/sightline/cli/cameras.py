@@ -211,7 +211,7 @@ def _asked(
     if not replies:
         who = "mux" if to is None else f"mux named {to}"
         raise CallTimedOut(
-            f"expected an answer within {wait_s:g} s, got none: no {who} listens to {topic} there"
+            f"expected an answer within {wait_s:g} s, got none: perhaps no {who} listens to {topic} there"
         )
     return sorted(replies, key=lambda reply: reply.by)
 

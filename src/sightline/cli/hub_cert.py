@@ -14,7 +14,7 @@ from urllib.parse import quote
 import typer
 
 from sightline.errors import ConfigError
-from sightline.hub.certificates import LOOPBACK, Authority, Certificate
+from sightline.hub.certificates import LOOPBACK, Authority, Certificate, names_in
 from sightline.loopback import is_loopback
 
 _FAR: Final = (("192.0.2.1", socket.AF_INET), ("2001:db8::1", socket.AF_INET6))
@@ -77,7 +77,9 @@ def _say_client(client: Certificate, ca: Path) -> None:
 
 
 def _hosts_of(folder: Path) -> tuple[str, ...]:
-    return Authority(folder).hub().names if (folder / "hub.pem").exists() else ()
+    """Of the hub's certificate, whose key may be where the hub runs, and there alone."""
+    hub = folder / "hub.pem"
+    return names_in(hub) if hub.exists() else ()
 
 
 def own_names() -> list[str]:

@@ -95,6 +95,9 @@ def mux(
         str | None, _option("TOPIC", "Take commands here, as `sightline cameras` sends them.")
     ] = None,
     control_bus: Annotated[str | None, _option("URL", "Where that topic is, if not on the bus.")] = None,
+    name: Annotated[
+        str | None, _option("NAME", "What `sightline cameras --to` calls this mux; made up when left out.")
+    ] = None,
     pid_file: Annotated[
         Path | None, _option("FILE", "Write the process id there, for python -m sightline.mux.terminate.")
     ] = None,

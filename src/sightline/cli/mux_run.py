@@ -1,8 +1,8 @@
 """`sightline mux` at work: a `Comux`, a model, and a thread that takes from the one to the other and back.
 
-Promises: every picture's `Result` goes with its packet; a model that fails is counted and logged, and ends
-nothing. Without a model packets only go on, and no more is decoded than keyframes. When it is over, the batch
-that the model has in hand is still sent, then what was read goes on.
+Promises: every picture's `Result` goes with its packet, if packets go anywhere; a model that fails is counted
+and logged, and ends nothing. Without a model packets only go on, and no more is decoded than keyframes. When
+it is over, the batch that the model has in hand is still sent, then what was read goes on.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import msgspec
 from rich.console import Console
 
 from sightline.bus import open_bus
+from sightline.bus.kafka_address import kafka_url
 from sightline.cli.mux import Begin
 from sightline.cli.mux_settings import MuxSettings
 from sightline.cli.mux_view import CameraFigures, mux_view
@@ -172,6 +173,8 @@ class RunningMux:
 
     def _give(self, item: Item[Frame], result: Result) -> None:
         self._tallies[item.cam_id].add(result, SYSTEM_CLOCK.monotonic_ns())
+        if self._settings.out_bus is None:
+            return
         try:
             self._mux.send(item.cam_id, item.index, result)
         except (WireError, ConfigError) as error:  # too large; or the camera went meanwhile
@@ -223,7 +226,8 @@ def _mux_of(settings: MuxSettings) -> Comux:
             mux.create(camera_id, camera.own())
         mux.start()
         if settings.control_topic is not None:
-            mux.setup_controller(settings.control_topic, settings.control_bus or settings.bus)
+            steered_by = settings.control_bus or settings.bus
+            mux.setup_controller(settings.control_topic, steered_by, name=settings.name)
     except BaseException:
         mux.close()
         raise
@@ -235,7 +239,7 @@ def _logs_kept(settings: MuxSettings) -> Iterator[None]:
     with ExitStack() as opened:
         bus = None
         if settings.log_topic is not None:
-            bus = opened.enter_context(open_bus(settings.out_bus or settings.bus))
+            bus = opened.enter_context(open_bus(kafka_url(settings.out_bus or settings.bus)))
         opened.enter_context(
             KeptLogs(settings.log_file, bus=bus, topic=settings.log_topic, level=settings.log_level)
         )

@@ -120,6 +120,7 @@ class MuxSettings(_Looking):
     output: Output = Output.PACKET
     control_topic: Topic | None = None
     control_bus: Text | None = None
+    name: Text | None = None
     pid_file: SitePath | None = None
     log_file: SitePath | None = None
     log_topic: Topic | None = None

@@ -12,7 +12,7 @@ from rich.text import Text
 from sightline.cli.live import dropped_text
 from sightline.cli.showing import View
 
-_COLOURS: Final = {"running": "green", "paused": "dim", "failing": "red"}
+_COLOURS: Final = {"running": "green", "paused": "dim", "elsewhere": "dim", "failing": "red"}
 _NUMBERS: Final = ("packets", "results", "results/s", "seen now", "sent on", "behind", "not asked for")
 
 
@@ -20,7 +20,7 @@ class CameraFigures(msgspec.Struct, frozen=True, kw_only=True):
     """One camera at one moment.
 
     Attributes:
-        state: running, paused or failing.
+        state: running, paused, elsewhere or failing.
         reason: why it fails; empty otherwise.
         packets: that came.
         results: of the model.

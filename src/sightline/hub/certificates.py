@@ -11,10 +11,11 @@ Needs the extra `certificates`; TLS itself does not.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -85,8 +86,7 @@ class Authority:
         if new:
             self._make(file, key)
         self._signed, self._key = _read(file), _read_key(key)
-        if self._signed.public_key() != self._key.public_key():
-            raise ConfigError(f"expected {key} to be the key of {file}, which it is not")
+        _check_pair(self._signed, self._key, file, key)
         until = self._signed.not_valid_after_utc
         self.certificate = Certificate(file=file, key=key, until=until, new=new)
         if until <= self._now:
@@ -139,6 +139,7 @@ class Authority:
             raise ConfigError(
                 f"{file} is signed by another than {self.certificate.file}: it is made anew with --renew"
             ) from None
+        _check_pair(there, _read_key(key), file, key, ": it is made anew with --renew")
         return Certificate(
             file=file, key=key, names=_names(there), until=there.not_valid_after_utc, new=False
         )
@@ -186,6 +187,11 @@ class Authority:
         return builder.sign(signer, _ALGORITHM)
 
 
+def names_in(file: Path) -> tuple[str, ...]:
+    """The hosts that a certificate is for. Raises ConfigError."""
+    return _names(_read(file))
+
+
 def valid_until(file: Path) -> datetime:
     """When a certificate is over; of many in one file, the last. Raises ConfigError."""
     try:
@@ -214,8 +220,8 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
 
 def _plain(name: str) -> str:
     """As it stands in a certificate: an address in its short form, a name in ASCII. Raises ConfigError."""
-    try:
-        return str(ipaddress.ip_address(name.strip("[]")))
+    try:  # without its zone, which says by which interface, and is each machine's own
+        return str(ipaddress.ip_address(name.strip("[]").partition("%")[0]))
     except ValueError:
         pass
     try:
@@ -250,6 +256,13 @@ def _both(file: Path, key: Path) -> bool:
     return file.exists()
 
 
+def _check_pair(
+    one: x509.Certificate, own: ec.EllipticCurvePrivateKey, file: Path, key: Path, remedy: str = ""
+) -> None:
+    if one.public_key() != own.public_key():
+        raise ConfigError(f"expected {key} to be the key of {file}, which it is not{remedy}")
+
+
 def _read(file: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(file.read_bytes())
@@ -271,14 +284,19 @@ def _write(file: Path, signed: x509.Certificate, key: Path, own: ec.EllipticCurv
     """Both are whole before either takes the place of an older one."""
     pem = serialization.Encoding.PEM
     secret = own.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    written = [_beside(key, secret, _SECRET), _beside(file, signed.public_bytes(pem), _PUBLIC)]
-    for beside, place in zip(written, (key, file), strict=True):
-        beside.replace(place)
+    with _beside(key, secret, _SECRET) as new_key, _beside(file, signed.public_bytes(pem), _PUBLIC) as new:
+        new_key.replace(key)
+        new.replace(file)
 
 
-def _beside(place: Path, data: bytes, mode: int) -> Path:
+@contextlib.contextmanager
+def _beside(place: Path, data: bytes, mode: int) -> Iterator[Path]:
+    """A file of this content, which is to take that place; it is gone if it does not."""
     beside = place.with_name(f".{place.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(data)
-    return beside
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(data)
+        yield beside
+    finally:
+        beside.unlink(missing_ok=True)

@@ -87,6 +87,7 @@ class Waiting:
     def part(self) -> None:
         """What is added next does not go on from what was added before: packets between them were lost."""
         self._parted = True
+        self._lag = 0  # what waits at the broker is told with what comes
 
     def take(self) -> Waiter | None:
         """The packet that is next; None where there is none."""

@@ -329,7 +329,7 @@ class Engine:
         failure = self._failure
         reason = self._poller.missing().get(camera.place.topic) or ("" if failure is None else str(failure))
         return EngineStats(
-            state="failing" if reason else "paused" if camera.paused else "running",
+            state="failing" if reason else self._poller.state(camera.place.topic),
             reason=reason,
             place=camera.place,
             lag=lag.get(camera.place.topic, 0),
@@ -344,8 +344,7 @@ class Engine:
 
     def took(self, topic: str, messages: Sequence[Message], lag: int) -> None:
         """For the poller."""
-        camera = self._by_topic.get(topic)
-        if camera is not None:  # else it was removed a moment ago
+        if (camera := self._by_topic.get(topic)) is not None:  # else it was removed a moment ago
             camera.work.add(messages, lag)
 
     def missed(self, gap: Gap) -> None:
@@ -361,6 +360,11 @@ class Engine:
                 next=gap.next,
                 reason=gap.reason,
             )
+
+    def lost(self, topic: str) -> None:
+        """For the poller."""
+        if (camera := self._by_topic.get(topic)) is not None:
+            camera.work.gap()
 
     def has_room(self, topic: str) -> bool:
         """For the poller."""

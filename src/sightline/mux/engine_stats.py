@@ -8,7 +8,7 @@ import msgspec
 
 from sightline.mux.camera_stats import CameraStats
 
-State: TypeAlias = Literal["running", "paused", "failing"]
+State: TypeAlias = Literal["running", "paused", "elsewhere", "failing"]
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from sightline.bus import Consumer, Event, Gap, Log, Lost, Message, Position, St
 from sightline.clock import SYSTEM_CLOCK, Clock, ns
 from sightline.errors import Closed, SightlineError
 from sightline.log import Repeated, get_logger, redact
+from sightline.mux.engine_stats import State
 
 MOST: Final = 256
 _POLL_S: Final = 0.5
@@ -46,6 +47,9 @@ class Hearer(Protocol):
 
     def missed(self, gap: Gap) -> None:
         """Messages of a topic were lost."""
+
+    def lost(self, topic: str) -> None:
+        """Nothing more comes of a topic for now, and what comes later may be from elsewhere in it."""
 
     def settled(self) -> Mapping[str, int]:
         """By topic, the offset before which everything has gone on."""
@@ -86,6 +90,7 @@ class Poller:
         self._begun = threading.Event()
         self._next: dict[str, int] = {}
         self._returning: dict[str, int] = {}  # where to go on when it is had again
+        self._had: frozenset[str] = frozenset()
         self._gone: frozenset[str] = frozenset()  # topics that were had, and are not there any more
         self._refused: dict[str, str] = {}  # topics that cannot be read, and why
         self._asked: frozenset[str] = frozenset()  # those of them that were asked for again
@@ -135,6 +140,12 @@ class Poller:
         """The offset that comes next, of each topic of which something came."""
         return self._next
 
+    def state(self, topic: str) -> State:
+        """Whether it is read; `elsewhere`: its group gave it to another, or to nobody, as it is not there."""
+        if topic in self._paused:
+            return "paused"
+        return "elsewhere" if self._group is not None and topic not in self._had else "running"
+
     def missing(self) -> Mapping[str, str]:
         """Topics that cannot be read now, and why."""
         return dict.fromkeys(self._gone, "the broker has no such topic any more") | self._refused
@@ -170,7 +181,7 @@ class Poller:
         consumer = self._log.consume(
             self._wanted, group=self._group, start=self._start, on_event=self._happened
         )
-        self._stopped = frozenset()
+        self._stopped = self._had = frozenset()
         self._stop(consumer)
         self._consumer = consumer
         self._begun.set()
@@ -237,11 +248,14 @@ class Poller:
         if isinstance(event, Gap):
             self._hearer.missed(event)
         elif isinstance(event, Lost):
+            self._had -= event.topics
             for topic in event.topics:
                 self._next.pop(topic, None)
+                self._hearer.lost(topic)
             if self._group is None:
                 self._gone |= (event.topics & self._wanted) - self._refused.keys()
         else:
+            self._had |= event.positions.keys()
             self._gone -= event.positions.keys()
             for topic, position in event.positions.items():
                 self._refused.pop(topic, None)

@@ -12,7 +12,8 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
     """One camera of a mux at one moment.
 
     Attributes:
-        state: it runs, was paused, or cannot run now and is tried again.
+        state: it runs; was paused; is elsewhere, as another of its group reads it, or nobody yet; or cannot
+            run now and is tried again.
         reason: why it cannot; empty otherwise.
         topic: where its packets are.
         out_topic: where they go on; None: nowhere.
@@ -23,7 +24,7 @@ class CameraState(msgspec.Struct, frozen=True, kw_only=True):
         behind: messages of its topic that were not read yet; None where the broker cannot tell.
     """
 
-    state: Literal["running", "paused", "failing"]
+    state: Literal["running", "paused", "elsewhere", "failing"]
     reason: str = ""
     topic: str
     out_topic: str | None = None

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from sightline.errors import SharingError, WireError
+from sightline.errors import Closed, SharingError, WireError
 from sightline.shm.exporter import Exporter
 from sightline.shm.line import Line
 from sightline.shm.messages import Pool
@@ -80,8 +80,11 @@ class Attached:
 
         Raises:
             WireError: no such pool or slot, or not the payload that the token says; the lease is given back.
+            Closed: it came after `close`: the host may have ended its lease already.
         """
         with self._line:  # both at once: whoever closes this and then sees no lease may end the side socket
+            if self._closed:
+                raise Closed("the side socket ended, and all leases with it")
             try:
                 place = self._memory(token)
             except WireError:  # a lease all the same: one that is not given back counts against us for ever

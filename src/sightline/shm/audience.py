@@ -18,7 +18,7 @@ from typing import Final
 from sightline.errors import WireError
 from sightline.shm.attached import Place
 from sightline.shm.leases import Leases
-from sightline.shm.messages import Gone, Handed, Pool, Released, SideMessage, Value
+from sightline.shm.messages import Gone, Handed, Left, Pool, Released, SideMessage, Value
 from sightline.shm.records import FEWEST_FREE
 from sightline.shm.side import Side
 from sightline.shm.token import Token
@@ -37,6 +37,19 @@ class Missed(StrEnum):
     """There was no slot to put it into."""
     LEFT = "left"
     """It ended, or was closed, meanwhile."""
+
+
+class _Pool:
+    """A pool, a descriptor of its memory, which is this object's, and who was told of it."""
+
+    __slots__ = ("fd", "said", "told")
+
+    def __init__(self, said: Pool, fd: int) -> None:
+        self.said, self.fd = said, fd
+        self.told: set[Side] = set()
+
+    def __del__(self) -> None:
+        os.close(self.fd)
 
 
 class Audience:
@@ -61,46 +74,40 @@ class Audience:
         self._divide()
         self._leaving: list[Side] = []  # they get nothing more, and may still look at what they have
         self._full: set[Side] = set()
-        self._shown: dict[bytes, tuple[Pool, int]] = {}
+        self._pools: dict[bytes, _Pool] = {}
 
     # Readers and pools.
 
-    def join(self, side: Side) -> bool:
-        """False: it cannot be shown the pools, for want of descriptors; it is closed."""
-        if not all(side.send(said, fd) for said, fd in self._shown.values()):
-            side.close()
-            return False
+    def join(self, side: Side) -> None:
         self.readers.append(side)
         self._divide()
-        return True
 
-    def show(self, said: Pool, fd: int) -> bool:
-        """Another pool; its descriptor stays the caller's. False: not all readers could be shown it."""
+    def add(self, said: Pool, fd: int) -> bool:
+        """Another pool; its descriptor stays the caller's. False: there is no descriptor to keep."""
         try:
             kept = os.dup(fd)
         except OSError:
             return False
         self.leases.add_pool(said.pool, said.slots)
-        self._shown[said.pool] = said, kept
-        if not all(side.send(said, kept) for side in self.readers):
-            self.forget(said.pool)
-            return False
+        self._pools[said.pool] = _Pool(said, kept)
         self._slots = said.slots
         self._divide()
         return True
 
     def forget(self, pool: bytes) -> None:
         """Nothing is handed on of this pool any more."""
-        os.close(self._shown.pop(pool)[1])
         self.leases.drain(pool)
-        for side in (*self.readers, *self._leaving):
+        for side in self._pools.pop(pool).told:
             side.send(Gone(pool))
 
     def close(self) -> None:
         for side in (*self.readers, *self._leaving):
             self._lose(side)
-        for pool in tuple(self._shown):
-            self.forget(pool)
+        self.disown()
+
+    def disown(self) -> None:
+        """Keep no memory: the end, also in a child made by `fork`, whose parent goes on."""
+        self._pools.clear()
 
     # Values.
 
@@ -134,9 +141,24 @@ class Audience:
         if self.leases.held(side) >= self.share:
             self.missed[Missed.BEHIND] += 1
             return False
+        if not self._knows(side, self._pools[token.pool]):
+            return False
         lent = self.leases.lease(side, *token[:2], now_ns)
         self.missed[Missed.CUT_OFF] += not lent
         return lent
+
+    def _knows(self, side: Side, pool: _Pool) -> bool:
+        """Whether it was told of the pool. Not before it is needed: one that does not read keeps it."""
+        if side in pool.told:
+            return True
+        if not side.flush() or side.unsent:
+            self._full.add(side)
+            self.missed[Missed.FULL] += 1
+        elif side.send(pool.said, pool.fd):
+            pool.told.add(side)
+        else:
+            self.missed[Missed.NOT_SHARED] += 1
+        return side in pool.told
 
     def hear(self, now_ns: int) -> None:
         """What readers said, and who ended; then see `take_freed`."""
@@ -172,10 +194,7 @@ class Audience:
         try:
             taken = side.offer(handed)
         except OSError:
-            self.readers.remove(side)
-            self._divide()
-            self._leaving.append(side)
-            self._full.discard(side)
+            self._part(side)
             self.missed[Missed.LEFT] += len(handed.values)
             return False
         if taken:
@@ -201,10 +220,22 @@ class Audience:
     def _heed(self, side: Side, message: SideMessage, fd: int | None) -> None:
         if fd is not None:
             os.close(fd)
-        if not isinstance(message, Released):
-            raise WireError(f"expected nothing like {type(message).__name__} of a reader")
-        for place in message.slots:
-            self.leases.release(side, *place)
+        match message:
+            case Released():
+                for place in message.slots:
+                    self.leases.release(side, *place)
+            case Left():
+                self._part(side)
+            case _:
+                raise WireError(f"expected nothing like {type(message).__name__} of a reader")
+
+    def _part(self, side: Side) -> None:
+        """It takes nothing more; what it looks at stays as it is."""
+        if side in self.readers:
+            self.readers.remove(side)
+            self._divide()
+            self._leaving.append(side)
+            self._full.discard(side)
 
     def _lose(self, side: Side) -> None:
         """It ended, and looks at nothing any more."""
@@ -213,5 +244,7 @@ class Audience:
                 sides.remove(side)
         self._divide()
         self._full.discard(side)
+        for pool in self._pools.values():
+            pool.told.discard(side)
         self.leases.reader_gone(side)
         side.close()

@@ -143,9 +143,7 @@ class SharedSender:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         except (AttributeError, OSError) as error:
             raise SharingError(f"no socket for a reader: {error}") from error
-        if not self._audience.join(Side(ours)):
-            theirs.close()
-            raise SharingError("no descriptor for a reader: this process has as many as it may")
+        self._audience.join(Side(ours))
         return theirs
 
     def new_array(self, shape: int | Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
@@ -188,7 +186,13 @@ class SharedSender:
             BufferFull, TypeError, Closed: as `send`; none of them was sent then.
         """
         self._check_open()
-        outgoing = [self._outgoing(value, note) for value, note in values]
+        outgoing: list[_Outgoing] = []
+        try:
+            outgoing.extend(self._outgoing(value, note) for value, note in values)
+        except BaseException:
+            for slot in filter(None, (one.slot for one in outgoing)):
+                slot.taken = False  # it can still be sent as it is
+            raise
         self._hear_if_due()
         counts = []
         for some in _messages(outgoing):
@@ -309,9 +313,9 @@ class SharedSender:
             self._pools.freed(*place)
 
     def _announce(self, said: Pool, fd: int) -> bool:
-        if shown := self._audience.show(said, fd):
+        if added := self._audience.add(said, fd):
             self._pools.ready(said.pool)
-        return shown
+        return added
 
 
 def _messages(outgoing: Sequence[_Outgoing]) -> Iterator[list[_Outgoing]]:
@@ -335,6 +339,7 @@ def _close_all() -> None:
     """In a child: the slots are its parent's."""
     for sender in tuple(_open_senders):
         sender._open = False  # noqa: SLF001 - for nobody else to set
+        sender._audience.disown()  # noqa: SLF001
 
 
 if hasattr(os, "register_at_fork"):

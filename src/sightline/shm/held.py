@@ -100,7 +100,10 @@ class HeldPool:
 
     def copied(self, token: Token) -> bytes:
         start = token.slot * self.said.slot_bytes
-        return bytes(self.mapping.memory[start : start + token.size])
+        memory = self.mapping.memory[start : start + token.size]
+        if not self.mapping.whole(start, token.size):
+            return bytes(token.size)  # which is what is there; but to look would take it, on our account
+        return bytes(memory)
 
 
 class Held:

@@ -14,7 +14,6 @@ It does not look at what is in a slot: the writer may change that at any time, a
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import defaultdict
 from typing import Final
@@ -24,6 +23,7 @@ import msgspec
 from sightline.clock import NS_PER_S
 from sightline.errors import SharingError, WireError
 from sightline.log import Repeated, get_logger
+from sightline.shm.foreign import close_foreign
 from sightline.shm.held import Account, Held, HeldPool, Peer, Shown, Way
 from sightline.shm.leases import Leases, LeaseStats
 from sightline.shm.messages import (
@@ -293,7 +293,7 @@ class Host:
         try:
             self._check_room(peer, said, size)
         except SharingError:
-            os.close(fd)
+            close_foreign([fd])
             raise
         return Mapping(fd, size, sealed=said.sealed, keep_fd=True)
 

@@ -21,6 +21,7 @@ from typing import Final
 
 from sightline.errors import SharingError, WireError
 from sightline.log import Repeated, get_logger
+from sightline.shm.foreign import close_foreign
 from sightline.shm.held import Peer
 from sightline.shm.host import Host
 from sightline.shm.messages import Join, SideMessage
@@ -118,7 +119,7 @@ class Sides:
             self._host.received(peer, message, fd)
             return
         if fd is not None:
-            os.close(fd)
+            close_foreign([fd])
         if peer is not None:
             return
         if not isinstance(message, Join):

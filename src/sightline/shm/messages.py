@@ -18,6 +18,7 @@ Without a hub (`sightline.shm.direct`) the sender is the host of its own pools, 
 Nobody joins, and no answer to a `Pool` is waited for:
 
     Handed     sender -> reader  values: their tokens, or, where they are small, themselves
+    Left       reader -> sender  it takes nothing more, and may still look at what it has
 
 Where each hands tokens on to the next (`sightline.shm.grants`), all are peers of one host, which maps no
 memory: a `Pool` goes to it without a descriptor, and is answered by nothing.
@@ -105,6 +106,10 @@ class Handed(_Said, frozen=True):
     values: list[Value]
 
 
+class Left(_Said, frozen=True):
+    pass
+
+
 class Welcome(_Said, frozen=True):
     peer: PeerNumber
 
@@ -123,5 +128,17 @@ class Arrived(_Said, frozen=True):
 
 
 SideMessage: TypeAlias = (
-    Join | Pool | Ready | Refused | Freed | Released | Drain | Gone | Handed | Welcome | Granted | Arrived
+    Join
+    | Pool
+    | Ready
+    | Refused
+    | Freed
+    | Released
+    | Drain
+    | Gone
+    | Handed
+    | Left
+    | Welcome
+    | Granted
+    | Arrived
 )

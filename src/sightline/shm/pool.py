@@ -220,11 +220,6 @@ class Pools:
         self._closed = True
         self.abandon()
 
-    def _orphan(self) -> None:
-        """In a child: the lock may be held by a thread that there is not."""
-        self._line = Line()
-        self.close()
-
     # What the host says. What it cannot mean is passed over: it may be about a pool that was abandoned.
 
     def ready(self, pool: bytes) -> None:
@@ -373,10 +368,10 @@ def slot_bytes_for(size: int) -> int:
 _all: Final[WeakSet[Pools]] = WeakSet()
 
 
-def _orphan_all() -> None:
+def _close_all() -> None:
     for pools in tuple(_all):
-        pools._orphan()  # noqa: SLF001 - for nobody else to call
+        pools.close()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_orphan_all)
+    os.register_at_fork(after_in_child=_close_all)

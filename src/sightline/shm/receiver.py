@@ -10,13 +10,11 @@ from collections import deque
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, Self
 
-from numpy.typing import NDArray
-
 from sightline.arrays import read_array
 from sightline.clock import NS_PER_MS, ns
 from sightline.errors import Closed, SharingError, WireError
 from sightline.shm.attached import Attached, Place
-from sightline.shm.messages import Gone, Handed, Pool, Released, SideMessage, Value
+from sightline.shm.messages import Gone, Handed, Left, Pool, Released, SideMessage, Value
 from sightline.shm.side import Side
 from sightline.shm.token import Token
 
@@ -25,10 +23,15 @@ TOGETHER_NS: Final = NS_PER_MS
 
 
 class Received(NamedTuple):
-    """What came. An array is read-only and in place: its slot is used again once no view of it is left."""
+    """What came.
+
+    Attributes:
+        note: what was said about it.
+        value: bytes, or an array, read-only and in place: its slot is used again once no view of it is left.
+    """
 
     note: bytes
-    value: NDArray[Any] | bytes
+    value: Any
 
 
 class SharedReceiver:
@@ -80,6 +83,7 @@ class SharedReceiver:
             self._side.deafen()
             self._give_back()
             self._attached.close()
+            self._side.send(Left())
             self._on_idle()
 
     def __enter__(self) -> Self:

@@ -17,7 +17,7 @@ import os
 import socket
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Self
 
@@ -25,6 +25,7 @@ import numpy as np
 
 from sightline.errors import Closed, SharingError
 from sightline.shm import named
+from sightline.shm.foreign import close_foreign
 from sightline.shm.room import need_memory
 
 if sys.platform != "win32":
@@ -35,6 +36,8 @@ if sys.platform != "win32":
 SEALS: Final = 0x1 | 0x2 | 0x4 | 0x10  # F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_FUTURE_WRITE
 MFD_NOEXEC_SEAL: Final = 0x8
 
+PIECE_BYTES: Final = 1024 * 1024
+"""Set aside at once: less than comes between two signals of a timer."""
 BLOCK_BYTES: Final = 512
 """What `st_blocks` counts (stat(2))."""
 
@@ -127,9 +130,9 @@ class Segment(_Block):
         segment.sealed = can_seal()
         with _told(f"no shared memory of {size} bytes"):
             fd = _memfd() if segment.sealed else named.create(size)
-            with _closed_on_error(fd):
+            with _closed_on_error(fd, _close):
                 if segment.sealed:
-                    os.posix_fallocate(fd, 0, size)
+                    _set_aside(fd, size)
                 mapped = _mapped(fd, size, mmap.PROT_READ | mmap.PROT_WRITE, at_once=True)
                 if segment.sealed:
                     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)  # from now on none but this mapping writes
@@ -144,20 +147,26 @@ class Mapping(_Block):
         fd: its descriptor, this object's own from now on, also where it raises.
         size: in bytes, as the writer said.
         sealed: as the writer said. Memory without seals is taken only where this system has no other.
-        keep_fd: keep the descriptor as `fd`, to hand it on. Pages are mapped as they are looked at then.
+        keep_fd: keep the descriptor as `fd`, to hand it on. Pages are mapped as they are looked at then, so
+            ask `whole` first.
 
     Raises:
         SharingError: it is not what the writer said, or cannot be mapped.
     """
 
     def __init__(self, fd: int, size: int, *, sealed: bool, keep_fd: bool = False) -> None:
-        with _closed_on_error(fd), _told(f"cannot map {size} bytes of shared memory"):
-            _check(fd, size, sealed=sealed)
+        with _closed_on_error(fd, close_foreign), _told(f"cannot map {size} bytes of shared memory"):
+            _check(fd, size, sealed=sealed, thorough=not keep_fd)
             # Who hands it on looks at little of it, and has others to serve meanwhile.
             mapped = _mapped(fd, size, mmap.PROT_READ, at_once=not keep_fd)
         self._own(fd, mapped)
+        self._sealed = sealed
         if not keep_fd:
             self.close_fd()
+
+    def whole(self, start: int, size: int) -> bool:
+        """Whether this part is there, to be read without taking memory. Only where the descriptor is kept."""
+        return not self._sealed or os.lseek(self.fd, start, os.SEEK_HOLE) >= start + size
 
 
 def _memfd() -> int:
@@ -168,13 +177,19 @@ def _memfd() -> int:
         return os.memfd_create("sightline", flags)
 
 
+def _set_aside(fd: int, size: int) -> None:
+    """In pieces: of many kernels a signal undoes what they have of one, and Python tries again."""
+    for start in range(0, size, PIECE_BYTES):
+        os.posix_fallocate(fd, start, min(PIECE_BYTES, size - start))
+
+
 def _mapped(fd: int, size: int, protection: int, *, at_once: bool) -> mmap.mmap:
     """All pages `at_once`: page by page, the first picture in each slot takes many times the copying."""
     populate = getattr(mmap, "MAP_POPULATE", 0) if at_once else 0
     return mmap.mmap(fd, size, flags=mmap.MAP_SHARED | populate, prot=protection)
 
 
-def _check(fd: int, size: int, *, sealed: bool) -> None:
+def _check(fd: int, size: int, *, sealed: bool, thorough: bool) -> None:
     """Seals first: what is true of a sealed block stays true."""
     if sealed:
         _check_seals(fd)
@@ -185,9 +200,12 @@ def _check(fd: int, size: int, *, sealed: bool) -> None:
         raise SharingError(f"expected memory, got a descriptor of mode {status.st_mode:o}")
     if status.st_size != size:
         raise SharingError(f"expected {size} bytes of shared memory, got {status.st_size}")
-    if sealed and status.st_blocks * BLOCK_BYTES < size:
+    there = status.st_blocks * BLOCK_BYTES
+    if sealed and thorough and there >= size:  # some may lie behind the end; to look takes 20 us for each MiB
+        there = os.lseek(fd, 0, os.SEEK_HOLE)
+    if sealed and there < size:
         # Whoever reads a hole allocates it, on the reader's account, and dies where there is no memory left.
-        raise SharingError(f"expected {size} bytes that are there, got {status.st_blocks * BLOCK_BYTES}")
+        raise SharingError(f"expected {size} bytes that are there, got {there}")
 
 
 def _check_seals(fd: int) -> None:
@@ -211,9 +229,14 @@ def _told(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _closed_on_error(fd: int) -> Iterator[None]:
+def _closed_on_error(fd: int, close: Callable[[list[int]], object]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        os.close(fd)
+        close([fd])
         raise
+
+
+def _close(fds: list[int]) -> None:
+    for fd in fds:
+        os.close(fd)

@@ -28,6 +28,7 @@ from weakref import WeakSet
 import msgspec
 
 from sightline.errors import WireError
+from sightline.shm.foreign import close_foreign
 from sightline.shm.messages import MOST_MESSAGE_BYTES, MOST_TOLD, Freed, Pool, Released, SideMessage
 
 SUFFIX: Final = ".side"
@@ -182,7 +183,7 @@ class Side:
             fds = _descriptors(ancillary)
             if not data:
                 self.ended = True
-                _close(fds)
+                close_foreign(fds)
                 return
             yield _read(data, fds, flags)
 
@@ -250,11 +251,11 @@ def _read(data: bytes, fds: list[int], flags: int) -> tuple[SideMessage, int | N
     try:
         message: SideMessage = _decode(b"" if flags & _LONGER else data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        _close(fds)
+        close_foreign(fds)
         raise WireError(f"expected a message of a side socket, got {len(data)} bytes: {error}") from error
     if isinstance(message, Pool) and whole and len(fds) == 1:
         return message, fds[0]
-    _close(fds)
+    close_foreign(fds)
     if not isinstance(message, Pool) and (fds or not whole):
         raise WireError(f"expected no descriptor with {type(message).__name__}")
     return message, None

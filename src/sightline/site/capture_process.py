@@ -51,7 +51,7 @@ def order_of(line: bytes) -> Order:
 
 def _path(wanted: type, text: Any) -> Any:
     if wanted is not Path:
-        raise NotImplementedError(f"expected a path, got {wanted}")
+        raise TypeError(f"expected a path, got {wanted}")
     return Path(text)
 
 

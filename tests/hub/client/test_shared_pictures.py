@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from tests.hub.client.conftest import Serving
 
 from sightline.bus import open_bus
-from sightline.hub import AsyncStreamClient, ReaderStats, StreamClient, StreamServer, WriterStats
+from sightline.hub import AsyncStreamClient, History, ReaderStats, StreamClient, StreamServer, WriterStats
+from sightline.hub.settings import MIB
 from sightline.overflow import Capacity, Overflow
 from sightline.shm.segment import can_share
 
@@ -239,9 +240,9 @@ def test_a_bus_shares_large_messages(hub_process: StreamServer, name: str) -> No
     ):
         assert writer.wait_wanted(topic, SOON_S)
         for number in range(20):
-            writer.publish(topic, bytes([number]) * 200_000)
+            writer.publish(topic, bytes([number]) * MIB)
             (message,) = subscription.poll(1, SOON_S)
-            assert message.value == bytes([number]) * 200_000
+            assert message.value == bytes([number]) * MIB
         with StreamClient(unix_path=hub_process.unix_path) as client:
             channels = {channel.name: channel for channel in client.server_statistics().channels}
         assert channels[topic].shared_in >= 10
@@ -286,3 +287,26 @@ def test_clients_leave_no_descriptors_behind(way: dict[str, Any], name: str) -> 
     for _ in range(3):
         used()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_hub_that_ends_looks_at_no_memory_that_it_gave_up() -> None:
+    failures: list[dict[str, Any]] = []
+
+    async def keep(writer: AsyncStreamClient) -> None:
+        await writer.create_new_channel("kept", history=History(messages=5))
+        while writer.statistics().writers["kept"].shared < 5:
+            await writer.put_data("kept", picture(0), timeout_s=SOON_S)
+            await writer.flush("kept", SOON_S)
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)  # what lies in memory for a while is copied out first
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, failure: failures.append(failure))
+        async with contextlib.AsyncExitStack() as clients:
+            async with StreamServer(port=0) as server:
+                writer = AsyncStreamClient("writer", port=server.port)
+                await keep(await clients.enter_async_context(writer))
+            await asyncio.sleep(0.1)
+
+    asyncio.run(main())
+    assert failures == []

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from itertools import count
+from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -30,6 +32,8 @@ from sightline.shm.settings import KIB, MIB, Sharing
 T = TypeVar("T")
 ALIVE_S: Final = 60.0
 PUT_S: Final = 0.2
+CUT_SHARE: Final = 0.005
+"""Of the turns of a writer or reader, which are a few ms each."""
 LEASE_S: Final = 2.0
 SHARING: Final = Sharing(above_bytes=128 * KIB, slots=6, pool_bytes=16 * MIB)
 CHANNELS: Final = "camera"
@@ -48,7 +52,7 @@ class Where(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What a process is given. `seed` is another for each process."""
+    """What a process is given. `seed` is another for each process; a pid may come again."""
 
     slate: Slate
     row: Row
@@ -88,7 +92,7 @@ class Writer(NamedTuple):
     history: int | None = None
 
     def __call__(self, told: Told) -> None:
-        dice, name = Random(told.seed), f"{CHANNELS}{os.getpid()}"
+        dice, name = Random(told.seed), f"{CHANNELS}{told.seed}"
         with _client(told, dice) as client:
             history = self.history and History(messages=self.history)
             _done(client, lambda: client.create_new_channel(name, history=history))
@@ -96,30 +100,46 @@ class Writer(NamedTuple):
             shape = dice.choice(SHAPES)
             shared = 0
             for number in count():
-                _rest(told, lambda: client.flush(name, ALIVE_S))
+                _rest(told, client, name)
+                _cut(dice)
                 shape = dice.choice(SHAPES) if dice.random() < 0.03 else shape
                 with contextlib.suppress(TimeoutError, BusError):  # the hub is away, or its memory is full
-                    told.add(Column.PUT, _put(client, name, shape, number, dice))
+                    told.add(Column.PUT, _put(client, told.seed, shape, number, dice))
                 now_shared = client.statistics().writers[name].shared
                 told.add(Column.PUT_SHARED, now_shared - shared)
                 shared = now_shared
                 time.sleep(dice.random() * 0.01)
 
 
-def _put(client: StreamClient, name: str, shape: tuple[int, ...], number: int, dice: Random) -> bool:
-    way = dice.random()
+def _put(client: StreamClient, writer: int, shape: tuple[int, ...], number: int, dice: Random) -> bool:
+    way, name = dice.random(), f"{CHANNELS}{writer}"
     made = client.new_array(name, shape) if way < 0.6 else np.empty(shape, np.uint8)
-    draw(made, os.getpid(), number)
+    draw(made, writer, number)
     return client.put_data(name, made.tobytes() if way > 0.9 else made, timeout_s=PUT_S)
 
 
-def _rest(told: Told, before: Any = lambda: None) -> None:
+def _rest(told: Told, client: StreamClient, name: str) -> None:
     while (rest := told.rest) and rest != told.row[Column.RESTED]:
         with contextlib.suppress(TimeoutError, BusError):
-            before()
+            client.flush(name, PUT_S)
             told.row[Column.RESTED] = rest
+            stats = client.statistics().writers[name]
+            assert (stats.put, stats.unacknowledged) == (stats.acknowledged + stats.unwanted, 0), stats
+            assert stats.acknowledged <= stats.shared + sum(stats.not_shared.values()), stats
     while told.rest:
         time.sleep(0.01)
+
+
+def _cut(dice: Random) -> None:
+    """Now and then this process loses its connection. Not its side socket: that ends with a process alone."""
+    if dice.random() > CUT_SHARE:
+        return
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if str(entry.readlink()).startswith("socket:"):
+                with socket.socket(fileno=os.dup(int(entry.name))) as sock:
+                    if sock.type is socket.SOCK_STREAM:
+                        sock.shutdown(socket.SHUT_RDWR)
 
 
 class Kept(NamedTuple):
@@ -153,7 +173,11 @@ class Reader(NamedTuple):
                     del message
                 told.add(Column.SEEN_SHARED, reader.stats().shared - shared)
                 desk.let_go(everything=bool(told.rest))
+                if not told.rest:
+                    _cut(dice)
                 told.row[Column.RESTED] = told.rest
+                stats = reader.stats()
+                assert stats.received == stats.taken + stats.held + sum(stats.dropped.values()), stats
 
     def _time_s(self, dice: Random) -> float:
         long = dice.random() < self.long_share

@@ -7,14 +7,15 @@ comes from a seed; how far the others have come by then does not.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.hub.killing.roles import CHANNELS, Reader, Where, Writer, hub
 from tests.hub.killing.slate import Column
@@ -22,6 +23,7 @@ from tests.hub.killing.stage import MIB, Seat, Stage, shared_bytes
 from tools.services.waiting import wait_for
 
 from sightline.hub import AsyncStreamClient, HubStats
+from sightline.shm.host import HostStats
 
 PART: Final = 50
 """Kills between two rests."""
@@ -35,6 +37,30 @@ SOON_S: Final = 10.0
 SLACK_BYTES: Final = 1 * MIB
 """`Shmem` is added up from counters of each core; the smallest pool is larger."""
 _SHARED_MEMORY: Final = Path("/dev/shm")
+
+
+class Sight(NamedTuple):
+    """What the hub says, and what each process has open."""
+
+    stats: HubStats
+    descriptors: dict[str, list[str]]
+
+    @property
+    def shared(self) -> HostStats:
+        assert self.stats.shared is not None
+        return self.stats.shared
+
+    @property
+    def pools(self) -> dict[str, int]:
+        return {name: sum(map(_is_pool, there)) for name, there in self.descriptors.items()}
+
+    @property
+    def of_themselves(self) -> dict[str, int]:
+        """How many are neither of a pool nor, on the hub, of a client."""
+        pools = self.pools
+        counts = {name: len(there) - pools[name] for name, there in self.descriptors.items()}
+        counts["hub"] -= self.stats.connections + self.shared.peers
+        return counts
 
 
 class Rounds:
@@ -107,13 +133,14 @@ class Rounds:
         self._all_go_on()
         self._rests += 1
         self._stage.slate.resting[Column.RESTED] = self._rests
-        stats: list[HubStats] = []
+        found: list[Sight] = []
         try:
-            wait_for(lambda: self._at_rest(stats), REST_S, "all to be let go")
+            wait_for(lambda: self._at_rest(found), REST_S, "all to be let go")
         except TimeoutError as error:
-            error.add_note(str(stats[-1:]))
+            error.add_note(str(found))
             raise
-        self._check(stats[-1])
+        self._check(found[0].stats, found[0].shared)
+        self._check_descriptors()
         self._stage.slate.resting[Column.RESTED] = 0
 
     def _all_go_on(self) -> None:
@@ -127,22 +154,17 @@ class Rounds:
 
         wait_for(all_did, REST_S, "all to go on")
 
-    def _at_rest(self, found: list[HubStats]) -> bool:
+    def _at_rest(self, found: list[Sight]) -> bool:
         self._stage.check()
         others = [seat for seat in self._stage.seats if seat is not self._hub]
         if any(seat.row[Column.RESTED] != self._rests for seat in others):
             return False
-        found[:] = [stats := asyncio.run(_statistics(self._where))]
-        shared = stats.shared
-        assert shared is not None
-        waits = any(
-            feed.buffer.held or feed.in_flight for feed in stats.feeds if feed.channel.startswith(CHANNELS)
-        )
-        return not waits and not shared.leases.open and stats.connections == len(others) + 1
+        found[:] = [sight := self._look()]
+        feeds = [feed for feed in sight.stats.feeds if feed.channel.startswith(CHANNELS)]
+        waits = any(feed.buffer.held or feed.in_flight for feed in feeds)
+        return not waits and not sight.shared.leases.open and sight.stats.connections == len(others) + 1
 
-    def _check(self, stats: HubStats) -> None:
-        shared = stats.shared
-        assert shared is not None
+    def _check(self, stats: HubStats, shared: HostStats) -> None:
         leases = shared.leases
         assert leases.balanced, leases
         assert (leases.open, leases.retired) == (0, 0), leases
@@ -154,36 +176,38 @@ class Rounds:
             assert channel.entered == out, channel
         own_bytes = self._hub.own_bytes
         assert own_bytes < MOST_HUB_BYTES, f"the hub has {own_bytes // MIB} MiB"
-        self._check_descriptors(stats)
         self._hubs[self._hub.pid] = (leases.ran_out, leases.cut_off, shared.spilled)
         self._hub_mib = max(self._hub_mib, own_bytes // MIB)
 
-    def _check_descriptors(self, stats: HubStats) -> None:
-        """What is not for a client or a pool is as much as ever, once who asked the hub has gone."""
-        assert stats.shared is not None
-        found: dict[str, list[str]] = {}
+    def _check_descriptors(self) -> None:
+        """What is not for a client or a pool is as much as ever."""
+        found: list[Sight] = []
 
         def as_ever() -> bool:
-            found.update((seat.name, seat.descriptors) for seat in self._stage.seats)
-            now = {seat.name: self._of_itself(seat, found[seat.name], stats) for seat in self._stage.seats}
-            self._descriptors = self._descriptors or now
-            return now == self._descriptors
+            found[:] = [sight := self._look()]
+            self._descriptors = self._descriptors or sight.of_themselves
+            return sight.of_themselves == self._descriptors
 
         try:
             wait_for(as_ever, SOON_S, f"descriptors: {self._descriptors}")
         except TimeoutError as error:
             error.add_note(str(found))
             raise
-        pools = {name: sum(map(_is_pool, there)) for name, there in found.items()}
-        assert pools.pop("hub") == 2 * stats.shared.pools, (pools, stats.shared)
+        pools = found[0].pools
+        assert pools.pop("hub") == 2 * found[0].shared.pools, found
         for seat in self._stage.seats:
             if isinstance(seat.role, Reader):
-                assert pools[seat.name] <= stats.shared.pools, (pools, stats.shared)
+                assert pools[seat.name] <= found[0].shared.pools, (seat.name, found)
 
-    def _of_itself(self, seat: Seat, descriptors: list[str], stats: HubStats) -> int:
-        assert stats.shared is not None
-        others = sum(not _is_pool(one) for one in descriptors)
-        return others - (len(self._stage.seats) - 1 + stats.shared.peers if seat is self._hub else 0)
+    def _look(self) -> Sight:
+        """Descriptors while the one who asks the hub is connected: it is among the connections then."""
+
+        async def look() -> Sight:
+            async with _judge(self._where) as judge:
+                stats = await judge.server_statistics()
+                return Sight(stats, {seat.name: seat.descriptors for seat in self._stage.seats})
+
+        return asyncio.run(look())
 
     def _shown(self) -> str:
         slate = self._stage.slate
@@ -205,11 +229,12 @@ def _progress(seat: Seat) -> int:
     return seat.row[Column.SEEN_SHARED] + seat.row[Column.PUT_SHARED]
 
 
-async def _statistics(where: Where) -> HubStats:
+@contextlib.asynccontextmanager
+async def _judge(where: Where) -> AsyncIterator[AsyncStreamClient]:
     client = AsyncStreamClient(unix_path=where.unix_path, sharing=None)
     await client.connect()
     try:
-        return await client.server_statistics()
+        yield client
     finally:
         await client.close()
 
@@ -221,14 +246,16 @@ def killing(folder: Path, port: int, kills: int, seed: int, say: Callable[[str],
     with Stage(where, dice) as stage:
         rounds = Rounds(stage, where, dice, say)
         rounds.play(kills)
-    assert _names() == names
     assert _descriptors() == descriptors
-    wait_for(lambda: abs(shared_bytes() - shared) <= SLACK_BYTES, REST_S, f"{shared} bytes to be shared")
+    wait_for(lambda: _names() <= names, REST_S, f"no names in {_SHARED_MEMORY} but {names}")
+    wait_for(
+        lambda: shared_bytes() - shared <= SLACK_BYTES, REST_S, f"no more than {shared} bytes to be shared"
+    )
     return rounds
 
 
-def _names() -> list[str]:
-    return sorted(entry.name for entry in _SHARED_MEMORY.iterdir())
+def _names() -> set[str]:
+    return {entry.name for entry in _SHARED_MEMORY.iterdir()}
 
 
 def _descriptors() -> int:

@@ -84,6 +84,7 @@ class Pump:
         self._ticker.cancel()
         self.hub.close(time.monotonic_ns())
         self.flush()
+        self.hub.shares.close()  # what comes after this flushes as well
         self._refusals.flush()
         self._handshakes.flush()
 

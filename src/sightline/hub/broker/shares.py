@@ -54,6 +54,10 @@ class Shares:
         if peer is not None and self.host is not None:
             self.host.retire(peer)
 
+    def close(self) -> None:
+        """All connections ended: from now on nobody shares, and the host may be closed."""
+        self.host = None
+
     def claim(self, connection: Connection, frame: Frame, most_bytes: int) -> Held:
         """What the token at the end of a frame stands for.
 

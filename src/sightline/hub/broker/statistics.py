@@ -59,7 +59,7 @@ class ChannelStats(msgspec.Struct, frozen=True, kw_only=True):
         retained, retained_bytes: what its groups have not committed; it may be kept as well.
         shared_in, shared_out: messages whose payloads came in shared memory; how often one went out so.
         copied: how often one went out as bytes, by reason: the reader is `away` (shares nothing), has the
-            memory `not_ready`, is `cut_off`, or the payload was `spilled` to free its place.
+            memory `not_ready` or `refused` it, is `cut_off`, or the payload was `spilled` to free its place.
     """
 
     name: str

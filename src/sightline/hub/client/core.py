@@ -114,8 +114,11 @@ class Core:
         self._session.writers.by_name.pop(name, None)
         number = outbox.channel
         outbox.fail(Closed(f"this client does not write to {name!r} any more"))
-        if number is not None:
-            await self.link.request(CloseWriter(channel=number), self.tto)
+        try:
+            if number is not None:
+                await self.link.request(CloseWriter(channel=number), self.tto)
+        finally:
+            outbox.share.end()
 
     async def watch(self, on_change: Callable[[ChannelChanged], object]) -> list[ChannelInfo]:
         channels: list[ChannelInfo] = await self.link.request(ListChannels(watch=True), self.tto)
@@ -127,7 +130,7 @@ class Core:
         self._session.channels.pop(name, None)
         self._session.writers.by_name.pop(name, None)
         if name in self._senders:
-            self._senders[name].outbox.fail(BusError(f"the channel {name!r} was deleted"))
+            self._senders[name].outbox.gone(BusError(f"the channel {name!r} was deleted"))
 
     def sender(self, name: str) -> Sender:
         """Raises ConfigError where this client does not write to it."""

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from sightline.clock import NS_PER_S, ns
-from sightline.errors import BusError, SightlineError, WireError
+from sightline.errors import BusError, Closed, SightlineError, WireError
 from sightline.hub.client.asking import Asking, Done, Failed, failure_of, ignore
 from sightline.hub.client.positions import Gap
 from sightline.hub.client.runs import Run, Shared
@@ -237,7 +237,12 @@ class Session:
             self.give_credit(subscription)
 
     def _shared(self, frame: Frame) -> Shared:
-        """What is not as its token says costs that message alone: its writer may have changed it."""
+        """What is not as its token says costs that message alone: its writer may have changed it.
+
+        Raises:
+            BusError: the side socket ended first, as it may where a hub is killed: the message is lost with
+                the connection, as what had not come yet.
+        """
         if self.memory_of is None or frame.head.messages != 1:
             raise WireError("expected payloads in their frames, got a token of one")
         token = Token.unpacked(memoryview(frame.body)[frame.head.ext_bytes :])
@@ -245,6 +250,8 @@ class Session:
             return Shared(token.size, self.memory_of(token))
         except WireError as error:
             return Shared(token.size, error)
+        except Closed as error:
+            raise BusError(str(error)) from error
 
     def _missed(self, frame: Frame, _now_ns: int) -> None:
         feed = self._feeds.get(frame.head.channel)

@@ -59,6 +59,7 @@ class Share:
         self._guest = guest
         self._lock = threading.Lock()
         self._pools: Pools | None = None
+        self._ended: Pools | None = None  # the last before: a thread may be about to count there
         self._host: Guest | None = None  # that the pools are made known to
         self._counts: Counter[str] = Counter()
 
@@ -101,10 +102,14 @@ class Share:
         with self._lock:
             self._end()
 
+    def missed(self) -> None:
+        """What was lent goes as bytes after all: its connection ended before its token went."""
+        self._count(OFF)
+
     def not_shared(self) -> dict[str, int]:
         """Large payloads that were not shared, by reason."""
         with self._lock:
-            counts = self._counts + Counter({} if self._pools is None else self._pools.stats().not_shared)
+            counts = self._counts + _counts_of(self._ended) + _counts_of(self._pools)
         return {str(reason): count for reason, count in counts.items()}
 
     def _count(self, reason: str) -> None:
@@ -125,9 +130,14 @@ class Share:
         pools, host = self._pools, self._host
         self._pools = self._host = None
         if pools is not None and host is not None:
-            self._counts.update(pools.stats().not_shared)
+            self._counts += _counts_of(self._ended)
+            self._ended = pools
             pools.close()  # first: another thread may be about to announce a new pool
             host.forget(pools)
+
+
+def _counts_of(pools: Pools | None) -> Counter[str]:
+    return Counter({} if pools is None else pools.stats().not_shared)
 
 
 class _Pools(Pools):

@@ -117,7 +117,7 @@ class Writers:
         """Its channel does not come again: whoever puts gets `error`."""
         writer = self.by_name.pop(name, None)
         if writer is not None:
-            writer.outbox.fail(error)
+            writer.outbox.gone(error)
 
     def _open_again(self, writer: Writer, now_ns: int) -> None:
         name = writer.outbox.name

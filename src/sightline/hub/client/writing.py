@@ -256,14 +256,23 @@ class Outbox:
                 for place, outgoing in enumerate(line):
                     if outgoing.shared:
                         line[place] = outgoing.unshared()
+                        if line is self._unsent:
+                            self.share.missed()
 
     def fail(self, error: SightlineError) -> None:
-        """The channel is gone for good: whoever puts gets `error`."""
+        """Nothing goes out any more: whoever puts gets `error`.
+
+        What is shared stays with the hub, as tokens may still be on their way there: see `gone`.
+        """
         with self._lock:
             self.failure = error
             self.channel = None
-        self.share.end()
         self.bell.ring()
+
+    def gone(self, error: SightlineError) -> None:
+        """As `fail`, of a channel to which the hub takes nothing in: it needs no memory of it either."""
+        self.fail(error)
+        self.share.end()
 
     def demand(self, readers: int, *, wanted: bool) -> None:
         self.readers, self.wanted = readers, wanted
@@ -346,6 +355,7 @@ class Outbox:
         """Nothing, where its token may go; else the payload as it lies there. It is not changed any more."""
         lent.slot.token()
         if lent.epoch != self.share.epoch:
+            self.share.missed()
             return (lent.slot.payload,)
         lent.slot.sent = True
         return ()
