@@ -32,8 +32,8 @@ BATCH: Final = 64
 class Carrier(Protocol):
     """What takes an outlet's messages to the other flow: a trunk."""
 
-    def has(self, outlet: Outlet) -> None:
-        """There is something in it to be sent, or its end is to be told."""
+    def has(self, outlet: Outlet, count: int) -> None:
+        """There are so many messages in it that may be sent, or its end is to be told."""
 
 
 class EdgeStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,17 +86,20 @@ class Outlet:
         Raises:
             Closed: after `close`.
         """
-        count = self._may_take(len(messages))
-        if count < len(messages):
+        count = len(messages)
+        # At a glance, without the lock: room for its one writer only grows, while it is carried.
+        if self._closed or (self._waits and self._room() < count):
+            count = self._may_take(count)
             messages = messages[:count]
         packed = [one for message in messages if (one := self._packed(message)) is not None]
         with self._lock:
             self._entered += count
-            self._dropped["unsendable"] += count - len(packed)
+            if len(packed) < count:
+                self._dropped["unsendable"] += count - len(packed)
             self._enter(packed)
-            carrier = self._due()
-        if carrier is not None:
-            carrier.has(self)
+            carrier, sendable = self._carrier, self.sendable
+        if sendable and carrier is not None:
+            carrier.has(self, sendable)
         return count
 
     def ended(self) -> None:
@@ -162,10 +165,12 @@ class Outlet:
         batch: list[Packed] = []
         with self._lock:
             most = 0 if self._credit is None else min(BATCH, self._credit.left)
-            room = MOST_GRANTED
-            while self._held and len(batch) < most and room >= len(self._held[0].aside):
-                room -= len(self._held[0].aside)
-                batch.append(self._held.popleft())
+            room, held = MOST_GRANTED, self._held
+            for _ in range(min(most, len(held))):
+                room -= len(held[0].aside)
+                if room < 0:
+                    break
+                batch.append(held.popleft())
             if self._credit is not None:
                 self._credit.sent += len(batch)
         return batch
@@ -203,19 +208,16 @@ class Outlet:
     def _list(self) -> None:
         """Have it sent, if there is what may be."""
         with self._lock:
-            carrier = self._due()
-        if carrier is not None:
-            carrier.has(self)
-
-    # With the lock held.
-
-    def _due(self) -> Carrier | None:
-        """Who is to be told that there is something to be sent."""
-        ending = self._over and not self._end_told and not self._held
-        return self._carrier if ending or self.sendable else None
+            carrier, sendable = self._carrier, self.sendable
+            ending = self._over and not self._end_told and not self._held
+        if carrier is not None and (sendable or ending):
+            carrier.has(self, sendable)
 
     def _room(self) -> int:
-        return 0 if self._credit is None else max(0, self._credit.left - len(self._held))
+        credit = self._credit
+        return 0 if credit is None else max(0, credit.left - len(self._held))
+
+    # With the lock held.
 
     def _enter(self, packed: Sequence[Packed]) -> None:
         held, capacity = self._held, self.settings.capacity
@@ -223,11 +225,11 @@ class Outlet:
             self._drop(self._why("closed"), len(packed))
             return
         held.extend(packed)
-        over = len(held) - capacity
-        self._peak_held = max(self._peak_held, min(len(held), capacity))
-        if over <= 0 or self._waits:
+        if len(held) <= self._peak_held:
             return
-        self._drop(Reason.OVERFLOW, self._make_room(over))
+        self._peak_held = min(len(held), capacity)
+        if len(held) > capacity and not self._waits:
+            self._drop(Reason.OVERFLOW, self._make_room(len(held) - capacity))
 
     def _make_room(self, over: int) -> int:
         """How many it dropped."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from sightline.errors import WireError
 from sightline.log import Repeated, get_logger
-from sightline.pipe.codec import Unpacker
+from sightline.pipe.codec import Unpacker, unpack_plain
 from sightline.pipe.frames import FrameSpace
 from sightline.pipe.message import Message
 from sightline.pipe.transmitters import Change
@@ -33,7 +33,15 @@ class Reading:
 
     def messages(self, source: str, change: Change, records: Sequence[tuple[Any, ...]]) -> list[Message]:
         """Those that can be read, changed back as their transmitter says."""
-        return [message for record in records if (message := self._message(source, change, *record))]
+        messages: list[Message] = []
+        for record in records:
+            number, made_ns, pickled = record[:3]
+            try:
+                data = unpack_plain(pickled) if len(record) == 3 else self._data(*record[2:])
+                messages.append(Message(change(data), source, number, made_ns))
+            except Exception as error:  # noqa: BLE001 - of whoever's data
+                self._unreadable.add(source=source, number=number, error=repr(error))
+        return messages
 
     def learn(self, number: int, pickled: bytes) -> None:
         """A class of which objects will come."""
@@ -46,22 +54,8 @@ class Reading:
         """Log what was not logged yet."""
         self._unreadable.flush()
 
-    def _message(  # noqa: PLR0917 - what a record has
-        self,
-        source: str,
-        change: Change,
-        number: int,
-        made_ns: int,
-        pickled: bytes,
-        aside: Sequence[Any] = (),
-        whole: int | None = None,
-    ) -> Message | None:
-        try:
-            data = self._unpacker.data(pickled, self._views(aside), whole)
-            return Message(change(data), source, number, made_ns)
-        except Exception as error:  # noqa: BLE001 - of whoever's data
-            self._unreadable.add(source=source, number=number, error=repr(error))
-            return None
+    def _data(self, pickled: bytes, aside: Sequence[Any], whole: int | None) -> Any:
+        return self._unpacker.data(pickled, self._views(aside), whole)
 
     def _views(self, aside: Sequence[Any]) -> list[memoryview]:
         """All are taken, also where one of them cannot be: what is not borrowed is not given back."""

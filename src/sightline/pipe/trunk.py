@@ -130,12 +130,12 @@ class Trunk:
             self._room_due = True
             self.flush()
 
-    def has(self, outlet: Outlet) -> None:
-        """There is something to be sent in it."""
+    def has(self, outlet: Outlet, count: int) -> None:
+        """There are so many messages to be sent in it, or its end is to be told."""
         if outlet not in self._ready:
             with self._lock:
                 self._ready[outlet] = None
-        if self._sent == self._read_there or outlet.sendable >= BATCH:
+        if self._sent == self._read_there or count >= BATCH:
             self.flush()
 
     def flush(self) -> None:
@@ -209,19 +209,26 @@ class Trunk:
 
     def _put_batch(self, edge_id: int, batch: list[Packed]) -> bool:
         """False: not yet, as the parent cannot be told of what is in it."""
-        lent = (
-            [] if self._peer is None else [one for packed in batch for one in packed.aside if _is_lent(one)]
-        )
-        if lent and not self._granted(lent):
+        special = [packed for packed in batch if packed.aside or packed.whole is not None]
+        if special and not self._prepared(special):
             self._stuck = edge_id, batch
             return False
         self._stuck = None
+        # Nearly always all of them are plain, and there are very many of these.
+        records = [self._record(one) for one in batch] if special else [one[:3] for one in batch]
+        self._stream.put((Kind.BATCH, edge_id, records))
+        self._sent += 1
+        return True
+
+    def _prepared(self, batch: list[Packed]) -> bool:
+        """Whether the other end can read these: it knows the classes, and the parent knows of the slots."""
+        lent = [one for packed in batch for one in packed.aside if _is_lent(one)]
+        if lent and self._peer is not None and not self._granted(lent):
+            return False
         for number in {number: None for packed in batch for number in packed.classes}:
             if number not in self._told_classes:
                 self._told_classes.add(number)
                 self._stream.put((Kind.CLASS, number, self._codec.classes.pickled(number)))
-        self._stream.put((Kind.BATCH, edge_id, [self._record(packed) for packed in batch]))
-        self._sent += 1
         return True
 
     def _granted(self, lent: Sequence[Any]) -> bool:
