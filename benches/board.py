@@ -22,6 +22,7 @@ import numpy as np
 MOST_READERS = 8
 RING = 1 << 16
 SMALL = "small"
+DICT = "dict"
 PICTURE = "picture"
 PICTURE_4K = "picture-4k"
 SMALL_BYTES = 100
@@ -38,7 +39,7 @@ _PICTURES = 8  # more than the processor's cache holds, and than any contender h
 
 
 def size_bytes(size: str) -> int:
-    """Of a message of that size."""
+    """Of a message of that size; a dict's is about that of its pickle."""
     return math.prod(SHAPES[size]) if size in SHAPES else SMALL_BYTES
 
 
@@ -97,7 +98,7 @@ class Board:
 
 
 class Feed:
-    """What the writer sends: each with its number and the time, small bytes or a picture as an array.
+    """What the writer sends: each with its number and the time: bytes, a dict, or a picture as an array.
 
     `stamp` is for who makes a picture, or a small message, in a place of its own."""
 
@@ -106,7 +107,7 @@ class Feed:
         self._number = 0
         self._due_ns = 0
         self._pictures = list(_pictures(size))
-        self.next = self._next_picture if self._pictures else self._next_small
+        self.next = {SMALL: self._next_small, DICT: self._next_dict}.get(size, self._next_picture)
 
     def delay_s(self) -> float:
         """How long to wait before the next one, 0 for not at all."""
@@ -131,6 +132,17 @@ class Feed:
         self._number = number = self._number + 1
         return _STAMP.pack(time.monotonic_ns(), number) + _PAD
 
+    def _next_dict(self) -> Any:
+        self._number = number = self._number + 1
+        return {
+            "number": number,
+            "at_ns": time.monotonic_ns(),
+            "camera": "camera-0001",
+            "label": "person",
+            "box": [1, 2, 3, 4],
+            "score": 0.5,
+        }
+
     def _next_picture(self) -> Any:
         picture = self._pictures[(self._number + 1) % _PICTURES]
         self.stamp(picture)
@@ -145,7 +157,7 @@ class Feed:
 
 
 class Tally:
-    """Counts what one reader gets, and what is missing. `hit` takes bytes or an array, `many` a list.
+    """Counts what one reader gets, and what is missing. `hit` takes bytes, a dict or an array, `many` a list.
 
     Of a picture it looks at both ends, or, for `whole`, reads and checks all of it."""
 
@@ -154,7 +166,7 @@ class Tally:
         self._tail = size_bytes(size) - _STAMP.size
         self._sums = [_sum(picture) for picture in _pictures(size)] if whole else []
         self._next = self._messages = self._lost = self._twice = self._passed_over = 0
-        self.hit = self._picture if size in SHAPES else self._small
+        self.hit = {SMALL: self._small, DICT: self._dict}.get(size, self._picture)
 
     def many(self, messages: Any) -> None:
         hit = self.hit
@@ -162,7 +174,12 @@ class Tally:
             hit(message)
 
     def _small(self, message: Any) -> None:
-        at_ns, number = _STAMP.unpack_from(message)
+        self._hit(*_STAMP.unpack_from(message))
+
+    def _dict(self, message: Any) -> None:
+        self._hit(message["at_ns"], message["number"])
+
+    def _hit(self, at_ns: int, number: int) -> None:
         if number != self._next:
             self._jump(number)
         self._next = number + 1

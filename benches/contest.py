@@ -8,6 +8,7 @@ the server among them.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,8 @@ from tools.services.ports import free_port
 from benches.bench import Scale, WrongWork
 from benches.board import PICTURE, Board, percentile, size_bytes
 from benches.clips import ROOT
-from benches.pairing import Figures
+from benches.measuring import MB as MEGABYTE
+from benches.pairing import Figures, line
 
 RATE: Final = "messages/s"
 MB: Final = "MB/s"
@@ -34,10 +36,13 @@ P50, P99 = "p50 ms, paced", "p99 ms, paced"
 P50_FULL, P99_FULL = "p50 ms, full", "p99 ms, full"
 CALLS: Final = "calls/s"
 P99_HALF: Final = "p99 ms at half load"
+P50_CALL, P99_CALL = "p50 ms", "p99 ms"
+GROWTH: Final = "MB more per million"
 _PACES: Final = (25, 100)
 PACE: Final = {"small": 200, PICTURE: 25}
 _ALIVE_S: Final = 30.0
 _WARM: Final = 0.3  # of a window
+_SAMPLES: Final = 20
 _ANY: Final[dict[str, str]] = {}
 
 
@@ -115,7 +120,10 @@ class Stage:
             self._folder,
             ready=lambda: self.board.is_ready(place),
             ready_within_s=_ALIVE_S,
-            environment={"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"},
+            environment={
+                "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src"))),
+                "PYTHONWARNINGS": "ignore",
+            },
         )
         try:
             self._running.enter_context(process)
@@ -147,6 +155,12 @@ class Stage:
             if time.monotonic() > deadline:
                 raise WrongWork(f"nothing arrived within {_ALIVE_S:g} s\n{self._logs()}")
             time.sleep(0.01)
+
+    def rss_mb(self) -> float:
+        """Of all processes; memory that they share counts for each."""
+        pids = [process.pid for processes in self._processes.values() for process in processes if process.pid]
+        trees = [[one, *one.children(recursive=True)] for one in map(psutil.Process, pids)]
+        return sum(one.memory_info().rss for tree in trees for one in tree) / MEGABYTE
 
     def _counts(self, readers: int) -> _Counts:
         cpu_s = {role: sum(map(_cpu_s, processes)) for role, processes in self._processes.items()}
@@ -283,3 +297,40 @@ def calls(contender: Contender) -> Callable[[Scale], Figures]:
         return figures | _cores(full)
 
     return turn
+
+
+def answered(contender: Contender, per_s: int) -> Callable[[Scale], Figures]:
+    """One caller, so many calls a second, that starts whoever answers by itself."""
+
+    def turn(scale: Scale) -> Figures:
+        with _stage(contender) as stage:
+            stage.start("call")
+            window = _settled(stage, 10**9 // per_s, scale)
+        figures = {P50_CALL: window.ms(0.5), P99_CALL: window.ms(0.99)}
+        return figures | {COST: 1000 * sum(window.cpu_s.values()) / window.messages[0]}
+
+    return turn
+
+
+def growth(contender: Contender, size: str) -> Callable[[Scale], Figures]:
+    """As fast as it goes for many windows: how much more memory its processes have in the end."""
+
+    def turn(scale: Scale) -> Figures:
+        with _stage(contender) as stage:
+            stage.start(contender.alone, size=size)
+            _settled(stage, 0, scale)
+            samples = [_sample(stage, scale.window_s) for _ in range(_SAMPLES)]
+        grown = line(samples)
+        return {
+            GROWTH: grown.slope * 1e6,
+            f"{GROWTH}, standard error": grown.error * 1e6,
+            "messages": samples[-1][0] - samples[0][0],
+            "MB in the end": samples[-1][1],
+        }
+
+    return turn
+
+
+def _sample(stage: Stage, after_s: float) -> tuple[int, float]:
+    time.sleep(after_s)
+    return stage.board.counted(0)[0], stage.rss_mb()

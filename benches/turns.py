@@ -23,6 +23,7 @@ from benches.many import BENCHES as MANY
 from benches.mux import BENCHES as MUX
 from benches.pairing import Figures, Turn, turns
 from benches.passing import BENCHES as PASSING
+from benches.pipe import BENCHES as PIPE
 from benches.report import Report
 from benches.shm import BENCHES as SHM
 from benches.small import BENCHES as SMALL
@@ -31,7 +32,7 @@ from sightline import log
 
 BENCHES: Final[dict[str, Bench]] = {
     bench.name: bench
-    for bench in (*DECODE, *EVENT, *PASSING, *MANY, *INFERENCE, *TRACK, *SMALL, *HUB, *SHM, *MUX)
+    for bench in (*DECODE, *EVENT, *PASSING, *MANY, *INFERENCE, *TRACK, *SMALL, *HUB, *SHM, *MUX, *PIPE)
 }
 _PATIENCE_S: Final = 900.0
 

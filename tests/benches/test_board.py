@@ -1,9 +1,11 @@
+import pickle
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from benches.board import (
+    DICT,
     PICTURE,
     PICTURE_4K,
     SMALL,
@@ -34,7 +36,7 @@ def test_processes_see_each_others_numbers(board: Board, tmp_path: Path) -> None
     other.wait_for_go()
 
 
-@pytest.mark.parametrize("size", [SMALL, PICTURE])
+@pytest.mark.parametrize("size", [SMALL, DICT, PICTURE])
 def test_what_is_missing_between_messages_is_counted_and_what_comes_again_too(
     board: Board, size: str
 ) -> None:
@@ -55,6 +57,10 @@ def test_small_messages_are_a_hundred_bytes_and_batches_end_where_a_pace_begins(
     assert {len(message) for message in feed.many(7)} == {SMALL_BYTES}
     board.go(10**6)
     assert len(feed.many(7)) == 1
+
+
+def test_a_dict_is_pickled_to_about_as_much(board: Board) -> None:
+    assert 0.8 * SMALL_BYTES < len(pickle.dumps(Feed(board, DICT).next(), 5)) < 1.3 * SMALL_BYTES
 
 
 def test_a_torn_picture_is_an_error(board: Board) -> None:
