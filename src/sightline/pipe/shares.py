@@ -1,0 +1,124 @@
+"""How many messages a second are worth making, where some routines can be told how fast to go. Pure.
+
+All that can be told go faster together, until more of one would be of no use: then that one stays, and the
+others go on. So several that meet at one routine share it evenly, and what one of them cannot use the others
+have. More is of no use to a lossless wire whose reader has enough, as its writer would wait; nor to live
+wires once none of their readers wants more. A routine between live wires and a slow and a fast reader thus
+goes at the speed of the fast one: what is dropped before the slow one costs nothing more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from graphlib import TopologicalSorter
+from typing import NamedTuple
+
+
+class Stage(NamedTuple):
+    """One routine: the most it takes in a second, and how many messages it gives for each."""
+
+    most_fps: float = math.inf
+    gives: float = 1.0
+
+
+class Lane(NamedTuple):
+    """One wire; `waits`: whether its writer waits where there is no room."""
+
+    source: str
+    destination: str
+    waits: bool
+
+
+def shares(stages: Mapping[str, Stage], lanes: Iterable[Lane], told: Collection[str]) -> dict[str, float]:
+    """The rate of each routine that can be told.
+
+    Args:
+        stages: all routines that lanes lead from or to.
+        lanes: in no circle.
+        told: who can be told. None is behind another, and lossless lanes lead to none. A source that cannot
+            be told takes all it can.
+
+    Returns:
+        By name, calls a second; infinite where nothing behind sets a bound.
+    """
+    return _Filling(stages, tuple(lanes), told).rates()
+
+
+class _Filling:
+    def __init__(self, stages: Mapping[str, Stage], lanes: tuple[Lane, ...], told: Collection[str]) -> None:
+        self._stages = stages
+        self._told = told
+        self._into: dict[str, list[str]] = defaultdict(list)
+        self._out: dict[str, list[Lane]] = defaultdict(list)
+        for lane in lanes:
+            self._into[lane.destination].append(lane.source)
+            self._out[lane.source].append(lane)
+        self._order = tuple(TopologicalSorter({name: self._into[name] for name in stages}).static_order())
+        self._most = {name: stage.most_fps for name, stage in stages.items()}
+        self._comes = self._come_anyway()
+        self._full = {name for name in stages if self._comes[name] >= self._most[name]}
+
+    def rates(self) -> dict[str, float]:
+        """Raise what comes until all is closed."""
+        while rising := [name for name in self._told if not self._closed()[name]]:
+            slopes = self._slopes(rising)
+            steps = {
+                name: (self._most[name] - self._comes[name]) / slope
+                for name, slope in slopes.items()
+                if slope and name not in self._full and self._most[name] < math.inf
+            }
+            step = min(steps.values(), default=math.inf)
+            self._full.update(name for name, length in steps.items() if length <= step)
+            for name, slope in slopes.items():
+                if slope:
+                    self._comes[name] += slope * step
+            if not steps:
+                break
+        closed = self._closed()
+        return {name: self._comes[name] if self._of_no_use(name, closed) else math.inf for name in self._told}
+
+    def _come_anyway(self) -> dict[str, float]:
+        """What comes to each where all that can be told stand still; that is the most these can take."""
+        comes: dict[str, float] = {}
+        for name in self._order:
+            comes[name] = sum(
+                min(comes[other], self._most[other]) * self._stages[other].gives for other in self._into[name]
+            )
+            if name in self._told:
+                if self._into[name]:
+                    self._most[name] = min(self._most[name], comes[name])
+                comes[name] = 0.0
+            elif not self._into[name]:
+                comes[name] = self._most[name]
+        return comes
+
+    def _slopes(self, rising: Collection[str]) -> dict[str, float]:
+        """How much more comes to each where one more a second comes to those that rise."""
+        slopes: dict[str, float] = {}
+        for name in self._order:
+            slopes[name] = (
+                float(name in rising)
+                if name in self._told
+                else sum(
+                    slopes[other] * self._stages[other].gives
+                    for other in self._into[name]
+                    if other not in self._full
+                )
+            )
+        return slopes
+
+    def _closed(self) -> dict[str, bool]:
+        """Whether more to each is of no use."""
+        closed: dict[str, bool] = {}
+        for name in reversed(self._order):
+            closed[name] = name in self._full or self._of_no_use(name, closed)
+        return closed
+
+    def _of_no_use(self, name: str, closed: Mapping[str, bool]) -> bool:
+        """Whether more from it is of no use."""
+        waits = [lane for lane in self._out[name] if lane.waits]
+        if waits:
+            return any(closed[lane.destination] for lane in waits)
+        return bool(self._out[name]) and all(closed[lane.destination] for lane in self._out[name])
