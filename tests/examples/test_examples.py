@@ -28,7 +28,8 @@ def run(tmp_path: Path) -> Run:
 
     def run(*command: str | Path) -> str:
         program = [BIN / "sightline"] if command[0] == "up" else [sys.executable]
-        environ = {**os.environ, "PYTHONPATH": str(EXAMPLES), "PYTHONWARNINGS": "error"}
+        path = os.pathsep.join(filter(None, (str(EXAMPLES), os.environ.get("PYTHONPATH"))))
+        environ = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "error"}
         done = subprocess.run(
             [*program, *command],
             cwd=tmp_path,
@@ -147,6 +148,24 @@ def test_many_cameras_go_on_with_what_was_measured(run: Run) -> None:
     sent = dict(re.findall(r"^(\w+): (\d+) packets went on with their brightness$", printed, re.MULTILINE))
     assert sent.keys() == {"north", "south"}
     assert all(int(count) >= 5 for count in sent.values())
+
+
+def test_a_pipe_counts_every_word(run: Run, tmp_path: Path) -> None:
+    for name, times in (("one.txt", 3000), ("two.txt", 500)):
+        (tmp_path / name).write_text("the owl saw the Owl\n" * times)
+    assert (
+        run(EXAMPLES / "pipe_words.py", "one.txt", "two.txt") == "17500 words: the 7000, owl 7000, saw 3500\n"
+    )
+
+
+def test_a_pipe_looks_at_a_film_in_three_processes(run: Run, tmp_path: Path) -> None:
+    write_clip(Scene(size=Size(320, 180), mark=False), tmp_path / "street.mp4", 100, b_frames=2)
+    printed = run(EXAMPLES / "pipe_film.py", "street.mp4", "out/results.jsonl")
+    results = [result_from_json(line) for line in (tmp_path / "out/results.jsonl").read_bytes().splitlines()]
+    assert printed == f"{len(results)} pictures, {len(results)} results in out/results.jsonl\n"
+    assert len(results) in {20, 21}
+    assert {(result.camera_id, result.model) for result in results} == {("street", "motion")}
+    assert any(result.detections for result in results)
 
 
 def test_pictures_are_looked_at_by_two_other_processes(run: Run) -> None:
