@@ -6,6 +6,7 @@ yaml       is a site file, or a part of one, that is right; with a title it is w
 console    its `$ ` lines are run by a shell, and print what stands below them; `...` is anything
 sh         is read: commands, options and files that it names exist; nothing is run
 json       is JSON
+mermaid    is what the blocks before it drew, in their variable `drawn`
 text       is only shown
 """
 
@@ -178,12 +179,17 @@ def _read_json(example: Example) -> None:
     json.loads(example.parsed)
 
 
+def _compare_drawing(example: Example) -> None:
+    assert str(example.parsed).strip() == example.namespace["drawn"]
+
+
 RULES: dict[str, Callable[[Example], None]] = {
     "python": _run_python,
     "yaml": _load_site,
     "console": _run_session,
     "sh": _read_commands,
     "json": _read_json,
+    "mermaid": _compare_drawing,
     "text": lambda _example: None,
 }
 

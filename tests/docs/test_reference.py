@@ -1,12 +1,13 @@
 """The documentation names all that the code has, and nothing that it has not."""
 
 import builtins
+import inspect
 import json
 import re
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from tests.docs.snippets import ROOT
@@ -26,6 +27,10 @@ from sightline.mux.requests import ENVELOPE
 from sightline.mux.schema import SCHEMAS
 from sightline.overflow import BufferStats, Overflow, Reason
 from sightline.packet import ClockSource
+from sightline.pipe import Pipe, Policy, RoutineSettings, WireSettings
+from sightline.pipe.accounts import REASONS
+from sightline.pipe.directory import EVERYBODYS
+from sightline.pipe.fps import UPDATE_FPS_EVENT_NAME
 from sightline.scene import Encoding, Scene
 from sightline.sink import csv_file, parquet
 from sightline.sink.clip_file import ClipFileReport, ClipReport
@@ -156,6 +161,22 @@ def test_all_that_a_control_hears_and_tells_is_explained() -> None:
     assert names("control.md", "## Messages") == {*ENVELOPE}
     assert names("control.md", "### Answers") == {*Reply.__struct_fields__}
     assert names("control.md", "## What goes wrong") == {*ControlStats.__struct_fields__}
+
+
+def test_all_that_a_pipe_is_told_is_explained() -> None:
+    assert names("pipe.md", "### Of a pipe") == {*inspect.signature(Pipe).parameters}
+    assert names("pipe.md", "## Wires") == values(Policy)
+    assert names("pipe.md", "### What is dropped") == {*REASONS}
+    assert names("pipe.md", "## Events") == {*EVERYBODYS, UPDATE_FPS_EVENT_NAME}
+
+
+@pytest.mark.parametrize(
+    ("heading", "settings"), [("### Of a routine", RoutineSettings), ("### Of a wire", WireSettings)]
+)
+def test_every_setting_of_a_pipe_is_explained_with_its_default(heading: str, settings: Any) -> None:
+    told = {name: cell.split()[0].strip('`"') for name, cell in rows("pipe.md", heading).items()}
+    defaults = zip(settings.__struct_fields__, settings.__struct_defaults__, strict=True)
+    assert told == {name: str(default) for name, default in defaults}
 
 
 def test_every_output_schema_is_explained() -> None:
