@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from sightline.errors import Closed
-from sightline.pipe.control import Connect, Said
+from sightline.pipe.control import Connect, Keep, Said
 
 MOST_UNSENT: Final = 20_000
 """Messages that may wait for the other end to read them; one that lets it come so far is cut off."""
@@ -40,6 +40,7 @@ class Channel:
 
     Attributes:
         dry: whether nothing was there when `receive` looked last.
+        ended: whether nothing will ever be there any more.
     """
 
     def __init__(self, sock: socket.socket, *, waits: bool) -> None:
@@ -49,7 +50,7 @@ class Channel:
         self._unsent: deque[tuple[memoryview, list[int]]] = deque()
         self._came = bytearray()
         self._fds: deque[int] = deque()
-        self.dry = False
+        self.dry = self.ended = False
 
     def fileno(self) -> int:
         return self._sock.fileno()
@@ -93,15 +94,17 @@ class Channel:
             self.dry = True
             return
         except OSError as error:
+            self.ended = True
             raise Closed(f"the other end of a pipe's channel is gone: {error}") from error
         self.dry = False
         if not data:
+            self.ended = True
             raise Closed("the other end of a pipe's channel is gone")
         self._came += data
         for _level, _kind, fds in rights:
             self._fds.extend(array("i", fds))
         while (message := self._next()) is not None:
-            yield message, self._fds.popleft() if isinstance(message, Connect) else None
+            yield message, self._fds.popleft() if isinstance(message, Connect | Keep) else None
 
     def close(self) -> None:
         with suppress(OSError):  # a thread that sends or receives is told

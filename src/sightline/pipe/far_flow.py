@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Any
 
 from sightline.errors import Closed
 from sightline.pipe.channel import Channel
 from sightline.pipe.control import Connect, Said
 from sightline.pipe.reports import State
-from sightline.pipe.stats import FlowStats
 
+_numbers = itertools.count(1)
 _FINAL = frozenset((State.DONE, State.KILLED))
 
 
@@ -29,7 +31,8 @@ class FarFlow:
         over: whether no process will be begun any more.
         fault: why it was not ready; "" if it was, or nothing is known.
         states: of its routines.
-        last: its counts, as it told them last.
+        reasons: why a routine is in its state, where it told.
+        own: what its routines told last of themselves.
     """
 
     def __init__(self, name: str, spec: bytes, routines: Iterable[str]) -> None:
@@ -39,13 +42,19 @@ class FarFlow:
         self.ready = self.over = False
         self.fault = ""
         self.states = dict.fromkeys(routines, State.STOPPED)
-        self.last: FlowStats | None = None
-        self._joined: set[str] = set()
+        self.reasons: dict[str, str] = {}
+        self.own: dict[str, tuple[Any, ...]] = {}
+        self._joined: dict[str, Channel] = {}
 
     @property
     def done(self) -> bool:
         """Whether nothing is to be done there any more."""
         return self.over or self.states.keys() == set(self.given_their_last)
+
+    @property
+    def past(self) -> dict[str, str]:
+        """Its routines that are over for good, in whatever process of it, each with the state that it has."""
+        return {name: state.value for name, state in self.states.items() if state in _FINAL}
 
     @property
     def given_their_last(self) -> list[str]:
@@ -73,20 +82,23 @@ class FarFlow:
 
     def join(self, other: FarFlow) -> None:
         """Give both an end of a way between them, where both are there and have none."""
-        if self.channel is None or other.channel is None or other.name in self._joined:
+        if self.channel is None or other.channel is None:
+            return
+        if self._joined.get(other.name) is other.channel and other._joined.get(self.name) is self.channel:
             return
         ours, theirs = socket.socketpair()
-        self.say(Connect(other.name), ours.detach())
-        other.say(Connect(self.name), theirs.detach())
-        self._joined.add(other.name)
-        other._joined.add(self.name)
+        number = next(_numbers)
+        self.say(Connect(other.name, number), ours.detach())
+        other.say(Connect(self.name, number), theirs.detach())
+        self._joined[other.name], other._joined[self.name] = other.channel, self.channel
 
     def drain(self, heed: Callable[[FarFlow, Said], object]) -> bool:
         """Heed a piece of what it said. Whether there may be more: not where nothing was, or it ended."""
         if self.channel is None:
             return False
-        try:
+        with suppress(Closed):  # it reads no more, but what it said before is still to come
             self.channel.flush()
+        try:
             for message, _ in self.channel.receive():
                 heed(self, message)
         except Closed:

@@ -73,8 +73,9 @@ class Hearing:
         self._selector.register(channel, selectors.EVENT_READ, flow)
 
     def remove(self, channel: Channel) -> None:
-        """Hear it no more. In the thread."""
-        self._selector.unregister(channel)
+        """Hear it no more. In the thread; again is allowed."""
+        if channel in self._selector.get_map():
+            self._selector.unregister(channel)
 
     def _run(self) -> None:
         try:
@@ -93,14 +94,20 @@ class Hearing:
         for key, _ in self._selector.select(timeout_s):
             if key.data is not None:
                 self._hear(key.data)
+                self._drop_ended(key.data)
         with suppress(BlockingIOError):
             self._woken.recv(4096)
         while self._requests:
             self._requests.popleft()()
 
+    def _drop_ended(self, flow: FarFlow) -> None:
+        # It would be readable until its process is seen to be over, which may take a second.
+        if flow.channel is not None and flow.channel.ended:
+            self.remove(flow.channel)
+
     def _look_for_room(self) -> None:
         for flow in self._flows:
-            if flow.channel is not None:
+            if flow.channel is not None and not flow.channel.ended:
                 room = selectors.EVENT_WRITE if flow.channel.unsent else 0
                 self._selector.modify(flow.channel, selectors.EVENT_READ | room, flow)
 
