@@ -177,8 +177,12 @@ class FrameSpace:
             if pool.pool in self._mapped:  # two flows may hand on pictures of a third
                 os.close(fd)
                 return
-            kept = os.dup(fd)
-            self._attached.add(pool, fd)
+            kept = _another(fd)
+            try:
+                self._attached.add(pool, fd)
+            except SharingError:
+                os.close(kept)
+                raise
             self._mapped.add(pool.pool)
             if pool.pool in self._known:  # its own, which came back
                 os.close(kept)
@@ -205,14 +209,20 @@ class FrameSpace:
 
     # For all.
 
+    def reclaim(self) -> None:
+        """Give back what is not used any more, and hear what is free: for who sends nothing for a while."""
+        while places := self._take_unclaimed():
+            self._side.tell(Released, places)
+        self._hear()
+
     def stats(self) -> list[SharingStats]:
         """Of the pools of each size."""
-        self._reclaim()
+        self.reclaim()
         return [pools.stats() for pools in list(self._pools.values())]
 
     def close(self) -> None:
         """Lend and borrow nothing more. Whoever still looks at something loses the claim to it."""
-        for pools in self._pools.values():
+        for pools in list(self._pools.values()):
             pools.close()
         self._attached.close()
         self._side.close()
@@ -260,7 +270,7 @@ class FrameSpace:
 
     def _may_come(self, pools: Pools, *, wait: bool) -> bool:
         """Whether there may be a slot now, where there was none."""
-        self._reclaim()
+        self.reclaim()
         if pools.full and wait and self._patient:
             self._wait_for(pools)
         self._patient = not pools.full or (self._patient and not wait)
@@ -272,7 +282,7 @@ class FrameSpace:
         poll.register(self._side, select.POLLIN)
         while pools.full and (left_s := until - time.monotonic()) > 0:
             poll.poll(min(left_s * 1000, 10))  # another thread may hear what this one waits for
-            self._reclaim()
+            self.reclaim()
 
     def _pools_for(self, size: int) -> Pools:
         group = size.bit_length() // 2
@@ -313,12 +323,6 @@ class FrameSpace:
                 places.append(self._unclaimed.popleft())
         return places
 
-    def _reclaim(self) -> None:
-        """Get back what is not used any more."""
-        while places := self._take_unclaimed():
-            self._side.tell(Released, places)
-        self._hear()
-
     def _release(self, places: list[Place]) -> bool:
         return self._side.tell(Released, places)
 
@@ -356,6 +360,15 @@ def _keeper(data: memoryview) -> Slot | Lease | None:
     while isinstance(base, np.ndarray | memoryview):
         base = base.base if isinstance(base, np.ndarray) else base.obj
     return base if isinstance(base, Slot | Lease) else None
+
+
+def _another(fd: int) -> int:
+    """Of the same pool; `fd` is closed where there is none."""
+    try:
+        return os.dup(fd)
+    except OSError as error:
+        os.close(fd)
+        raise SharingError(f"no descriptor is left for a pool: {error}") from error
 
 
 def _address(data: memoryview) -> int:

@@ -28,6 +28,7 @@ _MOST_PIECES: Final = 64
 _FDS_SPACE: Final = socket.CMSG_LEN(_FD.size) if hasattr(socket, "CMSG_LEN") else 0
 _CLOSE_ON_EXEC: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 _NO_SIGNAL: Final = getattr(socket, "MSG_NOSIGNAL", 0)
+_CUT: Final = int(socket.MSG_CTRUNC)
 
 
 class Stream:
@@ -37,7 +38,8 @@ class Stream:
         sock: this object's from now on.
 
     Attributes:
-        fds: descriptors that came, in order, each with the value that `read` gave; the caller's.
+        fds: descriptors that came, in order, each with the value that `read` gave; the caller's. None for
+            one that this process could not have.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -46,7 +48,7 @@ class Stream:
         self._unsent: deque[tuple[memoryview, int | None]] = deque()
         self._usual = self._buffer = bytearray(READ_BYTES)
         self._filled = 0
-        self.fds: deque[int] = deque()
+        self.fds: deque[int | None] = deque()
 
     def fileno(self) -> int:
         """-1: it is closed."""
@@ -104,7 +106,8 @@ class Stream:
             if (fd := self._unsent.popleft()[1]) is not None:
                 os.close(fd)
         while self.fds:
-            os.close(self.fds.popleft())
+            if (fd := self.fds.popleft()) is not None:
+                os.close(fd)
 
     def _pieces(self) -> list[memoryview]:
         """Those that may go at once: a descriptor goes with the first."""
@@ -135,7 +138,7 @@ class Stream:
         """
         try:
             space = memoryview(self._buffer)[self._filled :]
-            count, ancillary, _, _ = self._sock.recvmsg_into([space], _FDS_SPACE, _CLOSE_ON_EXEC)
+            count, ancillary, flags, _ = self._sock.recvmsg_into([space], _FDS_SPACE, _CLOSE_ON_EXEC)
         except BlockingIOError:
             return
         except OSError as error:
@@ -143,6 +146,8 @@ class Stream:
         for level, kind, data in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                 self.fds.extend(fd for (fd,) in _FD.iter_unpack(data[: len(data) // _FD.size * _FD.size]))
+        if flags & _CUT and not ancillary:
+            self.fds.append(None)
         if not count:
             raise EOFError("the other end has ended")
         self._filled += count
@@ -166,7 +171,7 @@ class Stream:
         self._buffer, self._filled = buffer, len(left)
 
     def _size(self, at: int) -> int | None:
-        """Of the value that begins there. None: not enough of it is here to tell."""
+        """Of the value that begins there, as far as it is known. None: not enough of it is here to tell."""
         begun = at + _HEAD.size
         if begun > self._filled:
             return None
@@ -176,7 +181,7 @@ class Stream:
         if not count:
             return _HEAD.size + body
         if begun + count * _SIZE_BYTES > self._filled:
-            return None
+            return _HEAD.size + count * _SIZE_BYTES + body
         sizes: tuple[int, ...] = struct.unpack_from(f"<{count}Q", self._buffer, begun)
         return _HEAD.size + count * _SIZE_BYTES + body + sum(sizes)
 
