@@ -16,7 +16,7 @@ import tempfile
 import time
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -100,7 +100,7 @@ class FileTransmitter(DataTransmitter):
         self._folder = where / f"{_PREFIX}{pid}-{started(pid) or 0}-{secrets.token_hex(4)}"
         self._folder.mkdir(0o700)
         self._threshold, self._keep_s = data_size_threshold, keep_s
-        self._numbers = itertools.count()
+        self._names = _names()
         self._ended: Callable[[], object] = weakref.finalize(
             self, shutil.rmtree, self._folder, ignore_errors=True
         )
@@ -122,10 +122,10 @@ class FileTransmitter(DataTransmitter):
         pickled = cloudpickle.dumps(data)
         if len(pickled) < self._threshold:
             return data
-        number = next(self._numbers)
+        number, name = next(self._names)
         if number % _SWEEP_EVERY == 0:
             self._sweep()
-        path = self._folder / f"{os.getpid()}-{number}"
+        path = self._folder / name
         path.write_bytes(pickled)
         return InFile(str(path))
 
@@ -148,6 +148,17 @@ def sweep(where: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def _names() -> Iterator[tuple[int, str]]:
+    """Names that no other transmitter uses: a process may have several that write to one folder."""
+    own = secrets.token_hex(8)
+    return ((number, f"{own}-{number}") for number in itertools.count())
+
+
+def changes_alike(one: DataTransmitter | None, other: DataTransmitter | None) -> bool:
+    """Whether what went by the one may be read as what came by the other."""
+    return all(each is None or isinstance(each, BasicTransmitter) for each in (one, other))
+
+
 def as_it_is(data: Any) -> Any:
     """The data."""
     return data
@@ -168,9 +179,7 @@ def _read(data: Any) -> Any:
 def _elsewhere(folder: Path, threshold: int, keep_s: float) -> FileTransmitter:
     """The same transmitter in another process, whose end is not the folder's."""
     transmitter = object.__new__(FileTransmitter)
-    transmitter.__dict__.update(
-        _folder=folder, _threshold=threshold, _keep_s=keep_s, _numbers=itertools.count()
-    )
+    transmitter.__dict__.update(_folder=folder, _threshold=threshold, _keep_s=keep_s, _names=_names())
     transmitter._ended = dict  # there is nothing to do
     return transmitter
 
