@@ -18,8 +18,10 @@ from tests.pipe.proof.actors import InMemory, actor_of
 from tests.pipe.proof.plans import Plan, Way
 from tools.services.waiting import wait_for
 
+from sightline.pipe.accounts import Account
 from sightline.pipe.coroutines import FlowLoop
 from sightline.pipe.directory import Directory
+from sightline.pipe.ledger import Ledger
 from sightline.pipe.plan import Change, Edge, Edges, FlowSpec
 from sightline.pipe.reports import Outcome, RoutineStats, RunnerEvent, State
 from sightline.pipe.routine import Routine
@@ -27,6 +29,7 @@ from sightline.pipe.runner import Runner
 from sightline.pipe.wiring import Wiring
 
 DEADLINE_S: Final = 20.0
+OVER: Final = (State.DONE, State.KILLED)
 _RUNS: Final = count()
 
 
@@ -50,6 +53,7 @@ class Flow:
         sources: frozenset[str],
         edges: Iterable[Edge],
         states: dict[str, State],
+        account: Account,
     ) -> None:
         routines = tuple(routines)
         self._states = states
@@ -63,20 +67,20 @@ class Flow:
             level=0,
             root_level=0,
             stop_s=DEADLINE_S,
-            watched=False,
         )
-        self.wiring = Wiring(spec, None)
+        self.failed: list[str] = []
+        self.wiring = Wiring(spec, None, account, failed=self.failed.append)
         self._loop = FlowLoop()
         outlets = self.wiring.add(edges)
         self.runners: dict[str, Runner] = {}
         for routine in routines:
             theirs = {ends[1]: outlet for ends, outlet in outlets.items() if ends[0] == routine.name}
             inlet = self.wiring.inlets.get(routine.name)
-            self.runners[routine.name] = Runner(routine, inlet, theirs, self._note, loop=self._loop)
-        done = {name for name, state in states.items() if state is State.DONE}
-        for ends, outlet in outlets.items():
-            if ends[0] in done:
-                outlet.ended()
+            self.runners[routine.name] = runner = Runner(
+                routine, inlet, theirs, self._note, loop=self._loop, account=account
+            )
+            if states[routine.name] in OVER:
+                runner.be_over(states[routine.name])
         for runner in self.runners.values():
             runner.open()
 
@@ -115,6 +119,8 @@ class Ground:
         self._edges = Edges()
         self._edges.change(map(self._edge, plan.ways))
         names = dict.fromkeys(part.flow for part in plan.parts)
+        self._ledgers = {name: Ledger.made() for name in names}
+        self._trunks = count(1)
         self.flows = {name: self._flow(name) for name in names}
         for at, name in enumerate(self.flows):
             for other in list(self.flows)[:at]:
@@ -138,6 +144,11 @@ class Ground:
         return {runner.name: runner.stats() for runner in runners}
 
     @property
+    def failed(self) -> list[str]:
+        """Ways between flows that ended by themselves."""
+        return [why for flow in self.flows.values() for why in flow.failed]
+
+    @property
     def waiting(self) -> int:
         """Messages that came over from another flow and did not get into the line of their wire."""
         trunks = (trunk for flow in self.flows.values() for trunk in flow.wiring._trunks.values())
@@ -154,6 +165,9 @@ class Ground:
     def close(self) -> None:
         for flow in self.flows.values():
             flow.end()
+        for ledger in self._ledgers.values():
+            ledger.close()
+        self.flows.clear()
 
     # What befalls one.
 
@@ -168,15 +182,16 @@ class Ground:
     def _flow(self, name: str) -> Flow:
         parts = [part for part in self.plan.parts if part.flow == name]
         for part in parts:
-            if self.states[part.name] is not State.DONE:
+            if self.states[part.name] not in OVER:
                 self.states[part.name] = State.STOPPED
         routines = [actor_of(part, self.journals[part.name], self.plan.many) for part in parts]
-        return Flow(name, routines, self._sources, self._edges.of_flow(name), self.states)
+        edges = self._edges.of_flow(name)
+        return Flow(name, routines, self._sources, edges, self.states, self._ledgers[name].account)
 
     def _join(self, name: str, other: str) -> None:
-        ends = socket.socketpair()
+        ends, number = socket.socketpair(), next(self._trunks)
         for one, peer, end in ((name, other, ends[0]), (other, name, ends[1])):
-            self.flows[one].wiring.connect(peer, end)
+            self.flows[one].wiring.connect(peer, number, end)
 
     def _rewire(self) -> None:
         change = self._edges.change(map(self._edge, self._ways.values()))

@@ -44,8 +44,10 @@ def do(ground: Ground, meanwhile: list[Any]) -> set[tuple[str, str]]:
                 ground.unlink(way.ends)
                 harmed.add(way.ends)
             case "link":
-                ground.link(Way(way.source, way.destination, more[0]))
-                harmed.add(way.ends)
+                changed = Way(way.source, way.destination, more[0])
+                ground.link(changed)
+                if not changed.lossless:
+                    harmed.add(way.ends)
             case "kill":
                 flow = list(ground.flows)[number % len(ground.flows)]
                 ground.kill(flow)
@@ -89,6 +91,7 @@ def settle(ground: Ground, harmed: set[tuple[str, str]]) -> None:
 
 def judge(ground: Ground, harmed: set[tuple[str, str]]) -> None:
     plan = ground.plan
+    assert ground.failed == []
     may, must = may_come(plan), must_come(plan, harmed)
     for name in may:
         got = ground.journals[name].items()

@@ -1,0 +1,232 @@
+"""Kill the processes of a running `sightline up`: `python -m tests.pipe.proof.up_kills --kills 100 --seed 7`.
+
+Its cameras draw the number of each picture into it, its model reads that, and its results go into a file: so
+each is held against the picture that it is of. Who is killed, and after which time, comes from a seed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Annotated, Any, Final, Self
+
+import typer
+from tests.pipe.proof.remains import Machine, descriptors_of, own_bytes
+from tests.proof.marks import mark_of
+from tests.proof.runs import settings_of
+from tools.services.waiting import wait_for
+
+from sightline.packet import Identity
+from sightline.result import Result
+from sightline.wire import result_from_json
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+FPS: Final = 10
+CAMERAS: Final = {
+    f"cam{n}": {"url": f"synthetic://street?seed={n}&size=320x180&fps={FPS}&gop={FPS}&camera={n}"}
+    for n in (1, 2)
+}
+WORKERS: Final = ("first", "second")
+PAUSE_S: Final = 0.5
+GOES_ON_S: Final = 60.0
+MOST_LINE_BYTES: Final = 1 << 16
+MIB: Final = 1 << 20
+MOST_GROWN_BYTES: Final = 32 * MIB
+STOPS_S: Final = 30.0
+
+
+class Up:
+    """A running `sightline up`, and what it tells."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "site.yaml").write_text(
+            json.dumps(settings_of(CAMERAS, folder, **{name: {} for name in WORKERS}))
+        )
+        self._out, self.err = folder / "up.out", folder / "up.err"
+        with self._out.open("wb") as out, self.err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "sightline", "up", "site.yaml", "--json"],
+                stdout=out,
+                stderr=err,
+                cwd=folder,
+                env=os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def told(self) -> dict[str, Any]:
+        """The last whole line of JSON."""
+        lines = self._out.read_bytes()[-MOST_LINE_BYTES:].splitlines(keepends=True)
+        whole = [line for line in lines[1:] if line.endswith(b"}\n")]
+        found: dict[str, Any] = json.loads(whole[-1]) if whole else {"processes": {}, "sinks": []}
+        return found
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Its processes, by name, that are at work."""
+        return {
+            name: one["pid"] for name, one in self.told()["processes"].items() if one["state"] == "running"
+        }
+
+
+class Written:
+    """What a worker has written so far."""
+
+    def __init__(self, path: Path) -> None:
+        self.results: list[Result] = []
+        self._path = path
+        self._read = 0
+
+    def look(self) -> list[Result]:
+        """All of it; the last line may just be written. Raises where another is not whole."""
+        if self._path.exists():
+            with self._path.open("rb") as file:
+                file.seek(self._read)
+                lines = [line for line in file if line.endswith(b"\n")]
+            self._read += sum(map(len, lines))
+            self.results += map(result_from_json, lines)
+        return self.results
+
+
+class Rounds:
+    """`play` until there were enough. Raises where something is wrong."""
+
+    def __init__(self, up: Up, folder: Path, dice: Random, say: Callable[[str], object]) -> None:
+        self._up = up
+        self.written = {name: Written(folder / f"{name}.jsonl") for name in WORKERS}
+        self._dice = dice
+        self._say = say
+        self._first: tuple[int, int] | None = None
+        self.pids: set[int] = set()
+        self.killed: Counter[str] = Counter()
+
+    def play(self, kills: int) -> None:
+        self._go_on()
+        victims = self._all_in_turn()
+        for number in range(1, kills + 1):
+            time.sleep(min(self._dice.expovariate(1 / PAUSE_S), 4 * PAUSE_S))
+            self._kill(next(victims))
+            self._go_on()
+            self._check_parent()
+            self._say(f"{number} kills; {self._shown()}")
+
+    def _all_in_turn(self) -> Iterator[str]:
+        names = sorted(self._up.told()["processes"])
+        assert len(names) >= 1 + 1 + len(WORKERS), f"expected a hub, a capture and workers, got {names}"
+        while True:
+            yield from self._dice.sample(names, len(names))
+
+    def _kill(self, name: str) -> None:
+        pid = wait_for(lambda: self._up.pids.get(name), GOES_ON_S, f"a process of {name}")
+        os.kill(pid, signal.SIGKILL)
+        self.killed[name] += 1
+        wait_for(lambda: self._up.pids.get(name, pid) != pid, GOES_ON_S, f"another process of {name}")
+
+    def _go_on(self) -> None:
+        """All work, and each worker has written of each camera after this."""
+        before = {name: len(of.look()) for name, of in self.written.items()}
+
+        def lags() -> list[str]:
+            new = {name: of.look()[before[name] + 5 :] for name, of in self.written.items()}
+            return [name for name, some in new.items() if {one.camera_id for one in some} != set(CAMERAS)]
+
+        try:
+            wait_for(lambda: not lags(), GOES_ON_S, "all to go on")
+        except TimeoutError:
+            told = json.dumps(self._up.told(), indent=1)
+            raise AssertionError(f"{lags()} write nothing: {told}{self._up.err.read_text()}") from None
+        self.pids |= set(self._up.pids.values())
+
+    def _check_parent(self) -> None:
+        """What it has open is as much as ever, and its memory does not grow."""
+        pid = self._up.process.pid
+        now = len(descriptors_of(pid)), own_bytes(pid)
+        self._first = self._first or now
+        assert now[0] <= self._first[0], f"{now[0]} descriptors after {self._first[0]}: {descriptors_of(pid)}"
+        assert now[1] - self._first[1] < MOST_GROWN_BYTES, f"{now[1] // MIB} MiB after {self._first}"
+
+    def _shown(self) -> str:
+        who = ", ".join(f"{name} {count}" for name, count in sorted(self.killed.items()))
+        return f"{who}: {sum(len(of.results) for of in self.written.values())} results in their files"
+
+
+def wrong_in(results: Iterable[Result]) -> Iterator[str]:
+    """What is out of order, twice, or not of the picture that it says."""
+    last: dict[str, Identity] = {}
+    begins: dict[tuple[str, int], int] = {}
+    for result in results:
+        before = last.get(result.camera_id)
+        if before is not None and result.identity <= before:
+            yield f"{result.identity} after {before}"
+        last[result.camera_id] = result.identity
+        mark = mark_of(result)
+        if mark is None or f"cam{mark.camera}" != result.camera_id:
+            yield f"{result.identity} reads {mark}"
+            continue
+        begin = begins.setdefault((result.camera_id, result.epoch), mark.frame - result.index)
+        if mark.frame - result.index != begin:
+            yield f"{result.identity} is of picture {mark.frame}, where 0 is of {begin}"
+
+
+def killing(folder: Path, kills: int, seed: int, say: Callable[[str], object]) -> Rounds:
+    """So many kills; raises where something is wrong, at the end too."""
+    machine = Machine.now()
+    with Up(folder) as up:
+        rounds = Rounds(up, folder, Random(seed), say)
+        rounds.play(kills)
+        up.process.send_signal(signal.SIGTERM)
+        assert up.process.wait(STOPS_S) == 0, up.err.read_text()
+    machine.wait_until_back(rounds.pids)
+    told = up.told()
+    for worker, lines in rounds.written.items():
+        results = lines.look()
+        assert list(wrong_in(results)) == []
+        (sink,) = (one for one in told["sinks"] if one["sink"].startswith(worker))
+        # Between a line and its count, once for each death.
+        deaths = sum(count for name, count in rounds.killed.items() if name.endswith(worker))
+        assert 0 <= len(results) - sink["written"] <= deaths, (worker, len(results), sink)
+    return rounds
+
+
+def kill_up(folder: Path) -> int:
+    """Kill `up` itself while it works. How many processes went with it."""
+    machine = Machine.now()
+    with Up(folder) as up:
+        rounds = Rounds(up, folder, Random(), print)
+        rounds.play(0)
+        up.process.kill()
+    machine.wait_until_back(rounds.pids)
+    return len(rounds.pids)
+
+
+def main(
+    kills: Annotated[int, typer.Option(min=1, help="How many are killed.")] = 100,
+    seed: Annotated[int | None, typer.Option(help="Who is killed; drawn and printed if not given.")] = None,
+) -> None:
+    seed = secrets.randbelow(2**32) if seed is None else seed
+    typer.echo(f"{kills} kills of processes of a site, --seed {seed}")
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        killing(Path(folder), kills, seed, typer.echo)
+        for _ in range(-(-kills // 10)):
+            typer.echo(f"killed by itself: {kill_up(Path(folder))} processes went with it")
+    typer.echo(f"all adds up, and nothing is left; {time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    typer.run(main)
