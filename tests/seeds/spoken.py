@@ -1,10 +1,26 @@
-"""Routines that the tests of PipeRT2's document run in flows; what they do they write to the log."""
+"""Routines that the tests of PipeRT2's document run in flows; what they do they write to the log.
+
+And what these tests ask of events and pipes.
+"""
 
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from sightline.pipe import DataTransmitter, DestinationRoutine, MiddleRoutine, Routine, SourceRoutine, events
+from sightline.pipe import (
+    START_EVENT_NAME,
+    DataTransmitter,
+    DestinationRoutine,
+    EventReport,
+    MiddleRoutine,
+    Pipe,
+    Routine,
+    SourceRoutine,
+    events,
+)
+
+MakePipe = Callable[..., Pipe]
+DONE_S = 30
 
 
 class Numbers(SourceRoutine):
@@ -103,3 +119,21 @@ class Labelled(DataTransmitter):
 
     def receive(self) -> Callable[[Any], Any]:
         return lambda labelled: f"{labelled[0]}: {labelled[1]}"
+
+
+def reported(report: EventReport | None) -> EventReport:
+    assert report is not None
+    return report
+
+
+def sent(report: EventReport | None) -> set[str]:
+    """The routines that handled an event, where none failed."""
+    assert report is not None
+    assert report.ok, report.failed
+    return set(report.done)
+
+
+def run_to_its_end(pipe: Pipe) -> None:
+    pipe.build()
+    pipe.notify_event(START_EVENT_NAME)
+    assert pipe.wait(DONE_S)

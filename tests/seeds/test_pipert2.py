@@ -1,60 +1,45 @@
 """What the document of PipeRT2 shows a user typing works here, with the import lines changed.
 
 Each listing is a script, which runs as such: without a main guard. Each answer of its FAQ and each form of an
-event has a test in pipes of this process, and so has each name that it shows or that its package exports.
+event has a test in pipes of this process.
 """
 
-import logging
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from tests.pipe.lines import Lines
-from tests.seeds.spoken import Faulty, Frail, Labelled, Numbers, Odd, SomeRoutine, Tell
+from tests.seeds.spoken import (
+    DONE_S,
+    Faulty,
+    Frail,
+    Labelled,
+    MakePipe,
+    Numbers,
+    Odd,
+    SomeRoutine,
+    Tell,
+    reported,
+    run_to_its_end,
+    sent,
+)
 
-import sightline.pipe
 from sightline.errors import ConfigError
 from sightline.pipe import (
-    FPS_MULTIPLIER,
     KILL_EVENT_NAME,
-    ROUTINE_NOTIFY_DURATIONS_INTERVAL,
     START_EVENT_NAME,
     STOP_EVENT_NAME,
     BasicTransmitter,
-    Data,
     DataTransmitter,
-    EventBoard,
-    EventReport,
     FileTransmitter,
-    FPSRoutine,
-    FrameData,
-    FunctionalMiddleRoutine,
-    MessageHandler,
-    Network,
     Pipe,
-    QueueHandler,
-    QueueNetwork,
     SharedMemoryTransmitter,
     Wire,
-    dataclass,
-    field,
-    fields,
 )
 
 SCRIPT_S = 60
-DONE_S = 30
-SHOWN = ("SourceRoutine", "MiddleRoutine", "DestinationRoutine", "Routine", "events")
-EXPORTED = (
-    *("dataclass", "field", "fields", "Pipe", "Wire", "Data", "FPSRoutine", "Network", "MessageHandler"),
-    *("DataTransmitter", "QueueNetwork", "QueueHandler", "SharedMemoryTransmitter", "BasicTransmitter"),
-    *("START_EVENT_NAME", "STOP_EVENT_NAME", "KILL_EVENT_NAME"),
-    *("ROUTINE_NOTIFY_DURATIONS_INTERVAL", "FPS_MULTIPLIER"),
-)
 
 EXAMPLE = """
 import time
@@ -148,7 +133,6 @@ print(open("squares.txt").read())
 """
 
 RunScript = Callable[[str], set[str]]
-MakePipe = Callable[..., Pipe]
 
 
 @pytest.fixture
@@ -169,44 +153,6 @@ def run(tmp_path: Path) -> RunScript:
         return set(done.stdout.splitlines())
 
     return run
-
-
-@pytest.fixture
-def log() -> Lines:
-    return Lines()
-
-
-@pytest.fixture
-def make(no_leaks: None, log: Lines) -> Iterator[MakePipe]:
-    """Makes pipes whose log is `log`, and whose writers wait; all are closed at the end."""
-    pipes: list[Pipe] = []
-
-    def make(**settings: Any) -> Pipe:
-        network = settings.pop("network", None) or QueueNetwork(put_block=True)
-        pipes.append(Pipe(logger=log.logger(), network=network, **settings))
-        return pipes[-1]
-
-    yield make
-    for pipe in pipes:
-        pipe.close()
-
-
-def reported(report: EventReport | None) -> EventReport:
-    assert report is not None
-    return report
-
-
-def sent(report: EventReport | None) -> set[str]:
-    """The routines that handled an event, where none failed."""
-    assert report is not None
-    assert report.ok, report.failed
-    return set(report.done)
-
-
-def run_to_its_end(pipe: Pipe) -> None:
-    pipe.build()
-    pipe.notify_event(START_EVENT_NAME)
-    assert pipe.wait(DONE_S)
 
 
 # The listings.
@@ -403,130 +349,3 @@ def test_the_transmitter_of_a_wire_goes_before_that_of_its_flow_and_of_the_pipe(
     ours = {place: Labelled(place) for place in places}
     through_two_flows(make(data_transmitter=ours.pop("pipe")), **ours)
     assert log.of("second_flow.tell")[1:-1] == [f"{expected}: {number}" for number in (1, 2, 3)]
-
-
-# What else its package exports.
-
-
-def test_all_names_are_in_the_package() -> None:
-    assert {*SHOWN, *EXPORTED} <= {*sightline.pipe.__all__}
-    assert (START_EVENT_NAME, STOP_EVENT_NAME, KILL_EVENT_NAME) == ("start", "stop", "kill")
-    assert (ROUTINE_NOTIFY_DURATIONS_INTERVAL, FPS_MULTIPLIER) == (4, 2)
-
-
-def test_data_is_a_dataclass_with_a_place_for_more() -> None:
-    @dataclass
-    class Frame(FrameData):
-        number: int = field(default=0)
-
-    frame = Frame(np.zeros((2, 3)), 7)
-    frame.additional_data["seen"] = True
-    assert isinstance(frame, Data)
-    assert [one.name for one in fields(frame)] == ["additional_data", "frame", "number"]
-    assert (frame.get_frame().shape, frame.number) == ((2, 3), 7)
-    assert Frame(None).additional_data == {}
-
-
-class Patient(Network):
-    """A network of a user's own, with handlers of one kind for some routines."""
-
-    def get_message_handler(self, routine_name: str) -> MessageHandler:
-        return QueueHandler(
-            routine_name, max_queue_len=4, put_block=routine_name == "patient", get_block=True, timeout=1
-        )
-
-
-@pytest.mark.parametrize(
-    ("network", "expected"),
-    [
-        (QueueNetwork(), ["live 1, drop_oldest"] * 2),
-        (QueueNetwork(max_queue_sizes=3, put_block=True, get_block=True, timeout=2), ["lossless 3"] * 2),
-        (Patient(), ["lossless 4", "live 4, drop_oldest"]),
-    ],
-    ids=["as it is", "blocking", "own"],
-)
-def test_the_network_says_what_wires_are(network: Network, expected: list[str]) -> None:
-    pipe = Pipe(network=network)
-    pipe.create_flow("example_flow", True, Numbers("numbers"), Faulty("patient"), Tell("tell"))
-    assert [line.split("[")[1].rstrip("]") for line in pipe.draw().splitlines() if ">" in line] == expected
-
-
-def test_a_pipe_takes_all_that_it_took(make: MakePipe, log: Lines) -> None:
-    board, logger = EventBoard(), log.logger()
-    with Pipe(board, QueueNetwork(put_block=True), logger, BasicTransmitter(), False) as pipe:
-        assert (pipe.event_board, pipe.logger) == (board, logger)
-        pipe.create_flow("example_flow", True, Numbers("numbers"), Tell("tell"))
-        assert pipe.get_pipe_structure() == {
-            "Routines": [
-                {"flow_name": "example_flow", "routine_name": "numbers", "events": ["update_fps"]},
-                {"flow_name": "example_flow", "routine_name": "tell", "events": ["update_fps"]},
-            ],
-            "Events": ["start", "stop", "kill"],
-        }
-        pipe.build()
-        assert sent(pipe.get_event_notify()("start", wait=True)) == {"numbers", "tell"}
-        pipe.join(to_kill=True)
-        assert pipe.pids == {}
-
-
-def test_pacing_is_asked_for_as_it_was(make: MakePipe, log: Lines) -> None:
-    pipe = make(auto_pacing_mechanism=True)
-    pipe.create_flow("example_flow", True, Numbers("numbers", 3), Tell("tell"))
-    run_to_its_end(pipe)
-    assert log.of("example_flow.tell") == ["setup", "1", "2", "3", "cleanup"]
-
-
-def test_routine_objects_are_started_stopped_and_unlinked(make: MakePipe, wait_for: Any) -> None:
-    pipe, numbers, tell, other = make(), Numbers("numbers"), Tell("tell"), Tell("other")
-    numbers.set_const_fps(fps=100)
-    pipe.create_flow("example_flow", False, numbers, tell, other)
-    pipe.link(Wire(source=numbers, destinations=(tell, other)))
-    pipe.build()
-
-    def states() -> dict[str, str]:
-        return {name: stats.state.value for name, stats in pipe.stats().routines.items()}
-
-    for routine in (numbers, tell, other):
-        routine.start()
-    wait_for(lambda: set(states().values()) == {"running"}, DONE_S, "all to run")
-    other.stop()
-    wait_for(lambda: states()["other"] == "stopped", DONE_S, "one to stop")
-    numbers.unlink(unlink_routine_name="other")
-    assert "> other" not in pipe.draw()
-
-
-def test_a_routine_writes_to_the_logger_that_it_is_given() -> None:
-    routine, logger = SomeRoutine("some_routine"), logging.getLogger("of its own")
-    routine.set_logger(logger)
-    assert routine.logger is logger
-
-
-def test_a_function_makes_a_middle_routine(make: MakePipe, log: Lines) -> None:
-    pipe = make()
-    twice = FunctionalMiddleRoutine(lambda data: 2 * data, name="twice")
-    pipe.create_flow("example_flow", True, Numbers("numbers", 2), twice, Tell("tell"))
-    run_to_its_end(pipe)
-    assert log.of("example_flow.tell") == ["setup", "2", "4", "cleanup"]
-
-
-def test_a_routine_keeps_to_a_constant_rate(make: MakePipe) -> None:
-    pipe, numbers = make(), Numbers("numbers", 5)
-    assert isinstance(numbers, FPSRoutine)
-    numbers.set_const_fps(20)
-    pipe.create_flow("example_flow", True, numbers, Tell("tell"))
-    pipe.build()
-    begun = time.monotonic()
-    pipe.notify_event(START_EVENT_NAME)
-    assert pipe.wait(DONE_S)
-    assert time.monotonic() - begun >= 4 / 20
-
-
-def test_a_routine_keeps_to_a_rate_that_an_event_told(make: MakePipe) -> None:
-    pipe, numbers = make(), Numbers("numbers", 5)
-    pipe.create_flow("example_flow", True, numbers, Tell("tell"))
-    pipe.build()
-    assert sent(pipe.notify_event("update_fps", fps=5, wait=True)) == {"numbers", "tell"}
-    begun = time.monotonic()
-    pipe.notify_event(START_EVENT_NAME)
-    assert pipe.wait(DONE_S)
-    assert time.monotonic() - begun >= 4 / (5 * FPS_MULTIPLIER)
