@@ -3,23 +3,148 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
-from sightline.pipe.reports import DURATION_BUCKETS
+from sightline.overflow import BufferStats
+from sightline.pipe.accounts import (
+    LOST,
+    REASONS,
+    TIMES_WORDS,
+    UNSENT,
+    WAITING,
+    Drops,
+    Times,
+    duration_stats,
+    rate_fps,
+)
+from sightline.pipe.ledger import private
+from sightline.pipe.reports import RoutineStats, State
+
+PROCESSED, FAILED, GIVEN, RESTARTS, DEAD_LETTERS = range(5)
+_DROPPED: Final = 5
+LOGIC: Final = _DROPPED + len(REASONS)
+SETUP: Final = LOGIC + TIMES_WORDS
+BOOK_WORDS: Final = SETUP + TIMES_WORDS
 
 
 class Books:
-    """Counts, see `RoutineStats`. `given` numbers what leaves; `calls` is how often `main_logic` ran."""
+    """The counts of a routine, or of one replica of it, see `RoutineStats`.
 
-    __slots__ = ("busy_ns", "calls", "dropped", "durations", "failed", "given", "processed")
+    Args:
+        words: the account that they stand in, as well.
 
-    def __init__(self) -> None:
-        self.processed = self.failed = self.given = self.calls = self.busy_ns = 0
-        self.dropped: Counter[str] = Counter()
-        self.durations = [0] * DURATION_BUCKETS
+    Attributes:
+        calls: how often `main_logic` ran in this process.
+        processed, failed, given: so far, in all processes; `given` numbers what leaves.
+    """
 
-    def timed(self, took_ns: int) -> None:
-        """A call of `main_logic` took so long."""
+    __slots__ = ("_drops", "_logic", "_words", "calls", "failed", "given", "processed", "set_up")
+
+    def __init__(self, words: memoryview | None = None) -> None:
+        self._words = words = private(BOOK_WORDS) if words is None else words
+        self._drops = Drops(words, _DROPPED)
+        self._logic = Times(words[LOGIC:SETUP])
+        self.set_up = Times(words[SETUP:]).add
+        self.processed, self.failed, self.given = words[PROCESSED], words[FAILED], words[GIVEN]
+        self.calls = 0
+
+    @property
+    def words(self) -> memoryview:
+        return self._words
+
+    def succeeded(self, count: int, took_ns: int) -> None:
+        """`main_logic` was called with so many messages."""
+        self.processed = self._words[PROCESSED] = self.processed + count
         self.calls += 1
-        self.busy_ns += took_ns
-        bucket = (took_ns // 1000).bit_length()
-        self.durations[bucket if bucket < DURATION_BUCKETS else -1] += 1
+        self._logic.add(took_ns)
+
+    def raised(self, count: int, took_ns: int) -> None:
+        """The same, and it raised."""
+        self.failed = self._words[FAILED] = self.failed + count
+        self.calls += 1
+        self._logic.add(took_ns)
+
+    def gave(self, count: int) -> int:
+        """So many messages are given. The number of the first."""
+        number = self.given
+        self.given = self._words[GIVEN] = number + count
+        return number
+
+    @property
+    def dropped_total(self) -> int:
+        """Messages in hand that never reached `main_logic`."""
+        return self._drops.total
+
+    def dropped(self, reason: str, count: int) -> None:
+        """Messages in hand never reached `main_logic`."""
+        self._drops.add(reason, count)
+
+    def restarted(self) -> None:
+        """It is set up again by itself."""
+        self._words[RESTARTS] += 1
+
+    def dead_letter(self) -> None:
+        """A message was given to the dead-letter hook."""
+        self._words[DEAD_LETTERS] += 1
+
+
+def routine_stats(
+    routine: str,
+    status: tuple[State, str],
+    books: Sequence[memoryview],
+    words: memoryview,
+    *,
+    wires_in: Callable[[], dict[str, BufferStats]],
+    wires_out: Callable[[], dict[str, BufferStats]],
+    now_ns: int,
+    own: tuple[Any, ...],
+) -> RoutineStats:
+    """A routine's counts.
+
+    Args:
+        routine: its name.
+        status: what it does, and why if that is no good.
+        books: accounts of its replicas; or its only one.
+        words: its own account.
+        wires_in: gives the counts of its wires, and is called once the books were read.
+        wires_out: the same.
+        now_ns: monotonic, for the rate.
+        own: what it tells of itself.
+    """
+    # What was taken is counted before what became of it: read the other way round, nothing is missing.
+    processed, failed, given, restarts, dead_letters = (sum(one[at] for one in books) for at in range(5))
+    dropped: Counter[str] = Counter()
+    for one in books:
+        dropped.update(Drops(one, _DROPPED).by_reason)
+    coming = wires_in()
+    for wire in coming.values():
+        dropped.update(wire.dropped)
+    entered = sum(wire.entered for wire in coming.values()) if coming else processed + failed
+    return RoutineStats(
+        routine=routine,
+        state=status[0],
+        reason=status[1],
+        entered=entered,
+        processed=processed,
+        failed=failed,
+        dropped=dict(dropped),
+        held=entered - processed - failed - dropped.total(),
+        given=given,
+        unsent=words[UNSENT] + words[WAITING],
+        lost=Drops(words, LOST).by_reason,
+        main_logic=duration_stats(*(one[LOGIC:SETUP] for one in books)),
+        setup=duration_stats(*(one[SETUP:] for one in books)),
+        fps=rate_fps(words, processed, now_ns) if status[0] is State.RUNNING else 0.0,
+        restarts=restarts,
+        dead_letters=dead_letters,
+        wires_in=coming,
+        wires_out=wires_out(),
+        own=own,
+    )
+
+
+def settle_hand(books: Sequence[memoryview], taken: int, reason: str) -> None:
+    """The process is no more, after so many messages were taken from wires: those in hand are dropped."""
+    ended = sum(one[PROCESSED] + one[FAILED] + Drops(one, _DROPPED).total for one in books)
+    Drops(books[0], _DROPPED).add(reason, taken - ended)

@@ -51,6 +51,13 @@ class Packed(NamedTuple):
     whole: int | None = None
     classes: tuple[int, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """Bytes of its data, wherever they lie."""
+        if not self.aside:
+            return len(self.pickled)
+        return len(self.pickled) + sum(len(one) if isinstance(one, bytes) else one.size for one in self.aside)
+
 
 class Classes:
     """The numbers of classes that this process sends by value. For all threads."""
@@ -108,7 +115,9 @@ class Packer:
                 pickled = pickle.dumps(data, 5, buffer_callback=self._is_small)
                 return Packed(message.number, message.made_ns, pickled, self._aside() if self._views else ())
             except _NOT_BY_NAME:
-                self._by_value = True
+                packed = self._packed_by_value(message, data)
+                self._by_value = True  # and not where it cannot be sent at all: that is slower
+                return packed
         return self._packed_by_value(message, data)
 
     def _packed_by_value(self, message: Message, data: Any) -> Packed:

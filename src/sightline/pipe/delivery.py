@@ -7,11 +7,12 @@ may be added and taken away by any other.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 
 from sightline.errors import Closed
 from sightline.overflow import BufferStats
+from sightline.pipe.accounts import LOST, ROUTINE_WORDS, UNSENT, Drops
+from sightline.pipe.ledger import private
 from sightline.pipe.message import Message
 from sightline.pipe.outlet import Outlet
 
@@ -19,15 +20,18 @@ from sightline.pipe.outlet import Outlet
 class Delivery:
     """The outlets of one routine, each named after the routine at its other end.
 
-    Attributes:
-        lost: messages that a wire did not take and never will, by reason; once for each such wire.
+    Args:
+        outlets: those that there are.
+        words: the account that the counts of the routine stand in; None: one of its own.
     """
 
-    def __init__(self, outlets: Mapping[str, Outlet]) -> None:
+    def __init__(self, outlets: Mapping[str, Outlet], words: memoryview | None = None) -> None:
+        self.words = words = private(ROUTINE_WORDS) if words is None else words
+        self._lost = Drops(words, LOST)
         self._outlets = dict(outlets)
         self._unsent: dict[str, list[Message]] = {}
         self._on_room: Callable[[], None] = lambda: None
-        self.lost: Counter[str] = Counter()
+        self._ended = False
 
     def listen(self, on_room: Callable[[], None]) -> None:
         """Call `on_room` when a wire may have room again."""
@@ -40,6 +44,8 @@ class Delivery:
         outlet.listen(self._on_room)
         # A new dict, as the runner may be walking through the old one.
         self._outlets = {**self._outlets, destination: outlet}
+        if self._ended:
+            outlet.ended()
         self._on_room()
 
     def unlink(self, destination: str) -> None:
@@ -54,6 +60,8 @@ class Delivery:
                 self._unsent[destination] += messages
             else:
                 self._offer(destination, outlet, messages)
+        if self._unsent:
+            self._note()
 
     def retry(self) -> bool:
         """Offer again what waits. Whether nothing does any more."""
@@ -61,9 +69,10 @@ class Delivery:
             del self._unsent[destination]
             outlet = self._outlets.get(destination)
             if outlet is None:
-                self.lost["unlinked"] += len(messages)
+                self._lost.add("unlinked", len(messages))
             else:
                 self._offer(destination, outlet, messages)
+        self._note()
         return not self._unsent
 
     @property
@@ -75,25 +84,45 @@ class Delivery:
     def unsent(self) -> int:
         return sum(len(messages) for messages in list(self._unsent.values()))
 
+    @property
+    def lost(self) -> dict[str, int]:
+        """Messages that a wire did not take and never will, by reason; once for each such wire."""
+        return self._lost.by_reason
+
     def ended(self) -> None:
-        """Say along all wires that nothing more comes."""
+        """Say along all wires that nothing more comes, and along those that are still to be."""
+        if self._ended:
+            return
+        self._ended = True
         for outlet in self._outlets.values():
             outlet.ended()
 
     def drop(self, reason: str) -> None:
         """Give up what waits."""
         if self._unsent:
-            self.lost[reason] += self.unsent
+            self._lost.add(reason, self.unsent)
             self._unsent.clear()
+            self._note()
 
     def stats(self) -> dict[str, BufferStats]:
         return {destination: outlet.stats() for destination, outlet in self._outlets.items()}
+
+    def _note(self) -> None:
+        self.words[UNSENT] = self.unsent
+
+    def _lost_to(self, destination: str, closed: Outlet, messages: list[Message]) -> None:
+        """That outlet was closed; there may be another in its place by now."""
+        now = self._outlets.get(destination)
+        if now is None or now is closed:
+            self._lost.add("closed", len(messages))
+        else:
+            self._offer(destination, now, messages)
 
     def _offer(self, destination: str, outlet: Outlet, messages: list[Message]) -> None:
         try:
             taken = outlet.put_many(messages)
         except Closed:
-            self.lost["closed"] += len(messages)
+            self._lost_to(destination, outlet, messages)
             return
         if taken < len(messages):
             self._unsent[destination] = messages[taken:]

@@ -9,6 +9,7 @@ import structlog
 
 from sightline.clock import Clock
 from sightline.log import Repeated
+from sightline.pipe.books import Books
 from sightline.pipe.routine import Routine
 
 
@@ -29,7 +30,8 @@ class _Line:
 class Failures:
     """Those of one routine."""
 
-    def __init__(self, routine: Routine, clock: Clock) -> None:
+    def __init__(self, routine: Routine, books: Books, clock: Clock) -> None:
+        self._books = books
         self._dead_letter = routine.settings.dead_letter
         line = cast("structlog.stdlib.BoundLogger", _Line(routine))
         self._failed = Repeated(line, "main_logic", clock=clock)
@@ -41,9 +43,10 @@ class Failures:
         if self._dead_letter is None:
             return
         for item in data:
+            self._books.dead_letter()
             try:
                 self._dead_letter(item, error)
-            except Exception as failure:  # noqa: BLE001  # somebody else's code, and no message is its fault
+            except BaseException as failure:  # noqa: BLE001  # somebody else's code, and no message is its fault
                 self._undelivered.add(error=failure)
 
     def flush(self) -> None:

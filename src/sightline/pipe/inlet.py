@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sightline.errors import ConfigError
 from sightline.overflow import BufferStats
+from sightline.pipe.accounts import END_WORDS
+from sightline.pipe.ledger import private
 from sightline.pipe.line import Line
 from sightline.pipe.message import Message
 from sightline.pipe.settings import WireSettings
@@ -24,17 +26,30 @@ def _nobody() -> None:
 class Inlet:
     """The lines of one routine, each named after the routine that writes to it.
 
+    Args:
+        wires: that it has from the start, by the routine that writes to them.
+        account: gives what the counts of the wire from a routine stand in.
+
     Attributes:
         on_items: called when a message came, or an end, after `take_many` gave nothing; the runner's.
         on_room: by source: called when its wire may have room again, for wires whose writers wait.
     """
 
-    def __init__(self, wires: Mapping[str, WireSettings] | None = None) -> None:
+    def __init__(
+        self,
+        wires: Mapping[str, WireSettings] | None = None,
+        *,
+        account: Callable[[str], memoryview] = lambda _source: private(END_WORDS),
+    ) -> None:
         self.on_items: Callable[[], None] = _nobody
         self.on_room: dict[str, Callable[[], None]] = {}
         self._lock = threading.Lock()
         self._hungry = True
-        self._lines = {source: Line(source, settings) for source, settings in (wires or {}).items()}
+        self._closed = False
+        self._account = account
+        self._lines = {
+            source: Line(source, settings, account(source)) for source, settings in (wires or {}).items()
+        }
         self._order = list(self._lines.values())
 
     def link(self, source: str, settings: WireSettings) -> None:
@@ -43,8 +58,10 @@ class Inlet:
             if source in self._lines:
                 self._lines[source].link(settings)
             else:
-                self._lines[source] = line = Line(source, settings)
+                self._lines[source] = line = Line(source, settings, self._account(source))
                 self._order = [*self._order, line]
+            if self._closed:
+                self._lines[source].close()
         self._tell_room(source)
 
     def unlink(self, source: str) -> None:
@@ -70,8 +87,17 @@ class Inlet:
             self.on_items()
         return taken
 
+    def spoilt(self, source: str, count: int) -> None:
+        """So many messages of `source` came of which nothing can be made."""
+        with self._lock:
+            self._line(source).spoilt(count)
+
+    def words(self, source: str) -> memoryview:
+        """The account of the wire from `source`."""
+        return self._line(source).words
+
     def room(self, source: str) -> int:
-        """How many messages of `source` may enter now with none dropped."""
+        """How many messages of `source` it takes now with none dropped for want of room."""
         with self._lock:
             return self._line(source).room
 
@@ -114,10 +140,16 @@ class Inlet:
     def close(self) -> None:
         """Drop all that is held and let nothing more in: the routine is over."""
         with self._lock:
+            self._closed = True
             for line in self._order:
                 line.close()
         for source in list(self.on_room):
             self._tell_room(source)
+
+    @property
+    def wires(self) -> int:
+        """How many there are, or were and are not empty yet."""
+        return sum(1 for line in self._order if line or not line.gone)
 
     def __len__(self) -> int:
         return sum(map(len, self._order))

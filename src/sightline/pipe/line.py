@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from itertools import islice
 
 from sightline.overflow import BufferStats, Overflow, Reason
+from sightline.pipe.accounts import END_DROPPED, END_WORDS, ENTERED, LEFT, PEAK, Drops, end_stats
+from sightline.pipe.ledger import private
 from sightline.pipe.message import Message
 from sightline.pipe.settings import Policy, WireSettings
 
@@ -18,8 +20,13 @@ from sightline.pipe.settings import Policy, WireSettings
 class Line:
     """Messages in line within a capacity, by the settings of their wire.
 
-    Attributes:
+    Args:
         source: who writes to it.
+        settings: of the wire.
+        words: the account that its counts stand in, and go on in; None: one of its own.
+
+    Attributes:
+        source, words: as given.
         gone: why nothing enters any more, "" while the wire is there; what is held still goes out.
         ended: whether its source has given its last.
         waits: whether a writer waits where there is no room, so that it must be told of room.
@@ -27,7 +34,7 @@ class Line:
 
     __slots__ = (
         "_capacity",
-        "_dropped",
+        "_drops",
         "_entered",
         "_held",
         "_incomplete",
@@ -39,13 +46,16 @@ class Line:
         "gone",
         "source",
         "waits",
+        "words",
     )
 
-    def __init__(self, source: str, settings: WireSettings) -> None:
+    def __init__(self, source: str, settings: WireSettings, words: memoryview | None = None) -> None:
         self.source = source
+        self.words = words = private(END_WORDS) if words is None else words
+        self._drops = Drops(words, END_DROPPED)
         self._held: deque[Message] = deque()
-        self._entered = self._left = self._peak_held = 0
-        self._dropped: dict[str, int] = {}
+        self._entered, self._left, self._peak_held = words[ENTERED], words[LEFT], words[PEAK]
+        self.gone, self.ended = "", False
         self.link(settings)
 
     def link(self, settings: WireSettings) -> None:
@@ -56,15 +66,16 @@ class Line:
         # One by one where the newest counts: what the reader has in hand cannot give way to it any more.
         self._most = None if self.waits else 1
         self._incomplete = settings.policy is Policy.RECORD
-        self.gone, self.ended = "", False
+        if self.gone:
+            self.gone, self.ended = "", False
 
     def __len__(self) -> int:
         return len(self._held)
 
     @property
     def room(self) -> int:
-        """How many messages may enter without one being dropped."""
-        return max(0, self._capacity - len(self._held)) if not self.gone else 0
+        """How many messages it takes now with none dropped for want of room."""
+        return self._capacity if self.gone else max(0, self._capacity - len(self._held))
 
     @property
     def crowded(self) -> bool:
@@ -76,8 +87,8 @@ class Line:
         held = self._held
         count = len(messages)
         if self.gone:
-            self._entered += count
-            self._drop(self.gone, count)
+            self._enter(count)
+            self._drops.add(self.gone, count)
             return count
         over = len(held) + count - self._capacity
         if over <= 0:
@@ -87,34 +98,35 @@ class Line:
             held.extend(messages[:count])
         else:
             self._overflow(messages, over)
-        self._entered += count
-        self._peak_held = max(self._peak_held, len(held))
+        self._enter(count)
+        if len(held) > self._peak_held:
+            self._peak_held = self.words[PEAK] = len(held)
         return count
+
+    def spoilt(self, count: int) -> None:
+        """So many came of which nothing can be made."""
+        self._enter(count)
+        self._drops.add("unreadable", count)
 
     def take(self, most: int) -> list[Message]:
         """The 0 to `most` messages that are next in line; of a live wire one at most."""
         held = self._held
         count = min(most if self._most is None else self._most, len(held))
-        self._left += count
+        if count:
+            self._left = self.words[LEFT] = self._left + count
         return [held.popleft() for _ in range(count)]
 
     def close(self) -> None:
         """Drop all that is held, and what comes: nobody will take it."""
-        self._drop("incomplete" if self._incomplete else "closed", len(self._held))
+        self._drops.add("incomplete" if self._incomplete else "closed", len(self._held))
         self._held.clear()
         self.gone = self.gone or "closed"
 
     def stats(self) -> BufferStats:
-        return BufferStats(
-            entered=self._entered,
-            left=self._left,
-            dropped=dict(self._dropped),
-            held=len(self._held),
-            held_bytes=0,
-            peak_held=self._peak_held,
-            refused=0,
-            fill=len(self._held) / self._capacity,
-        )
+        return end_stats(self.words, self._capacity)
+
+    def _enter(self, count: int) -> None:
+        self._entered = self.words[ENTERED] = self._entered + count
 
     def _overflow(self, messages: Sequence[Message], over: int) -> None:
         held = self._held
@@ -127,15 +139,11 @@ class Line:
             held.extend(messages)
             for _ in range(over):
                 held.popleft()
-        self._drop(Reason.OVERFLOW, over)
+        self._drops.add(Reason.OVERFLOW, over)
 
     def _clear_for(self, messages: Sequence[Message]) -> None:
         for message in messages:
             if len(self._held) >= self._capacity:
-                self._drop(Reason.OVERFLOW, len(self._held))
+                self._drops.add(Reason.OVERFLOW, len(self._held))
                 self._held.clear()
             self._held.append(message)
-
-    def _drop(self, reason: str, count: int) -> None:
-        if count:
-            self._dropped[reason] = self._dropped.get(reason, 0) + count

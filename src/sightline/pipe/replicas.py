@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from sightline.pipe.accounts import WAITING
 from sightline.pipe.delivery import Delivery
 from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
@@ -56,6 +57,7 @@ class Table:
         with self._lock:
             was_full = self._order.full
             leaving = self._order.hand_in(ticket, messages)
+            self._delivery.words[WAITING] = self._order.waiting
             for message in leaving:
                 message.number = self._given
                 self._given += 1
@@ -86,6 +88,7 @@ class Table:
             if self._closed == len(self.seats):
                 self._inlet.close()
                 self._delivery.drop(reason)
+                self._delivery.ended()
 
     def _ring(self) -> None:
         for ring in self._rings:

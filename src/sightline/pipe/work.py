@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Final, Protocol
 
 from sightline.clock import Clock
@@ -18,6 +19,7 @@ from sightline.pipe.books import Books
 from sightline.pipe.desk import Desk
 from sightline.pipe.failures import Failures
 from sightline.pipe.message import Message
+from sightline.pipe.several import Several
 
 HAND: Final = 64
 """How many messages are taken under one lock at most."""
@@ -30,14 +32,19 @@ MOST_PAUSE_S: Final = 1.0
 
 Call = Callable[..., Any]
 ENDS: Final = (StopIteration, StopAsyncIteration)
-RAISED: Final = (Exception, SystemExit)
-"""What may be raised and costs no more than its message: `sys.exit` in a thread ends nothing either."""
+RAISED: Final = BaseException
+"""What may be raised and costs no more than its message: `sys.exit` in a thread ends nothing either, and a
+thread that ended for anything else would leave a routine that does nothing more, and says so to nobody."""
 
 
 class Work(Protocol):
     """One way to call `main_logic`. `over`: it has given its last."""
 
     over: bool
+
+    @property
+    def held(self) -> int:
+        """How many messages in hand wait until the one that is worked on is done."""
 
     def turn(self, most: int) -> float:
         """Go on, with `most` messages at most."""
@@ -52,19 +59,36 @@ class Means:
     __slots__ = ("books", "call", "clock", "desk", "failures", "interrupted", "name")
 
     def __init__(
-        self, name: str, call: Call, *, desk: Desk, failures: Failures, interrupted: deque[Any], clock: Clock
+        self,
+        name: str,
+        call: Call,
+        *,
+        desk: Desk,
+        books: Books,
+        failures: Failures,
+        interrupted: deque[Any],
+        clock: Clock,
     ) -> None:
         self.name = name
         self.call = call
         self.desk = desk
-        self.books = Books()
+        self.books = books
         self.failures = failures
         self.interrupted = interrupted
         self.clock = clock
 
 
+def _gave(means: Means, data: Any, now_ns: int) -> list[Message]:
+    """The messages that are made of what `main_logic` gave."""
+    items = [item for item in data if item is not None] if isinstance(data, Several) else [data]
+    numbers = count(means.books.gave(len(items)))
+    return [Message(item, means.name, number, now_ns) for number, item in zip(numbers, items, strict=False)]
+
+
 class Sourcing:
     """`main_logic()` again and again, until it raises StopIteration."""
+
+    held = 0
 
     def __init__(self, means: Means) -> None:
         self._means = means
@@ -82,12 +106,10 @@ class Sourcing:
         except RAISED as error:
             return self._failed(error, means.clock.monotonic_ns() - begun_ns)
         now_ns = means.clock.monotonic_ns()
-        books.timed(now_ns - begun_ns)
-        books.processed += 1
+        books.succeeded(1, now_ns - begun_ns)
         self._failures = 0
         if data is not None:
-            means.desk.give([Message(data, means.name, books.given, now_ns)])
-            books.given += 1
+            means.desk.give(_gave(means, data, now_ns))
         return 0.0
 
     def drop(self, reason: str) -> None:
@@ -95,8 +117,7 @@ class Sourcing:
 
     def _failed(self, error: BaseException, took_ns: int) -> float:
         """A camera that is not there raises at once, each time: not at the speed of the processor."""
-        self._means.books.timed(took_ns)
-        self._means.books.failed += 1
+        self._means.books.raised(1, took_ns)
         self._means.failures.add((), error)
         self._failures += 1
         return min(0.001 * 2.0 ** min(self._failures, 10), MOST_PAUSE_S)
@@ -110,6 +131,10 @@ class OneByOne:
         self._hand: deque[Message] = deque()
         self.over = False
 
+    @property
+    def held(self) -> int:
+        return len(self._hand)
+
     def turn(self, most: int) -> float:
         means, hand = self._means, self._hand
         if not hand:
@@ -122,7 +147,7 @@ class OneByOne:
 
     def drop(self, reason: str) -> None:
         if self._hand:
-            self._means.books.dropped[reason] += len(self._hand)
+            self._means.books.dropped(reason, len(self._hand))
             self._hand.clear()
             self._means.desk.give([])
 
@@ -138,16 +163,17 @@ class OneByOne:
             try:
                 data = call(message.data)
             except RAISED as error:
-                books.failed += 1
+                end_ns = now()
+                books.raised(1, end_ns - begun_ns)
                 means.failures.add((message.data,), error)
                 end_ns = now()
             else:
                 end_ns = now()
-                books.processed += 1
-                if data is not None:
-                    gave.append(Message(data, means.name, books.given, end_ns))
-                    books.given += 1
-            books.timed(end_ns - begun_ns)
+                books.succeeded(1, end_ns - begun_ns)
+                if isinstance(data, Several):
+                    gave += _gave(means, data, end_ns)
+                elif data is not None:
+                    gave.append(Message(data, means.name, books.gave(1), end_ns))
             if not hand or end_ns > last_ns or interrupted or most == 1:
                 return gave
             begun_ns = end_ns
@@ -155,6 +181,8 @@ class OneByOne:
 
 class InBatches:
     """`main_logic([data, ...])` for several messages at once."""
+
+    held = 0  # what it gathers is worked on at once
 
     def __init__(self, means: Means, size: int, max_wait_s: float) -> None:
         self._means = means
@@ -175,7 +203,7 @@ class InBatches:
     def drop(self, reason: str) -> None:
         dropped = self._batch.taken()
         if dropped:
-            self._means.books.dropped[reason] += len(dropped)
+            self._means.books.dropped(reason, len(dropped))
             self._means.desk.give([])
 
     def _work(self, data: list[Any]) -> None:
@@ -184,12 +212,11 @@ class InBatches:
         try:
             answer = means.call(data)
         except RAISED as error:
-            books.failed += len(data)
+            books.raised(len(data), means.clock.monotonic_ns() - begun_ns)
             means.failures.add(data, error)
         else:
-            books.processed += len(data)
+            now_ns = means.clock.monotonic_ns()
+            books.succeeded(len(data), now_ns - begun_ns)
             if answer is not None:
-                gave.append(Message(answer, means.name, books.given, means.clock.monotonic_ns()))
-                books.given += 1
-        books.timed(means.clock.monotonic_ns() - begun_ns)
+                gave = _gave(means, answer, now_ns)
         means.desk.give(gave)
