@@ -77,7 +77,11 @@ def test_a_child_that_is_killed_is_begun_again_within_a_second(
         killed = time.monotonic()
         assert end_of(supervisor, "worker", 1) == "killed by SIGKILL"
         assert time.monotonic() - killed < 1
+        due_ns = supervisor.states()["worker"].due_ns
+        assert due_ns is not None
+        assert due_ns > time.monotonic_ns() - 1_000_000_000
         assert reach(supervisor, "worker", State.RUNNING) == "here I am"
+        assert supervisor.states()["worker"].due_ns is None
 
 
 def test_a_child_that_is_stopped_by_a_signal_is_hung_and_is_killed() -> None:

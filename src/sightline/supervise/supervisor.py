@@ -45,12 +45,14 @@ class ChildStatus(msgspec.Struct, frozen=True, kw_only=True):
         state, reason: as `on_state` was told last.
         pid: its process; None where there is none.
         ends: how often it ended without being asked to, or had to be ended.
+        due_ns: of one that waits, the monotonic time at which it is begun again; else None.
     """
 
     state: State
     reason: str
     pid: int | None = None
     ends: int = 0
+    due_ns: int | None = None
 
 
 Statuses: TypeAlias = Mapping[str, ChildStatus]
@@ -261,6 +263,7 @@ class Supervisor:
             reason=watched.reason,
             pid=None if process is None else process.pid,
             ends=watched.ends,
+            due_ns=watched.due_ns if watched.state is State.WAITING else None,
         )
         with self._changed:
             if self._statuses.get(name) != status:
