@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
 import signal
 import sys
 import threading
@@ -13,6 +12,7 @@ import threading
 import msgspec
 
 from sightline.errors import ConfigError
+from sightline.hub.broker.files import open_more_files
 from sightline.hub.broker.loops import new_loop
 from sightline.hub.broker.server import ServerSettings, listening
 from sightline.log import configure
@@ -39,16 +39,9 @@ def _wait_for_end(loop: asyncio.AbstractEventLoop, over: asyncio.Event) -> None:
         loop.call_soon_threadsafe(over.set)
 
 
-def _open_more_files() -> None:
-    """As many as may be: the usual 1024 are about as many as there may be clients."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
 def main() -> int:
     configure("warning")
-    _open_more_files()
+    open_more_files()
     try:
         settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=ServerSettings)
         with asyncio.Runner(loop_factory=new_loop) as runner:

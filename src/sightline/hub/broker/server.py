@@ -20,7 +20,6 @@ from sightline.errors import ConfigError
 from sightline.hub.address import HubAddress
 from sightline.hub.broker.listeners import BACKLOG, hub_listener, side_sockets, tcp_listeners
 from sightline.hub.broker.machine import Hub
-from sightline.hub.broker.metrics_page import metrics_page
 from sightline.hub.broker.own_channel import OwnChannel
 from sightline.hub.broker.process import HubProcess
 from sightline.hub.broker.protocol import HubProtocol, Pump
@@ -137,6 +136,9 @@ async def listening(settings: ServerSettings) -> AsyncIterator[Listening]:
         OwnChannel(hub, settings.statistics_every_s).begin(time.monotonic_ns())
         metrics_port = settings.metrics_port
         if metrics_port is not None:
+            # Its web server is a fifth of what is imported here, and most hubs have none.
+            from sightline.hub.broker.metrics_page import metrics_page
+
             page = metrics_page(lambda: statistics(hub, time.monotonic_ns()), metrics_port)
             metrics_port = await stack.enter_async_context(page)
         where = Listening(
