@@ -1,12 +1,9 @@
-"""More cameras than one process takes: shared out, begun again when their process dies, none left behind."""
+"""Many cameras: shared out over processes, begun again when one dies or hangs, none left behind."""
 
 import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -16,13 +13,13 @@ from tests.conftest import WaitFor
 from sightline import Size
 from sightline.bus import PacketTopics, Stream
 from sightline.capture import CameraInput, CameraStatus
-from sightline.clock import ns
 from sightline.scene import Scene, write_clip
+from sightline.site import captured, talk
 from sightline.site.capture_process import Order, order_line, order_of
 from sightline.site.capturing import Inputs
 from sightline.site.capturing_processes import CapturingProcesses, shared_out
-from sightline.site.restarts import Restarts
 from sightline.site.sending import Sent
+from sightline.supervise import Restart
 
 FRAMES = 30
 NOWHERE = "memory://of-each-process-its-own"
@@ -52,18 +49,6 @@ def cams(count: int) -> list[str]:
     return [f"cam{number}" for number in range(count)]
 
 
-@contextmanager
-def waiting_for(captures: CapturingProcesses) -> Iterator[None]:
-    """What the command does meanwhile: it waits, and looks after the processes."""
-    thread = threading.Thread(target=captures.wait)
-    thread.start()
-    try:
-        yield
-    finally:
-        captures.request_stop()
-        thread.join()
-
-
 def test_inputs_are_shared_out_and_the_streams_of_a_camera_stay_together() -> None:
     two = inputs("a.mp4", "x", "y", streams=("main", "detect"))
     groups = shared_out({**inputs("a.mp4", *cams(7)), **two}, most=8)
@@ -85,24 +70,6 @@ def test_an_order_comes_out_as_it_went_in() -> None:
     assert order_line(order).count(b"\n") == 1
 
 
-def test_what_ends_by_itself_is_begun_again_later_and_later_until_it_holds() -> None:
-    restarts = Restarts(delay=lambda failures: 2.0**failures)
-    restarts.begun(0)
-    assert not restarts.is_due(ns(1000))
-    now_ns = 0
-    for wait_s in (2, 4, 8):
-        restarts.ended(now_ns)
-        assert (restarts.is_due(now_ns + ns(wait_s) - 1), restarts.is_due(now_ns + ns(wait_s))) == (
-            False,
-            True,
-        )
-        now_ns += ns(wait_s)
-        restarts.begun(now_ns)
-    restarts.ended(now_ns + ns(11))
-    assert restarts.due_ns == now_ns + ns(11 + 2)
-    assert restarts.count == 4
-
-
 def test_files_in_many_processes_are_read_whole_and_then_all_is_over(no_leaks: None, clip: Path) -> None:
     with CapturingProcesses(NOWHERE, inputs(clip, *cams(9))) as captures:
         assert len(captures.processes) == 2
@@ -118,7 +85,7 @@ def test_a_process_that_is_killed_is_begun_again_and_harms_no_other(
     no_leaks: None, clip: Path, wait_for: WaitFor
 ) -> None:
     captures = CapturingProcesses(NOWHERE, inputs(clip, *cams(9), realtime=True, loop=True))
-    with captures, waiting_for(captures):
+    with captures:
 
         def packets(name: str) -> int:
             return captures.status()[name, "main"].sent.published
@@ -127,7 +94,7 @@ def test_a_process_that_is_killed_is_begun_again_and_harms_no_other(
             return captures.status()[name, "main"].capture
 
         wait_for(lambda: packets("cam0") > 5 and packets("cam8") > 5, 20, "packets of both processes")
-        killed, other = captures.processes
+        killed, other = captures.processes  # in the order of their cameras
         os.kill(killed, signal.SIGKILL)
         wait_for(
             lambda: captures.status()["cam0", "main"].capture.state == "backing_off", 5, "the loss to be seen"
@@ -142,12 +109,40 @@ def test_a_process_that_is_killed_is_begun_again_and_harms_no_other(
         assert status.capture.counts.received == status.sent.taken
 
 
+def test_a_process_that_hangs_is_noticed_and_begun_again(
+    no_leaks: None, clip: Path, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captured, "HUNG_S", 1.0)
+    monkeypatch.setattr(captured, "STOP_S", 0.2)
+    with CapturingProcesses(NOWHERE, inputs(clip, "cam0", realtime=True, loop=True)) as captures:
+        wait_for(lambda: captures.status()["cam0", "main"].sent.published, 20, "packets")
+        (hung,) = captures.processes
+        epoch = captures.status()["cam0", "main"].capture.epoch
+        os.kill(hung, signal.SIGSTOP)
+        wait_for(lambda: captures.processes not in ([], [hung]), 30, "another process")
+        wait_for(
+            lambda: captures.status()["cam0", "main"].capture.epoch not in (None, epoch), 20, "packets again"
+        )
+
+
+def test_one_that_ends_too_often_is_left_alone_and_said(
+    no_leaks: None, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = Restart(delay_s=0.0, most_ends=2)
+    monkeypatch.setattr(talk, "RESTART", quick)
+    monkeypatch.setattr(captured, "MODULE", "sightline.site.no_such_module")
+    with CapturingProcesses(NOWHERE, inputs(clip, "cam0")) as captures:
+        assert captures.wait(30)
+        (fault,) = captures.faults
+    assert fault.startswith("cam0: its process: ended 2 times within 60 s, the last time: exit code 1")
+
+
 def test_files_that_are_over_are_not_read_again_when_their_process_dies(
     no_leaks: None, clip: Path, wait_for: WaitFor
 ) -> None:
     mixed = {**inputs(clip, "cam0"), **inputs(clip, "live", realtime=True, loop=True)}
     captures = CapturingProcesses(NOWHERE, mixed)
-    with captures, waiting_for(captures):
+    with captures:
         wait_for(lambda: captures.status()["cam0", "main"].capture.state == "done", 20, "the end of the file")
         wait_for(lambda: captures.status()["live", "main"].sent.published, 20, "packets")
         (killed,) = captures.processes

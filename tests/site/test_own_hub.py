@@ -4,17 +4,28 @@ import os
 import re
 import signal
 import socket
+import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.conftest import WaitFor
 
+from sightline.bus import open_bus
 from sightline.errors import ConfigError
 from sightline.hub.address import HubAddress
 from sightline.hub.broker.server import StreamServer
-from sightline.site.own_hub import OwnHub, answers, begun_where_none_answers, hub_of, may_begin
+from sightline.site import own_hub
+from sightline.site.own_hub import (
+    OwnHub,
+    answers,
+    begun_where_none_answers,
+    hub_of,
+    may_begin,
+    meeting_at,
+)
 
 
 def test_a_bus_within_a_process_has_no_hub() -> None:
@@ -80,10 +91,41 @@ def test_one_that_is_killed_is_begun_again(
     first = hub.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
-
-    def is_another() -> bool:
-        hub.look()
-        return hub.pid not in (first, None) and answers(HubAddress.of(hub.shown))
-
-    wait_for(is_another, 10, "another hub")
+    wait_for(lambda: hub.pid not in (first, None) and answers(HubAddress.of(hub.shown)), 20, "another hub")
     hub.stop()
+    assert hub.pid is None
+
+
+def test_one_that_hangs_is_begun_again(
+    no_leaks: None, free_port: Callable[[], int], wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_hub, "_HUNG_S", 2.0)
+    hub = OwnHub(HubAddress(port=free_port()))
+    hub.start()
+    first = hub.pid
+    assert first is not None
+    os.kill(first, signal.SIGSTOP)
+    wait_for(lambda: hub.pid not in (first, None) and answers(HubAddress.of(hub.shown)), 30, "another hub")
+    hub.stop()
+
+
+def test_processes_that_share_memory_as_a_bus_meet_where_nobody_else_can(no_leaks: None) -> None:
+    with ExitStack() as opened:
+        meeting = meeting_at("memory://", opened)
+        assert meeting.hub is not None
+        assert meeting.private
+        path = Path(meeting.hub.unix_path or "")
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        hub = OwnHub(meeting.hub)
+        hub.start()
+        with open_bus(meeting.url):
+            assert answers(HubAddress.of(meeting.url))
+        hub.stop()
+    assert not path.parent.exists()
+
+
+def test_processes_meet_at_the_bus_of_their_site_else(free_port: Callable[[], int]) -> None:
+    with ExitStack() as opened:
+        assert meeting_at("kafka://127.0.0.1:9", opened) == ("kafka://127.0.0.1:9", None, False)
+        url = f"hub://127.0.0.1:{free_port()}"
+        assert meeting_at(url, opened) == (url, HubAddress.of(url), False)

@@ -107,6 +107,38 @@ def test_a_gate_opens_for_good_with_the_first_reader_of_either_stream(
     assert sending.sent() == Sent(published=2)
 
 
+def test_a_gate_that_holds_lets_nothing_through_while_its_reader_is_away(
+    no_leaks: None, buses: tuple[Bus, Bus], wait_for: WaitFor
+) -> None:
+    here, there = buses
+
+    def read() -> Subscription:
+        return there.subscribe("raw_cam0", capacity=ROOM, overflow=Overflow.BLOCK)
+
+    gate = Gate(here, ["raw_cam0"], holds=True)
+    sending = Sending(here, CAMERA, "main", PACKET_TOPICS, waits=True, gate=gate)
+    first = read()
+    sending.put(packets(10)[0])
+    wait_for(lambda: first.poll(1, 0.1), 5, "the first packet")
+    first.close()
+    wait_for(lambda: not here.wait_wanted("raw_cam0", 0), 5, "nobody to read")
+    with ThreadPoolExecutor() as pool:
+        put = pool.submit(sending.put, packets(10)[1])
+        wait_for(lambda: bool(sending.waits_for), 5, "a packet that waits")
+        second = read()
+        put.result(5)
+    wait_for(lambda: second.poll(1, 0.1), 5, "the second packet")
+    second.close()
+    wait_for(lambda: not here.wait_wanted("raw_cam0", 0), 5, "nobody to read")
+    sending.end()
+    wait_for(lambda: bool(sending.waits_for), 5, "the word behind them to wait too")
+    assert not sending.ended
+    third = read()
+    wait_for(lambda: sending.ended, 5, "the word behind them to be sent")
+    (end,) = third.poll(1, 5)
+    assert is_end(end)
+
+
 def test_a_bus_that_closes_ends_the_wait_for_a_reader(no_leaks: None, wait_for: WaitFor) -> None:
     with ThreadPoolExecutor() as pool:
         with open_bus("memory://gate") as bus:

@@ -1,16 +1,13 @@
 """A process that captures some cameras for another: `python -m sightline.site.capture_process`.
 
-It reads its order as a line of JSON, captures, and writes a report as a line of JSON a few times a second.
-The order stands on standard input, which no other user can read, as it has passwords in it. When that is
-closed, by whoever gave the order or because they are no more, it ends.
+It is told what to capture, and reports how it goes a few times a second. Only who supervises it can begin it.
+One that was begun again waits for a bus that is away, as the cameras' captures would have.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,21 +15,26 @@ import msgspec
 
 from sightline.bus import PacketTopics, Stream
 from sightline.capture import CameraInput
-from sightline.errors import SightlineError
-from sightline.log import configure, redact
+from sightline.errors import BusError, SightlineError
+from sightline.log import configure, get_logger, redact
 from sightline.site.capturing import Capturing, StreamStatus
+from sightline.site.talk import Told
+from sightline.supervise import Child
 
-_REPORT_S: Final = 0.25
+REPORT_S: Final = 0.25
+_AGAIN_S: Final = 1.0
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What to capture, as `Capturing` has it, and what to log."""
+    """What to capture, as `Capturing` has it, and what to log. `again`: another process did so before."""
 
-    url: str
     cameras: dict[str, dict[Stream, CameraInput]]
     topics: PacketTopics
     log_level: str
+    url: str = ""
     await_readers: bool = False
+    hold: bool = False
+    again: bool = False
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,35 +58,70 @@ def _path(wanted: type, text: Any) -> Any:
 
 
 def main() -> int:
-    order = order_of(sys.stdin.buffer.readline())
+    """Capture until all is over, or it is to end. Gives the exit code."""
+    child = Child.here()
+    told = Told(child)
+    child.ready()
+    line = told.order()
+    if not line:
+        return 0
+    order = order_of(line)
     configure(order.log_level)
-    capturing = Capturing(order.url, order.cameras, topics=order.topics, await_readers=order.await_readers)
-    signal.signal(signal.SIGTERM, lambda *_: capturing.request_stop())
-    threading.Thread(target=_ask_at_the_end_of_input, args=(capturing,), daemon=True).start()
     try:
-        with capturing:
-            while not capturing.wait(_REPORT_S):
-                _report(capturing)
+        capturing = _started(order, child)
     except SightlineError as error:
-        sys.stderr.write(f"{redact(str(error))}\n")
+        child.failed(redact(str(error)))
         return 1
-    _report(capturing)
-    return 0
+    if capturing is not None and _captured(capturing, child, told):
+        return 0
+    child.failed("was asked to end")  # whoever supervises it knows whether that was so
+    return 1
 
 
-def _ask_at_the_end_of_input(capturing: Capturing) -> None:
-    sys.stdin.buffer.read()
-    capturing.request_stop()
+def _started(order: Order, child: Child) -> Capturing | None:
+    """None: it was to end before the bus was there."""
+    trouble = get_logger("sightline.site")
+    while not child.stopping:
+        capturing = Capturing(
+            order.url,
+            order.cameras,
+            topics=order.topics,
+            await_readers=order.await_readers,
+            hold=order.hold,
+        )
+        try:
+            capturing.start()
+        except BusError as error:
+            capturing.stop()
+            if not order.again:
+                raise
+            trouble.warning("no bus to capture onto", error=str(error))
+            child.wait(_AGAIN_S)
+        else:
+            return capturing
+    return None
 
 
-def _report(capturing: Capturing) -> None:
+def _captured(capturing: Capturing, child: Child, told: Told) -> bool:
+    """Whether all of it is over, and the bus has the word."""
+    lane, reports = child.lane("capturing"), 0
+    child.on_stop(capturing.request_stop)
+    try:
+        while not capturing.wait(REPORT_S):
+            told.report(_report(capturing))
+            reports += 1
+            lane.progress(reports)
+        lane.idle()
+    finally:
+        capturing.stop()
+    told.report(_report(capturing))
+    return len(capturing.told) == len(capturing.status())
+
+
+def _report(capturing: Capturing) -> bytes:
     told = capturing.told  # first: a stream that is told has its last counts
     streams = [(*key, status, key in told) for key, status in capturing.status().items()]
-    try:
-        sys.stdout.buffer.write(msgspec.json.encode(Report(streams=streams)) + b"\n")
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:  # nobody listens any more: their end of our input tells us so too
-        capturing.request_stop()
+    return msgspec.json.encode(Report(streams=streams)) + b"\n"
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from functools import partial
-from typing import Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import msgspec
 
@@ -19,9 +19,11 @@ from sightline.clock import SYSTEM_CLOCK, Clock, EpochCounter
 from sightline.errors import BusError
 from sightline.log import get_logger, redact
 from sightline.packet import Packet
-from sightline.site.model import Site
 from sightline.site.sending import Gate, Sending, Sent, is_recording
 from sightline.site.stopping import Stopping
+
+if TYPE_CHECKING:
+    from sightline.site.model import Site
 
 Inputs: TypeAlias = Mapping[str, Mapping[Stream, CameraInput]]
 """What to capture: cameras by name, the streams of each."""
@@ -65,6 +67,8 @@ class Capturing:
         topics: where on the bus.
         await_readers: whether a recording waits for its first reader, as readers in other processes come
             when they come. Else they must be there before.
+        hold: whether it then waits, and the word behind it, whenever its readers are away: who is to read it
+            comes back.
     """
 
     def __init__(
@@ -74,11 +78,13 @@ class Capturing:
         *,
         topics: PacketTopics = PACKET_TOPICS,
         await_readers: bool = False,
+        hold: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._url = url
         self._topics = topics
         self._await_readers = await_readers
+        self._hold = hold
         self._clock = clock
         self._stopping = Stopping(clock)
         self._bus: Bus | None = None
@@ -171,7 +177,7 @@ class Capturing:
         topics: dict[str, list[str]] = {}
         for name, stream in self._captures:
             topics.setdefault(name, []).append(self._topics.of(name, stream))
-        return {name: Gate(bus, of) for name, of in topics.items()}
+        return {name: Gate(bus, of, holds=self._hold) for name, of in topics.items()}
 
     def _status(self, key: StreamKey) -> StreamStatus:
         capture, sending = self._captures[key].status(), self._sendings.get(key)
@@ -184,11 +190,21 @@ class Capturing:
 
     def _leave(self, bus: Bus) -> None:
         """Close the bus, which takes in what was published; where that is not all, no more than a moment."""
-        closing = threading.Thread(target=_closed, args=(bus,), name="leave the bus", daemon=True)
+        closing = threading.Thread(target=self._close, args=(bus,), name="leave the bus", daemon=True)
         closing.start()
         closing.join(None if len(self.told) == len(self._captures) else _LEAVE_S)
         if closing.is_alive():
             _LOG.warning("the bus did not take in all that was published", bus=redact(self._url))
+
+    def _close(self, bus: Bus) -> None:
+        # Where who reads is known, it is known too that a stream beside the models' may have no reader.
+        is_strange = self._await_readers and not self._hold
+        if is_strange and (unread := getattr(bus, "unread", 0)):  # a hub tells
+            _LOG.warning("packets were published where nobody read", packets=unread)
+        try:
+            bus.close()
+        except BusError as error:
+            _LOG.warning("not all that was published is with the bus", error=str(error))
 
     def _is_told(self) -> bool:
         self.look()
@@ -196,15 +212,6 @@ class Capturing:
 
     def _deliver(self, key: StreamKey, packet: Packet) -> None:
         self._sendings[key].put(packet)
-
-
-def _closed(bus: Bus) -> None:
-    if unread := getattr(bus, "unread", 0):  # a hub tells
-        _LOG.warning("packets were published where nobody read", packets=unread)
-    try:
-        bus.close()
-    except BusError as error:
-        _LOG.warning("not all that was published is with the bus", error=str(error))
 
 
 def faults_of(status: Mapping[StreamKey, StreamStatus]) -> list[str]:

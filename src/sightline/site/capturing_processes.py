@@ -1,8 +1,8 @@
-"""Many cameras onto a bus, at most eight inputs a process: processes of captures, kept running.
+"""Many cameras onto a bus, at most eight inputs a process: processes of captures, supervised.
 
 Promises: what `Capturing` does, with the same words, for any number of cameras; a process that ends by
-itself is begun again, soon and then later, with those of its cameras that are not over; none is left behind
-when this one ends, however it ends.
+itself, or that hangs, is begun again, soon and then later, with those of its cameras that are not over, until
+it has ended too often; none is left behind when this one ends, however it ends.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from typing import Final, Self
 from sightline.bus import PACKET_TOPICS, PacketTopics, Stream, open_bus
 from sightline.capture import CameraInput
 from sightline.clock import SYSTEM_CLOCK, Clock
-from sightline.site.capture_child import CaptureChild
 from sightline.site.capture_process import Order
+from sightline.site.captured import Captured
 from sightline.site.capturing import Inputs, StreamKey, StreamStatus, faults_of
 from sightline.site.stopping import Stopping
+from sightline.site.talk import supervised
 
 MOST_INPUTS: Final = 8
 """Of a process: each costs a thread inside libav, and all share one interpreter."""
+_BEGUN_S: Final = 5.0
+_HEARD_S: Final = 1.0
 
 
 class CapturingProcesses:
@@ -37,25 +40,31 @@ class CapturingProcesses:
         self._url = url
         self._stopping = Stopping(clock)
         orders = (
-            Order(url=url, cameras=part, topics=topics, log_level=log_level, await_readers=await_readers)
+            Order(cameras=part, topics=topics, log_level=log_level, await_readers=await_readers)
             for part in shared_out(cameras)
         )
-        self._children = [CaptureChild(order, clock) for order in orders]
+        self._parts = [
+            Captured(f"capture-{number}", order, lambda: url, clock)
+            for number, order in enumerate(orders, start=1)
+        ]
+        self._supervisor = supervised({part.talk: part.child for part in self._parts})
 
     @property
     def processes(self) -> list[int]:
         """The ids of those that run."""
-        return [child.pid for child in self._children if child.pid is not None]
+        return [of.pid for of in self._supervisor.states().values() if of.pid is not None]
 
     def start(self) -> None:
         """Begin all of them. Raises ConfigError or BusError where there is no such bus."""
         open_bus(self._url).close()
-        for child in self._children:
-            child.begin()
+        self._supervisor.start()
+        self._supervisor.wait_until(
+            lambda of: all(one.pid is not None or one.ends for one in of.values()), _BEGUN_S
+        )
 
     def status(self) -> dict[StreamKey, StreamStatus]:
         """How each stream was a moment ago; counts are of all processes that it had."""
-        return {key: status for child in self._children for key, status in child.status().items()}
+        return {key: status for part in self._parts for key, status in part.status().items()}
 
     @property
     def faults(self) -> list[str]:
@@ -64,7 +73,7 @@ class CapturingProcesses:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until all are over and the bus has the word, or to stop; False when time was up first."""
-        return self._stopping.wait(self._is_told, timeout_s)
+        return self._stopping.wait(self._is_over, timeout_s)
 
     def request_stop(self) -> None:
         """Let `wait` return; safe in a signal handler."""
@@ -73,10 +82,9 @@ class CapturingProcesses:
     def stop(self) -> None:
         """End all of them. Again is allowed."""
         self._stopping.begin()
-        for child in self._children:
-            child.tell_to_end()
-        for child in self._children:
-            child.end()
+        self._supervisor.stop()
+        for part in self._parts:
+            part.talk.join(_HEARD_S)
 
     def __enter__(self) -> Self:
         try:
@@ -89,9 +97,8 @@ class CapturingProcesses:
     def __exit__(self, *_exception: object) -> None:
         self.stop()
 
-    def _is_told(self) -> bool:
-        over = [child.look() for child in self._children]
-        return all(over)
+    def _is_over(self) -> bool:
+        return all(part.is_over for part in self._parts) and not self.processes
 
 
 def shared_out(cameras: Inputs, most: int = MOST_INPUTS) -> list[dict[str, dict[Stream, CameraInput]]]:

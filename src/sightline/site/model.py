@@ -120,7 +120,7 @@ class Site(Section):
 
     bus: BusUrl = Field(
         "memory://",
-        description="The broker between cameras and workers; memory:// is this process, "
+        description="The broker between cameras and workers; memory:// is between these processes alone, "
         "hub://127.0.0.1:4820 a hub that reaches others, and kafka://127.0.0.1:9092 a Kafka.",
     )
     topics: Topics = Field(

@@ -1,26 +1,33 @@
 """The hub behind a site's bus: whether one answers, and one of our own where none does.
 
-A hub is begun only where the address is of this machine alone. It is a process that ends with this one,
-however this one ends; if it ends by itself it is begun again, as cameras are tried again.
+A hub is begun only where the address is of this machine alone. It is a supervised process: it ends with this
+one, however this one ends, and is begun again where it ends by itself or hangs.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-from typing import Final
+from contextlib import ExitStack
+from typing import Final, NamedTuple
+from urllib.parse import quote
 
-from sightline.clock import SYSTEM_CLOCK, Clock
+import msgspec
+
 from sightline.errors import BusError, ConfigError, WireError
 from sightline.hub.address import HubAddress
-from sightline.hub.broker.server import StreamServer
+from sightline.hub.broker.server import ServerSettings
 from sightline.hub.client.tls import tls_fault
 from sightline.hub.wire.header import HEAD_BYTES, Head, Kind
-from sightline.log import get_logger
 from sightline.loopback import is_loopback
-from sightline.site.restarts import Restarts
+from sightline.site.capturing import is_within_process
+from sightline.site.private_folder import private_folder
+from sightline.site.talk import Talk, supervised
+from sightline.supervise import ChildSpec, State, Supervisor, When
 
 _ANSWER_S: Final = 1.0
+_HUNG_S: Final = 15.0
+_STOP_S: Final = 2.0
 
 
 def hub_of(url: str) -> HubAddress | None:
@@ -77,19 +84,46 @@ def may_begin(address: HubAddress) -> bool:
     return (address.unix_path is not None or is_loopback(address.host)) and address.tls_ca is None
 
 
-class OwnHub:
-    """A hub at `address` between `start()` and `stop()`."""
+def hub_talk(address: HubAddress) -> Talk:
+    """With a hub's process that is to listen at `address`."""
+    settings = ServerSettings(
+        host=None if address.unix_path else address.host,
+        port=address.port,
+        unix_path=address.unix_path,
+        token=address.token,
+    )
+    return Talk("hub", lambda: msgspec.json.encode(settings) + b"\n")
 
-    def __init__(self, address: HubAddress, *, clock: Clock = SYSTEM_CLOCK) -> None:
+
+def hub_child(talk: Talk) -> ChildSpec:
+    """That process, for a supervisor. What uses it begins behind it, and ends before it does."""
+    return talk.child(
+        "sightline.site.hub_process", hung_s=_HUNG_S, stop_s=_STOP_S, when=When.ALWAYS, gate=True
+    )
+
+
+def await_hub(supervisor: Supervisor, timeout_s: float = 10.0) -> None:
+    """Wait until a hub that was begun just now is ready.
+
+    Raises:
+        ConfigError: it cannot listen there; the words are its own.
+        BusError: it takes too long.
+    """
+    known = {State.RUNNING, State.WAITING, State.QUARANTINED}
+    if not supervisor.wait_until(lambda of: of["hub"].state in known, timeout_s):
+        raise BusError(f"the hub was not ready within {timeout_s:g} s")
+    status = supervisor.states()["hub"]
+    if status.state is not State.RUNNING:
+        raise ConfigError(status.reason.removesuffix(" (exit code 1)"))
+
+
+class OwnHub:
+    """A hub at `address` between `start()` and `stop()`; one that ends by itself is begun again."""
+
+    def __init__(self, address: HubAddress) -> None:
         self._address = address
-        self._clock = clock
-        self._restarts = Restarts()
-        self._server = StreamServer(
-            None if address.unix_path else address.host,
-            address.port,
-            unix_path=address.unix_path,
-            token=address.token,
-        )
+        self._talk = hub_talk(address)
+        self._supervisor = supervised({self._talk: hub_child(self._talk)})
 
     @property
     def shown(self) -> str:
@@ -98,54 +132,71 @@ class OwnHub:
 
     @property
     def pid(self) -> int | None:
-        return self._server.pid
+        """Of its process; None where there is none at this moment."""
+        return self._supervisor.states()["hub"].pid
 
-    def start(self) -> None:
-        """Begin it. Raises ConfigError where it cannot listen there, TimeoutError where it takes too long."""
-        self._server.start()
-        self._restarts.begun(self._clock.monotonic_ns())
+    def start(self, timeout_s: float = 10.0) -> None:
+        """Begin it.
 
-    def look(self) -> None:
-        """Begin it again, where it has ended and it is time to."""
-        now_ns = self._clock.monotonic_ns()
-        if self._restarts.due_ns is None and not self._server.is_alive():
-            self._server.stop()  # what is left of it
-            self._restarts.ended(now_ns)
-            get_logger("sightline.site").warning("the hub ended by itself", hub=self.shown)
-        if self._restarts.is_due(now_ns):
-            self._begin_again()
+        Raises:
+            ConfigError: it cannot listen there.
+            BusError: it takes too long.
+        """
+        self._supervisor.start()
+        await_hub(self._supervisor, timeout_s)
 
     def stop(self) -> None:
         """End it. Again is allowed."""
-        self._server.stop()
-
-    def _begin_again(self) -> None:
-        try:
-            self._server.start()
-        except (ConfigError, TimeoutError) as error:
-            self._restarts.ended(self._clock.monotonic_ns())
-            get_logger("sightline.site").error("the hub cannot be begun again", error=str(error))
-        else:
-            self._restarts.begun(self._clock.monotonic_ns())
+        self._supervisor.stop()
 
 
-def begun_where_none_answers(url: str, *, clock: Clock = SYSTEM_CLOCK) -> OwnHub | None:
+def address_to_begin(url: str) -> HubAddress | None:
+    """Where a hub is to be begun; None where one answers, or where it is not for us to begin one."""
+    address = hub_of(url)
+    return None if address is None or not may_begin(address) or answers(address) else address
+
+
+class Meeting(NamedTuple):
+    """Where the processes of a site meet.
+
+    Attributes:
+        url: of their bus.
+        hub: where a hub is to be begun for it; None: there is no need to.
+        private: whether nobody else can reach that.
+    """
+
+    url: str
+    hub: HubAddress | None
+    private: bool
+
+
+def meeting_at(url: str, opened: ExitStack) -> Meeting:
+    """Where processes of a site with this bus meet; what they need for it is there until `opened` is closed.
+
+    Raises:
+        ConfigError: no folder can be made for a hub that nobody else can reach.
+    """
+    if not is_within_process(url):
+        return Meeting(url, address_to_begin(url), private=False)
+    path = opened.enter_context(private_folder()) / "hub.sock"
+    private = f"hub://{quote(str(path))}"
+    return Meeting(private, HubAddress.of(private), private=True)
+
+
+def begun_where_none_answers(url: str) -> OwnHub | None:
     """A hub of our own, which runs; None where one answers, or where it is not for us to begin one.
 
     Raises:
         ConfigError: it cannot listen there.
         BusError: it takes too long.
     """
-    address = hub_of(url)
-    if address is None or not may_begin(address) or answers(address):
+    address = address_to_begin(url)
+    if address is None:
         return None
-    hub = OwnHub(address, clock=clock)
+    hub = OwnHub(address)
     try:
         hub.start()
-    except TimeoutError as error:
-        hub.stop()
-        raise BusError(str(error)) from None
-    except ConfigError:
+    except (ConfigError, BusError):
         hub.stop()
         if answers(address):  # somebody else was faster
             return None

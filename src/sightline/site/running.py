@@ -9,7 +9,7 @@ It may also be a part of a site: some of its workers, of cameras that other proc
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, Self
@@ -116,9 +116,7 @@ class RunningSite:
         self.stop()
 
     def _start(self) -> None:
-        workers = {name: of for name, of in self._chosen.items() if self.site.cameras_of(of)}
-        if not workers:
-            raise ConfigError("expected a worker with a camera that is enabled, got none")
+        workers = with_cameras(self.site, self._chosen)
         if self._captures_own:  # it is the whole site: a part waits for the hub that others use too
             self._begin_hub()
         reading = self._opened.enter_context(open_bus(self.site.bus))
@@ -133,7 +131,7 @@ class RunningSite:
             self._capturing.start()
 
     def _begin_hub(self) -> None:
-        self.hub = begun_where_none_answers(self.site.bus, clock=self._clock)
+        self.hub = begun_where_none_answers(self.site.bus)
         if self.hub is not None:
             self._opened.callback(self.hub.stop)
 
@@ -149,8 +147,6 @@ class RunningSite:
         return {"cameras": {name: msgspec.to_builtins(view) for name, view in cameras if name in camera_ids}}
 
     def _has_ended(self) -> bool:
-        if self.hub is not None:
-            self.hub.look()
         self._capturing.look()
         return self.ended
 
@@ -162,3 +158,11 @@ def chosen(site: Site, names: Collection[str]) -> dict[str, Worker]:
             known = ", ".join(site.workers)
             raise ConfigError(f"there is no worker {name!r}{nearest(name, site.workers)} (known: {known})")
     return {name: worker for name, worker in site.workers.items() if name in names}
+
+
+def with_cameras(site: Site, workers: Mapping[str, Worker]) -> dict[str, Worker]:
+    """Those that have a camera to look at. Raises ConfigError where there is none."""
+    found = {name: worker for name, worker in workers.items() if site.cameras_of(worker)}
+    if not found:
+        raise ConfigError("expected a worker with a camera that is enabled, got none")
+    return found

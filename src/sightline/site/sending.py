@@ -18,13 +18,12 @@ import msgspec
 
 from sightline.buffer import Buffer, Capacity, Overflow
 from sightline.bus import Bus, PacketTopics, Stream, publish_end, publish_packet
-from sightline.capture import CameraInput, Kind
+from sightline.capture import CameraInput
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import BufferFull, BusError, Closed
 from sightline.log import Repeated, get_logger
 from sightline.overflow import Reason
 from sightline.packet import Packet
-from sightline.scene.url import parse_url
 
 _LINE: Final = Capacity(count=1024, bytes=64 * 2**20, age_s=5.0)
 """Of a live stream: some seconds, in which a broker may be begun again."""
@@ -72,11 +71,13 @@ class Gate:
     Args:
         bus: where they are to go.
         topics: of the camera's streams; a reader of one is enough, as it may want no other.
+        holds: whether it is never open for good: what comes waits whenever nobody would get it.
     """
 
-    def __init__(self, bus: Bus, topics: Sequence[str]) -> None:
+    def __init__(self, bus: Bus, topics: Sequence[str], *, holds: bool = False) -> None:
         self._bus = bus
         self._topics = topics
+        self.holds = holds
         self._open = False
         self.waits_for = ""
         """The topics for a reader of which it waits, in words; empty while it does not."""
@@ -88,7 +89,7 @@ class Gate:
         try:
             while not any(self._bus.wait_wanted(topic, _LOOK_S) for topic in self._topics):
                 self.waits_for = " or ".join(self._topics)
-            self._open = True
+            self._open = not self.holds
         finally:
             self.waits_for = ""
 
@@ -222,12 +223,11 @@ class Sending:
 
     def _send_end(self) -> None:
         with suppress(Closed, BusError):
+            if self._gate is not None and self._gate.holds:
+                self._gate.pass_through()
             publish_end(self._bus, self._camera_id, self._stream, self._topics)
 
 
 def is_recording(camera: CameraInput) -> bool:
     """Whether it is read as fast as it is taken, and whole."""
-    if camera.realtime:
-        return False
-    of = camera.kind
-    return of in {Kind.FILE, Kind.WEB} or (of is Kind.SYNTHETIC and parse_url(camera.url).frames is not None)
+    return camera.is_recording

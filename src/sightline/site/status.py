@@ -10,12 +10,16 @@ import msgspec
 
 from sightline.capture import CameraStatus, State
 from sightline.clock import NS_PER_S, Clock
+from sightline.log import redact
 from sightline.result import Result
+from sightline.site.any_worker import AnyWorker
 from sightline.site.capturing import StreamKey, StreamStatus
 from sightline.site.outlet import OutletStats
-from sightline.site.worker import RunningWorker, WorkerCounts
+from sightline.site.worker import WorkerCounts
+from sightline.supervise import ChildStatus
 
 _QUIET_S: Final = 10.0
+_NO_PROCESSES: Final[Mapping[str, ProcessView]] = {}
 
 
 class StreamView(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,15 +66,49 @@ class CameraView(StreamView, frozen=True, kw_only=True):
     dropped: dict[str, int]
 
 
+class ProcessView(msgspec.Struct, frozen=True, kw_only=True):
+    """One process of a site.
+
+    Attributes:
+        pid: its id; None where there is none at this moment.
+        state: starting, running, stopping, waiting (to be begun again), quarantined (ended too often), ended.
+        reason: why it is so, in words; empty where there is nothing to say.
+        restarts: how often it ended by itself, or had to be ended.
+        retry_in_s: seconds until it is begun again; None when that is not planned.
+    """
+
+    pid: int | None
+    state: str
+    reason: str
+    restarts: int
+    retry_in_s: float | None
+
+
 class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """All cameras by name, and what became of the results given to each sink."""
+    """All cameras by name, what became of the results given to each sink, and all processes by name."""
 
     cameras: dict[str, CameraView]
     sinks: list[OutletStats]
+    processes: dict[str, ProcessView] = {}
+
+
+def process_view(status: ChildStatus, clock: Clock) -> ProcessView:
+    """A process as its supervisor has it."""
+    due_ns = status.due_ns
+    return ProcessView(
+        pid=status.pid,
+        state=status.state,
+        reason=redact(status.reason),
+        restarts=status.ends,
+        retry_in_s=None if due_ns is None else max(0.0, (due_ns - clock.monotonic_ns()) / NS_PER_S),
+    )
 
 
 def site_status(
-    captured: Mapping[StreamKey, StreamStatus] | None, workers: Mapping[str, RunningWorker], clock: Clock
+    captured: Mapping[StreamKey, StreamStatus] | None,
+    workers: Mapping[str, AnyWorker],
+    clock: Clock,
+    processes: Mapping[str, ProcessView] = _NO_PROCESSES,
 ) -> SiteStatus:
     """What captures say of cameras and of the streams beside them, and workers, put together by camera.
 
@@ -89,6 +127,7 @@ def site_status(
             if stream == "main"
         },
         sinks=[stats for worker in workers.values() for stats in worker.outlets()],
+        processes=dict(processes),
     )
 
 

@@ -19,6 +19,11 @@ class Stopping:
         self._begun = threading.Event()
         self._asked = False
 
+    @property
+    def asked(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._asked
+
     def ask(self) -> None:
         """Let `wait` return; safe in a signal handler."""
         # Not the event: its lock may be held by the very thread that the signal interrupts.

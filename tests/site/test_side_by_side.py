@@ -1,0 +1,33 @@
+"""Things that wait, done at the same time."""
+
+import threading
+
+import pytest
+
+from sightline.site.side_by_side import side_by_side
+
+
+def test_all_is_done_at_the_same_time() -> None:
+    meeting = threading.Barrier(3)
+    side_by_side([lambda: meeting.wait(10)] * 3)
+    assert not meeting.broken
+
+
+def test_the_first_error_is_raised_while_others_wait() -> None:
+    waits = threading.Event()
+    try:
+        with pytest.raises(ZeroDivisionError):
+            side_by_side([waits.wait, lambda: 1 // 0])
+    finally:
+        waits.set()
+
+
+def test_it_is_given_up_when_that_is_wanted() -> None:
+    waits = threading.Event()
+    side_by_side([waits.wait], give_up=lambda: True)
+    assert not waits.is_set()
+    waits.set()
+
+
+def test_nothing_is_done_at_once() -> None:
+    side_by_side([])
