@@ -36,7 +36,7 @@ class PipeHost:
         self._selector = selectors.DefaultSelector()
         self._ours, self._waker = socket.socketpair()
         self._selector.register(self._ours, selectors.EVENT_READ, None)
-        self._closed = False
+        self._closed = self._full = False
         self._log = get_logger("sightline.pipe")
         self._thread = threading.Thread(target=self._run, name="pipe-frames", daemon=True)
 
@@ -87,17 +87,21 @@ class PipeHost:
 
     def _run(self) -> None:
         while not self._closed:
-            ready = self._selector.select(FLUSH_S)
+            ready = self._selector.select(FLUSH_S if self._full else None)
             with self._lock:
                 for key, _ in ready:
                     if key.data is not None:
                         self._hear(key.data)
                 self._tell()
-                for side in self._sides.values():
-                    if side.unsent:
-                        side.flush()
+                self._flush()
 
     # With the lock held.
+
+    def _flush(self) -> None:
+        waiting = [side for side in self._sides.values() if side.unsent]
+        for side in waiting:
+            side.flush()
+        self._full = any(side.unsent for side in waiting)
 
     def _hear(self, number: int) -> None:
         side = self._sides[number]
