@@ -85,7 +85,7 @@ def ignore(data: Any, error: Any) -> None:
 
 @contextmanager
 def three_flows(folder: Path, log: Lines, **settings: Any) -> Iterator[Pipe]:
-    """`count` in flow a, `same` in b, `write` in c; `count` ends with the file `over`, `write` writes `log`."""
+    """`count` in flow a, `same` in b, `write` in c. With a file `over` it ends; `log` is written."""
     pipe = Pipe(logger=log.logger(), restart=SOON, **settings)
     source = Until("count", folder / "over", every_s=0.0005)
     same, write = Same("same"), Written("write", folder / "log")

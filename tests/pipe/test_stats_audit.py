@@ -1,4 +1,4 @@
-"""What is told of a wire between two flows, whichever of them dies: each message is taken, dropped, or waits."""
+"""What is told of a wire between flows, whichever of them dies: each message is taken, dropped, or waits."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -139,7 +139,7 @@ STEPS = st.lists(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_each_message_of_a_wire_is_taken_or_dropped_or_waits(how: WireSettings, steps: list[Any]) -> None:
     with world(how) as made:
-        before = made.wire()
+        before = wire = made.wire()
         for name, *arguments in [*steps, ("rest",)]:
             getattr(made, name)(*arguments)
             wire = made.wire()

@@ -49,16 +49,36 @@ _FLOWS: Final[_Figures] = (
     ("flow_cpu_seconds_total", "Time of processors, of all processes that it had.", lambda one: one.cpu_s),
 )
 _ROUTINES: Final[_Figures] = (
-    ("routine_processed_messages_total", "On which `main_logic` returned.", lambda one: one.processed),
-    ("routine_failed_messages_total", "On which `main_logic` raised.", lambda one: one.failed),
+    (
+        "routine_processed_messages_total",
+        "Messages on which `main_logic` returned.",
+        lambda one: one.processed,
+    ),
+    ("routine_failed_messages_total", "Messages on which `main_logic` raised.", lambda one: one.failed),
     ("routine_dead_letters_total", "Messages given to its dead-letter hook.", lambda one: one.dead_letters),
-    ("routine_given_messages_total", "That it made, however many wires lead from it.", lambda one: one.given),
+    (
+        "routine_given_messages_total",
+        "Messages that it made, however many wires lead on.",
+        lambda one: one.given,
+    ),
     ("routine_restarts_total", "How often it was set up again by itself.", lambda one: one.restarts),
-    ("routine_held_messages", "That wait for it, or that it has in hand.", lambda one: one.held),
-    ("routine_waiting_messages", "That wait in its wires.", lambda one: one.waiting),
-    ("routine_peak_waiting_messages", "The most that ever waited in one of its wires.", lambda one: one.peak),
-    ("routine_unsent_messages", "That it gave, and that wait for room in a wire.", lambda one: one.unsent),
-    ("routine_messages_per_second", "Processed, over the last one or two seconds.", lambda one: one.fps),
+    ("routine_held_messages", "Messages that wait for it, or that it has in hand.", lambda one: one.held),
+    ("routine_waiting_messages", "Messages that wait in its wires.", lambda one: one.waiting),
+    (
+        "routine_peak_waiting_messages",
+        "The most messages that ever waited in one of its wires.",
+        lambda one: one.peak,
+    ),
+    (
+        "routine_unsent_messages",
+        "Messages that it gave, and that wait for room in a wire.",
+        lambda one: one.unsent,
+    ),
+    (
+        "routine_messages_per_second",
+        "Messages processed in a second, over the last one or two.",
+        lambda one: one.fps,
+    ),
     (
         "routine_main_logic_max_seconds",
         "The longest call of `main_logic`.",
@@ -67,12 +87,12 @@ _ROUTINES: Final[_Figures] = (
     ("routine_setup_max_seconds", "The longest call of `setup`.", lambda one: _max_s(one.setup)),
 )
 _WIRES: Final[_Figures] = (
-    ("wire_in_messages_total", "That the wire took.", lambda one: one.entered),
-    ("wire_out_messages_total", "That the routine at its end has taken.", lambda one: one.left),
-    ("wire_waiting_messages", "At its ends, and on their way.", lambda one: one.waiting),
-    ("wire_peak_messages", "The most that ever waited at one of its ends.", lambda one: one.peak),
-    ("wire_capacity_messages", "How many may wait in it.", lambda one: one.capacity),
-    ("wire_sent_bytes_total", "Of data that went to another process.", lambda one: one.sent_bytes),
+    ("wire_in_messages_total", "Messages that it took.", lambda one: one.entered),
+    ("wire_out_messages_total", "Messages that the routine at its end has taken.", lambda one: one.left),
+    ("wire_waiting_messages", "Messages at its ends, and on their way.", lambda one: one.waiting),
+    ("wire_peak_messages", "The most messages that ever waited at one of its ends.", lambda one: one.peak),
+    ("wire_capacity_messages", "Messages that may wait in it.", lambda one: one.capacity),
+    ("wire_sent_bytes_total", "Of the data that went to another process.", lambda one: one.sent_bytes),
 )
 _PIPE: Final[_Figures] = (
     (
@@ -120,14 +140,20 @@ def metrics_of(stats: PipeStats) -> Iterator[Metric]:
     yield _wire_info(wires)
     yield from _figures(_WIRES, _WIRE, wires)
     dropped = ((row, wire.dropped) for row, wire in wires)
-    yield _by_reason("wire_dropped_messages_total", "That it took, and lost.", _WIRE, dropped)
+    yield _by_reason(
+        "wire_dropped_messages_total", "Messages that it took, and dropped or lost.", _WIRE, dropped
+    )
 
 
 def _of_routines(routines: _Rows) -> Iterator[Metric]:
     dropped = ((row, one.dropped) for row, one in routines)
-    yield _by_reason("routine_dropped_messages_total", "That never reached it.", _ROUTINE, dropped)
+    yield _by_reason(
+        "routine_dropped_messages_total", "Messages that never reached `main_logic`.", _ROUTINE, dropped
+    )
     lost = ((row, one.lost) for row, one in routines)
-    yield _by_reason("routine_lost_messages_total", "That it gave, and no wire took.", _ROUTINE, lost)
+    yield _by_reason(
+        "routine_lost_messages_total", "Messages that it gave, and a wire did not take.", _ROUTINE, lost
+    )
     logic = ((row, one.main_logic) for row, one in routines)
     yield _histogram("routine_main_logic_seconds", "Calls of `main_logic`; a batch is one.", logic)
     setup = ((row, one.setup) for row, one in routines)
@@ -156,7 +182,7 @@ def _state(
 
 def _wire_info(wires: _Rows) -> GaugeMetricFamily:
     labels = (*_WIRE, "source_flow", "destination_flow", "policy")
-    family = GaugeMetricFamily(f"{_PREFIX}wire_info", "1; 0 for one that was unlinked.", labels=labels)
+    family = GaugeMetricFamily(f"{_PREFIX}wire_info", "1; of one that was unlinked 0.", labels=labels)
     for row, wire in wires:
         more = (wire.source_flow, wire.destination_flow, wire.policy.value)
         family.add_metric((*row, *more), float(wire.linked))
