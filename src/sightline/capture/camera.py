@@ -14,6 +14,7 @@ from sightline.capture import tls
 from sightline.capture.address import Kind, kind, take_credentials, with_credentials
 from sightline.errors import ConfigError
 from sightline.log import hide_secret, redact
+from sightline.scene.url import parse_url
 
 Transport: TypeAlias = Literal["tcp", "udp"]
 
@@ -72,6 +73,16 @@ class CameraInput:
     @property
     def kind(self) -> Kind:
         return kind(self.url)
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether it is read as fast as it is taken, and whole."""
+        if self.realtime:
+            return False
+        of = self.kind
+        return of in {Kind.FILE, Kind.WEB} or (
+            of is Kind.SYNTHETIC and parse_url(self.url).frames is not None
+        )
 
     @property
     def full_url(self) -> str:

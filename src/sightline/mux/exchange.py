@@ -94,8 +94,14 @@ class Exchange:
                 return
             if batch is not None:
                 yield batch
-            elif (engine := self._connections.engine) is not None and engine.ended:
+            elif self.ended:
                 return
+
+    @property
+    def ended(self) -> bool:
+        """Whether all cameras were files that are over, and all their pictures were given out."""
+        engine = self._connections.engine
+        return engine is not None and engine.ended
 
     def send(self, cam_id: str, index: int, headers: Results = None) -> bool:
         """Sends the packet of a picture that was given out, with its results as headers.

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, SecretStr
 
-from sightline.bus import Bus
+from sightline.bus import Bus, open_bus
 from sightline.clock import Clock
 from sightline.detect import Model as AnyModel
 from sightline.detect import Tracked, open_model
+from sightline.mux import MuxCamera
 from sightline.sink import Sink as AnySink
 from sightline.sink import open_sink, sink_maker
 from sightline.site.model import Model, PythonModel, Sink, Site, Tracking, Worker
 from sightline.site.worker import RunningWorker
+from sightline.site.worker_routines import Notice, Turn, WorkerModel, WorkerSink, WorkerSource
 
 Status = Callable[[], Mapping[str, Any]]
 
@@ -36,9 +39,7 @@ def make_worker(
     with ExitStack() as opened:
         model = make_model(settings.model, settings.track)
         sinks: dict[str, AnySink] = {}
-        for number, sink in enumerate(settings.sinks, start=1):
-            # Two of a kind are told apart by their place in the file.
-            label = sink.kind if sink.kind not in sinks else f"{sink.kind}-{number}"
+        for label, sink in _labelled(settings.sinks).items():
             sinks[label] = make_sink(
                 sink, status=status, bus=bus, cameras=tuple(cameras), offline=offline, topics=topics
             )
@@ -61,6 +62,66 @@ def make_worker(
     return worker
 
 
+class WorkerRoutines(NamedTuple):
+    """What a worker is made of where it is a process of its own."""
+
+    source: WorkerSource
+    model: WorkerModel
+    sinks: tuple[WorkerSink, ...]
+
+
+def worker_routines(name: str, site: Site) -> WorkerRoutines:
+    """Those of a worker of `site`; they open the bus, the model and the sinks where they run."""
+    settings = site.workers[name]
+    looked_at = site.cameras_of(settings)
+    live = all(camera.is_live for camera in looked_at.values())
+    turn, notice = Turn(), Notice()
+    source = WorkerSource(
+        site.bus,
+        [
+            MuxCamera(
+                camera_id=camera_id, live=camera.is_live, stream="detect" if camera.detect_url else "main"
+            )
+            for camera_id, camera in looked_at.items()
+        ],
+        "cameras",
+        topics=site.topics.of_packets(),
+        rate=settings.rate,
+        size=settings.size,
+        pictures=settings.pictures,
+        hwaccel=settings.hwaccel,
+        turn=turn,
+        notice=notice,
+    )
+    model = WorkerModel(partial(make_model, settings.model, settings.track), "model", turn=turn)
+    sinks = tuple(
+        WorkerSink(
+            partial(
+                make_sink_with_bus,
+                sink,
+                site.bus,
+                status=notice.read,
+                cameras=tuple(looked_at),
+                offline=tuple(camera_id for camera_id, camera in looked_at.items() if not camera.is_live),
+                topics=site.topics.of_packets(),
+            ),
+            f"{name}-{label}",
+            cameras=len(looked_at),
+            live=live,
+        )
+        for label, sink in _labelled(settings.sinks).items()
+    )
+    return WorkerRoutines(source, model, sinks)
+
+
+def _labelled(sinks: Iterable[Sink]) -> dict[str, Sink]:
+    """Two of a kind are told apart by their place in the file."""
+    labelled: dict[str, Sink] = {}
+    for number, sink in enumerate(sinks, start=1):
+        labelled[sink.kind if sink.kind not in labelled else f"{sink.kind}-{number}"] = sink
+    return labelled
+
+
 def make_model(settings: Model, track: Tracking | None) -> AnyModel:
     """The model, not yet loaded; with tracking where that is wanted."""
     model = _untracked(settings)
@@ -78,6 +139,29 @@ def make_sink(settings: Sink, **offered: Any) -> AnySink:
     takes = inspect.signature(sink_maker(settings.kind)).parameters
     given = {name: value for name, value in offered.items() if name in takes}
     return open_sink(settings.kind, **_plain(settings, leave={"kind"}), **given)
+
+
+def make_sink_with_bus(settings: Sink, bus: str, **offered: Any) -> AnySink:
+    """The sink, open; where it takes a bus, with one of its own, which ends with it."""
+    if "bus" not in inspect.signature(sink_maker(settings.kind)).parameters:
+        return make_sink(settings, **offered)
+    with ExitStack() as opened:
+        own = opened.enter_context(open_bus(bus))
+        sink = make_sink(settings, bus=own, **offered)
+        return _WithBus(sink, opened.pop_all())
+
+
+class _WithBus:
+    """A sink, and the bus that it reads from."""
+
+    def __init__(self, sink: AnySink, bus: ExitStack) -> None:
+        self.write = sink.write
+        self._sink = sink
+        self._bus = bus
+
+    def close(self) -> None:
+        with self._bus:
+            self._sink.close()
 
 
 def _plain(settings: BaseModel, *, leave: set[str]) -> dict[str, Any]:

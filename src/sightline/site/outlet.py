@@ -80,8 +80,8 @@ class Outlet:
         """Take no more, and free a worker that waits for room; what waits is still written."""
         self._waiting.close()
 
-    def close(self, timeout_s: float = 5.0) -> None:
-        """Write what waits, for `timeout_s` at most, and close the sink."""
+    def close(self, timeout_s: float | None = 5.0) -> None:
+        """Write what waits, for `timeout_s` at most (None: all of it), and close the sink."""
         self.refuse()
         self._thread.join(timeout_s)
         self._waiting.close(discard=True)

@@ -1,0 +1,201 @@
+"""The counts of a worker over all the processes that it had. Pure.
+
+Each life of it counts from 0. What a life told last is what is known of it when it has ended: what waited or
+was in hand then is counted as dropped, `killed`, so that the counts of what is over always balance.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import msgspec
+
+from sightline.buffer import BufferStats
+from sightline.codec import DecoderStats
+from sightline.mux import Heard, LaneStats
+from sightline.routines import Looked
+from sightline.site.outlet import OutletStats
+from sightline.site.worker import WorkerCounts
+
+KILLED: Final = "killed"
+
+Hop = TypeVar("Hop", BufferStats, DecoderStats)
+Counts = TypeVar("Counts", bound=msgspec.Struct)
+
+
+class Life(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker counted so far in one process, or in several.
+
+    Attributes:
+        number: which; greater than those before.
+        lanes, looked: by camera.
+        outlets: by sink.
+    """
+
+    number: int = 0
+    lanes: dict[str, LaneStats] = {}
+    looked: dict[str, Looked] = {}
+    outlets: dict[str, OutletStats] = {}
+
+    def counts(self, *, is_fresh: bool) -> dict[str, WorkerCounts]:
+        """By camera; of what is not fresh there is no rate."""
+        return {name: _counts(lane, self.looked.get(name), is_fresh) for name, lane in self.lanes.items()}
+
+
+class Lives:
+    """All of them, as far as they told.
+
+    Attributes:
+        now: the counts of all of them together.
+    """
+
+    def __init__(self) -> None:
+        self._before = Life()
+        self._last = Life()
+        self._parted = False
+        self.now = Life()
+
+    def heard(self, life: Life) -> None:
+        """A life told its counts: the one that told last, once more, or the next."""
+        if life.number != self._last.number:
+            self._before = together(self._before, ended(self._last))
+            self._parted = False
+        self._last = life
+        self._add_up()
+
+    def parted(self) -> None:
+        """The one that told last has ended. Again is allowed, and what it told may still come."""
+        self._parted = True
+        self._add_up()
+
+    def _add_up(self) -> None:
+        self.now = together(self._before, ended(self._last) if self._parted else self._last)
+
+
+def together(one: Life, other: Life) -> Life:
+    """The counts of both; what does not count is as the other has it."""
+    return Life(
+        number=other.number,
+        lanes=_by_name(_lane, one.lanes, other.lanes),
+        looked=_by_name(_looked, one.looked, other.looked),
+        outlets=_by_name(_outlet, one.outlets, other.outlets),
+    )
+
+
+def ended(life: Life) -> Life:
+    """The same when its process is no more: nothing is held, nothing is in hand, nothing comes."""
+    lanes = {name: _ended(lane, life.looked.get(name)) for name, lane in life.lanes.items()}
+    looked = {name: msgspec.structs.replace(of, rate=0.0) for name, of in life.looked.items()}
+    outlets = {
+        name: msgspec.structs.replace(of, waiting=_settled(of.waiting, of.written + of.failed))
+        for name, of in life.outlets.items()
+    }
+    return Life(number=life.number, lanes=lanes, looked=looked, outlets=outlets)
+
+
+def _ended(lane: LaneStats, looked: Looked | None) -> LaneStats:
+    """From its end to its beginning: what went on from a hop is what came to the next."""
+    seen = 0 if looked is None else looked.results + looked.failed
+    frames = _settled(lane.frames, seen)
+    decoder = _settled(lane.decoder, frames.entered)
+    return msgspec.structs.replace(
+        lane,
+        bus=_settled(lane.bus, lane.bus.left),
+        packets=_settled(lane.packets, decoder.entered + lane.undecodable),
+        decoder=decoder,
+        frames=frames,
+        heard=msgspec.structs.replace(lane.heard, fps=0.0),
+    )
+
+
+def _settled(hop: Hop, left: int) -> Hop:
+    """A hop of which this many went on: the others that came and were not dropped were killed."""
+    lost = hop.entered - left - sum(hop.dropped.values())
+    dropped = dict(Counter(hop.dropped) + Counter({KILLED: lost}))
+    # What went on and was not yet told to have come, came.
+    entered = hop.entered + max(0, -lost)
+    return msgspec.structs.replace(hop, entered=entered, left=left, dropped=dropped, held=0)
+
+
+def _counts(lane: LaneStats, looked: Looked | None, is_fresh: bool) -> WorkerCounts:
+    return WorkerCounts(
+        lane=lane,
+        results=looked.results if looked else 0,
+        detections=looked.detections if looked else 0,
+        failed=looked.failed if looked else 0,
+        rate=looked.rate if looked and is_fresh else 0.0,
+        newest=looked.newest if looked else None,
+    )
+
+
+def _by_name(
+    add: Callable[[Counts, Counts], Counts], one: dict[str, Counts], other: dict[str, Counts]
+) -> dict[str, Counts]:
+    both = {name: add(one[name], of) if name in one else of for name, of in other.items()}
+    return {**one, **both}
+
+
+def _lane(one: LaneStats, other: LaneStats) -> LaneStats:
+    return LaneStats(
+        bus=_buffer(one.bus, other.bus),
+        malformed=one.malformed + other.malformed,
+        packets=_buffer(one.packets, other.packets),
+        decoder=_decoder(one.decoder, other.decoder),
+        undecodable=one.undecodable + other.undecodable,
+        frames=_buffer(one.frames, other.frames),
+        heard=_heard(one.heard, other.heard),
+    )
+
+
+def _buffer(one: BufferStats, other: BufferStats) -> BufferStats:
+    return msgspec.structs.replace(
+        other,
+        entered=one.entered + other.entered,
+        left=one.left + other.left,
+        dropped=_dropped(one.dropped, other.dropped),
+        peak_held=max(one.peak_held, other.peak_held),
+        refused=one.refused + other.refused,
+    )
+
+
+def _decoder(one: DecoderStats, other: DecoderStats) -> DecoderStats:
+    return msgspec.structs.replace(
+        other,
+        entered=one.entered + other.entered,
+        left=one.left + other.left,
+        dropped=_dropped(one.dropped, other.dropped),
+        gop=other.gop or one.gop,
+        device=other.device or one.device,
+    )
+
+
+def _heard(one: Heard, other: Heard) -> Heard:
+    if not other.packets:
+        return msgspec.structs.replace(one, over=one.over or other.over)
+    return msgspec.structs.replace(other, packets=one.packets + other.packets)
+
+
+def _looked(one: Looked, other: Looked) -> Looked:
+    return msgspec.structs.replace(
+        other,
+        results=one.results + other.results,
+        detections=one.detections + other.detections,
+        failed=one.failed + other.failed,
+        newest=other.newest or one.newest,
+    )
+
+
+def _outlet(one: OutletStats, other: OutletStats) -> OutletStats:
+    return msgspec.structs.replace(
+        other,
+        waiting=_buffer(one.waiting, other.waiting),
+        written=one.written + other.written,
+        failed=one.failed + other.failed,
+        late=one.late + other.late,
+    )
+
+
+def _dropped(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return dict(Counter(one) + Counter(other))

@@ -1,0 +1,239 @@
+"""A worker in a process of its own: a pipe of one flow, which is named after the worker.
+
+Promises what `RunningWorker` does, and that its process is begun again when it dies or hangs, with counts
+that go on. A model that does not return is told with the stacks of its process, which is ended then. Nothing
+of it outlives this process.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import Any, Final
+
+from sightline import errors
+from sightline.clock import SYSTEM_CLOCK, Clock, ns
+from sightline.errors import BufferFull, Closed, SightlineError
+from sightline.log import get_logger
+from sightline.overflow import Overflow
+from sightline.pipe import START_EVENT_NAME, Pipe, Policy, Routine, Wire, WireSettings
+from sightline.pipe.reports import State as RoutineState
+from sightline.site.lives import Lives
+from sightline.site.making import WorkerRoutines, worker_routines
+from sightline.site.model import Site
+from sightline.site.outlet import OutletStats
+from sightline.site.told import Told, told_by
+from sightline.site.worker import WorkerCounts
+from sightline.site.worker_routines import FINISH, SHOW
+from sightline.supervise import ChildStatus, Restart, State
+
+HUNG_S: Final = 60.0
+"""What a model has for one batch: a large one on a slow machine takes seconds."""
+STOP_S: Final = 5.0
+"""What sinks have to write what waits for them."""
+_LOOK_S: Final = 0.25
+_SHOW_LOOKS: Final = 2
+"""Pages are told every so many looks."""
+_FRESH_NS: Final = ns(2.0)
+_WAITS: Final = WireSettings(policy=Policy.LOSSLESS, overflow=Overflow.BLOCK)
+_PARTED: Final = frozenset({State.WAITING, State.QUARANTINED, State.ENDED})
+_RESTART: Final = Restart(delay_s=0.3, most_delay_s=30.0)
+_RAISED: Final = re.compile(r"setup: (?P<kind>\w+): (?P<message>.*)", re.DOTALL)
+
+
+def _nothing() -> Mapping[str, Any]:
+    return {}
+
+
+class WorkerProcess:
+    """A worker between `start()` and `stop()`.
+
+    Args:
+        name: of the worker, in `site`.
+        site: what it looks at, with what, and where; its bus has to reach other processes.
+        status: gives what its pages are to show beside their pictures; called twice a second, in a thread of
+            this worker's, where it has such a page.
+        restart: when its process is begun again.
+        hung_s: seconds after which a model that does not return is taken for hung.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        site: Site,
+        *,
+        status: Callable[[], Mapping[str, Any]] = _nothing,
+        restart: Restart = _RESTART,
+        hung_s: float = HUNG_S,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.name = name
+        self._status = status
+        self._clock = clock
+        self._routines = worker_routines(name, site)
+        self._logger = logging.getLogger(f"sightline.worker.{name}")
+        self._pipe = _made(name, self._routines, self._logger, restart, hung_s)
+        self._lives = Lives()
+        self._told = Told()
+        self._ended = self._stopped = False
+        self._broken = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"worker-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin the process, load the model, open the sinks, and begin to read.
+
+        Raises:
+            SightlineError: the model, a sink or the bus cannot be had; nothing runs then.
+        """
+        source, model, sinks = self._routines
+        try:
+            with _quiet(self._logger):
+                self._pipe.build()
+                self._begin(model, *sinks)
+                self._begin(source)
+            self._look()
+            self._thread.start()
+        except BaseException:
+            self._stopped = True
+            self._pipe.close()
+            raise
+
+    def stop(self) -> None:
+        """End: what the model has in hand, and what waits for a sink, is written. Again is allowed."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._stopping.set()
+        if self._thread.ident is None:  # it is being started, or never was
+            self._pipe.close()
+            return
+        self._thread.join()
+        self._finish()
+        self._pipe.close()
+        self._look()
+
+    @property
+    def ended(self) -> bool:
+        """Whether all its cameras were files that are over, and all of them is seen and written."""
+        return self._ended
+
+    @property
+    def broken(self) -> str:
+        """Why its process ended too often to be begun again; empty while that is not so."""
+        return self._broken
+
+    @property
+    def process(self) -> ChildStatus:
+        """How its process is; `ends` counts those before it that died, or had to be ended."""
+        return self._pipe.processes.get(self.name) or ChildStatus(state=State.ENDED, reason="")
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid
+
+    @property
+    def pages(self) -> list[str]:
+        """Addresses of the pages that its sinks serve."""
+        return list(self._told.pages)
+
+    def counts(self) -> dict[str, WorkerCounts]:
+        """Counts by camera, as told a moment ago, of all processes that it had; none before `start()`."""
+        is_fresh = self._clock.monotonic_ns() - self._told.at_ns < _FRESH_NS
+        return self._lives.now.counts(is_fresh=is_fresh)
+
+    def outlets(self) -> list[OutletStats]:
+        """Counts by sink, likewise."""
+        return list(self._lives.now.outlets.values())
+
+    def _begin(self, *routines: Routine) -> None:
+        """Set them up. Raises what the first that could not be said."""
+        if self._stopped:
+            raise Closed(f"worker {self.name} was stopped")
+        report = self._pipe.notify_event(START_EVENT_NAME, self._those(*routines), wait=True)
+        for told in report.failed.values() if report else ():
+            raise _error(told)
+
+    def _those(self, *routines: Routine) -> dict[str, list[str]]:
+        return {self.name: [routine.name for routine in routines]}
+
+    def _run(self) -> None:
+        for looks in count(1):
+            if self._stopping.is_set():
+                return
+            if self._pipe.wait(_LOOK_S):
+                break
+            self._look()
+            if looks % _SHOW_LOOKS == 0 and self.pages and self.process.state is State.RUNNING:
+                self._show()
+        self._look()
+        self._conclude()
+
+    def _look(self) -> None:
+        """Hear what it tells of itself."""
+        routines = self._pipe.stats().routines.values()
+        self._told = told = told_by(own for stats in routines for own in stats.own) or self._told
+        self._lives.heard(told.life)
+        if self.process.state in _PARTED:
+            self._lives.parted()
+
+    def _show(self) -> None:
+        try:
+            facts = self._status()
+            self._pipe.notify_event(SHOW, self._those(self._routines.source), facts=facts)
+        except (SightlineError, RuntimeError) as error:  # it may be over just now
+            get_logger("sightline.worker").debug("pages are not told", worker=self.name, error=str(error))
+
+    def _conclude(self) -> None:
+        """It is over, and was not stopped: it has seen all, or is given up."""
+        routines = self._pipe.stats().routines.values()
+        if all(stats.state is RoutineState.DONE for stats in routines):
+            self._ended = True
+        else:
+            self._broken = self.process.reason or "its process ended"
+
+    def _finish(self) -> None:
+        """Give what was taken, and no more; wait until that is written."""
+        with suppress(Closed, BufferFull):
+            self._pipe.notify_event(FINISH, self._those(self._routines.source))
+            self._pipe.wait(STOP_S)
+
+
+def _made(
+    name: str, routines: WorkerRoutines, logger: logging.Logger, restart: Restart, hung_s: float
+) -> Pipe:
+    """The pipe: the model has its frames when it is free, and each sink a line of its own."""
+    pipe = Pipe(logger=logger, restart=restart, hung_s=hung_s, stop_s=STOP_S)
+    source, model, sinks = routines
+    pipe.create_flow(name, False, source, model, *sinks)
+    pipe.link(Wire(source, model, settings=_WAITS))
+    if sinks:
+        pipe.link(Wire(model, sinks, settings=_WAITS))
+    return pipe
+
+
+def _error(told: str) -> SightlineError:
+    """What a setup raised, as it was raised."""
+    raised = _RAISED.fullmatch(told)
+    kind = raised and getattr(errors, raised["kind"], None)
+    if raised is None or not isinstance(kind, type) or not issubclass(kind, SightlineError):
+        return SightlineError(told)
+    return kind(raised["message"])
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """What goes wrong meanwhile is raised, and need not be logged as well."""
+    logger.addFilter(_is_harmless)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_harmless)
+
+
+def _is_harmless(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.ERROR

@@ -1,0 +1,318 @@
+"""A worker in a process of its own: all that a worker promises, and that it may be killed or hang."""
+
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from tests.conftest import WaitFor
+
+from sightline import Size
+from sightline.errors import ConfigError, ModelError, SightlineError, SinkError
+from sightline.scene import Scene, write_clip
+from sightline.site import Site
+from sightline.site.any_worker import AnyWorker
+from sightline.site.capturing import Capturing, inputs_of
+from sightline.site.own_hub import HubAddress, OwnHub
+from sightline.site.worker_process import WorkerProcess
+from sightline.supervise import Restart
+
+FRAMES = 40
+SOON = Restart(delay_s=0.05, most_delay_s=0.1)
+MakeSite = Callable[..., Site]
+MakeWorker = Callable[..., WorkerProcess]
+Capture = Callable[[Site], Capturing]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("worker") / "street.mp4"
+    write_clip(Scene(size=Size(320, 180), fps=10), path, FRAMES, gop=10, b_frames=2)
+    return path
+
+
+@pytest.fixture
+def hub(no_leaks: None, tmp_path: Path) -> Iterator[str]:
+    url = f"hub://{tmp_path}/hub"
+    hub = OwnHub(HubAddress.of(url))
+    hub.start()
+    yield url
+    hub.stop()
+
+
+@pytest.fixture
+def make(hub: str, tmp_path: Path) -> MakeSite:
+    def made(cameras: dict[str, Any], **worker: Any) -> Site:
+        sinks = [{"kind": "jsonl", "path": tmp_path / "results.jsonl"}]
+        settings = {"model": {"kind": "motion"}, "sinks": sinks} | worker
+        return Site.model_validate({"bus": hub, "cameras": cameras, "workers": {"w": settings}})
+
+    return made
+
+
+@pytest.fixture
+def running(hub: str) -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
+def begin(running: ExitStack) -> MakeWorker:
+    def begun(site: Site, **settings: Any) -> WorkerProcess:
+        worker = WorkerProcess("w", site, restart=SOON, **settings)
+        running.callback(worker.stop)
+        worker.start()
+        return worker
+
+    return begun
+
+
+@pytest.fixture
+def capture(running: ExitStack) -> Capture:
+    def captured(site: Site) -> Capturing:
+        topics = site.topics.of_packets()
+        return running.enter_context(
+            Capturing(site.bus, inputs_of(site), topics=topics, await_readers=True, hold=True)
+        )
+
+    return captured
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+
+
+def played(clip: Path) -> dict[str, Any]:
+    return {"url": str(clip), "loop": True, "realtime": True}
+
+
+def test_files_are_seen_whole_and_then_it_has_ended(
+    make: MakeSite, begin: MakeWorker, capture: Capture, clip: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    site = make({"a": {"url": str(clip)}, "b": {"url": str(clip)}})
+    worker: AnyWorker = begin(site)
+    assert not worker.ended
+    capturing = capture(site)
+    assert capturing.wait(30)
+    wait_for(lambda: worker.ended, 30, "the worker to have seen all")
+    for name, counts in worker.counts().items():
+        mine = [line["index"] for line in lines(tmp_path) if line["camera_id"] == name]
+        assert sorted(mine) == list(range(FRAMES))
+        assert counts.balanced
+        assert (counts.results, counts.failed, counts.dropped) == (FRAMES, 0, {})
+        assert counts.newest is not None
+        assert counts.newest.index == FRAMES - 1
+        assert counts.lane.heard.over
+    (sink,) = worker.outlets()
+    assert (sink.sink, sink.written, sink.failed, sink.late) == ("w-jsonl", 2 * FRAMES, 0, 0)
+    assert sink.waiting.balanced
+    assert not worker.broken
+    worker.stop()
+    assert worker.ended
+
+
+def test_real_clips_are_seen_whole(
+    make: MakeSite, begin: MakeWorker, capture: Capture, clips: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    files = sorted(clips.glob("*.mp4"))
+    site = make({path.stem: {"url": str(path)} for path in files}, rate=2, size="320x180")
+    worker = begin(site)
+    assert capture(site).wait(90)
+    wait_for(lambda: worker.ended, 60, "the worker to have seen all")
+    assert {line["camera_id"] for line in lines(tmp_path)} == {path.stem for path in files}
+    for counts in worker.counts().values():
+        assert counts.balanced
+        assert counts.dropped == {}
+        assert counts.results + counts.unwanted == counts.lane.heard.packets > 0
+    assert sum(sink.written for sink in worker.outlets()) == len(lines(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "text"),
+    [
+        ({"model": {"kind": "python", "class": "tests.site.broken_model:Broken"}}, ModelError, "no weights"),
+        ({"model": {"kind": "python", "class": "tests.site.broken_model:Brokn"}}, ConfigError, "Brokn"),
+        ({"sinks": [{"kind": "jsonl", "path": "/dev/null/results"}]}, SinkError, "/dev/null/results"),
+    ],
+)
+def test_what_cannot_be_opened_is_said_at_the_start(
+    make: MakeSite,
+    begin: MakeWorker,
+    caplog: pytest.LogCaptureFixture,
+    settings: dict[str, Any],
+    error: type[SightlineError],
+    text: str,
+) -> None:
+    site = make({"a": {"url": "synthetic://street"}}, **settings)
+    with caplog.at_level(logging.WARNING), pytest.raises(error, match=text) as raised:
+        begin(site)
+    assert "setup:" not in str(raised.value)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_killed_worker_is_begun_again_and_its_counts_go_on(
+    make: MakeSite, begin: MakeWorker, capture: Capture, clip: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    site = make({"a": played(clip)})
+    worker = begin(site)
+    capture(site)
+    wait_for(lambda: worker.counts()["a"].results >= 10, 30, "results")
+    first, before = worker.pid, worker.counts()["a"].results
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: worker.process.ends == 1, 10, "its end to be noticed")
+    wait_for(lambda: worker.counts()["a"].rate == 0.0, 10, "no rate")
+    wait_for(lambda: worker.pid not in {None, first}, 10, "another process")
+    wait_for(lambda: worker.counts()["a"].results >= before + 10, 30, "more results")
+    assert not worker.ended
+    assert not worker.broken
+    worker.stop()
+    counts = worker.counts()["a"]
+    assert counts.balanced
+    assert set(counts.dropped) <= {"killed", "closed"}
+    (sink,) = worker.outlets()
+    assert sink.waiting.balanced
+    assert sink.written <= len(lines(tmp_path))
+    assert worker.pid is None
+
+
+def test_a_file_goes_on_behind_a_worker_that_was_killed(
+    make: MakeSite, begin: MakeWorker, capture: Capture, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    site = make({"a": {"url": "synthetic://street?frames=600&size=160x90"}})
+    worker = begin(site)
+    capturing = capture(site)
+    wait_for(lambda: worker.counts()["a"].results >= 20, 30, "results")
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    assert capturing.wait(60)
+    wait_for(lambda: worker.ended, 60, "the worker to have seen the rest")
+    seen = [line["index"] for line in lines(tmp_path)]
+    assert seen == sorted(set(seen))
+    assert seen[-1] == 599
+    counts = worker.counts()["a"]
+    assert counts.balanced
+    assert counts.results <= len(seen)
+
+
+def test_a_model_that_hangs_is_told_with_its_stack_and_begun_again(
+    make: MakeSite,
+    begin: MakeWorker,
+    capture: Capture,
+    clip: Path,
+    caplog: pytest.LogCaptureFixture,
+    wait_for: WaitFor,
+) -> None:
+    site = make({"a": played(clip)}, model={"kind": "python", "class": "tests.site.slow_model:Stuck"})
+    with caplog.at_level(logging.INFO):
+        worker = begin(site, hung_s=2.0)
+        first = worker.pid
+        capture(site)
+        wait_for(lambda: worker.process.ends >= 1, 60, "it to be taken for hung")
+    wait_for(lambda: worker.pid not in {None, first}, 30, "another process")
+    assert "slow_model.py" in caplog.text
+    assert "predict" in caplog.text
+
+
+def test_a_worker_that_dies_at_once_each_time_is_given_up(
+    make: MakeSite, begin: MakeWorker, clip: Path, wait_for: WaitFor
+) -> None:
+    worker = begin(make({"a": played(clip)}))
+    killed: set[int | None] = {None}
+
+    def kill() -> bool:
+        pid = worker.pid
+        if pid not in killed:
+            killed.add(pid)
+            os.kill(pid or 0, signal.SIGKILL)
+        return bool(worker.broken)
+
+    wait_for(kill, 60, "it to be given up")
+    assert "SIGKILL" in worker.broken
+    assert not worker.ended
+    assert worker.pid is None
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Path]:
+    """A pipe that nobody reads, and that has no room for another byte: who writes there is stuck."""
+    path = tmp_path / "full"
+    os.mkfifo(path)
+    descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(descriptor, bytes(4096))
+    yield path
+    os.close(descriptor)
+
+
+def test_a_stuck_sink_of_live_cameras_holds_up_nobody(
+    make: MakeSite,
+    begin: MakeWorker,
+    capture: Capture,
+    clip: Path,
+    full: Path,
+    tmp_path: Path,
+    wait_for: WaitFor,
+) -> None:
+    sinks = [{"kind": "jsonl", "path": full}, {"kind": "jsonl", "path": tmp_path / "results.jsonl"}]
+    site = make({"a": played(clip)}, sinks=sinks)
+    worker = begin(site, hung_s=1.0)
+    capture(site)
+    wait_for(lambda: worker.outlets()[0].waiting.dropped, 60, "the stuck one to drop results")
+    stuck, good = worker.outlets()
+    assert (stuck.sink, stuck.written, stuck.waiting.balanced) == ("w-jsonl", 0, True)
+    assert (good.sink, good.waiting.dropped) == ("w-jsonl-2", {})
+    assert len(lines(tmp_path)) >= good.written > 16
+    assert worker.process.ends == 0
+    worker.stop()
+    stuck, good = worker.outlets()
+    assert good.written == len(lines(tmp_path))
+    assert stuck.waiting.balanced
+    assert stuck.waiting.dropped["killed"] <= 17
+
+
+def test_its_page_shows_what_it_is_told(
+    make: MakeSite, begin: MakeWorker, capture: Capture, clip: Path, wait_for: WaitFor
+) -> None:
+    site = make({"a": played(clip)}, sinks=[{"kind": "preview", "port": 0}])
+    worker = begin(site, status=lambda: {"cameras": {"a": {"state": "told"}}})
+    capture(site)
+    (page,) = worker.pages
+
+    def shown() -> bool:
+        with urlopen(f"{page}status.json", timeout=5) as answer:
+            told = json.load(answer)["cameras"]
+        return bool(told) and told["a"]["state"] == "told"
+
+    wait_for(shown, 20, "the page to show it")
+
+
+def test_it_stops_within_seconds_while_its_model_is_stuck(
+    make: MakeSite, begin: MakeWorker, capture: Capture, clip: Path, wait_for: WaitFor
+) -> None:
+    site = make({"a": played(clip)}, model={"kind": "python", "class": "tests.site.slow_model:Stuck"})
+    worker = begin(site)
+    capture(site)
+    wait_for(lambda: worker.counts()["a"].lane.frames.left, 30, "the model to have something in hand")
+    begun_s = time.monotonic()
+    worker.stop()
+    worker.stop()
+    assert time.monotonic() - begun_s < 30
+    assert worker.pid is None
+    assert worker.counts()["a"].balanced
+
+
+def test_stop_before_start_and_without_one_is_harmless(make: MakeSite, clip: Path) -> None:
+    worker = WorkerProcess("w", make({"a": played(clip)}))
+    assert (worker.counts(), worker.outlets(), worker.pages, worker.ended) == ({}, [], [], False)
+    worker.stop()
+    with pytest.raises(SightlineError, match="stopped"):
+        worker.start()
