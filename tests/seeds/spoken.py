@@ -4,6 +4,7 @@ And what these tests ask of events and pipes.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,20 @@ class Numbers(SourceRoutine):
             raise StopIteration
         self.number += 1
         return self.number
+
+
+class Times(SourceRoutine):
+    """Gives `most` times, in seconds, each of when it was called."""
+
+    def __init__(self, name: str, most: int) -> None:
+        super().__init__(name)
+        self.most = most
+
+    def main_logic(self) -> float:
+        if not self.most:
+            raise StopIteration
+        self.most -= 1
+        return time.monotonic()
 
 
 class Odd(MiddleRoutine):
