@@ -76,7 +76,7 @@ class Chain:
             trunk.start()
             self._stack.callback(trunk.close)
 
-    def _count(self) -> None:
+    def _count(self, _fault: str | None) -> None:
         self.ended += 1
 
     def kill(self) -> None:

@@ -21,18 +21,22 @@ def edge(source: str, destination: str, capacity: int = 1) -> Edge:
     )
 
 
-def test_an_edge_keeps_its_number_as_long_as_it_stays_as_it_is() -> None:
+def test_an_edge_keeps_its_number_as_long_as_it_stays() -> None:
     edges = Edges()
     first = edges.change([edge("a", "b"), edge("b", "c")])
     assert [(one.ends, one.number) for one in first.add] == [(("a", "b"), 1), (("b", "c"), 2)]
     assert first.remove == []
     second = edges.change([edge("b", "c", 7), edge("a", "b"), edge("c", "d")])
-    assert [(one.ends, one.number) for one in second.add] == [(("b", "c"), 3), (("c", "d"), 4)]
-    assert [one.number for one in second.remove] == [2]
+    assert [(one.ends, one.number) for one in second.add] == [(("b", "c"), 2), (("c", "d"), 3)]
+    assert second.remove == []
     assert edges.peers("x") == ["y"]
     assert sorted(edges.peers("y")) == ["x", "z"]
-    assert [one.number for one in edges.of_flow("x")] == [3, 1]
+    assert [one.number for one in edges.of_flow("x")] == [2, 1]
     assert [one.crosses for one in edges] == [True, False, True]
+    assert [one.settings.capacity for one in edges] == [7, 1, 1]
+    third = edges.change([edge("a", "b"), edge("c", "d")])
+    assert (third.add, [one.ends for one in third.remove]) == ([], [("b", "c")])
+    assert [one.number for one in edges.change([edge("b", "c")]).add] == [4], "another wire"
 
 
 ENDS = st.sets(

@@ -1,112 +1,23 @@
 """Edges between two flows over real sockets: all that is promised arrives, and the counts add up."""
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
 from tests.conftest import WaitFor
+from tests.pipe.trunkyard import LOSSLESS, Pair, Reader, Writer, messages, numbers
 
 from sightline.errors import Closed
 from sightline.overflow import Overflow
-from sightline.pipe.codec import Codec
 from sightline.pipe.edge import Outlet
-from sightline.pipe.frame_host import PipeHost
-from sightline.pipe.frames import FrameSpace
 from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
 from sightline.pipe.settings import Policy, WireSettings
 from sightline.pipe.transmitters import FileTransmitter
-from sightline.pipe.trunk import Trunk
 from sightline.shm.segment import can_share
-from sightline.shm.settings import Sharing
-
-LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=100)
-
-
-def messages(*numbers: int) -> list[Message]:
-    return [Message({"number": number}, "maker", number, 5) for number in numbers]
-
-
-class Writer:
-    """Puts as a runner does: what was not taken again when there is room."""
-
-    def __init__(self, outlet: Outlet) -> None:
-        self.outlet = outlet
-        self._room = threading.Event()
-        outlet.listen(self._room.set)
-
-    def put_all(self, some: list[Message], timeout_s: float = 30) -> None:
-        while some:
-            self._room.clear()
-            taken = self.outlet.put_many(some)
-            some = some[taken:]
-            if some:
-                assert self._room.wait(timeout_s), f"stuck with {len(some)}: {self.outlet.stats()}"
-
-
-class Reader:
-    """Takes as a runner does."""
-
-    def __init__(self, inlet: Inlet) -> None:
-        self.inlet = inlet
-        self._items = threading.Event()
-        inlet.on_items = self._items.set
-
-    def take(self, count: int, timeout_s: float = 30) -> list[Message]:
-        taken: list[Message] = []
-        while len(taken) < count:
-            self._items.clear()
-            some = self.inlet.take_many(count - len(taken))
-            taken += some
-            if not some:
-                assert self._items.wait(timeout_s), f"got {len(taken)} of {count}: {self.inlet.stats()}"
-        return taken
-
-
-class Pair:
-    """Two flows and the trunk between them, in one process."""
-
-    def __init__(self, *, shared: bool = False, slots: int = 4) -> None:
-        self._stack = ExitStack()
-        self.host = PipeHost()
-        self.host.start()
-        self._stack.callback(self.host.close)
-        self.codecs = [Codec(self._space(slots) if shared else None) for _ in range(2)]
-        self.trunks: list[Trunk] = []
-        self.ended: list[int] = []
-        self.connect()
-
-    def _space(self, slots: int) -> FrameSpace:
-        space = FrameSpace(self.host.add(), Sharing(slots=slots))
-        self._stack.callback(space.close)
-        return space
-
-    def connect(self) -> None:
-        self.trunks = [
-            Trunk(sock, codec, on_end=lambda: self.ended.append(1))
-            for sock, codec in zip(socket.socketpair(), self.codecs, strict=True)
-        ]
-
-    def start(self) -> None:
-        for trunk in self.trunks:
-            trunk.start()
-
-    def edge(
-        self, number: int, settings: WireSettings = LOSSLESS, transmitter: Any = None
-    ) -> tuple[Writer, Reader]:
-        outlet, inlet = Outlet(settings, self.codecs[0], transmitter), Inlet({"maker": settings})
-        self.trunks[0].carry(number, outlet)
-        self.trunks[1].deliver(number, inlet, "maker", settings, transmitter)
-        return Writer(outlet), Reader(inlet)
-
-    def close(self) -> None:
-        for trunk in self.trunks:
-            trunk.close()
-        self._stack.close()
 
 
 @pytest.fixture
@@ -123,10 +34,6 @@ def sharing() -> Iterator[Pair]:
     pair = Pair(shared=True)
     yield pair
     pair.close()
-
-
-def numbers(taken: list[Message]) -> list[int]:
-    return [message.number for message in taken]
 
 
 def test_messages_arrive_in_order_as_they_were(pair: Pair) -> None:

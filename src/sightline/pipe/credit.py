@@ -54,6 +54,10 @@ class Window:
         self._capacity, self._waits = capacity, waits
         self.limit = self.arrived = self.taken = 0
 
+    def change(self, capacity: int, *, waits: bool) -> None:
+        """It is another wire from now on; what was said stays said."""
+        self._capacity, self._waits = capacity, waits
+
     def due(self, room: int, *, gladly: bool = False) -> bool:
         """Raise `limit` by what there is room for. Whether it is worth telling.
 

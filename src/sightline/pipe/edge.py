@@ -1,8 +1,11 @@
-"""The two ends of an edge, which is a wire from a routine of one flow to a routine of another.
+"""Where an edge begins, which is a wire from a routine of one flow to a routine of another.
 
-An `Outlet` is where it begins. It outlives what carries it: when the flow at the other end dies, what was
+An `Outlet` outlives what carries it: when the flow at the other end dies, what was
 under way is counted as `lost` (of a `record` wire as `incomplete`), what was not sent is kept within the
-wire's capacity, and the next trunk carries it on. A `Landing` is where it ends, for one trunk. Neither waits.
+wire's capacity, and the next trunk carries it on. It waits for nobody. For the other end see `landing`.
+
+It may be changed while it is used (`relink`), and nothing is lost by that. Where another transmitter is
+to change data, what was put before goes first, and a mark behind it tells the other end.
 """
 
 from __future__ import annotations
@@ -12,37 +15,43 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-import msgspec
-
 from sightline.errors import Closed
 from sightline.log import Repeated, get_logger
 from sightline.overflow import BufferStats, Overflow, Reason
-from sightline.pipe.codec import Codec, Packed
-from sightline.pipe.credit import Credit, Window
+from sightline.pipe.accounts import (
+    END_DROPPED,
+    END_WORDS,
+    ENTERED,
+    LEFT,
+    PEAK,
+    SENT_BYTES,
+    Drops,
+    begin_trunk,
+    end_trunk,
+)
+from sightline.pipe.codec import Codec, Packed, Packer, bytes_of
+from sightline.pipe.credit import Credit
 from sightline.pipe.frames import MOST_GRANTED
-from sightline.pipe.inlet import Inlet
+from sightline.pipe.ledger import private
 from sightline.pipe.message import Message
 from sightline.pipe.settings import Policy, WireSettings
-from sightline.pipe.transmitters import DataTransmitter
+from sightline.pipe.transmitters import DataTransmitter, changes_alike
 
 BATCH: Final = 64
 """Messages that go together at most, and from so many on at once."""
 
 
 class Carrier(Protocol):
-    """What takes an outlet's messages to the other flow: a trunk."""
+    """What takes an outlet's messages to the other flow: a trunk.
+
+    Attributes:
+        number: that no other of the pipe ever has.
+    """
+
+    number: int
 
     def has(self, outlet: Outlet, count: int) -> None:
         """There are so many messages in it that may be sent, or its end is to be told."""
-
-
-class EdgeStats(msgspec.Struct, frozen=True, kw_only=True):
-    """The counts at the end of an edge, since its trunk was made: arrived = taken + waiting + unreadable."""
-
-    arrived: int
-    taken: int
-    waiting: int
-    unreadable: int
 
 
 class Outlet:
@@ -52,25 +61,36 @@ class Outlet:
         settings: of the wire.
         codec: of the flow.
         transmitter: how data is changed on its way.
+        words: the account that its counts stand in, as well; None: one of its own.
+        lock: its own, and that of other outlets with the same account.
 
     A lossless one takes what there is credit for, and nothing while it is not carried; a live one takes all,
     and drops by its rule what there is no credit for. What cannot be pickled is `unsendable`, and logged.
     """
 
     def __init__(
-        self, settings: WireSettings, codec: Codec, transmitter: DataTransmitter | None = None
+        self,
+        settings: WireSettings,
+        codec: Codec,
+        transmitter: DataTransmitter | None = None,
+        *,
+        words: memoryview | None = None,
+        lock: threading.Lock | None = None,
     ) -> None:
-        self.settings = settings
-        self._rule = settings.rule
-        self._waits = settings.rule is Overflow.BLOCK
+        self._codec, self._transmitter = codec, transmitter
+        self._set(settings)
         self._packer = codec.packer(transmitter, wait=self._waits)
+        self._next: Packer | None = None
+        self._changes = self._changes_due = 0
         self._on_room: Callable[[], None] = _nobody
-        self._lock = threading.Lock()
+        self._words = words = private(END_WORDS) if words is None else words
+        self._drops = Drops(words, END_DROPPED)
+        self._lock = lock or threading.Lock()
         self._held: deque[Packed] = deque()
         self._credit: Credit | None = None
         self._carrier: Carrier | None = None
         self._wanting = self._over = self._end_told = self._closed = False
-        self._entered = self._arrived = self._peak_held = 0
+        self._entered = self._arrived = 0
         self._dropped: Counter[str] = Counter()
         self._unsendable = Repeated(get_logger("sightline.pipe"), "message cannot be sent")
 
@@ -86,6 +106,8 @@ class Outlet:
         Raises:
             Closed: after `close`.
         """
+        if self._next is not None and not self._turned_over():
+            return 0
         count = len(messages)
         # At a glance, without the lock: room for its one writer only grows, while it is carried.
         if self._closed or (self._waits and self._room() < count):
@@ -94,8 +116,9 @@ class Outlet:
         packed = [one for message in messages if (one := self._packed(message)) is not None]
         with self._lock:
             self._entered += count
+            self._words[ENTERED] += count
             if len(packed) < count:
-                self._dropped["unsendable"] += count - len(packed)
+                self._drop("unsendable", count - len(packed))
             self._enter(packed)
             carrier, sendable = self._carrier, self.sendable
         if sendable and carrier is not None:
@@ -104,7 +127,7 @@ class Outlet:
 
     def ended(self) -> None:
         """The source has given its last; told behind all that was put, and to each new carrier."""
-        self._over = True
+        self._over, self._end_told = True, False
         self._list()
 
     def stats(self) -> BufferStats:
@@ -123,13 +146,29 @@ class Outlet:
                 fill=min(1.0, held / self.settings.capacity),
             )
 
+    def relink(self, settings: WireSettings, transmitter: DataTransmitter | None) -> None:
+        """Be so from now on; what it holds goes as it was put."""
+        with self._lock:
+            self._set(settings)
+            packer = self._codec.packer(transmitter, wait=self._waits)
+            if self._next is None and changes_alike(self._transmitter, transmitter):
+                self._packer = packer
+            else:
+                self._next = packer
+                self._changes += 1
+            self._transmitter = transmitter
+        self._on_room()
+
     def close(self) -> None:
         """Take nothing more, and drop what was not sent. Again is allowed."""
         with self._lock:
             self._closed = True
             self._drop(self._why("closed"), len(self._held))
             self._held.clear()
+            carrier = self._carrier
         self._unsendable.flush()
+        if carrier is not None:
+            carrier.has(self, 0)
         self._on_room()
 
     # For whatever carries it.
@@ -140,6 +179,12 @@ class Outlet:
             self._leave()
             self._carrier, self._credit = carrier, Credit()
             self._end_told = False
+            if self._next is not None:  # the other end is new, and knows the newest alone
+                self._drop(self._why("lost"), len(self._held))
+                self._held.clear()
+                self._packer, self._next = self._next, None
+            self._changes = self._changes_due = 0
+            begin_trunk(self._words, carrier.number, self._words[LEFT])
         self._list()
 
     def dropped_by(self, carrier: Carrier) -> None:
@@ -171,9 +216,22 @@ class Outlet:
                 if room < 0:
                     break
                 batch.append(held.popleft())
-            if self._credit is not None:
+            if self._credit is not None and batch:
                 self._credit.sent += len(batch)
+                self._words[LEFT] += len(batch)
+                self._words[SENT_BYTES] += bytes_of(batch)
         return batch
+
+    def take_changes(self) -> int:
+        """How often the other end is to go on to the next transmitter now."""
+        with self._lock:
+            times, self._changes_due = self._changes_due, 0
+            return times
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing comes behind what was taken."""
+        return self._closed
 
     def take_end(self) -> bool:
         """Whether the end is to be told now; once."""
@@ -187,6 +245,19 @@ class Outlet:
         """How many messages wait here that may be sent."""
         credit = self._credit
         return 0 if credit is None else min(len(self._held), credit.left)
+
+    def _turned_over(self) -> bool:
+        """Whether what comes now may go by the transmitter that is to be next."""
+        with self._lock:
+            if self._held and self._waits and not self._closed:
+                self._wanting = True
+                return False
+            self._drop(Reason.OVERFLOW, len(self._held))
+            self._held.clear()
+            if self._next is not None:
+                self._packer, self._next = self._next, None
+            self._changes_due, self._changes = self._changes_due + self._changes, 0
+            return True
 
     def _may_take(self, count: int) -> int:
         with self._lock:
@@ -217,6 +288,12 @@ class Outlet:
         credit = self._credit
         return 0 if credit is None else max(0, credit.left - len(self._held))
 
+    def _set(self, settings: WireSettings) -> None:
+        self.settings = settings
+        self._rule = settings.rule
+        self._waits = settings.rule is Overflow.BLOCK
+        self._peak_held = 0
+
     # With the lock held.
 
     def _enter(self, packed: Sequence[Packed]) -> None:
@@ -228,6 +305,7 @@ class Outlet:
         if len(held) <= self._peak_held:
             return
         self._peak_held = min(len(held), capacity)
+        self._words[PEAK] = max(self._words[PEAK], self._peak_held)
         if len(held) > capacity and not self._waits:
             self._drop(Reason.OVERFLOW, self._make_room(len(held) - capacity))
 
@@ -247,7 +325,9 @@ class Outlet:
     def _leave(self) -> None:
         if self._credit is not None:
             self._arrived += self._credit.arrived
-            self._drop(self._why("lost"), self._credit.under_way)
+            # What the other end has, and could not say any more, is not lost: the two accounts tell.
+            self._dropped[self._why("lost")] += self._credit.under_way
+            end_trunk(self._words)
         self._carrier = self._credit = None
 
     def _why(self, why: str) -> str:
@@ -255,64 +335,7 @@ class Outlet:
 
     def _drop(self, why: str, count: int) -> None:
         self._dropped[why] += count
-
-
-class Landing:
-    """Where the messages of one edge go in, while one trunk brings them."""
-
-    def __init__(self, inlet: Inlet, source: str, settings: WireSettings) -> None:
-        self.source = source
-        self._inlet = inlet
-        self._window = Window(settings.capacity, waits=settings.rule is Overflow.BLOCK)
-        self._lock = threading.Lock()
-        self._waiting: deque[Message] = deque()
-        self._ended = False
-        self._unreadable = 0
-
-    def land(self, messages: Sequence[Message], unreadable: int) -> None:
-        """These came, and so many more of which nothing can be made."""
-        with self._lock:
-            self._window.arrived += len(messages) + unreadable
-            self._window.taken += unreadable
-            self._unreadable += unreadable
-            self._waiting.extend(messages)
-            self._pour()
-
-    def end(self) -> None:
-        """Nothing comes behind."""
-        with self._lock:
-            self._ended = True
-            self._pour()
-
-    def due(self, *, gladly: bool) -> bool:
-        """Whether the writer's end is to be told of room; see `Window.due`."""
-        with self._lock:
-            self._pour()
-            return self._window.due(self._inlet.room(self.source), gladly=gladly)
-
-    def said(self) -> tuple[int, int]:
-        """What it is told: limit, arrived."""
-        return self._window.limit, self._window.arrived
-
-    def stats(self) -> EdgeStats:
-        with self._lock:
-            window = self._window
-            return EdgeStats(
-                arrived=window.arrived,
-                taken=window.taken - self._unreadable,
-                waiting=len(self._waiting),
-                unreadable=self._unreadable,
-            )
-
-    def _pour(self) -> None:
-        if self._waiting:
-            taken = self._inlet.put_many(tuple(self._waiting), self.source)
-            self._window.taken += taken
-            for _ in range(taken):
-                self._waiting.popleft()
-        if self._ended and not self._waiting:
-            self._ended = False
-            self._inlet.ended(self.source)
+        self._drops.add(why, count)
 
 
 def _nobody() -> None:

@@ -9,7 +9,6 @@ from sightline.errors import Closed
 from sightline.pipe.channel import Channel
 from sightline.pipe.flow_child import CONTROL, FRAMES
 from sightline.pipe.flow_process import FlowProcess
-from sightline.pipe.frames import FrameSpace
 from sightline.supervise.child import Child
 
 
@@ -19,10 +18,9 @@ def main() -> int:
     if CONTROL not in child.sockets:
         print("this is a part of a pipe: it is begun by Pipe.build()", file=sys.stderr)  # noqa: T201
         return 2
-    frames = FrameSpace(child.sockets[FRAMES]) if FRAMES in child.sockets else None
     channel = Channel(child.sockets[CONTROL], waits=True)
     with suppress(Closed):  # the parent is gone: then this process is too, at once
-        FlowProcess(channel, frames, child).serve()
+        return FlowProcess(channel, child.sockets.get(FRAMES), child).serve()
     return 0
 
 

@@ -9,11 +9,10 @@ parent's to bring about.
 from __future__ import annotations
 
 import logging
-import os
+import math
 import pickle
 import select
 import socket
-import sys
 import traceback
 from concurrent.futures import Future, wait
 from functools import partial
@@ -22,17 +21,21 @@ from typing import Any, Final, NamedTuple
 import cloudpickle
 
 from sightline.clock import SYSTEM_CLOCK, ns
+from sightline.pipe.accounts import PROCESS_WORDS
 from sightline.pipe.channel import Channel
 from sightline.pipe.control import (
     Ask,
     Begin,
     Broken,
     Connect,
-    Counts,
+    Durations,
     Gone,
     Handle,
     Handled,
+    Keep,
     Log,
+    OwnStats,
+    Pace,
     Post,
     Ready,
     Rewire,
@@ -44,13 +47,17 @@ from sightline.pipe.control import (
 from sightline.pipe.coroutines import FlowLoop
 from sightline.pipe.directory import Directory, Targets
 from sightline.pipe.event_names import KILL_EVENT_NAME, STOP_EVENT_NAME
+from sightline.pipe.flow_child import Surroundings
 from sightline.pipe.frames import FrameSpace
+from sightline.pipe.gauge import Gauge, Reading
+from sightline.pipe.ledger import Ledger
 from sightline.pipe.logs import forward_all
 from sightline.pipe.plan import Change, Edge, FlowSpec
-from sightline.pipe.reports import Outcome, RunnerEvent
+from sightline.pipe.reports import Outcome, RunnerEvent, State
 from sightline.pipe.runner import Runner
-from sightline.pipe.stats import FlowStats
+from sightline.pipe.usage import Usage
 from sightline.pipe.wiring import Wiring
+from sightline.supervise.board import Lane
 from sightline.supervise.child import Child
 
 LOOK_S: Final = 0.5
@@ -92,67 +99,96 @@ class FlowProcess:
 
     Args:
         channel: to the parent.
-        frames: the flow's shared memory.
+        side: the socket by which the flow's shared memory is accounted for; None: nothing is shared.
         child: this process, as who supervises it knows it.
     """
 
-    def __init__(self, channel: Channel, frames: FrameSpace | None, child: Child) -> None:
+    def __init__(self, channel: Channel, side: socket.socket | None, child: Child) -> None:
         self._channel = channel
-        self._frames = frames
+        self._side = side
+        self._frames: FrameSpace | None = None
         self._child = child
         self._loop = FlowLoop()
         self._runners: dict[str, Runner] = {}
         self._alive: dict[str, Future[Outcome]] = {}
         self._due: list[_Due] = []
+        self._hung: set[Runner] = set()
+        self._look_s = LOOK_S
+        self._fault = ""
+        self._gauge: Gauge | None = None
+        self._usage: Usage | None = None
+        self._lanes: dict[str, Lane] = {}
         self._woken, self._wake = socket.socketpair()
 
-    def serve(self) -> None:
-        """Do what comes, until this process is asked to end. Raises Closed when the parent is gone."""
+    def serve(self) -> int:
+        """Do what comes, until this process is to end. The exit code. Raises Closed: the parent is gone."""
         self._child.on_stop(lambda: self._wake.send(b"!"))
         poll = select.poll()
         for end in (self._channel, self._woken):
             poll.register(end, select.POLLIN)
-        while not self._child.stopping:
-            if any(fd == self._channel.fileno() for fd, _ in poll.poll(LOOK_S * 1000)):
+        while not (self._child.stopping or self._fault):
+            if any(fd == self._channel.fileno() for fd, _ in poll.poll(self._look_s * 1000)):
                 for message, descriptor in self._channel.receive():
                     self._do(message, descriptor)
             self._look()
         self._end()
+        if self._fault:
+            self._child.failed(self._fault)
+        return 1 if self._fault else 0
+
+    def _fail(self, fault: str) -> None:
+        """Nothing more can come of this process: it is ended, and another begun. From any thread."""
+        self._fault = fault
+        self._wake.send(b"!")
 
     def _do(self, message: Said, descriptor: int | None) -> None:
         match message:
             case Begin():
                 self._begin(message)
-            case Connect(peer):
-                self._wiring.connect(peer, socket.socket(fileno=descriptor))
+            case Keep() if descriptor is not None:
+                self._ledger = Ledger(descriptor)
+                self._usage = Usage(self._ledger.account("process", words=PROCESS_WORDS))
+            case Connect(peer, number):
+                self._wiring.connect(peer, number, socket.socket(fileno=descriptor))
             case Gone(peer):
                 self._unlink(self._wiring.part(peer))
-            case Handle():
-                self._handle(message)
             case Rewire(number, change):
                 self._rewire(pickle.loads(change))  # noqa: S301 - of the parent
                 self._channel.send(Rewired(number))
+            case _:
+                self._heed(message)
+
+    def _heed(self, message: Said) -> None:
+        """What changes no wire."""
+        match message:
+            case Handle():
+                self._handle(message)
+            case Pace(routine, fps):
+                self._runners[routine].pace(fps)
             case Ask(number):
-                self._channel.send(Counts(number, self._stats()))
+                self._channel.send(OwnStats(number, self._own_stats()))
 
     def _begin(self, begin: Begin) -> None:
-        sys.path[:] = begin.sys_path
-        sys.argv[:] = begin.argv
         try:
-            os.chdir(begin.folder)
+            surroundings: Surroundings = pickle.loads(begin.surroundings)  # noqa: S301 - of the parent
+            surroundings.enter()
             spec: FlowSpec = pickle.loads(begin.spec)  # noqa: S301 - of the parent
             edges: list[Edge] = pickle.loads(begin.edges)  # noqa: S301 - of the parent
-            self._make(spec, edges, begin.done)
+            self._make(spec, edges, begin.over)
         except Exception:  # noqa: BLE001 - whatever a module or a class of the user's raises when it is made
             self._channel.send(Broken(traceback.format_exc()))
             raise SystemExit(1) from None
         self._child.ready()
         self._channel.send(Ready())
 
-    def _make(self, spec: FlowSpec, edges: list[Edge], done: list[str]) -> None:
+    def _make(self, spec: FlowSpec, edges: list[Edge], over: dict[str, str]) -> None:
         self._spec = spec
+        self._look_s = min(LOOK_S, (spec.hung_s or math.inf) / 4)
+        if self._side is not None:
+            self._frames = FrameSpace(self._side, spec.sharing)
         forward_all(lambda record: self._channel.send(Log(record)), spec.logger, spec.level, spec.root_level)
-        self._wiring = wiring = Wiring(spec, self._frames)
+        account = self._ledger.account
+        self._wiring = wiring = Wiring(spec, self._frames, account, failed=self._fail)
         outlets = wiring.add(edges)
         reach = _Reach(self._channel, spec.directory)
         for routine in spec.routines:
@@ -160,12 +196,18 @@ class FlowProcess:
             routine.set_logger(logging.getLogger(f"{spec.logger}.{spec.name}.{routine.name}"))
             theirs = {ends[1]: outlet for ends, outlet in outlets.items() if ends[0] == routine.name}
             inlet = wiring.inlets.get(routine.name)
-            self._runners[routine.name] = Runner(routine, inlet, theirs, self._told, loop=self._loop)
-        for ends, outlet in outlets.items():
-            if ends[0] in done:
-                outlet.ended()
-        self._lanes = {name: self._child.lane(name) for name in self._runners} if spec.watched else {}
+            self._runners[routine.name] = Runner(
+                routine, inlet, theirs, self._told, loop=self._loop, account=account
+            )
+        for name, state in over.items():
+            self._runners[name].be_over(State(state))
+        watched = [one.name for one in spec.routines if spec.hung_s is not None and one.settings.watched]
+        self._lanes = {name: self._child.lane(name) for name in watched}
+        if spec.paced:
+            self._gauge = Gauge(self._readings(), SYSTEM_CLOCK.monotonic_ns())
         for runner in self._runners.values():
+            if spec.paced:
+                runner.time_turns()
             runner.open()
 
     def _handle(self, handle: Handle) -> None:
@@ -204,32 +246,69 @@ class FlowProcess:
             if source in self._runners:
                 self._runners[source].unlink(destination)
 
-    def _stats(self) -> bytes:
-        routines = {name: runner.stats() for name, runner in self._runners.items()}
-        return pickle.dumps(FlowStats(routines=routines, edges=self._wiring.stats()))
+    def _own_stats(self) -> bytes:
+        told = {name: runner.own_stats() for name, runner in self._runners.items()}
+        return pickle.dumps({name: _sendable(own) for name, own in told.items() if own})
+
+    def _look_at_counts(self) -> None:
+        if self._usage is not None:
+            self._usage.note()
+        for runner in self._runners.values():
+            runner.mark()
 
     def _look(self) -> None:
         """Which routines are there, and which do not do what they were told to."""
         for name, lane in self._lanes.items():
-            alive = self._alive.get(name)
+            runner, alive = self._runners[name], self._alive.get(name)
             if alive is None or alive.done():
-                self._alive[name] = self._runners[name].handle(_UNKNOWN)
+                self._alive[name] = runner.handle(_UNKNOWN)
                 lane.progress(0)
+            elif runner.state[0] is State.SETTING_UP:
+                lane.progress(0)  # weights may take minutes to be loaded
+        if self._frames is not None:
+            self._frames.reclaim()
+        self._look_at_counts()
         now_ns = SYSTEM_CLOCK.monotonic_ns()
+        if self._gauge is not None and self._gauge.due(now_ns):
+            self._tell_durations(self._gauge, now_ns)
         late = [due for due in self._due if due.at_ns <= now_ns and not due.answer.done()]
         self._due = [due for due in self._due if due.at_ns > now_ns and not due.answer.done()]
         for due in late:
+            self._hung.add(due.runner)
             self._answer(due.number, due.runner.name, due.runner.overdue(due.event, self._spec.stop_s).error)
 
+    def _tell_durations(self, gauge: Gauge, now_ns: int) -> None:
+        if told := gauge.look(self._readings(), now_ns):
+            self._channel.send(Durations(told))
+
+    def _readings(self) -> dict[str, Reading]:
+        return {name: runner.reading() for name, runner in self._runners.items()}
+
     def _end(self) -> None:
-        """Clean up what runs, send what waits, and tell the last counts."""
+        """Clean up what runs, and tell the last counts. Nobody waits again for who did not stop in time."""
         if not self._runners:
             return
-        answers = {runner: runner.handle(KILL_EVENT_NAME) for runner in self._runners.values()}
+        answers = {
+            runner: runner.handle(KILL_EVENT_NAME)
+            for runner in self._runners.values()
+            if runner not in self._hung
+        }
         wait(answers.values(), self._spec.stop_s)
         for runner, answer in answers.items():
             if not answer.done():
                 runner.overdue(KILL_EVENT_NAME, self._spec.stop_s)
         self._loop.close()
         self._wiring.close(0.0)
-        self._channel.send(Counts(0, self._stats()))
+        self._look_at_counts()
+        self._channel.send(OwnStats(0, self._own_stats()))
+        if self._frames is not None:
+            self._frames.close()
+
+
+def _sendable(own: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What a routine tells of itself; as text, where that cannot be sent."""
+    try:
+        pickle.dumps(own)
+    except Exception as error:  # noqa: BLE001 - a class of the user's
+        return (f"cannot be sent: {error!r}",)
+    return own

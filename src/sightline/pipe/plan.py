@@ -14,6 +14,7 @@ from sightline.pipe.directory import Directory
 from sightline.pipe.routine import Routine
 from sightline.pipe.settings import WireSettings
 from sightline.pipe.transmitters import DataTransmitter
+from sightline.shm.settings import Sharing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,9 @@ class FlowSpec:
         directory: who else is in the pipe, and answers what.
         logger: the name of the pipe's logger, whose level is `level`; `root_level` is that of all others.
         stop_s: seconds that a routine has for what it has in hand and its cleanup.
-        watched: whether a routine whose method does not return is to be told to the supervisor.
+        paced: whether its routines are to tell how long they take.
+        hung_s: see `Pipe`.
+        sharing: how much memory it has for pictures; None: what is usual.
     """
 
     name: str
@@ -63,34 +66,29 @@ class FlowSpec:
     level: int
     root_level: int
     stop_s: float
-    watched: bool
+    hung_s: float | None = None
+    sharing: Sharing | None = None
+    paced: bool = False
 
 
 class Change(NamedTuple):
-    """From one set of edges to another: those that are to begin, and those that are to end."""
+    """From one set of edges to another: those that begin, or are otherwise from then on; those that end."""
 
     add: list[Edge]
     remove: list[Edge]
 
     def first_in(self, flow: str) -> Change:
         """What a flow does first: have edges that come in, and let nothing leave along old ones."""
-        replaced = {edge.ends for edge in self.add}
         return Change(
             [edge for edge in self.add if edge.destination_flow == flow],
-            [edge for edge in self.remove if edge.source_flow == flow and edge.ends not in replaced],
+            [edge for edge in self.remove if edge.source_flow == flow],
         )
 
     def then_in(self, flow: str) -> Change:
         """What a flow does when all have done what comes first."""
-        replaced = {edge.ends for edge in self.add}
         return Change(
             [edge for edge in self.add if edge.source_flow == flow and edge.crosses],
-            [
-                edge
-                for edge in self.remove
-                if flow in edge.flows
-                and (edge.ends in replaced or (edge.crosses and edge.source_flow != flow))
-            ],
+            [edge for edge in self.remove if edge.destination_flow == flow and edge.crosses],
         )
 
 
@@ -114,15 +112,16 @@ class Edges:
         return [name for name in both if name != flow]
 
     def change(self, wanted: Iterable[Edge]) -> Change:
-        """Have these edges from now on, whatever their numbers; one that is as it was keeps its own."""
+        """Have these edges from now on, whatever their numbers; one with the same ends keeps its own."""
         new: dict[tuple[str, str], Edge] = {}
         for edge in wanted:
             old = self._edges.get(edge.ends)
             same = old is not None and replace(old, number=edge.number) == edge
-            new[edge.ends] = old if old and same else replace(edge, number=next(self._numbers))
+            number = old.number if old is not None else next(self._numbers)
+            new[edge.ends] = old if old and same else replace(edge, number=number)
         change = Change(
             [edge for ends, edge in new.items() if self._edges.get(ends) is not edge],
-            [edge for ends, edge in self._edges.items() if new.get(ends) is not edge],
+            [edge for ends, edge in self._edges.items() if ends not in new],
         )
         self._edges = new
         return change

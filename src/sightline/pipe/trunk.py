@@ -5,8 +5,7 @@ batches while something is: so a message that comes alone goes at once, and many
 turns. It has one thread, which reads, and writes what the socket had no room for.
 
 It promises: the messages of an edge arrive in order, once, or are counted as lost with the trunk; nobody who
-puts waits for the socket; before a token goes, the parent knows of it. It does not connect again: see
-`Outlet` for what outlives it.
+puts waits for the socket. It does not connect again: see `Outlet` for what outlives it.
 """
 
 from __future__ import annotations
@@ -15,25 +14,23 @@ import select
 import socket
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from enum import IntEnum
 from functools import partial
-from pickle import PickleBuffer
 from typing import Any, Final
 
 from sightline.errors import SharingError
 from sightline.log import get_logger
 from sightline.overflow import Overflow
-from sightline.pipe.codec import Aside, Codec, Packed
-from sightline.pipe.edge import BATCH, EdgeStats, Landing, Outlet
-from sightline.pipe.frames import Lent
+from sightline.pipe.codec import Codec
+from sightline.pipe.edge import BATCH, Outlet
 from sightline.pipe.inlet import Inlet
+from sightline.pipe.landing import EdgeStats, Landing
 from sightline.pipe.reading import Reading
+from sightline.pipe.sending import Kind, Said, Sending
 from sightline.pipe.settings import WireSettings
 from sightline.pipe.stream import Stream
-from sightline.pipe.transmitters import Change, DataTransmitter, as_it_is
+from sightline.pipe.transmitters import DataTransmitter
 from sightline.shm.messages import Pool
 
 RETRY_S: Final = 0.01
@@ -42,54 +39,55 @@ TELL_TOKENS: Final = 1024
 """So often, in tokens, the parent is told how many came, so that it may forget them."""
 
 
-class Kind(IntEnum):
-    """The first item of what is sent, which is a tuple."""
-
-    HELLO = 0  # number of the flow in shared memory, or None
-    POOL = 1  # id, slots, bytes of a slot, sealed; its descriptor goes with it
-    CLASS = 2  # number, pickled
-    BATCH = 3  # edge, records
-    END = 4  # edge
-    ROOM = 5  # batches read, [(edge, limit, arrived)]
-
-
 class Trunk:
     """One end. Edges are told apart by numbers that the pipe gives; they may go both ways.
 
     Args:
         sock: one end of a `socketpair(AF_UNIX, SOCK_STREAM)`; this object's from now on.
         codec: of the flow; with its `frames`, if it has any, pictures are shared.
-        on_end: called once, in the trunk's thread, when nothing comes or goes any more.
+        number: that no other of the pipe ever has.
+        on_end: called once, in the trunk's thread, when nothing comes or goes any more; with what is wrong
+            here if that is why, or None where the other end is gone, or `close` was called.
     """
 
     def __init__(
-        self, sock: socket.socket, codec: Codec, *, on_end: Callable[[], object] | None = None
+        self,
+        sock: socket.socket,
+        codec: Codec,
+        *,
+        number: int = 1,
+        on_end: Callable[[str | None], object] | None = None,
     ) -> None:
+        self.number = number
         self._stream = Stream(sock)
-        self._codec, self._frames = codec, codec.frames
+        self._frames = codec.frames
         self._on_end = on_end
         self._reading = Reading(codec.frames)
-        self._outlets: dict[int, Outlet] = {}
-        self._edges: dict[Outlet, int] = {}
-        self._landings: dict[int, tuple[Landing, Change]] = {}
+        self._sends = Sending(self._stream, codec, self._news)
+        self._landings: dict[int, Landing] = {}
         self._lock = threading.Lock()
-        self._ready: OrderedDict[Outlet, None] = OrderedDict()
-        self._rooms: dict[int, tuple[int, int]] = {}
+        self._rooms: dict[int, Said] = {}
         self._early_ends: set[int] = set()
+        self._touched: set[int] = set()
+        self._heed: Mapping[int, Callable[..., None]] = {
+            Kind.HELLO: self._heed_hello,
+            Kind.POOL: self._heed_pool,
+            Kind.CLASS: self._reading.learn,
+            Kind.BATCH: self._land,
+            Kind.END: self._heed_end,
+            Kind.ROOM: self._heed_room,
+            Kind.CHANGED: self._heed_changes,
+            Kind.CLOSED: self._heed_closed,
+        }
         self._sending = threading.Lock()
-        self._wanted = self._room_due = False
-        self._stuck: tuple[int, list[Packed]] | None = None
-        self._said: dict[int, tuple[int, int]] = {}
-        self._sent = self._read_there = self._read_here = 0
-        self._peer: int | None = None
-        self._told_pools: set[bytes] = set()
-        self._told_classes: set[int] = set()
+        self._wanted = False
+        self._read_there = self._read_here = 0
         self._ours, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         self._ended = False
+        self._fault: str | None = None
         self._close_by: float | None = None
         self._thread = threading.Thread(target=self._run, name="pipe-trunk", daemon=True)
-        self._stream.put((Kind.HELLO, None if self._frames is None else self._frames.number))
 
     def start(self) -> None:
         """Begin to read and to write."""
@@ -97,8 +95,8 @@ class Trunk:
 
     def carry(self, edge_id: int, outlet: Outlet) -> None:
         """What is put into `outlet` goes here from now on; see there."""
+        self._sends.carry(edge_id, outlet)
         with self._lock:
-            self._outlets[edge_id], self._edges[outlet] = outlet, edge_id
             room = self._rooms.get(edge_id)
         outlet.carried(self)
         if room is not None:
@@ -112,13 +110,21 @@ class Trunk:
         settings: WireSettings,
         transmitter: DataTransmitter | None = None,
     ) -> None:
-        """What comes on this edge goes into `inlet`, as messages of the routine `source`, a wire of it."""
-        landing = Landing(inlet, source, settings)
-        change = as_it_is if transmitter is None else transmitter.receive()
+        """What comes on this edge goes into `inlet`, as messages of the routine `source`, a wire of it.
+
+        Again is allowed: with other settings from now on, and another transmitter for what was put after its
+        writer's end was told of that.
+        """
+        with self._lock:
+            landing = self._landings.get(edge_id)
+        if landing is None:
+            landing = Landing(inlet, source, settings, self.number, transmitter)
+        else:
+            landing.relink(settings, transmitter)
         if settings.rule is Overflow.BLOCK:
             inlet.on_room[source] = partial(self.made_room, edge_id)
         with self._lock:
-            self._landings[edge_id] = landing, change
+            self._landings[edge_id] = landing
             ended = edge_id in self._early_ends
         if ended:
             landing.end()
@@ -126,16 +132,18 @@ class Trunk:
 
     def made_room(self, edge_id: int) -> None:
         """The inlet of this edge may have room again. From any thread; waits for nothing."""
-        if self._landings[edge_id][0].due(gladly=False):
-            self._room_due = True
+        landing = self._landings.get(edge_id)
+        if landing is None:
+            return
+        if landing.due(gladly=False):
+            self._sends.room_due = True
             self.flush()
+        self._forget_if_over(edge_id, landing)
 
     def has(self, outlet: Outlet, count: int) -> None:
-        """There are so many messages to be sent in it, or its end is to be told."""
-        if outlet not in self._ready:
-            with self._lock:
-                self._ready[outlet] = None
-        if self._sent == self._read_there or count >= BATCH:
+        """There are so many messages to be sent in it, or something is to be told of it."""
+        self._sends.has(outlet)
+        if self._sends.sent == self._read_there or count >= BATCH:
             self.flush()
 
     def flush(self) -> None:
@@ -145,19 +153,22 @@ class Trunk:
         while self._wanted and not self._ended and self._sending.acquire(blocking=False):
             try:
                 self._wanted = False
-                self._send()
+                self._sends.send()
             except OSError:
-                return  # the other end is gone; whoever reads sees that too
+                break  # the other end is gone, which whoever reads sees too; or no descriptor is left
+            except Exception as error:  # noqa: BLE001 - it is the end of this trunk, not of whoever puts
+                self._fail(error)
+                break
             finally:
                 self._sending.release()
-        if (self._stream.waits or self._stuck) and threading.current_thread() is not self._thread:
+        if (self._stream.waits or self._sends.stuck) and threading.current_thread() is not self._thread:
             self._wake()
 
     def stats(self) -> dict[int, EdgeStats]:
         """Of the edges that come in here; an outlet has its own."""
         with self._lock:
             landings = list(self._landings.items())
-        return {edge_id: landing.stats() for edge_id, (landing, _) in landings}
+        return {edge_id: landing.stats() for edge_id, landing in landings}
 
     def close(self, timeout_s: float = 0.0) -> None:
         """Send what may be sent for so long, and read what comes meanwhile; then end. Again is allowed."""
@@ -172,87 +183,21 @@ class Trunk:
         with suppress(OSError):  # it is awake, or has ended
             self._waker.send(b"\0")
 
-    # With the sending lock held.
+    def _fail(self, error: Exception) -> None:
+        get_logger("sightline.pipe").error("trunk between flows failed", exc_info=error)
+        self._fault = f"a way to another flow failed: {error!r}"
+        self._close_by = time.monotonic()
+        self._wake()
 
-    def _send(self) -> None:
-        while self._stream.flush():
-            if self._room_due:
-                self._put_room()
-            elif self._stuck is not None:
-                if not self._put_batch(*self._stuck):
-                    return
-            elif (outlet := self._next()) is not None:
-                self._put_next(outlet)
-            else:
-                return
-
-    def _next(self) -> Outlet | None:
+    def _news(self) -> tuple[int, dict[int, Said]]:
         with self._lock:
-            return self._ready.popitem(last=False)[0] if self._ready else None
+            return self._read_here, {edge_id: one.said() for edge_id, one in self._landings.items()}
 
-    def _put_next(self, outlet: Outlet) -> None:
-        edge_id = self._edges[outlet]
-        if batch := outlet.take():
-            self._put_batch(edge_id, batch)
-        if outlet.sendable:
+    def _forget_if_over(self, edge_id: int, landing: Landing) -> None:
+        if landing.over:
             with self._lock:
-                self._ready[outlet] = None
-        elif outlet.take_end():
-            self._stream.put((Kind.END, edge_id))
-
-    def _put_room(self) -> None:
-        self._room_due = False
-        now = {edge_id: landing.said() for edge_id, (landing, _) in tuple(self._landings.items())}
-        news = [(edge_id, *said) for edge_id, said in now.items() if self._said.get(edge_id) != said]
-        self._said = now
-        self._stream.put((Kind.ROOM, self._read_here, news))
-
-    def _put_batch(self, edge_id: int, batch: list[Packed]) -> bool:
-        """False: not yet, as the parent cannot be told of what is in it."""
-        special = [packed for packed in batch if packed.aside or packed.whole is not None]
-        if special and not self._prepared(special):
-            self._stuck = edge_id, batch
-            return False
-        self._stuck = None
-        # Nearly always all of them are plain, and there are very many of these.
-        records = [self._record(one) for one in batch] if special else [one[:3] for one in batch]
-        self._stream.put((Kind.BATCH, edge_id, records))
-        self._sent += 1
-        return True
-
-    def _prepared(self, batch: list[Packed]) -> bool:
-        """Whether the other end can read these: it knows the classes, and the parent knows of the slots."""
-        lent = [one for packed in batch for one in packed.aside if _is_lent(one)]
-        if lent and self._peer is not None and not self._granted(lent):
-            return False
-        for number in {number: None for packed in batch for number in packed.classes}:
-            if number not in self._told_classes:
-                self._told_classes.add(number)
-                self._stream.put((Kind.CLASS, number, self._codec.classes.pickled(number)))
-        return True
-
-    def _granted(self, lent: Sequence[Any]) -> bool:
-        frames, peer = self._frames, self._peer
-        if frames is None or peer is None or not frames.grant(lent, peer):
-            return False
-        for one in lent:
-            if one.token.pool not in self._told_pools:
-                said, fd = frames.pool_of(one.token)
-                self._stream.put((Kind.POOL, said.pool, said.slots, said.slot_bytes, said.sealed), fd)
-                self._told_pools.add(said.pool)
-        return True
-
-    def _record(self, packed: Packed) -> tuple[Any, ...]:
-        if packed.whole is None and not packed.aside:
-            return packed[:3]
-        return (*packed[:3], [self._aside(one) for one in packed.aside], packed.whole)
-
-    def _aside(self, one: Aside) -> Any:
-        if isinstance(one, bytes):
-            return PickleBuffer(one)
-        if self._peer is None:
-            return PickleBuffer(bytes(one.view()))
-        return (*one.token, one.start, one.size)
+                self._landings.pop(edge_id, None)
+                self._early_ends.discard(edge_id)
 
     # In the trunk's thread.
 
@@ -264,13 +209,17 @@ class Trunk:
         try:
             while self._close_by is None or time.monotonic() < self._close_by:
                 self._turn(poll)
-                if self._close_by is not None and not hung_up and not self._stream.waits and not self._stuck:
+                if (
+                    self._close_by is not None
+                    and not hung_up
+                    and not (self._stream.waits or self._sends.stuck)
+                ):
                     self._stream.hang_up()
                     hung_up = True
-        except (EOFError, OSError):
+        except EOFError:
             pass
-        except Exception:  # noqa: BLE001 - it is the end of this trunk, not of the flow
-            get_logger("sightline.pipe").exception("trunk between flows failed")
+        except Exception as error:  # noqa: BLE001 - it is the end of this trunk; for the flow to judge
+            self._fail(error)
         finally:
             self._end()
 
@@ -286,42 +235,30 @@ class Trunk:
     def _patience_ms(self) -> float | None:
         if self._close_by is not None:
             return max(0.0, min(RETRY_S, self._close_by - time.monotonic())) * 1000
-        return RETRY_S * 1000 if self._stuck else None
+        return RETRY_S * 1000 if self._sends.stuck else None
 
     def _read(self) -> None:
         read_before, tokens_before = self._read_here, self._reading.tokens
-        touched: set[int] = set()
         for kind, *rest in self._stream.read():
-            self._heed(kind, rest, touched)
-        for edge_id in touched:
-            self._landings[edge_id][0].due(gladly=True)
-        self._room_due = self._room_due or self._read_here != read_before
+            self._heed[kind](*rest)
+        while self._touched:
+            edge_id = self._touched.pop()
+            landing = self._landings.get(edge_id)
+            if landing is not None:
+                landing.due(gladly=True)
+        self._sends.room_due = self._sends.room_due or self._read_here != read_before
         if self._reading.tokens // TELL_TOKENS != tokens_before // TELL_TOKENS:
             self._tell_tokens(over=False)
 
-    def _heed(self, kind: int, rest: list[Any], touched: set[int]) -> None:
-        match kind:
-            case Kind.BATCH:
-                self._land(*rest)
-                touched.add(rest[0])
-            case Kind.ROOM:
-                self._heed_room(*rest)
-            case Kind.END:
-                self._heed_end(*rest)
-            case Kind.POOL:
-                self._add_pool(Pool(*rest))
-            case Kind.CLASS:
-                self._reading.learn(*rest)
-            case Kind.HELLO:
-                self._peer = rest[0] if self._frames is not None else None
+    def _heed_hello(self, peer: int | None) -> None:
+        self._sends.peer = peer if self._frames is not None else None
 
     def _heed_room(self, read_there: int, rooms: list[tuple[int, int, int]]) -> None:
         self._read_there = read_there
         for edge_id, limit, arrived in rooms:
             with self._lock:
                 self._rooms[edge_id] = limit, arrived
-                outlet = self._outlets.get(edge_id)
-            if outlet is not None:
+            if (outlet := self._sends.outlets.get(edge_id)) is not None:
                 outlet.told(self, limit, arrived)
 
     def _heed_end(self, edge_id: int) -> None:
@@ -329,9 +266,21 @@ class Trunk:
             self._early_ends.add(edge_id)
             landing = self._landings.get(edge_id)
         if landing is not None:
-            landing[0].end()
+            landing.end()
 
-    def _add_pool(self, said: Pool) -> None:
+    def _heed_changes(self, edge_id: int, times: int) -> None:
+        landing = self._landings.get(edge_id)
+        if landing is not None:
+            landing.change(times)
+
+    def _heed_closed(self, edge_id: int) -> None:
+        landing = self._landings.get(edge_id)
+        if landing is not None:
+            landing.close()
+            self._forget_if_over(edge_id, landing)
+
+    def _heed_pool(self, *of: Any) -> None:
+        said = Pool(*of)
         fd = self._stream.fds.popleft() if self._stream.fds else None
         try:
             if self._frames is not None:
@@ -340,30 +289,29 @@ class Trunk:
             get_logger("sightline.pipe").warning("shared pictures cannot be mapped", reason=str(error))
 
     def _land(self, edge_id: int, records: list[tuple[Any, ...]]) -> None:
-        landing, change = self._landings[edge_id]
+        landing = self._landings[edge_id]
         self._read_here += 1
-        messages = self._reading.messages(landing.source, change, records)
+        self._touched.add(edge_id)
+        messages = self._reading.messages(landing.source, landing.made_of, records)
         landing.land(messages, len(records) - len(messages))
 
     def _tell_tokens(self, *, over: bool) -> None:
-        if self._frames is not None and self._peer is not None:
-            self._frames.arrived(self._peer, self._reading.tokens, over=over)
+        if self._frames is not None and self._sends.peer is not None:
+            self._frames.arrived(self._sends.peer, self._reading.tokens, over=over)
 
     def _end(self) -> None:
         self._ended = True
         with self._sending:
             self._stream.close()
         with self._lock:
-            outlets = list(self._edges)
-        for outlet in outlets:
+            landings = list(self._landings.values())
+        for outlet in list(self._sends.outlets.values()):
             outlet.dropped_by(self)
+        for landing in landings:
+            landing.leave()
         self._tell_tokens(over=True)
         self._reading.flush()
         self._ours.close()
         self._waker.close()
         if self._on_end is not None:
-            self._on_end()
-
-
-def _is_lent(one: Aside) -> bool:
-    return isinstance(one, Lent)
+            self._on_end(self._fault)

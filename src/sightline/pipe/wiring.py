@@ -7,16 +7,24 @@ one, runs through the trunk to that flow, which may come later than the edge, en
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Final
 
+from sightline.pipe.accounts import END_WORDS, Account
 from sightline.pipe.codec import Codec
-from sightline.pipe.edge import EdgeStats
 from sightline.pipe.edge import Outlet as EdgeOutlet
 from sightline.pipe.frames import FrameSpace
 from sightline.pipe.inlet import Inlet
+from sightline.pipe.landing import EdgeStats
 from sightline.pipe.outlet import LocalOutlet, Outlet
 from sightline.pipe.plan import Edge, FlowSpec
 from sightline.pipe.trunk import Trunk
+
+REST_S: Final = 2.0
+"""To read what a flow had sent that is no more: it takes no time, as its end of the socket is closed."""
 
 
 class Wiring:
@@ -25,34 +33,46 @@ class Wiring:
     Args:
         spec: of the flow.
         frames: its shared memory.
+        failed: called, from any thread, with why a way to another flow is no more, where that is our fault.
+        account: gives what the counts of a wire stand in; see `Ledger.account`.
     """
 
-    def __init__(self, spec: FlowSpec, frames: FrameSpace | None) -> None:
+    def __init__(
+        self, spec: FlowSpec, frames: FrameSpace | None, account: Account, *, failed: Callable[[str], object]
+    ) -> None:
         self._flow = spec.name
+        self._failed = failed
         self._codec = Codec(frames)
         self._edges: dict[int, Edge] = {}
         self._leaving: dict[int, EdgeOutlet] = {}
         self._trunks: dict[str, Trunk] = {}
         names = [routine.name for routine in spec.routines]
-        self.inlets: Mapping[str, Inlet] = {name: Inlet() for name in names if name not in spec.sources}
+        self._account = account
+        self._locks: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+        self.inlets: Mapping[str, Inlet] = {
+            name: Inlet(account=partial(self._words, "in", name))
+            for name in names
+            if name not in spec.sources
+        }
 
     def add(self, edges: Iterable[Edge]) -> dict[tuple[str, str], Outlet]:
-        """Edges that begin or end here, from now on. The outlets of those that begin here, by their ends."""
+        """Edges that begin or end here, or are otherwise, from now on. The new outlets, by their ends."""
         outlets: dict[tuple[str, str], Outlet] = {}
         for edge in edges:
-            if edge.number in self._edges:
-                continue  # told twice: this process began while the pipe was being wired anew
+            known = edge.number in self._edges
             self._edges[edge.number] = edge
             if edge.destination_flow == self._flow:
                 self.inlets[edge.destination].link(edge.source, edge.settings)
-            if edge.source_flow == self._flow:
+            if edge.source_flow == self._flow and not known:
                 outlets[edge.ends] = self._outlet(edge)
-            if edge.crosses:
+            elif edge.number in self._leaving:
+                self._leaving[edge.number].relink(edge.settings, edge.transmitter)
+            if edge.crosses and not (known and edge.source_flow == self._flow):
                 self._attach(edge)
         return outlets
 
     def remove(self, edges: Iterable[Edge]) -> list[tuple[str, str]]:
-        """Edges that are no more. The ends of those that no other edge is in the place of."""
+        """Edges that are no more. The ends of those that were here."""
         gone = []
         for edge in edges:
             if self._edges.pop(edge.number, None) is None:
@@ -60,26 +80,27 @@ class Wiring:
             outlet = self._leaving.pop(edge.number, None)
             if outlet is not None:
                 outlet.close()
-            if all(edge.ends != other.ends for other in self._edges.values()):
-                gone.append(edge.ends)
-                if edge.destination_flow == self._flow:
-                    self.inlets[edge.destination].unlink(edge.source)
+            gone.append(edge.ends)
+            if edge.destination_flow == self._flow:
+                self.inlets[edge.destination].unlink(edge.source)
         return gone
 
     def part(self, peer: str) -> list[tuple[str, str]]:
         """That flow is no more: what came from it has ended. The ends of edges that led there, now gone."""
+        if peer in self._trunks:
+            self._trunks.pop(peer).close(REST_S)
         edges = [edge for edge in self._edges.values() if peer in edge.flows]
         for edge in edges:
             if edge.source_flow == peer:
                 self.inlets[edge.destination].ended(edge.source)
         return self.remove(edge for edge in edges if edge.destination_flow == peer)
 
-    def connect(self, peer: str, sock: socket.socket) -> None:
-        """The way to that flow, from now on."""
+    def connect(self, peer: str, number: int, sock: socket.socket) -> None:
+        """The way to that flow, from now on; no other ever has this number."""
         old = self._trunks.pop(peer, None)
         if old is not None:
-            old.close()
-        self._trunks[peer] = trunk = Trunk(sock, self._codec)
+            old.close(REST_S)
+        self._trunks[peer] = trunk = Trunk(sock, self._codec, number=number, on_end=self._ended)
         for edge in self._edges.values():
             if edge.crosses and peer in edge.flows:
                 self._attach(edge)
@@ -95,11 +116,24 @@ class Wiring:
         for trunk in self._trunks.values():
             trunk.close(timeout_s)
 
+    def _ended(self, fault: str | None) -> None:
+        if fault is not None:
+            self._failed(fault)
+
     def _outlet(self, edge: Edge) -> Outlet:
         if not edge.crosses:
             return LocalOutlet(self.inlets[edge.destination], edge.source)
-        outlet = self._leaving[edge.number] = EdgeOutlet(edge.settings, self._codec, edge.transmitter)
+        outlet = self._leaving[edge.number] = EdgeOutlet(
+            edge.settings,
+            self._codec,
+            edge.transmitter,
+            words=self._words("out", edge.source, edge.destination),
+            lock=self._locks[edge.ends],
+        )
         return outlet
+
+    def _words(self, end: str, owner: str, other: str) -> memoryview:
+        return self._account(end, owner, other, words=END_WORDS)
 
     def _attach(self, edge: Edge) -> None:
         """To the trunk to its other end, if that is there."""

@@ -1,0 +1,170 @@
+"""What one end of a trunk says to the other: messages of its edges in turn, and before them what these need.
+
+The other end has to know of a class before an object of it comes, of a pool before a token of it; and the
+pipe's parent has to know of a token before it goes. It waits for nobody: what cannot go yet is tried again
+when it is called again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from pickle import PickleBuffer
+from typing import Any, TypeAlias
+
+from sightline.pipe.codec import Aside, Codec, Packed
+from sightline.pipe.edge import Outlet
+from sightline.pipe.frames import Lent
+from sightline.pipe.stream import Stream
+
+Said: TypeAlias = tuple[int, int]
+"""Of one edge, to whom it comes from: limit, arrived."""
+
+
+class Kind(IntEnum):
+    """The first item of what is sent, which is a tuple."""
+
+    HELLO = 0  # number of the flow in shared memory, or None
+    POOL = 1  # id, slots, bytes of a slot, sealed; its descriptor goes with it
+    CLASS = 2  # number, pickled
+    BATCH = 3  # edge, records
+    END = 4  # edge
+    ROOM = 5  # batches read, [(edge, limit, arrived)]
+    CHANGED = 6  # edge, times: what follows was changed by another transmitter
+    CLOSED = 7  # edge: nothing follows, ever
+
+
+class Sending:
+    """The writing half of a trunk. `has` and `carry` may be used by any thread, the rest by one at a time.
+
+    Args:
+        stream: that it writes to.
+        codec: of the flow.
+        news: gives how many batches were read here, and what is to be said of each edge that comes in.
+
+    Attributes:
+        outlets: that it carries, by the numbers of their edges.
+        peer: what the parent calls the other flow; None: it shares nothing.
+        sent: batches so far.
+        room_due: whether there is news.
+    """
+
+    def __init__(self, stream: Stream, codec: Codec, news: Callable[[], tuple[int, dict[int, Said]]]) -> None:
+        self.peer: int | None = None
+        self.sent = 0
+        self.room_due = False
+        self._stream = stream
+        self._frames, self._classes = codec.frames, codec.classes
+        self._news = news
+        self._said: dict[int, Said] = {}
+        self._lock = threading.Lock()
+        self.outlets: dict[int, Outlet] = {}
+        self._numbers: dict[Outlet, int] = {}
+        self._ready: OrderedDict[Outlet, None] = OrderedDict()
+        self._stuck: tuple[int, list[Packed]] | None = None
+        self._told_pools: set[bytes] = set()
+        self._told_classes: set[int] = set()
+        stream.put((Kind.HELLO, None if self._frames is None else self._frames.number))
+
+    @property
+    def stuck(self) -> bool:
+        """Whether something waits until the parent can be told of it."""
+        return self._stuck is not None
+
+    def carry(self, number: int, outlet: Outlet) -> None:
+        """This edge begins there."""
+        with self._lock:
+            self.outlets[number], self._numbers[outlet] = outlet, number
+
+    def has(self, outlet: Outlet) -> None:
+        """There is something in it to be sent."""
+        if outlet not in self._ready:
+            with self._lock:
+                self._ready[outlet] = None
+
+    def send(self) -> None:
+        """Send all that may be sent, as far as the socket takes it. Raises OSError: nobody is there."""
+        while self._stream.flush():
+            if self.room_due:
+                self._put_room()
+            elif self._stuck is not None:
+                if not self._put_batch(*self._stuck):
+                    return
+            elif (outlet := self._next()) is not None:
+                self._put_next(outlet)
+            else:
+                return
+
+    def _next(self) -> Outlet | None:
+        with self._lock:
+            return self._ready.popitem(last=False)[0] if self._ready else None
+
+    def _put_next(self, outlet: Outlet) -> None:
+        number = self._numbers.get(outlet)
+        if number is None:  # it was closed, and that was told
+            return
+        if times := outlet.take_changes():
+            self._stream.put((Kind.CHANGED, number, times))
+        batch = outlet.take()
+        if (batch and not self._put_batch(number, batch)) or outlet.sendable:
+            self.has(outlet)  # its end is told behind its last message
+        elif outlet.take_end():
+            self._stream.put((Kind.END, number))
+        elif outlet.closed:
+            self._stream.put((Kind.CLOSED, number))
+            with self._lock:
+                del self._numbers[outlet], self.outlets[number]
+
+    def _put_room(self) -> None:
+        self.room_due = False
+        read, now = self._news()
+        news = [(number, *said) for number, said in now.items() if self._said.get(number) != said]
+        self._said = now
+        self._stream.put((Kind.ROOM, read, news))
+
+    def _put_batch(self, number: int, batch: list[Packed]) -> bool:
+        """False: not yet, as the parent cannot be told of what is in it."""
+        special = [packed for packed in batch if packed.aside or packed.whole is not None]
+        self._stuck = number, batch
+        if special and not self._prepared(special):
+            return False
+        # Nearly always all of them are plain, and there are very many of these.
+        records = [self._record(one) for one in batch] if special else [one[:3] for one in batch]
+        self._stream.put((Kind.BATCH, number, records))
+        self._stuck = None
+        self.sent += 1
+        return True
+
+    def _prepared(self, batch: Sequence[Packed]) -> bool:
+        """Whether the other end can read these: it knows classes and pools, and the parent knows of slots."""
+        for number in {number: None for packed in batch for number in packed.classes}:
+            if number not in self._told_classes:
+                self._stream.put((Kind.CLASS, number, self._classes.pickled(number)))
+                self._told_classes.add(number)
+        if self._frames is None or self.peer is None:
+            return True
+        lent = [one for packed in batch for one in packed.aside if isinstance(one, Lent)]
+        for one in lent:
+            self._tell_pool(one)
+        return not lent or self._frames.grant(lent, self.peer)
+
+    def _tell_pool(self, lent: Lent) -> None:
+        """Raises OSError: no descriptor is left. It is tried again then."""
+        if self._frames is not None and lent.token.pool not in self._told_pools:
+            said, fd = self._frames.pool_of(lent.token)
+            self._stream.put((Kind.POOL, said.pool, said.slots, said.slot_bytes, said.sealed), fd)
+            self._told_pools.add(said.pool)
+
+    def _record(self, packed: Packed) -> tuple[Any, ...]:
+        if packed.whole is None and not packed.aside:
+            return packed[:3]
+        return (*packed[:3], [self._aside(one) for one in packed.aside], packed.whole)
+
+    def _aside(self, one: Aside) -> Any:
+        if isinstance(one, bytes):
+            return PickleBuffer(one)
+        if self.peer is None:
+            return PickleBuffer(bytes(one.view()))
+        return (*one.token, one.start, one.size)

@@ -1,0 +1,97 @@
+"""What goes over a trunk goes in the right order, and goes again where it could not be sent."""
+
+import errno
+import socket
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from tests.conftest import WaitFor
+from tests.pipe.trunkyard import LOSSLESS, Pair, Reader, Writer
+
+from sightline.pipe.codec import Codec
+from sightline.pipe.edge import Outlet
+from sightline.pipe.inlet import Inlet
+from sightline.pipe.message import Message
+from sightline.pipe.sending import Kind
+from sightline.pipe.stream import Stream
+from sightline.pipe.trunk import Trunk
+from sightline.shm.segment import can_share
+
+pytestmark = pytest.mark.skipif(not can_share(), reason="this system cannot share pictures")
+
+
+@pytest.fixture
+def pair(no_leaks: None) -> Iterator[Pair]:
+    pair = Pair(shared=True)
+    yield pair
+    pair.close()
+
+
+def picture() -> Message:
+    return Message(np.full((200, 300), 7, np.uint8), "maker", 0, 0)
+
+
+class Order(Inlet):
+    """Remembers whether its end came behind what was put."""
+
+    ended_with: int | None = None
+
+    def ended(self, source: str) -> None:
+        self.ended_with = self.stats()[source].entered
+        super().ended(source)
+
+
+def test_the_end_waits_for_a_message_that_the_parent_cannot_be_told_of_yet(
+    pair: Pair, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = pair.codecs[0].frames
+    assert frames is not None
+    answers, grant = [False] * 5, frames.grant
+    monkeypatch.setattr(frames, "grant", lambda *of: grant(*of) if not answers else answers.pop())
+    outlet, inlet = Outlet(LOSSLESS, pair.codecs[0]), Order({"maker": LOSSLESS})
+    pair.trunks[0].carry(1, outlet)
+    pair.trunks[1].deliver(1, inlet, "maker", LOSSLESS)
+    pair.start()
+    Writer(outlet).put_all([picture()])
+    outlet.ended()
+    wait_for(lambda: inlet.ended_with is not None, 10, "the end")
+    assert inlet.ended_with == 1
+    assert Reader(inlet).take(1)[0].data.max() == 7
+    assert not answers
+
+
+def test_a_message_for_whose_pool_no_descriptor_is_left_is_sent_later(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = pair.codecs[0].frames
+    assert frames is not None
+    left, pool_of = [3], frames.pool_of
+
+    def scarce(token: object) -> object:
+        left[0] -= 1
+        if left[0] > 0:
+            raise OSError(errno.EMFILE, "no descriptor is left")
+        return pool_of(token)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(frames, "pool_of", scarce)
+    writer, reader = pair.edge(1)
+    pair.start()
+    writer.put_all([picture()])
+    assert reader.take(1)[0].data.max() == 7
+    assert left[0] <= 0
+
+
+def test_a_trunk_that_does_not_know_what_to_do_says_so(no_leaks: None, wait_for: WaitFor) -> None:
+    """Its flow then ends, and another begins: both ends would wait for each other for ever."""
+    ours, theirs = socket.socketpair()
+    faults: list[str | None] = []
+    trunk = Trunk(ours, Codec(), on_end=faults.append)
+    trunk.start()
+    other = Stream(theirs)
+    other.put((Kind.BATCH, 5, []))
+    other.flush()
+    wait_for(lambda: len(faults) == 1, 10, "the end of the trunk")
+    assert faults[0] is not None
+    assert faults[0].startswith("a way to another flow failed: KeyError")
+    other.close()

@@ -1,0 +1,92 @@
+"""The wires of a flow: what another flow had sent before it was no more is read before its end is told."""
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from tests.pipe.trunkyard import Writer, messages
+
+from sightline.pipe.directory import Directory
+from sightline.pipe.edge import BATCH
+from sightline.pipe.ledger import private
+from sightline.pipe.plan import Edge, FlowSpec
+from sightline.pipe.settings import Policy, WireSettings
+from sightline.pipe.wiring import Wiring
+
+MANY = 1 + 8 * BATCH
+SETTINGS = WireSettings(policy=Policy.LOSSLESS, capacity=2 * MANY)
+EDGE = Edge(
+    source="maker",
+    source_flow="a",
+    destination="taker",
+    destination_flow="b",
+    settings=SETTINGS,
+    transmitter=None,
+    number=1,
+)
+
+
+class Named:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+def wiring(name: str, routine: str) -> Wiring:
+    spec = FlowSpec(
+        name=name,
+        routines=[Named(routine)],  # type: ignore[list-item]
+        sources=frozenset({"maker"}),
+        directory=Directory(),
+        logger="test",
+        level=logging.INFO,
+        root_level=logging.INFO,
+        stop_s=1.0,
+    )
+    return Wiring(spec, None, lambda *_key, words: private(words), failed=pytest.fail)
+
+
+@pytest.fixture
+def flows(no_leaks: None) -> Iterator[tuple[Wiring, Wiring]]:
+    """`maker` of flow a, wired to `taker` of flow b."""
+    with ExitStack() as stack:
+        pair = wiring("a", "maker"), wiring("b", "taker")
+        for one in pair:
+            stack.callback(one.close, 0.0)
+        yield pair
+
+
+def send_and_die(flows: tuple[Wiring, Wiring]) -> None:
+    """All is in the socket when the first flow is no more; the second is about to read it."""
+    maker, taker = flows
+    (outlet,) = maker.add([EDGE]).values()
+    taker.add([EDGE])
+    ours, theirs = socket.socketpair()
+    maker.connect("b", 1, ours)
+    taker.connect("a", 1, theirs)
+    Writer(outlet).put_all(messages(0))  # there is credit then
+    inlet = taker.inlets["taker"]
+    while not len(inlet):
+        pass
+    with inlet._lock:
+        for at in range(1, MANY, BATCH):
+            assert outlet.put_many(messages(*range(at, at + BATCH))) == BATCH
+        maker.close(0.0)
+
+
+def test_all_that_a_flow_had_sent_is_there_before_its_end(flows: tuple[Wiring, Wiring]) -> None:
+    send_and_die(flows)
+    assert flows[1].part("a") == []
+    inlet = flows[1].inlets["taker"]
+    assert len(inlet) == MANY
+    inlet.take_many(MANY)
+    assert inlet.finished
+
+
+def test_all_that_a_flow_had_sent_is_there_when_it_was_begun_again(flows: tuple[Wiring, Wiring]) -> None:
+    send_and_die(flows)
+    ours, theirs = socket.socketpair()
+    flows[1].connect("a", 2, ours)
+    assert len(flows[1].inlets["taker"]) == MANY
+    theirs.close()
