@@ -38,7 +38,7 @@ def received(channel: Channel, count: int) -> list[Said]:
 def test_messages_come_whole_and_in_order_however_long_they_are(ends: tuple[Channel, Channel]) -> None:
     parent, flow = ends
     sent: list[Said] = [Handled(number, "x" * number, None) for number in range(200)]
-    sent.append(Begin(["path"], "folder", [], os.urandom(3_000_000), b"", []))
+    sent.append(Begin(b"where", os.urandom(3_000_000), b"", {}))
     sent.append(Ready())
     reader: list[Said] = []
     thread = threading.Thread(target=lambda: reader.extend(received(flow, len(sent))))

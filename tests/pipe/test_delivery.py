@@ -67,3 +67,25 @@ def test_what_is_given_up_is_counted() -> None:
     delivery.drop("killed")
     delivery.drop("killed")
     assert (delivery.lost, delivery.unsent) == ({"killed": 2}, 0)
+
+
+def test_what_a_wire_refuses_that_was_just_replaced_goes_by_the_new_one() -> None:
+    new = Inlet({"a": LOSSLESS})
+    delivery = Delivery({"b": ClosedOutlet()})
+
+    class Replaced(ClosedOutlet):
+        def put_many(self, messages: Sequence[Message]) -> int:
+            delivery.link("b", LocalOutlet(new, "a"))  # as another thread does at this moment
+            return super().put_many(messages)
+
+    delivery.link("b", Replaced())
+    delivery.give(messages(1, 2))
+    assert (data_of(new.take_many(9)), delivery.lost) == ([1, 2], {})
+
+
+def test_a_wire_that_comes_after_the_end_has_ended() -> None:
+    delivery = Delivery({})
+    delivery.ended()
+    late = Inlet({"a": LOSSLESS})
+    delivery.link("b", LocalOutlet(late, "a"))
+    assert late.finished

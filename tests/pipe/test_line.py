@@ -62,7 +62,7 @@ def test_without_its_wire_a_line_gives_what_it_holds_and_takes_nothing() -> None
     line = Line("source", WireSettings(policy=Policy.LOSSLESS, capacity=4))
     line.offer(messages("a"))
     line.gone = "unlinked"
-    assert (line.offer(messages("b")), line.room) == (1, 0)
+    assert (line.offer(messages("b")), line.room) == (1, 4)
     assert data_of(line.take(9)) == ["a"]
     assert line.stats().dropped == {"unlinked": 1}
     line.link(WireSettings())

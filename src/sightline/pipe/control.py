@@ -10,33 +10,41 @@ from typing import TypeAlias
 
 import msgspec
 
+from sightline.pipe.pacing import Worked
+
 
 class _Said(msgspec.Struct, frozen=True, tag=True):
     pass
 
 
+class Keep(_Said, frozen=True):
+    """To a flow, first: the ledger that it counts in comes with this."""
+
+
 class Begin(_Said, frozen=True):
-    """To a flow, first: what it is.
+    """To a flow: what it is.
 
     Attributes:
-        sys_path, folder, argv: what the parent has; what follows is read with these.
+        surroundings: pickled `Surroundings`; what follows is read in these.
         spec: a pickled `FlowSpec`.
         edges: a pickled list of the edges that begin or end there.
-        done: those of its routines that have given their last, in a process before.
+        over: those of its routines that were done or killed in a process before, each with that state.
     """
 
-    sys_path: list[str]
-    folder: str
-    argv: list[str]
+    surroundings: bytes
     spec: bytes
     edges: bytes
-    done: list[str]
+    over: dict[str, str]
 
 
 class Connect(_Said, frozen=True):
-    """To a flow: a socket to another flow comes with this; what was there before is over."""
+    """To a flow: a socket to another flow comes with this; what was there before is over.
+
+    Both are told the same number, which no other ever has.
+    """
 
     peer: str
+    number: int = 0
 
 
 class Gone(_Said, frozen=True):
@@ -62,7 +70,7 @@ class Rewire(_Said, frozen=True):
 
 
 class Ask(_Said, frozen=True):
-    """To a flow: tell the counts of now."""
+    """To a flow: say what its routines tell of themselves now."""
 
     number: int
 
@@ -115,11 +123,24 @@ class Told(_Said, frozen=True):
     hangs: bool
 
 
-class Counts(_Said, frozen=True):
-    """From a flow: its `FlowStats`, pickled. Number 0: its last, told unasked."""
+class OwnStats(_Said, frozen=True):
+    """From a flow: what its routines tell of themselves, pickled, by their names. Number 0: told unasked."""
 
     number: int
     stats: bytes
+
+
+class Durations(_Said, frozen=True):
+    """From a flow: how long routines of it took since they told last."""
+
+    routines: list[Worked]
+
+
+class Pace(_Said, frozen=True):
+    """To a flow: a routine is to be no faster than this; 0.0: as fast as it goes."""
+
+    routine: str
+    fps: float
 
 
 class Log(_Said, frozen=True):
@@ -129,7 +150,8 @@ class Log(_Said, frozen=True):
 
 
 Said: TypeAlias = (
-    Begin
+    Keep
+    | Begin
     | Connect
     | Gone
     | Handle
@@ -142,6 +164,8 @@ Said: TypeAlias = (
     | Post
     | Unlink
     | Told
-    | Counts
+    | OwnStats
+    | Durations
+    | Pace
     | Log
 )

@@ -33,7 +33,7 @@ class Desk(Protocol):
         """Tell the wires that nothing more comes."""
 
     def close(self, reason: str) -> None:
-        """Drop all that waits, in either direction."""
+        """Drop all that waits, in either direction, and tell the wires that nothing more comes."""
 
 
 class OwnDesk:
@@ -69,3 +69,4 @@ class OwnDesk:
         if self._inlet is not None:
             self._inlet.close()
         self._delivery.drop(reason)
+        self._delivery.ended()

@@ -20,11 +20,12 @@ from typing import Any, Final, NamedTuple
 
 from sightline.clock import NS_PER_S, Clock
 from sightline.pipe.bell import Bell
+from sightline.pipe.books import Books
 from sightline.pipe.coroutines import FlowLoop
 from sightline.pipe.desk import Desk
 from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
 from sightline.pipe.failures import Failures
-from sightline.pipe.fps import FPSRoutine
+from sightline.pipe.fps import is_constant, own_rate_fps
 from sightline.pipe.functional import accepts, is_async, logic_of
 from sightline.pipe.handlers import events_of
 from sightline.pipe.pace import Pace
@@ -48,10 +49,16 @@ class Engine:
     Args:
         routine: what is run; nobody else may call it from now on.
         desk: where its messages come from and go to.
+        books: where it counts.
         is_source: whether nothing comes to it.
         on_change: called by this thread whenever the state may have changed: quick, and it raises nothing.
         loop: runs what is `async`.
         clock: times calls, and paces them.
+
+    Attributes:
+        paced_fps: a bound of its rate, beside its own; None: there is none. A constant one of its own wins.
+        timed: whether turns are timed.
+        turned_ns: by these, what calls took with all that goes with them: taking, giving.
     """
 
     def __init__(
@@ -59,6 +66,7 @@ class Engine:
         routine: Routine,
         desk: Desk,
         *,
+        books: Books,
         is_source: bool,
         on_change: Callable[[], None],
         loop: FlowLoop,
@@ -74,24 +82,33 @@ class Engine:
         self._bell = Bell()
         self._pace = Pace()
         self._events = events_of(type(routine))
-        self._failures = Failures(routine, clock)
+        self.books = books
+        self._failures = Failures(routine, books, clock)
         means = Means(
             routine.name,
             self._call(is_source),
             desk=desk,
+            books=books,
             failures=self._failures,
             interrupted=self._asked,
             clock=clock,
         )
-        self.books = means.books
         self._work = _work(routine, means, is_source)
         self._over = False
+        self.paced_fps: float | None = None
+        self.timed = False
+        self.turned_ns = self._turn_ns = 0
         self._thread = threading.Thread(target=self._run, name=routine.name, daemon=True)
         desk.listen(self._bell.ring)
 
     def open(self) -> None:
         """Begin to listen to events; before that they are kept."""
         self._thread.start()
+
+    def be_over(self, state: State) -> None:
+        """As it was in a process before this one. Before `open`."""
+        self.running.be_over(state)
+        self._close(state.value)
 
     def handle(self, event: str, parameters: Mapping[str, Any] | None = None) -> Future[Outcome]:
         """Put an event in line. START, STOP and KILL are answered when they are carried out."""
@@ -105,6 +122,22 @@ class Engine:
     def join(self, timeout_s: float | None = None) -> None:
         """Wait for the end of its thread, which comes with KILL."""
         self._thread.join(timeout_s)
+
+    @property
+    def in_hand_ns(self) -> int:
+        """How long it is in its turn, where turns are timed; 0: it is in none."""
+        begun_ns = self._turn_ns
+        return self._clock.monotonic_ns() - begun_ns if begun_ns else 0
+
+    @property
+    def held(self) -> int:
+        """Messages in hand that wait for the one that is worked on."""
+        return self._work.held
+
+    def pace(self, fps: float | None) -> None:
+        """Be no faster from now on; None: as fast as it goes. From any thread."""
+        self.paced_fps = fps
+        self._bell.ring()
 
     @property
     def stack(self) -> str:
@@ -140,7 +173,7 @@ class Engine:
             return 0.0
         rate_fps = self._rate_fps()
         if rate_fps is None:
-            return self._work.turn(HAND)
+            return self._work_on(HAND)
         return self._paced_turn(rate_fps)
 
     def _paced_turn(self, rate_fps: float) -> float:
@@ -149,14 +182,27 @@ class Engine:
         if wait_s:
             return wait_s
         calls = self.books.calls
-        wait_s = self._work.turn(1)
+        wait_s = self._work_on(1)
         if self.books.calls != calls:
             self._pace.begin(rate_fps, now_ns)
         return wait_s
 
+    def _work_on(self, most: int) -> float:
+        if not self.timed:
+            return self._work.turn(most)
+        calls = self.books.calls
+        self._turn_ns = begun_ns = self._clock.monotonic_ns()
+        wait_s = self._work.turn(most)
+        self._turn_ns = 0
+        if self.books.calls != calls:
+            self.turned_ns += self._clock.monotonic_ns() - begun_ns
+        return wait_s
+
     def _rate_fps(self) -> float | None:
-        routine = self.routine
-        rate_fps = routine.rate_fps if isinstance(routine, FPSRoutine) else routine.settings.rate_fps
+        routine, paced_fps = self.routine, self.paced_fps
+        rate_fps = own_rate_fps(routine)
+        if paced_fps is not None and not is_constant(routine):
+            rate_fps = min(rate_fps or math.inf, paced_fps)
         return None if rate_fps is None else rate_fps / routine.settings.replicas
 
     def _wait_for_restart(self) -> float:
@@ -165,6 +211,7 @@ class Engine:
             return FOREVER_S
         wait_s = (due_ns - self._clock.monotonic_ns()) / NS_PER_S
         if wait_s <= 0:
+            self.books.restarted()
             self._do(self.running.tick(due_ns))
         return max(0.0, wait_s)
 
@@ -202,8 +249,11 @@ class Engine:
         for act in acts:
             match act:
                 case Act.SETUP:
+                    begun_ns = self._clock.monotonic_ns()
                     error = self._try(self.routine.setup)
-                    self._do(self.running.set_up(error, self._clock.monotonic_ns()))
+                    now_ns = self._clock.monotonic_ns()
+                    self.books.set_up(now_ns - begun_ns)
+                    self._do(self.running.set_up(error, now_ns))
                 case Act.CLEANUP:
                     self._failures.flush()
                     self._do(self.running.cleaned_up(self._try(self.routine.cleanup)))

@@ -10,7 +10,6 @@ set up.
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
@@ -19,12 +18,17 @@ import cloudpickle
 
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import ConfigError
+from sightline.pipe.accounts import ROUTINE_WORDS, Account, mark
+from sightline.pipe.books import BOOK_WORDS, Books, routine_stats
 from sightline.pipe.coroutines import FlowLoop
 from sightline.pipe.delivery import Delivery
 from sightline.pipe.desk import OwnDesk
 from sightline.pipe.engine import Engine
 from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
+from sightline.pipe.fps import is_constant, own_rate_fps
+from sightline.pipe.gauge import Reading
 from sightline.pipe.inlet import Inlet
+from sightline.pipe.ledger import private
 from sightline.pipe.outlet import Outlet
 from sightline.pipe.replicas import Table
 from sightline.pipe.reports import Outcome, RoutineStats, RunnerEvent, State
@@ -32,6 +36,10 @@ from sightline.pipe.routine import Routine
 
 _FOREMOST: Final = (State.FAILED, State.SETTING_UP, State.CLEANING_UP, State.RUNNING, State.STOPPED)
 """The state of replicas is the first of these that any of them has; else they are all done, or killed."""
+
+
+def _own_account(*_key: str, words: int) -> memoryview:
+    return private(words)
 
 
 class Runner:
@@ -45,6 +53,7 @@ class Runner:
             raises nothing.
         loop: the flow's, for what is `async`; its owner closes it.
         clock: times calls, and paces them.
+        account: gives what its counts stand in, and go on in; see `Ledger.account`.
 
     Raises:
         ConfigError: replicas of a source, or of a routine that cannot be copied.
@@ -59,23 +68,39 @@ class Runner:
         *,
         loop: FlowLoop,
         clock: Clock = SYSTEM_CLOCK,
+        account: Account = _own_account,
     ) -> None:
         self.name = routine.name
         self._inlet = inlet
         self._report = report
-        self._delivery = Delivery(outlets)
+        self._clock = clock
+        self._words = account("routine", routine.name, words=ROUTINE_WORDS)
+        self._delivery = Delivery(outlets, self._words)
         self._table: Table | None = None
         self._told = (State.STOPPED, "")
         self._telling = threading.Lock()
         self._engines = [
-            Engine(one, desk, is_source=inlet is None, on_change=self._on_change, loop=loop, clock=clock)
-            for one, desk in self._places(routine)
+            Engine(
+                one,
+                desk,
+                books=Books(account("books", routine.name, str(number), words=BOOK_WORDS)),
+                is_source=inlet is None,
+                on_change=self._on_change,
+                loop=loop,
+                clock=clock,
+            )
+            for number, (one, desk) in enumerate(self._places(routine))
         ]
 
     def open(self) -> None:
         """Begin to listen to events; before that they are kept."""
         for engine in self._engines:
             engine.open()
+
+    def be_over(self, state: State) -> None:
+        """It was done, or killed, in a process before this one: so it is here. Before `open`."""
+        for engine in self._engines:
+            engine.be_over(state)
 
     def handle(self, event: str, parameters: Mapping[str, Any] | None = None) -> Future[Outcome]:
         """Put an event in line, behind the message in hand. START, STOP and KILL are answered when they are
@@ -112,6 +137,30 @@ class Runner:
         self._report(RunnerEvent(self.name, state, told, hangs=True))
         return Outcome(self.name, event, True, state, told)
 
+    def pace(self, fps: float) -> None:
+        """Be no faster than that from now on, in calls a second; 0.0: as fast as it goes."""
+        for engine in self._engines:
+            engine.pace(fps or None)
+
+    def time_turns(self) -> None:
+        """Take the times that `reading` tells, from now on."""
+        for engine in self._engines:
+            engine.timed = True
+
+    def reading(self) -> Reading:
+        """What it did, for those who pace it."""
+        engines, count = self._engines, len(self._engines)
+        routine = engines[0].routine
+        return Reading(
+            taken=sum(one.books.processed + one.books.failed for one in engines),
+            work_ns=sum(engine.turned_ns for engine in engines) // count,
+            given=sum(engine.books.given for engine in engines),
+            in_hand_ns=sum(engine.in_hand_ns for engine in engines) // count,
+            waiting=self._waiting(count * routine.settings.batch_size),
+            may_be_told=self._may_be_told(routine),
+            most_fps=own_rate_fps(routine),
+        )
+
     def link(self, destination: str, outlet: Outlet) -> None:
         """Send there too from now on, or by this outlet instead of the one before."""
         self._delivery.link(destination, outlet)
@@ -135,32 +184,37 @@ class Runner:
 
     def stats(self) -> RoutineStats:
         """The counts, which add up."""
-        books = [engine.books for engine in self._engines]
-        # What was taken is counted before what became of it: read the other way round, nothing is missing.
-        processed, failed = sum(one.processed for one in books), sum(one.failed for one in books)
-        dropped = sum((one.dropped for one in books), Counter[str]())
-        wires_in = self._inlet.stats() if self._inlet is not None else {}
-        entered = sum(wire.entered for wire in wires_in.values()) if wires_in else processed + failed
-        for wire in wires_in.values():
-            dropped.update(wire.dropped)
-        state, reason = self.state
-        return RoutineStats(
-            routine=self.name,
-            state=state,
-            reason=reason,
-            entered=entered,
-            processed=processed,
-            failed=failed,
-            dropped=dict(dropped),
-            held=entered - processed - failed - dropped.total(),
-            given=sum(one.given for one in books),
-            unsent=self._delivery.unsent + (self._table.waiting if self._table else 0),
-            lost=dict(self._delivery.lost),
-            busy_ns=sum(one.busy_ns for one in books),
-            durations=tuple(map(sum, zip(*(one.durations for one in books), strict=True))),
-            wires_in=wires_in,
-            wires_out=self._delivery.stats(),
+        return routine_stats(
+            self.name,
+            self.state,
+            [engine.books.words for engine in self._engines],
+            self._words,
+            wires_in=self._inlet.stats if self._inlet is not None else dict,
+            wires_out=self._delivery.stats,
+            now_ns=self._clock.monotonic_ns(),
+            own=self.own_stats(),
         )
+
+    def own_stats(self) -> tuple[Any, ...]:
+        """What the routine, and each replica of it, tells of itself."""
+        return tuple(told for told in map(_own_stats, self._engines) if told is not None)
+
+    def mark(self) -> None:
+        """Remember what was processed by now, once a second: from that the rate is told."""
+        mark(self._words, sum(engine.books.processed for engine in self._engines), self._clock.monotonic_ns())
+
+    def _waiting(self, next_calls: int) -> int:
+        """Messages that wait, here or in wires, beyond those for the next calls and one of each wire."""
+        if self._inlet is None:
+            return 0
+        waiting = len(self._inlet) + sum(engine.held for engine in self._engines)
+        return max(0, waiting - max(next_calls, self._inlet.wires))
+
+    @staticmethod
+    def _may_be_told(routine: Routine) -> bool:
+        """A live source does not wait, and of a batch nobody knows how many messages it is."""
+        is_live = bool(getattr(routine, "live", False))
+        return not is_live and not is_constant(routine) and routine.settings.batch_size == 1
 
     def _places(self, routine: Routine) -> list[tuple[Routine, Any]]:
         """Each copy of the routine, and where it works."""
@@ -192,6 +246,13 @@ def _copies(routine: Routine, count: int) -> list[Routine]:
     except Exception as error:
         raise ConfigError(f"{routine.name} cannot be copied, as replicas need: {error}") from error
     return [cloudpickle.loads(pickled) for _ in range(count)]
+
+
+def _own_stats(engine: Engine) -> Any:
+    try:
+        return engine.routine.own_stats()
+    except Exception as error:  # noqa: BLE001 - the counts of others do not depend on it
+        return repr(error)
 
 
 def _joined(answers: list[Future[Outcome]]) -> Future[Outcome]:

@@ -60,6 +60,11 @@ class Running:
         """Whether it is done or killed."""
         return self.state in {State.DONE, State.KILLED}
 
+    def be_over(self, state: State) -> None:
+        """It is done, or killed, from the beginning."""
+        self._killed = state is State.KILLED
+        self._be(state)
+
     def start(self) -> tuple[Act, ...]:
         """START came. A routine that failed needs STOP first."""
         if self.state is State.STOPPED:
