@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import sightline
 from sightline.supervise.policy import Restart, Watch
@@ -21,6 +21,32 @@ STUCK_S: Final = 60.0
 """After which a process is taken for hung in which no Python runs at all: stopped, or within a library."""
 LEAVE_S: Final = 1.0
 """What a process has to end, beyond what its routines have to clean up."""
+
+
+class Surroundings(NamedTuple):
+    """Where a pipe was built, so that its flows find the same modules and files, whenever they are begun."""
+
+    sys_path: list[str]
+    argv: list[str]
+    folder: str | None
+
+    @classmethod
+    def of_now(cls) -> Self:
+        # Whatever stands in these: Python itself passes over a path that is no text.
+        path = [entry for entry in sys.path if isinstance(entry, str)]
+        argv = [str(word) for word in getattr(sys, "argv", [])]
+        try:
+            folder = os.getcwd()  # noqa: PTH109 - text is wanted
+        except FileNotFoundError:  # it was removed
+            folder = None
+        return cls(path, argv, folder)
+
+    def enter(self) -> None:
+        """Have this process in the same. Raises OSError: the folder is no more."""
+        sys.path[:] = self.sys_path
+        sys.argv[:] = self.argv
+        if self.folder is not None:
+            os.chdir(self.folder)
 
 
 def flow_child(

@@ -13,6 +13,10 @@ import sys
 from collections.abc import Callable
 from typing import Final, TextIO
 
+import structlog
+
+from sightline.log import get_logger
+
 DEFAULT_NAME: Final = "Pipe"
 
 
@@ -60,8 +64,27 @@ def forward_all(send: Callable[[bytes], object], logger: str, level: int, root_l
 
 def write(record: bytes, logger: logging.Logger) -> None:
     """In the parent: write a record of a flow. `logger` is the pipe's; those of routines are below it."""
+    try:
+        _write(record, logger)
+    except Exception:  # noqa: BLE001 - of somebody's handler, or of a class that this process does not know
+        _own_log().exception("a line of a flow's log cannot be written")
+
+
+def tell(logger: logging.Logger, level: int, text: str, *parts: object) -> None:
+    """In the parent: write a line of its own, whatever somebody's handler does."""
+    try:
+        logger.log(level, text, *parts)
+    except Exception:  # noqa: BLE001 - as above
+        _own_log().exception("a line of a pipe's log cannot be written", line=text % parts)
+
+
+def _write(record: bytes, logger: logging.Logger) -> None:
     made = logging.makeLogRecord(pickle.loads(record))  # noqa: S301 - of our own process
     ours = made.name == logger.name or made.name.startswith(f"{logger.name}.")
     through = logger if ours else logging.getLogger(made.name)
     if through.isEnabledFor(made.levelno):
         through.handle(made)
+
+
+def _own_log() -> structlog.stdlib.BoundLogger:
+    return get_logger("sightline.pipe")

@@ -10,33 +10,31 @@ from __future__ import annotations
 import logging
 import pickle
 import socket
-import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import cloudpickle
 
 from sightline.clock import SYSTEM_CLOCK
-from sightline.errors import BufferFull, SightlineError
-from sightline.log import get_logger
+from sightline.errors import BufferFull, ConfigError, SharingError, SightlineError
+from sightline.pipe.asking import Asking
+from sightline.pipe.audit import Audit
 from sightline.pipe.board import EventBoard, EventReport
 from sightline.pipe.channel import Channel
 from sightline.pipe.control import (
-    Ask,
     Begin,
     Broken,
-    Counts,
+    Durations,
     Gone,
     Handle,
     Handled,
     Log,
+    OwnStats,
     Post,
     Ready,
-    Rewire,
     Rewired,
     Said,
     Told,
@@ -45,22 +43,22 @@ from sightline.pipe.control import (
 from sightline.pipe.directory import Targets
 from sightline.pipe.event_names import KILL_EVENT_NAME, STOP_EVENT_NAME
 from sightline.pipe.far_flow import FarFlow
-from sightline.pipe.flow_child import CONTROL, FRAMES, LEAVE_S, flow_child
+from sightline.pipe.flow_child import CONTROL, FRAMES, LEAVE_S, Surroundings, flow_child
 from sightline.pipe.frame_host import PipeHost
 from sightline.pipe.hearing import Hearing
-from sightline.pipe.logs import write
+from sightline.pipe.logs import tell, write
 from sightline.pipe.mistakes import PipeError
+from sightline.pipe.pacer import Pacer
 from sightline.pipe.plan import Change, Edges
-from sightline.pipe.questions import Questions
 from sightline.pipe.reports import State
-from sightline.pipe.stats import PipeStats
+from sightline.pipe.stats import PipeState, PipeStats
 from sightline.supervise.policy import Restart
 from sightline.supervise.spec import Sockets
-from sightline.supervise.supervisor import Supervisor
+from sightline.supervise.supervisor import Statuses, Supervisor
 from sightline.supervise.watched import State as ChildState
 
-COUNTS_S: Final = 2.0
-"""How long a flow that does not tell its counts is waited for."""
+ANSWER_S: Final = 2.0
+"""How long a flow that does not say what its routines tell of themselves is waited for."""
 
 
 class Parent:
@@ -72,6 +70,7 @@ class Parent:
         specs: the pickled `FlowSpec` of each flow.
         logger: the pipe's.
         stop_s, hung_s, restart: see `Pipe`.
+        telling: flows with routines that tell something of themselves, beside their counts.
         on_unlink: called, in a thread of its own, when a routine wants no wire to another any more.
 
     Attributes:
@@ -88,6 +87,7 @@ class Parent:
         stop_s: float,
         hung_s: float | None,
         restart: Restart,
+        telling: Collection[str],
         on_unlink: Callable[[str, str], object],
     ) -> None:
         self.over = False
@@ -99,11 +99,15 @@ class Parent:
         self._flows = {
             name: FarFlow(name, spec, board.directory.routines(name)) for name, spec in specs.items()
         }
+        self._telling = telling
+        self._audit = Audit(self._flows, edges)
+        self._pacer = Pacer(self._flows, edges)
         self._changed = threading.Condition(threading.RLock())
         self._awaited: dict[int, EventReport | None] = {}
         self._kills: dict[int, list[str]] = {}
-        self._questions = Questions()
+        self._asking = Asking(self._flows, self._changed, self._send_orders)
         self._released = False
+        self._surroundings = pickle.dumps(Surroundings.of_now())
         self._host = PipeHost()
         self._hearing = Hearing(
             self._flows.values(),
@@ -136,6 +140,8 @@ class Parent:
         self, event: str, targets: Targets, parameters: bytes, wait: bool | float = False
     ) -> EventReport | None:
         """See `Pipe.notify_event`."""
+        if wait:
+            self._check_may_wait()
         with self._changed:
             number = self._post(event, targets, parameters, None if isinstance(wait, bool) else wait)
             if not wait:
@@ -151,28 +157,26 @@ class Parent:
 
     def rewire(self, change: Change) -> None:
         """Have edges begin and end so; `edges` says so already. Returns when all flows do."""
+        self._check_may_wait()
         with self._changed:
+            self._audit.link(self._edges)
+            self._pacer.link(self._edges)
             for edge in change.add:
                 self._flows[edge.source_flow].join(self._flows[edge.destination_flow])
-        # Nobody sends to where nobody listens yet.
-        for phase in (Change.first_in, Change.then_in):
-            theirs = {name: phase(change, name) for name in self._flows}
-            self._ask_flows({name: partial(_rewire, each) for name, each in theirs.items() if any(each)})
+        self._asking.rewire(change)
 
     def stats(self) -> PipeStats:
-        """The counts of now; of a flow that is no more, the last it told."""
-        if not self.over:
-            self._ask_flows(dict.fromkeys(self._flows, Ask), COUNTS_S)
-        return PipeStats(
-            flows={flow.name: flow.last for flow in self._flows.values() if flow.last is not None},
-            processes=dict(self._supervisor.states()),
-            shared=self._host.stats(),
-        )
+        """The counts of now. Flows are asked only for what routines tell of themselves, where some do."""
+        if not self.over and self._telling:
+            self._check_may_wait()
+            self._asking.own_stats(self._telling, ANSWER_S)
+        with self._changed:
+            state = PipeState.OVER if self.over else PipeState.RUNNING
+            return self._audit.stats(state, self._supervisor.states(), self._host.stats())
 
-    def pids(self) -> dict[str, int]:
-        """The processes of flows that have one."""
-        states = self._supervisor.states()
-        return {name: status.pid for name, status in states.items() if status.pid is not None}
+    def processes(self) -> Statuses:
+        """How those of the flows are."""
+        return self._supervisor.states()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until no routine has anything to do any more and no process is left. False: time was up."""
@@ -181,6 +185,7 @@ class Parent:
 
     def close(self) -> None:
         """Kill all that runs, and wait for that. Again is allowed."""
+        self._check_may_wait()
         if self._released and not self.over:
             with suppress(BufferFull):
                 self.post(KILL_EVENT_NAME, {}, b"", wait=True)
@@ -189,13 +194,19 @@ class Parent:
         self._hearing.end()
         self._hearing.join()
 
+    def _check_may_wait(self) -> None:
+        if self._hearing.here:
+            raise ConfigError("expected no handler of a pipe's log to wait for that pipe: it holds it up")
+
     # In the supervisor's thread.
 
     def _sockets(self, name: str) -> Sockets:
-        frames = self._host.add()
         ours, theirs = socket.socketpair()
         self._hearing.ask(partial(self._begun, self._flows[name], ours))
-        return {CONTROL: theirs, FRAMES: frames}
+        try:
+            return {CONTROL: theirs, FRAMES: self._host.add()}
+        except SharingError:  # pictures are copied then
+            return {CONTROL: theirs}
 
     # In our thread.
 
@@ -208,21 +219,18 @@ class Parent:
     def _heed(self, flow: FarFlow, message: Said) -> None:
         match message:
             case Log(record):
-                self._write(record)
+                write(record, self._logger)
             case Unlink(routine, destination):
                 # It asks flows and waits for them, which this thread has to hear meanwhile.
                 threading.Thread(target=self._on_unlink, args=(routine, destination), daemon=True).start()
+            case Durations():
+                with self._changed:
+                    self._pacer.heard(message)
             case _:
                 with self._changed:
                     self._note(flow, message)
                     self._send_orders()
                     self._changed.notify_all()
-
-    def _write(self, record: bytes) -> None:
-        try:
-            write(record, self._logger)
-        except Exception:  # noqa: BLE001 - of somebody's handler, or of a class that this process does not know
-            get_logger("sightline.pipe").exception("a line of a flow's log cannot be written")
 
     def _note(self, flow: FarFlow, message: Said) -> None:
         match message:
@@ -235,10 +243,10 @@ class Parent:
             case Post():
                 self._post_for(flow, message)
             case Rewired(number):
-                self._questions.answered(flow.name, number)
-            case Counts(number, stats):
-                flow.last = pickle.loads(stats)  # noqa: S301 - of our own process
-                self._questions.answered(flow.name, number)
+                self._asking.answered(flow.name, number)
+            case OwnStats(number, stats):
+                flow.own = pickle.loads(stats)  # noqa: S301 - of our own process
+                self._asking.answered(flow.name, number)
             case Told():
                 self._told(flow, message)
 
@@ -246,14 +254,16 @@ class Parent:
         try:
             self._post(post.event, post.targets, post.parameters)
         except SightlineError as error:  # whom it is for is no more, or has too much to do
-            self._logger.warning("event %s of flow %s: %s", post.event, flow.name, error)
+            tell(self._logger, logging.WARNING, "event %s of flow %s: %s", post.event, flow.name, error)
 
     def _told(self, flow: FarFlow, told: Told) -> None:
         if told.hangs:
             return  # the flow's log has it, with where it is
         state = flow.states[told.routine] = State(told.state)
+        flow.reasons[told.routine] = told.reason
+        self._pacer.look(flow)
         if state is State.FAILED:
-            self._logger.error("%s.%s failed: %s", flow.name, told.routine, told.reason)
+            tell(self._logger, logging.ERROR, "%s.%s failed: %s", flow.name, told.routine, told.reason)
         if told.routine in flow.given_their_last:
             self._board.routine_over(flow.name, told.routine)
             self._end_if_done()
@@ -261,6 +271,7 @@ class Parent:
     def _release(self, flow: FarFlow) -> None:
         """A flow is ready. At first none gets events before all are: who sends must find its readers."""
         flow.ready, flow.fault = True, ""
+        self._pacer.begun(flow)
         if self._released:
             self._board.flow_ready(flow.name)
         elif all(each.ready for each in self._flows.values()):
@@ -274,9 +285,9 @@ class Parent:
         self._hearing.add(channel, flow)
         with self._changed:
             flow.begin(channel)
-            done = [name for name, state in flow.states.items() if state is State.DONE]
+            self._audit.begun(flow)
             edges = cloudpickle.dumps(self._edges.of_flow(flow.name))
-            flow.say(Begin(sys.path, str(Path.cwd()), sys.argv, flow.spec, edges, done))
+            flow.say(Begin(self._surroundings, flow.spec, edges, flow.past))
             for peer in map(self._flows.__getitem__, self._edges.peers(flow.name)):
                 flow.join(peer)
                 if peer.over:
@@ -290,6 +301,7 @@ class Parent:
             pass  # what it said before it ended
         self._hang_up(flow)
         with self._changed:
+            self._audit.ended(name)
             flow.fault = flow.fault or f"ended before it was ready: {reason}"
             if state is ChildState.WAITING:
                 self._board.flow_lost(name, f"its flow ended: {reason}")
@@ -311,7 +323,8 @@ class Parent:
     def _hang_up(self, flow: FarFlow) -> None:
         with self._changed:
             channel = flow.end()
-            self._questions.gone(flow.name)
+            self._pacer.look(flow)
+            self._asking.gone(flow.name)
             self._changed.notify_all()
         if channel is not None:
             self._hearing.remove(channel)
@@ -325,8 +338,10 @@ class Parent:
         with self._changed:
             self.over = True
             for name in self._flows:
+                self._audit.ended(name)
                 self._board.flow_over(name, "the pipe ended")
             self._send_orders()
+            self._audit.close()
             self._changed.notify_all()
 
     # With the lock held.
@@ -340,6 +355,7 @@ class Parent:
         return number
 
     def _send_orders(self) -> None:
+        self._pacer.tell()
         while self._board.orders:
             name, order = self._board.orders.popleft()
             flow = self._flows[name]
@@ -354,7 +370,7 @@ class Parent:
             self._awaited[report.number] = report
             self._changed.notify_all()
         elif not report.ok:
-            self._logger.warning("event %s failed: %s", report.event, dict(report.failed))
+            tell(self._logger, logging.WARNING, "event %s failed: %s", report.event, dict(report.failed))
         for name in self._kills.pop(report.number, ()):
             self._supervisor.end(name, self._stop_s if report.ok else LEAVE_S)
 
@@ -362,19 +378,3 @@ class Parent:
         if all(each.done for each in self._flows.values()):
             for name in self._flows:
                 self._supervisor.end(name)
-
-    def _ask_flows(
-        self, questions: Mapping[str, Callable[[int], Said]], timeout_s: float | None = None
-    ) -> None:
-        """Ask flows that are there, and wait until they have answered or are gone."""
-        with self._changed:
-            there = {name: question for name, question in questions.items() if self._flows[name].channel}
-            number = self._questions.ask(there)
-            for name, question in there.items():
-                self._flows[name].say(question(number))
-            self._send_orders()
-            self._changed.wait_for(lambda: self._questions.settled(number), timeout_s)
-
-
-def _rewire(change: Change, number: int) -> Rewire:
-    return Rewire(number, cloudpickle.dumps(change))
