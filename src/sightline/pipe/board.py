@@ -147,7 +147,7 @@ class EventBoard:
         self._check_room(event, targets)
         self._number += 1
         due_ns = None if timeout_s is None else now_ns + ns(timeout_s)
-        posted = _Posted(self._number, event, targets, parameters, due_ns)
+        posted = _Posted(self._number, event, dict(targets), parameters, due_ns)
         if self._kept is None:
             self._route(posted)
         else:

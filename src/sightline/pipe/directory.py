@@ -51,6 +51,8 @@ class Directory:
     def check(self, event: str, targets: Targets) -> None:
         """Raises ConfigError for an event that nobody answers, or a flow or routine that there is not."""
         _known("event", event, self.events)
+        if not isinstance(targets, Mapping):
+            raise ConfigError(f"expected flows, each with a list of its routines, got {targets!r}")
         for flow, routines in targets.items():
             _known("flow", flow, self._flows)
             if isinstance(routines, str):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, Literal, Self
-
-import cloudpickle
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 from sightline.clock import SYSTEM_CLOCK
 from sightline.errors import Closed, ConfigError, SightlineError
+from sightline.pipe.audit import unbuilt_stats
 from sightline.pipe.board import EventBoard, EventReport
 from sightline.pipe.directory import EVERYBODYS, Targets
 from sightline.pipe.draw import as_mermaid, as_text
@@ -22,15 +21,22 @@ from sightline.pipe.logs import default_logger
 from sightline.pipe.mistakes import PipeError, mistakes_of, mistakes_of_wires
 from sightline.pipe.network import Network, QueueNetwork
 from sightline.pipe.parent import Parent
+from sightline.pipe.pickling import parameters_as_bytes, spec_as_bytes
 from sightline.pipe.plan import Edge, Edges, FlowSpec
 from sightline.pipe.routine import Role, Routine
 from sightline.pipe.settings import WireSettings
 from sightline.pipe.stats import PipeStats
 from sightline.pipe.transmitters import DataTransmitter
 from sightline.pipe.wire import Wire, graph_of
-from sightline.supervise.policy import Restart
+from sightline.shm.settings import Sharing
+from sightline.supervise.policy import Restart, Watch
+from sightline.supervise.supervisor import Statuses
+
+if TYPE_CHECKING:
+    from sightline.pipe.metrics_page import MetricsPage
 
 _RESTART: Final = Restart()
+_Wires: TypeAlias = dict[tuple[int, int], Wire]
 
 
 class Pipe:
@@ -47,11 +53,12 @@ class Pipe:
         auto_pacing_mechanism: whether sources run at the speed of the slowest routine behind them.
         stop_s: seconds that a routine has, at STOP and KILL, for the message in hand and its cleanup.
         hung_s: seconds after which a flow is ended, and begun again, where a method of a routine does not
-            return; None: it may take as long as it likes.
+            return; None: it may take as long as it likes, as `setup` always may.
         restart: when a flow whose process died is begun again.
+        sharing: how much memory each flow may have for pictures that it sends to others, of each size.
 
     Raises:
-        ConfigError: `event_board` belongs to another pipe.
+        ConfigError: `event_board` belongs to another pipe, or seconds that cannot be.
     """
 
     def __init__(
@@ -65,6 +72,7 @@ class Pipe:
         stop_s: float = 5.0,
         hung_s: float | None = None,
         restart: Restart = _RESTART,
+        sharing: Sharing | None = None,
     ) -> None:
         self.event_board = event_board or EventBoard()
         if self.event_board.directory.flows:
@@ -76,11 +84,14 @@ class Pipe:
         self._stop_s = stop_s
         self._hung_s = hung_s
         self._restart = restart
+        self._sharing = sharing
+        Watch(stop_s=stop_s, hung_s=hung_s)  # it says what cannot be
         self._flows: list[tuple[str, tuple[Routine, ...]]] = []
         self._flow_transmitters: dict[str, DataTransmitter | None] = {}
-        self._wires: dict[tuple[Routine, Routine], Wire] = {}
+        self._wires: _Wires = {}
         self._edges = Edges()
         self._parent: Parent | None = None
+        self._pages: list[MetricsPage] = []
         self._lock = threading.RLock()
 
     # Before the build.
@@ -106,6 +117,9 @@ class Pipe:
         given: tuple[object, ...] = routines
         if not all(isinstance(one, Routine) for one in given):
             raise ConfigError(f"expected routines in flow {flow_name!r}, got {given!r}")
+        for name in (flow_name, *(one.name for one in routines)):
+            if not (isinstance(name, str) and name):
+                raise ConfigError(f"expected a text as the name of a flow or a routine, got {name!r}")
         with self._lock:
             if self._parent is not None:
                 raise ConfigError(f"flow {flow_name!r} comes late: the pipe is built")
@@ -125,7 +139,7 @@ class Pipe:
             Closed: it is over.
         """
         with self._lock:
-            new = {(wire.source, wire.destinations[0]): wire for many in wires for wire in many.single()}
+            new = {_ends(wire): wire for many in wires for wire in many.single()}
             self._wire({**self._wires, **new})
 
     def unlink(self, source: Routine | str, *destinations: Routine | str) -> None:
@@ -138,11 +152,11 @@ class Pipe:
         with self._lock:
             names = {_name(one) for one in destinations}
             gone = {
-                (one, other)
-                for one, other in self._wires
-                if one.name == _name(source) and (not names or other.name in names)
+                ends: wire.destinations[0].name
+                for ends, wire in self._wires.items()
+                if wire.source.name == _name(source) and (not names or wire.destinations[0].name in names)
             }
-            missing = names - {other.name for _, other in gone}
+            missing = names - set(gone.values())
             if missing or not gone:
                 raise ConfigError(
                     f"no wire leads from {_name(source)} to {', '.join(sorted(missing)) or 'any'}"
@@ -176,6 +190,7 @@ class Pipe:
                 stop_s=self._stop_s,
                 hung_s=self._hung_s,
                 restart=self._restart,
+                telling=[name for name, routines in self._flows if any(map(_tells, routines))],
                 on_unlink=self._unlink,
             )
         at_exit(parent)
@@ -213,16 +228,11 @@ class Pipe:
                 pipe is not built and cannot be waited for.
             Closed: those who are meant are no more.
         """
-        targets = dict(specific_flow_routines or {})
-        parameters = _pickled(event_name, event_parameters) if event_parameters else b""
-        with self._lock:
-            parent = self._parent
-            if parent is None:
-                if wait:
-                    raise ConfigError(f"event {event_name!r} cannot be waited for before build()")
-                self.event_board.post(event_name, targets, parameters, SYSTEM_CLOCK.monotonic_ns())
-                return None
-        return parent.post(event_name, targets, parameters, wait)
+        targets = {} if specific_flow_routines is None else specific_flow_routines
+        parameters = parameters_as_bytes(event_name, event_parameters)
+        # Without the lock once it is built: who changes wires has that, and may wait for a flow that is stopped.
+        parent = self._parent or self._post_early(event_name, targets, parameters, wait)
+        return None if parent is None else parent.post(event_name, targets, parameters, wait)
 
     def get_event_notify(self) -> Callable[..., EventReport | None]:
         """`notify_event`, to be handed on."""
@@ -255,6 +265,8 @@ class Pipe:
         """Kill what runs, and wait for that; again is allowed."""
         if self._parent is not None:
             self._parent.close()
+        while self._pages:
+            self._pages.pop().close()
 
     def __enter__(self) -> Self:
         return self
@@ -272,19 +284,36 @@ class Pipe:
         return draw(self._graph(self._wires))
 
     def stats(self) -> PipeStats:
-        """The counts of now.
+        """The counts of now; before the build all are 0, after the end they are the last."""
+        parent = self._parent
+        if parent is None:
+            return unbuilt_stats((name, [one.name for one in routines]) for name, routines in self._flows)
+        return parent.stats()
+
+    def serve_metrics(self, port: int = 0) -> MetricsPage:
+        """Serve the counts for Prometheus, on this machine alone, until the pipe is closed.
+
+        Args:
+            port: of `http://127.0.0.1:PORT/metrics`; 0: a free one, which the page tells.
 
         Raises:
-            ConfigError: the pipe is not built.
+            ConfigError: the port is in use, or cannot be.
         """
-        if self._parent is None:
-            raise ConfigError("a pipe counts nothing before build()")
-        return self._parent.stats()
+        from sightline.pipe.metrics_page import MetricsPage  # noqa: PLC0415 - few pipes have one
+
+        page = MetricsPage(self.stats, port)
+        self._pages.append(page)
+        return page
 
     @property
     def pids(self) -> dict[str, int]:
         """The processes of the flows that have one."""
-        return {} if self._parent is None else self._parent.pids()
+        return {name: status.pid for name, status in self.processes.items() if status.pid is not None}
+
+    @property
+    def processes(self) -> Statuses:
+        """How the process of each flow is; none before `build()`. It waits for nobody."""
+        return {} if self._parent is None else self._parent.processes()
 
     def get_pipe_structure(self) -> dict[str, list[Any]]:
         """Routines with their flows and events of their own, and the events that all of them have."""
@@ -294,7 +323,18 @@ class Pipe:
         ]
         return {"Routines": routines, "Events": list(EVERYBODYS)}
 
-    def _wire(self, wires: dict[tuple[Routine, Routine], Wire]) -> None:
+    def _post_early(
+        self, event_name: str, targets: Targets, parameters: bytes, wait: bool | float
+    ) -> Parent | None:
+        """Keep an event for the build. If that was just now: who takes it."""
+        with self._lock:
+            if self._parent is None:
+                if wait:
+                    raise ConfigError(f"event {event_name!r} cannot be waited for before build()")
+                self.event_board.post(event_name, targets, parameters, SYSTEM_CLOCK.monotonic_ns())
+            return self._parent
+
+    def _wire(self, wires: _Wires) -> None:
         if self._parent is not None:
             if self._parent.over:
                 raise Closed("the pipe is over")
@@ -317,21 +357,23 @@ class Pipe:
             if node.name in self._sources and graph.into(node):
                 yield f"routine {node} was built as a source: a wire cannot lead to it now"
 
-    def _graph(self, wires: dict[tuple[Routine, Routine], Wire]) -> Graph:
+    def _graph(self, wires: _Wires) -> Graph:
         return graph_of(self._flows, wires.values(), self._settings_of)
 
     def _settings_of(self, routine_name: str) -> WireSettings:
         return self.network.get_message_handler(routine_name).settings
 
-    def _wanted(self, wires: dict[tuple[Routine, Routine], Wire]) -> Iterator[Edge]:
-        flows = {routine: name for name, routines in self._flows for routine in routines}
-        for (source, destination), wire in wires.items():
-            transmitter = wire.data_transmitter or self._flow_transmitters[flows[source]] or self._transmitter
+    def _wanted(self, wires: _Wires) -> Iterator[Edge]:
+        flows = {id(routine): name for name, routines in self._flows for routine in routines}
+        for wire in wires.values():
+            source, destination = wire.source, wire.destinations[0]
+            flow = flows[id(source)]
+            transmitter = wire.data_transmitter or self._flow_transmitters[flow] or self._transmitter
             yield Edge(
                 source=source.name,
-                source_flow=flows[source],
+                source_flow=flow,
                 destination=destination.name,
-                destination_flow=flows[destination],
+                destination_flow=flows[id(destination)],
                 settings=wire.settings or self._settings_of(destination.name),
                 transmitter=transmitter,
             )
@@ -344,38 +386,32 @@ class Pipe:
         return {name: self._spec(name, routines) for name, routines in self._flows}
 
     def _spec(self, name: str, routines: Sequence[Routine]) -> bytes | str:
-        spec = FlowSpec(
-            name=name,
-            routines=routines,
-            sources=self._sources,
-            directory=self.event_board.directory,
-            logger=self.logger.name,
-            level=self.logger.getEffectiveLevel(),
-            root_level=logging.getLogger().getEffectiveLevel(),
-            stop_s=self._stop_s,
-            watched=self._hung_s is not None,
+        return spec_as_bytes(
+            FlowSpec(
+                name=name,
+                routines=routines,
+                sources=self._sources,
+                directory=self.event_board.directory,
+                logger=self.logger.name,
+                level=self.logger.getEffectiveLevel(),
+                root_level=logging.getLogger().getEffectiveLevel(),
+                stop_s=self._stop_s,
+                hung_s=self._hung_s,
+                sharing=self._sharing,
+                paced=self.auto_pacing_mechanism,
+            )
         )
-        try:
-            return bytes(cloudpickle.dumps(spec))
-        except Exception as error:  # noqa: BLE001 - whatever the classes of the user's raise
-            which = next((one.name for one in routines if not _can_be_pickled(one)), "one of them")
-            return f'routine "{which}" cannot be sent to flow "{name}": {type(error).__name__}: {error}'
+
+
+def _ends(wire: Wire) -> tuple[int, int]:
+    """Of a wire to one routine, by their ids: a routine may be a dataclass, which has no hash."""
+    return id(wire.source), id(wire.destinations[0])
+
+
+def _tells(routine: Routine) -> bool:
+    """Whether it tells something of itself, beside its counts."""
+    return type(routine).own_stats is not Routine.own_stats
 
 
 def _name(routine: Routine | str) -> str:
     return routine if isinstance(routine, str) else routine.name
-
-
-def _can_be_pickled(routine: Routine) -> bool:
-    try:
-        cloudpickle.dumps(routine)
-    except Exception:  # noqa: BLE001 - as above
-        return False
-    return True
-
-
-def _pickled(event_name: str, parameters: dict[str, Any]) -> bytes:
-    try:
-        return bytes(cloudpickle.dumps(parameters))
-    except Exception as error:
-        raise ConfigError(f"the parameters of event {event_name!r} cannot be sent: {error}") from error

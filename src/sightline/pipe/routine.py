@@ -50,11 +50,14 @@ class Routine(ABC):
 
     Attributes:
         role: the only role that it may have; None: whichever its wires give it.
+        live: whether it is a source that cannot wait, as a camera cannot: what nobody takes in time is old. A
+            wire from it that makes it wait is a mistake, unless it says `overflow=Overflow.BLOCK`.
         flow_name: the flow that it is in; None before.
         settings: see `RoutineSettings`; of a class or of one routine.
     """
 
     role: ClassVar[Role | None] = None
+    live: ClassVar[bool] = False
     name: str
     flow_name: str | None = None
     settings: RoutineSettings = RoutineSettings()
@@ -84,6 +87,12 @@ class Routine(ABC):
 
     def cleanup(self) -> Any:  # noqa: B027
         """Called when it was stopped, killed, or is done; never without a `setup` that succeeded before."""
+
+    def own_stats(self) -> Any:  # noqa: B027
+        """What else is to be known of it beside its counts; None: nothing. It stands in its stats, as `own`.
+
+        Called at any moment, by another thread: it has to be quick, and of classes that pickle can carry.
+        """
 
     def notify_event(
         self,

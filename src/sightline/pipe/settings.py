@@ -17,7 +17,7 @@ from sightline.errors import ConfigError
 from sightline.overflow import Overflow
 
 DeadLetter: TypeAlias = Callable[[Any, Any], None]
-"""Called with the data and the exception: an `Exception`, or a `SystemExit`."""
+"""Called with the data and the exception, of whatever kind."""
 
 
 class Restart(StrEnum):
@@ -55,6 +55,8 @@ class RoutineSettings(msgspec.Struct, frozen=True, kw_only=True):
         replicas: copies of a middle routine or a destination that work side by side, each in a thread.
         ordered: whether what replicas give leaves in the order in which it came to them.
         rate_fps: `main_logic` begins at most so often a second, evenly; replicas share that among them.
+        watched: whether its flow is ended, and begun again, where a method of it does not return within the
+            `hung_s` of the pipe; not for what may hang and harm nobody else.
 
     Raises:
         ConfigError: a value that cannot be.
@@ -67,6 +69,7 @@ class RoutineSettings(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int = 1
     ordered: bool = True
     rate_fps: float | None = None
+    watched: bool = True
 
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.replicas < 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sightline.errors import ConfigError
@@ -10,6 +11,7 @@ from sightline.pipe.functional import logic_of
 from sightline.pipe.graph import Graph, Link, Node
 from sightline.pipe.routine import Routine
 from sightline.pipe.settings import WireSettings
+from sightline.pipe.several import Several
 from sightline.pipe.transmitters import DataTransmitter
 
 
@@ -57,7 +59,9 @@ def node_of(routine: Routine, flow_name: str = "") -> Node:
     takes, gives, needs_data = signature_of(logic_of(routine))
     if routine.settings.batch_size > 1:
         takes = item_of(takes)
-    live = bool(getattr(routine, "live", False))
+    if issubclass(typing.get_origin(gives) or object, Several):
+        gives = item_of(gives)
+    live = routine.live
     return Node(routine.name, flow_name, routine.role, takes, gives, needs_data, live)
 
 
@@ -73,20 +77,20 @@ def graph_of(
         wires: as they are.
         settings_of: those of a wire that has none of its own, by the name of the routine that it leads to.
     """
-    nodes: dict[Routine, Node] = {}
+    nodes: dict[int, Node] = {}  # by id: a routine may be a dataclass, which has no hash
     named = []
     for name, routines in flows:
         made = [(routine, node_of(routine, name)) for routine in routines]
-        nodes.update(made)
+        nodes.update((id(routine), node) for routine, node in made)
         named.append((name, [node for _, node in made]))
     links = [link for wire in wires for link in _links(wire, nodes, settings_of)]
     return Graph(named, links)
 
 
 def _links(
-    wire: Wire, nodes: Mapping[Routine, Node], settings_of: Callable[[str], WireSettings]
+    wire: Wire, nodes: Mapping[int, Node], settings_of: Callable[[str], WireSettings]
 ) -> Iterable[Link]:
-    source = nodes.get(wire.source) or node_of(wire.source)
+    source = nodes.get(id(wire.source)) or node_of(wire.source)
     for routine in wire.destinations:
-        destination = nodes.get(routine) or node_of(routine)
+        destination = nodes.get(id(routine)) or node_of(routine)
         yield Link(source, destination, wire.settings or settings_of(routine.name))

@@ -1,0 +1,41 @@
+"""What a user gives a pipe, as bytes for its flows; where that cannot be, in words for the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cloudpickle
+
+from sightline.errors import ConfigError
+from sightline.pipe.plan import FlowSpec
+from sightline.pipe.routine import Routine
+
+
+def spec_as_bytes(spec: FlowSpec) -> bytes | str:
+    """A flow's spec; or why it cannot be sent there."""
+    try:
+        return bytes(cloudpickle.dumps(spec))
+    except Exception as error:  # noqa: BLE001 - whatever the classes of the user's raise
+        which = next((one.name for one in spec.routines if not _can_be_sent(one)), "one of them")
+        return f'routine "{which}" cannot be sent to flow "{spec.name}": {type(error).__name__}: {error}'
+
+
+def parameters_as_bytes(event_name: str, parameters: Mapping[str, Any]) -> bytes:
+    """Those of an event.
+
+    Raises:
+        ConfigError: they cannot be sent.
+    """
+    try:
+        return bytes(cloudpickle.dumps(dict(parameters))) if parameters else b""
+    except Exception as error:
+        raise ConfigError(f"the parameters of event {event_name!r} cannot be sent: {error}") from error
+
+
+def _can_be_sent(routine: Routine) -> bool:
+    try:
+        cloudpickle.dumps(routine)
+    except Exception:  # noqa: BLE001 - as above
+        return False
+    return True
