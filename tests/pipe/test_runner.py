@@ -80,6 +80,29 @@ def test_an_exception_costs_one_message(yard: FlowYard, caplog: pytest.LogCaptur
     assert "ZeroDivisionError" in caplog.text
 
 
+class Odd(BaseException):
+    """No Exception, as those of some libraries are not."""
+
+
+def test_whatever_is_raised_costs_no_more_than_that(yard: FlowYard) -> None:
+    got: list[int] = []
+
+    def fail(data: int) -> int:
+        if data % 2:
+            raise Odd
+        return data
+
+    def refuse(_data: Any, _error: BaseException) -> None:
+        sys.exit("the hook")
+
+    runners = yard.chain(
+        counting(6), made_of(fail, "odd", dead_letter=refuse), FunctionalMiddleRoutine(got.append, "keep")
+    )
+    yard.until(runners[-1], State.DONE)
+    assert got == [0, 2, 4]
+    assert runners[1].stats().failed == 3
+
+
 def test_failures_at_camera_rate_are_a_line_a_second(
     yard: FlowYard, caplog: pytest.LogCaptureFixture
 ) -> None:

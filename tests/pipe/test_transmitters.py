@@ -42,6 +42,14 @@ def test_a_transmitter_in_another_process_uses_the_same_folder_and_leaves_it(tmp
     assert transmitter.receive()(sent) == "y" * 300
 
 
+def test_two_copies_of_a_transmitter_write_no_file_of_each_other(tmp_path: Path) -> None:
+    """A process has several of one where wires were changed."""
+    transmitter = FileTransmitter(tmp_path, 1)
+    copies = [pickle.loads(pickle.dumps(transmitter)) for _ in range(2)]
+    sent = [copy.transmit()(f"by {number}") for number, copy in enumerate(copies)]
+    assert [transmitter.receive()(one) for one in sent] == ["by 0", "by 1"]
+
+
 def test_what_nobody_received_is_removed_after_a_while(tmp_path: Path) -> None:
     transmitter = FileTransmitter(tmp_path, 1, keep_s=60)
     old = Path(transmitter.transmit()("old").path)

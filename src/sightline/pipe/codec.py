@@ -51,12 +51,12 @@ class Packed(NamedTuple):
     whole: int | None = None
     classes: tuple[int, ...] = ()
 
-    @property
-    def size(self) -> int:
-        """Bytes of its data, wherever they lie."""
-        if not self.aside:
-            return len(self.pickled)
-        return len(self.pickled) + sum(len(one) if isinstance(one, bytes) else one.size for one in self.aside)
+
+def bytes_of(batch: Sequence[Packed]) -> int:
+    """Bytes of the data of these, wherever they lie."""
+    aside = [one for packed in batch if packed.aside for one in packed.aside]
+    lying = sum(len(one) if isinstance(one, bytes) else one.size for one in aside)
+    return sum([len(packed.pickled) for packed in batch]) + lying
 
 
 class Classes:
