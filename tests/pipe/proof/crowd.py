@@ -27,6 +27,7 @@ from sightline.supervise.policy import Restart
 
 Shot: TypeAlias = tuple[tuple[int, ...], int, Any]
 MORTAL: Final = ("cameras", "work", "looks")
+AT_ONCE: Final = Restart(delay_s=0.02, most_delay_s=0.02, most_ends=1_000_000)
 CAPACITY: Final = 8
 PACE_S: Final = 0.001
 REST, GO_ON = "rest", "go on"
@@ -191,7 +192,7 @@ def crowd(folder: Path) -> Pipe:
     glancer, tally = Looker("glancer", folder, 1, lossless=False, keeps=2), Looker("tally", folder)
     old_shots, old_tally = Maker("old shots", folder, 3), Looker("old tally", folder)
     old_looker, guest = Looker("old looker", folder, 3, keeps=3), Looker("guest", folder, 3, keeps=2)
-    pipe = Pipe(restart=Restart(delay_s=0.02, most_ends=1_000_000), stop_s=10.0)
+    pipe = Pipe(restart=AT_ONCE, stop_s=10.0)
     pipe.create_flow("cameras", False, shots, ticks)
     pipe.create_flow("work", False, passer, copier)
     pipe.create_flow("looks", False, looker, copies, glancer, tally, guest)

@@ -43,6 +43,9 @@ MOST_LINE_BYTES: Final = 1 << 16
 MIB: Final = 1 << 20
 MOST_GROWN_BYTES: Final = 32 * MIB
 STOPS_S: Final = 30.0
+MOST_GAPS: Final = 2
+"""For each death and camera: where it died, and where others dropped pictures up to a keyframe for it."""
+MOST_UNTOLD: Final = 3 * FPS * len(CAMERAS)
 
 
 class Up:
@@ -116,6 +119,8 @@ class Rounds:
         self.killed: Counter[str] = Counter()
 
     def play(self, kills: int) -> None:
+        least = 1 + 1 + len(WORKERS)
+        wait_for(lambda: len(self._up.pids) >= least, GOES_ON_S, "a hub, a capture and workers")
         self._go_on()
         victims = self._all_in_turn()
         for number in range(1, kills + 1):
@@ -127,7 +132,6 @@ class Rounds:
 
     def _all_in_turn(self) -> Iterator[str]:
         names = sorted(self._up.told()["processes"])
-        assert len(names) >= 1 + 1 + len(WORKERS), f"expected a hub, a capture and workers, got {names}"
         while True:
             yield from self._dice.sample(names, len(names))
 
@@ -183,6 +187,16 @@ def wrong_in(results: Iterable[Result]) -> Iterator[str]:
             yield f"{result.identity} is of picture {mark.frame}, where 0 is of {begin}"
 
 
+def gaps_in(results: Iterable[Result]) -> int:
+    """How often pictures are missing between two of one epoch."""
+    gaps, last = 0, dict[tuple[str, int], int]()
+    for result in results:
+        stretch = result.camera_id, result.epoch
+        gaps += result.index != last.get(stretch, result.index - 1) + 1
+        last[stretch] = result.index
+    return gaps
+
+
 def killing(folder: Path, kills: int, seed: int, say: Callable[[str], object]) -> Rounds:
     """So many kills; raises where something is wrong, at the end too."""
     machine = Machine.now()
@@ -193,13 +207,17 @@ def killing(folder: Path, kills: int, seed: int, say: Callable[[str], object]) -
         assert up.process.wait(STOPS_S) == 0, up.err.read_text()
     machine.wait_until_back(rounds.pids)
     told = up.told()
+    dropped = sum(sum(camera["dropped"].values()) for camera in told["cameras"].values())
     for worker, lines in rounds.written.items():
         results = lines.look()
         assert list(wrong_in(results)) == []
+        # What is missing between two pictures went with a process, or is counted.
+        gaps = gaps_in(results)
+        assert gaps <= MOST_GAPS * len(CAMERAS) * kills + dropped, (worker, gaps, told)
         (sink,) = (one for one in told["sinks"] if one["sink"].startswith(worker))
-        # Between a line and its count, once for each death.
+        # A process that dies has not told what it did since it was asked last.
         deaths = sum(count for name, count in rounds.killed.items() if name.endswith(worker))
-        assert 0 <= len(results) - sink["written"] <= deaths, (worker, len(results), sink)
+        assert 0 <= len(results) - sink["written"] <= deaths * MOST_UNTOLD, (worker, len(results), sink)
     return rounds
 
 
