@@ -40,7 +40,7 @@ _SHOW_LOOKS: Final = 2
 """Pages are told every so many looks."""
 _FRESH_NS: Final = ns(2.0)
 _WAITS: Final = WireSettings(policy=Policy.LOSSLESS, overflow=Overflow.BLOCK)
-_PARTED: Final = frozenset({State.WAITING, State.QUARANTINED, State.ENDED})
+_AT_WORK: Final = frozenset({State.RUNNING, State.STOPPING})
 _RESTART: Final = Restart(delay_s=0.3, most_delay_s=30.0)
 _RAISED: Final = re.compile(r"setup: (?P<kind>\w+): (?P<message>.*)", re.DOTALL)
 
@@ -178,7 +178,7 @@ class WorkerProcess:
         routines = self._pipe.stats().routines.values()
         self._told = told = told_by(own for stats in routines for own in stats.own) or self._told
         self._lives.heard(told.life)
-        if self.process.state in _PARTED:
+        if self.process.state not in _AT_WORK:
             self._lives.parted()
 
     def _show(self) -> None:
