@@ -14,7 +14,7 @@ from tests.docs.snippets import ROOT
 from tests.docs.test_links import PAGES
 from tools.reference import refreshed
 
-from sightline import Detection, Result, errors, fakecam, testing
+from sightline import Detection, Result, errors, fakecam, routines, testing
 from sightline.bus import Feature
 from sightline.capture import Counts, State
 from sightline.codec import DropReason
@@ -167,6 +167,8 @@ def test_all_that_a_pipe_is_told_is_explained() -> None:
     assert names("pipe.md", "### Of a pipe") == {*inspect.signature(Pipe).parameters}
     assert names("pipe.md", "## Wires") == values(Policy)
     assert names("pipe.md", "### What is dropped") == {*REASONS}
+    told = {name.partition("(")[0] for name in names("pipe.md", "### Cameras, models, sinks")}
+    assert told - {"Seen"} == {name for name in routines.__all__ if name.endswith("Routine")}
     assert names("pipe.md", "## Events") == {*EVERYBODYS, UPDATE_FPS_EVENT_NAME}
 
 
