@@ -34,6 +34,10 @@ Aside: TypeAlias = Lent | bytes
 _NOT_BY_NAME: Final = (pickle.PicklingError, AttributeError, TypeError)
 
 
+_new: Final = tuple.__new__
+"""Makes a named tuple of a tuple, in half the time."""
+
+
 class Packed(NamedTuple):
     """A message, ready to be sent to any flow.
 
@@ -95,7 +99,7 @@ class Packer:
         self._wait = wait
         self._views: list[memoryview] = []
         self._is_small = partial(_is_small, self._from_bytes, self._views)
-        self._by_value = False
+        self._by_value = self._looks = False
 
     def pack(self, message: Message) -> Packed:
         """Raises whatever the transmitter, or what pickles the data, raises."""
@@ -110,15 +114,19 @@ class Packer:
 
     def _packed(self, message: Message, data: Any) -> Packed:
         self._views.clear()
-        if not self._by_value and not _has_large_bytes(data, self._from_bytes):
-            try:
-                pickled = pickle.dumps(data, 5, buffer_callback=self._is_small)
-                return Packed(message.number, message.made_ns, pickled, self._aside() if self._views else ())
-            except _NOT_BY_NAME:
-                packed = self._packed_by_value(message, data)
-                self._by_value = True  # and not where it cannot be sent at all: that is slower
-                return packed
-        return self._packed_by_value(message, data)
+        if self._by_value or (self._looks and _has_large_bytes(data, self._from_bytes)):
+            return self._packed_by_value(message, data)
+        try:
+            pickled = pickle.dumps(data, 5, buffer_callback=self._is_small)
+        except _NOT_BY_NAME:
+            packed = self._packed_by_value(message, data)
+            self._by_value = True  # and not where it cannot be sent at all: that is slower
+            return packed
+        if len(pickled) >= self._from_bytes and not self._looks:  # next time, before they are copied
+            self._looks = True
+            return self._packed(message, data)
+        aside = self._aside() if self._views else ()
+        return _new(Packed, (message.number, message.made_ns, pickled, aside, None, ()))
 
     def _packed_by_value(self, message: Message, data: Any) -> Packed:
         self._views.clear()

@@ -38,6 +38,7 @@ class Stream:
         sock: this object's from now on.
 
     Attributes:
+        waits: whether something waits for room in the socket.
         fds: descriptors that came, in order, each with the value that `read` gave; the caller's. None for
             one that this process could not have.
     """
@@ -48,16 +49,12 @@ class Stream:
         self._unsent: deque[tuple[memoryview, int | None]] = deque()
         self._usual = self._buffer = bytearray(READ_BYTES)
         self._filled = 0
+        self.waits = False
         self.fds: deque[int | None] = deque()
 
     def fileno(self) -> int:
         """-1: it is closed."""
         return self._sock.fileno()
-
-    @property
-    def waits(self) -> bool:
-        """Whether something waits for room in the socket."""
-        return bool(self._unsent)
 
     # For who writes.
 
@@ -88,8 +85,10 @@ class Stream:
             try:
                 sent = self._sock.sendmsg(self._pieces(), rights, _NO_SIGNAL)
             except BlockingIOError:
+                self.waits = True
                 return False
             self._count(sent)
+        self.waits = False
         return True
 
     def hang_up(self) -> None:

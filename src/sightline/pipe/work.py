@@ -80,7 +80,9 @@ class Means:
 
 def _gave(means: Means, data: Any, now_ns: int) -> list[Message]:
     """The messages that are made of what `main_logic` gave."""
-    items = [item for item in data if item is not None] if isinstance(data, Several) else [data]
+    if not isinstance(data, Several):
+        return [Message(data, means.name, means.books.gave(1), now_ns)]
+    items = [item for item in data if item is not None]
     numbers = count(means.books.gave(len(items)))
     return [Message(item, means.name, number, now_ns) for number, item in zip(numbers, items, strict=False)]
 
@@ -95,22 +97,29 @@ class Sourcing:
         self._failures = 0
         self.over = False
 
-    def turn(self, most: int) -> float:  # noqa: ARG002  # one call at a time: who knows how long it takes
-        means, books = self._means, self._means.books
-        begun_ns = means.clock.monotonic_ns()
-        try:
-            data = means.call()
-        except ENDS:
-            self.over = True
-            return 0.0
-        except RAISED as error:
-            return self._failed(error, means.clock.monotonic_ns() - begun_ns)
-        now_ns = means.clock.monotonic_ns()
-        books.succeeded(1, now_ns - begun_ns)
-        self._failures = 0
-        if data is not None:
-            means.desk.give(_gave(means, data, now_ns))
-        return 0.0
+    def turn(self, most: int) -> float:
+        means = self._means
+        call, books, desk = means.call, means.books, means.desk
+        now, interrupted = means.clock.monotonic_ns, means.interrupted
+        begun_ns = now()
+        last_ns = begun_ns + GATHER_NS
+        while True:
+            try:
+                data = call()
+            except ENDS:
+                self.over = True
+                return 0.0
+            except RAISED as error:
+                return self._failed(error, now() - begun_ns)
+            end_ns = now()
+            books.succeeded(1, end_ns - begun_ns)
+            self._failures = 0
+            if data is not None:  # given before the next call: who knows how long that takes
+                desk.give(_gave(means, data, end_ns))
+            most -= 1
+            if not most or end_ns > last_ns or interrupted or not desk.ready():
+                return 0.0
+            begun_ns = now()
 
     def drop(self, reason: str) -> None:
         """A source has nothing in hand."""
@@ -156,6 +165,7 @@ class OneByOne:
         means, hand = self._means, self._hand
         call, books, now, interrupted = means.call, means.books, means.clock.monotonic_ns, means.interrupted
         gave: list[Message] = []
+        took_ns: list[int] = []
         begun_ns = now()
         last_ns = begun_ns + GATHER_NS
         while True:
@@ -163,20 +173,22 @@ class OneByOne:
             try:
                 data = call(message.data)
             except RAISED as error:
-                end_ns = now()
-                books.raised(1, end_ns - begun_ns)
+                books.raised(1, now() - begun_ns)
                 means.failures.add((message.data,), error)
                 end_ns = now()
             else:
                 end_ns = now()
-                books.succeeded(1, end_ns - begun_ns)
+                took_ns.append(end_ns - begun_ns)
                 if isinstance(data, Several):
                     gave += _gave(means, data, end_ns)
                 elif data is not None:
                     gave.append(Message(data, means.name, books.gave(1), end_ns))
             if not hand or end_ns > last_ns or interrupted or most == 1:
-                return gave
+                break
             begun_ns = end_ns
+        if took_ns:
+            books.all_succeeded(took_ns)
+        return gave
 
 
 class InBatches:
