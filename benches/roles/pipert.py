@@ -22,6 +22,7 @@ def chain(job: Job) -> None:
     transmitter = pipert.SharedMemoryTransmitter() if _shared(job) else pipert.BasicTransmitter()
     logger = logging.getLogger("quiet")
     logger.setLevel(logging.ERROR)
+    logger.addHandler(logging.NullHandler())  # it looks for one
     pipe = pipert.Pipe(network=network, data_transmitter=transmitter, logger=logger)
     routines = _routines(pipert, job)
     for one in routines:
