@@ -199,6 +199,21 @@ def test_a_source_that_gives_nothing_any_more_leaves_its_share_to_the_others() -
     assert pacing.news()["source"] == pytest.approx(10 * HEADROOM, rel=0.05)
 
 
+def test_a_source_that_was_never_called_or_stopped_has_no_share() -> None:
+    lanes = [Lane("camera", "sink", LIVE), Lane("source", "sink", LIVE)]
+    pacing = told(lanes, QUICK, worked("sink"))
+    assert pacing.rates == {"source": 10 * HEADROOM}
+    pacing.measured(worked("camera", work_s=0.001))
+    assert pacing.news() == {name: pytest.approx(5 * HEADROOM) for name in ("camera", "source")}
+    pacing.runs("camera", False)
+    assert pacing.news() == {"source": 10 * HEADROOM}
+
+
+def test_whatever_waits_the_slowest_is_given_half_of_what_it_can_do() -> None:
+    lanes = chain("source", "sink", waits=LOSSLESS)
+    assert told(lanes, QUICK, worked("sink", waiting=1000)).rates == {"source": 5}
+
+
 def test_a_routine_that_is_told_no_more_is_set_free() -> None:
     pacing = told(chain("source", "sink", waits=LIVE), QUICK, worked("sink"))
     pacing.measured(worked("source", work_s=0.001, may_be_told=False))

@@ -1,10 +1,10 @@
 """How many messages a second are worth making, where some routines can be told how fast to go. Pure.
 
-All that can be told go faster together, until more of one would be of no use: then that one stays, and the
-others go on. So several that meet at one routine share it evenly, and what one of them cannot use the others
-have. More is of no use to a lossless wire whose reader has enough, as its writer would wait; nor to live
-wires once none of their readers wants more. A routine between live wires and a slow and a fast reader thus
-goes at the speed of the fast one: what is dropped before the slow one costs nothing more.
+All sources go faster together, until more of one would be of no use: then that one stays, and the others go
+on. So several that meet at one routine share it evenly, and what one of them cannot use the others have. More
+is of no use to a lossless wire whose reader has enough, as its writer would wait; nor to live wires once none
+of their readers wants more. A routine between live wires and a slow and a fast reader thus goes at the speed
+of the fast one: what is dropped before the slow one costs nothing more.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def shares(stages: Mapping[str, Stage], lanes: Iterable[Lane], told: Collection[
         stages: all routines that lanes lead from or to.
         lanes: in no circle.
         told: who can be told. None is behind another, and lossless lanes lead to none. A source that cannot
-            be told takes all it can.
+            be told has its share as the others; where it goes faster, a live lane drops what is too much.
 
     Returns:
         By name, calls a second; infinite where nothing behind sets a bound.
@@ -56,13 +56,15 @@ class _Filling:
             self._into[lane.destination].append(lane.source)
             self._out[lane.source].append(lane)
         self._order = tuple(TopologicalSorter({name: self._into[name] for name in stages}).static_order())
-        self._most = {name: stage.most_fps for name, stage in stages.items()}
-        self._comes = self._come_anyway()
-        self._full = {name for name in stages if self._comes[name] >= self._most[name]}
+        self._most = self._can_take()
+        self._comes = dict.fromkeys(self._order, 0.0)
+        self._first = {*told, *(name for name in stages if not self._into[name])}
+        self._full: set[str] = set()
+        self._fill(name for name, most in self._most.items() if not most)
 
     def rates(self) -> dict[str, float]:
         """Raise what comes until all is closed."""
-        while rising := [name for name in self._told if not self._closed()[name]]:
+        while rising := {name for name in self._first if not self._closed()[name]}:
             slopes = self._slopes(rising)
             steps = {
                 name: (self._most[name] - self._comes[name]) / slope
@@ -70,7 +72,7 @@ class _Filling:
                 if slope and name not in self._full and self._most[name] < math.inf
             }
             step = min(steps.values(), default=math.inf)
-            self._full.update(name for name, length in steps.items() if length <= step)
+            self._fill(name for name, length in steps.items() if length <= step)
             for name, slope in slopes.items():
                 if slope:
                     self._comes[name] += slope * step
@@ -79,20 +81,22 @@ class _Filling:
         closed = self._closed()
         return {name: self._comes[name] if self._of_no_use(name, closed) else math.inf for name in self._told}
 
-    def _come_anyway(self) -> dict[str, float]:
-        """What comes to each where all that can be told stand still; that is the most these can take."""
-        comes: dict[str, float] = {}
+    def _can_take(self) -> dict[str, float]:
+        """The most that each takes; of those that can be told no more than comes from who cannot."""
+        most: dict[str, float] = {}
         for name in self._order:
-            comes[name] = sum(
-                min(comes[other], self._most[other]) * self._stages[other].gives for other in self._into[name]
-            )
-            if name in self._told:
-                if self._into[name]:
-                    self._most[name] = min(self._most[name], comes[name])
-                comes[name] = 0.0
-            elif not self._into[name]:
-                comes[name] = self._most[name]
-        return comes
+            most[name] = self._stages[name].most_fps
+            if self._into[name] and name in self._told:
+                comes = sum(most[other] * self._stages[other].gives for other in self._into[name])
+                most[name] = min(most[name], comes)
+        return most
+
+    def _fill(self, names: Iterable[str]) -> None:
+        """These take no more, nor does who waits for one of them."""
+        self._full.update(names)
+        for name in reversed(self._order):
+            if any(lane.waits and lane.destination in self._full for lane in self._out[name]):
+                self._full.add(name)
 
     def _slopes(self, rising: Collection[str]) -> dict[str, float]:
         """How much more comes to each where one more a second comes to those that rise."""
@@ -100,7 +104,7 @@ class _Filling:
         for name in self._order:
             slopes[name] = (
                 float(name in rising)
-                if name in self._told
+                if name in self._first
                 else sum(
                     slopes[other] * self._stages[other].gives
                     for other in self._into[name]
