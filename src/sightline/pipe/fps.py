@@ -15,7 +15,7 @@ FPS_MULTIPLIER: Final = 2
 """How much faster a routine may go than the event said: the rate of others is known late, and grows."""
 
 ROUTINE_NOTIFY_DURATIONS_INTERVAL: Final = 4
-"""Seconds between two reports of how long `main_logic` took."""
+"""Seconds between two reports of how long routines took, where nothing changes; see `pacing`."""
 
 
 class FPSRoutine(Routine):
@@ -41,6 +41,21 @@ class FPSRoutine(Routine):
     def rate_fps(self) -> float | None:
         """The bound of now; None: none."""
         return self._const_fps or self._fps or self.settings.rate_fps
+
+    @property
+    def has_const_fps(self) -> bool:
+        """Whether it set its rate by itself."""
+        return self._const_fps is not None
+
+
+def own_rate_fps(routine: Routine) -> float | None:
+    """The bound that a routine of any kind has where nobody paces it; None: none."""
+    return routine.rate_fps if isinstance(routine, FPSRoutine) else routine.settings.rate_fps
+
+
+def is_constant(routine: Routine) -> bool:
+    """Whether it set its rate by itself, and nobody else may."""
+    return isinstance(routine, FPSRoutine) and routine.has_const_fps
 
 
 def _checked(fps: float) -> float:
