@@ -19,7 +19,7 @@ from sightline.pipe.settings import Policy, WireSettings
 from sightline.pipe.wire import Wire
 from sightline.supervise.policy import Restart
 
-STOP_S = 1.0
+STOP_S = 0.5
 BY_S = 6.0
 """Until STOP is back, on a slow machine too; far from a minute, after which a process is ended."""
 SOON = Restart(delay_s=0.05)
@@ -138,7 +138,7 @@ def test_stop_does_not_wait_for_who_changes_wires_of_a_process_that_is_stopped(
 
 
 def test_a_process_that_stays_stopped_is_ended_and_begun_again(rig: MakeRig, wait_for: WaitFor) -> None:
-    one = rig(hung_s=2.0)
+    one = rig(hung_s=1.0)
     one.build()
     first = one.pipe.pids
     os.kill(first["bad"], signal.SIGSTOP)

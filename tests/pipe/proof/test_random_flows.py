@@ -18,7 +18,7 @@ from tools.services.waiting import wait_for
 from sightline.pipe.reports import State
 
 # An example that hangs takes its deadline each time it is made smaller.
-PROOF = settings(phases=(Phase.explicit, Phase.reuse, Phase.generate), print_blob=True)
+PROOF = settings(max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate), print_blob=True)
 EVENTS = st.tuples(st.sampled_from(["start", "stop", NOTE]), st.integers(0, 6))
 CHANGES = st.tuples(st.sampled_from(["unlink", "link"]), st.integers(0, 20), WIRES)
 DEATHS = st.tuples(st.just("kill"), st.integers(0, 2))

@@ -28,7 +28,7 @@ from sightline.supervise.policy import Restart
 
 pytestmark = pytest.mark.alone
 
-PROOF = settings(max_examples=4, phases=(Phase.explicit, Phase.reuse, Phase.generate), print_blob=True)
+PROOF = settings(max_examples=3, phases=(Phase.explicit, Phase.reuse, Phase.generate), print_blob=True)
 DEADLINE_S = 30.0
 SOON = Restart(delay_s=0.02, most_delay_s=0.02, most_ends=1000)
 EVENTS = st.tuples(st.sampled_from(["start", "stop", NOTE]), st.integers(0, 6))

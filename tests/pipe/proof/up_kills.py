@@ -37,7 +37,7 @@ CAMERAS: Final = {
     for n in (1, 2)
 }
 WORKERS: Final = ("first", "second")
-PAUSE_S: Final = 0.5
+PAUSE_S: Final = 0.3
 GOES_ON_S: Final = 60.0
 MOST_LINE_BYTES: Final = 1 << 16
 MIB: Final = 1 << 20
@@ -241,7 +241,7 @@ def main(
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         killing(Path(folder), kills, seed, typer.echo)
-        for _ in range(-(-kills // 10)):
+        for _ in range(kills // 10):
             typer.echo(f"killed by itself: {kill_up(Path(folder))} processes went with it")
     typer.echo(f"all adds up, and nothing is left; {time.monotonic() - began:.0f} s")
 
