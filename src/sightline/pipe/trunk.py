@@ -148,6 +148,8 @@ class Trunk:
 
     def flush(self) -> None:
         """Send all that may be sent, as far as the socket takes it. From any thread; waits for nothing."""
+        if self._stream.waits and threading.current_thread() is not self._thread:
+            return  # that one waits for room in the socket, and sends this too
         # Whoever has the lock sends for all: what others add meanwhile is seen when it was let go.
         self._wanted = True
         while self._wanted and not self._ended and self._sending.acquire(blocking=False):
