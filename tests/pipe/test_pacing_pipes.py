@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import psutil
@@ -97,6 +98,9 @@ class Watched:
         wait_for(lambda: self.counts()[1] >= before + taken, LONG_S, "the sink")
         (given_now, now), took_s = self.counts(), time.monotonic() - begun_s
         return Made(given_now - given, now - before, (sum(source.cpu_times()[:2]) - cpu_s) / took_s)
+
+    def has_another_process(self, flow: str, pid: int) -> bool:
+        return self.pipe.pids.get(flow, pid) != pid
 
     def settles(self, most: float, wait_for: WaitFor) -> None:
         """Wait until the source makes no more than so many times what the sink takes."""
@@ -203,7 +207,7 @@ def test_a_flow_that_is_begun_again_is_as_slow_as_it_was(make: MakePipe, wait_fo
         pair.settles(1.5, wait_for)
         pid = pair.pipe.pids[flow]
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda flow=flow, pid=pid: pair.pipe.pids.get(flow, pid) != pid, 20, "another process")
+        wait_for(partial(pair.has_another_process, flow, pid), LONG_S, "another process")
     pair.settles(1.5, wait_for)
 
 

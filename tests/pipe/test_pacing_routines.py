@@ -30,6 +30,12 @@ class Plain(Routine):
         return 1
 
 
+class Camera(Plain):
+    """One that does not wait."""
+
+    live = True
+
+
 def calls(runner: Runner) -> int:
     return runner.reading().taken
 
@@ -79,10 +85,11 @@ def test_of_other_rates_the_lowest_counts(yard: FlowYard, wait_for: WaitFor) -> 
 
 
 def test_live_sources_and_batches_are_not_to_be_told(yard: FlowYard) -> None:
-    live = Plain("camera")
-    live.live = True  # type: ignore[attr-defined]
     batches = made_of(len, "batches", batch_size=4)
-    readings = [yard.runner(live).reading(), yard.runner(batches, Inlet({"camera": LOSSLESS})).reading()]
+    readings = [
+        yard.runner(Camera("camera")).reading(),
+        yard.runner(batches, Inlet({"camera": LOSSLESS})).reading(),
+    ]
     assert [reading.may_be_told for reading in readings] == [False, False]
 
 

@@ -213,8 +213,7 @@ class Runner:
     @staticmethod
     def _may_be_told(routine: Routine) -> bool:
         """A live source does not wait, and of a batch nobody knows how many messages it is."""
-        is_live = bool(getattr(routine, "live", False))
-        return not is_live and not is_constant(routine) and routine.settings.batch_size == 1
+        return not routine.live and not is_constant(routine) and routine.settings.batch_size == 1
 
     def _places(self, routine: Routine) -> list[tuple[Routine, Any]]:
         """Each copy of the routine, and where it works."""
