@@ -140,6 +140,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a channel may be asked to keep for those who come later."""
     warn_bytes: int = 256 * MIB
     """A buffer without bounds that holds more is warned of and counted."""
+    unwanted_s: float = 2.0
+    """How long nobody has read a channel before its writers are told: a reader that comes back is no news."""
     linger_s: float = 10.0
     """How long a lost client's numbers are remembered, so that it goes on where it was."""
 

@@ -18,6 +18,7 @@ from sightline.errors import BusError, ConfigError, WireError
 from sightline.hub.address import HubAddress
 from sightline.hub.broker.server import ServerSettings
 from sightline.hub.client.tls import tls_fault
+from sightline.hub.settings import Limits
 from sightline.hub.wire.header import HEAD_BYTES, Head, Kind
 from sightline.loopback import is_loopback
 from sightline.site.capturing import is_within_process
@@ -25,6 +26,9 @@ from sightline.site.private_folder import private_folder
 from sightline.site.talk import Talk, supervised
 from sightline.supervise import ChildSpec, State, Supervisor, When
 
+PRIVATE_LIMITS: Final = Limits(window_messages=64, unwanted_s=0.0)
+"""Of a hub between captures and workers alone: of a file little is on its way, and nothing goes nowhere."""
+_LIMITS: Final = Limits()
 _ANSWER_S: Final = 1.0
 _HUNG_S: Final = 15.0
 _STOP_S: Final = 2.0
@@ -84,13 +88,14 @@ def may_begin(address: HubAddress) -> bool:
     return (address.unix_path is not None or is_loopback(address.host)) and address.tls_ca is None
 
 
-def hub_talk(address: HubAddress) -> Talk:
+def hub_talk(address: HubAddress, limits: Limits = _LIMITS) -> Talk:
     """With a hub's process that is to listen at `address`."""
     settings = ServerSettings(
         host=None if address.unix_path else address.host,
         port=address.port,
         unix_path=address.unix_path,
         token=address.token,
+        limits=limits,
     )
     return Talk("hub", lambda: msgspec.json.encode(settings) + b"\n")
 

@@ -18,8 +18,11 @@ from sightline.site.outlet import OutletStats
 from sightline.site.worker import WorkerCounts
 from sightline.supervise import ChildStatus
 
+LOST: Final = "lost"
+"""Why packets that were published came to nobody: what held them on their way died."""
 _QUIET_S: Final = 10.0
 _NO_PROCESSES: Final[Mapping[str, ProcessView]] = {}
+_NOTHING_LOST: Final[Mapping[str, int]] = {}
 
 
 class StreamView(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,10 +112,12 @@ def site_status(
     workers: Mapping[str, AnyWorker],
     clock: Clock,
     processes: Mapping[str, ProcessView] = _NO_PROCESSES,
+    lost: Mapping[str, int] = _NOTHING_LOST,
 ) -> SiteStatus:
     """What captures say of cameras and of the streams beside them, and workers, put together by camera.
 
-    Where others capture (None), a camera is what its workers hear of it.
+    Where others capture (None), a camera is what its workers hear of it. Of each camera so many packets were
+    `lost` between a capture and its workers.
     """
     counts = [worker.counts() for worker in workers.values()]
     if captured is None:
@@ -122,7 +127,13 @@ def site_status(
         streams = {key: stream_view(of.capture, clock) for key, of in captured.items()}
     return SiteStatus(
         cameras={
-            name: _view(view, streams.get((name, "detect")), [of[name] for of in counts if name in of], clock)
+            name: _view(
+                view,
+                streams.get((name, "detect")),
+                [of[name] for of in counts if name in of],
+                lost.get(name, 0),
+                clock,
+            )
             for (name, stream), view in streams.items()
             if stream == "main"
         },
@@ -132,12 +143,14 @@ def site_status(
 
 
 def _view(
-    main: StreamView, detect: StreamView | None, counts: list[WorkerCounts], clock: Clock
+    main: StreamView, detect: StreamView | None, counts: list[WorkerCounts], lost: int, clock: Clock
 ) -> CameraView:
     newest = _newest(of.newest for of in counts)
     dropped: Counter[str] = Counter()
     for of in counts:
         dropped.update(of.dropped)
+    if lost:
+        dropped[LOST] = lost
     return CameraView(
         **msgspec.structs.asdict(main),
         detect=detect,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from sightline.clock import NS_PER_S, ns
+from sightline.clock import ns
 from sightline.hub.broker.channel import Channel, Tally, Writer
 from sightline.hub.broker.names import checked_name
 from sightline.hub.broker.proofs import is_proven
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from sightline.hub.broker.session import Session
     from sightline.hub.broker.timers import Timers
     from sightline.hub.settings import ChannelSettings, Limits
-
-UNWANTED_NS: Final = 2 * NS_PER_S
-"""How long nobody has read a channel before its writers are told: a reader that comes back is no news."""
 
 
 class Channels:
@@ -147,7 +144,8 @@ class Channels:
             self._tell_demand(channel, now_ns, wanted=True)
         elif not wanted and channel.wanted and channel.falling is None and channel.ended is None:
             channel.falling = self._timers.at(
-                now_ns + UNWANTED_NS, lambda now_ns: self._tell_demand(channel, now_ns, wanted=False)
+                now_ns + ns(self._limits.unwanted_s),
+                lambda now_ns: self._tell_demand(channel, now_ns, wanted=False),
             )
 
     def _make(self, session: Session, name: str, settings: ChannelSettings, now_ns: int) -> Channel:

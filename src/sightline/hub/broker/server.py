@@ -137,7 +137,7 @@ async def listening(settings: ServerSettings) -> AsyncIterator[Listening]:
         metrics_port = settings.metrics_port
         if metrics_port is not None:
             # Its web server is a fifth of what is imported here, and most hubs have none.
-            from sightline.hub.broker.metrics_page import metrics_page
+            from sightline.hub.broker.metrics_page import metrics_page  # noqa: PLC0415
 
             page = metrics_page(lambda: statistics(hub, time.monotonic_ns()), metrics_port)
             metrics_port = await stack.enter_async_context(page)
