@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import WaitFor
 from tests.pipe.counted import LOSSLESS, SOON, Odd, Same, Until, Written, ignore, three_flows
 from tests.pipe.lines import Lines
-from tests.pipe.parts import Collect, Counter
+from tests.pipe.parts import Collect, Counter, Stuck
 
 from sightline.clock import SYSTEM_CLOCK
 from sightline.pipe.pipe import Pipe
@@ -222,6 +222,24 @@ def fallen(before: PipeStats, now: PipeStats) -> list[str]:
     for name, flow in before.flows.items():
         pairs[f"{name} cpu"] = (int(1e9 * flow.cpu_s), int(1e9 * now.flows[name].cpu_s))
     return [f"{name}: {old} > {new}" for name, (old, new) in pairs.items() if old > new]
+
+
+def test_what_a_killed_routine_had_in_hand_died_with_it(
+    tmp_path: Path, log: Lines, wait_for: WaitFor
+) -> None:
+    with Pipe(logger=log.logger(), restart=SOON) as pipe:
+        source, stuck = Until("count", tmp_path / "over"), Stuck("stuck")
+        pipe.create_flow("a", False, source)
+        pipe.create_flow("b", False, stuck)
+        pipe.link(Wire(source, stuck, settings=LOSSLESS))
+        pipe.build()
+        pipe.notify_event("start")
+        wait_for(lambda: pipe.stats().wire("count", "stuck").left > 0, 20, "a message in hand")
+        os.kill(pipe.pids["b"], signal.SIGKILL)
+        wait_for(lambda: ends(pipe) == 1, 20, "its end")
+        dropped = pipe.stats().routines["stuck"].dropped["died"]
+        wire = pipe.stats().wire("count", "stuck").dropped.get("died", 0)
+        assert dropped > wire, "what was in hand is not of the wire any more"
 
 
 def test_nobody_is_waited_for(tmp_path: Path, log: Lines, wait_for: WaitFor) -> None:
