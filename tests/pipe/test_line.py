@@ -69,6 +69,18 @@ def test_without_its_wire_a_line_gives_what_it_holds_and_takes_nothing() -> None
     assert (line.offer(messages("c")), line.stats().held, line.stats().balanced) == (1, 1, True)
 
 
+@pytest.mark.parametrize("rule", LIVE_RULES)
+def test_with_less_room_than_before_it_still_adds_up(rule: Overflow) -> None:
+    line = Line("source", WireSettings(capacity=4, overflow=rule))
+    line.offer(messages(*"abcd"))
+    line.link(WireSettings(capacity=1, overflow=rule))
+    line.offer(messages("e"))
+    left = {Overflow.DROP_NEWEST: "abcd"}.get(rule, "e")
+    stats = line.stats()
+    assert (stats.entered, stats.dropped, stats.held) == (5, {"overflow": 5 - len(left)}, len(left))
+    assert "".join(data_of(line.take(1)) + data_of(line.take(1))) == left[:2]
+
+
 @pytest.mark.parametrize(("policy", "reason"), [(Policy.LOSSLESS, "closed"), (Policy.RECORD, "incomplete")])
 def test_what_nobody_will_take_is_counted_by_what_the_wire_promised(policy: Policy, reason: str) -> None:
     line = Line("source", WireSettings(policy=policy, capacity=4))

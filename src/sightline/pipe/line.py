@@ -131,7 +131,8 @@ class Line:
     def _overflow(self, messages: Sequence[Message], over: int) -> None:
         held = self._held
         if self._rule is Overflow.DROP_NEWEST:
-            held.extend(islice(messages, max(0, len(messages) - over)))
+            over = min(over, len(messages))  # less room than before: what is held stays all the same
+            held.extend(islice(messages, len(messages) - over))
         elif self._rule is Overflow.CLEAR:
             self._clear_for(messages)
             return
