@@ -31,6 +31,9 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     newest: Result | None
 
 
+NOTHING_LOOKED_AT: Final = Looked(results=0, detections=0, failed=0, rate=0.0, newest=None)
+
+
 class Tally:
     """Counts one camera. One thread adds, any thread reads."""
 

@@ -41,7 +41,10 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
 
     def counts(self, *, is_fresh: bool) -> dict[str, WorkerCounts]:
         """By camera; of what is not fresh there is no rate."""
-        return {name: _counts(lane, self.looked.get(name), is_fresh) for name, lane in self.lanes.items()}
+        return {
+            name: WorkerCounts.of(lane, self.looked.get(name), is_fresh=is_fresh)
+            for name, lane in self.lanes.items()
+        }
 
 
 class Lives:
@@ -117,17 +120,6 @@ def _settled(hop: Hop, left: int) -> Hop:
     # What went on and was not yet told to have come, came.
     entered = hop.entered + max(0, -lost)
     return msgspec.structs.replace(hop, entered=entered, left=left, dropped=dropped, held=0)
-
-
-def _counts(lane: LaneStats, looked: Looked | None, is_fresh: bool) -> WorkerCounts:
-    return WorkerCounts(
-        lane=lane,
-        results=looked.results if looked else 0,
-        detections=looked.detections if looked else 0,
-        failed=looked.failed if looked else 0,
-        rate=looked.rate if looked and is_fresh else 0.0,
-        newest=looked.newest if looked else None,
-    )
 
 
 def _by_name(

@@ -10,22 +10,23 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
 from sightline.bus import PACKET_TOPICS, Bus, PacketTopics
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.codec import DropReason, Pictures
-from sightline.detect import Model, infer
+from sightline.detect import Model
 from sightline.errors import Closed, ModelError
 from sightline.frame import Frame, Size
 from sightline.log import Repeated, get_logger
 from sightline.mux import LaneStats, Mux, MuxCamera
 from sightline.result import Result
+from sightline.routines import Looked, ModelRoutine
+from sightline.routines.looked import NOTHING_LOOKED_AT
 from sightline.sink import Sink
 from sightline.site.outlet import Outlet, OutletStats
-from sightline.site.tally import Tally
 
 _TAKE_S: Final = 0.5
 _STOP_S: Final = 1.0
@@ -49,6 +50,19 @@ class WorkerCounts(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     rate: float
     newest: Result | None
+
+    @classmethod
+    def of(cls, lane: LaneStats, looked: Looked | None, *, is_fresh: bool = True) -> Self:
+        """Those of a camera, by what is known of it; of what is not fresh there is no rate."""
+        looked = looked or NOTHING_LOOKED_AT
+        return cls(
+            lane=lane,
+            results=looked.results,
+            detections=looked.detections,
+            failed=looked.failed,
+            rate=looked.rate if is_fresh else 0.0,
+            newest=looked.newest,
+        )
 
     @property
     def unwanted(self) -> int:
@@ -117,7 +131,7 @@ class RunningWorker:
             for name, live in cameras.items()
         ]
         self._topics = topics
-        self._model = model
+        self._model = ModelRoutine(lambda: model, f"{name}-model")
         self._sinks = sinks
         # With a file that must be seen whole the model waits for the sinks, and the file for the model.
         self._live = live = all(cameras.values())
@@ -128,7 +142,6 @@ class RunningWorker:
         self._rate, self._size, self._pictures = rate, size, pictures
         self._hwaccel = hwaccel
         self._clock = clock
-        self._tallies = {camera_id: Tally() for camera_id in cameras}
         self._trouble = Repeated(get_logger("sightline.worker"), "the model failed", clock=clock)
         self._mux: Mux | None = None
         self._thread: threading.Thread | None = None
@@ -142,8 +155,7 @@ class RunningWorker:
             ModelError: the model failed to load or to warm up; nothing runs then.
             BusError: the bus cannot be subscribed to.
         """
-        self._model.load()
-        self._model.warm_up()
+        self._model.setup()
         self._mux = Mux(
             self._bus,
             self._cameras,
@@ -178,19 +190,8 @@ class RunningWorker:
     def counts(self) -> dict[str, WorkerCounts]:
         """Counts by camera; none before `start()`."""
         lanes = {} if self._mux is None else self._mux.stats()
-        now_ns = self._clock.monotonic_ns()
-        return {
-            camera_id: WorkerCounts(
-                lane=lane,
-                results=tally.results,
-                detections=tally.detections,
-                failed=tally.failed,
-                rate=tally.rate(now_ns),
-                newest=tally.newest,
-            )
-            for camera_id, lane in lanes.items()
-            for tally in (self._tallies[camera_id],)
-        }
+        looked = self._model.own_stats()
+        return {camera_id: WorkerCounts.of(lane, looked.get(camera_id)) for camera_id, lane in lanes.items()}
 
     @property
     def pages(self) -> list[str]:
@@ -230,7 +231,7 @@ class RunningWorker:
 
     def _close_model(self) -> None:
         try:
-            self._model.close()
+            self._model.cleanup()
         except ModelError as error:
             get_logger("sightline.worker").error("the model did not close", error=str(error))
 
@@ -248,16 +249,10 @@ class RunningWorker:
 
     def _see(self, frames: list[Frame]) -> None:
         try:
-            results = infer(self._model, frames, self._clock)
+            seen = self._model.main_logic(frames)
         except (ModelError, SystemExit) as error:  # a model may be anybody's code, and call sys.exit
-            for frame in frames:
-                self._tallies[frame.camera_id].failed += 1
-            self._trouble.add(model=self._model.name, error=str(error) or repr(error))
+            self._trouble.add(worker=self.name, error=str(error) or repr(error))
             return
-        for result, frame in zip(results, frames, strict=True):
-            self._give(msgspec.structs.replace(result, published_at_ns=self._clock.utc_ns()), frame)
-
-    def _give(self, result: Result, frame: Frame) -> None:
-        self._tallies[result.camera_id].add(result, self._clock.monotonic_ns())
-        for outlet in self._outlets:
-            outlet.put(result, frame)
+        for result, frame in seen:
+            for outlet in self._outlets:
+                outlet.put(result, frame)
