@@ -57,7 +57,7 @@ class Routine(ABC):
     """
 
     role: ClassVar[Role | None] = None
-    live: ClassVar[bool] = False
+    live: bool = False
     name: str
     flow_name: str | None = None
     settings: RoutineSettings = RoutineSettings()
