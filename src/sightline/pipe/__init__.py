@@ -18,10 +18,12 @@ from sightline.pipe.message import Message
 from sightline.pipe.mistakes import PipeError
 from sightline.pipe.network import MessageHandler, Network, QueueHandler, QueueNetwork
 from sightline.pipe.pipe import Pipe
+from sightline.pipe.reports import DurationStats, RoutineStats
 from sightline.pipe.roles import DestinationRoutine, MiddleRoutine, SourceRoutine
 from sightline.pipe.routine import Routine
 from sightline.pipe.settings import Policy, Restart, RoutineSettings, WireSettings
-from sightline.pipe.stats import PipeStats
+from sightline.pipe.several import Several
+from sightline.pipe.stats import FlowStats, PipeState, PipeStats, WireStats
 from sightline.pipe.transmitters import (
     BasicTransmitter,
     DataTransmitter,
@@ -40,10 +42,12 @@ __all__ = [
     "Data",
     "DataTransmitter",
     "DestinationRoutine",
+    "DurationStats",
     "EventBoard",
     "EventReport",
     "FPSRoutine",
     "FileTransmitter",
+    "FlowStats",
     "FrameData",
     "FunctionalMiddleRoutine",
     "Message",
@@ -52,6 +56,7 @@ __all__ = [
     "Network",
     "Pipe",
     "PipeError",
+    "PipeState",
     "PipeStats",
     "Policy",
     "QueueHandler",
@@ -59,10 +64,13 @@ __all__ = [
     "Restart",
     "Routine",
     "RoutineSettings",
+    "RoutineStats",
+    "Several",
     "SharedMemoryTransmitter",
     "SourceRoutine",
     "Wire",
     "WireSettings",
+    "WireStats",
     "dataclass",
     "events",
     "field",

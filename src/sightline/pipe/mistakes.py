@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from sightline.errors import ConfigError
 from sightline.pipe.fitting import fits, shown
@@ -59,6 +59,13 @@ def _nodes(graph: Graph) -> Iterator[str]:
             yield f"routine {node} is a {node.role}, and its wires make it a {role}"
         else:
             yield from _data(node, role)
+
+
+def mistakes_of_sources(graph: Graph, sources: Collection[str]) -> Iterator[str]:
+    """Of routines that were built as sources: one has no place for messages, and never will."""
+    for node in graph.nodes:
+        if node.name in sources and graph.into(node):
+            yield f"routine {node} was built as a source: a wire cannot lead to it now"
 
 
 def _data(node: Node, role: Role) -> Iterator[str]:

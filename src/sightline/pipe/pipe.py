@@ -18,11 +18,11 @@ from sightline.pipe.event_names import KILL_EVENT_NAME
 from sightline.pipe.graph import Graph
 from sightline.pipe.handlers import events_of
 from sightline.pipe.logs import default_logger
-from sightline.pipe.mistakes import PipeError, mistakes_of, mistakes_of_wires
+from sightline.pipe.mistakes import PipeError, mistakes_of, mistakes_of_sources, mistakes_of_wires
 from sightline.pipe.network import Network, QueueNetwork
 from sightline.pipe.parent import Parent
 from sightline.pipe.pickling import parameters_as_bytes, spec_as_bytes
-from sightline.pipe.plan import Edge, Edges, FlowSpec
+from sightline.pipe.plan import Edge, Edges, FlowSpec, edges_of
 from sightline.pipe.routine import Role, Routine
 from sightline.pipe.settings import WireSettings
 from sightline.pipe.stats import PipeStats
@@ -339,7 +339,7 @@ class Pipe:
             if self._parent.over:
                 raise Closed("the pipe is over")
             graph = self._graph(wires)
-            if mistakes := [*mistakes_of_wires(graph), *self._new_roles(graph)]:
+            if mistakes := [*mistakes_of_wires(graph), *mistakes_of_sources(graph, self._sources)]:
                 raise PipeError(mistakes)
             self._parent.rewire(self._edges.change(self._wanted(wires)))
         self._wires = wires
@@ -351,12 +351,6 @@ class Pipe:
         except SightlineError as error:
             self.logger.warning("%s asked to be unlinked from %s: %s", source, destination, error)
 
-    def _new_roles(self, graph: Graph) -> Iterator[str]:
-        """A source has no place for messages, and never will."""
-        for node in graph.nodes:
-            if node.name in self._sources and graph.into(node):
-                yield f"routine {node} was built as a source: a wire cannot lead to it now"
-
     def _graph(self, wires: _Wires) -> Graph:
         return graph_of(self._flows, wires.values(), self._settings_of)
 
@@ -364,19 +358,8 @@ class Pipe:
         return self.network.get_message_handler(routine_name).settings
 
     def _wanted(self, wires: _Wires) -> Iterator[Edge]:
-        flows = {id(routine): name for name, routines in self._flows for routine in routines}
-        for wire in wires.values():
-            source, destination = wire.source, wire.destinations[0]
-            flow = flows[id(source)]
-            transmitter = wire.data_transmitter or self._flow_transmitters[flow] or self._transmitter
-            yield Edge(
-                source=source.name,
-                source_flow=flow,
-                destination=destination.name,
-                destination_flow=flows[id(destination)],
-                settings=wire.settings or self._settings_of(destination.name),
-                transmitter=transmitter,
-            )
+        usual = {name: one or self._transmitter for name, one in self._flow_transmitters.items()}
+        return edges_of(self._flows, wires.values(), self._settings_of, usual)
 
     def _specs(self, graph: Graph) -> dict[str, bytes | str]:
         """Each flow pickled, or why it cannot be."""

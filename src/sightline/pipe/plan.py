@@ -5,7 +5,7 @@ An *edge* is one wire between two routines, with a number that no other edge of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from sightline.pipe.directory import Directory
 from sightline.pipe.routine import Routine
 from sightline.pipe.settings import WireSettings
 from sightline.pipe.transmitters import DataTransmitter
+from sightline.pipe.wire import Wire
 from sightline.shm.settings import Sharing
 
 
@@ -41,6 +42,34 @@ class Edge:
     def ends(self) -> tuple[str, str]:
         """The routines: there is one edge at most between two of them."""
         return self.source, self.destination
+
+
+def edges_of(
+    flows: Iterable[tuple[str, Sequence[Routine]]],
+    wires: Iterable[Wire],
+    settings_of: Callable[[str], WireSettings],
+    transmitters: Mapping[str, DataTransmitter | None],
+) -> Iterator[Edge]:
+    """Wires to one routine each as edges, without numbers.
+
+    Args:
+        flows: by name, with the routines in them.
+        wires: between these.
+        settings_of: those of a wire that has none of its own, by the name of the routine that it leads to.
+        transmitters: of wires that have none of their own, by the flow that they lead from.
+    """
+    flow_of = {id(routine): name for name, routines in flows for routine in routines}
+    for wire in wires:
+        source, destination = wire.source, wire.destinations[0]
+        flow = flow_of[id(source)]
+        yield Edge(
+            source=source.name,
+            source_flow=flow,
+            destination=destination.name,
+            destination_flow=flow_of[id(destination)],
+            settings=wire.settings or settings_of(destination.name),
+            transmitter=wire.data_transmitter or transmitters[flow],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
