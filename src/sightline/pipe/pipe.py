@@ -230,7 +230,7 @@ class Pipe:
         """
         targets = {} if specific_flow_routines is None else specific_flow_routines
         parameters = parameters_as_bytes(event_name, event_parameters)
-        # Without the lock once it is built: who changes wires has that, and may wait for a flow that is stopped.
+        # Without the lock once it is built: who changes wires has it, and may wait for a stopped flow.
         parent = self._parent or self._post_early(event_name, targets, parameters, wait)
         return None if parent is None else parent.post(event_name, targets, parameters, wait)
 
