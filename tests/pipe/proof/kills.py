@@ -72,7 +72,7 @@ class Rounds:
     def _kill(self) -> None:
         time.sleep(min(self._dice.expovariate(1 / PAUSE_S), 4 * PAUSE_S))
         flow = next(self._victims)
-        pid = wait_for(lambda: self.pipe.pids.get(flow), GOES_ON_S, f"a process of {flow}")
+        pid = wait_for(lambda: self.pipe.pids.get(flow, 0), GOES_ON_S, f"a process of {flow}")
         if self._dice.random() < STOP_SHARE:
             os.kill(pid, signal.SIGSTOP)
             time.sleep(self._dice.choice((0.05, 0.3)))
@@ -162,8 +162,7 @@ class Rounds:
         assert lost <= deaths * MOST_LOST * (len(track.flows) - 1), (track, lost, deaths)
         if len(track.flows) == 2:
             wire = stats.wire(track.maker, track.looker)
-            known = wire.dropped.keys() <= {"died", "lost", "incomplete"}
-            assert known if deaths else not wire.dropped, wire
+            assert wire.dropped.keys() <= ({"died", "lost", "incomplete"} if deaths else set()), wire
 
     def _check_eyes(self) -> None:
         for track in TRACKS:

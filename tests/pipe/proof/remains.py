@@ -52,7 +52,7 @@ class Machine(NamedTuple):
 def is_alive(pid: int) -> bool:
     """Of an orphan that has ended the rest is for the first process of the machine to clear away."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

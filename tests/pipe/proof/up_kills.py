@@ -52,9 +52,8 @@ class Up:
     """A running `sightline up`, and what it tells."""
 
     def __init__(self, folder: Path) -> None:
-        (folder / "site.yaml").write_text(
-            json.dumps(settings_of(CAMERAS, folder, **{name: {} for name in WORKERS}))
-        )
+        workers: dict[str, Any] = {name: {} for name in WORKERS}
+        (folder / "site.yaml").write_text(json.dumps(settings_of(CAMERAS, folder, **workers)))
         self._out, self.err = folder / "up.out", folder / "up.err"
         with self._out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
@@ -136,7 +135,7 @@ class Rounds:
             yield from self._dice.sample(names, len(names))
 
     def _kill(self, name: str) -> None:
-        pid = wait_for(lambda: self._up.pids.get(name), GOES_ON_S, f"a process of {name}")
+        pid = wait_for(lambda: self._up.pids.get(name, 0), GOES_ON_S, f"a process of {name}")
         os.kill(pid, signal.SIGKILL)
         self.killed[name] += 1
         wait_for(lambda: self._up.pids.get(name, pid) != pid, GOES_ON_S, f"another process of {name}")
