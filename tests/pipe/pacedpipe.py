@@ -31,11 +31,13 @@ class PacedPipe:
         gives: dict[str, float] | None = None,
         capacity: float = 16.0,
         fixed: Iterable[str] = (),
+        paced: bool = True,
     ) -> None:
         self.fps = dict(fps)
         self.gives = gives or {}
         self.capacity = capacity
         self.fixed = set(fixed)
+        self.paced = paced
         self.pacing = Pacing()
         self.dropped: dict[Lane, float] = {}
         self.held: dict[Lane, float] = {}
@@ -51,7 +53,7 @@ class PacedPipe:
             self._steps += 1
             for name in self.fps:
                 self._step(name)
-            if self._steps % REPORT_STEPS == 0:
+            if self.paced and self._steps % REPORT_STEPS == 0:
                 self._report()
         return {name: (self.done[name] - before[name]) / seconds for name in self.fps}
 

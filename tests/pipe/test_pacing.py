@@ -104,6 +104,34 @@ def test_a_routine_that_gives_several_or_none_for_a_message(gives: float, sink: 
     assert did["source"] == pytest.approx(sink / gives, rel=0.15)
 
 
+@st.composite
+def graphs(draw: st.DrawFn) -> tuple[dict[str, float], list[Lane]]:
+    """Any without circles of lossless wires, or a tree of any wires."""
+    count = draw(st.integers(2, 6))
+    is_tree = draw(st.booleans())
+    lanes = [
+        Lane(str(other), str(number), not is_tree or draw(st.booleans()))
+        for number in range(1, count)
+        for other in draw(st.sets(st.integers(0, number - 1), min_size=1, max_size=1 if is_tree else 3))
+    ]
+    fps = {str(number): draw(st.floats(10, 200)) for number in range(1, count)}
+    return {"0": draw(st.floats(300, 3000)), **fps}, lanes
+
+
+@settings(max_examples=20)
+@given(graph=graphs())
+def test_of_any_graph_who_is_paced_does_what_it_does_where_it_is_not(
+    graph: tuple[dict[str, float], list[Lane]],
+) -> None:
+    fps, lanes = graph
+    paced, free = PacedPipe(fps, lanes), PacedPipe(fps, lanes, paced=False)
+    for pipe in (paced, free):
+        pipe.run(SETTLED_S + 10)
+    did, would = paced.run(10), free.run(10)
+    ends = fps.keys() - {lane.source for lane in lanes}
+    assert all(did[name] >= 0.93 * would[name] for name in ends)
+
+
 def test_a_camera_is_not_told_and_the_routine_behind_it_is() -> None:
     lanes = chain("camera", "resize", "detect", waits=LIVE)
     pipe = PacedPipe({"camera": 25, "resize": 400, "detect": 5}, lanes, fixed=["camera"])

@@ -2,9 +2,11 @@
 
 All sources go faster together, until more of one would be of no use: then that one stays, and the others go
 on. So several that meet at one routine share it evenly, and what one of them cannot use the others have. More
-is of no use to a lossless wire whose reader has enough, as its writer would wait; nor to live wires once none
-of their readers wants more. A routine between live wires and a slow and a fast reader thus goes at the speed
-of the fast one: what is dropped before the slow one costs nothing more.
+cannot leave a routine that has a lossless wire to one that takes no more, as it waits there; and it is of no
+use where none of the readers wants more. A routine between live wires and a slow and a fast reader thus goes
+at the speed of the fast one: what is dropped before the slow one costs nothing more.
+
+It does not reckon with what a routine drops of one wire to hear another where ways of one source meet again.
 """
 
 from __future__ import annotations
@@ -95,7 +97,7 @@ class _Filling:
         """These take no more, nor does who waits for one of them."""
         self._full.update(names)
         for name in reversed(self._order):
-            if any(lane.waits and lane.destination in self._full for lane in self._out[name]):
+            if self._waits(name):
                 self._full.add(name)
 
     def _slopes(self, rising: Collection[str]) -> dict[str, float]:
@@ -121,8 +123,9 @@ class _Filling:
         return closed
 
     def _of_no_use(self, name: str, closed: Mapping[str, bool]) -> bool:
-        """Whether more from it is of no use."""
-        waits = [lane for lane in self._out[name] if lane.waits]
-        if waits:
-            return any(closed[lane.destination] for lane in waits)
-        return bool(self._out[name]) and all(closed[lane.destination] for lane in self._out[name])
+        """Whether more from it is of no use, or cannot leave it."""
+        out = self._out[name]
+        return self._waits(name) or (bool(out) and all(closed[lane.destination] for lane in out))
+
+    def _waits(self, name: str) -> bool:
+        return any(lane.waits and lane.destination in self._full for lane in self._out[name])
