@@ -1,15 +1,29 @@
 """The memory that a flow counts in, and what its next process finds there."""
 
 import os
+from typing import Any
 
 import msgspec
 import pytest
 
 from sightline.errors import ConfigError
+from sightline.overflow import Overflow
 from sightline.pipe import ledger as ledgers
-from sightline.pipe.accounts import REASONS, TIMES_WORDS, Times, duration_stats
+from sightline.pipe.accounts import (
+    END_DROPPED,
+    END_WORDS,
+    ENTERED,
+    LEFT,
+    REASONS,
+    TIMES_WORDS,
+    Times,
+    duration_stats,
+)
+from sightline.pipe.inlet import Inlet
 from sightline.pipe.ledger import Ledger, private
+from sightline.pipe.message import Message
 from sightline.pipe.reports import DURATION_BUCKETS, DurationStats
+from sightline.pipe.settings import Policy, WireSettings
 
 
 @pytest.fixture
@@ -91,3 +105,35 @@ def test_no_durations_are_no_time() -> None:
 
 def test_reasons_stand_in_an_order_of_their_own() -> None:
     assert len(set(REASONS)) == len(REASONS)
+
+
+class Account:
+    """Stands for an account, and looks whether it adds up after each number that is written."""
+
+    def __init__(self, numbers: list[int], first: int = 0) -> None:
+        self.numbers, self.first = numbers, first
+
+    def __getitem__(self, at: int | slice) -> Any:
+        if isinstance(at, slice):
+            return Account(self.numbers, at.start)
+        return self.numbers[self.first + at]
+
+    def __setitem__(self, at: int, number: int) -> None:
+        self.numbers[self.first + at] = number
+        dropped = sum(self.numbers[END_DROPPED:])
+        assert self.numbers[ENTERED] >= self.numbers[LEFT] + dropped, "more went than came"
+
+
+@pytest.mark.parametrize("rule", [Overflow.DROP_OLDEST, Overflow.DROP_NEWEST, Overflow.CLEAR, Overflow.BLOCK])
+def test_whoever_reads_between_two_writes_finds_what_came_held(rule: Overflow) -> None:
+    policy = Policy.LOSSLESS if rule is Overflow.BLOCK else Policy.LIVE
+    numbers = [0] * END_WORDS
+    wires = {"s": WireSettings(policy=policy, capacity=3, overflow=rule)}
+    inlet = Inlet(wires, account=lambda _source: Account(numbers))  # type: ignore[arg-type,return-value]
+    some = [Message(number, "s", number, 0) for number in range(5)]
+    for _ in range(3):
+        inlet.put_many(some, "s")
+        inlet.take_many(1)
+    inlet.close()
+    inlet.put_many(some, "s")
+    assert numbers[ENTERED] == numbers[LEFT] + sum(numbers[END_DROPPED:])
