@@ -279,6 +279,50 @@ def test_a_stuck_sink_of_live_cameras_holds_up_nobody(
     assert stuck.waiting.dropped["killed"] <= 17
 
 
+def test_a_file_waits_for_a_stuck_sink_and_goes_on_with_it(
+    make: MakeSite,
+    begin: MakeWorker,
+    capture: Capture,
+    clip: Path,
+    full: Path,
+    wait_for: WaitFor,
+) -> None:
+    worker = begin(make({"a": {"url": str(clip)}}, sinks=[{"kind": "jsonl", "path": full}]), hung_s=0.5)
+    assert capture(make({"a": {"url": str(clip)}})).wait(30)
+    wait_for(lambda: worker.outlets()[0].waiting.held == 16, 30, "all room to be taken")
+    patience_s = time.monotonic() + 4
+    wait_for(lambda: worker.process.ends or time.monotonic() > patience_s, 30, "time for it to seem hung")
+    assert worker.process.ends == 0
+    assert not worker.ended
+    reader = os.open(full, os.O_RDONLY | os.O_NONBLOCK)
+
+    def read_all() -> bool:
+        with suppress(BlockingIOError):
+            while os.read(reader, 65536):
+                pass
+        return worker.ended
+
+    wait_for(read_all, 30, "the rest to be written")
+    os.close(reader)
+    assert worker.outlets()[0].written == FRAMES
+    assert worker.counts()["a"].dropped == {}
+
+
+def test_what_the_model_has_in_hand_at_the_stop_is_written(
+    make: MakeSite, begin: MakeWorker, capture: Capture, clip: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    site = make({"a": played(clip)}, model={"kind": "python", "class": "tests.site.slow_model:Slow"})
+    worker = begin(site)
+    capture(site)
+    wait_for(lambda: worker.counts()["a"].results, 30, "a result")
+    worker.stop()
+    counts = worker.counts()["a"]
+    assert counts.balanced
+    assert counts.lane.frames.left == counts.results == len(lines(tmp_path))
+    (sink,) = worker.outlets()
+    assert (sink.written, sink.late) == (counts.results, 0)
+
+
 def test_its_page_shows_what_it_is_told(
     make: MakeSite, begin: MakeWorker, capture: Capture, clip: Path, wait_for: WaitFor
 ) -> None:
