@@ -23,6 +23,10 @@ from sightline.supervise.policy import Restart
 SLOW_S = 0.02
 """What the slowest takes: 50 messages a second."""
 
+CALM_S = 0.002
+"""Processor time of the source for each message that the sink takes: some times what it needs, and a tenth of
+what it has. That counts by messages and not by the clock, as others may want the processor too."""
+
 LIVE = WireSettings()
 LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=64)
 LONG_S = 60.0
@@ -68,11 +72,11 @@ class Sleeper(DestinationRoutine):
 
 
 class Made(NamedTuple):
-    """Of some time: messages given by the source, taken by the sink; and the part of it on a processor."""
+    """Of some time: messages given by the source, taken by the sink; processor time of the source."""
 
     given: int
     taken: int
-    busy: float
+    cpu_s: float
 
 
 class Watched:
@@ -94,10 +98,10 @@ class Watched:
     def until(self, taken: int, wait_for: WaitFor) -> Made:
         """Wait until the sink took so many more."""
         source = psutil.Process(self.pipe.pids["a"])
-        (given, before), cpu_s, begun_s = self.counts(), sum(source.cpu_times()[:2]), time.monotonic()
+        (given, before), cpu_s = self.counts(), sum(source.cpu_times()[:2])
         wait_for(lambda: self.counts()[1] >= before + taken, LONG_S, "the sink")
-        (given_now, now), took_s = self.counts(), time.monotonic() - begun_s
-        return Made(given_now - given, now - before, (sum(source.cpu_times()[:2]) - cpu_s) / took_s)
+        given_now, now = self.counts()
+        return Made(given_now - given, now - before, sum(source.cpu_times()[:2]) - cpu_s)
 
     def has_another_process(self, flow: str, pid: int) -> bool:
         return self.pipe.pids.get(flow, pid) != pid
@@ -140,7 +144,7 @@ def test_a_lossless_pipe_runs_its_source_at_the_speed_of_the_slowest_and_burns_n
     made = pair.until(100, wait_for)
     assert made.given <= made.taken + 2 * LOSSLESS.capacity
     assert made.taken <= made.given + 4 * LOSSLESS.capacity
-    assert made.busy < 0.25, "a source that waits is no load"
+    assert made.cpu_s < made.taken * CALM_S, "a source that waits is no load"
 
 
 @pytest.mark.alone
@@ -158,8 +162,8 @@ def test_a_live_pipe_that_is_paced_makes_what_is_taken(
     pair = Watched(make(paced=True), LIVE, source)
     pair.settles(1.5, wait_for)
     made = pair.until(50, wait_for)
-    assert made.busy < 0.25
-    assert made.given <= 1.5 * made.taken
+    assert made.cpu_s < made.taken * CALM_S
+    assert made.given <= 2 * made.taken
 
 
 @pytest.mark.parametrize("paced", [False, True])
@@ -218,7 +222,7 @@ def test_stop_and_start_and_other_wires_keep_it_right(make: MakePipe, wait_for: 
     pipe.notify_event("stop", wait=True)
     pipe.notify_event("start", wait=True)
     made = pair.until(25, wait_for)
-    assert made.given <= 2 * made.taken, "at once"
+    assert made.given <= 10 * made.taken, "at once: unpaced it is hundreds"
     pipe.unlink("source")
     pipe.link(Wire(pair.source, pair.sink, settings=LOSSLESS))
     pair.settles(1.5, wait_for)
