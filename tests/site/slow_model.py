@@ -18,3 +18,15 @@ class Slow:
         return [() for _ in frames]
 
     def close(self) -> None: ...
+
+
+class SlowToLoad(Slow):
+    def load(self) -> None:
+        time.sleep(60)
+
+
+class Stuck(Slow):
+    def predict(self, frames: Sequence[Frame]) -> list[tuple[Detection, ...]]:
+        print("stuck", flush=True)
+        time.sleep(600)
+        return []

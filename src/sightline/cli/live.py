@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -10,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sightline.cli.showing import View
+from sightline.site.any_site import AnySite
 from sightline.site.outlet import OutletStats
-from sightline.site.running import RunningSite
-from sightline.site.status import CameraView, StreamView
+from sightline.site.status import CameraView, ProcessView, SiteStatus, StreamView
 
 _COLOURS: Final = {
     "live": "green",
@@ -73,18 +74,50 @@ def sink_losses(sinks: list[OutletStats]) -> list[str]:
     ]
 
 
-def site_view(running: RunningSite) -> View:
+def _process_notes(processes: Mapping[str, ProcessView]) -> list[str]:
+    """A line for each process that does not run as it should: `capture-1: waiting, again in 3 s (...)`."""
+    return [
+        f"{name}: {_process(of)}" for name, of in processes.items() if of.state not in {"running", "ended"}
+    ]
+
+
+def _process(of: ProcessView) -> str:
+    again = "" if of.retry_in_s is None else f", again in {math.ceil(of.retry_in_s)} s"
+    reason = f" ({of.reason})" if of.reason else ""
+    return f"{of.state}{again}{reason}"
+
+
+def _processes(processes: Mapping[str, ProcessView]) -> list[str]:
+    """One line: `processes: hub 4711; capture-1 4712; worker-people 4713, ended 2 times`."""
+    told = [
+        f"{name} {of.pid if of.state == 'running' else _process(of)}{_again(of.restarts)}"
+        for name, of in processes.items()
+    ]
+    return [f"processes: {'; '.join(told)}"] if told else []
+
+
+def _again(restarts: int) -> str:
+    return f", ended {restarts} {'time' if restarts == 1 else 'times'}" if restarts else ""
+
+
+def site_view(running: AnySite) -> View:
     """A site as the terminal, a log and a program are to have it."""
     return View(
         table=lambda: _table(running),
-        lines=lambda: [_line(name, camera) for name, camera in running.status().cameras.items()],
+        lines=lambda: _lines(running.status()),
         facts=lambda: {**msgspec.to_builtins(running.status()), "pages": running.pages},
     )
 
 
-def _table(running: RunningSite) -> Table:
+def _table(running: AnySite) -> Table:
     status = running.status()
-    return camera_table(status.cameras, [*running.pages, *sink_losses(status.sinks)])
+    notes = [*running.pages, *_processes(status.processes), *sink_losses(status.sinks)]
+    return camera_table(status.cameras, notes)
+
+
+def _lines(status: SiteStatus) -> list[str]:
+    cameras = [_line(name, camera) for name, camera in status.cameras.items()]
+    return [*cameras, *_process_notes(status.processes)]
 
 
 def _line(camera_id: str, camera: CameraView) -> str:

@@ -8,11 +8,11 @@ from rich.console import Console
 
 from sightline.cli.live import sink_losses, site_view
 from sightline.cli.showing import print_json, print_lines, run_shown, stopped_by_signals
-from sightline.site.running import RunningSite
+from sightline.site.any_site import AnySite
 
 
 def run_site(
-    running: RunningSite, console: Console, *, seconds: float | None = None, as_json: bool = False
+    running: AnySite, console: Console, *, seconds: float | None = None, as_json: bool = False
 ) -> int:
     """Run until the site ends, `seconds` have passed, or SIGINT or SIGTERM came. Gives the exit code.
 
@@ -33,6 +33,6 @@ def run_site(
     return 1 if faults else 0
 
 
-def _hub_lines(running: RunningSite) -> Iterator[str]:
+def _hub_lines(running: AnySite) -> Iterator[str]:
     if running.hub is not None:
         yield f"hub: nobody answered at {running.hub.shown}, so it runs here, as process {running.hub.pid}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from sightline.site import Site
 
 
+_LEVELS: Final = ("warning", "info", "debug")
+
+
 def up(
+    context: typer.Context,
     site: Annotated[Path, typer.Argument(metavar="SITE", help="The site file, YAML.", show_default=False)],
+    *,
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
     ] = None,
@@ -24,8 +29,13 @@ def up(
 ) -> None:
     """Run the cameras and workers of a site file, here, until they are done or you stop them.
 
+    Each worker is a process of its own, and so are captures, one for eight inputs; with bus: memory:// a hub
+    that nobody else can reach is between them. One that dies or hangs is begun again, while the others go on;
+    --json tells of them too.
+
     Ends by itself, with exit code 0, when all its cameras were files that are played once; with 1 when one
-    of them could not be read. Ctrl-C or SIGTERM stops it, and what was written stays whole.
+    of them could not be read. Ctrl-C or SIGTERM stops it, and what was written stays whole; a second Ctrl-C
+    does not wait for that.
 
     Examples:
 
@@ -34,9 +44,10 @@ def up(
         sightline up site.yaml --seconds 60
     """
     from sightline.cli.running import run_site
-    from sightline.site import RunningSite
+    from sightline.site.supervised_site import SupervisedSite
 
-    running = RunningSite(load_with_models(site))
+    level = _LEVELS[min(context.obj or 0, 2)]
+    running = SupervisedSite(load_with_models(site), log_level=level)
     raise typer.Exit(run_site(running, Console(), seconds=seconds, as_json=as_json))
 
 

@@ -6,6 +6,7 @@ fails stops no other; `stop()` ends all of them side by side. It does not read f
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from functools import partial
@@ -15,7 +16,7 @@ import msgspec
 
 from sightline.bus import PACKET_TOPICS, Bus, PacketTopics, Stream, open_bus
 from sightline.capture import CameraInput, CameraStatus, Capture, State
-from sightline.clock import SYSTEM_CLOCK, Clock, EpochCounter
+from sightline.clock import NS_PER_S, SYSTEM_CLOCK, Clock, EpochCounter, ns
 from sightline.errors import BusError
 from sightline.log import get_logger, redact
 from sightline.packet import Packet
@@ -31,7 +32,7 @@ StreamKey: TypeAlias = tuple[str, Stream]
 
 _LOG: Final = get_logger("sightline.site")
 _STOP_S: Final = 0.5
-_LEAVE_S: Final = 0.5
+"""For all of them together."""
 
 
 class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,11 +159,14 @@ class Capturing:
             sending.stop()
         for capture in self._captures.values():
             capture.stop(0)
-        if self._bus is not None:
-            self._leave(self._bus)  # it frees captures that wait for a reader's room
+        # It frees captures that wait for a reader's room.
+        closing = None if self._bus is None else self._leave(self._bus)
         # All were told; now they end side by side, and who hangs inside libav is left behind.
+        end_ns = self._clock.monotonic_ns() + ns(_STOP_S)
         for capture in self._captures.values():
-            capture.stop(_STOP_S)
+            capture.stop(self._left_s(end_ns))
+        if closing is not None:
+            self._await_leave(closing, self._left_s(end_ns))
         for sending in self._sendings.values():
             sending.join()
 
@@ -172,6 +176,9 @@ class Capturing:
 
     def __exit__(self, *_exception: object) -> None:
         self.stop()
+
+    def _left_s(self, end_ns: int) -> float:
+        return max(0, end_ns - self._clock.monotonic_ns()) / NS_PER_S
 
     def _gates(self, bus: Bus) -> dict[str, Gate]:
         topics: dict[str, list[str]] = {}
@@ -188,13 +195,19 @@ class Capturing:
             capture = msgspec.structs.replace(capture, state="waiting", reason=reason)
         return StreamStatus(capture=capture, sent=sending.sent())
 
-    def _leave(self, bus: Bus) -> None:
-        """Close the bus, which takes in what was published; where that is not all, no more than a moment."""
+    def _leave(self, bus: Bus) -> threading.Thread:
+        """Close the bus, which takes in what was published."""
         closing = threading.Thread(target=self._close, args=(bus,), name="leave the bus", daemon=True)
         closing.start()
-        closing.join(None if len(self.told) == len(self._captures) else _LEAVE_S)
+        return closing
+
+    def _await_leave(self, closing: threading.Thread, left_s: float) -> None:
+        """Where not all is with the bus, no more than a moment."""
+        closing.join(None if len(self.told) == len(self._captures) else left_s)
         if closing.is_alive():
-            _LOG.warning("the bus did not take in all that was published", bus=redact(self._url))
+            # Of readers that end with us that is no news.
+            level = logging.INFO if self._hold else logging.WARNING
+            _LOG.log(level, "the bus did not take in all that was published", bus=redact(self._url))
 
     def _close(self, bus: Bus) -> None:
         # Where who reads is known, it is known too that a stream beside the models' may have no reader.

@@ -6,6 +6,7 @@ It is told where to listen, and by whoever supervises it, who alone can begin it
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 import msgspec
@@ -59,4 +60,6 @@ async def _turn(child: Child) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # nothing is left to be closed: whoever waits for this need not wait for the interpreter

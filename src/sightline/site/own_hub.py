@@ -23,14 +23,14 @@ from sightline.hub.wire.header import HEAD_BYTES, Head, Kind
 from sightline.loopback import is_loopback
 from sightline.site.capturing import is_within_process
 from sightline.site.private_folder import private_folder
-from sightline.site.talk import Talk, supervised
+from sightline.site.talk import READY_S, Talk, supervised
 from sightline.supervise import ChildSpec, State, Supervisor, When
 
 PRIVATE_LIMITS: Final = Limits(window_messages=64, unwanted_s=0.0)
 """Of a hub between captures and workers alone: of a file little is on its way, and nothing goes nowhere."""
 _LIMITS: Final = Limits()
 _ANSWER_S: Final = 1.0
-_HUNG_S: Final = 15.0
+_HUNG_S: Final = 30.0
 _STOP_S: Final = 2.0
 
 
@@ -101,13 +101,11 @@ def hub_talk(address: HubAddress, limits: Limits = _LIMITS) -> Talk:
 
 
 def hub_child(talk: Talk) -> ChildSpec:
-    """That process, for a supervisor. What uses it begins behind it, and ends before it does."""
-    return talk.child(
-        "sightline.site.hub_process", hung_s=_HUNG_S, stop_s=_STOP_S, when=When.ALWAYS, gate=True
-    )
+    """That process, for a supervisor."""
+    return talk.child("sightline.site.hub_process", hung_s=_HUNG_S, stop_s=_STOP_S, when=When.ALWAYS)
 
 
-def await_hub(supervisor: Supervisor, timeout_s: float = 10.0) -> None:
+def await_hub(supervisor: Supervisor, timeout_s: float = READY_S) -> None:
     """Wait until a hub that was begun just now is ready.
 
     Raises:
@@ -140,7 +138,7 @@ class OwnHub:
         """Of its process; None where there is none at this moment."""
         return self._supervisor.states()["hub"].pid
 
-    def start(self, timeout_s: float = 10.0) -> None:
+    def start(self, timeout_s: float = READY_S) -> None:
         """Begin it.
 
         Raises:

@@ -70,7 +70,6 @@ class Talk:
         hung_s: float | None,
         stop_s: float,
         when: When = When.FAILURE,
-        gate: bool = False,
     ) -> ChildSpec:
         """What a supervisor is told of the process, which runs `module`; `when` it is begun again."""
         # It has to find this package; and nothing in the working folder may be taken for a module (-P).
@@ -83,7 +82,6 @@ class Talk:
             sockets=self._sockets,
             restart=msgspec.structs.replace(RESTART, when=when),
             watch=Watch(ready_s=READY_S, hung_s=hung_s, stop_s=stop_s),
-            gate=gate,
             on_line=self._pass_on,
         )
 

@@ -84,8 +84,11 @@ class WorkerProcess:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"worker-{name}", daemon=True)
 
-    def start(self) -> None:
+    def start(self, await_bus: Callable[[], object] = _nothing) -> None:
         """Begin the process, load the model, open the sinks, and begin to read.
+
+        Args:
+            await_bus: returns when the bus is there; called when the process is.
 
         Raises:
             SightlineError: the model, a sink or the bus cannot be had; nothing runs then.
@@ -94,6 +97,7 @@ class WorkerProcess:
         try:
             with _quiet(self._logger):
                 self._pipe.build()
+                await_bus()
                 self._begin(model, *sinks)
                 self._begin(source)
             self._look()
