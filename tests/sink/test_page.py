@@ -141,6 +141,23 @@ def test_a_camera_that_gives_nothing_is_said_to(
     expect(yard.locator(".note")).to_contain_text("no result for")
 
 
+def test_processes_are_told_with_what_befell_them(
+    page: Page, preview: Preview, cameras: Cameras, status: dict[str, Any]
+) -> None:
+    status["processes"] = {
+        "hub": {"pid": 4711, "state": "running", "restarts": 0, "reason": ""},
+        NAME: {"pid": None, "state": "waiting", "restarts": 2, "reason": "killed by <i>SIGKILL</i>"},
+    }
+    page.goto(preview.url)
+    lines = page.locator("#processes li")
+    expect(lines).to_have_text(
+        ["hub, 4711, running", f"{NAME}, waiting, ended 2 times, killed by <i>SIGKILL</i>"]
+    )
+    expect(lines.locator(".dot.good")).to_have_count(1)
+    del status["processes"]
+    expect(lines).to_have_count(0)
+
+
 def test_a_server_that_is_gone_is_said_to_be(page: Page, preview: Preview, cameras: Cameras) -> None:
     page.goto(preview.url)
     expect(page.locator("img").first).to_be_visible()

@@ -5,6 +5,8 @@ const STATUS_MS = 1000;
 const QUIET_S = 3; // a camera that has given nothing for so long is said to be quiet
 const TONES = { live: "good", done: "good", idle: "wait", connecting: "wait", stalled: "bad", backing_off: "bad", disabled: "" };
 
+const PROCESS_TONES = { running: "good", quarantined: "bad", ended: "" };
+
 const token = new URLSearchParams(location.search).get("token");
 const headers = token ? { Authorization: `Bearer ${token}` } : {};
 const byId = (id) => document.getElementById(id);
@@ -34,8 +36,19 @@ function show(status) {
   const rate = cameras.reduce((sum, [, facts]) => sum + (facts.result_fps ?? 0), 0);
   byId("summary").textContent = cameras.length ? `${count(cameras.length, "camera")}, ${rate.toFixed(1)} results/s` : "";
   byId("empty").hidden = cameras.length > 0;
+  showProcesses(status.processes ?? {});
   link(status.fault ? `status: ${status.fault}` : "live", status.fault ? "bad" : "good");
   document.body.classList.remove("gone");
+}
+
+function showProcesses(processes) {
+  byId("processes").replaceChildren(...Object.entries(processes).map(([name, facts]) => {
+    const line = document.createElement("li");
+    const dot = document.createElement("span");
+    dot.className = `dot ${PROCESS_TONES[facts.state] ?? "wait"}`;
+    line.append(dot, [name, facts.pid, facts.state, facts.restarts && `ended ${count(facts.restarts, "time")}`, facts.reason].filter(Boolean).join(", "));
+    return line;
+  }));
 }
 
 function gone(error) {
