@@ -11,11 +11,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from sightline.errors import ConfigError
+from sightline.log import Repeated, get_logger
 from sightline.overflow import BufferStats
 from sightline.pipe.accounts import END_WORDS
+from sightline.pipe.codec import unpack_plain
 from sightline.pipe.ledger import private
 from sightline.pipe.line import Line
-from sightline.pipe.message import Message
+from sightline.pipe.message import UNREAD, Message
 from sightline.pipe.settings import WireSettings
 
 
@@ -51,6 +53,7 @@ class Inlet:
             source: Line(source, settings, account(source)) for source, settings in (wires or {}).items()
         }
         self._order = list(self._lines.values())
+        self._unreadable = Repeated(get_logger("sightline.pipe"), "message cannot be read")
 
     def link(self, source: str, settings: WireSettings) -> None:
         """Have a wire from `source` from now on; with new settings where there is one."""
@@ -113,16 +116,16 @@ class Inlet:
 
     def take_many(self, most: int) -> list[Message]:
         """0 to `most` messages, whichever are next."""
-        with self._lock:
-            order = self._order
-            if len(order) == 1:
-                taken, served = order[0].take(most), order
-            else:
-                taken, served = self._take_in_turn(most)
-            # Set under the lock, so that nothing comes unseen between finding nothing and waiting.
-            self._hungry = not taken
-        if taken and self.on_room:
-            for line in served:
+        taken: list[Message] = []
+        while not taken:
+            with self._lock:
+                served = self._serve(most)
+                # Set under the lock, so that nothing comes unseen between finding nothing and waiting.
+                self._hungry = not served
+            if not served:
+                break
+            for line, some in served:
+                taken += self._opened(line, some)
                 self._tell_room(line.source)
         return taken
 
@@ -145,6 +148,7 @@ class Inlet:
                 line.close()
         for source in list(self.on_room):
             self._tell_room(source)
+        self._unreadable.flush()
 
     @property
     def wires(self) -> int:
@@ -159,19 +163,33 @@ class Inlet:
         with self._lock:
             return {source: line.stats() for source, line in self._lines.items()}
 
-    def _take_in_turn(self, most: int) -> tuple[list[Message], list[Line]]:
+    def _serve(self, most: int) -> list[tuple[Line, list[Message]]]:
         """From the line that waited longest, then the next; who was served goes behind the others."""
-        taken: list[Message] = []
-        served: list[Line] = []
+        served: list[tuple[Line, list[Message]]] = []
         for line in self._order:
-            if len(taken) >= most:
-                break
-            if line:
-                taken += line.take(most - len(taken))
-                served.append(line)
-        if served:
-            self._order = [line for line in self._order if line not in served] + served
-        return taken, served
+            if most and (some := line.take(most)):
+                served.append((line, some))
+                most -= len(some)
+        if served and len(self._order) > 1:
+            lines = [line for line, _ in served]
+            self._order = [line for line in self._order if line not in lines] + lines
+        return served
+
+    def _opened(self, line: Line, messages: list[Message]) -> list[Message]:
+        """Those of which data can be made. Without the lock: it may run whatever there is."""
+        unreadable = 0
+        for message in messages:
+            if message.data is UNREAD:
+                try:
+                    message.data, message.packed = unpack_plain(message.packed), None
+                except Exception as error:  # noqa: BLE001 - of whoever's data
+                    self._unreadable.add(source=message.source, number=message.number, error=repr(error))
+                    unreadable += 1
+        if unreadable:
+            messages = [message for message in messages if message.data is not UNREAD]
+        with self._lock:
+            line.took(len(messages), unreadable)
+        return messages
 
     def _feed(self) -> None:
         self._hungry = False

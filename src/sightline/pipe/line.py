@@ -85,20 +85,17 @@ class Line:
     def offer(self, messages: Sequence[Message]) -> int:
         """Let messages in, in order. How many the wire took; the others stay with their writer."""
         held = self._held
+        over = len(held) + len(messages) - self._capacity
+        if over > 0 and self.waits and not self.gone:
+            messages, over = messages[: max(0, len(messages) - over)], 0
         count = len(messages)
+        self._enter(count)  # before what becomes of it: whoever reads the account in between finds it held
         if self.gone:
-            self._enter(count)
             self._drops.add(self.gone, count)
-            return count
-        over = len(held) + count - self._capacity
-        if over <= 0:
+        elif over <= 0:
             held.extend(messages)
-        elif self._rule is Overflow.BLOCK:
-            count = max(0, count - over)
-            held.extend(messages[:count])
         else:
             self._overflow(messages, over)
-        self._enter(count)
         if len(held) > self._peak_held:
             self._peak_held = self.words[PEAK] = len(held)
         return count
@@ -109,12 +106,15 @@ class Line:
         self._drops.add("unreadable", count)
 
     def take(self, most: int) -> list[Message]:
-        """The 0 to `most` messages that are next in line; of a live wire one at most."""
+        """The 0 to `most` messages that are next in line; of a live wire one at most. See `took`."""
         held = self._held
         count = min(most if self._most is None else self._most, len(held))
-        if count:
-            self._left = self.words[LEFT] = self._left + count
         return [held.popleft() for _ in range(count)]
+
+    def took(self, count: int, unreadable: int = 0) -> None:
+        """So many of what was taken go on; until this is said, they count as held."""
+        self._left = self.words[LEFT] = self._left + count
+        self._drops.add("unreadable", unreadable)
 
     def close(self) -> None:
         """Drop all that is held, and what comes: nobody will take it."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+UNREAD: Final = object()
+"""The data of a message that came from another flow, until a routine takes it. What is dropped never has
+any, and what waits is a few bytes."""
 
 
 class Message:
@@ -13,7 +17,8 @@ class Message:
         source: the name of that routine.
         number: how many it gave before, so that what is missing can be told.
         made_ns: when, monotonic; the same clock in all processes of a machine.
-        packed: what it was sent to another flow as, for the next; of `sightline.pipe.codec` alone.
+        packed: what it was sent to another flow as, for the next; of `sightline.pipe.codec` alone. While its
+            data is `UNREAD`, the pickle of that.
     """
 
     __slots__ = ("data", "made_ns", "number", "packed", "source")

@@ -13,8 +13,8 @@ from sightline.errors import WireError
 from sightline.log import Repeated, get_logger
 from sightline.pipe.codec import Unpacker, unpack_plain
 from sightline.pipe.frames import FrameSpace
-from sightline.pipe.message import Message
-from sightline.pipe.transmitters import Change
+from sightline.pipe.message import UNREAD, Message
+from sightline.pipe.transmitters import Change, as_it_is
 from sightline.shm.token import Token
 
 
@@ -32,10 +32,15 @@ class Reading:
         self._unreadable = Repeated(get_logger("sightline.pipe"), "message cannot be read")
 
     def messages(self, source: str, change: Change, records: Sequence[tuple[Any, ...]]) -> list[Message]:
-        """Those that can be read, changed back as their transmitter says."""
+        """Those that can be read, changed back as their transmitter says; what is plain is not read yet."""
         messages: list[Message] = []
         for record in records:
             number, made_ns, pickled = record[:3]
+            if len(record) == 3 and change is as_it_is:
+                message = Message(UNREAD, source, number, made_ns)
+                message.packed = pickled
+                messages.append(message)
+                continue
             try:
                 data = unpack_plain(pickled) if len(record) == 3 else self._data(*record[2:])
                 messages.append(Message(change(data), source, number, made_ns))

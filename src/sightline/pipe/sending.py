@@ -10,9 +10,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from enum import IntEnum
 from pickle import PickleBuffer
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sightline.pipe.codec import Aside, Codec, Packed
 from sightline.pipe.edge import Outlet
@@ -23,17 +22,17 @@ Said: TypeAlias = tuple[int, int]
 """Of one edge, to whom it comes from: limit, arrived."""
 
 
-class Kind(IntEnum):
-    """The first item of what is sent, which is a tuple."""
+class Kind:
+    """The first item of what is sent, which is a tuple: a plain number, as an enum's costs a pickle 3 us."""
 
-    HELLO = 0  # number of the flow in shared memory, or None
-    POOL = 1  # id, slots, bytes of a slot, sealed; its descriptor goes with it
-    CLASS = 2  # number, pickled
-    BATCH = 3  # edge, records
-    END = 4  # edge
-    ROOM = 5  # batches read, [(edge, limit, arrived)]
-    CHANGED = 6  # edge, times: what follows was changed by another transmitter
-    CLOSED = 7  # edge: nothing follows, ever
+    HELLO: Final = 0  # number of the flow in shared memory, or None
+    POOL: Final = 1  # id, slots, bytes of a slot, sealed; its descriptor goes with it
+    CLASS: Final = 2  # number, pickled
+    BATCH: Final = 3  # edge, records
+    END: Final = 4  # edge
+    ROOM: Final = 5  # batches read, [(edge, limit, arrived)]
+    CHANGED: Final = 6  # edge, times: what follows was changed by another transmitter
+    CLOSED: Final = 7  # edge: nothing follows, ever
 
 
 class Sending:
