@@ -8,8 +8,10 @@ import pytest
 from tests.conftest import WaitFor
 from tests.pipe.trunkyard import LOSSLESS, Pair, Reader, Writer, messages, numbers
 
+from sightline.pipe.accounts import END_WORDS, LEFT
 from sightline.pipe.edge import Outlet
 from sightline.pipe.inlet import Inlet
+from sightline.pipe.ledger import private
 from sightline.pipe.message import Message
 from sightline.pipe.settings import Policy, WireSettings
 from sightline.pipe.transmitters import Change, DataTransmitter
@@ -43,7 +45,8 @@ def pair(no_leaks: None) -> Iterator[Pair]:
 
 def with_some_held(pair: Pair, wait_for: WaitFor, settings: WireSettings) -> tuple[Outlet, Inlet]:
     """An edge whose first message is on its way, with the next four behind it in the outlet."""
-    outlet = Outlet(settings, pair.codecs[0], Sealed("old"))
+    words = private(END_WORDS)
+    outlet = Outlet(settings, pair.codecs[0], Sealed("old"), words=words)
     inlet = Inlet({"maker": settings})
     pair.trunks[0].carry(1, outlet)
     pair.trunks[1].deliver(1, inlet, "maker", settings, Sealed("old"))
@@ -51,6 +54,7 @@ def with_some_held(pair: Pair, wait_for: WaitFor, settings: WireSettings) -> tup
     pair.trunks[0].start()
     outlet.listen(lambda: None)
     wait_for(lambda: outlet.put_many(messages(0)), 10, "credit")
+    wait_for(lambda: words[LEFT] == 1, 10, "it to be sent: a live one takes what it has no credit for")
     assert outlet.put_many(messages(1, 2, 3, 4)) == 4
     return outlet, inlet
 
