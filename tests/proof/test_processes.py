@@ -24,6 +24,7 @@ from sightline.site import Site
 from sightline.site.running import RunningSite
 
 ROOT: Final = Path(__file__).resolve().parents[2]  # where the model that reads marks is
+PATH: Final = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
 SIGHTLINE: Final = str(Path(sysconfig.get_path("scripts"), "sightline"))
 
 
@@ -40,7 +41,7 @@ class Command:
                 stderr=err,
                 stdin=subprocess.DEVNULL,
                 cwd=folder,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": PATH},
             )
 
     def ends(self, timeout_s: float = 60) -> int:
