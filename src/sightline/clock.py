@@ -32,11 +32,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clocks."""
 
-    def utc_ns(self) -> int:
-        return time.time_ns()
-
-    def monotonic_ns(self) -> int:
-        return time.monotonic_ns()
+    utc_ns = staticmethod(time.time_ns)
+    monotonic_ns = staticmethod(time.monotonic_ns)
 
 
 SYSTEM_CLOCK: Final[Clock] = SystemClock()

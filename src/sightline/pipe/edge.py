@@ -113,7 +113,12 @@ class Outlet:
         if self._closed or (self._waits and self._room() < count):
             count = self._may_take(count)
             messages = messages[:count]
-        packed = [one for message in messages if (one := self._packed(message)) is not None]
+        packed = []
+        for message in messages:
+            try:
+                packed.append(self._packer.pack(message))
+            except Exception as error:  # noqa: BLE001 - of whoever's data
+                self._unsendable.add(source=message.source, number=message.number, error=repr(error))
         with self._lock:
             self._entered += count
             self._words[ENTERED] += count
@@ -268,13 +273,6 @@ class Outlet:
                 self._wanting = room < count
                 return min(room, count)
         return count
-
-    def _packed(self, message: Message) -> Packed | None:
-        try:
-            return self._packer.pack(message)
-        except Exception as error:  # noqa: BLE001 - of whoever's data
-            self._unsendable.add(source=message.source, number=message.number, error=repr(error))
-            return None
 
     def _list(self) -> None:
         """Have it sent, if there is what may be."""
