@@ -20,6 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Annotated, Any, Final, Self
 
+import psutil
 import typer
 from tests.pipe.proof.remains import Machine, descriptors_of, own_bytes
 from tests.proof.marks import mark_of
@@ -43,6 +44,7 @@ MOST_LINE_BYTES: Final = 1 << 16
 MIB: Final = 1 << 20
 MOST_GROWN_BYTES: Final = 32 * MIB
 STOPS_S: Final = 30.0
+MOST_BEGIN_S: Final = 8.0
 MOST_GAPS: Final = 2
 """For each death and camera: where it died, and where others dropped pictures up to a keyframe for it."""
 MOST_UNTOLD: Final = 3 * FPS * len(CAMERAS)
@@ -220,15 +222,18 @@ def killing(folder: Path, kills: int, seed: int, say: Callable[[str], object]) -
     return rounds
 
 
-def kill_up(folder: Path) -> int:
-    """Kill `up` itself while it works. How many processes went with it."""
+def kill_up(folder: Path, after_s: float | None) -> int:
+    """Kill `up` so long after its begin; None: once it works. How many processes went with it."""
     machine = Machine.now()
     with Up(folder) as up:
-        rounds = Rounds(up, folder, Random(), print)
-        rounds.play(0)
+        if after_s is None:
+            Rounds(up, folder, Random(), print).play(0)
+        else:
+            time.sleep(after_s)
+        pids = [child.pid for child in psutil.Process(up.process.pid).children(recursive=True)]
         up.process.kill()
-    machine.wait_until_back(rounds.pids)
-    return len(rounds.pids)
+    machine.wait_until_back(pids)
+    return len(pids)
 
 
 def main(
@@ -240,8 +245,13 @@ def main(
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         killing(Path(folder), kills, seed, typer.echo)
-        for _ in range(kills // 10):
-            typer.echo(f"killed by itself: {kill_up(Path(folder))} processes went with it")
+    dice = Random(seed)
+    for number in range(kills // 10):
+        after_s = dice.uniform(0.0, MOST_BEGIN_S) if number % 2 else None
+        with tempfile.TemporaryDirectory() as folder:
+            went = kill_up(Path(folder), after_s)
+        when = "while it worked" if after_s is None else f"after {after_s:.2f} s"
+        typer.echo(f"killed itself, {when}: {went} processes went with it")
     typer.echo(f"all adds up, and nothing is left; {time.monotonic() - began:.0f} s")
 
 
