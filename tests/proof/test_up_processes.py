@@ -40,12 +40,15 @@ def live(street: MakeStreet) -> dict[str, Any]:
 def test_killed_it_takes_all_its_processes_along_and_the_next_removes_its_folder(
     up: StartUp, street: MakeStreet, tmp_path: Path, grows: Any, wait_for: WaitFor
 ) -> None:
-    started = up(settings_of(live(street), tmp_path, w=MOTION))
+    secret = {"url": "rtsp://127.0.0.1:1/stream", "username": "viewer", "password": "Tulip-77"}
+    started = up(settings_of({**live(street), "secret": secret}, tmp_path, w=MOTION), "-vv")
     grows(tmp_path / "w.jsonl", 10)
     found = processes(started)
     folder = folder_of(found)
     assert len(found) == 3
-    assert "Tulip" not in str([one.cmdline() for one in found])
+    said = [started.out.read_text(), started.err.read_text()]
+    assert "capture-1 | " in said[1]
+    assert "Tulip" not in str([said, [(one.cmdline(), one.environ()) for one in found]])
     started.tell(signal.SIGKILL)
     wait_for(lambda: are_gone(found), 5, "the end of all its processes")
     assert folder.exists()

@@ -1,0 +1,80 @@
+"""What a terminal, a log and a program are shown of a site's processes."""
+
+import io
+import json
+from typing import Self
+
+import msgspec
+from rich.console import Console
+
+from sightline.cli.live import site_view
+from sightline.site import ProcessView, SiteStatus
+from sightline.site.any_site import AnyHub, AnySite
+
+
+class Site:
+    """One that does nothing but tell of its processes."""
+
+    hub: AnyHub | None = None
+
+    def __init__(self, **processes: ProcessView) -> None:
+        self.pages: list[str] = []
+        self.faults: list[str] = []
+        self._status = SiteStatus(cameras={}, sinks=[], processes=processes)
+
+    def status(self) -> SiteStatus:
+        return self._status
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        return True
+
+    def request_stop(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None: ...
+
+
+def view(state: str, pid: int | None, restarts: int = 0, reason: str = "") -> ProcessView:
+    return ProcessView(
+        pid=pid, state=state, reason=reason, restarts=restarts, retry_in_s=None if pid else 1.2
+    )
+
+
+PROCESSES = {
+    "hub": view("running", 4711),
+    "capture": view("waiting", None, 1, "killed by SIGKILL"),
+    "w": view("running", 4712, 2),
+}
+
+
+def test_a_log_has_a_line_for_each_process_that_does_not_run() -> None:
+    site: AnySite = Site(**PROCESSES)
+    assert list(site_view(site).lines()) == ["capture: waiting, again in 2 s (killed by SIGKILL)"]
+
+
+def test_a_terminal_has_all_of_them_in_a_line() -> None:
+    text = io.StringIO()
+    Console(file=text, width=200).print(site_view(Site(**PROCESSES)).table())
+    assert (
+        "processes: hub 4711; capture waiting, again in 2 s (killed by SIGKILL), ended 1 time; "
+        "w 4712, ended 2 times" in text.getvalue()
+    )
+
+
+def test_of_one_process_nothing_is_said() -> None:
+    text = io.StringIO()
+    Console(file=text, width=200).print(site_view(Site()).table())
+    assert "processes" not in text.getvalue()
+
+
+def test_a_program_has_what_is_known_of_each() -> None:
+    facts = json.loads(json.dumps(msgspec.to_builtins(site_view(Site(**PROCESSES)).facts())))
+    assert facts["processes"]["capture"] == {
+        "pid": None,
+        "state": "waiting",
+        "reason": "killed by SIGKILL",
+        "restarts": 1,
+        "retry_in_s": 1.2,
+    }
