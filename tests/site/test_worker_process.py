@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -352,6 +353,21 @@ def test_it_stops_within_seconds_while_its_model_is_stuck(
     assert time.monotonic() - begun_s < 30
     assert worker.pid is None
     assert worker.counts()["a"].balanced
+
+
+def test_it_can_be_stopped_while_its_model_is_loaded(
+    make: MakeSite, running: ExitStack, clip: Path, wait_for: WaitFor
+) -> None:
+    site = make({"a": played(clip)}, model={"kind": "python", "class": "tests.site.slow_model:SlowToLoad"})
+    worker = WorkerProcess("w", site)
+    running.callback(worker.stop)
+    with ThreadPoolExecutor(1) as threads:
+        starting = threads.submit(worker.start)
+        wait_for(lambda: worker.pid, 30, "its process")
+        worker.stop()
+        assert isinstance(starting.exception(30), SightlineError)
+    assert worker.pid is None
+    assert not worker.ended
 
 
 def test_stop_before_start_and_without_one_is_harmless(make: MakeSite, clip: Path) -> None:

@@ -13,7 +13,7 @@ from sightline.site.worker import WorkerCounts
 
 
 class AnyWorker(Protocol):
-    """A worker between `start()` and `stop()`. Any thread may ask how it is; no answer keeps anybody waiting."""
+    """A worker between `start()` and `stop()`. Any thread may ask how it is, and is not kept waiting."""
 
     name: str
 

@@ -34,7 +34,9 @@ from sightline.supervise import ChildStatus, Restart, State
 HUNG_S: Final = 60.0
 """What a model has for one batch: a large one on a slow machine takes seconds."""
 STOP_S: Final = 5.0
-"""What sinks have to write what waits for them."""
+"""What the model has for what it has in hand, and sinks for what waits for them."""
+_KILL_S: Final = 2.0
+"""What is left then has this long to be closed."""
 _LOOK_S: Final = 0.25
 _SHOW_LOOKS: Final = 2
 """Pages are told every so many looks."""
@@ -96,6 +98,7 @@ class WorkerProcess:
         source, model, sinks = self._routines
         try:
             with _quiet(self._logger):
+                self._check_wanted()
                 self._pipe.build()
                 await_bus()
                 self._begin(model, *sinks)
@@ -156,16 +159,26 @@ class WorkerProcess:
 
     def _begin(self, *routines: Routine) -> None:
         """Set them up. Raises what the first that could not be said."""
-        if self._stopped:
-            raise Closed(f"worker {self.name} was stopped")
+        self._check_wanted()
         report = self._pipe.notify_event(START_EVENT_NAME, self._those(*routines), wait=True)
         for told in report.failed.values() if report else ():
             raise _error(told)
+
+    def _check_wanted(self) -> None:
+        if self._stopped:
+            raise Closed(f"worker {self.name} was stopped")
 
     def _those(self, *routines: Routine) -> dict[str, list[str]]:
         return {self.name: [routine.name for routine in routines]}
 
     def _run(self) -> None:
+        try:
+            self._watch()
+        except Exception as error:  # noqa: BLE001  the last word of this thread: it must be heard
+            self._broken = repr(error)
+            get_logger("sightline.worker").exception("a worker is watched no more", worker=self.name)
+
+    def _watch(self) -> None:
         for looks in count(1):
             if self._stopping.is_set():
                 return
@@ -189,8 +202,8 @@ class WorkerProcess:
         try:
             facts = self._status()
             self._pipe.notify_event(SHOW, self._those(self._routines.source), facts=facts)
-        except (SightlineError, RuntimeError) as error:  # it may be over just now
-            get_logger("sightline.worker").debug("pages are not told", worker=self.name, error=str(error))
+        except Exception as error:  # noqa: BLE001  it is over just now, or `status` is anybody's code
+            get_logger("sightline.worker").debug("pages are not told", worker=self.name, error=repr(error))
 
     def _conclude(self) -> None:
         """It is over, and was not stopped: it has seen all, or is given up."""
@@ -211,7 +224,7 @@ def _made(
     name: str, routines: WorkerRoutines, logger: logging.Logger, restart: Restart, hung_s: float
 ) -> Pipe:
     """The pipe: the model has its frames when it is free, and each sink a line of its own."""
-    pipe = Pipe(logger=logger, restart=restart, hung_s=hung_s, stop_s=STOP_S)
+    pipe = Pipe(logger=logger, restart=restart, hung_s=hung_s, stop_s=_KILL_S)
     source, model, sinks = routines
     pipe.create_flow(name, False, source, model, *sinks)
     pipe.link(Wire(source, model, settings=_WAITS))
