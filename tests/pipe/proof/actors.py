@@ -12,6 +12,7 @@ from tests.pipe.proof.plans import Item, Kind, Part, given, passed
 
 from sightline.pipe.handlers import events
 from sightline.pipe.routine import Routine
+from sightline.pipe.several import Several
 
 SLOW_S: Final = 0.001
 NOTE: Final = "note"
@@ -80,6 +81,8 @@ class Actor(Routine):
         gives = self._first() if data is None else self._next(data)
         if not gives and self.kind is Kind.FAILING:
             raise Failed
+        if self.kind is Kind.SEVERAL:
+            return Several((item,) for item in gives)
         return tuple(gives) or None
 
     def _first(self) -> list[Item]:

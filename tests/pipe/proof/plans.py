@@ -32,7 +32,7 @@ class Kind(StrEnum):
     FAILING = "failing"
     """The same, and raises in the place of None."""
     SEVERAL = "several"
-    """It makes two of each."""
+    """It makes two of each, and sends all of them by themselves."""
     SLOW = "slow"
     BATCHES = "batches"
     COPIES = "copies"
