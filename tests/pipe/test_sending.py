@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from tests.conftest import WaitFor
-from tests.pipe.trunkyard import LOSSLESS, Pair, Reader, Writer
+from tests.pipe.trunkyard import Pair, Reader
 
 from sightline.pipe.codec import Codec
 from sightline.pipe.edge import Outlet
 from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
 from sightline.pipe.sending import Kind
+from sightline.pipe.settings import WireSettings
 from sightline.pipe.stream import Stream
 from sightline.pipe.trunk import Trunk
 from sightline.shm.segment import can_share
@@ -49,12 +50,13 @@ def test_the_end_waits_for_a_message_that_the_parent_cannot_be_told_of_yet(
     assert frames is not None
     answers, grant = [False] * 5, frames.grant
     monkeypatch.setattr(frames, "grant", lambda *of: grant(*of) if not answers else answers.pop())
-    outlet, inlet = Outlet(LOSSLESS, pair.codecs[0]), Order({"maker": LOSSLESS})
-    pair.trunks[0].carry(1, outlet)
-    pair.trunks[1].deliver(1, inlet, "maker", LOSSLESS)
-    pair.start()
-    Writer(outlet).put_all([picture()])
+    live = WireSettings(capacity=5)
+    outlet, inlet = Outlet(live, pair.codecs[0]), Order({"maker": live})
+    outlet.put_many([picture()])
     outlet.ended()
+    pair.trunks[0].carry(1, outlet)
+    pair.trunks[1].deliver(1, inlet, "maker", live)
+    pair.start()
     wait_for(lambda: inlet.ended_with is not None, 10, "the end")
     assert inlet.ended_with == 1
     assert Reader(inlet).take(1)[0].data.max() == 7

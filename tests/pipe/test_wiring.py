@@ -2,11 +2,13 @@
 
 import logging
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 from tests.pipe.trunkyard import Writer, messages
+from tools.services.waiting import wait_for
 
 from sightline.pipe.directory import Directory
 from sightline.pipe.edge import BATCH
@@ -57,8 +59,8 @@ def flows(no_leaks: None) -> Iterator[tuple[Wiring, Wiring]]:
         yield pair
 
 
-def send_and_die(flows: tuple[Wiring, Wiring]) -> None:
-    """All is in the socket when the first flow is no more; the second is about to read it."""
+def send_and_die(flows: tuple[Wiring, Wiring], then: Callable[[], object]) -> None:
+    """All is in the socket when the first flow is no more; the second hears of that before it reads it."""
     maker, taker = flows
     (outlet,) = maker.add([EDGE]).values()
     taker.add([EDGE])
@@ -67,17 +69,22 @@ def send_and_die(flows: tuple[Wiring, Wiring]) -> None:
     taker.connect("a", 1, theirs)
     Writer(outlet).put_all(messages(0))  # there is credit then
     inlet = taker.inlets["taker"]
-    while not len(inlet):
-        pass
+    trunk = taker._trunks["a"]
+    wait_for(lambda: len(inlet) == 1, 20, "the first")
     with inlet._lock:
+        read = trunk._read_here
         for at in range(1, MANY, BATCH):
             assert outlet.put_many(messages(*range(at, at + BATCH))) == BATCH
+            wait_for(lambda: trunk._read_here > read, 20, "its thread to be held up with the first")
         maker.close(0.0)
+        thread = threading.Thread(target=then)
+        thread.start()
+        wait_for(lambda: trunk._close_by is not None, 20, "it to hear of the end")
+    thread.join()
 
 
 def test_all_that_a_flow_had_sent_is_there_before_its_end(flows: tuple[Wiring, Wiring]) -> None:
-    send_and_die(flows)
-    assert flows[1].part("a") == []
+    send_and_die(flows, lambda: flows[1].part("a"))
     inlet = flows[1].inlets["taker"]
     assert len(inlet) == MANY
     inlet.take_many(MANY)
@@ -85,8 +92,7 @@ def test_all_that_a_flow_had_sent_is_there_before_its_end(flows: tuple[Wiring, W
 
 
 def test_all_that_a_flow_had_sent_is_there_when_it_was_begun_again(flows: tuple[Wiring, Wiring]) -> None:
-    send_and_die(flows)
     ours, theirs = socket.socketpair()
-    flows[1].connect("a", 2, ours)
+    send_and_die(flows, lambda: flows[1].connect("a", 2, ours))
     assert len(flows[1].inlets["taker"]) == MANY
     theirs.close()
