@@ -69,7 +69,7 @@ class Window:
         if self._waits:
             limit = min(limit, self.taken + room)
         # Not one by one: each time is a message for the writer, and wakes it.
-        least = 1 if gladly else max(1, self._capacity // 4)
+        least = 1 if gladly else max(1, self._capacity // 2)
         if limit - self.limit < least:
             return False
         self.limit = limit
