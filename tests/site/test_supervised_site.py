@@ -158,6 +158,12 @@ def test_a_site_without_an_enabled_camera_is_refused(no_leaks: None, clip: Path,
         SupervisedSite(idle).start()
 
 
+def test_a_worker_without_a_sink_sees_all_the_same(no_leaks: None, clip: Path, tmp_path: Path) -> None:
+    with SupervisedSite(site(tmp_path, {"a": {"url": str(clip)}}, w={"sinks": []})) as running:
+        assert running.wait(60)
+    assert running.status().cameras["a"].results == FRAMES
+
+
 def test_what_cannot_be_read_is_a_fault_and_harms_nobody(no_leaks: None, clip: Path, tmp_path: Path) -> None:
     cameras = {"good": {"url": str(clip)}, "gone": {"url": str(tmp_path / "no.mp4")}}
     with SupervisedSite(site(tmp_path, cameras)) as running:

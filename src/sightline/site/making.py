@@ -19,7 +19,7 @@ from sightline.sink import Sink as AnySink
 from sightline.sink import open_sink, sink_maker
 from sightline.site.model import Model, PythonModel, Sink, Site, Tracking, Worker
 from sightline.site.worker import RunningWorker
-from sightline.site.worker_routines import Notice, Turn, WorkerModel, WorkerSink, WorkerSource
+from sightline.site.worker_routines import Nobody, Notice, Turn, WorkerModel, WorkerSink, WorkerSource
 
 Status = Callable[[], Mapping[str, Any]]
 
@@ -67,7 +67,7 @@ class WorkerRoutines(NamedTuple):
 
     source: WorkerSource
     model: WorkerModel
-    sinks: tuple[WorkerSink, ...]
+    sinks: tuple[WorkerSink | Nobody, ...]
 
 
 def worker_routines(name: str, site: Site) -> WorkerRoutines:
@@ -111,7 +111,7 @@ def worker_routines(name: str, site: Site) -> WorkerRoutines:
         )
         for label, sink in _labelled(settings.sinks).items()
     )
-    return WorkerRoutines(source, model, sinks)
+    return WorkerRoutines(source, model, sinks or (Nobody("nobody"),))
 
 
 def _labelled(sinks: Iterable[Sink]) -> dict[str, Sink]:

@@ -160,3 +160,9 @@ class WorkerSink(DestinationRoutine):
 
     def own_stats(self) -> OutletTold | None:
         return None if self._outlet is None else OutletTold(_LIFE, self._outlet.stats(), self._url)
+
+
+class Nobody(DestinationRoutine):
+    """Where results go of a worker that has no sink: they are counted, and that is all."""
+
+    def main_logic(self, data: list[Seen]) -> None: ...
