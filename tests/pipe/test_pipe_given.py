@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,7 +117,7 @@ def test_routines_may_be_dataclasses(make: MakePipe, log: Lines) -> None:
 
 
 class Camera(Counter):
-    live: ClassVar[bool] = True
+    live = True
 
 
 def test_a_live_source_waits_only_where_that_was_said(make: MakePipe) -> None:
@@ -175,7 +175,12 @@ class Asks(logging.Handler):
         if self.pipe is None or threading.current_thread().name != "sightline-pipe":
             return
         pipe = self.pipe
-        for ask in (lambda: pipe.notify_event("hello", wait=True), pipe.close, lambda: pipe.unlink("one")):
+        asks: list[Callable[[], object]] = [
+            lambda: pipe.notify_event("hello", wait=True),
+            pipe.close,
+            lambda: pipe.unlink("one"),
+        ]
+        for ask in asks:
             try:
                 ask()
             except ConfigError as error:

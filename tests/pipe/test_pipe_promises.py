@@ -91,7 +91,7 @@ class Inverse(MiddleRoutine):
         self.settings = RoutineSettings(dead_letter=self.bury)
 
     def main_logic(self, data: int) -> float:
-        return 12 // data if data != 3 else self.missing  # type: ignore[attr-defined, no-any-return]
+        return 12 // data if data != 3 else self.missing  # type: ignore[attr-defined]
 
     def bury(self, data: int, error: BaseException) -> None:
         self.logger.info("dead: %s for %s", data, type(error).__name__)

@@ -135,7 +135,7 @@ def test_nothing_is_left_of_an_edge_that_was_taken_away(pair: Pair, wait_for: Wa
         writer.put_all(messages(0, 1, 2))
         assert numbers(reader.take(3)) == [0, 1, 2]
         writer.outlet.close()
-        wait_for(lambda: pair.trunks[1].stats() == {}, 10, "the end of the edge")  # type: ignore[misc]
+        wait_for(lambda: pair.trunks[1].stats() == {}, 10, "the end of the edge")
 
 
 def test_what_waits_of_an_edge_that_was_taken_away_goes_first(pair: Pair, wait_for: WaitFor) -> None:

@@ -31,7 +31,7 @@ def test_they_are_those_of_the_moment_wherever_one_is_later(tmp_path: Path) -> N
 
 def test_what_is_no_text_in_the_path_is_passed_over_as_python_does() -> None:
     sys.path.insert(0, Path("a path"))  # type: ignore[arg-type]
-    assert Path("a path") not in Surroundings.of_now().sys_path
+    assert [str(entry) for entry in Surroundings.of_now().sys_path] == sys.path[1:]
 
 
 def test_a_folder_that_was_removed_and_a_name_that_is_no_utf8_harm_nobody(tmp_path: Path) -> None:

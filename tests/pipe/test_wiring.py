@@ -11,7 +11,7 @@ from tests.pipe.trunkyard import Writer, messages
 from tools.services.waiting import wait_for
 
 from sightline.pipe.directory import Directory
-from sightline.pipe.edge import BATCH
+from sightline.pipe.edge import BATCH, Outlet
 from sightline.pipe.ledger import private
 from sightline.pipe.plan import Edge, FlowSpec
 from sightline.pipe.settings import Policy, WireSettings
@@ -63,6 +63,7 @@ def send_and_die(flows: tuple[Wiring, Wiring], then: Callable[[], object]) -> No
     """All is in the socket when the first flow is no more; the second hears of that before it reads it."""
     maker, taker = flows
     (outlet,) = maker.add([EDGE]).values()
+    assert isinstance(outlet, Outlet)
     taker.add([EDGE])
     ours, theirs = socket.socketpair()
     maker.connect("b", 1, ours)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -33,7 +33,8 @@ class Surroundings(NamedTuple):
     @classmethod
     def of_now(cls) -> Self:
         # Whatever stands in these: Python itself passes over a path that is no text.
-        path = [entry for entry in sys.path if isinstance(entry, str)]
+        anything: Sequence[object] = sys.path
+        path = [entry for entry in anything if isinstance(entry, str)]
         argv = [str(word) for word in getattr(sys, "argv", [])]
         try:
             folder = os.getcwd()  # noqa: PTH109 - text is wanted

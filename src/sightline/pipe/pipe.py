@@ -117,7 +117,8 @@ class Pipe:
         given: tuple[object, ...] = routines
         if not all(isinstance(one, Routine) for one in given):
             raise ConfigError(f"expected routines in flow {flow_name!r}, got {given!r}")
-        for name in (flow_name, *(one.name for one in routines)):
+        names: tuple[object, ...] = (flow_name, *(one.name for one in routines))
+        for name in names:
             if not (isinstance(name, str) and name):
                 raise ConfigError(f"expected a text as the name of a flow or a routine, got {name!r}")
         with self._lock:
