@@ -140,7 +140,7 @@ class Pipe:
             Closed: it is over.
         """
         with self._lock:
-            new = {_ends(wire): wire for many in wires for wire in many.single()}
+            new = {wire.ends: wire for many in wires for wire in many.single()}
             self._wire({**self._wires, **new})
 
     def unlink(self, source: Routine | str, *destinations: Routine | str) -> None:
@@ -385,11 +385,6 @@ class Pipe:
                 paced=self.auto_pacing_mechanism,
             )
         )
-
-
-def _ends(wire: Wire) -> tuple[int, int]:
-    """Of a wire to one routine, by their ids: a routine may be a dataclass, which has no hash."""
-    return id(wire.source), id(wire.destinations[0])
 
 
 def _tells(routine: Routine) -> bool:

@@ -50,6 +50,11 @@ class Wire:
         for one in self.destinations:
             yield Wire(self.source, one, self.data_transmitter, settings=self.settings)
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Of a wire to one routine, by their ids: a routine may be a dataclass, which has no hash."""
+        return id(self.source), id(self.destinations[0])
+
     def __repr__(self) -> str:
         return f"Wire({self.source.name} > {', '.join(one.name for one in self.destinations)})"
 
