@@ -96,6 +96,8 @@ class Actor(Routine):
     def _next(self, data: Any) -> list[Item]:
         items = [item for bundle in data for item in bundle] if self.kind is Kind.BATCHES else list(data)
         self.journal.add(items)
+        if self.kind in {Kind.COPIES, Kind.LOOSE}:  # not as quick for each, or they never overtake each other
+            time.sleep(SLOW_S * (items[0][1] % 3))
         return passed(self.kind, self.name, items)
 
     @events(NOTE)

@@ -30,6 +30,7 @@ MORTAL: Final = ("cameras", "work", "looks")
 AT_ONCE: Final = Restart(delay_s=0.02, most_delay_s=0.02, most_ends=1_000_000)
 CAPACITY: Final = 8
 PACE_S: Final = 0.001
+SLOW_S: Final = 0.003
 REST, GO_ON = "rest", "go on"
 
 
@@ -112,19 +113,29 @@ class Looker(Witness, DestinationRoutine):
         writer: whose pictures come.
         lossless: whether nothing may be missing while all that handed it on live.
         keeps: how many pictures it keeps.
+        pause_s: how long it takes for each: where that is long, much waits for it when somebody dies.
     """
 
     def __init__(
-        self, name: str, folder: Path, writer: int = 0, *, lossless: bool = True, keeps: int = 0
+        self,
+        name: str,
+        folder: Path,
+        writer: int = 0,
+        *,
+        lossless: bool = True,
+        keeps: int = 0,
+        pause_s: float = 0.0,
     ) -> None:
         super().__init__(name, folder)
         self.writer = writer
         self.lossless = lossless
         self.keeps = keeps
+        self.pause_s = pause_s
         self.lives: tuple[int, ...] = ()
         self.kept: deque[tuple[int, Any]] = deque()
 
     def main_logic(self, data: Shot) -> None:
+        time.sleep(self.pause_s)
         lives, number, picture = data
         numbers, same = self.numbers, lives == self.lives
         missed = number - numbers[Count.NEXT]
@@ -188,8 +199,14 @@ def crowd(folder: Path) -> Pipe:
     """All of them, not built yet."""
     shots, ticks = Maker("shots", folder, 1), Maker("ticks", folder)
     passer, copier = Passer("passer", folder), Copier("copier", folder, 2)
-    looker, copies = Looker("looker", folder, 1, keeps=3), Looker("copies", folder, 2, keeps=1)
-    glancer, tally = Looker("glancer", folder, 1, lossless=False, keeps=2), Looker("tally", folder)
+    looker, copies = (
+        Looker("looker", folder, 1, keeps=3),
+        Looker("copies", folder, 2, keeps=1, pause_s=SLOW_S),
+    )
+    glancer, tally = (
+        Looker("glancer", folder, 1, lossless=False, keeps=2),
+        Looker("tally", folder, pause_s=SLOW_S),
+    )
     old_shots, old_tally = Maker("old shots", folder, 3), Looker("old tally", folder)
     old_looker, guest = Looker("old looker", folder, 3, keeps=3), Looker("guest", folder, 3, keeps=2)
     pipe = Pipe(restart=AT_ONCE, stop_s=10.0)
