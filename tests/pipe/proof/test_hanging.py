@@ -1,6 +1,7 @@
 """A routine that hangs, a process that is stopped: told, and waited for until a deadline and no longer."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -94,6 +95,20 @@ def test_a_routine_that_hangs_is_reported_with_its_stack_and_the_rest_goes_on(
     stats = one.pipe.stats().routines
     assert stats["stuck"].state is State.RUNNING
     assert stats["other"].state is State.STOPPED
+
+
+def test_a_flow_whose_routine_hangs_is_begun_again_and_its_stacks_are_told(
+    rig: MakeRig, wait_for: WaitFor, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = rig(hung_s=1.0)
+    one.build(Stuck("stuck"))
+    first = one.pipe.pids
+    wait_for(lambda: one.pipe.pids.get("bad", first["bad"]) != first["bad"], 30, "another process")
+    assert "made no progress of stuck for 1 s" in caplog.text
+    assert re.search(r'File ".*parts.py", line \d+ in main_logic', caplog.text)
+    more = one.processed("collect") + 20
+    wait_for(lambda: one.processed("collect") > more, 30, "the others to go on")
+    assert one.pipe.pids["good"] == first["good"]
 
 
 def test_stop_returns_by_its_deadline_though_a_process_is_stopped(rig: MakeRig, wait_for: WaitFor) -> None:
