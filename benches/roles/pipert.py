@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,16 @@ def _sweep_behind() -> None:
     os.setsid()  # or it would be killed with them
     os.close(held_open)
     os.read(alive, 1)  # the end of it comes with that of the last of them
-    for left in _MEMORY.glob("[0-9]*_[0-9]*"):  # "<pid>_<number>"
-        if not Path(f"/proc/{left.name.partition('_')[0]}").exists():
-            left.unlink(missing_ok=True)
+    for _ in range(100):  # by then they are ending, or ended and nobody has asked how
+        for left in _MEMORY.glob("[0-9]*_[0-9]*"):  # "<pid>_<number>"
+            if _has_ended(Path("/proc") / left.name.partition("_")[0]):
+                left.unlink(missing_ok=True)
+        time.sleep(0.1)
     os._exit(0)
+
+
+def _has_ended(process: Path) -> bool:
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
