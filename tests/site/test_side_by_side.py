@@ -24,9 +24,12 @@ def test_the_first_error_is_raised_while_others_wait() -> None:
 
 def test_it_is_given_up_when_that_is_wanted() -> None:
     waits = threading.Event()
-    side_by_side([waits.wait], give_up=lambda: True)
-    assert not waits.is_set()
+    left: list[threading.Thread] = []
+    side_by_side([waits.wait], lambda: True, left)
+    assert [thread.is_alive() for thread in left] == [True]
     waits.set()
+    left[0].join(10)
+    assert not left[0].is_alive()
 
 
 def test_nothing_is_done_at_once() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -105,19 +106,22 @@ def hub_child(talk: Talk) -> ChildSpec:
     return talk.child("sightline.site.hub_process", hung_s=_HUNG_S, stop_s=_STOP_S, when=When.ALWAYS)
 
 
-def await_hub(supervisor: Supervisor, timeout_s: float = READY_S) -> None:
+def await_hub(
+    supervisor: Supervisor, timeout_s: float = READY_S, give_up: Callable[[], bool] = lambda: False
+) -> None:
     """Wait until a hub that was begun just now is ready.
 
     Raises:
         ConfigError: it cannot listen there; the words are its own.
-        BusError: it takes too long.
+        BusError: it takes too long, or is given up, which is noticed when it ends.
     """
     known = {State.RUNNING, State.WAITING, State.QUARANTINED}
-    if not supervisor.wait_until(lambda of: of["hub"].state in known, timeout_s):
-        raise BusError(f"the hub was not ready within {timeout_s:g} s")
+    is_known = supervisor.wait_until(lambda of: of["hub"].state in known or give_up(), timeout_s)
     status = supervisor.states()["hub"]
-    if status.state is not State.RUNNING:
+    if status.state in {State.WAITING, State.QUARANTINED}:
         raise ConfigError(status.reason.removesuffix(" (exit code 1)"))
+    if not is_known or status.state is not State.RUNNING:
+        raise BusError(f"the hub was not ready within {timeout_s:g} s")
 
 
 class OwnHub:

@@ -10,24 +10,24 @@ from typing import Final
 _LOOK_S: Final = 0.05
 
 
-def side_by_side(works: Sequence[Callable[[], object]], give_up: Callable[[], bool] = lambda: False) -> None:
+def side_by_side(
+    works: Sequence[Callable[[], object]],
+    give_up: Callable[[], bool] = lambda: False,
+    threads: list[threading.Thread] | None = None,
+) -> None:
     """Do all of it, each in a thread of its own.
 
     Returns when all is done, or soon after it is to give up; raises at once what the first of them raises.
-    What is not done by then goes on by itself.
+    What is not done by then goes on by itself, in the threads that were added to `threads`.
     """
     outcomes: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-
-    def do(work: Callable[[], object]) -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            outcomes.put(error)
-        else:
-            outcomes.put(None)
-
-    for work in works:
-        threading.Thread(target=do, args=(work,), name="site", daemon=True).start()
+    begun = [
+        threading.Thread(target=_do, args=(work, outcomes.put), name="site", daemon=True) for work in works
+    ]
+    for thread in begun:
+        thread.start()
+    if threads is not None:
+        threads += begun
     left = len(works)
     while left and not give_up():
         try:
@@ -37,3 +37,12 @@ def side_by_side(works: Sequence[Callable[[], object]], give_up: Callable[[], bo
         if error is not None:
             raise error
         left -= 1
+
+
+def _do(work: Callable[[], object], tell: Callable[[BaseException | None], object]) -> None:
+    try:
+        work()
+    except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        tell(error)
+    else:
+        tell(None)

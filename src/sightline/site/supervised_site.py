@@ -72,6 +72,7 @@ class SupervisedSite:
         self._workers: dict[str, WorkerProcess] = {}
         self._resting: dict[str, Resting] = {}
         self._supervisor: Supervisor | None = None
+        self._starting: list[threading.Thread] = []
         self._ending = self._over = False
 
     def start(self) -> None:
@@ -138,6 +139,8 @@ class SupervisedSite:
         try:
             side_by_side([self._stop_captures, *(worker.stop for worker in self._workers.values())])
             self._stop_supervisor()
+            for thread in self._starting:
+                thread.join(_HEARD_S)
         except BaseException:
             self._stop_supervisor(0.0)
             raise
@@ -190,7 +193,9 @@ class SupervisedSite:
         supervisor.start()
         starts = [partial(worker.start, self._bus_is_there.wait) for worker in self._workers.values()]
         side_by_side(
-            [partial(self._await_bus, meeting, supervisor), *starts], give_up=lambda: self._stopping.asked
+            [partial(self._await_bus, meeting, supervisor), *starts],
+            lambda: self._stopping.asked,
+            self._starting,
         )
         if not self._stopping.asked:
             self._workers_read.set()
@@ -205,7 +210,7 @@ class SupervisedSite:
     def _await_bus(self, meeting: Meeting, supervisor: Supervisor) -> None:
         if meeting.hub is not None:
             try:
-                await_hub(supervisor)
+                await_hub(supervisor, give_up=lambda: self._ending)
             except (ConfigError, BusError):
                 if meeting.private or not answers(meeting.hub):
                     raise
@@ -219,12 +224,13 @@ class SupervisedSite:
         return {key: status for part in self._captured for key, status in part.status().items()}
 
     def _lost(self, streams: Mapping[StreamKey, StreamStatus]) -> dict[str, int]:
-        """By camera, the packets that were published and came to no worker; none is on its way any more."""
+        """By camera, the packets that came to nothing that a worker counted: now that none is on its way."""
         lost: Counter[str] = Counter()
         for worker in self._workers.values():
             for name, counts in worker.counts().items():
                 key: StreamKey = (name, "detect" if self.site.cameras[name].detect_url else "main")
-                lost[name] += max(0, streams[key].sent.published - counts.lane.heard.packets)
+                counted = counts.results + counts.unwanted + sum(counts.dropped.values())
+                lost[name] += max(0, streams[key].sent.published - counted)
         return dict(lost)
 
     def _processes(self) -> dict[str, ProcessView]:
