@@ -160,7 +160,7 @@ class Stage:
         """Of all processes; memory that they share counts for each."""
         pids = [process.pid for processes in self._processes.values() for process in processes if process.pid]
         trees = [[one, *one.children(recursive=True)] for one in map(psutil.Process, pids)]
-        return sum(one.memory_info().rss for tree in trees for one in tree) / MEGABYTE
+        return float(sum(one.memory_info().rss for tree in trees for one in tree)) / MEGABYTE
 
     def _counts(self, readers: int) -> _Counts:
         cpu_s = {role: sum(map(_cpu_s, processes)) for role, processes in self._processes.items()}

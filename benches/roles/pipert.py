@@ -36,7 +36,7 @@ def chain(job: Job) -> None:
 
 
 def _routines(pipert: Any, job: Job) -> list[Any]:
-    class Source(pipert.FPSRoutine):  # type: ignore[misc, name-defined]  # it has no types
+    class Source(pipert.FPSRoutine):  # type: ignore[misc]  # it has no types
         def setup(self) -> None:
             self._feed = job.feed()
 
@@ -44,11 +44,11 @@ def _routines(pipert: Any, job: Job) -> list[Any]:
             self._feed.wait()
             return _wrapped(pipert, job, self._feed.next())
 
-    class Middle(pipert.FPSRoutine):  # type: ignore[misc, name-defined]
+    class Middle(pipert.FPSRoutine):  # type: ignore[misc]
         def main_logic(self, data: Any) -> Any:
             return data
 
-    class Destination(pipert.FPSRoutine):  # type: ignore[misc, name-defined]
+    class Destination(pipert.FPSRoutine):  # type: ignore[misc]
         def setup(self) -> None:
             self._tally = job.tally()
 

@@ -75,7 +75,7 @@ class Copying(Passing):
 class Ticking(Passing):
     settings = RoutineSettings(rate_fps=_BUSY_FPS)
 
-    def main_logic(self) -> Any:
+    def main_logic(self, _data: Any = None) -> Any:
         return {"tick": 1}
 
 
