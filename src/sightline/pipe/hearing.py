@@ -83,9 +83,13 @@ class Hearing:
                 self._turn()
         finally:
             self._leave()
-            self._selector.close()
-            self._woken.close()
-            self._wake.close()
+            self.discard()
+
+    def discard(self) -> None:
+        """Give back what it has; by whoever else where the thread is never begun."""
+        self._selector.close()
+        self._woken.close()
+        self._wake.close()
 
     def _turn(self) -> None:
         due_ns = self._prepare()

@@ -19,7 +19,7 @@ from typing import Final
 import cloudpickle
 
 from sightline.clock import SYSTEM_CLOCK
-from sightline.errors import BufferFull, ConfigError, SharingError, SightlineError
+from sightline.errors import BufferFull, Closed, ConfigError, SharingError, SightlineError
 from sightline.pipe.asking import Asking
 from sightline.pipe.audit import Audit
 from sightline.pipe.board import EventBoard, EventReport
@@ -106,7 +106,7 @@ class Parent:
         self._awaited: dict[int, EventReport | None] = {}
         self._kills: dict[int, list[str]] = {}
         self._asking = Asking(self._flows, self._changed, self._send_orders)
-        self._released = False
+        self._released = self._closed = False
         self._surroundings = pickle.dumps(Surroundings.of_now())
         self._host = PipeHost()
         self._hearing = Hearing(
@@ -126,15 +126,22 @@ class Parent:
     # For whoever has the pipe.
 
     def start(self) -> None:
-        """Begin all flows, and wait until each is ready. Raises PipeError: why some are not."""
-        self._host.start()
-        self._hearing.start()
-        self._supervisor.start()
+        """Begin all flows, and wait until each is ready. Raises PipeError: why some are not; Closed."""
         with self._changed:
-            self._changed.wait_for(lambda: all(flow.ready or flow.fault for flow in self._flows.values()))
-            faults = [f'flow "{flow.name}" {flow.fault}' for flow in self._flows.values() if flow.fault]
-        if faults:
-            raise PipeError(faults)
+            if self._closed:
+                self._leave()
+                self._hearing.discard()
+                raise Closed("the pipe was closed before it was built")
+            self._host.start()
+            self._hearing.start()
+            self._supervisor.start()
+            flows = self._flows.values()
+            self._changed.wait_for(lambda: self.over or all(flow.ready or flow.fault for flow in flows))
+            faults = [f'flow "{flow.name}" {flow.fault}' for flow in flows if flow.fault]
+            if faults:
+                raise PipeError(faults)
+            if self._closed:
+                raise Closed("the pipe was closed while it was built")
 
     def post(
         self, event: str, targets: Targets, parameters: bytes, wait: bool | float = False
@@ -186,6 +193,8 @@ class Parent:
     def close(self) -> None:
         """Kill all that runs, and wait for that. Again is allowed."""
         self._check_may_wait()
+        with self._changed:
+            self._closed = True
         if self._released and not self.over:
             with suppress(BufferFull):
                 self.post(KILL_EVENT_NAME, {}, b"", wait=True)

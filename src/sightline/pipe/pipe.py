@@ -170,6 +170,7 @@ class Pipe:
         Raises:
             PipeError: the pipe is wrong, with all that is; or flows cannot be begun, with what they say.
             ConfigError: it was built before.
+            Closed: it was closed meanwhile, by another thread.
         """
         with self._lock:
             if self._parent is not None:
