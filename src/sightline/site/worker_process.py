@@ -82,6 +82,7 @@ class WorkerProcess:
         self._lives = Lives()
         self._told = Told()
         self._ended = self._stopped = False
+        self._starting = threading.Lock()
         self._broken = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"worker-{name}", daemon=True)
@@ -95,20 +96,14 @@ class WorkerProcess:
         Raises:
             SightlineError: the model, a sink or the bus cannot be had; nothing runs then.
         """
-        source, model, sinks = self._routines
-        try:
-            with _quiet(self._logger):
-                self._check_wanted()
-                self._pipe.build()
-                await_bus()
-                self._begin(model, *sinks)
-                self._begin(source)
-            self._look()
-            self._thread.start()
-        except BaseException:
-            self._stopped = True
-            self._pipe.close()
-            raise
+        with self._starting:
+            try:
+                with _quiet(self._logger):
+                    self._start(await_bus)
+            except BaseException:
+                self._stopped = True
+                self._pipe.close()
+                raise
 
     def stop(self) -> None:
         """End: what the model has in hand, and what waits for a sink, is written. Again is allowed."""
@@ -116,8 +111,10 @@ class WorkerProcess:
             return
         self._stopped = True
         self._stopping.set()
-        if self._thread.ident is None:  # it is being started, or never was
+        while not self._starting.acquire(timeout=_LOOK_S):  # what is being started is broken off
             self._pipe.close()
+        self._starting.release()
+        if self._thread.ident is None:
             return
         self._thread.join()
         self._finish()
@@ -156,6 +153,17 @@ class WorkerProcess:
     def outlets(self) -> list[OutletStats]:
         """Counts by sink, likewise."""
         return list(self._lives.now.outlets.values())
+
+    def _start(self, await_bus: Callable[[], object]) -> None:
+        source, model, sinks = self._routines
+        self._check_wanted()
+        self._pipe.build()
+        await_bus()
+        self._begin(model, *sinks)
+        self._begin(source)
+        self._look()
+        self._check_wanted()
+        self._thread.start()
 
     def _begin(self, *routines: Routine) -> None:
         """Set them up. Raises what the first that could not be said."""
