@@ -16,8 +16,9 @@ from tests.conftest import WaitFor
 from sightline import Size
 from sightline.errors import ConfigError, ModelError, SinkError
 from sightline.scene import Scene, write_clip
-from sightline.site import RunningSite, Site
+from sightline.site import RunningSite, Site, talk
 from sightline.site.supervised_site import SupervisedSite
+from sightline.supervise import Restart
 
 FRAMES = 40
 
@@ -181,6 +182,19 @@ def test_a_camera_that_nobody_looks_at_is_captured_all_the_same(
         assert running.wait(60)
         status = running.status()
     assert {name: of.packets for name, of in status.cameras.items()} == dict.fromkeys(cameras, FRAMES)
+
+
+def test_without_a_hub_that_lives_nothing_more_comes(
+    no_leaks: None, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(talk, "RESTART", Restart(most_ends=1))
+    camera = {"url": str(clip), "loop": True, "realtime": True}
+    with SupervisedSite(site(tmp_path, {"a": camera})) as running:
+        assert not running.wait(0.2)
+        os.kill(pid_of(running, "hub"), signal.SIGKILL)
+        assert running.wait(30)
+        (fault,) = running.faults
+    assert fault == "hub: ended 1 times within 60 s, the last time: killed by SIGKILL"
 
 
 def test_the_page_tells_of_cameras_and_processes(
