@@ -43,6 +43,8 @@ PACE: Final = {"small": 200, PICTURE: 25}
 _ALIVE_S: Final = 30.0
 _WARM: Final = 0.3  # of a window
 _SAMPLES: Final = 20
+_SETTLING: Final = 5
+"""Of these: what caches and pools take at first is no growth."""
 _ANY: Final[dict[str, str]] = {}
 
 
@@ -319,7 +321,7 @@ def growth(contender: Contender, size: str) -> Callable[[Scale], Figures]:
         with _stage(contender) as stage:
             stage.start(contender.alone, size=size)
             _settled(stage, 0, scale)
-            samples = [_sample(stage, scale.window_s) for _ in range(_SAMPLES)]
+            samples = [_sample(stage, scale.window_s) for _ in range(_SAMPLES)][_SETTLING:]
         grown = line(samples)
         return {
             GROWTH: grown.slope * 1e6,

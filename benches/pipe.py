@@ -138,7 +138,7 @@ _MEMORY: Final = Bench(
     title="Dicts of 100 B through three processes for long: the memory that they then have",
     contenders={DICTS: growth(_ours("passed"), DICT), QUEUE: growth(_chain("queue"), DICT)},
     aims=(Aim(DICTS, GROWTH, 1),),
-    notes=("RSS of all processes, 20 times; the slope of the line through that, by messages.",),
+    notes=("RSS of all processes, 20 times, the first 5 not counted; the slope of the line by messages.",),
     rounds=1,
     warm_up=False,
 )
