@@ -136,7 +136,7 @@ def test_one_flow_can_be_killed_and_the_others_go_on(make: MakePipe, wait_for: W
     pipe.build()
     pipe.notify_event("start", wait=True)
     pipe.notify_event("kill", {"one": []}, wait=True)
-    wait_for(lambda: set(pipe.pids) == {"two"}, 5, "the process to end")
+    wait_for(lambda: set(pipe.pids) == {"two"}, 30, "the process to end")
     with pytest.raises(Closed):
         pipe.notify_event("start", {"one": []})
     assert set(reported(pipe.notify_event("stop", wait=True)).done) == {"count2", "collect2"}
@@ -145,20 +145,20 @@ def test_one_flow_can_be_killed_and_the_others_go_on(make: MakePipe, wait_for: W
 def test_stop_of_a_routine_that_hangs_returns_by_its_deadline_and_kill_ends_it(
     make: MakePipe, log: Lines, wait_for: WaitFor
 ) -> None:
-    pipe = make(stop_s=0.5)
+    pipe = make(stop_s=2.0)
     pipe.create_flow("numbers", True, Counter("count"), Stuck("stuck"))
     pipe.build()
     pipe.notify_event("start", wait=True)
-    wait_for(lambda: log.of("numbers.stuck"), 5, "a routine that is stuck")
+    wait_for(lambda: log.of("numbers.stuck"), 30, "a routine that is stuck")
     begun = time.monotonic()
     report = reported(pipe.notify_event("stop", wait=True))
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 6
     assert report.done == ("count",)
-    assert "was not carried out within 0.5 s" in report.failed["stuck"]
+    assert "was not carried out within 2.0 s" in report.failed["stuck"]
     assert "in main_logic" in "\n".join(log.of("numbers.stuck"))
     begun = time.monotonic()
     pipe.join(to_kill=True)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 12
     assert pipe.pids == {}
 
 
@@ -183,7 +183,7 @@ def test_a_flow_that_dies_is_begun_again_and_started(make: MakePipe, log: Lines,
     pipe.notify_event("start", wait=True)
     first = pipe.pids
     os.kill(first["frail"], signal.SIGKILL)
-    wait_for(lambda: log.of("frail.collect") == ["setup"] * 2, 10, "the other process to be started")
+    wait_for(lambda: log.of("frail.collect") == ["setup"] * 2, 30, "the other process to be started")
     assert pipe.pids["frail"] != first["frail"]
     assert pipe.pids["other"] == first["other"]
     assert reported(pipe.notify_event("stop", wait=True)).ok
@@ -251,15 +251,15 @@ def test_wires_are_changed_while_the_pipe_runs(make: MakePipe, log: Lines, wait_
     def processed(name: str) -> int:
         return pipe.stats().routines[name].processed
 
-    wait_for(lambda: processed("one") and processed("two"), 5, "both to get something")
+    wait_for(lambda: processed("one") and processed("two"), 30, "both to get something")
     pipe.unlink(source, two)
     stays = processed("two")
     more = processed("one") + 5
-    wait_for(lambda: processed("one") > more, 5, "the one to get more")
+    wait_for(lambda: processed("one") > more, 30, "the one to get more")
     assert processed("two") <= stays + 1
     assert "> two" not in pipe.draw()
     pipe.link(Wire(source, two, settings=LOSSLESS))
-    wait_for(lambda: processed("two") > stays + 5, 5, "the other to get more again")
+    wait_for(lambda: processed("two") > stays + 5, 30, "the other to get more again")
     with pytest.raises(PipeError, match="wires go in a circle|is a source"):
         pipe.link(Wire(one, source))
     with pytest.raises(ConfigError, match="no wire leads from one to two"):
@@ -279,7 +279,7 @@ def test_who_was_unlinked_is_not_waited_for(make: MakePipe, wait_for: WaitFor) -
     pipe.build()
     pipe.notify_event("start", wait=True)
     pipe.unlink(endless, collect)
-    wait_for(lambda: pipe.stats().routines["collect"].state is State.DONE, 10, "a routine to be done")
+    wait_for(lambda: pipe.stats().routines["collect"].state is State.DONE, 30, "a routine to be done")
 
 
 def test_what_a_flow_began_ends_with_it(make: MakePipe) -> None:

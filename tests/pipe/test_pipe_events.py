@@ -76,7 +76,7 @@ def test_what_a_method_raises_is_told_and_the_routine_goes_on(pipe: Pipe) -> Non
 def test_a_routine_sends_events_to_any_flow(pipe: Pipe, wait_for: WaitFor) -> None:
     parameters = {"event": "hello", "targets": {"c": ["c1"]}, "to": "c from a"}
     sent(pipe.notify_event("pass on", {"a": ["a1"]}, wait=True, **parameters))
-    wait_for(lambda: LOG.lines == ["c.c1: hello c from a"], 5, "the event to come")
+    wait_for(lambda: LOG.lines == ["c.c1: hello c from a"], 30, "the event to come")
 
 
 def test_a_routine_object_of_the_parent_sends_events_too(pipe: Pipe) -> None:
