@@ -183,6 +183,26 @@ def test_a_killed_worker_is_begun_again_and_its_counts_go_on(
     assert worker.pid is None
 
 
+def test_what_cannot_be_opened_again_is_told_and_tried_again(
+    make: MakeSite, begin: MakeWorker, capture: Capture, clip: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    folder = tmp_path / "out"
+    site = make({"a": played(clip)}, sinks=[{"kind": "jsonl", "path": folder / "results.jsonl"}])
+    worker = begin(site)
+    capture(site)
+    wait_for(lambda: worker.outlets()[0].written, 30, "results")
+    assert worker.process.reason == ""
+    folder.rename(tmp_path / "before")
+    folder.write_text("no folder")
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGKILL)
+    wait_for(lambda: "w-jsonl: setup: SinkError" in worker.process.reason, 30, "the reason")
+    assert not worker.broken
+    folder.unlink()
+    wait_for((folder / "results.jsonl").exists, 30, "it to be tried again")
+    wait_for(lambda: not worker.process.reason, 30, "all to be well")
+
+
 def test_a_file_goes_on_behind_a_worker_that_was_killed(
     make: MakeSite, begin: MakeWorker, capture: Capture, tmp_path: Path, wait_for: WaitFor
 ) -> None:

@@ -15,8 +15,8 @@ _TAKE_S: Final = 0.25
 class ComuxRoutine(SourceRoutine):
     """Gives batches of a `Comux`: lists of frames, at most one a camera, without those that did not decode.
 
-    `setup` makes and starts it, `cleanup` closes it. It has given its last when all cameras were files. What is
-    seen in the frames goes to sinks: a `Comux` takes the result of a picture only until it gave a newer one.
+    `setup` makes and starts it, `cleanup` closes it. It has given its last when all cameras were files. What
+    is seen goes to sinks: a `Comux` takes the result of a picture only until it gave a newer one.
 
     Args:
         make: makes the `Comux`, where it is to run, with a bus to read from.

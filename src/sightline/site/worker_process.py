@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any, Final
 
+import msgspec
+
 from sightline import errors
 from sightline.clock import SYSTEM_CLOCK, Clock, ns
 from sightline.errors import BufferFull, Closed, SightlineError
@@ -83,7 +85,7 @@ class WorkerProcess:
         self._told = Told()
         self._ended = self._stopped = False
         self._starting = threading.Lock()
-        self._broken = ""
+        self._broken = self._amiss = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"worker-{name}", daemon=True)
 
@@ -133,8 +135,12 @@ class WorkerProcess:
 
     @property
     def process(self) -> ChildStatus:
-        """How its process is; `ends` counts those before it that died, or had to be ended."""
-        return self._pipe.processes.get(self.name) or ChildStatus(state=State.ENDED, reason="")
+        """How its process is; `ends` counts those before it that died, or had to be ended.
+
+        Of one that runs, `reason` is what cannot be opened there, and is tried again.
+        """
+        status = self._pipe.processes.get(self.name) or ChildStatus(state=State.ENDED, reason="")
+        return status if status.reason else msgspec.structs.replace(status, reason=self._amiss)
 
     @property
     def pid(self) -> int | None:
@@ -203,8 +209,11 @@ class WorkerProcess:
         routines = self._pipe.stats().routines.values()
         self._told = told = told_by(own for stats in routines for own in stats.own) or self._told
         self._lives.heard(told.life)
-        if self.process.state not in _AT_WORK:
+        is_at_work = self.process.state in _AT_WORK
+        if not is_at_work:
             self._lives.parted()
+        amiss = (f"{of.routine}: {of.reason}" for of in routines if of.state is RoutineState.FAILED)
+        self._amiss = "; ".join(amiss) if is_at_work else ""
 
     def _show(self) -> None:
         try:
