@@ -96,6 +96,17 @@ def test_durations_are_counted_by_how_long_they_were() -> None:
     assert duration_stats(words, words).count == 14
 
 
+def test_durations_are_the_same_told_at_once() -> None:
+    took_ns = [0, 999, 1000, 1999, 5_000_000, 2**62]
+    singly, at_once = private(TIMES_WORDS), private(TIMES_WORDS)
+    for one in took_ns:
+        Times(singly).add(one)
+    times = Times(at_once)
+    times.add_all(took_ns[:4])
+    times.add_all(took_ns[4:])
+    assert at_once.tolist() == singly.tolist()
+
+
 def test_no_durations_are_no_time() -> None:
     none = DurationStats()
     assert (none.count, none.mean_s, none.quantile_s(0.99)) == (0, 0.0, 0.0)

@@ -178,6 +178,7 @@ class OneByOne:
                 end_ns = now()
             else:
                 end_ns = now()
+                books.one_succeeded()
                 took_ns.append(end_ns - begun_ns)
                 if isinstance(data, Several):
                     gave += _gave(means, data, end_ns)
@@ -187,7 +188,7 @@ class OneByOne:
                 break
             begun_ns = end_ns
         if took_ns:
-            books.all_succeeded(took_ns)
+            books.all_timed(took_ns)
         return gave
 
 
