@@ -5,6 +5,7 @@ A failure prints the example, and with `print_blob` how to run it again.
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from tempfile import TemporaryDirectory
@@ -29,7 +30,7 @@ from sightline.supervise.policy import Restart
 pytestmark = pytest.mark.alone
 
 PROOF = settings(max_examples=3, phases=(Phase.explicit, Phase.reuse, Phase.generate), print_blob=True)
-DEADLINE_S = 30.0
+DEADLINE_S = 25.0
 SOON = Restart(delay_s=0.02, most_delay_s=0.02, most_ends=1000)
 EVENTS = st.tuples(st.sampled_from(["start", "stop", NOTE]), st.integers(0, 6))
 CHANGES = st.tuples(st.sampled_from(["unlink", "link"]), st.integers(0, 20), WIRES)
@@ -63,6 +64,7 @@ class Play:
                 self.pipe._parent._supervisor.dump(flow)  # type: ignore[union-attr]
             self.pipe.wait(2.0)
             stats = "\n".join(map(str, self.pipe.stats().routines.values()))
+            print(self.plan, file=sys.stderr)  # at once, where the test has its time before it is told
             raise AssertionError(f"not all are done: {stats}; their stacks are in the log\n{stacks()}")
 
     def link_all(self) -> None:
