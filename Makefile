@@ -53,7 +53,7 @@ bench: $(VENV)/.developing ## measure against peers, side by side; see benches/R
 	$(BIN)/python -m benches $(ARGS)
 
 .PHONY: soak
-soak: $(VENV)/.developing ## kill hub, writers and readers at random; ARGS='--rounds 100 --kills 10000 --seed 7'
+soak: $(VENV)/.developing ## kill hubs, clients, flows and sites at random; ARGS='--rounds 100 --pipe-kills 100 --up-kills 100 --seed 7'
 	$(BIN)/python -m tests.hub.proof.soak $(ARGS)
 
 .PHONY: docs
