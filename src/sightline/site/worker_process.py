@@ -40,6 +40,7 @@ STOP_S: Final = 5.0
 _KILL_S: Final = 2.0
 """What is left then has this long to be closed."""
 _LOOK_S: Final = 0.25
+_SHOWN_S: Final = 1.0
 _SHOW_LOOKS: Final = 2
 """Pages are told every so many looks."""
 _FRESH_NS: Final = ns(2.0)
@@ -169,6 +170,8 @@ class WorkerProcess:
         self._begin(source)
         self._look()
         self._check_wanted()
+        if self.pages:  # who is told of them now is to see more than nothing
+            self._show(wait=_SHOWN_S)
         self._thread.start()
 
     def _begin(self, *routines: Routine) -> None:
@@ -215,10 +218,10 @@ class WorkerProcess:
         amiss = (f"{of.routine}: {of.reason}" for of in routines if of.state is RoutineState.FAILED)
         self._amiss = "; ".join(amiss) if is_at_work else ""
 
-    def _show(self) -> None:
+    def _show(self, wait: bool | float = False) -> None:
         try:
             facts = self._status()
-            self._pipe.notify_event(SHOW, self._those(self._routines.source), facts=facts)
+            self._pipe.notify_event(SHOW, self._those(self._routines.source), wait=wait, facts=facts)
         except Exception as error:  # noqa: BLE001  it is over just now, or `status` is anybody's code
             get_logger("sightline.worker").debug("pages are not told", worker=self.name, error=repr(error))
 
