@@ -191,7 +191,7 @@ BENCHES: Final = (
                 UNIX,
                 MB,
                 least=2000,
-                limit="each picture is copied five times (writer, and into and out of two sockets), "
+                limit="each picture is copied six times (twice by the writer, into and out of two sockets), "
                 "by three processes on the cores that there are: see `cores`",
             ),
             Aim(UNIX, LOST, 0),
