@@ -1,4 +1,4 @@
-"""What failed while other tests ran beside it runs once more, by itself: `... || python -m tools.second_look $?`.
+"""What failed while other tests ran beside it runs once more: `... || python -m tools.second_look $?`.
 
 The tests kill brokers and cameras on cores that they share, and one of thousands may then be too late for its
 own deadline. What fails twice has failed. What passes alone is listed, so that somebody mends it. Where more
