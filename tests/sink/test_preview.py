@@ -188,7 +188,7 @@ def test_a_viewer_who_does_not_read_stops_being_worked_for_and_stalls_nobody(
         return preview.encoded == before > 0
 
     wait_for(stuck, 30, "its buffers to be full")
-    assert slowest_s < 1  # whoever waits for a viewer waits for ever
+    assert slowest_s < 0.1
     with Viewer(preview.url) as viewer:  # others go on
         for turn in range(3):
             preview.write(*shown[turn])

@@ -261,7 +261,7 @@ def test_what_is_left_at_the_end_waits_for_the_next_start(
         write(sink, *range(4))
         wait_for(lambda: sink.stats().failures >= 3, 10, "some attempts to fail")
         began_s = time.monotonic()
-    assert time.monotonic() - began_s < 6
+    assert time.monotonic() - began_s < 3
     with receiving(port=port) as receiver, webhook(url, tmp_path) as sink:
         assert sink.stats().outbox.entered == 4
         wait_for(lambda: sink.stats().outbox.held == 0, 10, "what was left to be delivered")
@@ -290,7 +290,7 @@ def test_closing_does_not_wait_where_it_would_be_in_vain(tmp_path: Path, wait_fo
             write(sink, 0)
             wait_for(lambda: sink.stats().trouble, 10, "it to be put off")
             began_s = time.monotonic()
-        assert time.monotonic() - began_s < 5  # and not a minute
+        assert time.monotonic() - began_s < 1.5
 
 
 def test_a_full_disk_is_told_counted_and_survived(tmp_path: Path, wait_for: WaitFor) -> None:

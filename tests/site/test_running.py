@@ -179,7 +179,7 @@ def test_a_site_can_be_stopped_while_a_file_waits_for_a_slow_model(clip: Path, t
     with RunningSite(site({"a": {"url": str(clip)}}, tmp_path, model=slow)) as running:
         began_s = time.monotonic()
         assert not running.wait(1.0)
-        assert time.monotonic() - began_s < 5.0
+        assert time.monotonic() - began_s < 2.0
 
 
 def test_a_disabled_camera_is_not_opened(clip: Path, tmp_path: Path) -> None:

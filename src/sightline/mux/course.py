@@ -165,7 +165,7 @@ class Course:
         due_ns = self._doubt_due_ns()
         if due_ns is None or now_ns < due_ns:
             return
-        # A live camera with a full line is far behind: it goes on at a keyframe, decoder had out or not.
+        # A live camera with a full line goes on at a keyframe anyway: what the decoder has is had out first.
         if self._drained or (self._stuck and not (self.live and self.holds)):
             self._line.give_up()
         else:
