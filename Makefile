@@ -28,7 +28,8 @@ demo: $(VENV)/.installed ## two drawn cameras and SOURCE= through a model, live,
 
 .PHONY: test
 test: check services ## all tests; installs what they need, real servers too where it runs as root
-	$(BIN)/python -m pytest -n $(JOBS) -m "not alone" --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) -m "not alone" --cache-clear --cov --cov-report=term:skip-covered $(ARGS) \
+		|| $(BIN)/python -m tools.second_look $$? -m "not alone"
 	$(BIN)/python -m pytest -m alone $(ARGS) || { status=$$?; [ $$status -eq 5 ] || exit $$status; }
 
 .PHONY: check

@@ -100,8 +100,13 @@ SINGLY, MANY = "put_data, get_data", "put_many, get_many"
 TCP, UNIX = "sightline over TCP", "sightline over a Unix socket"
 ASYNC, ASYNC_UNIX = "AsyncStreamClient over TCP", "AsyncStreamClient over a Unix socket"
 THREADED = "StreamClient over TCP"
+SHARED = "sightline, memory shared"
 _OUR_SMALL: Final = {SINGLY: _sightline("singly"), MANY: _sightline("many")}
-_OUR_PICTURES: Final = {TCP: _sightline("singly"), UNIX: _sightline("unix")}
+_OUR_PICTURES: Final = {
+    SHARED: _sightline("unix"),
+    TCP: _sightline("apart singly"),
+    UNIX: _sightline("apart unix"),
+}
 _OUR_CALLS: Final = {
     ASYNC_UNIX: _sightline("unix"),
     ASYNC: _sightline("async"),
@@ -186,13 +191,15 @@ BENCHES: Final = (
                 UNIX,
                 MB,
                 least=2000,
-                limit="each picture is copied five times (writer, and into and out of two sockets), "
+                limit="each picture is copied six times (twice by the writer, into and out of two sockets), "
                 "by three processes on the cores that there are: see `cores`",
             ),
             Aim(UNIX, LOST, 0),
+            Aim(SHARED, MB, against=UNIX),
+            Aim(SHARED, LOST, 0),
         ),
     ),
-    _streams(PICTURE, 4, _OUR_PICTURES, _PICTURES, (Aim(UNIX, LOST, 0),)),
+    _streams(PICTURE, 4, _OUR_PICTURES, _PICTURES, (Aim(UNIX, LOST, 0), Aim(SHARED, LOST, 0))),
     _tls(SMALL),
     _tls(PICTURE),
     Bench(

@@ -12,7 +12,7 @@ from benches.peers import Peer
 from benches.report import markdown
 from benches.turns import BENCHES, run
 
-SHORT = Scale(window_s=0.2)
+SHORT = Scale(window_s=0.6)
 RELAY = Contender(module="relay", python=lambda: Path(sys.executable))
 
 

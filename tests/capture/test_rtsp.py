@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cable import Cable
 from tests.capture.conftest import Make, Run
-from tests.capture.relay import Relay
 from tests.conftest import StartRtspServer, WaitFor
 from tools.services.rtsp import Mount, RtspServer
 
@@ -259,10 +259,11 @@ def test_a_codec_and_size_that_change_with_a_restart_are_taken_over(
         "large.mp4", "-c:v", "libx265", "-g", "10", "-s", "640x360", "-x265-params", "log-level=none"
     )
     before, after = rtsp_server({"cam": small}), rtsp_server({"cam": large})
-    with Relay(before.port) as relay:
-        one = run(f"rtsp://127.0.0.1:{relay.port}/cam")
+    with Cable(before.port) as cable:
+        one = run(f"rtsp://127.0.0.1:{cable.port}/cam")
         one.has(10)
-        relay.turn_to(after.port)
+        cable.pull()
+        cable.plug(after.port)
         one._wait_for(lambda: one.packets[-1].codec == "hevc", 15, "the other codec")
         assert (one.status.codec, one.status.size) == ("hevc", Size(640, 360))
         assert len(one.epochs) == 2
@@ -275,8 +276,8 @@ def test_a_slow_link_does_not_make_libav_forget_pictures(
     """Packets come in pieces here: what interrupts libav while it has half of one loses it, silently."""
     server = rtsp_server({"person": clips / "one-by-one-person-detection.mp4"})
     sent = slices(run(clips / "one-by-one-person-detection.mp4").finished())
-    with Relay(server.port, bytes_per_s=40_000) as relay:
-        packets = run(f"rtsp://127.0.0.1:{relay.port}/person").has(40, 30)
+    with Cable(server.port, bytes_per_s=40_000) as cable:
+        packets = run(f"rtsp://127.0.0.1:{cable.port}/person").has(40, 30)
         assert slices(packets) == sent[: len(packets)]
 
 

@@ -7,6 +7,7 @@ dropped, and any are kept until it is flushed.
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -16,7 +17,7 @@ from sightline.bus import Message
 from sightline.codec import Decoder, DropReason
 from sightline.mux.batch import Batcher
 from sightline.mux.course import CHANGED, REPLACED, Course, Picture, Step, assembler_for
-from sightline.mux.forward import Answer
+from sightline.mux.forward import MOST_MESSAGES, Answer
 from sightline.mux.settings import CameraSettings
 from sightline.wire import Headers, packet_to_message
 
@@ -254,6 +255,32 @@ def test_a_unit_that_begins_behind_the_end_is_had_out_too() -> None:
     assert step is not None
     assert step.waiter is not None
     assert step.waiter.packet.index == 1
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_picture_of_a_full_line_is_had_out_and_may_be_taken_for_a_while(taken: bool) -> None:
+    course = Course(CameraSettings(camera_id="a", max_offset_diff=4))
+    value, headers = packet_to_message(packet(0, keyframe=True))
+    rest = [Message("raw_a", b"", None, (), offset, 0) for offset in range(1, MOST_MESSAGES + 1)]
+    course.enter([Message("raw_a", value, None, headers, 0, 0)], 0, 0)
+    assert course.next() is not None
+    course.decoded([], [], 0)  # the decoder keeps it
+    course.enter(rest, 0, 0)
+    assert course.due_ns() == 0
+    course.look_round(0)
+    assert course.next() == Step(None)
+    course.decoded([picture_of(packet(0, keyframe=True))], [], 0)
+    assert course.due_ns() == MAX_WAIT_NS
+    course.look_round(0)
+    assert course.release(0) == []
+    if taken:
+        course.delivered(picture_of(packet(0, keyframe=True)), 0)
+        assert course.answer((1, 0), "seen") is Answer.TAKEN
+    course.look_round(MAX_WAIT_NS)
+    assert [result for _, result in course.release(MAX_WAIT_NS)] == [
+        "seen" if taken else None,
+        *[None] * len(rest),
+    ]
 
 
 TestWhateverComes = Camera.TestCase

@@ -36,12 +36,12 @@ READING = str(Path(__file__).with_name("reading.py"))
 
 
 @pytest.fixture(autouse=True)
-def _leaves_nothing_behind() -> Iterator[None]:
+def _leaves_nothing_behind(wait_for: WaitFor) -> Iterator[None]:
     resource_tracker.ensure_running()  # multiprocessing's own, which stays
     before = descriptors(), mapped()
     yield
     gc.collect()
-    assert (descriptors(), mapped()) == before
+    wait_for(lambda: (descriptors(), mapped()) == before, 10, "nothing to be left")
 
 
 def descriptors() -> int:
@@ -346,6 +346,7 @@ def test_who_keeps_pictures_too_long_gets_none_until_it_gave_them_back() -> None
 
 
 def test_pictures_of_another_size_go_into_another_pool(sender: SharedSender, wait_for: WaitFor) -> None:
+    before = mapped()
     with reader_of(sender) as receiver:
         for size in (100_000, 1_000_000, 3_000_000):
             for _ in range(SLOTS):
@@ -358,7 +359,7 @@ def test_pictures_of_another_size_go_into_another_pool(sender: SharedSender, wai
             assert sender.send(np.full(3_000_000, 6, np.uint8)) == 2
             assert (taken(late).value == 6).all()
         receiver.receive(5)
-        wait_for(lambda: receiver.receive(0) is None and mapped() == 2, 10, "one map at each end")
+        wait_for(lambda: receiver.receive(0) is None and mapped() == before + 2, 10, "one map at each end")
 
 
 def test_what_has_no_slot_is_not_sent_and_why_is_counted() -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.conftest import WaitFor
 from tests.shm.both_ends import SIZE, BothEnds, sent
 
 from sightline.errors import WireError
@@ -34,12 +35,12 @@ def descriptors() -> int:
 
 
 @pytest.fixture(autouse=True)
-def _leaves_nothing_behind() -> Iterator[None]:
+def _leaves_nothing_behind(wait_for: WaitFor) -> Iterator[None]:
     gc.collect()
     before = descriptors()
     yield
     gc.collect()
-    assert descriptors() == before
+    wait_for(lambda: descriptors() == before, 10, "all descriptors to be closed")  # some are closed beside
 
 
 async def until(condition: Callable[[], object], what: str) -> None:

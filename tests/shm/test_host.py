@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import WaitFor
 from tests.shm.both_ends import maps, pattern
 from tests.shm.company import SLOT_BYTES, SLOTS, Company, Member, Shop, refusals
 from tools.services.waiting import wait_for
@@ -29,11 +30,11 @@ S = 1_000_000_000
 
 
 @pytest.fixture
-def company() -> Iterator[Company]:
+def company(wait_for: WaitFor) -> Iterator[Company]:
     before = maps(), fds()
     with Company() as company:
         yield company
-    assert (maps(), fds()) == before
+    wait_for(lambda: (maps(), fds()) == before, 10, "nothing to be left")
 
 
 def fds() -> int:

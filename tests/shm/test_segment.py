@@ -36,11 +36,11 @@ def segment() -> Iterator[Segment]:
 
 
 @pytest.fixture(autouse=True)
-def _leaves_nothing_behind() -> Iterator[None]:
+def _leaves_nothing_behind(wait_for: WaitFor) -> Iterator[None]:
     before = descriptors(), mapped()
     yield
     gc.collect()
-    assert (descriptors(), mapped()) == before
+    wait_for(lambda: (descriptors(), mapped()) == before, 10, "nothing to be left")
 
 
 def descriptors() -> int:

@@ -165,7 +165,8 @@ class Course:
         due_ns = self._doubt_due_ns()
         if due_ns is None or now_ns < due_ns:
             return
-        if self._drained or self._stuck:
+        # A live camera with a full line goes on at a keyframe anyway: what the decoder has is had out first.
+        if self._drained or (self._stuck and not (self.live and self.holds)):
             self._line.give_up()
         else:
             self._end()
@@ -230,8 +231,8 @@ class Course:
         """When to `look_round`: at once, or after a long silence; None while something is on its way."""
         if len(self._waiting) or self._decoding or self._ending:
             return None
-        if self._stuck:
-            return 0
+        if self._stuck:  # of a live camera, a picture in the batch may be taken yet
+            return self._active_ns + ns(self.settings.max_wait_s) if self._queued.total() else 0
         if self._drained and not (self.live and self._line.awaited):
             return None
         return self._active_ns + _QUIET * ns(self.settings.max_wait_s)

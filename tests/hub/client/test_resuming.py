@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.hub.client.cable import Cable
+from tests.cable import Cable
 from tools.services.waiting import wait_for
 
 from sightline.hub import Gap, History, Message, Overflow, Reader, StreamClient, StreamServer

@@ -19,7 +19,7 @@ from sightline.errors import BufferFull
 from sightline.hub.client.bell import Bell
 from sightline.hub.client.faults import again
 from sightline.hub.client.link import Link
-from sightline.hub.client.outgoing import cuts, joined
+from sightline.hub.client.outgoing import SMALL_BYTES, cuts, joined
 from sightline.hub.client.sharing import WAIT_S_PER_BYTE, Lent, array_bytes
 from sightline.hub.client.writing import Outbox, Put
 from sightline.hub.wire.control import Beside
@@ -93,6 +93,8 @@ class Sender:
         outbox, put = self.outbox, Put.FULL
         try:
             while True:
+                if size > SMALL_BYTES and not outbox.may_offer():  # an offer copies it
+                    yield outbox.may_offer
                 if lent is None and outbox.share.takes(size) and outbox.may_offer():
                     yield from self._slot(size)
                     lent = outbox.share.lent(pieces, size)
