@@ -171,7 +171,8 @@ def test_each_message_of_a_wire_is_taken_or_dropped_or_waits(
     with world(how) as made:
         for name, *arguments in [*steps, (last,)]:
             getattr(made, name)(*arguments)
-            wire = made.look()
+            made.look()
+        wire = made.look()
         assert wire.waiting == 0
         died = {why for why in wire.dropped if why in {"died", "lost"}}
         assert not died or how.policy is not Policy.RECORD, "that is incomplete"

@@ -14,7 +14,7 @@ from tests.routines.parts import Sees, frame
 from sightline import Packet, Result, Size
 from sightline.capture import CameraInput
 from sightline.detect import open_model
-from sightline.pipe import DestinationRoutine, Pipe, Policy, Wire, WireSettings
+from sightline.pipe import DestinationRoutine, Pipe, Policy, Routine, Wire, WireSettings
 from sightline.pipe.stats import PipeStats
 from sightline.routines import CameraRoutine, ModelRoutine, Seen, SinkRoutine
 from sightline.scene import Scene, write_clip
@@ -58,7 +58,7 @@ def run(pipe: Pipe, clip: Path, out: Path, flows: int) -> PipeStats:
     model = ModelRoutine(partial(open_model, "motion"), "model")
     sink = SinkRoutine(partial(open_sink, "jsonl", path=out), "sink")
     memory = Memory("memory")
-    groups = {1: [[camera, model, sink, memory]], 3: [[camera], [model], [sink, memory]]}[flows]
+    groups: list[list[Routine]] = {1: [[camera, model, sink, memory]], 3: [[camera], [model], [sink, memory]]}[flows]
     for number, routines in enumerate(groups):
         pipe.create_flow(f"flow{number}", False, *routines)
     pipe.link(Wire(camera, model, settings=LOSSLESS), Wire(model, [sink, memory], settings=LOSSLESS))

@@ -17,11 +17,12 @@ from tests.conftest import WaitFor
 
 from sightline import Size
 from sightline.errors import ConfigError, ModelError, SightlineError, SinkError
+from sightline.hub.address import HubAddress
 from sightline.scene import Scene, write_clip
 from sightline.site import Site
 from sightline.site.any_worker import AnyWorker
 from sightline.site.capturing import Capturing, inputs_of
-from sightline.site.own_hub import HubAddress, OwnHub
+from sightline.site.own_hub import OwnHub
 from sightline.site.worker_process import WorkerProcess
 from sightline.supervise import Restart
 
