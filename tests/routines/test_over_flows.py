@@ -58,8 +58,11 @@ def run(pipe: Pipe, clip: Path, out: Path, flows: int) -> PipeStats:
     model = ModelRoutine(partial(open_model, "motion"), "model")
     sink = SinkRoutine(partial(open_sink, "jsonl", path=out), "sink")
     memory = Memory("memory")
-    groups: list[list[Routine]] = {1: [[camera, model, sink, memory]], 3: [[camera], [model], [sink, memory]]}[flows]
-    for number, routines in enumerate(groups):
+    groups: dict[int, list[list[Routine]]] = {
+        1: [[camera, model, sink, memory]],
+        3: [[camera], [model], [sink, memory]],
+    }
+    for number, routines in enumerate(groups[flows]):
         pipe.create_flow(f"flow{number}", False, *routines)
     pipe.link(Wire(camera, model, settings=LOSSLESS), Wire(model, [sink, memory], settings=LOSSLESS))
     pipe.build()
