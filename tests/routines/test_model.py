@@ -58,6 +58,17 @@ def test_a_list_at_which_it_fails_is_counted_and_the_next_one_is_looked_at(yard:
     assert (stats.own[0]["gate"].results, stats.own[0]["gate"].failed) == (4, 2)
 
 
+def test_a_list_of_which_a_part_fails_is_counted_as_lost_in_whole(yard: FlowYard) -> None:
+    """Two frames of a camera are never looked at together: the list takes the model two turns."""
+    holds = Holds()
+    frames = [[frame("gate", 2 * index), frame("gate", 2 * index + 1)] for index in range(2)]
+    runners = yard.chain(giving(*frames), ModelRoutine(lambda: Sees(fails=[1]), "model"), holds)
+    yard.until(runners[-1], State.DONE)
+    assert [one.frame.index for seen in holds.got for one in seen] == [2, 3]
+    looked = runners[1].stats().own[0]["gate"]
+    assert (looked.results, looked.failed) == (2, 2)
+
+
 class LoadsNothing(Sees):
     def load(self) -> None:
         raise FileNotFoundError("no weights")

@@ -2,7 +2,7 @@
 
     pipe = Pipe()
     pipe.create_flow("street", True,
-        CameraRoutine("gate", "rtsp://10.0.0.5/stream1", rate=5),
+        CameraRoutine(CameraInput("gate", "rtsp://10.0.0.5/stream1"), rate=5),
         ModelRoutine(lambda: open_model("motion")),
         SinkRoutine(lambda: open_sink("jsonl", path=Path("seen.jsonl"))))
 

@@ -46,7 +46,7 @@ class CameraRoutine(SourceRoutine):
     `setup` begins to capture, `cleanup` ends that. A camera that is away is tried again for as long as the
     routine runs; a file that is over, or a source that never can be read, has given its last. What a camera
     sends and nobody takes in time is dropped up to a keyframe, and counted; a file waits. Its `own_stats` are
-    a `CameraRoutineStats`.
+    a `CameraRoutineStats` of what came since the last START.
 
     Args:
         camera: what to capture, and how.

@@ -21,6 +21,10 @@ class ComuxRoutine(SourceRoutine):
     Args:
         make: makes the `Comux`, where it is to run, with a bus to read from.
         name: as of any routine.
+
+    Attributes:
+        live: True, also where all cameras are files: which they are is known where it runs. A lossless wire
+            behind it has to say that it means that.
     """
 
     live = True

@@ -12,6 +12,7 @@ from sightline.clock import SYSTEM_CLOCK
 from sightline.detect import Model, infer
 from sightline.frame import Frame
 from sightline.pipe import MiddleRoutine
+from sightline.result import Result
 from sightline.routines.looked import Looked, Tally
 from sightline.routines.seen import Seen
 
@@ -65,16 +66,8 @@ class ModelRoutine(MiddleRoutine):
         return {camera_id: tally.looked(now_ns) for camera_id, tally in dict(self._tallies).items()}
 
     def _seen(self, frames: Sequence[Frame]) -> list[Seen]:
-        assert self._model is not None
-        found: dict[int, Seen] = {}
-        for turn in _turns(frames):
-            together = [frames[at] for at in turn]
-            found |= zip(turn, self._looked_at(self._model, together), strict=True)
-        return [found[at] for at in range(len(frames))]
-
-    def _looked_at(self, model: Model, frames: list[Frame]) -> list[Seen]:
         try:
-            results = infer(model, frames, SYSTEM_CLOCK)
+            results = self._looked_at(frames)
         except BaseException:
             for frame in frames:
                 self._tallies[frame.camera_id].failed += 1
@@ -86,6 +79,13 @@ class ModelRoutine(MiddleRoutine):
             self._tallies[told.camera_id].add(told, now_ns)
             seen.append(Seen(told, frame))
         return seen
+
+    def _looked_at(self, frames: Sequence[Frame]) -> list[Result]:
+        assert self._model is not None
+        found: dict[int, Result] = {}
+        for turn in _turns(frames):
+            found |= zip(turn, infer(self._model, [frames[at] for at in turn], SYSTEM_CLOCK), strict=True)
+        return [found[at] for at in range(len(frames))]
 
 
 def _turns(frames: Sequence[Frame]) -> Iterator[list[int]]:

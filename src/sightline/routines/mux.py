@@ -21,7 +21,8 @@ class MuxRoutine(SourceRoutine):
     """Gives batches: lists of frames, at most one a camera. It has given its last when all were files.
 
     `setup` opens the bus and begins to read, `cleanup` ends both. Frames of live cameras that nobody takes in
-    time are dropped, of each camera the oldest; files wait. Its `own_stats` are a `LaneStats` by camera.
+    time are dropped, of each camera the oldest; files wait. Its `own_stats` are a `LaneStats` by camera,
+    of what came since the last START.
 
     Args:
         bus: the URL of the bus on which somebody publishes the cameras' packets.
