@@ -30,9 +30,9 @@ from sightline.frame import Frame
 from sightline.log import Repeated, get_logger, redact
 from sightline.mux import Batch, Comux, EngineStats, Item, KeptLogs
 from sightline.result import Result
+from sightline.routines.looked import Tally
 from sightline.site.making import make_model
 from sightline.site.stopping import Stopping
-from sightline.site.tally import Tally
 
 _TAKE_S: Final = 0.5
 _END_S: Final = 5.0
