@@ -8,12 +8,17 @@ model and the frames. `Tracked(model)` says which detections are the same thing 
 Deliberately not here: batching (`sightline.mux`), and downloading weights.
 """
 
-from sightline.detect.checked import Checked, infer
-from sightline.detect.model import Model
-from sightline.detect.opening import model_maker, open_model
-from sightline.detect.track import Tracker
-from sightline.detect.tracked import Tracked
-from sightline.interop import from_supervision, to_supervision
+from typing import TYPE_CHECKING
+
+from sightline.later import import_later
+
+if TYPE_CHECKING:
+    from sightline.detect.checked import Checked, infer
+    from sightline.detect.model import Model
+    from sightline.detect.opening import model_maker, open_model
+    from sightline.detect.track import Tracker
+    from sightline.detect.tracked import Tracked
+    from sightline.interop import from_supervision, to_supervision
 
 __all__ = [
     "Checked",
@@ -26,3 +31,15 @@ __all__ = [
     "open_model",
     "to_supervision",
 ]
+
+import_later(
+    __name__,
+    {
+        "sightline.detect.checked": "Checked infer",
+        "sightline.detect.model": "Model",
+        "sightline.detect.opening": "model_maker open_model",
+        "sightline.detect.track": "Tracker",
+        "sightline.detect.tracked": "Tracked",
+        "sightline.interop": "from_supervision to_supervision",
+    },
+)

@@ -5,25 +5,29 @@ named `StreamClient_Thread`) are its clients. The settings say what may be asked
 reader's buffer, `HubAddress` where a hub is; `rpc` marks methods that a client serves.
 """
 
-from sightline.hub.address import HubAddress
-from sightline.hub.broker.server import StreamServer
-from sightline.hub.broker.statistics import HubStats
-from sightline.hub.client import (
-    AsyncStreamClient,
-    ClientStats,
-    Gap,
-    Message,
-    Prefetch,
-    Reader,
-    ReaderStats,
-    StreamClient,
-    WriterStats,
-)
-from sightline.hub.rpc import rpc
-from sightline.hub.settings import DEFAULT_PORT, ChannelSettings, History, Limits, ReaderBuffer
-from sightline.overflow import Overflow
+from typing import TYPE_CHECKING
 
-StreamClient_Thread = StreamClient
+from sightline.later import import_later
+
+if TYPE_CHECKING:
+    from sightline.hub.address import HubAddress
+    from sightline.hub.broker.server import StreamServer
+    from sightline.hub.broker.statistics import HubStats
+    from sightline.hub.client import (
+        AsyncStreamClient,
+        ClientStats,
+        Gap,
+        Message,
+        Prefetch,
+        Reader,
+        ReaderStats,
+        StreamClient,
+        WriterStats,
+    )
+    from sightline.hub.client.threaded import StreamClient_Thread
+    from sightline.hub.rpc import rpc
+    from sightline.hub.settings import DEFAULT_PORT, ChannelSettings, History, Limits, ReaderBuffer
+    from sightline.overflow import Overflow
 
 __all__ = [
     "DEFAULT_PORT",
@@ -47,3 +51,18 @@ __all__ = [
     "WriterStats",
     "rpc",
 ]
+
+import_later(
+    __name__,
+    {
+        "sightline.hub.address": "HubAddress",
+        "sightline.hub.broker.server": "StreamServer",
+        "sightline.hub.broker.statistics": "HubStats",
+        "sightline.hub.client": "AsyncStreamClient ClientStats Gap Message Prefetch Reader ReaderStats "
+        "StreamClient WriterStats",
+        "sightline.hub.client.threaded": "StreamClient_Thread",
+        "sightline.hub.rpc": "rpc",
+        "sightline.hub.settings": "DEFAULT_PORT ChannelSettings History Limits ReaderBuffer",
+        "sightline.overflow": "Overflow",
+    },
+)

@@ -7,30 +7,34 @@ a flow that dies is begun again with its wires; nobody outlives the pipe. It kno
 """
 
 from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
 
-from sightline.pipe.board import EventBoard, EventReport
-from sightline.pipe.data import Data, FrameData
-from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
-from sightline.pipe.fps import FPS_MULTIPLIER, ROUTINE_NOTIFY_DURATIONS_INTERVAL, FPSRoutine
-from sightline.pipe.functional import FunctionalMiddleRoutine, routine
-from sightline.pipe.handlers import events
-from sightline.pipe.message import Message
-from sightline.pipe.mistakes import PipeError
-from sightline.pipe.network import MessageHandler, Network, QueueHandler, QueueNetwork
-from sightline.pipe.pipe import Pipe
-from sightline.pipe.reports import DurationStats, RoutineStats
-from sightline.pipe.roles import DestinationRoutine, MiddleRoutine, SourceRoutine
-from sightline.pipe.routine import Routine
-from sightline.pipe.settings import Policy, Restart, RoutineSettings, WireSettings
-from sightline.pipe.several import Several
-from sightline.pipe.stats import FlowStats, PipeState, PipeStats, WireStats
-from sightline.pipe.transmitters import (
-    BasicTransmitter,
-    DataTransmitter,
-    FileTransmitter,
-    SharedMemoryTransmitter,
-)
-from sightline.pipe.wire import Wire
+from sightline.later import import_later
+
+if TYPE_CHECKING:
+    from sightline.pipe.board import EventBoard, EventReport
+    from sightline.pipe.data import Data, FrameData
+    from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
+    from sightline.pipe.fps import FPS_MULTIPLIER, ROUTINE_NOTIFY_DURATIONS_INTERVAL, FPSRoutine
+    from sightline.pipe.functional import FunctionalMiddleRoutine, routine
+    from sightline.pipe.handlers import events
+    from sightline.pipe.message import Message
+    from sightline.pipe.mistakes import PipeError
+    from sightline.pipe.network import MessageHandler, Network, QueueHandler, QueueNetwork
+    from sightline.pipe.pipe import Pipe
+    from sightline.pipe.reports import DurationStats, RoutineStats
+    from sightline.pipe.roles import DestinationRoutine, MiddleRoutine, SourceRoutine
+    from sightline.pipe.routine import Routine
+    from sightline.pipe.settings import Policy, Restart, RoutineSettings, WireSettings
+    from sightline.pipe.several import Several
+    from sightline.pipe.stats import FlowStats, PipeState, PipeStats, WireStats
+    from sightline.pipe.transmitters import (
+        BasicTransmitter,
+        DataTransmitter,
+        FileTransmitter,
+        SharedMemoryTransmitter,
+    )
+    from sightline.pipe.wire import Wire
 
 __all__ = [
     "FPS_MULTIPLIER",
@@ -77,3 +81,28 @@ __all__ = [
     "fields",
     "routine",
 ]
+
+import_later(
+    __name__,
+    {
+        "sightline.pipe.board": "EventBoard EventReport",
+        "sightline.pipe.data": "Data FrameData",
+        "sightline.pipe.event_names": "KILL_EVENT_NAME START_EVENT_NAME STOP_EVENT_NAME",
+        "sightline.pipe.fps": "FPS_MULTIPLIER ROUTINE_NOTIFY_DURATIONS_INTERVAL FPSRoutine",
+        "sightline.pipe.functional": "FunctionalMiddleRoutine routine",
+        "sightline.pipe.handlers": "events",
+        "sightline.pipe.message": "Message",
+        "sightline.pipe.mistakes": "PipeError",
+        "sightline.pipe.network": "MessageHandler Network QueueHandler QueueNetwork",
+        "sightline.pipe.pipe": "Pipe",
+        "sightline.pipe.reports": "DurationStats RoutineStats",
+        "sightline.pipe.roles": "DestinationRoutine MiddleRoutine SourceRoutine",
+        "sightline.pipe.routine": "Routine",
+        "sightline.pipe.settings": "Policy Restart RoutineSettings WireSettings",
+        "sightline.pipe.several": "Several",
+        "sightline.pipe.stats": "FlowStats PipeState PipeStats WireStats",
+        "sightline.pipe.transmitters": "BasicTransmitter DataTransmitter FileTransmitter "
+        "SharedMemoryTransmitter",
+        "sightline.pipe.wire": "Wire",
+    },
+)

@@ -11,13 +11,18 @@ frames pass by reference; to another one they go through shared memory, and nobo
 What a wire drops, and whether it does, is its own to say, as in any pipe.
 """
 
-from sightline.routines.camera import CameraRoutine, CameraRoutineStats
-from sightline.routines.comux import ComuxRoutine
-from sightline.routines.looked import Looked
-from sightline.routines.model import ModelRoutine
-from sightline.routines.mux import MuxRoutine
-from sightline.routines.seen import Seen
-from sightline.routines.sink import SinkRoutine, SinkRoutineStats
+from typing import TYPE_CHECKING
+
+from sightline.later import import_later
+
+if TYPE_CHECKING:
+    from sightline.routines.camera import CameraRoutine, CameraRoutineStats
+    from sightline.routines.comux import ComuxRoutine
+    from sightline.routines.looked import Looked
+    from sightline.routines.model import ModelRoutine
+    from sightline.routines.mux import MuxRoutine
+    from sightline.routines.seen import Seen
+    from sightline.routines.sink import SinkRoutine, SinkRoutineStats
 
 __all__ = [
     "CameraRoutine",
@@ -30,3 +35,16 @@ __all__ = [
     "SinkRoutine",
     "SinkRoutineStats",
 ]
+
+import_later(
+    __name__,
+    {
+        "sightline.routines.camera": "CameraRoutine CameraRoutineStats",
+        "sightline.routines.comux": "ComuxRoutine",
+        "sightline.routines.looked": "Looked",
+        "sightline.routines.model": "ModelRoutine",
+        "sightline.routines.mux": "MuxRoutine",
+        "sightline.routines.seen": "Seen",
+        "sightline.routines.sink": "SinkRoutine SinkRoutineStats",
+    },
+)

@@ -11,13 +11,18 @@ What it does not do: pace itself to a clock (capture's work), nor look like a ph
     read_mark(scene.frame(41))                  # Mark(camera=3, frame=41)
 """
 
-from sightline.scene.clip import write_clip
-from sightline.scene.encode import Codec, EncodedUnit, Encoding, encode
-from sightline.scene.mark import Mark, read_mark
-from sightline.scene.settings import CODECS
-from sightline.scene.street import Scene
-from sightline.scene.traffic import LABELS
-from sightline.scene.url import Synthetic, parse_url
+from typing import TYPE_CHECKING
+
+from sightline.later import import_later
+
+if TYPE_CHECKING:
+    from sightline.scene.clip import write_clip
+    from sightline.scene.encode import Codec, EncodedUnit, Encoding, encode
+    from sightline.scene.mark import Mark, read_mark
+    from sightline.scene.settings import CODECS
+    from sightline.scene.street import Scene
+    from sightline.scene.traffic import LABELS
+    from sightline.scene.url import Synthetic, parse_url
 
 __all__ = [
     "CODECS",
@@ -33,3 +38,16 @@ __all__ = [
     "read_mark",
     "write_clip",
 ]
+
+import_later(
+    __name__,
+    {
+        "sightline.scene.clip": "write_clip",
+        "sightline.scene.encode": "Codec EncodedUnit Encoding encode",
+        "sightline.scene.mark": "Mark read_mark",
+        "sightline.scene.settings": "CODECS",
+        "sightline.scene.street": "Scene",
+        "sightline.scene.traffic": "LABELS",
+        "sightline.scene.url": "Synthetic parse_url",
+    },
+)

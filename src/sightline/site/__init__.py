@@ -3,15 +3,11 @@
 `load_site(path)` reads one. It promises a `Site` that is right in itself, or a `SiteError` with every
 mistake: file, line and column, what was expected, what came and the nearest right word. `RunningSite` runs
 one in this process, `SupervisedSite` in processes that it looks after.
-
-What is named here is imported when it is used: the processes of a site, which are modules of this package,
-begin twice as fast without what reads site files.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from sightline.later import import_later
 
 if TYPE_CHECKING:
     from sightline.site.mistakes import Mistake, SiteError
@@ -37,22 +33,14 @@ __all__ = [
     "parse_site",
 ]
 
-_HOMES: Final = {
-    "mistakes": ("Mistake", "SiteError"),
-    "model": ("Camera", "Site", "Worker"),
-    "reading": ("load_site", "parse_site"),
-    "running": ("RunningSite",),
-    "status": ("CameraView", "ProcessView", "SiteStatus", "StreamView"),
-    "supervised_site": ("SupervisedSite",),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(import_module(f"{__name__}.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+import_later(
+    __name__,
+    {
+        "sightline.site.mistakes": "Mistake SiteError",
+        "sightline.site.model": "Camera Site Worker",
+        "sightline.site.reading": "load_site parse_site",
+        "sightline.site.running": "RunningSite",
+        "sightline.site.status": "CameraView ProcessView SiteStatus StreamView",
+        "sightline.site.supervised_site": "SupervisedSite",
+    },
+)

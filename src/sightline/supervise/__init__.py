@@ -6,12 +6,17 @@ is asked to end, then it is made to. Which one is begun again, when, and when no
 reason) is a pure machine's to say. A supervisor that dies takes its children along. It carries no data.
 """
 
-from sightline.supervise.board import Lane
-from sightline.supervise.child import Child
-from sightline.supervise.policy import Restart, Watch, When
-from sightline.supervise.spec import ChildSpec
-from sightline.supervise.supervisor import ChildStatus, Statuses, Supervisor
-from sightline.supervise.watched import State
+from typing import TYPE_CHECKING
+
+from sightline.later import import_later
+
+if TYPE_CHECKING:
+    from sightline.supervise.board import Lane
+    from sightline.supervise.child import Child
+    from sightline.supervise.policy import Restart, Watch, When
+    from sightline.supervise.spec import ChildSpec
+    from sightline.supervise.supervisor import ChildStatus, Statuses, Supervisor
+    from sightline.supervise.watched import State
 
 __all__ = [
     "Child",
@@ -25,3 +30,15 @@ __all__ = [
     "Watch",
     "When",
 ]
+
+import_later(
+    __name__,
+    {
+        "sightline.supervise.board": "Lane",
+        "sightline.supervise.child": "Child",
+        "sightline.supervise.policy": "Restart Watch When",
+        "sightline.supervise.spec": "ChildSpec",
+        "sightline.supervise.supervisor": "ChildStatus Statuses Supervisor",
+        "sightline.supervise.watched": "State",
+    },
+)

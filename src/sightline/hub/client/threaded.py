@@ -383,3 +383,6 @@ class StreamClient:
     def statistics(self) -> ClientStats:
         """This client's figures."""
         return self._client.statistics()
+
+
+StreamClient_Thread = StreamClient
