@@ -1,5 +1,6 @@
 """A user's model that takes its time."""
 
+import sys
 import time
 from collections.abc import Sequence
 
@@ -30,3 +31,9 @@ class Stuck(Slow):
         print("stuck", flush=True)
         time.sleep(600)
         return []
+
+
+class Talkative(Slow):
+    def load(self) -> None:
+        print("loading")
+        sys.stderr.write("with password=Petunia-77\n")

@@ -159,6 +159,24 @@ def test_what_cannot_be_opened_is_said_at_the_start(
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+def test_what_its_process_prints_is_said_on_standard_error_with_its_name_and_without_secrets(
+    make: MakeSite, begin: MakeWorker, clip: Path, capfd: pytest.CaptureFixture[str], wait_for: WaitFor
+) -> None:
+    model = {"kind": "python", "class": "tests.site.slow_model:Talkative"}
+    said = {"out": "", "err": ""}
+
+    def all_is_said() -> bool:
+        for name, text in capfd.readouterr()._asdict().items():
+            said[name] += text
+        return "Petunia" in said["out"] + said["err"] or "***" in said["err"]
+
+    begin(make({"a": played(clip)}, model=model))
+    wait_for(all_is_said, 30, "what it prints")
+    assert said["out"] == ""
+    assert "worker-w | loading\n" in said["err"]
+    assert "worker-w | with password=***\n" in said["err"]
+
+
 def test_a_killed_worker_is_begun_again_and_its_counts_go_on(
     make: MakeSite, begin: MakeWorker, capture: Capture, clip: Path, tmp_path: Path, wait_for: WaitFor
 ) -> None:

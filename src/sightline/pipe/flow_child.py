@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Final, NamedTuple, Self
 
-import sightline
 from sightline.supervise.policy import Restart, Watch
-from sightline.supervise.spec import ChildSpec, Sockets
+from sightline.supervise.spec import ChildSpec, Sockets, python_module
 
 CONTROL: Final = "control"
 FRAMES: Final = "frames"
@@ -51,18 +50,23 @@ class Surroundings(NamedTuple):
 
 
 def flow_child(
-    name: str, sockets: Callable[[], Sockets], *, stop_s: float, hung_s: float | None, restart: Restart
+    name: str,
+    sockets: Callable[[], Sockets],
+    *,
+    stop_s: float,
+    hung_s: float | None,
+    restart: Restart,
+    on_line: Callable[[str, str], object] | None = None,
 ) -> ChildSpec:
-    """What the supervisor is told of a flow; `stop_s`, `hung_s` and `restart` as `Pipe` has them."""
-    # It has to find this package before it is told where the parent finds its modules; and nothing in the
-    # working folder may be taken for a module of Python's own (-P).
-    root = str(Path(sightline.__file__).parents[1])
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    """What the supervisor is told of a flow; `stop_s` and what is behind it as `Pipe` has them."""
+    command, environ = python_module("sightline.pipe.flow")
     return ChildSpec(
         name=name,
-        command=(sys.executable, "-P", "-m", "sightline.pipe.flow"),
-        environ={"PYTHONPATH": path},
+        command=command,
+        # Lines come when they are printed; where they go where ours go, they come whole instead.
+        environ=environ if on_line is None else {**environ, "PYTHONUNBUFFERED": "1"},
         sockets=sockets,
         restart=restart,
         watch=Watch(ready_s=READY_S, hung_s=hung_s or STUCK_S, stop_s=stop_s + LEAVE_S),
+        on_line=None if on_line is None else partial(on_line, name),
     )

@@ -69,7 +69,7 @@ class Parent:
         edges: what leads from where to where, as it is and will be.
         specs: the pickled `FlowSpec` of each flow.
         logger: the pipe's.
-        stop_s, hung_s, restart: see `Pipe`.
+        stop_s, hung_s, restart, on_line: see `Pipe`.
         telling: flows with routines that tell something of themselves, beside their counts.
         on_unlink: called, in a thread of its own, when a routine wants no wire to another any more.
 
@@ -87,6 +87,7 @@ class Parent:
         stop_s: float,
         hung_s: float | None,
         restart: Restart,
+        on_line: Callable[[str, str], object] | None,
         telling: Collection[str],
         on_unlink: Callable[[str, str], object],
     ) -> None:
@@ -115,7 +116,7 @@ class Parent:
             hear=lambda flow: flow.drain(self._heed),
             leave=self._leave,
         )
-        child = partial(flow_child, stop_s=stop_s, hung_s=hung_s, restart=restart)
+        child = partial(flow_child, stop_s=stop_s, hung_s=hung_s, restart=restart, on_line=on_line)
         self._supervisor = Supervisor(
             [child(name, partial(self._sockets, name)) for name in self._flows],
             on_state=lambda name, state, reason: self._hearing.ask(

@@ -56,6 +56,8 @@ class Pipe:
             return; None: it may take as long as it likes, as `setup` always may.
         restart: when a flow whose process died is begun again.
         sharing: how much memory each flow may have for pictures that it sends to others, of each size.
+        on_line: called with a flow's name and each line that its process prints, soon after, in a thread of
+            the pipe's: return soon. Not given: it stands where it stands that this process prints.
 
     Raises:
         ConfigError: `event_board` belongs to another pipe, or seconds that cannot be.
@@ -73,6 +75,7 @@ class Pipe:
         hung_s: float | None = None,
         restart: Restart = _RESTART,
         sharing: Sharing | None = None,
+        on_line: Callable[[str, str], object] | None = None,
     ) -> None:
         self.event_board = event_board or EventBoard()
         if self.event_board.directory.flows:
@@ -85,6 +88,7 @@ class Pipe:
         self._hung_s = hung_s
         self._restart = restart
         self._sharing = sharing
+        self._on_line = on_line
         Watch(stop_s=stop_s, hung_s=hung_s)  # it says what cannot be
         self._flows: list[tuple[str, tuple[Routine, ...]]] = []
         self._flow_transmitters: dict[str, DataTransmitter | None] = {}
@@ -192,6 +196,7 @@ class Pipe:
                 stop_s=self._stop_s,
                 hung_s=self._hung_s,
                 restart=self._restart,
+                on_line=self._on_line,
                 telling=[name for name, routines in self._flows if any(map(_tells, routines))],
                 on_unlink=self._unlink,
             )

@@ -8,22 +8,20 @@ read holds up nobody else.
 
 from __future__ import annotations
 
-import os
 import queue
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
+from functools import partial
 from typing import Final
 
 import msgspec
 
-import sightline
 from sightline.log import redact
 from sightline.supervise import Child, ChildSpec, ChildStatus, Restart, State, Supervisor, Watch, When
-from sightline.supervise.spec import Sockets
+from sightline.supervise.spec import Sockets, python_module
 
 RESTART: Final = Restart(delay_s=0.3, most_delay_s=30.0, settled_s=10.0, most_ends=8, within_s=60.0)
 """Soon after the first time, as cameras are tried again; what ended 8 times in a minute will do so again."""
@@ -72,17 +70,15 @@ class Talk:
         when: When = When.FAILURE,
     ) -> ChildSpec:
         """What a supervisor is told of the process, which runs `module`; `when` it is begun again."""
-        # It has to find this package; and nothing in the working folder may be taken for a module (-P).
-        root = str(Path(sightline.__file__).parents[1])
-        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        command, environ = python_module(module)
         return ChildSpec(
             name=self.name,
-            command=(sys.executable, "-P", "-m", module),
-            environ={"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+            command=command,
+            environ={**environ, "PYTHONUNBUFFERED": "1"},
             sockets=self._sockets,
             restart=msgspec.structs.replace(RESTART, when=when),
             watch=Watch(ready_s=READY_S, hung_s=hung_s, stop_s=stop_s),
-            on_line=self._pass_on,
+            on_line=partial(pass_on, self.name),
         )
 
     def changed(self, status: ChildStatus) -> None:
@@ -118,8 +114,10 @@ class Talk:
                     ours.sendall(answer)
         self._part(self._ends.get())
 
-    def _pass_on(self, line: str) -> None:
-        sys.stderr.write(f"{self.name} | {redact(line)}\n")
+
+def pass_on(name: str, line: str) -> None:
+    """Say what a process printed, with its name, where logs stand."""
+    sys.stderr.write(f"{name} | {redact(line)}\n")
 
 
 def supervised(children: Mapping[Talk, ChildSpec]) -> Supervisor:

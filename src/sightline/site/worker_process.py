@@ -28,6 +28,7 @@ from sightline.site.lives import Lives
 from sightline.site.making import WorkerRoutines, worker_routines
 from sightline.site.model import Site
 from sightline.site.outlet import OutletStats
+from sightline.site.talk import pass_on
 from sightline.site.told import Told, told_by
 from sightline.site.worker import WorkerCounts
 from sightline.site.worker_routines import FINISH, SHOW
@@ -244,7 +245,13 @@ def _made(
     name: str, routines: WorkerRoutines, logger: logging.Logger, restart: Restart, hung_s: float
 ) -> Pipe:
     """The pipe: the model has its frames when it is free, and each sink a line of its own."""
-    pipe = Pipe(logger=logger, restart=restart, hung_s=hung_s, stop_s=_KILL_S)
+    pipe = Pipe(
+        logger=logger,
+        restart=restart,
+        hung_s=hung_s,
+        stop_s=_KILL_S,
+        on_line=lambda flow, line: pass_on(f"worker-{flow}", line),
+    )
     source, model, sinks = routines
     pipe.create_flow(name, False, source, model, *sinks)
     pipe.link(Wire(source, model, settings=_WAITS))

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
+import sightline
 from sightline.errors import ConfigError
 from sightline.supervise.policy import Restart, Watch
 
 Sockets: TypeAlias = Mapping[str, socket.socket]
+
+
+def python_module(name: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The command that runs a module of this package, and what stands in its environment for that."""
+    # It has to find this package before it is told anything; and nothing in the working folder may be taken
+    # for a module of Python's own (-P).
+    root = str(Path(sightline.__file__).parents[1])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    return (sys.executable, "-P", "-m", name), {"PYTHONPATH": path}
 
 
 def _no_sockets() -> Sockets:
