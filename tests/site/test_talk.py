@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,10 +28,8 @@ order = told.order()
 print("ordered", order.decode().strip(), "Petunia-77")
 if order:
     told.report(b"1 %d\\n" % os.getpid())
-    for number, answer in enumerate(told.answers(), start=2):
-        told.report(b"%d %s\\n" % (number, answer.strip()))
-        if answer == b"leave\\n":
-            break
+if order == b"stay\\n":
+    child.wait()
 told.report(b"last\\n")
 told.report(b"half a line")
 """
@@ -41,11 +40,9 @@ class Heard:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.answers: list[bytes] = []
 
-    def hear(self, line: bytes) -> bytes | None:
+    def hear(self, line: bytes) -> None:
         self.lines.append(line.decode().strip())
-        return self.answers.pop(0) if self.answers else None
 
     def part(self, last: ChildStatus) -> None:
         self.lines.append(f"{last.state}: {last.reason}")
@@ -71,21 +68,69 @@ def is_over(supervisor: Supervisor) -> bool:
     return supervisor.wait_until(lambda of: of["echo"].state is State.ENDED, 30)
 
 
-def test_reports_are_answered_and_all_of_them_are_heard_before_the_end(no_leaks: None, echo: str) -> None:
+def test_all_reports_are_heard_before_the_end(no_leaks: None, echo: str) -> None:
     heard = Heard()
-    heard.answers = [b"hello\n", b"leave\n"]
     with running(heard, echo, lambda: b"begin\n") as supervisor:
         assert is_over(supervisor)
     first, *rest = heard.lines
     assert first.startswith("1 ")
-    assert rest == ["2 hello", "3 leave", "last", "ended: exit code 0"]
+    assert rest == ["last", "ended: exit code 0"]
+
+
+def test_a_report_that_cannot_be_understood_hides_no_other(
+    no_leaks: None, echo: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Baffled(Heard):
+        def hear(self, line: bytes) -> None:
+            if line.startswith(b"1 "):
+                raise ValueError("expected a word")
+            super().hear(line)
+
+    heard = Baffled()
+    with running(heard, echo, lambda: b"begin\n") as supervisor:
+        assert is_over(supervisor)
+    assert heard.lines == ["last", "ended: exit code 0"]
+    assert "expected a word" in caplog.text
+
+
+def test_one_that_cannot_be_begun_is_told_of_and_so_is_the_next(
+    no_leaks: None, echo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, broken = socket.socketpair, [OSError(24, "too many")]
+
+    def socketpair() -> tuple[socket.socket, socket.socket]:
+        if threading.current_thread().name == "sightline-supervise" and broken:
+            raise broken.pop()
+        return real()
+
+    monkeypatch.setattr(module.socket, "socketpair", socketpair)
+    monkeypatch.setattr(module, "RESTART", Restart(delay_s=0.0))
+    heard = Heard()
+    with running(heard, echo, lambda: b"begin\n") as supervisor:
+        assert is_over(supervisor)
+    why, first, *rest = heard.lines
+    assert why == "waiting: it cannot be begun: OSError: [Errno 24] too many"
+    assert first.startswith("1 ")
+    assert rest == ["last", "ended: exit code 0"]
+
+
+def test_one_that_waits_to_be_begun_again_may_be_ended(
+    no_leaks: None, echo: str, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RESTART", Restart(delay_s=60.0))
+    heard = Heard()
+    with running(heard, echo, lambda: b"stay\n"):
+        wait_for(lambda: heard.lines, 20, "its life")
+        os.kill(int(heard.lines[0].split()[1]), signal.SIGKILL)
+        wait_for(lambda: len(heard.lines) == 2, 20, "its end")
+    assert heard.lines[1:] == ["waiting: killed by SIGKILL", "ended: was to end; killed by SIGKILL"]
 
 
 def test_each_life_has_an_order_of_its_own(
     no_leaks: None, echo: str, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RESTART", Restart(delay_s=0.0))
-    heard, orders = Heard(), iter([b"one\n", b"two\n"])
+    heard, orders = Heard(), iter([b"stay\n", b"stay\n"])
     with running(heard, echo, lambda: next(orders)):
         wait_for(lambda: heard.lines, 20, "the first life")
         os.kill(int(heard.lines[0].split()[1]), signal.SIGKILL)

@@ -1,27 +1,29 @@
 """What is said between us and a process of ours, over all its lives: lines of JSON on a socket of each life.
 
-Each life is told its order first of all; then it reports, and each report may be answered. Orders go this way
-as they may hold passwords, which no other user is to see. It promises: what a life reported is heard, in
-order, before `part` is told of its end. A thread of each life does all of it, so that a process that does not
-read holds up nobody else.
+Each life is told its order first of all; then it reports. Orders go this way as they may hold passwords,
+which no other user is to see. It promises: what a life reported is heard, in order, before `part` is told of
+its end; and `part` is told of each end, also of one that came before there was a process. A thread does all
+of it, so that a process that does not read holds up nobody else.
 """
 
 from __future__ import annotations
 
-import queue
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
-from sightline.log import redact
+from sightline.log import get_logger, redact
 from sightline.supervise import Child, ChildSpec, ChildStatus, Restart, State, Supervisor, Watch, When
 from sightline.supervise.spec import Sockets, python_module
+
+T = TypeVar("T")
 
 RESTART: Final = Restart(delay_s=0.3, most_delay_s=30.0, settled_s=10.0, most_ends=8, within_s=60.0)
 """Soon after the first time, as cameras are tried again; what ended 8 times in a minute will do so again."""
@@ -31,10 +33,7 @@ _TALK: Final = "talk"
 _OVER: Final = frozenset({State.WAITING, State.QUARANTINED, State.ENDED})
 
 
-def _unheard(_line: bytes) -> None: ...
-
-
-def _no_part(_last: ChildStatus) -> None: ...
+def _ignore(_told: object) -> None: ...
 
 
 class Talk:
@@ -43,7 +42,7 @@ class Talk:
     Args:
         name: the process's, as people are to know it.
         greet: gives the order for a new life; None: it is to end without one. May wait.
-        hear: called with each line that it says; what it gives is the answer.
+        hear: called with each line that it says.
         part: called when a life has ended, with how that came.
     """
 
@@ -51,15 +50,17 @@ class Talk:
         self,
         name: str,
         greet: Callable[[], bytes | None],
-        hear: Callable[[bytes], bytes | None] = _unheard,
-        part: Callable[[ChildStatus], None] = _no_part,
+        hear: Callable[[bytes], object] = _ignore,
+        part: Callable[[ChildStatus], object] = _ignore,
     ) -> None:
         self.name = name
         self._greet = greet
         self._hear = hear
         self._part = part
-        self._ends: queue.SimpleQueue[ChildStatus] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._lives_and_ends: deque[socket.socket | ChildStatus] = deque()
         self._thread: threading.Thread | None = None
+        self._at_work = False
 
     def child(
         self,
@@ -84,7 +85,7 @@ class Talk:
     def changed(self, status: ChildStatus) -> None:
         """To be told each new state of it, as `Supervisor` has it."""
         if status.state in _OVER:
-            self._ends.put(status)
+            self._put(status)
 
     def join(self, timeout_s: float) -> None:
         """Wait until all was heard of a process that is over."""
@@ -93,26 +94,49 @@ class Talk:
 
     def _sockets(self) -> Sockets:
         ours, theirs = socket.socketpair()
-        self._thread = threading.Thread(
-            target=self._serve, args=(ours, self._thread), name=f"talk {self.name}", daemon=True
-        )
-        self._thread.start()
+        self._put(ours)
         return {_TALK: theirs}
 
-    def _serve(self, ours: socket.socket, before: threading.Thread | None) -> None:
-        if before is not None:
-            before.join()
+    def _put(self, one: socket.socket | ChildStatus) -> None:
+        """In the supervisor's thread: a life, and what it came to, in this order; or its end alone."""
+        with self._lock:
+            self._lives_and_ends.append(one)
+            if self._at_work:
+                return
+            self._at_work = True
+            self._thread = threading.Thread(target=self._work, name=f"talk {self.name}", daemon=True)
+        self._thread.start()
+
+    def _next(self) -> socket.socket | ChildStatus | None:
+        with self._lock:
+            self._at_work = bool(self._lives_and_ends)
+            return self._lives_and_ends.popleft() if self._at_work else None
+
+    def _work(self) -> None:
+        while (one := self._next()) is not None:
+            if isinstance(one, ChildStatus):
+                self._call(self._part, one)
+            else:
+                self._serve(one)
+
+    def _serve(self, ours: socket.socket) -> None:
         with ours, ours.makefile("rb") as lines, suppress(OSError):  # it is over
-            order = self._greet()
+            order = self._call(self._greet)
             if order is None:
                 ours.shutdown(socket.SHUT_WR)
             else:
                 ours.sendall(order)
             for line in lines:
-                answer = self._hear(line) if line.endswith(b"\n") else None
-                if answer is not None:
-                    ours.sendall(answer)
-        self._part(self._ends.get())
+                if line.endswith(b"\n"):
+                    self._call(self._hear, line)
+
+    def _call(self, what: Callable[..., T], *told: object) -> T | None:
+        """What goes wrong there is logged: the ends that are still to come have to be told."""
+        try:
+            return what(*told)
+        except Exception:  # noqa: BLE001 - whatever a report that is wrong comes to
+            get_logger("sightline.site").exception("a process's talk failed", process=self.name)
+            return None
 
 
 def pass_on(name: str, line: str) -> None:
@@ -148,10 +172,6 @@ class Told:
     def order(self) -> bytes:
         """The order; b"" where it is to end without one."""
         return self._lines.readline()
-
-    def answers(self) -> Iterator[bytes]:
-        """What our reports are answered, until this process is to end."""
-        return iter(self._lines)
 
     def report(self, line: bytes) -> None:
         """Say a line, which has its end."""
