@@ -109,3 +109,14 @@ def test_what_has_no_end_comes_at_the_end() -> None:
 def test_a_word_has_a_bound() -> None:
     with pytest.raises(WireError, match="bytes at most"):
         line_of(Word("failed", "x" * MOST_LINE_BYTES))
+
+
+def test_what_lanes_have_done_is_seen_at_the_other_end(board: Board) -> None:
+    drawn, seen = board.lane("drawn"), board.lane("seen")
+    other = Board(os.dup(board.fd))
+    drawn.count(7)
+    seen.progress(3)
+    assert other.done() == {"drawn": 7, "seen": 3}
+    assert (other.slowest() or (0, ""))[1] == "seen"  # of what only counts nothing is expected
+    other.close()
+    del drawn, seen

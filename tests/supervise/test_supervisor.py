@@ -1,12 +1,15 @@
 """Children that die, hang, never get ready and do not listen: real processes."""
 
+import errno
 import logging
 import os
 import signal
 import socket
 import threading
 import time
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -304,7 +307,10 @@ def test_mistakes_are_told() -> None:
             supervisor.dump("b")
         with pytest.raises(Closed, match="not started yet"):
             supervisor.start()
-    supervisor.end("a")
+    supervisor.end("a")  # so it is
+    for ask in (supervisor.begin, supervisor.dump):
+        with pytest.raises(Closed, match="was not stopped"):
+            ask("a")
     with pytest.raises(ConfigError, match="expected a name and a command"):
         ChildSpec(name="a", command=[])
 
@@ -365,3 +371,72 @@ def test_one_that_not_even_a_kill_ends_is_left_in_the_end(
     assert "a child is left" in caplog.text
     assert supervisor.states()["a"].pid is None
     assert is_gone(pid)
+
+
+def test_one_that_may_not_be_signalled_harms_nobody(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
+) -> None:
+    def refused(*_: int) -> None:
+        raise PermissionError("not yours")
+
+    with Supervisor([spec("a"), spec("b")]) as supervisor:
+        reach(supervisor, "a", State.RUNNING)
+        reach(supervisor, "b", State.RUNNING)
+        with monkeypatch.context() as foreign:
+            foreign.setattr(os, "kill", refused)
+            foreign.setattr(os, "killpg", refused)
+            supervisor.end("a", 0)
+            wait_for(lambda: caplog.text.count("cannot be signalled") >= 2, 10, "its words")
+        assert supervisor.states()["b"].state is State.RUNNING
+        os.kill(pid_of(supervisor, "a"), signal.SIGKILL)
+        reach(supervisor, "a", State.ENDED)
+
+
+def test_a_process_that_cannot_be_watched_is_ended_and_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    supervisor = Supervisor([spec("a")])
+    register, times = supervisor._selector.register, count()
+
+    def full(*args: Any) -> object:
+        if next(times) == 2:  # behind the supervisor's own, and the first of its process
+            raise OSError(errno.ENOSPC, "no room")
+        return register(*args)
+
+    monkeypatch.setattr(supervisor._selector, "register", full)
+    with supervisor:
+        assert "no room" in end_of(supervisor, "a", 1)
+        assert reach(supervisor, "a", State.RUNNING) == "here I am"
+
+
+def test_of_a_supervisor_that_breaks_all_are_told_to_have_ended(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news: list[tuple[str, State, str]] = []
+    with Supervisor([spec("a"), spec("b")], on_state=lambda *told: news.append(told)) as supervisor:
+        reach(supervisor, "a", State.RUNNING)
+        reach(supervisor, "b", State.RUNNING)
+        pids = [pid_of(supervisor, name) for name in ("a", "b")]
+        monkeypatch.setattr(Charge, "look", lambda *_: 1 // 0)
+        supervisor.end("a")
+        assert supervisor.wait_until(lambda of: all(one.pid is None for one in of.values()), 20)
+    assert all(map(is_gone, pids))
+    assert {told[0] for told in news if told[1] is State.ENDED} == {"a", "b"}
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_what_lanes_had_done_is_told_when_their_process_has_ended(wait_for: WaitFor) -> None:
+    code = """
+import os, signal
+from sightline.supervise import Child
+child = Child.here()
+child.lane("drawn").count(7)
+child.lane("seen").progress(3)
+child.ready()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done: list[object] = []
+    child = spec("a", code, restart=Restart(when=When.NEVER), on_done=done.append)
+    with Supervisor([child], on_state=lambda _, state, __: done.append(state)) as supervisor:
+        reach(supervisor, "a", State.ENDED)
+        assert supervisor.wait_until(lambda of: of["a"].reason == "killed by SIGKILL", 20)
+    # First of all, so that whoever is told of the end has it.
+    assert done[-2:] == [{"": 0, "drawn": 7, "seen": 3}, State.ENDED]

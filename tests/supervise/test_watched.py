@@ -234,8 +234,10 @@ def test_one_that_is_wanted_again_while_it_ends_is_begun_behind_that() -> None:
     child.stop(0)
     child.start(1)
     assert Act.SPAWN not in taken(child)
+    child.acts.clear()
     child.exited(2, "exit code 0", failed=False)
-    assert taken(child) == [Act.SPAWN]
+    # That there is no process in between is told too.
+    assert child.acts == [Told(State.WAITING, "exit code 0"), Told(State.STARTING, ""), Act.SPAWN]
     assert child.ends == 0
 
 
@@ -312,11 +314,29 @@ def test_quarantine_is_until_told() -> None:
 
 def test_ends_that_are_long_past_are_no_reason_for_quarantine() -> None:
     child = running(Restart(delay_s=0, most_ends=2, within_s=60))
-    for now_ns in (0, 61 * SECOND, 122 * SECOND):
+    for now_ns in (10 * SECOND, 71 * SECOND, 132 * SECOND):
         child.exited(now_ns, "exit code 1")
         child.tick(now_ns)
         child.spawned(now_ns)
-    assert child.state is State.STARTING
+        child.ready(now_ns)
+    assert child.state is State.RUNNING
+
+
+@pytest.mark.parametrize("lives_s", [0, 5, 9])
+def test_one_that_never_settles_comes_to_quarantine_however_long_its_delays_are(lives_s: int) -> None:
+    child = running(Restart(delay_s=0.3, most_delay_s=30, settled_s=10, most_ends=8, within_s=60))
+    now_ns = 0
+    for _ in range(8):
+        assert child.state is State.RUNNING
+        now_ns += lives_s * SECOND
+        child.exited(now_ns, "exit code 1")
+        now_ns = child.due_ns or now_ns
+        child.tick(now_ns)
+        child.spawned(now_ns)
+        child.ready(now_ns)
+    assert child.state is State.QUARANTINED
+    how = "within 60 s" if lives_s == 0 else "in a row"
+    assert child.reason == f"ended 8 times {how}, the last time: exit code 1"
 
 
 def test_nobody_is_blamed_for_time_in_which_nobody_looked() -> None:

@@ -39,6 +39,10 @@ class Lane:
         self._words[0] = done
         self._words[1] = monotonic_ns()
 
+    def count(self, done: int) -> None:
+        """It has done so much so far. Whether it does more is nobody's business."""
+        self._words[0] = done
+
     def idle(self) -> None:
         """It waits for work. Until it tells progress again nothing is expected of it."""
         self._words[1] = 0
@@ -91,13 +95,15 @@ class Board:
 
         None: none is at work. The time is monotonic, in nanoseconds.
         """
-        starts = range(_WORDS, (min(self._words[0], MOST_LANES) + 1) * _WORDS, _WORDS)
-        at_work = [(told_ns, start) for start in starts if (told_ns := self._words[start + 1])]
+        at_work = [(told_ns, start) for start in self._lanes() if (told_ns := self._words[start + 1])]
         if not at_work:
             return None
         told_ns, start = min(at_work)
-        name = self._memory[start * 8 + 16 : (start + _WORDS) * 8]
-        return told_ns, name.rstrip(b"\0").decode(errors="replace")
+        return told_ns, self._name(start)
+
+    def done(self) -> dict[str, int]:
+        """How much each lane has done, by its name."""
+        return {self._name(start): self._words[start] for start in self._lanes()}
 
     def take_text(self) -> str:
         """What was written behind the lanes since the last time."""
@@ -106,6 +112,14 @@ class Board:
             os.lseek(self.fd, BOARD_BYTES, os.SEEK_SET)
             os.ftruncate(self.fd, BOARD_BYTES)
         return text.decode(errors="replace")
+
+    def _lanes(self) -> range:
+        """Where each begins."""
+        return range(_WORDS, (min(self._words[0], MOST_LANES) + 1) * _WORDS, _WORDS)
+
+    def _name(self, start: int) -> str:
+        name = self._memory[start * 8 + 16 : (start + _WORDS) * 8]
+        return name.rstrip(b"\0").decode(errors="replace")
 
     def close(self) -> None:
         """Again is allowed. Not while a lane is in use."""

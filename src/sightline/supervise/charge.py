@@ -80,8 +80,9 @@ class Charge:
         """Nobody looks after it any more: its process is killed, and not waited for."""
         if self.process is not None:
             _logger().error("a child is left", child=self.spec.name, pid=self.process.pid)
-            self.process.leave()
-            self._part(self.process)
+            self._abandon(self.process)
+        self.watched.left()
+        self._do()
 
     def _do(self) -> None:
         while self.watched.acts:
@@ -104,17 +105,25 @@ class Charge:
     def _spawn(self) -> None:
         self._failed = ""
         try:
-            process = Process(self.spec)
+            self.process = process = Process(self.spec)
+            self._register(process)
         except Exception as error:  # noqa: BLE001 - the caller's `sockets` may raise anything
+            if self.process is not None:
+                self._abandon(self.process)
             why = f"it cannot be begun: {type(error).__name__}: {redact(str(error))}"
             self.watched.exited(SYSTEM_CLOCK.monotonic_ns(), why)
             return
-        self.process = process
+        self.watched.spawned(SYSTEM_CLOCK.monotonic_ns())
+        self._call(self.spec.on_spawn, process.pid)
+
+    def _register(self, process: Process) -> None:
         for file in (process.control, process.output, process.pidfd):
             if file is not None:
                 self._selector.register(file, selectors.EVENT_READ, self)
-        self.watched.spawned(SYSTEM_CLOCK.monotonic_ns())
-        self._call(self.spec.on_spawn, process.pid)
+
+    def _abandon(self, process: Process) -> None:
+        process.leave()
+        self._part(process)
 
     def _hear(self, process: Process, now_ns: int) -> None:
         words, more = process.words()
@@ -152,6 +161,7 @@ class Charge:
     def _bury(self, process: Process, code: int, now_ns: int) -> None:
         self._tell_lines(process.last_lines())
         self._tell_stacks(process)  # those of a fault too
+        self._call(self.spec.on_done, process.board.done())
         self._part(process)
         ended = how_it_ended(code)
         self.watched.exited(now_ns, f"{self._failed} ({ended})" if self._failed else ended, failed=code != 0)

@@ -26,8 +26,8 @@ class Restart(msgspec.Struct, frozen=True, kw_only=True):
         when: whether it is begun again.
         delay_s: seconds until it is, after the first time; each further time in a row doubles them.
         most_delay_s: the longest delay.
-        settled_s: after so many seconds of running, the ends before are forgotten by the delay.
-        most_ends, within_s: as many ends within so many seconds put it into quarantine.
+        settled_s: after so many seconds of running, the ends before are no more in a row with the next.
+        most_ends, within_s: as many ends in a row, or within so many seconds, put it into quarantine.
 
     Raises:
         ConfigError: a value that makes no sense.

@@ -10,11 +10,13 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Final
 
 import msgspec
 
+from sightline.log import get_logger
 from sightline.supervise.board import Board
 from sightline.supervise.link import STACKS_SIGNAL, VARIABLE, Handover, Lines, Words, words_of
 from sightline.supervise.spec import ChildSpec
@@ -103,14 +105,21 @@ class Process:
     def kill(self) -> None:
         """It and its group, however it is: a process that is stopped too."""
         if self._popen.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
+            self._try(os.killpg, signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         # Not by Popen, which would wait for it first: then its group could not be ended any more.
         if self._popen.returncode is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+            self._try(os.kill, number)
+
+    def _try(self, send: Callable[[int, int], object], number: signal.Signals) -> None:
+        try:
+            send(self.pid, number)
+        except ProcessLookupError:
+            pass
+        except OSError as error:  # it became another user's
+            log = get_logger("sightline.supervise")
+            log.warning("a child cannot be signalled", pid=self.pid, signal=number.name, error=str(error))
 
     def leave(self) -> None:
         """Kill it, and wait for that: not for long, as there are processes that do not even die of it."""

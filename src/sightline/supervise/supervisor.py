@@ -85,6 +85,7 @@ class Supervisor:
         self._statuses: dict[str, ChildStatus] = {}
         self._requests: deque[Callable[[int], object]] = deque()
         self._thread: threading.Thread | None = None
+        self._is_left = False
         self._give_up_ns: int | None = None
         for name in self._charges:
             self._note(name)
@@ -125,20 +126,20 @@ class Supervisor:
 
     def begin(self, name: str) -> None:
         """It is wanted: begun at once, also from quarantine and from a delay. Raises ConfigError, Closed."""
-        charge = self._named(name)
+        charge = self._cared_for(name)
         self._ask(lambda now_ns: self._begin_one(charge, now_ns))
 
     def end(self, name: str, timeout_s: float | None = None) -> None:
         """It is not wanted: killed after `timeout_s`, its own `stop_s` when not given.
 
-        Returns at once. Raises ConfigError, Closed.
+        Returns at once; where all have ended it does nothing. Raises ConfigError, Closed.
         """
         charge = self._named(name)
         self._ask(lambda now_ns: charge.stop(now_ns, _after(now_ns, timeout_s)))
 
     def dump(self, name: str) -> None:
         """Have its stacks written to our log, a moment later. Raises ConfigError, Closed."""
-        self._ask(self._named(name).dump)
+        self._ask(self._cared_for(name).dump)
 
     def __enter__(self) -> Self:
         self.start()
@@ -155,7 +156,15 @@ class Supervisor:
             raise Closed("expected a supervisor that was started")
         return charge
 
+    def _cared_for(self, name: str) -> Charge:
+        charge = self._named(name)
+        if self._is_left:
+            raise Closed("expected a supervisor that was not stopped")
+        return charge
+
     def _ask(self, request: Callable[[int], object]) -> None:
+        if self._is_left:
+            return
         self._requests.append(request)
         with suppress(OSError):  # it is awake, or over
             self._wake.send(b"!")
@@ -167,6 +176,8 @@ class Supervisor:
             self._advance(SYSTEM_CLOCK.monotonic_ns())
             while not self._is_over():
                 self._turn()
+        except Exception:
+            self._logger.exception("the supervisor broke")
         finally:
             self._leave()
 
@@ -238,8 +249,12 @@ class Supervisor:
 
     def _leave(self) -> None:
         """Nobody is left: but one that not even a kill has ended, or where something here is broken."""
+        self._is_left = True
         for name, charge in self._charges.items():
-            charge.leave()
+            try:
+                charge.leave()
+            except Exception:
+                self._logger.exception("a child cannot be left", child=name)
             self._note(name)
         self._selector.close()
         self._woken.close()

@@ -154,9 +154,17 @@ class Watched:
         if not self._wanted:
             self._rest(State.ENDED, why)
         elif asked:  # and wanted again in the meantime
+            self._rest(State.WAITING, why)
             self._spawn(now_ns, "")
         else:
             self._ended_by_itself(now_ns, why, failed=failed or fault is not None, settled=settled)
+
+    def left(self) -> None:
+        """Nobody looks after it any more."""
+        self._wanted = self._exists = False
+        self._ladder.clear()
+        if self.state is not State.ENDED:
+            self._rest(State.ENDED, f"nobody looks after it any more; {self.reason}")
 
     def tick(self, now_ns: int) -> None:
         """Do what is due."""
@@ -196,15 +204,20 @@ class Watched:
         self.ends += 1
         self._in_a_row = 1 if settled else self._in_a_row + 1
         self._recent.append(now_ns)
-        if len(self._recent) == self._restart.most_ends and self._is_recent(self._recent[0], now_ns):
-            often = f"ended {self._restart.most_ends} times within {self._restart.within_s:g} s"
-            self._rest(State.QUARANTINED, f"{often}, the last time: {why}")
+        often = self._too_often(now_ns)
+        if often:
+            self._rest(State.QUARANTINED, f"ended {often}, the last time: {why}")
         else:
             self._rest(State.WAITING, why)
             self._due_ns = now_ns + self._restart.delay_ns(self._in_a_row)
 
-    def _is_recent(self, ended_ns: int, now_ns: int) -> bool:
-        return now_ns - ended_ns <= ns(self._restart.within_s)
+    def _too_often(self, now_ns: int) -> str:
+        """How often it ended, where that is too often."""
+        rule = self._restart
+        if len(self._recent) == rule.most_ends and now_ns - self._recent[0] <= ns(rule.within_s):
+            return f"{rule.most_ends} times within {rule.within_s:g} s"
+        # As delays grow, what never gets far need not end so often within any fixed time.
+        return f"{self._in_a_row} times in a row" if self._in_a_row >= rule.most_ends else ""
 
     def _rest(self, state: State, reason: str) -> None:
         """Be in this state, in which nothing is due yet."""
