@@ -13,13 +13,15 @@ from tests.conftest import WaitFor
 from sightline import Size
 from sightline.bus import PacketTopics, Stream
 from sightline.capture import CameraInput, CameraStatus
+from sightline.clock import SYSTEM_CLOCK
 from sightline.scene import Scene, write_clip
 from sightline.site import captured, talk
 from sightline.site.capture_process import Order, order_line, order_of
+from sightline.site.captured import Captured
 from sightline.site.capturing import Inputs
 from sightline.site.capturing_processes import CapturingProcesses, shared_out
 from sightline.site.sending import Sent
-from sightline.supervise import Restart
+from sightline.supervise import ChildStatus, Restart, State
 
 FRAMES = 30
 NOWHERE = "memory://of-each-process-its-own"
@@ -54,6 +56,25 @@ def test_inputs_are_shared_out_and_the_streams_of_a_camera_stay_together() -> No
     groups = shared_out({**inputs("a.mp4", *cams(7)), **two}, most=8)
     assert [list(group) for group in groups] == [cams(7), ["x", "y"]]
     assert [len(group) for group in shared_out(inputs("a.mp4", *cams(5)), most=2)] == [2, 2, 1]
+
+
+def test_what_is_ended_while_it_waits_to_be_begun_again_is_not_tried_again(no_leaks: None) -> None:
+    order = Order(
+        cameras={name: dict(of) for name, of in inputs("a.mp4", "cam").items()},
+        topics=PacketTopics(),
+        log_level="warning",
+    )
+    part = Captured("capture-1", order, lambda: None, SYSTEM_CLOCK)
+
+    def told(state: State, due_ns: int | None) -> CameraStatus:
+        part.talk.changed(ChildStatus(state=state, reason="killed by SIGKILL", due_ns=due_ns))
+        part.talk.join(10)
+        return part.status()["cam", "main"].capture
+
+    waiting = told(State.WAITING, SYSTEM_CLOCK.monotonic_ns() + 10**9)
+    assert (waiting.state, waiting.next_retry_at_ns is None) == ("backing_off", False)
+    ended = told(State.ENDED, None)
+    assert (ended.state, ended.next_retry_at_ns) == ("idle", None)
 
 
 def test_an_order_comes_out_as_it_went_in() -> None:

@@ -103,7 +103,7 @@ def test_one_that_cannot_be_begun_is_told_of_and_so_is_the_next(
             raise broken.pop()
         return real()
 
-    monkeypatch.setattr(module.socket, "socketpair", socketpair)
+    monkeypatch.setattr(socket, "socketpair", socketpair)
     monkeypatch.setattr(module, "RESTART", Restart(delay_s=0.0))
     heard = Heard()
     with running(heard, echo, lambda: b"begin\n") as supervisor:

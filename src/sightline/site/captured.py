@@ -105,7 +105,8 @@ class Captured:
 
     def _without_process(self, capture: CameraStatus, last: ChildStatus) -> CameraStatus:
         if last.state is State.ENDED:  # as it was to
-            return capture
+            idle = CaptureState.IDLE if capture.state == CaptureState.BACKING_OFF else capture.state
+            return msgspec.structs.replace(capture, state=idle, next_retry_at_ns=None)
         due_ns = None
         if last.due_ns is not None:
             due_ns = last.due_ns - self._clock.monotonic_ns() + self._clock.utc_ns()
