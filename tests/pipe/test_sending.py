@@ -1,14 +1,16 @@
 """What goes over a trunk goes in the right order, and goes again where it could not be sent."""
 
 import errno
+import os
 import socket
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from tests.conftest import WaitFor
-from tests.pipe.trunkyard import Pair, Reader
+from tests.pipe.trunkyard import Pair, Reader, Writer
 
+from sightline.pipe import sending
 from sightline.pipe.codec import Codec
 from sightline.pipe.edge import Outlet
 from sightline.pipe.inlet import Inlet
@@ -17,6 +19,7 @@ from sightline.pipe.sending import Kind
 from sightline.pipe.settings import WireSettings
 from sightline.pipe.stream import Stream
 from sightline.pipe.trunk import Trunk
+from sightline.shm.messages import Pool
 from sightline.shm.segment import can_share
 
 pytestmark = pytest.mark.skipif(not can_share(), reason="this system cannot share pictures")
@@ -43,11 +46,22 @@ class Order(Inlet):
         super().ended(source)
 
 
+def in_slots(pair: Pair, writer: Writer, reader: Reader) -> bool:
+    """Whether the next message lies in a slot when it arrives."""
+    writer.put_all([picture()])
+    (message,) = reader.take(1)
+    assert message.data.max() == 7
+    return pair.host.stats().held > 0
+
+
 def test_the_end_waits_for_a_message_that_the_parent_cannot_be_told_of_yet(
     pair: Pair, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = pair.codecs[0].frames
     assert frames is not None
+    pair.start()
+    first = pair.edge(2)
+    wait_for(lambda: in_slots(pair, *first), 10, "pictures in slots")
     answers, grant = [False] * 5, frames.grant
     monkeypatch.setattr(frames, "grant", lambda *of: grant(*of) if not answers else answers.pop())
     live = WireSettings(capacity=5)
@@ -56,15 +70,14 @@ def test_the_end_waits_for_a_message_that_the_parent_cannot_be_told_of_yet(
     outlet.ended()
     pair.trunks[0].carry(1, outlet)
     pair.trunks[1].deliver(1, inlet, "maker", live)
-    pair.start()
     wait_for(lambda: inlet.ended_with is not None, 10, "the end")
     assert inlet.ended_with == 1
     assert Reader(inlet).take(1)[0].data.max() == 7
     assert not answers
 
 
-def test_a_message_for_whose_pool_no_descriptor_is_left_is_sent_later(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
+def test_a_message_for_whose_pool_no_descriptor_is_left_is_sent_as_bytes(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
 ) -> None:
     frames = pair.codecs[0].frames
     assert frames is not None
@@ -79,9 +92,33 @@ def test_a_message_for_whose_pool_no_descriptor_is_left_is_sent_later(
     monkeypatch.setattr(frames, "pool_of", scarce)
     writer, reader = pair.edge(1)
     pair.start()
-    writer.put_all([picture()])
-    assert reader.take(1)[0].data.max() == 7
-    assert left[0] <= 0
+    assert not in_slots(pair, writer, reader)
+    assert left[0] == 2
+    wait_for(lambda: in_slots(pair, writer, reader), 10, "pictures in slots")
+
+
+def test_what_the_other_end_cannot_map_comes_as_bytes_until_it_can(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
+) -> None:
+    frames = pair.codecs[1].frames
+    assert frames is not None
+    left, add = [3], frames.add
+
+    def scarce(pool: Pool, fd: int | None) -> None:
+        left[0] -= 1
+        if left[0] > 0 and fd is not None:
+            os.close(fd)
+            fd = None
+        add(pool, fd)
+
+    monkeypatch.setattr(frames, "add", scarce)
+    monkeypatch.setattr(sending, "TELL_POOL_S", 0.05)
+    writer, reader = pair.edge(1)
+    pair.start()
+    assert not in_slots(pair, writer, reader)
+    wait_for(lambda: in_slots(pair, writer, reader), 10, "pictures in slots")
+    assert left[0] == 0
+    assert reader.inlet.stats()["maker"].dropped == {}
 
 
 def test_a_trunk_that_does_not_know_what_to_do_says_so(no_leaks: None, wait_for: WaitFor) -> None:

@@ -1,22 +1,27 @@
 """What one end of a trunk says to the other: messages of its edges in turn, and before them what these need.
 
-The other end has to know of a class before an object of it comes, of a pool before a token of it; and the
-pipe's parent has to know of a token before it goes. It waits for nobody: what cannot go yet is tried again
-when it is called again.
+The other end has to know of a class before an object of it comes, and the pipe's parent of a token before it
+goes. Tokens of a pool go once the other end has said that it mapped that; bytes do until then. It waits for
+nobody: what cannot go yet is tried again when it is called again.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pickle import PickleBuffer
 from typing import Any, Final, TypeAlias
 
 from sightline.pipe.codec import Aside, Codec, Packed
 from sightline.pipe.edge import Outlet
-from sightline.pipe.frames import Lent
+from sightline.pipe.frames import FrameSpace, Lent
 from sightline.pipe.stream import Stream
+
+TELL_POOL_S: Final = 1.0
+"""So often a pool is told of that the other end did not map: it may have no descriptor, or memory, left."""
 
 Said: TypeAlias = tuple[int, int]
 """Of one edge, to whom it comes from: limit, arrived."""
@@ -33,6 +38,7 @@ class Kind:
     ROOM: Final = 5  # batches read, [(edge, limit, arrived)]
     CHANGED: Final = 6  # edge, times: what follows was changed by another transmitter
     CLOSED: Final = 7  # edge: nothing follows, ever
+    MAPPED: Final = 8  # id of a pool whose tokens may come
 
 
 class Sending:
@@ -63,7 +69,9 @@ class Sending:
         self._numbers: dict[Outlet, int] = {}
         self._ready: OrderedDict[Outlet, None] = OrderedDict()
         self._stuck: tuple[int, list[Packed]] | None = None
-        self._told_pools: set[bytes] = set()
+        self._told_pools: dict[bytes, float] = {}
+        self._mapped_there: frozenset[bytes] = frozenset()
+        self._mapped_here: deque[bytes] = deque()
         self._told_classes: set[int] = set()
         stream.put((Kind.HELLO, None if self._frames is None else self._frames.number))
 
@@ -83,11 +91,21 @@ class Sending:
             with self._lock:
                 self._ready[outlet] = None
 
+    def mapped(self, pool: bytes) -> None:
+        """Tokens of this pool may come here."""
+        self._mapped_here.append(pool)
+
+    def told_mapped(self, pool: bytes) -> None:
+        """Tokens of this pool may go there."""
+        self._mapped_there |= {pool}
+
     def send(self) -> None:
         """Send all that may be sent, as far as the socket takes it. Raises OSError: nobody is there."""
         while self._stream.flush():
             if self.room_due:
                 self._put_room()
+            elif self._mapped_here:
+                self._stream.put((Kind.MAPPED, self._mapped_here.popleft()))
             elif self._stuck is not None:
                 if not self._put_batch(*self._stuck):
                     return
@@ -127,17 +145,18 @@ class Sending:
         """False: not yet, as the parent cannot be told of what is in it."""
         special = [packed for packed in batch if packed.aside or packed.whole is not None]
         self._stuck = number, batch
-        if special and not self._prepared(special):
+        pools = self._mapped_there if self.peer is not None else frozenset()  # it may grow meanwhile
+        if special and not self._prepared(special, pools):
             return False
         # Nearly always all of them are plain, and there are very many of these.
-        records = [self._record(one) for one in batch] if special else [one[:3] for one in batch]
+        records = [_record(one, pools) for one in batch] if special else [one[:3] for one in batch]
         self._stream.put((Kind.BATCH, number, records))
         self._stuck = None
         self.sent += 1
         return True
 
-    def _prepared(self, batch: Sequence[Packed]) -> bool:
-        """Whether the other end can read these: it knows classes and pools, and the parent knows of slots."""
+    def _prepared(self, batch: Sequence[Packed], pools: Collection[bytes]) -> bool:
+        """Whether the other end can read these: it knows classes, and the parent knows of slots."""
         for number in {number: None for packed in batch for number in packed.classes}:
             if number not in self._told_classes:
                 self._stream.put((Kind.CLASS, number, self._classes.pickled(number)))
@@ -146,24 +165,30 @@ class Sending:
             return True
         lent = [one for packed in batch for one in packed.aside if isinstance(one, Lent)]
         for one in lent:
-            self._tell_pool(one)
-        return not lent or self._frames.grant(lent, self.peer)
+            if one.token.pool not in pools:
+                self._tell_pool(self._frames, one)
+        known = [one for one in lent if one.token.pool in pools]
+        return not known or self._frames.grant(known, self.peer)
 
-    def _tell_pool(self, lent: Lent) -> None:
-        """Raises OSError: no descriptor is left. It is tried again then."""
-        if self._frames is not None and lent.token.pool not in self._told_pools:
-            said, fd = self._frames.pool_of(lent.token)
+    def _tell_pool(self, frames: FrameSpace, lent: Lent) -> None:
+        pool, now_s = lent.token.pool, time.monotonic()
+        if now_s < self._told_pools.get(pool, 0.0):
+            return
+        with suppress(OSError):  # no descriptor is left: it is told of with the next
+            said, fd = frames.pool_of(lent.token)
             self._stream.put((Kind.POOL, said.pool, said.slots, said.slot_bytes, said.sealed), fd)
-            self._told_pools.add(said.pool)
+            self._told_pools[pool] = now_s + TELL_POOL_S
 
-    def _record(self, packed: Packed) -> tuple[Any, ...]:
-        if packed.whole is None and not packed.aside:
-            return packed[:3]
-        return (*packed[:3], [self._aside(one) for one in packed.aside], packed.whole)
 
-    def _aside(self, one: Aside) -> Any:
-        if isinstance(one, bytes):
-            return PickleBuffer(one)
-        if self.peer is None:
-            return PickleBuffer(bytes(one.view()))
-        return (*one.token, one.start, one.size)
+def _record(packed: Packed, pools: Collection[bytes]) -> tuple[Any, ...]:
+    if packed.whole is None and not packed.aside:
+        return packed[:3]
+    return (*packed[:3], [_aside(one, pools) for one in packed.aside], packed.whole)
+
+
+def _aside(one: Aside, pools: Collection[bytes]) -> Any:
+    if isinstance(one, bytes):
+        return PickleBuffer(one)
+    if one.token.pool not in pools:
+        return PickleBuffer(one.view())
+    return (*one.token, one.start, one.size)

@@ -78,6 +78,7 @@ class Trunk:
             Kind.ROOM: self._heed_room,
             Kind.CHANGED: self._heed_changes,
             Kind.CLOSED: self._heed_closed,
+            Kind.MAPPED: self._sends.told_mapped,
         }
         self._sending = threading.Lock()
         self._wanted = False
@@ -287,7 +288,8 @@ class Trunk:
         try:
             if self._frames is not None:
                 self._frames.add(said, fd)
-        except SharingError as error:  # its pictures cannot be read then, which is counted
+                self._sends.mapped(said.pool)
+        except SharingError as error:  # they come as bytes then
             get_logger("sightline.pipe").warning("shared pictures cannot be mapped", reason=str(error))
 
     def _land(self, edge_id: int, records: list[tuple[Any, ...]]) -> None:
