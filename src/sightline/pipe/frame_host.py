@@ -15,7 +15,7 @@ import threading
 from collections import defaultdict
 from typing import Final
 
-from sightline.errors import Closed, SharingError, WireError
+from sightline.errors import SharingError, WireError
 from sightline.log import get_logger
 from sightline.shm.grants import Grants, GrantStats, Place
 from sightline.shm.messages import Arrived, Drain, Freed, Gone, Granted, Pool, Released, SideMessage, Welcome
@@ -51,21 +51,18 @@ class PipeHost:
             nobody has it any more.
 
         Raises:
-            SharingError: this system cannot share pictures, or has no socket left.
-            Closed: this was closed.
+            SharingError: this system cannot share pictures, or has no descriptor left; or this was closed.
         """
-        if self._closed:
-            raise Closed("the host of shared pictures was closed")
         try:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         except (AttributeError, OSError) as error:
             raise SharingError(f"no socket for a flow's pictures: {error}") from error
-        with self._lock:
-            number, side = next(self._numbers), Side(ours)
-            self._grants.join(number)
-            self._sides[number] = side
-            side.send(Welcome(peer=number))
-            self._selector.register(side, selectors.EVENT_READ, number)
+        try:
+            self._join(Side(ours))
+        except (OSError, SharingError) as error:
+            ours.close()
+            theirs.close()
+            raise SharingError(f"a flow's pictures cannot be shared: {error}") from error
         return theirs
 
     def stats(self) -> GrantStats:
@@ -74,26 +71,46 @@ class PipeHost:
 
     def close(self) -> None:
         """Hear nothing more; what flows look at stays as it is. Again is allowed."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._lock:
+            self._closed = True
         self._waker.close()
         if self._thread.ident is not None:
             self._thread.join()
-        for side in self._sides.values():
-            side.close()
-        self._ours.close()
-        self._selector.close()
+        self._leave()
 
     def _run(self) -> None:
-        while not self._closed:
-            ready = self._selector.select(FLUSH_S if self._full else None)
-            with self._lock:
-                for key, _ in ready:
-                    if key.data is not None:
-                        self._hear(key.data)
-                self._tell()
-                self._flush()
+        try:
+            while not self._closed:
+                ready = self._selector.select(FLUSH_S if self._full else None)
+                with self._lock:
+                    for key, _ in ready:
+                        if key.data is not None:
+                            self._hear(key.data)
+                    self._tell()
+                    self._flush()
+        except Exception:  # noqa: BLE001 - flows see that it ended, and are begun again without it
+            self._log.exception("sharing of pictures failed")
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._closed = True
+            for side in self._sides.values():
+                side.close()
+            self._sides.clear()
+            self._ours.close()
+            self._selector.close()
+
+    def _join(self, side: Side) -> None:
+        with self._lock:
+            if self._closed:
+                raise SharingError("this was closed")
+            number = next(self._numbers)
+            self._selector.register(side, selectors.EVENT_READ, number)
+            self._grants.join(number)
+            self._sides[number] = side
+            side.send(Welcome(peer=number))
 
     # With the lock held.
 
@@ -108,8 +125,8 @@ class PipeHost:
         try:
             for message, fd in side.receive():
                 self._heed(number, message, fd)
-        except WireError as error:
-            self._log.warning("flow cut off from shared pictures", peer=side.peer_pid, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - one that says what it must not does not harm the others
+            self._log.warning("flow cut off from shared pictures", peer=side.peer_pid, reason=repr(error))
             side.ended = True
         if side.ended:
             self._selector.unregister(side)

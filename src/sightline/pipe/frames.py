@@ -19,9 +19,9 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -31,11 +31,13 @@ from sightline.clock import NS_PER_MS
 from sightline.errors import SharingError, WireError
 from sightline.shm.attached import Attached, Lease, Place
 from sightline.shm.messages import Arrived, Freed, Gone, Granted, Pool, Released, SideMessage, Welcome
-from sightline.shm.pool import Pools, SharingStats
+from sightline.shm.pool import Pools
 from sightline.shm.settings import Sharing
 from sightline.shm.side import Side
 from sightline.shm.slot import Slot
 from sightline.shm.token import Token
+
+T = TypeVar("T")
 
 WAIT_S: Final = 0.1
 """How long a lossless wire waits for a slot before its picture is copied through the socket."""
@@ -73,6 +75,7 @@ class FrameSpace:
 
     Attributes:
         number: what the parent calls this flow; never used again.
+        fault: why nothing can be lent or borrowed any more; "": it can.
 
     Raises:
         SharingError: the parent says nothing.
@@ -93,8 +96,9 @@ class FrameSpace:
         self._hearing = threading.Lock()
         self._claims: dict[weakref.ref[Slot], Place] = {}
         self._unclaimed: deque[Place] = deque()  # comes from finalizers
-        self._patient = True
+        self._in_vain: set[Pools] = set()
         self._heard_ns = 0
+        self.fault = ""
         self.number = self._welcome(welcome_s)
 
     # For who sends.
@@ -110,14 +114,8 @@ class FrameSpace:
         """
         lengths = shape if isinstance(shape, Sequence) else (shape,)
         size = math.prod(lengths) * np.dtype(dtype).itemsize
-        if size:
-            pools = self._pools_for(size)
-            array = pools.array(shape, dtype)
-            if array is None and self._may_come(pools, wait=wait):
-                array = pools.array(shape, dtype)
-            if array is not None:
-                return array
-        return np.empty(shape, dtype)
+        array = self._slot(size, lambda pools: pools.array(shape, dtype), wait=wait) if size else None
+        return np.empty(shape, dtype) if array is None else array
 
     def lend(self, data: memoryview, *, wait: bool = False) -> Lent | None:
         """Have these bytes in a slot. None: there is none for them.
@@ -130,11 +128,12 @@ class FrameSpace:
         lent = self._lying(data)
         if lent is not None:
             return lent
-        slot = self._slot(data.nbytes, wait=wait)
+        size = data.nbytes
+        slot = self._slot(size, lambda pools: pools.slot(size), wait=wait)
         if slot is None:
             return None
         slot.fill([data.cast("B")])
-        return Lent(slot, slot.token(), 0, data.nbytes)
+        return Lent(slot, slot.token(), 0, size)
 
     def grant(self, lent: Sequence[Lent], taker: int) -> bool:
         """Tell the parent that up to `MOST_GRANTED` tokens are about to be sent to `taker`, in this order.
@@ -199,10 +198,6 @@ class FrameSpace:
             self._hear()
         return self._attached.open(token)
 
-    def give_back(self, token: Token) -> None:
-        """A token that came is not looked at."""
-        self._release([token[:3]])
-
     def arrived(self, giver: int, tokens: int, *, over: bool = False) -> None:
         """So many tokens of `giver` have come so far; `over`: and none comes any more."""
         self._side.send(Arrived(giver=giver, tokens=tokens, over=over))
@@ -214,11 +209,6 @@ class FrameSpace:
         while places := self._take_unclaimed():
             self._side.tell(Released, places)
         self._hear()
-
-    def stats(self) -> list[SharingStats]:
-        """Of the pools of each size."""
-        self.reclaim()
-        return [pools.stats() for pools in list(self._pools.values())]
 
     def close(self) -> None:
         """Lend and borrow nothing more. Whoever still looks at something loses the claim to it."""
@@ -242,38 +232,35 @@ class FrameSpace:
     # Slots of our own.
 
     def _lying(self, data: memoryview) -> Lent | None:
-        """Where it lies in a slot that may be handed on."""
+        """Where it lies in a slot that may be handed on: it cannot be written to any more, or from now on."""
         keeper = _keeper(data)
         if isinstance(keeper, Lease):
             token = keeper.token
             if token.pool not in self._known:  # of a hub, say
                 return None
-        elif keeper is not None and self._may_send(keeper, data.obj):
+        elif keeper is not None and keeper.pool in self._mine and (keeper.sent or keeper.has_all(data.obj)):
             token = keeper.token()
         else:
             return None
         return Lent(keeper, token, _address(data) - keeper.address, data.nbytes)
 
-    def _may_send(self, slot: Slot, array: object) -> bool:
-        """All of what was laid out, or any part of what was sent: it cannot be written to any more."""
-        pools = self._mine.get(slot.pool)
-        if pools is None:
-            return False
-        return slot.sent or (isinstance(array, np.ndarray) and pools.slot_of(array) is slot)
-
-    def _slot(self, size: int, *, wait: bool) -> Slot | None:
+    def _slot(self, size: int, made_in: Callable[[Pools], T | None], *, wait: bool) -> T | None:
+        """What is made in a slot of this size, now or after a while. None: there is none."""
         pools = self._pools_for(size)
-        slot = pools.slot(size)
-        if slot is None and self._may_come(pools, wait=wait):
-            slot = pools.slot(size)
-        return slot
+        made = made_in(pools)
+        if made is None and self._may_come(pools, wait=wait):
+            made = made_in(pools)
+        if made is not None:
+            self._in_vain.discard(pools)
+        return made
 
     def _may_come(self, pools: Pools, *, wait: bool) -> bool:
         """Whether there may be a slot now, where there was none."""
         self.reclaim()
-        if pools.full and wait and self._patient:
+        if pools.full and wait and pools not in self._in_vain:
             self._wait_for(pools)
-        self._patient = not pools.full or (self._patient and not wait)
+            if pools.full:
+                self._in_vain.add(pools)
         return not pools.full
 
     def _wait_for(self, pools: Pools) -> None:
@@ -294,12 +281,17 @@ class FrameSpace:
 
     def _new_pools(self) -> Pools:
         def announce(said: Pool, fd: int) -> bool:
-            self._known[said.pool] = said, os.dup(fd)
+            try:
+                kept = os.dup(fd)
+            except OSError:  # no descriptor is left: what is lent is copied for a while
+                return False
+            if not self._side.send(Pool(said.pool, said.slots, said.slot_bytes, said.sealed)):
+                os.close(kept)
+                return False
+            self._known[said.pool] = said, kept
             self._mine[said.pool] = pools
-            told = self._side.send(Pool(said.pool, said.slots, said.slot_bytes, said.sealed))
-            if told:
-                pools.ready(said.pool)
-            return told
+            pools.ready(said.pool)
+            return True
 
         pools = Pools(self._sharing, announce, self._side.send)
         return pools
@@ -335,8 +327,12 @@ class FrameSpace:
             self._heard_ns = time.monotonic_ns()
             for message, _ in self._side.receive():
                 self._heed(message)
+        except WireError as error:  # not of whoever calls
+            self.fault = f"what the parent says of shared pictures cannot be understood: {error}"
         finally:
             self._hearing.release()
+        if self._side.ended:
+            self.fault = self.fault or "the parent cut this flow off from shared pictures"
 
     def _heed(self, message: SideMessage) -> None:
         match message:

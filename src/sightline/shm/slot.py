@@ -7,6 +7,7 @@ had it. It does not know how a token travels.
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -85,12 +86,15 @@ class Slot(Exporter):
 
     def has_whole(self, array: NDArray[Any]) -> bool:
         """Whether `array` is all that was laid out; `token` freezes it too then."""
-        if self._layout is None or type(array) is not np.ndarray:
+        layout = array.shape, array.dtype
+        return self._layout is not None and layout == self._layout[:2] and self.has_all(array)
+
+    def has_all(self, array: object) -> bool:
+        """The same, in whatever shape."""
+        if self._layout is None or type(array) is not np.ndarray or not array.flags.c_contiguous:
             return False
         shape, dtype, offset = self._layout
-        if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
-            return False
-        if _address(array) != self.address + offset:
+        if array.nbytes != math.prod(shape) * dtype.itemsize or _address(array) != self.address + offset:
             return False
         if not any(view() is array for view in self._views):
             self._views.append(weakref.ref(array))
