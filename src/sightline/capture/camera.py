@@ -14,7 +14,7 @@ from sightline.capture import tls
 from sightline.capture.address import Kind, kind, take_credentials, with_credentials
 from sightline.errors import ConfigError
 from sightline.log import hide_secret, redact
-from sightline.scene.url import parse_url
+from sightline.scene.url import frames_of
 
 Transport: TypeAlias = Literal["tcp", "udp"]
 
@@ -80,9 +80,7 @@ class CameraInput:
         if self.realtime:
             return False
         of = self.kind
-        return of in {Kind.FILE, Kind.WEB} or (
-            of is Kind.SYNTHETIC and parse_url(self.url).frames is not None
-        )
+        return of in {Kind.FILE, Kind.WEB} or (of is Kind.SYNTHETIC and frames_of(self.url) is not None)
 
     @property
     def full_url(self) -> str:

@@ -23,7 +23,6 @@ from sightline.capture.libav import LibavSource
 from sightline.capture.pace import Pace
 from sightline.capture.source import Info, Source, Unit
 from sightline.capture.status import Record
-from sightline.capture.synthetic import SyntheticSource
 from sightline.capture.timing import Timing
 from sightline.clock import NS_PER_S, Clock, EpochCounter, ns
 from sightline.codec.gop import Gop, GopMeter
@@ -51,7 +50,11 @@ def open_source(camera: CameraInput) -> Source:
         SourceError: it cannot be opened.
         ConfigError, Unsupported: it never will be.
     """
-    return SyntheticSource(camera) if camera.kind is Kind.SYNTHETIC else LibavSource(camera)
+    if camera.kind is Kind.SYNTHETIC:
+        from sightline.capture.synthetic import SyntheticSource  # noqa: PLC0415 - with OpenCV, and for demos
+
+        return SyntheticSource(camera)
+    return LibavSource(camera)
 
 
 class Reader:

@@ -20,8 +20,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import ColorRange, Colorspace
 
 from sightline.frame import Image
-from sightline.scene.mark import MAX_FRAME
-from sightline.scene.settings import mistakes, refuse
+from sightline.scene.settings import MAX_FRAME, mistakes, refuse
 from sightline.scene.street import Scene
 
 Codec: TypeAlias = Literal["h264", "hevc", "mjpeg"]

@@ -19,9 +19,6 @@ from numpy.typing import NDArray
 
 from sightline.frame import Image
 
-MAX_CAMERA: Final = 2**16 - 1
-MAX_FRAME: Final = 2**32 - 1
-
 HEIGHT_SHARE: Final = 1 / 20
 """The strip's part of the picture's height."""
 

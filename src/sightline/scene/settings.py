@@ -12,8 +12,9 @@ from typing import Any, Final
 from sightline.errors import ConfigError
 from sightline.frame import Size
 from sightline.kinds import nearest
-from sightline.scene.mark import MAX_CAMERA, MAX_FRAME
 
+MAX_CAMERA: Final = 2**16 - 1
+MAX_FRAME: Final = 2**32 - 1
 CODECS: Final = ("h264", "hevc", "mjpeg")
 PRESETS: Final = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")
 

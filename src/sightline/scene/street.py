@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from sightline.frame import Image, Size
 from sightline.result import Detection
 from sightline.scene.backdrop import draw_backdrop
-from sightline.scene.mark import MAX_FRAME, Mark, paint_mark
-from sightline.scene.settings import mistakes, refuse
+from sightline.scene.mark import Mark, paint_mark
+from sightline.scene.settings import MAX_FRAME, mistakes, refuse
 from sightline.scene.sprites import BELOW_GROUND, Sprite, draw_sprite, pose_at
 from sightline.scene.traffic import WORLD_HEIGHT, Thing, things_at
 

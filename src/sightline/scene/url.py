@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
-from typing import Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from sightline.errors import ConfigError
 from sightline.frame import Size
 from sightline.kinds import nearest
-from sightline.scene.encode import Encoding
 from sightline.scene.settings import mistakes, refuse
-from sightline.scene.street import Scene
+
+if TYPE_CHECKING:
+    from sightline.scene.encode import Encoding
+    from sightline.scene.street import Scene
 
 _PLACES: Final = ("street",)
 
@@ -39,6 +41,22 @@ def parse_url(url: str) -> Synthetic:
     `gop`, `b_frames`, `bit_rate`, `preset`, `aud` (1 or 0); and `frames`, after which it ends. What each
     may be, and what it is when left out, is said by `Scene` and `encode`. Raises ConfigError.
     """
+    from sightline.scene.street import Scene  # noqa: PLC0415 - it draws, which takes a while to be imported
+
+    values = _values(url)
+    frames = values.pop("frames", None)
+    scene = {field.name: values.pop(field.name) for field in fields(Scene) if field.name in values}
+    return Synthetic(Scene(**scene), frames, cast("Encoding", values))
+
+
+def frames_of(url: str) -> int | None:
+    """After how many pictures it ends; None: never. Raises ConfigError as `parse_url` does."""
+    frames: int | None = _values(url).get("frames")
+    return frames
+
+
+def _values(url: str) -> dict[str, Any]:
+    """The settings that it names. Raises ConfigError."""
     try:
         parts = urlsplit(url, allow_fragments=False)
     except ValueError as error:
@@ -46,8 +64,7 @@ def parse_url(url: str) -> Synthetic:
     values, unread = _read(parse_qsl(parts.query, keep_blank_values=True))
     misplaced = _place_mistakes(parts.scheme, parts.netloc + parts.path.rstrip("/"))
     refuse((*misplaced, *unread, *mistakes(values)), "synthetic URL")
-    encoding = cast(Encoding, _only(_ENCODING, values))
-    return Synthetic(Scene(**_only(_SCENE, values)), values.get("frames"), encoding)
+    return values
 
 
 def _place_mistakes(scheme: str, place: str) -> list[str]:
@@ -89,10 +106,6 @@ def _yes_or_no(text: str) -> bool:
     return text == "1"
 
 
-def _only(keys: Iterable[str], values: dict[str, Any]) -> dict[str, Any]:
-    return {key: values[key] for key in keys if key in values}
-
-
 _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "seed": _whole_number,
     "size": Size.parse,
@@ -107,5 +120,3 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "preset": str,
     "aud": _yes_or_no,
 }
-_SCENE: Final = tuple(field.name for field in fields(Scene))
-_ENCODING: Final = tuple(Encoding.__annotations__)

@@ -14,7 +14,7 @@ from sightline.capture import CameraInput, Kind
 from sightline.capture.address import kind, take_credentials
 from sightline.errors import ConfigError
 from sightline.log import hide_secret
-from sightline.scene.url import parse_url
+from sightline.scene.url import frames_of
 from sightline.site.section import Section, SitePath, Text, beside_site, complete, scheme_of
 
 SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file", "v4l2", "synthetic")
@@ -30,7 +30,7 @@ def _url(text: str, info: ValidationInfo) -> str:
         raise complete(f'expected a host after "{scheme}://"')
     if scheme == "synthetic":
         try:
-            parse_url(text)
+            frames_of(text)
         except ConfigError as error:
             raise complete(error.message) from None
     return text
@@ -144,4 +144,4 @@ class Camera(Section):
         of = kind(url)
         if of is Kind.WEB:
             return self.realtime is False or urlsplit(url).path.lower().endswith(_RECORDINGS)
-        return of is Kind.FILE or (of is Kind.SYNTHETIC and parse_url(url).frames is not None)
+        return of is Kind.FILE or (of is Kind.SYNTHETIC and frames_of(url) is not None)
