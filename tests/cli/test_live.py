@@ -51,7 +51,24 @@ PROCESSES = {
 
 def test_a_log_has_a_line_for_each_process_that_does_not_run() -> None:
     site: AnySite = Site(**PROCESSES)
-    assert list(site_view(site).lines()) == ["capture: waiting, again in 2 s (killed by SIGKILL)"]
+    assert list(site_view(site).lines()) == [
+        "capture: waiting, again in 2 s (killed by SIGKILL), ended 1 time"
+    ]
+
+
+AMISS = {"worker-w": view("running", 4712, 1, "w-jsonl: setup: SinkError: no folder")}
+
+
+def test_a_log_has_a_line_for_one_that_runs_and_cannot_open_something() -> None:
+    assert list(site_view(Site(**AMISS)).lines()) == [
+        "worker-w: running (w-jsonl: setup: SinkError: no folder), ended 1 time"
+    ]
+
+
+def test_a_terminal_has_why_one_that_runs_is_not_well() -> None:
+    text = io.StringIO()
+    Console(file=text, width=200).print(site_view(Site(**AMISS)).table())
+    assert "worker-w 4712 (w-jsonl: setup: SinkError: no folder), ended 1 time" in text.getvalue()
 
 
 def test_a_terminal_has_all_of_them_in_a_line() -> None:

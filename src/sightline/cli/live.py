@@ -77,27 +77,26 @@ def sink_losses(sinks: list[OutletStats]) -> list[str]:
 def _process_notes(processes: Mapping[str, ProcessView]) -> list[str]:
     """A line for each process that does not run as it should: `capture-1: waiting, again in 3 s (...)`."""
     return [
-        f"{name}: {_process(of)}" for name, of in processes.items() if of.state not in {"running", "ended"}
+        f"{name}: {_process(of, of.state)}"
+        for name, of in processes.items()
+        if of.state not in {"running", "ended"} or (of.state == "running" and of.reason)
     ]
 
 
-def _process(of: ProcessView) -> str:
+def _process(of: ProcessView, is_what: str) -> str:
     again = "" if of.retry_in_s is None else f", again in {math.ceil(of.retry_in_s)} s"
     reason = f" ({of.reason})" if of.reason else ""
-    return f"{of.state}{again}{reason}"
+    ended = f", ended {of.restarts} {'time' if of.restarts == 1 else 'times'}" if of.restarts else ""
+    return f"{is_what}{again}{reason}{ended}"
 
 
 def _processes(processes: Mapping[str, ProcessView]) -> list[str]:
     """One line: `processes: hub 4711; capture-1 4712; worker-people 4713, ended 2 times`."""
     told = [
-        f"{name} {of.pid if of.state == 'running' else _process(of)}{_again(of.restarts)}"
+        f"{name} {_process(of, str(of.pid) if of.state == 'running' else of.state)}"
         for name, of in processes.items()
     ]
     return [f"processes: {'; '.join(told)}"] if told else []
-
-
-def _again(restarts: int) -> str:
-    return f", ended {restarts} {'time' if restarts == 1 else 'times'}" if restarts else ""
 
 
 def site_view(running: AnySite) -> View:
