@@ -1,9 +1,12 @@
 """Folders that nobody else may enter: there as long as their process, and not a start longer."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from sightline.errors import ConfigError
 from sightline.site import private_folder as module
 from sightline.site.private_folder import PREFIX, private_folder, remove_left_over
+from sightline.site.private_folder import places as _places
 
 HOLDS = """
 import sys
@@ -66,6 +70,26 @@ def test_where_none_can_be_it_is_said(place: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(module, "places", lambda: [place / "none", place / "neither"])
     with pytest.raises(ConfigError, match="cannot make a folder in .*none or .*neither"), private_folder():
         pass
+
+
+def test_where_nothing_can_be_locked_none_is_made_and_none_is_left(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(_descriptor: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(ConfigError, match="cannot make a folder"), private_folder():
+        pass
+    assert not list(place.iterdir())
+
+
+def test_without_a_place_for_temporary_files_the_next_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gettempdir() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", gettempdir)
+    assert _places() == [Path("/tmp")]
 
 
 def test_one_whose_path_is_too_long_for_a_socket_is_made_elsewhere(

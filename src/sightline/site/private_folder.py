@@ -20,11 +20,18 @@ from sightline.errors import ConfigError
 PREFIX: Final = "sightline-up-"
 _MOST_PATH_BYTES: Final = 60
 """Of the folder: unix(7) has 108 for the path of a socket, and macOS 104."""
+_TRIES: Final = 3
 
 
 def places() -> list[Path]:
-    """Where such folders may be, the best first."""
-    return [Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108 - the folder in it is of a new name, and ours alone
+    """Where such folders may be, the best first.
+
+    Not $XDG_RUNTIME_DIR, which is removed when its user logs out: who runs in the background goes on then.
+    """
+    found = []
+    with suppress(FileNotFoundError):  # no place of those that are known can be written to
+        found.append(Path(tempfile.gettempdir()))
+    return [*found, Path("/tmp")]  # noqa: S108 - the folder in it is of a new name, and ours alone
 
 
 @contextmanager
@@ -52,14 +59,14 @@ def remove_left_over() -> None:
 def _made() -> tuple[Path, int]:
     for place in places():
         with suppress(OSError):
-            while True:
+            for _ in range(_TRIES):
                 folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-                if len(os.fsencode(folder)) > _MOST_PATH_BYTES:
-                    folder.rmdir()
-                    break
-                lock = _locked(folder)
-                if lock is not None:  # else another took it for one that was left over, just now
+                lock = _locked(folder) if len(os.fsencode(folder)) <= _MOST_PATH_BYTES else None
+                if lock is not None:
                     return folder, lock
+                # Its path is too long, or nothing can be locked there; or another took it for one that was
+                # left over, just now.
+                folder.rmdir()
     raise ConfigError(f"cannot make a folder in {' or '.join(map(str, dict.fromkeys(places())))}")
 
 
@@ -72,7 +79,7 @@ def _locked(folder: Path) -> int | None:
     with suppress(OSError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         there, held = folder.stat(), os.fstat(lock)
-        if there.st_ino == held.st_ino and held.st_uid == os.getuid():
+        if os.path.samestat(there, held) and held.st_uid == os.getuid():
             return lock
     os.close(lock)
     return None
