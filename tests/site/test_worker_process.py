@@ -16,14 +16,14 @@ import pytest
 from tests.conftest import WaitFor
 
 from sightline import Size
-from sightline.errors import ConfigError, ModelError, SightlineError, SinkError
+from sightline.errors import BusError, ConfigError, ModelError, SightlineError, SinkError
 from sightline.hub.address import HubAddress
 from sightline.scene import Scene, write_clip
 from sightline.site import Site
 from sightline.site.any_worker import AnyWorker
 from sightline.site.capturing import Capturing, inputs_of
 from sightline.site.own_hub import OwnHub
-from sightline.site.worker_process import WorkerProcess
+from sightline.site.worker_process import WorkerProcess, raised_by
 from sightline.supervise import Restart
 
 FRAMES = 40
@@ -157,6 +157,19 @@ def test_what_cannot_be_opened_is_said_at_the_start(
         begin(site)
     assert "setup:" not in str(raised.value)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize(
+    ("told", "error"),
+    [
+        ("setup: ModelError: no weights", ModelError("no weights")),
+        ("setup: HubError: too many names", BusError("too many names")),
+        ("setup: ValueError: no", SightlineError("setup: ValueError: no")),
+    ],
+)
+def test_what_a_process_could_not_open_is_raised_in_its_own_words(told: str, error: SightlineError) -> None:
+    raised = raised_by(told)
+    assert (type(raised), str(raised)) == (type(error), str(error))
 
 
 def test_what_its_process_prints_is_said_on_standard_error_with_its_name_and_without_secrets(

@@ -180,7 +180,7 @@ class WorkerProcess:
         self._check_wanted()
         report = self._pipe.notify_event(START_EVENT_NAME, self._those(*routines), wait=True)
         for told in report.failed.values() if report else ():
-            raise _error(told)
+            raise raised_by(told)
 
     def _check_wanted(self) -> None:
         if self._stopped:
@@ -260,13 +260,16 @@ def _made(
     return pipe
 
 
-def _error(told: str) -> SightlineError:
+def raised_by(told: str) -> SightlineError:
     """What a setup raised, as it was raised."""
     raised = _RAISED.fullmatch(told)
     kind = raised and getattr(errors, raised["kind"], None)
     if raised is None or not isinstance(kind, type) or not issubclass(kind, SightlineError):
         return SightlineError(told)
-    return kind(raised["message"])
+    for known in kind.__mro__:
+        with suppress(TypeError):  # it takes more than words, as a hub's code
+            return known(raised["message"])
+    return SightlineError(told)
 
 
 @contextmanager
