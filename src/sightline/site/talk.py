@@ -89,8 +89,10 @@ class Talk:
 
     def join(self, timeout_s: float) -> None:
         """Wait until all was heard of a process that is over."""
-        if self._thread is not None:
-            self._thread.join(timeout_s)
+        with self._lock:  # one that is there has been started
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout_s)
 
     def _sockets(self) -> Sockets:
         ours, theirs = socket.socketpair()
@@ -105,7 +107,7 @@ class Talk:
                 return
             self._at_work = True
             self._thread = threading.Thread(target=self._work, name=f"talk {self.name}", daemon=True)
-        self._thread.start()
+            self._thread.start()
 
     def _next(self) -> socket.socket | ChildStatus | None:
         with self._lock:
