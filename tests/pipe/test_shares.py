@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.pipe.shares import Lane, Stage, shares
+from sightline.pipe.shares import Lane, Stage, _Filling, shares
 
 Graph: TypeAlias = tuple[dict[str, Stage], list[Lane], list[str]]
 LIVE, LOSSLESS = False, True
@@ -172,3 +172,19 @@ def behind(name: str, lanes: list[Lane]) -> set[str]:
         found |= new
         names += new
     return found
+
+
+def test_what_is_closed_is_looked_at_once_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parent of a pipe shares again at each news of a duration, and nothing else goes on meanwhile."""
+    looks, closed = [0], _Filling._closed
+
+    def counted(filling: _Filling) -> dict[str, bool]:
+        looks[0] += 1
+        return closed(filling)
+
+    monkeypatch.setattr(_Filling, "_closed", counted)
+    sources = {f"s{number}": float(number + 1) for number in range(40)}
+    lanes = [Lane(name, "sink", LOSSLESS) for name in sources]
+    rates = shares(stages(**sources, sink=1e6), lanes, list(sources))
+    assert len(rates) == 40
+    assert looks[0] <= 42

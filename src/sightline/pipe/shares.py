@@ -66,7 +66,7 @@ class _Filling:
 
     def rates(self) -> dict[str, float]:
         """Raise what comes until all is closed."""
-        while rising := {name for name in self._first if not self._closed()[name]}:
+        while rising := self._rising():
             slopes = self._slopes(rising)
             steps = {
                 name: (self._most[name] - self._comes[name]) / slope
@@ -82,6 +82,10 @@ class _Filling:
                 break
         closed = self._closed()
         return {name: self._comes[name] if self._of_no_use(name, closed) else math.inf for name in self._told}
+
+    def _rising(self) -> set[str]:
+        closed = self._closed()
+        return {name for name in self._first if not closed[name]}
 
     def _can_take(self) -> dict[str, float]:
         """The most that each takes; of those that can be told no more than comes from who cannot."""
