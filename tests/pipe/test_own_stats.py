@@ -1,7 +1,9 @@
 """What routines tell of themselves, and which of them may hang."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from tests.conftest import WaitFor
 from tests.pipe.flowyard import FlowYard, counting
 from tests.pipe.parts import Collect, Counter
 
-from sightline.pipe import DestinationRoutine, Pipe, RoutineSettings
+from sightline.pipe import DestinationRoutine, Pipe, RoutineSettings, Wire
 from sightline.pipe.reports import State
 from sightline.supervise.policy import Restart
 
@@ -67,6 +69,43 @@ def test_what_cannot_leave_the_flow_costs_nobody_elses_counts(make: MakePipe, wa
     (told,) = pipe.stats().routines["tells"].own
     assert told.startswith("cannot be sent: TypeError")
     assert pipe.stats().routines["tells2"].own == ({"seen": 3},)
+
+
+class Foreign(DestinationRoutine):
+    """Tells of itself what only its own process can read."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        super().__init__(name)
+        self.folder = folder
+
+    def setup(self) -> None:
+        sys.path.append(str(self.folder))
+        import only_there  # type: ignore[import-not-found]  # noqa: PLC0415
+
+        self.told = only_there.Told()
+
+    def main_logic(self, data: Any) -> None: ...
+
+    def own_stats(self) -> Any:
+        return self.told
+
+
+def test_own_stats_that_this_process_cannot_read_cost_nothing_else(make: MakePipe, tmp_path: Path) -> None:
+    (tmp_path / "only_there.py").write_text("class Told: pass\n")
+    pipe = make()
+    source = Counter("count", most=100)
+    pipe.create_flow(
+        "flow", False, source, foreign := Foreign("foreign", tmp_path), tells := Tells("tells", {"seen": 3})
+    )
+    pipe.link(Wire(source, (foreign, tells)))
+    pipe.build()
+    pipe.notify_event("start", wait=True)
+    routines = pipe.stats().routines
+    (told,) = routines["foreign"].own
+    assert told.startswith("cannot be read: ModuleNotFoundError")
+    assert routines["tells"].own == ({"seen": 3},)
+    assert pipe.wait(30)
+    assert pipe.stats().routines["tells"].processed == 100
 
 
 class SlowToSetUp(Collect):

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from sightline.clock import NS_PER_S, SYSTEM_CLOCK
 from sightline.overflow import BufferStats
@@ -105,9 +106,17 @@ class Audit:
         for ledger in self._ledgers.values():
             ledger.close()
 
-    def stats(self, state: PipeState, processes: Mapping[str, ChildStatus], shared: GrantStats) -> PipeStats:
+    def stats(
+        self,
+        state: PipeState,
+        processes: Mapping[str, ChildStatus],
+        shared: GrantStats,
+        own: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
+    ) -> PipeStats:
+        """The counts of now; `own` is what routines told of themselves, by their names."""
         flows = {
-            name: self._flow(flow, processes.get(name, _NO_PROCESS)) for name, flow in self._flows.items()
+            name: self._flow(flow, processes.get(name, _NO_PROCESS), own)
+            for name, flow in self._flows.items()
         }
         return PipeStats(
             state=state, flows=flows, wires=tuple(map(self._wire, self._edges.values())), shared=shared
@@ -127,7 +136,7 @@ class Audit:
         drops.add(_why(edge, "died"), words[ENTERED] - words[LEFT] - drops.total)
         end_trunk(words)
 
-    def _flow(self, flow: FarFlow, process: ChildStatus) -> FlowStats:
+    def _flow(self, flow: FarFlow, process: ChildStatus, own: Mapping[str, tuple[Any, ...]]) -> FlowStats:
         name = flow.name
         noted_ns = self._account(name, "process", words=PROCESS_WORDS)[CPU_NS]
         seen_ns = self._cpu_before_ns[name] + (cpu_ns(process.pid) if process.pid else 0)
@@ -140,10 +149,10 @@ class Audit:
             restarts=process.ends,
             rss_bytes=rss_bytes(process.pid) if process.pid else 0,
             cpu_s=self._cpu_ns[name] / NS_PER_S,
-            routines={routine: self._routine(flow, routine) for routine in flow.states},
+            routines={one: self._routine(flow, one, own.get(one, ())) for one in flow.states},
         )
 
-    def _routine(self, flow: FarFlow, routine: str) -> RoutineStats:
+    def _routine(self, flow: FarFlow, routine: str, own: tuple[Any, ...]) -> RoutineStats:
         edges = self._edges.values()
         return routine_stats(
             routine,
@@ -153,7 +162,7 @@ class Audit:
             wires_in=lambda: {one.source: self._coming(one) for one in edges if one.destination == routine},
             wires_out=lambda: {one.destination: self._going(one) for one in edges if one.source == routine},
             now_ns=SYSTEM_CLOCK.monotonic_ns(),
-            own=flow.own.get(routine, ()),
+            own=own,
         )
 
     def _coming(self, edge: Edge) -> BufferStats:

@@ -124,10 +124,10 @@ class Told(_Said, frozen=True):
 
 
 class OwnStats(_Said, frozen=True):
-    """From a flow: what its routines tell of themselves, pickled, by their names. Number 0: told unasked."""
+    """From a flow: what its routines tell of themselves, each pickled, by their names. 0: told unasked."""
 
     number: int
-    stats: bytes
+    stats: dict[str, bytes]
 
 
 class Durations(_Said, frozen=True):

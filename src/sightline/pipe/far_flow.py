@@ -6,7 +6,6 @@ import itertools
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 from sightline.errors import Closed
 from sightline.pipe.channel import Channel
@@ -32,7 +31,7 @@ class FarFlow:
         fault: why it was not ready; "" if it was, or nothing is known.
         states: of its routines.
         reasons: why a routine is in its state, where it told.
-        own: what its routines told last of themselves.
+        own: what its routines told last of themselves, each pickled.
     """
 
     def __init__(self, name: str, spec: bytes, routines: Iterable[str]) -> None:
@@ -43,7 +42,7 @@ class FarFlow:
         self.fault = ""
         self.states = dict.fromkeys(routines, State.STOPPED)
         self.reasons: dict[str, str] = {}
-        self.own: dict[str, tuple[Any, ...]] = {}
+        self.own: dict[str, bytes] = {}
         self._joined: dict[str, Channel] = {}
 
     @property

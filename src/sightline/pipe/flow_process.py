@@ -246,9 +246,9 @@ class FlowProcess:
             if source in self._runners:
                 self._runners[source].unlink(destination)
 
-    def _own_stats(self) -> bytes:
+    def _own_stats(self) -> dict[str, bytes]:
         told = {name: runner.own_stats() for name, runner in self._runners.items()}
-        return pickle.dumps({name: _sendable(own) for name, own in told.items() if own})
+        return {name: _pickled(own) for name, own in told.items() if own}
 
     def _look_at_counts(self) -> None:
         if self._usage is not None:
@@ -305,10 +305,9 @@ class FlowProcess:
             self._frames.close()
 
 
-def _sendable(own: tuple[Any, ...]) -> tuple[Any, ...]:
+def _pickled(own: tuple[Any, ...]) -> bytes:
     """What a routine tells of itself; as text, where that cannot be sent."""
     try:
-        pickle.dumps(own)
+        return pickle.dumps(own)
     except Exception as error:  # noqa: BLE001 - a class of the user's
-        return (f"cannot be sent: {error!r}",)
-    return own
+        return pickle.dumps((f"cannot be sent: {error!r}",))

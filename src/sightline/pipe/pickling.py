@@ -1,7 +1,8 @@
-"""What a user gives a pipe, as bytes for its flows; where that cannot be, in words for the user."""
+"""What a user gives a pipe, as bytes for its flows, and what comes back; in words where that cannot be."""
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,15 @@ def parameters_as_bytes(event_name: str, parameters: Mapping[str, Any]) -> bytes
         return bytes(cloudpickle.dumps(dict(parameters))) if parameters else b""
     except Exception as error:
         raise ConfigError(f"the parameters of event {event_name!r} cannot be sent: {error}") from error
+
+
+def own_of(told: bytes) -> tuple[Any, ...]:
+    """What a routine told of itself; as text, where this process cannot read it."""
+    try:
+        own: tuple[Any, ...] = pickle.loads(told)  # noqa: S301 - of our own process
+    except Exception as error:  # noqa: BLE001 - of a class of the user's
+        return (f"cannot be read: {error!r}",)
+    return own
 
 
 def _can_be_sent(routine: Routine) -> bool:
