@@ -16,12 +16,13 @@ import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import Any, Generic, NamedTuple, TypeVar
-
-import pydantic
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from sightline.errors import ConfigError
 from sightline.log import REDACTOR
+
+if TYPE_CHECKING:
+    import pydantic
 
 T = TypeVar("T")
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -92,6 +93,8 @@ def read_options(maker: Callable[..., object], options: Mapping[str, Any]) -> Re
 
 
 def _read_one(read: Read, name: str, value: Any, wanted: Any) -> None:
+    import pydantic  # noqa: PLC0415 - many need `nearest` alone
+
     try:
         read.values[name] = _adapter(wanted).validate_python(value)
     except pydantic.ValidationError as error:
@@ -101,6 +104,8 @@ def _read_one(read: Read, name: str, value: Any, wanted: Any) -> None:
 
 
 def _adapter(wanted: Any) -> pydantic.TypeAdapter[Any]:
+    import pydantic  # noqa: PLC0415
+
     try:
         return pydantic.TypeAdapter(wanted)
     except pydantic.errors.PydanticSchemaGenerationError:  # a class of the user's own: not ours to check

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from sightline.bus import PacketTopics
-from sightline.codec.hardware import checked_hwaccel
 from sightline.errors import ConfigError
 from sightline.site.camera import Camera
 from sightline.site.conflicts import conflicts
@@ -43,6 +42,8 @@ ChosenCameras: TypeAlias = Annotated[
 
 
 def _hwaccel(name: str) -> str:
+    from sightline.codec.hardware import checked_hwaccel  # noqa: PLC0415 - libav knows, and few sites ask
+
     try:
         return checked_hwaccel(name)
     except ConfigError as error:

@@ -12,9 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
-from sightline.detect.onnx.feed import Colour
-from sightline.detect.onnx.head import HeadName
-from sightline.detect.onnx.placement import Fit
+from sightline.detect.onnx.options import Colour, Fit, HeadName
 from sightline.site.section import PictureSize, Section, SitePath, Text, complete
 
 

@@ -7,10 +7,15 @@ by `placement.Placement`.
 Deliberately not here: segmentation, poses and turned boxes, tracking, quantising, and downloading weights.
 """
 
-from sightline.detect.onnx.graph import Graph, Tensor
-from sightline.detect.onnx.head import HEADS, Found, find_head
-from sightline.detect.onnx.model import Description, OnnxModel
-from sightline.detect.onnx.placement import Placement
+from typing import TYPE_CHECKING
+
+from sightline.later import import_later
+
+if TYPE_CHECKING:
+    from sightline.detect.onnx.graph import Graph, Tensor
+    from sightline.detect.onnx.head import HEADS, Found, find_head
+    from sightline.detect.onnx.model import Description, OnnxModel
+    from sightline.detect.onnx.placement import Placement
 
 __all__ = [
     "HEADS",
@@ -22,3 +27,13 @@ __all__ = [
     "Tensor",
     "find_head",
 ]
+
+import_later(
+    __name__,
+    {
+        "sightline.detect.onnx.graph": "Graph Tensor",
+        "sightline.detect.onnx.head": "HEADS Found find_head",
+        "sightline.detect.onnx.model": "Description OnnxModel",
+        "sightline.detect.onnx.placement": "Placement",
+    },
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from sightline.detect.onnx.graph import Graph, Tensor
 from sightline.detect.onnx.head import SIZES
 from sightline.detect.onnx.labels import literal
+from sightline.detect.onnx.options import Colour
 from sightline.errors import ModelError
 from sightline.frame import Image, Size
 
-Colour: TypeAlias = tuple[float, float, float]
 USUAL: Final = Size(640, 640)
 """The size of an input that the file leaves open and about which its metadata is silent."""
 _TYPES: Final[Mapping[str, type[np.floating]]] = {

@@ -12,25 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from sightline.detect.onnx import boxes
 from sightline.detect.onnx.graph import Graph, Tensor
-from sightline.detect.onnx.placement import Fit
+from sightline.detect.onnx.options import Fit, HeadName
 from sightline.errors import ModelError
 from sightline.frame import Size
 
-HeadName: TypeAlias = Literal[
-    "yolov5",
-    "yolov8",
-    "yolov10",
-    "yolo-nms-rows",
-    "yolo-nms",
-    "rtdetr",
-    "rtdetr-logits",
-    "rtdetr-boxes",
-    "classifier",
-]
 _STRIDES: Final = (4, 8, 16, 32, 64, 128)
 _ANCHORS: Final = 3
 """Boxes of a cell in YOLOv5 and v7; others have one."""

@@ -12,10 +12,11 @@ from pydantic import Field
 
 from sightline.detect.onnx import labels as naming
 from sightline.detect.onnx.boxes import Asked, Boxes, best
-from sightline.detect.onnx.feed import Colour, Feed
+from sightline.detect.onnx.feed import Feed
 from sightline.detect.onnx.graph import Graph, opset_of
-from sightline.detect.onnx.head import Found, HeadName, find_head
-from sightline.detect.onnx.placement import Fit, Placement
+from sightline.detect.onnx.head import Found, find_head
+from sightline.detect.onnx.options import Colour, Fit, HeadName
+from sightline.detect.onnx.placement import Placement
 from sightline.detect.onnx.providers import choose, short
 from sightline.detect.onnx.session import Session, digest, runtime
 from sightline.errors import Closed, ConfigError, ModelError

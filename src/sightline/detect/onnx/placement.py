@@ -9,15 +9,15 @@ worker's `size` maps, so that boxes can be followed from the model back to the c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.detect.onnx.options import Fit
 from sightline.frame import Image, Size
 
-Fit: TypeAlias = Literal["letterbox", "stretch"]
 Points: TypeAlias = NDArray[np.floating]
 PAD: Final = 114
 """The grey around a letterboxed picture, as the YOLO family is trained with it."""
