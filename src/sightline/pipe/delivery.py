@@ -3,6 +3,9 @@
 What a wire does not take waits here, in order, and is offered again when the wire has room; meanwhile the
 routine gives nothing more. What it never will take is counted as lost. The runner's thread calls it; wires
 may be added and taken away by any other.
+
+To other flows goes data as it was when it was given: their wires come first, as whoever reads within the flow
+may change it at once.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from sightline.overflow import BufferStats
 from sightline.pipe.accounts import LOST, ROUTINE_WORDS, UNSENT, Drops
 from sightline.pipe.ledger import private
 from sightline.pipe.message import Message
-from sightline.pipe.outlet import Outlet
+from sightline.pipe.outlet import LocalOutlet, Outlet
 
 
 class Delivery:
@@ -23,12 +26,15 @@ class Delivery:
     Args:
         outlets: those that there are.
         words: the account that the counts of the routine stand in; None: one of its own.
+
+    Attributes:
+        far: those to other flows.
     """
 
     def __init__(self, outlets: Mapping[str, Outlet], words: memoryview | None = None) -> None:
         self.words = words = private(ROUTINE_WORDS) if words is None else words
         self._lost = Drops(words, LOST)
-        self._outlets = dict(outlets)
+        self._set(outlets)
         self._unsent: dict[str, list[Message]] = {}
         self._on_room: Callable[[], None] = lambda: None
         self._ended = False
@@ -42,36 +48,45 @@ class Delivery:
     def link(self, destination: str, outlet: Outlet) -> None:
         """Send there too from now on; in the place of the wire that led there, if any."""
         outlet.listen(self._on_room)
-        # A new dict, as the runner may be walking through the old one.
-        self._outlets = {**self._outlets, destination: outlet}
+        self._set({**self._outlets, destination: outlet})
         if self._ended:
             outlet.ended()
         self._on_room()
 
     def unlink(self, destination: str) -> None:
         """Send nothing there any more; what it did not take yet is lost."""
-        self._outlets = {name: outlet for name, outlet in self._outlets.items() if name != destination}
+        self._set({name: outlet for name, outlet in self._outlets.items() if name != destination})
         self._on_room()
+
+    def pack(self, messages: list[Message]) -> None:
+        """Have other flows get these as they are now, whenever they are given."""
+        for outlet in self.far:
+            outlet.pack(messages)
 
     def give(self, messages: list[Message]) -> None:
         """Send messages along all wires."""
         for destination, outlet in self._outlets.items():
             if destination in self._unsent:
+                outlet.pack(messages)
                 self._unsent[destination] += messages
             else:
                 self._offer(destination, outlet, messages)
         if self._unsent:
             self._note()
+        if self._near and self.far:
+            self._let_go(messages)
 
     def retry(self) -> bool:
         """Offer again what waits. Whether nothing does any more."""
         for destination, messages in list(self._unsent.items()):
             del self._unsent[destination]
+            self._note()  # if the process ends now, what the wire counts is not counted here too
             outlet = self._outlets.get(destination)
             if outlet is None:
                 self._lost.add("unlinked", len(messages))
             else:
                 self._offer(destination, outlet, messages)
+            self._let_go(messages)
         self._note()
         return not self._unsent
 
@@ -107,6 +122,19 @@ class Delivery:
     def stats(self) -> dict[str, BufferStats]:
         return {destination: outlet.stats() for destination, outlet in self._outlets.items()}
 
+    def _set(self, outlets: Mapping[str, Outlet]) -> None:
+        # New ones, as the runner may be walking through the old.
+        self._outlets = dict(sorted(outlets.items(), key=lambda named: _is_near(named[1])))
+        self.far = [outlet for outlet in outlets.values() if not _is_near(outlet)]
+        self._near = len(self.far) < len(outlets)
+
+    def _let_go(self, messages: list[Message]) -> None:
+        """Of what only readers within the flow have yet, the bytes for others are of no use any more."""
+        waiting = {id(message) for unsent in self._unsent.values() for message in unsent}
+        for message in messages:
+            if id(message) not in waiting:
+                message.packed = None
+
     def _note(self) -> None:
         self.words[UNSENT] = self.unsent
 
@@ -125,4 +153,9 @@ class Delivery:
             self._lost_to(destination, outlet, messages)
             return
         if taken < len(messages):
-            self._unsent[destination] = messages[taken:]
+            self._unsent[destination] = unsent = messages[taken:]
+            outlet.pack(unsent)
+
+
+def _is_near(outlet: Outlet) -> bool:
+    return isinstance(outlet, LocalOutlet)

@@ -19,6 +19,10 @@ class Desk(Protocol):
     def take(self, most: int) -> list[Message]:
         """0 to `most` messages; whoever got some gives for each time exactly once, be it nothing."""
 
+    @property
+    def pack(self) -> Callable[[list[Message]], None] | None:
+        """Has other flows get messages as they are now, where they are given later; None: no need."""
+
     def give(self, messages: list[Message]) -> None:
         """Send what became of what was taken, or of the call of a source."""
 
@@ -50,6 +54,10 @@ class OwnDesk:
 
     def take(self, most: int) -> list[Message]:
         return self._inlet.take_many(most) if self._inlet is not None else []
+
+    @property
+    def pack(self) -> Callable[[list[Message]], None] | None:
+        return self._delivery.pack if self._delivery.far else None
 
     def give(self, messages: list[Message]) -> None:
         if messages:

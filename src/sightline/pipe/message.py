@@ -17,8 +17,8 @@ class Message:
         source: the name of that routine.
         number: how many it gave before, so that what is missing can be told.
         made_ns: when, monotonic; the same clock in all processes of a machine.
-        packed: what it was sent to another flow as, for the next; of `sightline.pipe.codec` alone. While its
-            data is `UNREAD`, the pickle of that.
+        packed: what it is sent to other flows as, while it waits to be; of `sightline.pipe.codec` alone.
+            While its data is `UNREAD`, the pickle of that.
     """
 
     __slots__ = ("data", "made_ns", "number", "packed", "source")

@@ -22,6 +22,9 @@ class Outlet(Protocol):
     def listen(self, on_room: Callable[[], None]) -> None:
         """Call `on_room`, from any thread, whenever something that was not taken may be taken now."""
 
+    def pack(self, messages: Sequence[Message]) -> None:
+        """Where it is bytes that leave: have them say what data is now, as that may be changed soon."""
+
     def put_many(self, messages: Sequence[Message]) -> int:
         """Offer messages, in order. How many it took; the caller keeps the others, and offers them again.
 
@@ -47,6 +50,9 @@ class LocalOutlet:
 
     def listen(self, on_room: Callable[[], None]) -> None:
         self._inlet.on_room[self._source] = on_room
+
+    def pack(self, messages: Sequence[Message]) -> None:
+        """The object itself is what leaves."""
 
     def put_many(self, messages: Sequence[Message]) -> int:
         if self._inlet.crowded(self._source):

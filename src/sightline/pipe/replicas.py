@@ -23,16 +23,23 @@ AHEAD: Final = 4
 
 
 class Table:
-    """What the replicas of a routine have in common."""
+    """What the replicas of a routine have in common.
 
-    def __init__(self, inlet: Inlet, delivery: Delivery, settings: RoutineSettings) -> None:
+    Args:
+        inlet: where their messages come from.
+        delivery: where what they give goes.
+        settings: theirs.
+        given: how many messages the routine gave before, in other processes.
+    """
+
+    def __init__(self, inlet: Inlet, delivery: Delivery, settings: RoutineSettings, given: int = 0) -> None:
         self.seats = [Seat(self, settings.batch_size) for _ in range(settings.replicas)]
         self._inlet = inlet
         self._delivery = delivery
         self._order: Order[Message] = Order(kept=settings.ordered, most=AHEAD * settings.replicas)
         self._lock = threading.Lock()
         self._rings: list[Callable[[], None]] = []
-        self._given = self._closed = 0
+        self._given, self._closed = given, 0
         self._ended = False
         inlet.on_items = self._ring
         delivery.listen(self._ring)
@@ -56,6 +63,7 @@ class Table:
     def hand_in(self, ticket: int, messages: list[Message]) -> None:
         with self._lock:
             was_full = self._order.full
+            self._delivery.pack(messages)
             leaving = self._order.hand_in(ticket, messages)
             self._delivery.words[WAITING] = self._order.waiting
             for message in leaving:
@@ -72,7 +80,8 @@ class Table:
 
     @property
     def finished(self) -> bool:
-        return self._inlet.finished and not self._order.open
+        with self._lock:  # of what was taken the ticket is drawn only after that
+            return self._inlet.finished and not self._order.open
 
     def end(self) -> None:
         """The first that comes to the end tells it."""
@@ -110,6 +119,8 @@ class Seat:
     def take(self, most: int) -> list[Message]:
         taken, self._ticket = self._table.take(min(most, self._size), self._ticket)
         return taken
+
+    pack = None  # what it gives is given at once: a ticket is for one message, or for a batch
 
     def give(self, messages: list[Message]) -> None:
         if self._ticket is not None:

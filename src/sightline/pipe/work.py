@@ -164,12 +164,14 @@ class OneByOne:
         """What came of a message, and of those behind it as long as that is quick."""
         means, hand = self._means, self._hand
         call, books, now, interrupted = means.call, means.books, means.clock.monotonic_ns, means.interrupted
+        pack = means.desk.pack
         gave: list[Message] = []
         took_ns: list[int] = []
         begun_ns = now()
         last_ns = begun_ns + GATHER_NS
         while True:
             message = hand.popleft()
+            new: list[Message] = []
             try:
                 data = call(message.data)
             except RAISED as error:
@@ -180,13 +182,15 @@ class OneByOne:
                 end_ns = now()
                 books.one_succeeded()
                 took_ns.append(end_ns - begun_ns)
-                if isinstance(data, Several):
-                    gave += _gave(means, data, end_ns)
-                elif data is not None:
-                    gave.append(Message(data, means.name, books.gave(1), end_ns))
+                if data is not None:
+                    new = _gave(means, data, end_ns)
+            gave += new
             if not hand or end_ns > last_ns or interrupted or most == 1:
                 break
             begun_ns = end_ns
+            if new and pack is not None:  # the next call may change what this one gave
+                pack(new)
+                begun_ns = now()
         if took_ns:
             books.all_timed(took_ns)
         return gave
