@@ -46,6 +46,7 @@ class FlowYard:
         self.loop = FlowLoop()
         self.clock = SYSTEM_CLOCK
         self.told: list[RunnerEvent] = []
+        self.broken: list[str] = []
         self.runners: list[Runner] = []
         self.held = threading.Event()
         """Set at the end, so that a method that waits for it lets the test go."""
@@ -57,7 +58,15 @@ class FlowYard:
         outlets: Mapping[str, Outlet] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> Runner:
-        runner = Runner(routine, inlet, outlets or {}, self.told.append, loop=self.loop, clock=clock)
+        runner = Runner(
+            routine,
+            inlet,
+            outlets or {},
+            self.told.append,
+            broken=self.broken.append,
+            loop=self.loop,
+            clock=clock,
+        )
         self.runners.append(runner)
         runner.open()
         return runner

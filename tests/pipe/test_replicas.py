@@ -8,13 +8,17 @@ from tests.conftest import WaitFor
 from tests.pipe.flowyard import LOSSLESS, SECONDS, FlowYard, counting, made_of, messages
 
 from sightline.errors import ConfigError
+from sightline.pipe.delivery import Delivery
 from sightline.pipe.functional import FunctionalMiddleRoutine
 from sightline.pipe.handlers import events
 from sightline.pipe.inlet import Inlet
+from sightline.pipe.ledger import private
+from sightline.pipe.message import Message
 from sightline.pipe.outlet import LocalOutlet
-from sightline.pipe.replicas import AHEAD
+from sightline.pipe.replicas import AHEAD, Table
 from sightline.pipe.reports import State
 from sightline.pipe.roles import MiddleRoutine
+from sightline.pipe.runner import Runner
 from sightline.pipe.settings import RoutineSettings
 
 CALLS: list[tuple[int, str]] = []
@@ -196,3 +200,62 @@ def test_what_cannot_be_copied_has_no_replicas(yard: FlowYard) -> None:
     locked.lock = threading.Lock()  # type: ignore[attr-defined]
     with pytest.raises(ConfigError, match="locked cannot be copied"):
         yard.runner(locked, Inlet({"source": LOSSLESS}))
+
+
+class Gently(Inlet):
+    """Takes its time between the message and whoever asked for it."""
+
+    def __init__(self) -> None:
+        super().__init__({"source": LOSSLESS})
+        self.popped, self.go = threading.Event(), threading.Event()
+
+    def take_many(self, most: int) -> list[Message]:
+        taken = super().take_many(most)
+        self.popped.set()
+        assert self.go.wait(SECONDS)
+        return taken
+
+
+def test_nobody_is_at_the_end_while_another_takes_the_last() -> None:
+    inlet = Gently()
+    inlet.put_many(messages(1), "source")
+    inlet.ended("source")
+    one, other = Table(inlet, Delivery({}), RoutineSettings(replicas=2)).seats
+    taking = threading.Thread(target=one.take, args=(1,))
+    taking.start()
+    assert inlet.popped.wait(SECONDS)
+    threading.Timer(0.1, inlet.go.set).start()
+    assert not other.finished
+    taking.join()
+    one.give([])
+    assert other.finished
+
+
+def test_numbers_go_on_where_the_process_before_ended(yard: FlowYard) -> None:
+    ledger: dict[tuple[str, ...], memoryview] = {}
+
+    def account(*key: str, words: int) -> memoryview:
+        return ledger.setdefault(key, private(words))
+
+    numbers: list[int] = []
+    for _ in range(2):
+        inlet, out = Inlet({"source": LOSSLESS}), Inlet({"three": LOSSLESS})
+        inlet.put_many(messages(*range(5)), "source")
+        inlet.ended("source")
+        three = made_of(lambda data: data, "three", replicas=3)
+        outlets = {"out": LocalOutlet(out, "three")}
+        runner = Runner(
+            three,
+            inlet,
+            outlets,
+            yard.told.append,
+            broken=yard.broken.append,
+            loop=yard.loop,
+            account=account,
+        )
+        yard.runners.append(runner)
+        runner.open()
+        runner.start(SECONDS)
+        yard.until(runner, State.DONE)
+        numbers += [message.number for message in out.take_many(99)]
+    assert numbers == list(range(10))

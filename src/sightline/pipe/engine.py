@@ -24,7 +24,7 @@ from sightline.pipe.books import Books
 from sightline.pipe.coroutines import FlowLoop
 from sightline.pipe.desk import Desk
 from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
-from sightline.pipe.failures import Failures
+from sightline.pipe.failures import Failures, log_error, text_of
 from sightline.pipe.fps import is_constant, own_rate_fps
 from sightline.pipe.functional import accepts, is_async, logic_of
 from sightline.pipe.handlers import events_of
@@ -52,6 +52,7 @@ class Engine:
         books: where it counts.
         is_source: whether nothing comes to it.
         on_change: called by this thread whenever the state may have changed: quick, and it raises nothing.
+        on_broken: called by this thread with why it ends, where that is no method's doing.
         loop: runs what is `async`.
         clock: times calls, and paces them.
 
@@ -69,6 +70,7 @@ class Engine:
         books: Books,
         is_source: bool,
         on_change: Callable[[], None],
+        on_broken: Callable[[str], object],
         loop: FlowLoop,
         clock: Clock,
     ) -> None:
@@ -76,6 +78,7 @@ class Engine:
         self.running = Running(routine.settings.restart)
         self._desk = desk
         self._on_change = on_change
+        self._on_broken = on_broken
         self._loop = loop
         self._clock = clock
         self._asked: deque[_Asked] = deque()
@@ -154,13 +157,19 @@ class Engine:
         return lambda *data: self._loop.run(logic(*data))
 
     def _run(self) -> None:
-        while not self._over:
-            self._bell.clear()
-            if self._asked:
-                self._answer(self._asked.popleft())
-            elif wait_s := self._turn():
-                self._bell.wait(wait_s)
-        self._answer_the_rest()
+        try:
+            while not self._over:
+                self._bell.clear()
+                if self._asked:
+                    self._answer(self._asked.popleft())
+                elif wait_s := self._turn():
+                    self._bell.wait(wait_s)
+        except BaseException as error:  # noqa: BLE001 - the state of what it has in hand is not known
+            where = "".join(traceback.format_tb(error.__traceback__))
+            self._on_broken(f"routine {self.routine.name} broke: {text_of(error)}\n{where}")
+        finally:
+            self._over = True
+            self._answer_the_rest()
 
     def _turn(self) -> float:
         """Do the next piece of work. Seconds until there may be another, if nobody rings before."""
@@ -218,10 +227,14 @@ class Engine:
     def _answer(self, asked: _Asked) -> None:
         if not asked.answer.set_running_or_notify_cancel():
             return
-        errors = self._handled(asked)
-        if asked.event in _CARRIED_OUT:
-            self._do(_CARRIED_OUT[asked.event](self.running))
-            errors += [self.running.reason] if self.running.reason else []
+        try:
+            errors = self._handled(asked)
+            if asked.event in _CARRIED_OUT:
+                self._do(_CARRIED_OUT[asked.event](self.running))
+                errors += [self.running.reason] if self.running.reason else []
+        except BaseException as error:
+            asked.answer.set_result(self._outcome(asked.event, True, text_of(error)))
+            raise
         known = asked.event in self._events or asked.event in _CARRIED_OUT
         asked.answer.set_result(self._outcome(asked.event, known, "; ".join(errors) or None))
 
@@ -275,9 +288,10 @@ class Engine:
             if iscoroutine(given):
                 self._loop.run(given)
         except RAISED as error:
-            name = getattr(method, "func", method).__name__
-            self.routine.logger.exception("%s: %s failed", self.routine.name, name)
-            return f"{name}: {type(error).__name__}: {error}"
+            called = getattr(method, "func", method)
+            name = getattr(called, "__name__", type(called).__name__)
+            log_error(self.routine, "%s failed", name, error=error)
+            return f"{name}: {text_of(error)}"
         return None
 
 

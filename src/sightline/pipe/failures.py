@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import structlog
 
 from sightline.clock import Clock
-from sightline.log import Repeated
+from sightline.log import Repeated, get_logger
 from sightline.pipe.books import Books
 from sightline.pipe.routine import Routine
+
+LONGEST: Final = 4000
+"""Characters of an error's text that are told."""
+
+
+def text_of(error: BaseException) -> str:
+    """What an error says of itself, cut where that is too much."""
+    name = type(error).__name__
+    try:
+        text = f"{name}: {error}"
+    except Exception as failure:  # noqa: BLE001 - whoever's class it is
+        return f"{name}: it has no text, as {name}.__str__ raises {type(failure).__name__}"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def log_error(routine: Routine, text: str, *parts: object, error: BaseException | None = None) -> None:
+    """Write a line to the routine's log, whatever its logger does."""
+    try:
+        routine.logger.error("%s: " + text, routine.name, *parts, exc_info=error)  # noqa: G003 - ours
+    except Exception:  # noqa: BLE001 - anybody's logger
+        own = get_logger("sightline.pipe")
+        own.exception("a line of a routine's log cannot be written", routine=routine.name, line=text % parts)
 
 
 class _Line:
@@ -20,10 +42,11 @@ class _Line:
         self._routine = routine
 
     def warning(self, event: str, *, times: int, error: BaseException) -> None:
-        self._routine.logger.error(
-            "%s: %s failed, %d times since this was last told: %s: %s",
-            *(self._routine.name, event, times, type(error).__name__, error),
-            exc_info=error,
+        log_error(
+            self._routine,
+            "%s failed, %d times since this was last told: %s",
+            *(event, times, text_of(error)),
+            error=error,
         )
 
 

@@ -10,7 +10,7 @@ set up.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -22,9 +22,10 @@ from sightline.pipe.accounts import ROUTINE_WORDS, Account, mark
 from sightline.pipe.books import BOOK_WORDS, Books, routine_stats
 from sightline.pipe.coroutines import FlowLoop
 from sightline.pipe.delivery import Delivery
-from sightline.pipe.desk import OwnDesk
+from sightline.pipe.desk import Desk, OwnDesk
 from sightline.pipe.engine import Engine
 from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
+from sightline.pipe.failures import log_error, text_of
 from sightline.pipe.fps import is_constant, own_rate_fps
 from sightline.pipe.gauge import Reading
 from sightline.pipe.inlet import Inlet
@@ -33,6 +34,7 @@ from sightline.pipe.outlet import Outlet
 from sightline.pipe.replicas import Table
 from sightline.pipe.reports import Outcome, RoutineStats, RunnerEvent, State
 from sightline.pipe.routine import Routine
+from sightline.pipe.work import RAISED
 
 _FOREMOST: Final = (State.FAILED, State.SETTING_UP, State.CLEANING_UP, State.RUNNING, State.STOPPED)
 """The state of replicas is the first of these that any of them has; else they are all done, or killed."""
@@ -51,6 +53,8 @@ class Runner:
         outlets: where what it gives goes, by the name of the routine there.
         report: called with each change of state and each missed deadline, from any thread: quick, and it
             raises nothing.
+        broken: called, from any thread, with why a thread of this routine has ended, which is no fault of the
+            routine: nothing that it has in hand can be told.
         loop: the flow's, for what is `async`; its owner closes it.
         clock: times calls, and paces them.
         account: gives what its counts stand in, and go on in; see `Ledger.account`.
@@ -66,6 +70,7 @@ class Runner:
         outlets: Mapping[str, Outlet],
         report: Callable[[RunnerEvent], None],
         *,
+        broken: Callable[[str], object],
         loop: FlowLoop,
         clock: Clock = SYSTEM_CLOCK,
         account: Account = _own_account,
@@ -76,20 +81,24 @@ class Runner:
         self._clock = clock
         self._words = account("routine", routine.name, words=ROUTINE_WORDS)
         self._delivery = Delivery(outlets, self._words)
-        self._table: Table | None = None
+        books = [
+            Books(account("books", routine.name, str(number), words=BOOK_WORDS))
+            for number in range(routine.settings.replicas)
+        ]
         self._told = (State.STOPPED, "")
         self._telling = threading.Lock()
         self._engines = [
             Engine(
                 one,
                 desk,
-                books=Books(account("books", routine.name, str(number), words=BOOK_WORDS)),
+                books=own,
                 is_source=inlet is None,
                 on_change=self._on_change,
+                on_broken=broken,
                 loop=loop,
                 clock=clock,
             )
-            for number, (one, desk) in enumerate(self._places(routine))
+            for (one, desk), own in zip(self._places(routine, books), books, strict=True)
         ]
 
     def open(self) -> None:
@@ -133,7 +142,7 @@ class Runner:
         state, _ = self.state
         told = f"{event} was not carried out within {timeout_s} s: a method does not return"
         for engine in self._engines:
-            engine.routine.logger.error("%s: %s; it is at\n%s", self.name, told, engine.stack)
+            log_error(engine.routine, "%s; it is at\n%s", told, engine.stack)
         self._report(RunnerEvent(self.name, state, told, hangs=True))
         return Outcome(self.name, event, True, state, told)
 
@@ -215,15 +224,15 @@ class Runner:
         """A live source does not wait, and of a batch nobody knows how many messages it is."""
         return not routine.live and not is_constant(routine) and routine.settings.batch_size == 1
 
-    def _places(self, routine: Routine) -> list[tuple[Routine, Any]]:
+    def _places(self, routine: Routine, books: Sequence[Books]) -> list[tuple[Routine, Desk]]:
         """Each copy of the routine, and where it works."""
         count = routine.settings.replicas
         if count == 1:
             return [(routine, OwnDesk(self._inlet, self._delivery))]
         if self._inlet is None:
             raise ConfigError(f"{self.name} is a source: expected replicas=1, got {count}")
-        self._table = Table(self._inlet, self._delivery, routine.settings)
-        return list(zip([routine, *_copies(routine, count - 1)], self._table.seats, strict=True))
+        table = Table(self._inlet, self._delivery, routine.settings, sum(one.given for one in books))
+        return list(zip([routine, *_copies(routine, count - 1)], table.seats, strict=True))
 
     def _wait(self, event: str, timeout_s: float | None) -> Outcome:
         try:
@@ -250,8 +259,8 @@ def _copies(routine: Routine, count: int) -> list[Routine]:
 def _own_stats(engine: Engine) -> Any:
     try:
         return engine.routine.own_stats()
-    except Exception as error:  # noqa: BLE001 - the counts of others do not depend on it
-        return repr(error)
+    except RAISED as error:  # the counts of others do not depend on it
+        return text_of(error)
 
 
 def _joined(answers: list[Future[Outcome]]) -> Future[Outcome]:
