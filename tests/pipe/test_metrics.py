@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -22,8 +23,9 @@ from sightline.errors import ConfigError
 from sightline.pipe.metrics import metrics_of, registry_of
 from sightline.pipe.metrics_page import MetricsPage
 from sightline.pipe.pipe import Pipe
-from sightline.pipe.settings import RoutineSettings
+from sightline.pipe.settings import Policy, RoutineSettings, WireSettings
 from sightline.pipe.stats import PipeStats
+from sightline.pipe.wire import Wire
 
 UNITS = {
     "messages",
@@ -121,6 +123,44 @@ def test_names_are_as_prometheus_wants_them(log: Lines) -> None:
     assert len({family.name for family in families}) == len(families)
 
 
+@pytest.mark.parametrize(
+    ("policy", "within", "across"),
+    [
+        (Policy.LIVE, {"died", "overflow"}, {"died", "overflow", "lost", "unreadable", "unsendable"}),
+        (Policy.LOSSLESS, {"died"}, {"died", "lost", "unreadable", "unsendable"}),
+        (Policy.RECORD, {"incomplete"}, {"incomplete", "unreadable", "unsendable"}),
+    ],
+)
+def test_what_may_be_dropped_is_told_before_it_is(
+    log: Lines, policy: Policy, within: set[str], across: set[str]
+) -> None:
+    every = WireSettings(policy=policy, capacity=8)
+    with Pipe(logger=log.logger()) as pipe:
+        count, near, far = Counter("count", 3), Collect("near"), Collect("far")
+        pipe.create_flow("a", False, count, near)
+        pipe.create_flow("b", False, far)
+        pipe.link(Wire(count, near, settings=every), Wire(count, far, settings=every))
+        pipe.build()
+        pipe.notify_event("start")
+        assert pipe.wait(20)
+        found = series(list(metrics_of(pipe.stats())))
+    for destination, reasons in (("near", within), ("far", across)):
+        wire = {"source": "count", "destination": destination}
+        told = reasons_of(found, "wire_dropped_messages_total", wire)
+        assert told == dict.fromkeys(reasons, 0)
+        told = reasons_of(found, "routine_dropped_messages_total", {"routine": destination})
+        assert told == dict.fromkeys(reasons - {"unsendable"} | {"died"}, 0)
+    assert reasons_of(found, "routine_lost_messages_total", {"routine": "count"}) == {"died": 0}
+
+
+def reasons_of(found: Series, name: str, labels: dict[str, str]) -> dict[str, float]:
+    return {
+        dict(theirs)["reason"]: count
+        for (of, theirs), count in found.items()
+        if of == f"sightline_pipe_{name}" and labels.items() <= dict(theirs).items()
+    }
+
+
 def test_there_are_no_more_series_however_long_it_runs(log: Lines) -> None:
     stats = ran(log, "count", "collect")
     longer = msgspec.json.decode(msgspec.json.encode(stats).replace(b"200", b"200000"), type=PipeStats)
@@ -212,6 +252,33 @@ def test_only_this_machine_is_told_and_only_the_metrics(
         got = error.code
         error.close()
     assert got == status
+
+
+def test_counts_that_cannot_be_had_are_a_line_in_the_log_and_an_answer(
+    no_leaks: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> PipeStats:
+        raise ConfigError("it was closed")
+
+    with MetricsPage(broken) as page, pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(page.url, timeout=20)
+    assert raised.value.code == 500
+    assert "it was closed" in caplog.text
+    raised.value.close()
+
+
+def test_a_page_that_has_no_thread_for_some_answers_the_next(
+    page: MetricsPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for _ in range(25):
+            with pytest.raises((urllib.error.URLError, ConnectionError)):
+                scraped(page.url)
+    assert value(scraped(page.url), "state", state="building") == 1
 
 
 @pytest.mark.parametrize("port", [-1, 65536, None])

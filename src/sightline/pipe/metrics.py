@@ -8,6 +8,7 @@ label naming".
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from itertools import accumulate
@@ -18,8 +19,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from sightline.clock import NS_PER_S
+from sightline.overflow import Reason
 from sightline.pipe.reports import DurationStats, State, upper_s
-from sightline.pipe.stats import PipeState, PipeStats
+from sightline.pipe.settings import Policy
+from sightline.pipe.stats import PipeState, PipeStats, WireStats
 from sightline.supervise.watched import State as ProcessState
 
 _PREFIX: Final = "sightline_pipe_"
@@ -136,21 +139,39 @@ def metrics_of(stats: PipeStats) -> Iterator[Metric]:
     yield from _figures(_FLOWS, _FLOW, flows)
     yield _state("routine_state", "What the routine does: 1 for that.", _ROUTINE, routines, State)
     yield from _figures(_ROUTINES, _ROUTINE, routines)
-    yield from _of_routines(routines)
+    yield from _of_routines(routines, stats.wires)
     yield _wire_info(wires)
     yield from _figures(_WIRES, _WIRE, wires)
-    dropped = ((row, wire.dropped) for row, wire in wires)
+    dropped = ((row, _from_zero(_may_drop(wire), wire.dropped)) for row, wire in wires)
     yield _by_reason(
         "wire_dropped_messages_total", "Messages that it took, and dropped or lost.", _WIRE, dropped
     )
 
 
-def _of_routines(routines: _Rows) -> Iterator[Metric]:
-    dropped = ((row, one.dropped) for row, one in routines)
+def _may_drop(wire: WireStats) -> set[str]:
+    """Reasons that it may have at any time. A counter that began above 0 has no increase for Prometheus."""
+    record = wire.policy is Policy.RECORD
+    reasons = {"incomplete" if record else "died"}
+    if wire.policy is Policy.LIVE:
+        reasons.add(Reason.OVERFLOW.value)
+    if wire.source_flow != wire.destination_flow:
+        reasons |= {"unsendable", "unreadable", "incomplete" if record else "lost"}
+    return reasons
+
+
+def _from_zero(reasons: Iterable[str], counts: Mapping[str, int]) -> dict[str, int]:
+    return dict.fromkeys(sorted(reasons), 0) | counts
+
+
+def _of_routines(routines: _Rows, wires: Iterable[WireStats]) -> Iterator[Metric]:
+    reasons: defaultdict[str, set[str]] = defaultdict(lambda: {"died"})  # it may die with what is in hand
+    for wire in wires:
+        reasons[wire.destination] |= _may_drop(wire) - {"unsendable"}
+    dropped = ((row, _from_zero(reasons[one.routine], one.dropped)) for row, one in routines)
     yield _by_reason(
         "routine_dropped_messages_total", "Messages that never reached `main_logic`.", _ROUTINE, dropped
     )
-    lost = ((row, one.lost) for row, one in routines)
+    lost = ((row, _from_zero(("died",), one.lost)) for row, one in routines)
     yield _by_reason(
         "routine_lost_messages_total", "Messages that it gave, and a wire did not take.", _ROUTINE, lost
     )

@@ -81,6 +81,13 @@ class _Server(ThreadingHTTPServer):
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - as the base class has it
         return self._room.acquire(blocking=False)
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread is left for it
+            self._room.release()
+            raise
+
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
@@ -104,11 +111,20 @@ class _Asked(BaseHTTPRequestHandler):
         elif self.path.partition("?")[0] != PATH:
             self.send_error(HTTPStatus.NOT_FOUND)
         else:
-            encode, content_type = choose_encoder(self.headers.get("Accept", ""))
-            self._answer(encode(self.server.registry), content_type)
+            self._tell()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as the base class has it
         """Who asked is nobody's business."""
+
+    def _tell(self) -> None:
+        encode, content_type = choose_encoder(self.headers.get("Accept", ""))
+        try:
+            text = encode(self.server.registry)
+        except Exception as error:  # noqa: BLE001 - of whoever gives the counts
+            get_logger("sightline.pipe").warning("metrics could not be read", reason=repr(error))
+            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
+            return
+        self._answer(text, content_type)
 
     def _answer(self, text: bytes, content_type: str) -> None:
         self.send_response(HTTPStatus.OK)
