@@ -21,6 +21,12 @@ class Slow:
     def close(self) -> None: ...
 
 
+class FourSeconds(Slow):
+    def predict(self, frames: Sequence[Frame]) -> list[tuple[Detection, ...]]:
+        time.sleep(4)
+        return [() for _ in frames]
+
+
 class SlowToLoad(Slow):
     def load(self) -> None:
         time.sleep(60)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -17,10 +18,12 @@ from sightline.bus import PacketTopics, Stream
 from sightline.capture import CameraInput
 from sightline.errors import BusError, SightlineError
 from sightline.log import configure, get_logger, redact
-from sightline.site.capturing import Capturing, StreamStatus
+from sightline.site.capturing import Capturing, StreamKey, StreamStatus
+from sightline.site.sending import Tally
 from sightline.site.talk import Told
 from sightline.supervise import Child
 
+T = TypeVar("T")
 REPORT_S: Final = 0.25
 _AGAIN_S: Final = 1.0
 
@@ -36,11 +39,21 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     hold: bool = False
     again: bool = False
 
+    @property
+    def streams(self) -> list[StreamKey]:
+        """All of its streams, in an order that both sides know."""
+        return [(name, stream) for name, streams in self.cameras.items() for stream in streams]
+
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """How it goes: each stream, and whether it is over and the bus has the word."""
 
     streams: list[tuple[str, Stream, StreamStatus, bool]]
+
+
+def tally_of(lane: Callable[[str], T], number: int) -> tuple[T, T]:
+    """Of the stream with this number: what counts those taken, and those published."""
+    return lane(f"taken {number}"), lane(f"published {number}")
 
 
 def order_line(order: Order) -> bytes:
@@ -81,6 +94,10 @@ def main() -> int:
 def _started(order: Order, child: Child) -> Capturing | None:
     """None: it was to end before the bus was there."""
     trouble = get_logger("sightline.site")
+    tallies = {}
+    for number, key in enumerate(order.streams):
+        taken, published = tally_of(child.lane, number)
+        tallies[key] = Tally(taken.count, published.count)
     while not child.stopping:
         capturing = Capturing(
             order.url,
@@ -88,6 +105,7 @@ def _started(order: Order, child: Child) -> Capturing | None:
             topics=order.topics,
             await_readers=order.await_readers,
             hold=order.hold,
+            tallies=tallies,
         )
         try:
             capturing.start()

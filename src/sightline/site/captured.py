@@ -1,7 +1,7 @@
 """Some cameras that a process captures, over all its lives: what is still to do, and what became of them.
 
-Promises: counts go on from one life to the next, and what a life held when it died counts as dropped; a
-stream that was over is not captured again.
+Promises: counts go on from one life to the next; however a life ends, each packet of its is counted, and what
+it held then as dropped; a stream that was over is not captured again.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import msgspec
 from sightline.capture import CameraStatus, Counts
 from sightline.capture import State as CaptureState
 from sightline.clock import Clock
-from sightline.site.capture_process import Order, Report, order_line
+from sightline.site.capture_process import Order, Report, order_line, tally_of
 from sightline.site.capturing import StreamKey, StreamStatus
-from sightline.site.talk import Talk
+from sightline.site.talk import Done, Talk
 from sightline.supervise import ChildSpec, ChildStatus, State
 
 MODULE: Final = "sightline.site.capture_process"
@@ -35,7 +35,7 @@ class Captured:
     """
 
     def __init__(self, name: str, order: Order, bus: Callable[[], str | None], clock: Clock) -> None:
-        self.talk = Talk(name, self._order_line, self._hear, self._part)
+        self.talk = Talk(name, self._order_line, self._hear, self._part, self._count)
         self._bus = bus
         self._order = order
         self._clock = clock
@@ -48,6 +48,7 @@ class Captured:
             for stream in streams
         }
         self._before = dict(self._streams)
+        self._asked: list[StreamKey] = []
 
     @property
     def child(self) -> ChildSpec:
@@ -83,7 +84,9 @@ class Captured:
                 if (wanted := {s: of for s, of in streams.items() if (name, s) not in self._told})
             }
         again, self._begun = self._begun, True
-        return order_line(msgspec.structs.replace(self._order, url=url, cameras=left, again=again))
+        order = msgspec.structs.replace(self._order, url=url, cameras=left, again=again)
+        self._asked = order.streams
+        return order_line(order)
 
     def _hear(self, line: bytes) -> None:
         report = msgspec.json.decode(line, type=Report)
@@ -92,6 +95,17 @@ class Captured:
                 self._streams[name, stream] = _continued(self._before[name, stream], status)
                 if told:
                     self._told.add((name, stream))
+
+    def _count(self, done: Done) -> None:
+        """What came to its very end: it may not have told that any more."""
+        asked, self._asked = self._asked, []
+        with self._lock:
+            for number, key in enumerate(asked):
+                taken, published = tally_of(lambda lane: done.get(lane, 0), number)
+                before = self._before[key].sent
+                self._streams[key] = _completed(
+                    self._streams[key], before.taken + taken, before.published + published
+                )
 
     def _part(self, last: ChildStatus) -> None:
         """What runs on in the status while there is no process."""
@@ -119,6 +133,17 @@ class Captured:
 def _why(reason: str) -> str:
     killed = reason.removeprefix("killed by ")
     return f"its process was killed ({killed})" if killed != reason else f"its process: {reason}"
+
+
+def _completed(stream: StreamStatus, taken: int, published: int) -> StreamStatus:
+    """The same when so many were taken and published; what became of the others is as it was told."""
+    capture, sent = stream.capture, stream.sent
+    counts = msgspec.structs.replace(capture.counts, received=taken, delivered=taken - capture.counts.failed)
+    waiting = taken - published - sent.failed - sum(sent.dropped.values())
+    return StreamStatus(
+        capture=msgspec.structs.replace(capture, counts=counts),
+        sent=msgspec.structs.replace(sent, published=published, waiting=waiting),
+    )
 
 
 def _continued(before: StreamStatus, now: StreamStatus) -> StreamStatus:

@@ -20,7 +20,7 @@ from sightline.clock import NS_PER_S, SYSTEM_CLOCK, Clock, EpochCounter, ns
 from sightline.errors import BusError
 from sightline.log import get_logger, redact
 from sightline.packet import Packet
-from sightline.site.sending import Gate, Sending, Sent, is_recording
+from sightline.site.sending import NOT_TOLD, Gate, Sending, Sent, Tally, is_recording
 from sightline.site.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ Inputs: TypeAlias = Mapping[str, Mapping[Stream, CameraInput]]
 StreamKey: TypeAlias = tuple[str, Stream]
 
 _LOG: Final = get_logger("sightline.site")
+_NO_TALLIES: Final[Mapping[StreamKey, Tally]] = {}
 _STOP_S: Final = 0.5
 """For all of them together."""
 
@@ -70,6 +71,7 @@ class Capturing:
             when they come. Else they must be there before.
         hold: whether it then waits, and the word behind it, whenever its readers are away: who is to read it
             comes back.
+        tallies: of streams, what is told of each packet.
     """
 
     def __init__(
@@ -80,12 +82,14 @@ class Capturing:
         topics: PacketTopics = PACKET_TOPICS,
         await_readers: bool = False,
         hold: bool = False,
+        tallies: Mapping[StreamKey, Tally] = _NO_TALLIES,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._url = url
         self._topics = topics
         self._await_readers = await_readers
         self._hold = hold
+        self._tallies = tallies
         self._clock = clock
         self._stopping = Stopping(clock)
         self._bus: Bus | None = None
@@ -114,6 +118,7 @@ class Capturing:
                 self._topics,
                 waits=is_within_process(self._url) or is_recording(capture.camera),
                 gate=gates.get(name) if is_recording(capture.camera) else None,
+                tally=self._tallies.get((name, stream), NOT_TOLD),
                 clock=self._clock,
             )
             capture.start()

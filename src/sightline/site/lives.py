@@ -39,6 +39,21 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     looked: dict[str, Looked] = {}
     outlets: dict[str, OutletStats] = {}
 
+    @property
+    def idle(self) -> bool:
+        """Whether it reads, and has nothing to do. What a decoder holds may wait for what never comes."""
+        return bool(self.lanes) and not any(
+            (
+                *(lane.bus.held or lane.packets.held or lane.frames.held for lane in self.lanes.values()),
+                *(lane.frames.left != self._looked_at(name) for name, lane in self.lanes.items()),
+                *(not outlet.idle for outlet in self.outlets.values()),
+            )
+        )
+
+    def _looked_at(self, name: str) -> int:
+        looked = self.looked.get(name)
+        return 0 if looked is None else looked.results + looked.failed
+
     def counts(self, *, is_fresh: bool) -> dict[str, WorkerCounts]:
         """By camera; of what is not fresh there is no rate."""
         return {

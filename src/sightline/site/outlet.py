@@ -36,6 +36,11 @@ class OutletStats(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     late: int
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was given has been written or counted as lost."""
+        return not self.waiting.held and self.waiting.left == self.written + self.failed
+
 
 class Outlet:
     """Writes results to `sink`, in order, on a thread of its own.
@@ -73,8 +78,7 @@ class Outlet:
     @property
     def idle(self) -> bool:
         """Whether all that was given has been written or counted as lost."""
-        stats = self.stats()
-        return not stats.waiting.held and stats.waiting.left == stats.written + stats.failed
+        return self.stats().idle
 
     def refuse(self) -> None:
         """Take no more, and free a worker that waits for room; what waits is still written."""

@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -51,6 +51,11 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
         """All that was captured."""
         return self.published + self.failed + sum(self.dropped.values()) + self.waiting
 
+    @property
+    def unsent(self) -> dict[str, int]:
+        """Those that never came onto the bus, by reason."""
+        return {**self.dropped, "refused": self.failed} if self.failed else self.dropped
+
     def __add__(self, other: Sent) -> Sent:
         return Sent(
             published=self.published + other.published,
@@ -63,6 +68,22 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
         """The same when what waited is gone."""
         dropped = dict(Counter(self.dropped) + Counter(killed=self.waiting))
         return Sent(published=self.published, failed=self.failed, dropped=dropped)
+
+
+class Tally(NamedTuple):
+    """Where a stream's counts go as they are made: how many packets were taken, and published.
+
+    One that is published now is counted before: so nobody ever has more of them than were.
+    """
+
+    taken: Callable[[int], object]
+    published: Callable[[int], object]
+
+
+def _nobody(_count: int) -> None: ...
+
+
+NOT_TOLD: Final = Tally(_nobody, _nobody)
 
 
 class Gate:
@@ -104,6 +125,7 @@ class Sending:
         topics: where on the bus.
         waits: whether the bus sets the pace; else packets stand in line, on whose thread they go out.
         gate: what they wait for before all else; only where the bus sets the pace.
+        tally: is told of each packet.
     """
 
     def __init__(
@@ -115,15 +137,17 @@ class Sending:
         *,
         waits: bool,
         gate: Gate | None = None,
+        tally: Tally = NOT_TOLD,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._bus = bus
+        self._tally = tally
         self._gate = gate
         self._camera_id = camera.camera_id
         self._stream = stream
         self._topics = topics
         self._waits = waits
-        self._published = self._failed = self._late = 0
+        self._taken = self._published = self._failed = self._late = 0
         self._trouble = Repeated(get_logger("sightline.site"), "packets not published", clock=clock)
         self._line: Buffer[Packet] = Buffer(
             _LINE,
@@ -139,6 +163,8 @@ class Sending:
 
     def put(self, packet: Packet) -> None:
         """Send a packet on. Raises BusError or BufferFull where the bus refused it and is waited for."""
+        self._taken += 1
+        self._tally.taken(self._taken)
         if not self._waits:
             self._stand_in_line(packet)
             return
@@ -200,7 +226,12 @@ class Sending:
             self._late += 1
 
     def _publish(self, packet: Packet) -> None:
-        publish_packet(self._bus, packet, self._stream, self._topics)
+        self._tally.published(self._published + 1)
+        try:
+            publish_packet(self._bus, packet, self._stream, self._topics)
+        except BaseException:
+            self._tally.published(self._published)
+            raise
 
     def _send_line(self) -> None:
         try:

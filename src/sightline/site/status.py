@@ -19,7 +19,7 @@ from sightline.site.worker import WorkerCounts
 from sightline.supervise import ChildStatus
 
 LOST: Final = "lost"
-"""Why packets that were published came to nobody: what held them on their way died."""
+"""Why packets that were published came to nothing that a worker told: what had them died, or was stopped."""
 _QUIET_S: Final = 10.0
 _NO_PROCESSES: Final[Mapping[str, ProcessView]] = {}
 _NOTHING_LOST: Final[Mapping[str, int]] = {}
@@ -36,6 +36,7 @@ class StreamView(msgspec.Struct, frozen=True, kw_only=True):
         source: codec and size as captured, `h264 1280x720`; empty before the first packet.
         fps: packets a second that the source gives.
         packets: captured so far, or come over the bus.
+        unsent: of these, the ones that were captured and never came onto the bus, by reason.
     """
 
     state: str
@@ -44,10 +45,14 @@ class StreamView(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     fps: float
     packets: int
+    unsent: dict[str, int]
 
 
 class CameraView(StreamView, frozen=True, kw_only=True):
     """One camera over all workers that look at it: its main stream, and what came of it.
+
+    When all has ended, `packets` less `unsent`, once a worker, are `results`, `unwanted` and `dropped`.
+    So it is whatever died; with a stream for models, its packets count.
 
     Attributes:
         detect: the stream beside the main one, which models look at; None where they look at the main one.
@@ -124,7 +129,7 @@ def site_status(
         main = {name: _heard([of[name] for of in counts if name in of]) for of in counts for name in of}
         streams: Mapping[StreamKey, StreamView] = {(name, "main"): view for name, view in main.items()}
     else:
-        streams = {key: stream_view(of.capture, clock) for key, of in captured.items()}
+        streams = {key: stream_view(of, clock) for key, of in captured.items()}
     return SiteStatus(
         cameras={
             name: _view(
@@ -183,18 +188,21 @@ def _heard(counts: list[WorkerCounts]) -> StreamView:
         source=heard.codec,
         fps=0.0 if quiet or heard.over else heard.fps,
         packets=heard.packets,
+        unsent={},
     )
 
 
-def stream_view(status: CameraStatus, clock: Clock) -> StreamView:
+def stream_view(stream: StreamStatus, clock: Clock) -> StreamView:
     """A stream as its capture has it."""
+    status = stream.capture
     return StreamView(
         state=status.state,
         reason=status.reason,
         retry_in_s=_retry_in_s(status, clock),
         source=f"{status.codec} {status.size or ''}".rstrip() if status.codec else "",
         fps=(status.fps or 0.0) if status.state == State.LIVE else 0.0,
-        packets=status.counts.delivered,
+        packets=status.counts.delivered + status.counts.failed,
+        unsent=stream.sent.unsent,
     )
 
 

@@ -73,7 +73,7 @@ class SupervisedSite:
         self._resting: dict[str, Resting] = {}
         self._supervisor: Supervisor | None = None
         self._starting: list[threading.Thread] = []
-        self._ending = self._over = False
+        self._ending = self._over = self._stopped = False
 
     def start(self) -> None:
         """Begin the hub, the workers, and once these read, the captures.
@@ -90,7 +90,7 @@ class SupervisedSite:
     def status(self) -> SiteStatus:
         """How all of it was a moment ago; from any thread, also before `start()` and after `stop()`."""
         streams = self._streams()
-        lost = self._lost(streams) if self._over else {}
+        lost = self._lost(streams) if self._stopped else {}
         return site_status(streams, self._workers, self._clock, self._processes(), lost)
 
     @property
@@ -101,15 +101,10 @@ class SupervisedSite:
     @property
     def hub(self) -> HubView | None:
         """The hub that was begun because none answered; None: no need to, or only we can reach it."""
-        meeting = self._meeting
-        if meeting is None or meeting.hub is None or meeting.private:
+        meeting, process = self._meeting, self._processes().get("hub")
+        if meeting is None or meeting.hub is None or meeting.private or process is None:
             return None
-        return HubView(meeting.hub.shown, self._processes()["hub"].pid)
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will come."""
-        return self._over
+        return HubView(meeting.hub.shown, process.pid)
 
     @property
     def faults(self) -> list[str]:
@@ -146,6 +141,7 @@ class SupervisedSite:
             raise
         finally:
             self._opened.close()
+            self._stopped = True
 
     def __enter__(self) -> Self:
         self.start()
@@ -235,6 +231,8 @@ class SupervisedSite:
 
     def _processes(self) -> dict[str, ProcessView]:
         statuses = {} if self._supervisor is None else dict(self._supervisor.states())
+        if self._meeting is None or self._meeting.hub is None:  # somebody else was faster than ours
+            statuses.pop("hub", None)
         statuses |= {f"worker-{name}": worker.process for name, worker in self._workers.items()}
         return {name: process_view(status, self._clock) for name, status in statuses.items()}
 
@@ -261,6 +259,7 @@ class SupervisedSite:
         """Whether it has seen all that it will. Of what died with a process, nobody tells it the end."""
         counts = worker.counts()
         seen = tuple((of.lane.heard.packets, of.results, of.failed) for of in counts.values())
+        may_rest = may_rest and worker.idle
         rests = self._resting[worker.name].look((seen, may_rest), self._clock.monotonic_ns())
         return worker.ended or bool(worker.broken) or (may_rest and rests)
 
