@@ -31,7 +31,8 @@ from sightline.log import Repeated, get_logger, redact
 from sightline.mux import Batch, Comux, EngineStats, Item, KeptLogs
 from sightline.result import Result
 from sightline.routines.looked import Tally
-from sightline.site.making import make_model
+from sightline.site.making import model_wanted
+from sightline.site.opening import make_model
 from sightline.site.stopping import Stopping
 
 _TAKE_S: Final = 0.5
@@ -66,7 +67,7 @@ class RunningMux:
 
     def __init__(self, settings: MuxSettings) -> None:
         self._settings = settings
-        self._model = None if settings.model is None else make_model(settings.model, None)
+        self._model = None if settings.model is None else make_model(model_wanted(settings.model), None)
         self._tallies: defaultdict[str, Tally] = defaultdict(Tally)
         self._trouble = Repeated(get_logger("sightline.mux"), "no result was sent")
         self._lost = Repeated(get_logger("sightline.mux"), "a broker was lost")

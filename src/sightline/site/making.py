@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, SecretStr
 
-from sightline.bus import Bus, open_bus
+from sightline.bus import Bus
 from sightline.clock import Clock
-from sightline.detect import Model as AnyModel
-from sightline.detect import Tracked, open_model
 from sightline.mux import MuxCamera
 from sightline.sink import Sink as AnySink
-from sightline.sink import open_sink, sink_maker
 from sightline.site.model import Model, PythonModel, Sink, Site, Tracking, Worker
+from sightline.site.opening import Wanted, make_model, make_sink, make_sink_with_bus
 from sightline.site.worker import RunningWorker
 from sightline.site.worker_routines import Nobody, Notice, Turn, WorkerModel, WorkerSink, WorkerSource
 
@@ -37,11 +34,16 @@ def make_worker(
     offline = tuple(camera_id for camera_id, is_live in cameras.items() if not is_live)
     topics = site.topics.of_packets()
     with ExitStack() as opened:
-        model = make_model(settings.model, settings.track)
+        model = make_model(model_wanted(settings.model), _tracking(settings.track))
         sinks: dict[str, AnySink] = {}
         for label, sink in _labelled(settings.sinks).items():
             sinks[label] = make_sink(
-                sink, status=status, bus=bus, cameras=tuple(cameras), offline=offline, topics=topics
+                _sink_wanted(sink),
+                status=status,
+                bus=bus,
+                cameras=tuple(cameras),
+                offline=offline,
+                topics=topics,
             )
             opened.callback(sinks[label].close)
         worker = RunningWorker(
@@ -93,12 +95,14 @@ def worker_routines(name: str, site: Site) -> WorkerRoutines:
         turn=turn,
         notice=notice,
     )
-    model = WorkerModel(partial(make_model, settings.model, settings.track), "model", turn=turn)
+    model = WorkerModel(
+        partial(make_model, model_wanted(settings.model), _tracking(settings.track)), "model", turn=turn
+    )
     sinks = tuple(
         WorkerSink(
             partial(
                 make_sink_with_bus,
-                sink,
+                _sink_wanted(sink),
                 site.bus,
                 status=notice.read,
                 cameras=tuple(looked_at),
@@ -122,49 +126,22 @@ def _labelled(sinks: Iterable[Sink]) -> dict[str, Sink]:
     return labelled
 
 
-def make_model(settings: Model, track: Tracking | None) -> AnyModel:
-    """The model, not yet loaded; with tracking where that is wanted."""
-    model = _untracked(settings)
-    return model if track is None else Tracked(model, **_plain(track, leave=set()))
-
-
-def _untracked(settings: Model) -> AnyModel:
+def model_wanted(settings: Model) -> Wanted:
+    """What to open for it."""
     if isinstance(settings, PythonModel):
-        return open_model(f"python:{settings.class_}", **settings.options)
-    return open_model(settings.kind, **_plain(settings, leave={"kind"}))
+        return Wanted(f"python:{settings.class_}", settings.options)
+    return Wanted(settings.kind, _plain(settings, leave={"kind"}))
 
 
-def make_sink(settings: Sink, **offered: Any) -> AnySink:
-    """The sink, open. Of what is `offered` it gets what its maker names: cameras, bus, topics, status."""
-    takes = inspect.signature(sink_maker(settings.kind)).parameters
-    given = {name: value for name, value in offered.items() if name in takes}
-    return open_sink(settings.kind, **_plain(settings, leave={"kind"}), **given)
+def _sink_wanted(settings: Sink) -> Wanted:
+    return Wanted(settings.kind, _plain(settings, leave={"kind"}))
 
 
-def make_sink_with_bus(settings: Sink, bus: str, **offered: Any) -> AnySink:
-    """The sink, open; where it takes a bus, with one of its own, which ends with it."""
-    if "bus" not in inspect.signature(sink_maker(settings.kind)).parameters:
-        return make_sink(settings, **offered)
-    with ExitStack() as opened:
-        own = opened.enter_context(open_bus(bus))
-        sink = make_sink(settings, bus=own, **offered)
-        return _WithBus(sink, opened.pop_all())
+def _tracking(settings: Tracking | None) -> dict[str, Any] | None:
+    return None if settings is None else _plain(settings)
 
 
-class _WithBus:
-    """A sink, and the bus that it reads from."""
-
-    def __init__(self, sink: AnySink, bus: ExitStack) -> None:
-        self.write = sink.write
-        self._sink = sink
-        self._bus = bus
-
-    def close(self) -> None:
-        with self._bus:
-            self._sink.close()
-
-
-def _plain(settings: BaseModel, *, leave: set[str]) -> dict[str, Any]:
+def _plain(settings: BaseModel, *, leave: Collection[str] = ()) -> dict[str, Any]:
     """Settings as keyword arguments, with their secrets in the clear."""
     names = [name for name in type(settings).model_fields if name not in leave]
     values = {name: getattr(settings, name) for name in names}
