@@ -1,7 +1,10 @@
 """Pipes that are closed by another thread while they are built."""
 
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 
 import pytest
 from tests.conftest import WaitFor
@@ -11,6 +14,7 @@ from tests.pipe.parts import Collect, Counter
 from sightline.errors import Closed
 from sightline.pipe import Pipe, PipeError
 from sightline.pipe.parent import Parent
+from sightline.supervise import Restart, State
 
 
 def made() -> Pipe:
@@ -50,3 +54,15 @@ def test_what_is_closed_before_its_processes_begin_never_begins_them(
         assert isinstance(building.exception(30), Closed)
     assert pipe.pids == {}
     pipe.close()
+
+
+def test_a_flow_that_waits_to_be_begun_again_holds_up_no_end(no_leaks: None, wait_for: WaitFor) -> None:
+    pipe = Pipe(logger=Lines().logger(), stop_s=60.0, restart=Restart(delay_s=600.0, most_delay_s=600.0))
+    pipe.create_flow("flow", True, Counter("count"), Collect("collect"))
+    pipe.build()
+    os.kill(pipe.pids["flow"], signal.SIGKILL)
+    wait_for(lambda: pipe.processes["flow"].state is State.WAITING, 30, "its end")
+    begun_s = monotonic()
+    pipe.close()
+    assert monotonic() - begun_s < 30
+    assert pipe.processes["flow"].state is State.ENDED

@@ -23,8 +23,8 @@ from sightline.site import Site
 from sightline.site.any_worker import AnyWorker
 from sightline.site.capturing import Capturing, inputs_of
 from sightline.site.own_hub import OwnHub
-from sightline.site.worker_process import WorkerProcess, raised_by
-from sightline.supervise import Restart
+from sightline.site.worker_process import STOP_S, WorkerProcess, raised_by
+from sightline.supervise import Restart, State
 
 FRAMES = 40
 SOON = Restart(delay_s=0.05, most_delay_s=0.1)
@@ -405,6 +405,37 @@ def test_it_stops_within_seconds_while_its_model_is_stuck(
     assert time.monotonic() - begun_s < 30
     assert worker.pid is None
     assert worker.counts()["a"].balanced
+
+
+def test_one_that_waits_to_be_begun_again_stops_at_once(
+    make: MakeSite, running: ExitStack, clip: Path, wait_for: WaitFor
+) -> None:
+    worker = WorkerProcess("w", make({"a": played(clip)}), restart=Restart(delay_s=600.0, most_delay_s=600.0))
+    running.callback(worker.stop)
+    worker.start()
+    assert worker.process.pid is not None
+    os.kill(worker.process.pid, signal.SIGKILL)
+    wait_for(lambda: worker.process.state is State.WAITING, 30, "its end")
+    begun_s = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - begun_s < STOP_S
+    assert worker.process.ends == 1
+    assert worker.counts()["a"].balanced
+
+
+def test_a_sink_that_cannot_be_opened_again_does_not_hold_up_the_stop(
+    make: MakeSite, begin: MakeWorker, clip: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    folder = tmp_path / "out"
+    worker = begin(make({"a": played(clip)}, sinks=[{"kind": "jsonl", "path": folder / "results.jsonl"}]))
+    folder.rename(tmp_path / "before")
+    folder.write_text("no folder")
+    assert worker.process.pid is not None
+    os.kill(worker.process.pid, signal.SIGKILL)
+    wait_for(lambda: "w-jsonl: setup: SinkError" in worker.process.reason, 30, "the reason")
+    begun_s = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - begun_s < STOP_S
 
 
 def test_it_can_be_stopped_while_its_model_is_loaded(

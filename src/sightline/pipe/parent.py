@@ -200,12 +200,20 @@ class Parent:
         with self._changed:
             self._closed = True
         if self._released and not self.over:
+            self._end_those_away()
             with suppress(BufferFull):
                 self.post(KILL_EVENT_NAME, {}, b"", wait=True)
                 self.wait(self._stop_s + 2 * LEAVE_S)
         self._supervisor.stop(LEAVE_S)
         self._hearing.end()
         self._hearing.join()
+
+    def _end_those_away(self) -> None:
+        """There is no routine in them that could clean up, and none is to begin any more."""
+        with self._changed:
+            for flow in self._flows.values():
+                if not flow.ready:
+                    self._supervisor.end(flow.name, LEAVE_S)
 
     def _check_may_wait(self) -> None:
         if self._hearing.here:
@@ -294,7 +302,7 @@ class Parent:
 
     def _begun(self, flow: FarFlow, ours: socket.socket) -> None:
         """A process of it is about to be there: what it is to know waits for it."""
-        channel = Channel(ours, waits=False)
+        channel = Channel(ours)
         self._hearing.add(channel, flow)
         with self._changed:
             flow.begin(channel)

@@ -47,6 +47,8 @@ _SHOW_LOOKS: Final = 2
 _FRESH_NS: Final = ns(2.0)
 _WAITS: Final = WireSettings(policy=Policy.LOSSLESS, overflow=Overflow.BLOCK)
 _AT_WORK: Final = frozenset({State.RUNNING, State.STOPPING})
+_IN_HAND: Final = frozenset({RoutineState.RUNNING, RoutineState.CLEANING_UP, RoutineState.DONE})
+_OUT_OF_HAND: Final = frozenset({RoutineState.FAILED, RoutineState.DONE})
 _RESTART: Final = Restart(delay_s=0.3, most_delay_s=30.0)
 _RAISED: Final = re.compile(r"setup: (?P<kind>\w+): (?P<message>.*)", re.DOTALL)
 
@@ -235,10 +237,25 @@ class WorkerProcess:
             self._broken = self.process.reason or "its process ended"
 
     def _finish(self) -> None:
-        """Give what was taken, and no more; wait until that is written."""
+        """Give what was taken, and no more; wait until that is written, where it can be."""
+        end_ns = self._clock.monotonic_ns() + ns(STOP_S)
         with suppress(Closed, BufferFull):
-            self._pipe.notify_event(FINISH, self._those(self._routines.source))
-            self._pipe.wait(STOP_S)
+            if self._can_finish():
+                self._pipe.notify_event(FINISH, self._those(self._routines.source))
+            while self._can_finish() and self._clock.monotonic_ns() < end_ns:
+                self._pipe.wait(_LOOK_S)
+
+    def _can_finish(self) -> bool:
+        """Whether what is in hand is still on its way to a sink."""
+        if self.process.state is not State.RUNNING:
+            return False
+        source, model, sinks = self._routines
+        now = {name: of.state for name, of in self._pipe.stats().routines.items()}
+        return (
+            now[source.name] in _IN_HAND
+            and now[model.name] in _IN_HAND
+            and any(now[sink.name] not in _OUT_OF_HAND for sink in sinks)
+        )
 
 
 def _made(
