@@ -26,8 +26,8 @@ _AT: Final = {reason: at for at, reason in enumerate(REASONS)}
 # An end of a wire. Where it begins, `LEFT` is what was sent to the other flow; where it ends, what the
 # routine took. `ARRIVED` is what a trunk brought there. `TRUNK` is the number of the trunk that carries it,
 # less than 0 once that has ended; `BEFORE` is what was sent, or had arrived, before that one.
-ENTERED, LEFT, PEAK, SENT_BYTES, ARRIVED, TRUNK, BEFORE = range(7)
-END_DROPPED: Final = 7
+ENTERED, LEFT, PEAK, SENT_BYTES, COPIED_BYTES, ARRIVED, TRUNK, BEFORE = range(8)
+END_DROPPED: Final = 8
 END_WORDS: Final = END_DROPPED + len(REASONS)
 
 # A routine. `UNSENT` and `WAITING` are what waits now; `NEW` and `OLD` are marks: a time and the count then.

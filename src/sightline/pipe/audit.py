@@ -19,6 +19,7 @@ from sightline.overflow import BufferStats
 from sightline.pipe.accounts import (
     ARRIVED,
     BEFORE,
+    COPIED_BYTES,
     CPU_NS,
     END_DROPPED,
     END_WORDS,
@@ -198,6 +199,7 @@ class Audit:
             waiting=going.entered - left - sum(dropped.values()),
             peak=max(begin[PEAK], end[PEAK]),
             sent_bytes=begin[SENT_BYTES],
+            copied_bytes=begin[COPIED_BYTES],
         )
 
     def _lost_of(self, edge: Edge) -> dict[str, int]:

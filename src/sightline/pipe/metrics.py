@@ -96,6 +96,11 @@ _WIRES: Final[_Figures] = (
     ("wire_peak_messages", "The most messages that ever waited at one of its ends.", lambda one: one.peak),
     ("wire_capacity_messages", "Messages that may wait in it.", lambda one: one.capacity),
     ("wire_sent_bytes_total", "Of the data that went to another process.", lambda one: one.sent_bytes),
+    (
+        "wire_copied_bytes_total",
+        "Of what found no place in shared memory, and went through a socket.",
+        lambda one: one.copied_bytes,
+    ),
 )
 _PIPE: Final[_Figures] = (
     (

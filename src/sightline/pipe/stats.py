@@ -65,6 +65,8 @@ class WireStats(msgspec.Struct, frozen=True, kw_only=True):
         waiting: the others: at its ends, and on their way.
         peak: the most that ever waited at one of its ends.
         sent_bytes: of the data that went to another process, wherever it lay; 0 within a flow.
+        copied_bytes: of arrays and bytes that were large enough for shared memory and went through a socket,
+            as there was no slot for them: see `sharing` of the pipe.
     """
 
     source: str
@@ -80,6 +82,7 @@ class WireStats(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     peak: int
     sent_bytes: int
+    copied_bytes: int
 
     @property
     def balanced(self) -> bool:

@@ -61,7 +61,9 @@ def _numbers(one: RoutineStats) -> tuple[str, ...]:
 
 
 def _wires(wires: Iterable[WireStats]) -> Table:
-    table = _table(("wire", "policy"), ("in", "out", "waiting", "peak", "of", "MB"), "dropped, by reason")
+    table = _table(
+        ("wire", "policy"), ("in", "out", "waiting", "peak", "of", "MB", "copied MB"), "dropped, by reason"
+    )
     for wire in wires:
         counts = (wire.entered, wire.left, wire.waiting, wire.peak, wire.capacity)
         table.add_row(
@@ -69,6 +71,7 @@ def _wires(wires: Iterable[WireStats]) -> Table:
             wire.policy.value if wire.linked else "unlinked",
             *map(str, counts),
             f"{wire.sent_bytes / 1e6:.1f}",
+            f"{wire.copied_bytes / 1e6:.1f}",
             _by_reason(wire.dropped),
         )
     return table
