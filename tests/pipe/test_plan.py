@@ -1,11 +1,14 @@
 """Edges as a pipe is wired and wired anew, and questions to several flows."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.pipe.plan import Edge, Edges
 from sightline.pipe.questions import Questions
 from sightline.pipe.settings import WireSettings
+from sightline.pipe.transmitters import SharedMemoryTransmitter
 
 FLOWS = {"a": "x", "b": "x", "c": "y", "d": "z"}
 
@@ -37,6 +40,15 @@ def test_an_edge_keeps_its_number_as_long_as_it_stays() -> None:
     third = edges.change([edge("a", "b"), edge("c", "d")])
     assert (third.add, [one.ends for one in third.remove]) == ([], [("b", "c")])
     assert [one.number for one in edges.change([edge("b", "c")]).add] == [4], "another wire"
+
+
+def test_an_edge_has_another_version_with_another_transmitter_alone() -> None:
+    edges, shared = Edges(), SharedMemoryTransmitter()
+    versions = []
+    for capacity, transmitter in ((1, None), (2, None), (2, shared), (1, shared), (1, None), (1, None)):
+        changed = edges.change([replace(edge("b", "c", capacity), transmitter=transmitter)]).add
+        versions.append([one.version for one in changed])
+    assert versions == [[0], [0], [1], [1], [2], []]
 
 
 ENDS = st.sets(

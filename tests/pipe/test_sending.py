@@ -128,7 +128,7 @@ def test_a_trunk_that_does_not_know_what_to_do_says_so(no_leaks: None, wait_for:
     trunk = Trunk(ours, Codec(), on_end=faults.append)
     trunk.start()
     other = Stream(theirs)
-    other.put((Kind.BATCH, 5, []))
+    other.put((Kind.BATCH, 5, 0, []))
     other.flush()
     wait_for(lambda: len(faults) == 1, 10, "the end of the trunk")
     assert faults[0] is not None

@@ -5,16 +5,22 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 
 import pytest
 from tests.pipe.trunkyard import Writer, messages
 from tools.services.waiting import wait_for
 
+from sightline.errors import ConfigError
 from sightline.pipe.directory import Directory
 from sightline.pipe.edge import BATCH, Outlet
+from sightline.pipe.inlet import Inlet
 from sightline.pipe.ledger import private
+from sightline.pipe.message import Message
 from sightline.pipe.plan import Edge, FlowSpec
 from sightline.pipe.settings import Policy, WireSettings
+from sightline.pipe.transmitters import BasicTransmitter, Change
 from sightline.pipe.wiring import Wiring
 
 MANY = 1 + 8 * BATCH
@@ -59,8 +65,8 @@ def flows(no_leaks: None) -> Iterator[tuple[Wiring, Wiring]]:
         yield pair
 
 
-def send_and_die(flows: tuple[Wiring, Wiring], then: Callable[[], object]) -> None:
-    """All is in the socket when the first flow is no more; the second hears of that before it reads it."""
+def send_first(flows: tuple[Wiring, Wiring]) -> tuple[Outlet, Inlet]:
+    """There is credit then."""
     maker, taker = flows
     (outlet,) = maker.add([EDGE]).values()
     assert isinstance(outlet, Outlet)
@@ -68,8 +74,47 @@ def send_and_die(flows: tuple[Wiring, Wiring], then: Callable[[], object]) -> No
     ours, theirs = socket.socketpair()
     maker.connect("b", 1, ours)
     taker.connect("a", 1, theirs)
-    Writer(outlet).put_all(messages(0))  # there is credit then
-    inlet = taker.inlets["taker"]
+    Writer(outlet).put_all(messages(0))
+    return outlet, taker.inlets["taker"]
+
+
+def test_all_that_waits_in_a_wire_that_is_taken_away_is_read(flows: tuple[Wiring, Wiring]) -> None:
+    outlet, inlet = send_first(flows)
+    assert outlet.put_many(messages(*range(1, MANY))) == MANY - 1
+    for one in flows:
+        one.remove([EDGE])
+    got: list[Message] = []
+    wait_for(lambda: got.extend(inlet.take_many(MANY)) or len(got) == MANY, 20, "all")
+    wait_for(lambda: inlet.wires == 0, 20, "the end of the wire")
+    assert inlet.stats()["maker"].dropped == {}
+
+
+def test_a_transmitter_that_raises_is_told_with_its_wire(flows: tuple[Wiring, Wiring]) -> None:
+    class Broken(BasicTransmitter):
+        def transmit(self) -> Change:
+            raise OSError("no key")
+
+        receive = transmit
+
+    maker, taker = flows
+    edge = replace(EDGE, transmitter=Broken(), version=1)
+    raises = partial(pytest.raises, ConfigError, match="wire maker > taker: OSError.'no key'.")
+    with raises():
+        maker.add([replace(edge, number=2)])
+    (outlet,) = maker.add([EDGE]).values()
+    with raises():
+        maker.add([edge])
+    assert outlet.put_many([]) == 0, "it is as it was"
+    taker.add([edge])
+    ours, theirs = socket.socketpair()
+    with raises(), theirs:
+        taker.connect("a", 1, ours)
+
+
+def send_and_die(flows: tuple[Wiring, Wiring], then: Callable[[], object]) -> None:
+    """All is in the socket when the first flow is no more; the second hears of that before it reads it."""
+    maker, taker = flows
+    outlet, inlet = send_first(flows)
     trunk = taker._trunks["a"]
     wait_for(lambda: len(inlet) == 1, 20, "the first")
     with inlet._lock:

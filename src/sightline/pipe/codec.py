@@ -22,7 +22,7 @@ import cloudpickle
 from sightline.arrays import Buffer
 from sightline.pipe.frames import MOST_GRANTED, FrameSpace, Lent
 from sightline.pipe.message import Message
-from sightline.pipe.transmitters import BasicTransmitter, DataTransmitter
+from sightline.pipe.transmitters import BasicTransmitter, DataTransmitter, as_it_is
 
 MOST_CLASSES: Final = 1024
 """That have numbers; more, and the others go with each message."""
@@ -46,6 +46,7 @@ class Packed(NamedTuple):
         aside: what `pickled` stands without, in order.
         whole: how many of these, the first, are bytes and bytearrays; None: it is a plain pickle.
         classes: numbers of classes that its reader has to know.
+        version: of the wire that it was packed for.
     """
 
     number: int
@@ -54,13 +55,7 @@ class Packed(NamedTuple):
     aside: Sequence[Aside]
     whole: int | None = None
     classes: tuple[int, ...] = ()
-
-
-def bytes_of(batch: Sequence[Packed]) -> int:
-    """Bytes of the data of these, wherever they lie."""
-    aside = [one for packed in batch if packed.aside for one in packed.aside]
-    lying = sum(len(one) if isinstance(one, bytes) else one.size for one in aside)
-    return sum([len(packed.pickled) for packed in batch]) + lying
+    version: int = 0
 
 
 class Classes:
@@ -90,12 +85,16 @@ class Classes:
 class Packer:
     """Packs the messages of one edge, for one thread at a time."""
 
-    def __init__(self, codec: Codec, transmitter: DataTransmitter | None, *, wait: bool) -> None:
+    def __init__(
+        self, codec: Codec, transmitter: DataTransmitter | None, version: int = 0, *, wait: bool
+    ) -> None:
         transmitter = transmitter or BasicTransmitter()
+        self.version = version
         self._frames, self._classes = codec.frames, codec.classes
         self._change = transmitter.transmit()
-        self._plain = isinstance(transmitter, BasicTransmitter)
+        self._plain = self._change is as_it_is
         self._from_bytes = transmitter.shared_from_bytes
+        self._kind: object = (self._from_bytes, version) if self._plain else self
         self._wait = wait
         self._views: list[memoryview] = []
         self._is_small = partial(_is_small, self._from_bytes, self._views)
@@ -103,13 +102,13 @@ class Packer:
 
     def pack(self, message: Message) -> Packed:
         """Raises whatever the transmitter, or what pickles the data, raises."""
-        if not self._plain:
-            return self._packed(message, self._change(message.data))
-        known: tuple[int, Packed] | None = message.packed
-        if known is not None and known[0] == self._from_bytes:  # it goes to several flows
-            return known[1]
-        packed = self._packed(message, message.data)
-        message.packed = self._from_bytes, packed
+        known: tuple[object, Packed, Any] | None = message.packed
+        while known is not None:  # it was packed before it could go, or goes to several flows
+            kind, packed, known = known
+            if kind == self._kind:
+                return packed if packed.number == message.number else packed._replace(number=message.number)
+        packed = self._packed(message, message.data if self._plain else self._change(message.data))
+        message.packed = self._kind, packed, message.packed
         return packed
 
     def _packed(self, message: Message, data: Any) -> Packed:
@@ -126,7 +125,7 @@ class Packer:
             self._looks = True
             return self._packed(message, data)
         aside = self._aside() if self._views else ()
-        return _new(Packed, (message.number, message.made_ns, pickled, aside, None, ()))
+        return _new(Packed, (message.number, message.made_ns, pickled, aside, None, (), self.version))
 
     def _packed_by_value(self, message: Message, data: Any) -> Packed:
         self._views.clear()
@@ -142,6 +141,7 @@ class Packer:
             aside,
             len(pickler.whole),
             tuple(pickler.numbers),
+            self.version,
         )
 
     def _aside(self) -> Sequence[Aside]:
@@ -161,9 +161,11 @@ class Codec:
         self.frames = frames
         self.classes = Classes()
 
-    def packer(self, transmitter: DataTransmitter | None = None, *, wait: bool = False) -> Packer:
+    def packer(
+        self, transmitter: DataTransmitter | None = None, version: int = 0, *, wait: bool = False
+    ) -> Packer:
         """For one edge; `wait`: rather than to copy a picture, wait a little for a slot."""
-        return Packer(self, transmitter, wait=wait)
+        return Packer(self, transmitter, version, wait=wait)
 
 
 class Unpacker:

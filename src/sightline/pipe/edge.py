@@ -4,20 +4,22 @@ An `Outlet` outlives what carries it: when the flow at the other end dies, what 
 under way is counted as `lost` (of a `record` wire as `incomplete`), what was not sent is kept within the
 wire's capacity, and the next trunk carries it on. It waits for nobody. For the other end see `landing`.
 
-It may be changed while it is used (`relink`), and nothing is lost by that. Where another transmitter is
-to change data, what was put before goes first, and a mark behind it tells the other end.
+It may be changed while it is used (`relink`), and nothing is lost by that: what was put before goes first, as
+it was packed, and each batch says the version of the wire that it was packed for.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import Final, Protocol
 
 from sightline.errors import Closed
 from sightline.log import Repeated, get_logger
-from sightline.overflow import BufferStats, Overflow, Reason
+from sightline.overflow import Overflow, Reason
 from sightline.pipe.accounts import (
     END_DROPPED,
     END_WORDS,
@@ -29,16 +31,19 @@ from sightline.pipe.accounts import (
     begin_trunk,
     end_trunk,
 )
-from sightline.pipe.codec import Codec, Packed, Packer, bytes_of
+from sightline.pipe.codec import Codec, Packed, Packer
 from sightline.pipe.credit import Credit
-from sightline.pipe.frames import MOST_GRANTED
+from sightline.pipe.frames import MOST_GRANTED, Lent
 from sightline.pipe.ledger import private
 from sightline.pipe.message import Message
 from sightline.pipe.settings import Policy, WireSettings
-from sightline.pipe.transmitters import DataTransmitter, changes_alike
+from sightline.pipe.transmitters import DataTransmitter
 
 BATCH: Final = 64
 """Messages that go together at most, and from so many on at once."""
+BATCH_BYTES: Final = 2**20
+"""That go together at most, beside what is shared: of more the reader would keep all for any, and other edges
+would wait for their turn. A message that has more goes alone."""
 
 
 class Carrier(Protocol):
@@ -61,8 +66,12 @@ class Outlet:
         settings: of the wire.
         codec: of the flow.
         transmitter: how data is changed on its way.
+        version: of the wire, as far as that goes: its other end changes data back by it.
         words: the account that its counts stand in, as well; None: one of its own.
         lock: its own, and that of other outlets with the same account.
+
+    Attributes:
+        settings, words: as given.
 
     A lossless one takes what there is credit for, and nothing while it is not carried; a live one takes all,
     and drops by its rule what there is no credit for. What cannot be pickled is `unsendable`, and logged.
@@ -74,24 +83,21 @@ class Outlet:
         codec: Codec,
         transmitter: DataTransmitter | None = None,
         *,
+        version: int = 0,
         words: memoryview | None = None,
         lock: threading.Lock | None = None,
     ) -> None:
-        self._codec, self._transmitter = codec, transmitter
-        self._set(settings)
-        self._packer = codec.packer(transmitter, wait=self._waits)
-        self._next: Packer | None = None
-        self._changes = self._changes_due = 0
+        self._codec = codec
+        self._peak_held = 0
+        self._set(settings, transmitter, version)
         self._on_room: Callable[[], None] = _nobody
-        self._words = words = private(END_WORDS) if words is None else words
+        self.words = words = private(END_WORDS) if words is None else words
         self._drops = Drops(words, END_DROPPED)
         self._lock = lock or threading.Lock()
         self._held: deque[Packed] = deque()
         self._credit: Credit | None = None
         self._carrier: Carrier | None = None
         self._wanting = self._over = self._end_told = self._closed = False
-        self._entered = self._arrived = 0
-        self._dropped: Counter[str] = Counter()
         self._unsendable = Repeated(get_logger("sightline.pipe"), "message cannot be sent")
 
     # For its writer.
@@ -100,76 +106,53 @@ class Outlet:
         """Call `on_room`, from any thread, when something that was not taken may be taken now."""
         self._on_room = on_room
 
+    def pack(self, messages: Sequence[Message]) -> None:
+        """Whatever becomes of their data, send them as they are now; what fails, `put_many` counts."""
+        for message in messages:
+            with suppress(BaseException):
+                self._packer.pack(message)
+
     def put_many(self, messages: Sequence[Message]) -> int:
         """Take messages, in order, as they are now. How many it took; the caller keeps the others.
 
         Raises:
             Closed: after `close`.
         """
-        if self._next is not None and not self._turned_over():
-            return 0
         count = len(messages)
         # At a glance, without the lock: room for its one writer only grows, while it is carried.
         if self._closed or (self._waits and self._room() < count):
             count = self._may_take(count)
             messages = messages[:count]
-        packed = []
-        for message in messages:
-            try:
-                packed.append(self._packer.pack(message))
-            except Exception as error:  # noqa: BLE001 - of whoever's data
-                self._unsendable.add(source=message.source, number=message.number, error=repr(error))
-        with self._lock:
-            self._entered += count
-            self._words[ENTERED] += count
-            if len(packed) < count:
-                self._drop("unsendable", count - len(packed))
-            self._enter(packed)
-            carrier, sendable = self._carrier, self.sendable
-        if sendable and carrier is not None:
-            carrier.has(self, sendable)
-        return count
+        while True:
+            packer = self._packer
+            packed = self._pack(packer, messages)
+            with self._lock:
+                if packer is not self._packer:  # it was changed meanwhile
+                    continue
+                self.words[ENTERED] += count
+                self._drops.add("unsendable", count - len(packed))
+                self._enter(packed)
+                carrier, sendable = self._carrier, self.sendable
+            if sendable and carrier is not None:
+                carrier.has(self, sendable)
+            return count
 
     def ended(self) -> None:
         """The source has given its last; told behind all that was put, and to each new carrier."""
         self._over, self._end_told = True, False
         self._list()
 
-    def stats(self) -> BufferStats:
-        """`left` are those that the other flow has read, `held` those that it has not, sent or not."""
-        with self._lock:
-            credit = self._credit or Credit()
-            held = len(self._held) + credit.under_way
-            return BufferStats(
-                entered=self._entered,
-                left=self._arrived + credit.arrived,
-                dropped={why: count for why, count in self._dropped.items() if count},
-                held=held,
-                held_bytes=0,
-                peak_held=max(self._peak_held, held),
-                refused=0,
-                fill=min(1.0, held / self.settings.capacity),
-            )
-
-    def relink(self, settings: WireSettings, transmitter: DataTransmitter | None) -> None:
+    def relink(self, settings: WireSettings, transmitter: DataTransmitter | None, version: int) -> None:
         """Be so from now on; what it holds goes as it was put."""
         with self._lock:
-            self._set(settings)
-            packer = self._codec.packer(transmitter, wait=self._waits)
-            if self._next is None and changes_alike(self._transmitter, transmitter):
-                self._packer = packer
-            else:
-                self._next = packer
-                self._changes += 1
-            self._transmitter = transmitter
+            self._set(settings, transmitter, version)
         self._on_room()
 
     def close(self) -> None:
-        """Take nothing more, and drop what was not sent. Again is allowed."""
+        """Take nothing more; what there is no credit for is dropped. Again is allowed."""
         with self._lock:
             self._closed = True
-            self._drop(self._why("closed"), len(self._held))
-            self._held.clear()
+            self._drop_held(self._why("closed"), len(self._held) - self.sendable)
             carrier = self._carrier
         self._unsendable.flush()
         if carrier is not None:
@@ -184,12 +167,10 @@ class Outlet:
             self._leave()
             self._carrier, self._credit = carrier, Credit()
             self._end_told = False
-            if self._next is not None:  # the other end is new, and knows the newest alone
-                self._drop(self._why("lost"), len(self._held))
-                self._held.clear()
-                self._packer, self._next = self._next, None
-            self._changes = self._changes_due = 0
-            begin_trunk(self._words, carrier.number, self._words[LEFT])
+            # The other end is new, and knows the newest version alone.
+            older = sum(packed.version != self._packer.version for packed in self._held)
+            self._drop_held(self._why("lost"), older)
+            begin_trunk(self.words, carrier.number, self.words[LEFT])
         self._list()
 
     def dropped_by(self, carrier: Carrier) -> None:
@@ -211,32 +192,21 @@ class Outlet:
             self._on_room()
 
     def take(self) -> list[Packed]:
-        """What is to be sent next; it is under way from now on."""
-        batch: list[Packed] = []
+        """What is to be sent next, of one version; it is under way from now on."""
         with self._lock:
-            most = 0 if self._credit is None else min(BATCH, self._credit.left)
-            room, held = MOST_GRANTED, self._held
-            for _ in range(min(most, len(held))):
-                room -= len(held[0].aside)
-                if room < 0:
-                    break
-                batch.append(held.popleft())
-            if self._credit is not None and batch:
-                self._credit.sent += len(batch)
-                self._words[LEFT] += len(batch)
-                self._words[SENT_BYTES] += bytes_of(batch)
-        return batch
-
-    def take_changes(self) -> int:
-        """How often the other end is to go on to the next transmitter now."""
-        with self._lock:
-            times, self._changes_due = self._changes_due, 0
-            return times
+            held, credit = self._held, self._credit
+            count, size = self._turn(0 if credit is None else min(BATCH, credit.left))
+            if credit is None or not count:
+                return []
+            credit.sent += count  # before it leaves: whoever glances in between sees less room, not more
+            self.words[LEFT] += count
+            self.words[SENT_BYTES] += size
+            return [held.popleft() for _ in range(count)]
 
     @property
     def closed(self) -> bool:
         """Whether nothing comes behind what was taken."""
-        return self._closed
+        return self._closed and not self._held
 
     def take_end(self) -> bool:
         """Whether the end is to be told now; once."""
@@ -250,19 +220,6 @@ class Outlet:
         """How many messages wait here that may be sent."""
         credit = self._credit
         return 0 if credit is None else min(len(self._held), credit.left)
-
-    def _turned_over(self) -> bool:
-        """Whether what comes now may go by the transmitter that is to be next."""
-        with self._lock:
-            if self._held and self._waits and not self._closed:
-                self._wanting = True
-                return False
-            self._drop(Reason.OVERFLOW, len(self._held))
-            self._held.clear()
-            if self._next is not None:
-                self._packer, self._next = self._next, None
-            self._changes_due, self._changes = self._changes_due + self._changes, 0
-            return True
 
     def _may_take(self, count: int) -> int:
         with self._lock:
@@ -283,29 +240,54 @@ class Outlet:
             carrier.has(self, sendable)
 
     def _room(self) -> int:
-        credit = self._credit
-        return 0 if credit is None else max(0, credit.left - len(self._held))
+        held, credit = len(self._held), self._credit  # in the order in which `take` does not change them
+        return 0 if credit is None else max(0, credit.left - held)
 
-    def _set(self, settings: WireSettings) -> None:
-        self.settings = settings
-        self._rule = settings.rule
-        self._waits = settings.rule is Overflow.BLOCK
-        self._peak_held = 0
+    def _pack(self, packer: Packer, messages: Sequence[Message]) -> list[Packed]:
+        packed = []
+        for message in messages:
+            try:
+                packed.append(packer.pack(message))
+            except BaseException as error:  # noqa: BLE001 - of whoever's data; `sys.exit` ends nothing either
+                self._unsendable.add(source=message.source, number=message.number, error=repr(error))
+        return packed
 
     # With the lock held.
+
+    def _set(self, settings: WireSettings, transmitter: DataTransmitter | None, version: int) -> None:
+        waits = settings.rule is Overflow.BLOCK
+        self._packer = self._codec.packer(transmitter, version, wait=waits)
+        self.settings, self._rule, self._waits = settings, settings.rule, waits
 
     def _enter(self, packed: Sequence[Packed]) -> None:
         held, capacity = self._held, self.settings.capacity
         if self._closed:
-            self._drop(self._why("closed"), len(packed))
+            self._drops.add(self._why("closed"), len(packed))
             return
         held.extend(packed)
-        if len(held) <= self._peak_held:
-            return
-        self._peak_held = min(len(held), capacity)
-        self._words[PEAK] = max(self._words[PEAK], self._peak_held)
+        if len(held) > self._peak_held:
+            self._peak_held = min(len(held), capacity)
+            self.words[PEAK] = max(self.words[PEAK], self._peak_held)
         if len(held) > capacity and not self._waits:
-            self._drop(Reason.OVERFLOW, self._make_room(len(held) - capacity))
+            self._drops.add(Reason.OVERFLOW, self._make_room(len(held) - capacity))
+
+    def _turn(self, most: int) -> tuple[int, int]:
+        """How many messages go together, and the bytes of their data, wherever these lie."""
+        count = inline = shared = granted = 0
+        for packed in islice(self._held, most):
+            more = len(packed.pickled)
+            if packed.aside:
+                lent = [one.size for one in packed.aside if isinstance(one, Lent)]
+                more += sum(len(one) for one in packed.aside if not isinstance(one, Lent))
+                granted, shared = granted + len(lent), shared + sum(lent)
+            if count and (
+                inline + more > BATCH_BYTES
+                or granted > MOST_GRANTED
+                or packed.version != self._held[0].version
+            ):
+                break
+            count, inline = count + 1, inline + more
+        return count, inline + shared
 
     def _make_room(self, over: int) -> int:
         """How many it dropped."""
@@ -321,18 +303,20 @@ class Outlet:
         return over
 
     def _leave(self) -> None:
+        """What the other end has, and could not say any more, is not lost: the two accounts tell."""
         if self._credit is not None:
-            self._arrived += self._credit.arrived
-            # What the other end has, and could not say any more, is not lost: the two accounts tell.
-            self._dropped[self._why("lost")] += self._credit.under_way
-            end_trunk(self._words)
+            end_trunk(self.words)
         self._carrier = self._credit = None
+        if self._closed:
+            self._drop_held(self._why("closed"), len(self._held))
 
     def _why(self, why: str) -> str:
         return "incomplete" if self.settings.policy is Policy.RECORD else why
 
-    def _drop(self, why: str, count: int) -> None:
-        self._dropped[why] += count
+    def _drop_held(self, why: str, count: int) -> None:
+        """The first so many."""
+        for _ in range(count):
+            self._held.popleft()
         self._drops.add(why, count)
 
 

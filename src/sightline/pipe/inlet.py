@@ -55,35 +55,38 @@ class Inlet:
         self._order = list(self._lines.values())
         self._unreadable = Repeated(get_logger("sightline.pipe"), "message cannot be read")
 
-    def link(self, source: str, settings: WireSettings) -> None:
-        """Have a wire from `source` from now on; with new settings where there is one."""
+    def link(self, source: str, settings: WireSettings, edge: int = 0) -> None:
+        """Have a wire from `source`, of this number, from now on; with new settings where there is one."""
         with self._lock:
             if source in self._lines:
                 self._lines[source].link(settings)
             else:
                 self._lines[source] = line = Line(source, settings, self._account(source))
                 self._order = [*self._order, line]
+            self._lines[source].edge = edge
             if self._closed:
                 self._lines[source].close()
         self._tell_room(source)
 
-    def unlink(self, source: str) -> None:
-        """Have no wire from `source` any more; what waits in it is still taken."""
+    def unlink(self, source: str, edge: int = 0) -> None:
+        """Have that wire from `source` no more; what waits in it is still taken. One in its place stays."""
         with self._lock:
-            self._line(source).gone = "unlinked"
+            line = self._line(source)
+            if line.edge == edge:
+                line.gone = "unlinked"
         self._tell_room(source)
         self._feed()
 
-    def put_many(self, messages: Sequence[Message], source: str) -> int:
+    def put_many(self, messages: Sequence[Message], source: str, *, all_of_them: bool = False) -> int:
         """Offer messages of one wire, in order. How many it took; the others stay with the writer.
 
-        A live wire takes all and drops by its rule.
+        A live wire takes all and drops by its rule; `all_of_them`: the others too, beyond their capacity.
 
         Raises:
             ConfigError: there never was a wire from `source`.
         """
         with self._lock:
-            taken = self._line(source).offer(messages)
+            taken = self._line(source).offer(messages, all_of_them=all_of_them)
             hungry = self._hungry
             self._hungry = False
         if hungry:
@@ -182,7 +185,7 @@ class Inlet:
             if message.data is UNREAD:
                 try:
                     message.data, message.packed = unpack_plain(message.packed), None
-                except Exception as error:  # noqa: BLE001 - of whoever's data
+                except BaseException as error:  # noqa: BLE001 - of whoever's data; `sys.exit` ends nothing either
                     self._unreadable.add(source=message.source, number=message.number, error=repr(error))
                     unreadable += 1
         if unreadable:

@@ -8,26 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import msgspec
-
+from sightline.errors import WireError
 from sightline.overflow import Overflow
 from sightline.pipe.accounts import ARRIVED, begin_trunk, end_trunk
 from sightline.pipe.credit import Window
 from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
 from sightline.pipe.settings import WireSettings
-from sightline.pipe.transmitters import Change, DataTransmitter, as_it_is, changes_alike
-
-
-class EdgeStats(msgspec.Struct, frozen=True, kw_only=True):
-    """The counts at the end of an edge, since its trunk was made: arrived = taken + waiting + unreadable."""
-
-    arrived: int
-    taken: int
-    waiting: int
-    unreadable: int
+from sightline.pipe.transmitters import Change, DataTransmitter, as_it_is
 
 
 class Landing:
@@ -35,7 +25,6 @@ class Landing:
 
     Attributes:
         source: the routine that they are of.
-        made_of: what makes their data of what came.
     """
 
     def __init__(
@@ -43,14 +32,14 @@ class Landing:
         inlet: Inlet,
         source: str,
         settings: WireSettings,
-        trunk: int,
         transmitter: DataTransmitter | None = None,
+        *,
+        version: int = 0,
+        trunk: int,
     ) -> None:
         self.source = source
-        self.made_of = _receives(transmitter)
-        self._transmitter = transmitter
-        self._next: deque[Change] = deque()
-        self._closed = False
+        self._changes = {version: _receives(transmitter)}
+        self._closed = self._parting = False
         self._inlet = inlet
         self._words = words = inlet.words(source)
         begin_trunk(words, trunk, words[ARRIVED])
@@ -59,19 +48,21 @@ class Landing:
         self._lock = threading.Lock()
         self._waiting: deque[Message] = deque()
         self._ended = False
-        self._unreadable = 0
+        self._unlink: Callable[[], None] = _nobody
 
     def land(self, messages: Sequence[Message], unreadable: int) -> None:
         """These came, and so many more of which nothing can be made."""
         with self._lock:
             self._window.arrived += len(messages) + unreadable
             self._window.taken += unreadable
-            self._unreadable += unreadable
             self._words[ARRIVED] += len(messages) + unreadable
             if unreadable:
                 self._inlet.spoilt(self.source, unreadable)
-            self._waiting.extend(messages)
-            self._pour()
+            if self._waiting:
+                self._waiting.extend(messages)
+                self._pour()
+            else:
+                self._waiting.extend(messages[self._put(messages) :])
 
     def end(self) -> None:
         """Nothing comes behind."""
@@ -79,66 +70,82 @@ class Landing:
             self._ended = True
             self._pour()
 
-    def relink(self, settings: WireSettings, transmitter: DataTransmitter | None) -> None:
+    def relink(self, settings: WireSettings, transmitter: DataTransmitter | None, version: int) -> None:
         """Be so from now on; for the data see `change`."""
         with self._lock:
             self._window.change(settings.capacity, waits=settings.rule is Overflow.BLOCK)
-            if not self._next and changes_alike(self._transmitter, transmitter):
-                self.made_of = _receives(transmitter)
-            else:
-                self._next.append(_receives(transmitter))
-            self._transmitter = transmitter
+            self._changes[version] = _receives(transmitter)
 
-    def change(self, times: int) -> None:
-        """What comes now was changed by a transmitter that it was told of; the last of so many."""
-        with self._lock:
-            for _ in range(min(times, len(self._next))):
-                self.made_of = self._next.popleft()
+    def change(self, version: int) -> Change:
+        """What makes data of what came of this version, and of no older one any more."""
+        if len(self._changes) > 1:
+            with self._lock:
+                self._changes = {one: change for one, change in self._changes.items() if one >= version}
+        return self._changes.get(version, _unknown)
 
     def close(self) -> None:
         """Nothing comes any more."""
         with self._lock:
             self._closed = True
             self._pour()
+        self._unlink_if_over()
+
+    def part(self, unlink: Callable[[], None]) -> None:
+        """The wire is taken away: call `unlink` behind the last that comes; no more may."""
+        with self._lock:
+            self._parting, self._unlink = True, unlink
+            self._pour()
+        self._unlink_if_over()
+
+    def leave(self) -> None:
+        """Its trunk brings nothing more. What waits here goes in: nobody will ask for it."""
+        with self._lock:
+            self._parting = self._closed = True
+            self._pour()
+            end_trunk(self._words, self._trunk)
+        self._unlink_if_over()
 
     @property
     def over(self) -> bool:
         """Whether nothing comes any more, and nothing waits."""
         return self._closed and not self._waiting
 
-    def leave(self) -> None:
-        """Its trunk brings nothing more."""
-        end_trunk(self._words, self._trunk)
-
     def due(self, *, gladly: bool) -> bool:
         """Whether the writer's end is to be told of room; see `Window.due`."""
         with self._lock:
             self._pour()
-            return self._window.due(self._inlet.room(self.source), gladly=gladly)
+            return not self._parting and self._window.due(self._inlet.room(self.source), gladly=gladly)
 
     def said(self) -> tuple[int, int]:
         """What it is told: limit, arrived."""
         return self._window.limit, self._window.arrived
 
-    def stats(self) -> EdgeStats:
-        with self._lock:
-            window = self._window
-            return EdgeStats(
-                arrived=window.arrived,
-                taken=window.taken - self._unreadable,
-                waiting=len(self._waiting),
-                unreadable=self._unreadable,
-            )
-
     def _pour(self) -> None:
         if self._waiting:
-            taken = self._inlet.put_many(tuple(self._waiting), self.source)
-            self._window.taken += taken
-            for _ in range(taken):
+            for _ in range(self._put(tuple(self._waiting))):
                 self._waiting.popleft()
         if self._ended and not self._waiting:
             self._ended = False
             self._inlet.ended(self.source)
+
+    def _put(self, messages: Sequence[Message]) -> int:
+        taken = self._inlet.put_many(messages, self.source, all_of_them=self._parting)
+        self._window.taken += taken
+        return taken
+
+    def _unlink_if_over(self) -> None:
+        """Not with the lock held: the inlet tells of room then."""
+        if self.over:
+            unlink, self._unlink = self._unlink, _nobody
+            unlink()
+
+
+def _nobody() -> None:
+    """Told, and not interested."""
+
+
+def _unknown(_data: object) -> object:
+    raise WireError("expected data of a version of its wire that is known here: its writer's end is older")
 
 
 def _receives(transmitter: DataTransmitter | None) -> Change:

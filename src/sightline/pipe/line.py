@@ -27,6 +27,7 @@ class Line:
 
     Attributes:
         source, words: as given.
+        edge: the number of the wire that there is, or was.
         gone: why nothing enters any more, "" while the wire is there; what is held still goes out.
         ended: whether its source has given its last.
         waits: whether a writer waits where there is no room, so that it must be told of room.
@@ -42,6 +43,7 @@ class Line:
         "_most",
         "_peak_held",
         "_rule",
+        "edge",
         "ended",
         "gone",
         "source",
@@ -56,6 +58,7 @@ class Line:
         self._held: deque[Message] = deque()
         self._entered, self._left, self._peak_held = words[ENTERED], words[LEFT], words[PEAK]
         self.gone, self.ended = "", False
+        self.edge = 0
         self.link(settings)
 
     def link(self, settings: WireSettings) -> None:
@@ -82,10 +85,13 @@ class Line:
         """Whether the next message costs one."""
         return len(self._held) >= self._capacity and not self.waits
 
-    def offer(self, messages: Sequence[Message]) -> int:
-        """Let messages in, in order. How many the wire took; the others stay with their writer."""
+    def offer(self, messages: Sequence[Message], *, all_of_them: bool = False) -> int:
+        """Let messages in, in order. How many the wire took; the others stay with their writer.
+
+        Where writers wait, `all_of_them` enter whatever room there is.
+        """
         held = self._held
-        over = len(held) + len(messages) - self._capacity
+        over = 0 if all_of_them and self.waits else len(held) + len(messages) - self._capacity
         if over > 0 and self.waits and not self.gone:
             messages, over = messages[: max(0, len(messages) - over)], 0
         count = len(messages)

@@ -20,7 +20,12 @@ from sightline.shm.settings import Sharing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """One wire from one routine to one other, each named with its flow."""
+    """One wire from one routine to one other, each named with its flow.
+
+    Attributes:
+        number: that no other edge ever has; of the one in its place, too.
+        version: how often its transmitter was another by now.
+    """
 
     source: str
     source_flow: str
@@ -29,6 +34,7 @@ class Edge:
     settings: WireSettings
     transmitter: DataTransmitter | None
     number: int = 0
+    version: int = 0
 
     @property
     def crosses(self) -> bool:
@@ -144,10 +150,10 @@ class Edges:
         """Have these edges from now on, whatever their numbers; one with the same ends keeps its own."""
         new: dict[tuple[str, str], Edge] = {}
         for edge in wanted:
-            old = self._edges.get(edge.ends)
-            same = old is not None and replace(old, number=edge.number) == edge
-            number = old.number if old is not None else next(self._numbers)
-            new[edge.ends] = old if old and same else replace(edge, number=number)
+            old = self._edges.get(edge.ends) or replace(edge, number=next(self._numbers))
+            version = old.version + (old.transmitter != edge.transmitter)
+            now = replace(edge, number=old.number, version=version)
+            new[edge.ends] = old if old == now else now
         change = Change(
             [edge for ends, edge in new.items() if self._edges.get(ends) is not edge],
             [edge for ends, edge in self._edges.items() if ends not in new],

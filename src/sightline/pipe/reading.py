@@ -44,7 +44,7 @@ class Reading:
             try:
                 data = unpack_plain(pickled) if len(record) == 3 else self._data(*record[2:])
                 messages.append(Message(change(data), source, number, made_ns))
-            except Exception as error:  # noqa: BLE001 - of whoever's data
+            except BaseException as error:  # noqa: BLE001 - of whoever's data; `sys.exit` ends nothing either
                 self._unreadable.add(source=source, number=number, error=repr(error))
         return messages
 
@@ -52,7 +52,7 @@ class Reading:
         """A class of which objects will come."""
         try:
             self._unpacker.learn(number, pickled)
-        except Exception as error:  # noqa: BLE001 - of whoever's class; its objects cannot be read then
+        except BaseException as error:  # noqa: BLE001 - of whoever's class; its objects cannot be read then
             self._unreadable.add(error=repr(error))
 
     def flush(self) -> None:

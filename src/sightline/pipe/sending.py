@@ -15,6 +15,7 @@ from contextlib import suppress
 from pickle import PickleBuffer
 from typing import Any, Final, TypeAlias
 
+from sightline.pipe.accounts import COPIED_BYTES
 from sightline.pipe.codec import Aside, Codec, Packed
 from sightline.pipe.edge import Outlet
 from sightline.pipe.frames import FrameSpace, Lent
@@ -33,12 +34,11 @@ class Kind:
     HELLO: Final = 0  # number of the flow in shared memory, or None
     POOL: Final = 1  # id, slots, bytes of a slot, sealed; its descriptor goes with it
     CLASS: Final = 2  # number, pickled
-    BATCH: Final = 3  # edge, records
+    BATCH: Final = 3  # edge, version of it, records
     END: Final = 4  # edge
     ROOM: Final = 5  # batches read, [(edge, limit, arrived)]
-    CHANGED: Final = 6  # edge, times: what follows was changed by another transmitter
-    CLOSED: Final = 7  # edge: nothing follows, ever
-    MAPPED: Final = 8  # id of a pool whose tokens may come
+    CLOSED: Final = 6  # edge: nothing follows, ever
+    MAPPED: Final = 7  # id of a pool whose tokens may come
 
 
 class Sending:
@@ -51,6 +51,7 @@ class Sending:
 
     Attributes:
         outlets: that it carries, by the numbers of their edges.
+        rooms: what the other end said of its ends of edges; of those too that begin here only now.
         peer: what the parent calls the other flow; None: it shares nothing.
         sent: batches so far.
         room_due: whether there is news.
@@ -66,6 +67,7 @@ class Sending:
         self._said: dict[int, Said] = {}
         self._lock = threading.Lock()
         self.outlets: dict[int, Outlet] = {}
+        self.rooms: dict[int, Said] = {}
         self._numbers: dict[Outlet, int] = {}
         self._ready: OrderedDict[Outlet, None] = OrderedDict()
         self._stuck: tuple[int, list[Packed]] | None = None
@@ -114,6 +116,10 @@ class Sending:
             else:
                 return
 
+    def forget(self) -> None:
+        """Nothing is sent any more: keep nothing for it."""
+        self._stuck = None
+
     def _next(self) -> Outlet | None:
         with self._lock:
             return self._ready.popitem(last=False)[0] if self._ready else None
@@ -122,17 +128,17 @@ class Sending:
         number = self._numbers.get(outlet)
         if number is None:  # it was closed, and that was told
             return
-        if times := outlet.take_changes():
-            self._stream.put((Kind.CHANGED, number, times))
         batch = outlet.take()
         if (batch and not self._put_batch(number, batch)) or outlet.sendable:
             self.has(outlet)  # its end is told behind its last message
-        elif outlet.take_end():
+            return
+        if outlet.take_end():
             self._stream.put((Kind.END, number))
-        elif outlet.closed:
+        if outlet.closed:
             self._stream.put((Kind.CLOSED, number))
             with self._lock:
                 del self._numbers[outlet], self.outlets[number]
+                self.rooms.pop(number, None)
 
     def _put_room(self) -> None:
         self.room_due = False
@@ -150,7 +156,9 @@ class Sending:
             return False
         # Nearly always all of them are plain, and there are very many of these.
         records = [_record(one, pools) for one in batch] if special else [one[:3] for one in batch]
-        self._stream.put((Kind.BATCH, number, records))
+        if copied := sum(_copied_bytes(one, pools) for packed in special for one in packed.aside):
+            self.outlets[number].words[COPIED_BYTES] += copied
+        self._stream.put((Kind.BATCH, number, batch[0].version, records))
         self._stuck = None
         self.sent += 1
         return True
@@ -184,6 +192,12 @@ def _record(packed: Packed, pools: Collection[bytes]) -> tuple[Any, ...]:
     if packed.whole is None and not packed.aside:
         return packed[:3]
     return (*packed[:3], [_aside(one, pools) for one in packed.aside], packed.whole)
+
+
+def _copied_bytes(one: Aside, pools: Collection[bytes]) -> int:
+    if isinstance(one, bytes):
+        return len(one)
+    return 0 if one.token.pool in pools else one.size
 
 
 def _aside(one: Aside, pools: Collection[bytes]) -> Any:

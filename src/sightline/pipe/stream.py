@@ -12,6 +12,7 @@ It waits for nothing: what the socket has no room for waits here. One thread may
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import socket
@@ -29,6 +30,8 @@ _FDS_SPACE: Final = socket.CMSG_LEN(_FD.size) if hasattr(socket, "CMSG_LEN") els
 _CLOSE_ON_EXEC: Final = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 _NO_SIGNAL: Final = getattr(socket, "MSG_NOSIGNAL", 0)
 _CUT: Final = int(socket.MSG_CTRUNC)
+_SCARCE: Final = frozenset((errno.ENOBUFS, errno.ENOMEM, errno.ETOOMANYREFS))
+"""The system has no means now, and nothing tells when it has."""
 
 
 class Stream:
@@ -39,6 +42,7 @@ class Stream:
 
     Attributes:
         waits: whether something waits for room in the socket.
+        scarce: whether something waits until the system has the means; it is to be tried again after a while.
         fds: descriptors that came, in order, each with the value that `read` gave; the caller's. None for
             one that this process could not have.
     """
@@ -49,7 +53,7 @@ class Stream:
         self._unsent: deque[tuple[memoryview, int | None]] = deque()
         self._usual = self._buffer = bytearray(READ_BYTES)
         self._filled = 0
-        self.waits = False
+        self.waits = self.scarce = False
         self.fds: deque[int | None] = deque()
 
     def fileno(self) -> int:
@@ -74,7 +78,7 @@ class Stream:
         self._unsent.extend((view, None) for view in aside)
 
     def flush(self) -> bool:
-        """Send what is in line. False: not all of it, as the socket has no room now.
+        """Send what is in line. False: not all of it now; see `waits` and `scarce`.
 
         Raises:
             OSError: nobody is there to have it.
@@ -84,11 +88,14 @@ class Stream:
             rights = [] if fd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _FD.pack(fd))]
             try:
                 sent = self._sock.sendmsg(self._pieces(), rights, _NO_SIGNAL)
-            except BlockingIOError:
-                self.waits = True
-                return False
+            except OSError as error:
+                self.waits = isinstance(error, BlockingIOError)
+                self.scarce = error.errno in _SCARCE
+                if self.waits or self.scarce:
+                    return False
+                raise
             self._count(sent)
-        self.waits = False
+        self.waits = self.scarce = False
         return True
 
     def hang_up(self) -> None:

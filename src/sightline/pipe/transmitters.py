@@ -154,11 +154,6 @@ def _names() -> Iterator[tuple[int, str]]:
     return ((number, f"{own}-{number}") for number in itertools.count())
 
 
-def changes_alike(one: DataTransmitter | None, other: DataTransmitter | None) -> bool:
-    """Whether what went by the one may be read as what came by the other."""
-    return all(each is None or isinstance(each, BasicTransmitter) for each in (one, other))
-
-
 def as_it_is(data: Any) -> Any:
     """The data."""
     return data

@@ -25,7 +25,7 @@ from sightline.overflow import Overflow
 from sightline.pipe.codec import Codec
 from sightline.pipe.edge import BATCH, Outlet
 from sightline.pipe.inlet import Inlet
-from sightline.pipe.landing import EdgeStats, Landing
+from sightline.pipe.landing import Landing
 from sightline.pipe.reading import Reading
 from sightline.pipe.sending import Kind, Said, Sending
 from sightline.pipe.settings import WireSettings
@@ -66,7 +66,6 @@ class Trunk:
         self._sends = Sending(self._stream, codec, self._news)
         self._landings: dict[int, Landing] = {}
         self._lock = threading.Lock()
-        self._rooms: dict[int, Said] = {}
         self._early_ends: set[int] = set()
         self._touched: set[int] = set()
         self._heed: Mapping[int, Callable[..., None]] = {
@@ -76,7 +75,6 @@ class Trunk:
             Kind.BATCH: self._land,
             Kind.END: self._heed_end,
             Kind.ROOM: self._heed_room,
-            Kind.CHANGED: self._heed_changes,
             Kind.CLOSED: self._heed_closed,
             Kind.MAPPED: self._sends.told_mapped,
         }
@@ -97,11 +95,12 @@ class Trunk:
     def carry(self, edge_id: int, outlet: Outlet) -> None:
         """What is put into `outlet` goes here from now on; see there."""
         self._sends.carry(edge_id, outlet)
-        with self._lock:
-            room = self._rooms.get(edge_id)
         outlet.carried(self)
-        if room is not None:
+        # Only now: what is told in between is told to this outlet, which does not heed it before.
+        if (room := self._sends.rooms.get(edge_id)) is not None:
             outlet.told(self, *room)
+        if self._ended:
+            outlet.dropped_by(self)
 
     def deliver(
         self,
@@ -110,18 +109,20 @@ class Trunk:
         source: str,
         settings: WireSettings,
         transmitter: DataTransmitter | None = None,
+        *,
+        version: int = 0,
     ) -> None:
         """What comes on this edge goes into `inlet`, as messages of the routine `source`, a wire of it.
 
-        Again is allowed: with other settings from now on, and another transmitter for what was put after its
-        writer's end was told of that.
+        Again is allowed: with other settings from now on, and another transmitter, for what is of that
+        version.
         """
         with self._lock:
             landing = self._landings.get(edge_id)
         if landing is None:
-            landing = Landing(inlet, source, settings, self.number, transmitter)
+            landing = Landing(inlet, source, settings, transmitter, version=version, trunk=self.number)
         else:
-            landing.relink(settings, transmitter)
+            landing.relink(settings, transmitter, version)
         if settings.rule is Overflow.BLOCK:
             inlet.on_room[source] = partial(self.made_room, edge_id)
         with self._lock:
@@ -129,7 +130,18 @@ class Trunk:
             ended = edge_id in self._early_ends
         if ended:
             landing.end()
+        if self._ended:
+            landing.leave()
         self.made_room(edge_id)
+
+    def part(self, edge_id: int, unlink: Callable[[], None]) -> None:
+        """This edge is taken away: call `unlink` behind the last that comes on it; now, if nothing does."""
+        landing = self._landings.get(edge_id)
+        if landing is None:
+            unlink()
+            return
+        landing.part(unlink)
+        self._forget_if_over(edge_id, landing)
 
     def made_room(self, edge_id: int) -> None:
         """The inlet of this edge may have room again. From any thread; waits for nothing."""
@@ -156,37 +168,38 @@ class Trunk:
         while self._wanted and not self._ended and self._sending.acquire(blocking=False):
             try:
                 self._wanted = False
-                self._sends.send()
+                if not self._ended:  # it may have while this waited for its turn
+                    self._sends.send()
             except OSError:
-                break  # the other end is gone, which whoever reads sees too; or no descriptor is left
+                break  # the other end is gone, which whoever reads sees too
             except Exception as error:  # noqa: BLE001 - it is the end of this trunk, not of whoever puts
                 self._fail(error)
                 break
             finally:
                 self._sending.release()
-        if (self._stream.waits or self._sends.stuck) and threading.current_thread() is not self._thread:
+        if (self._stream.waits or self._tries) and threading.current_thread() is not self._thread:
             self._wake()
-
-    def stats(self) -> dict[int, EdgeStats]:
-        """Of the edges that come in here; an outlet has its own."""
-        with self._lock:
-            landings = list(self._landings.items())
-        return {edge_id: landing.stats() for edge_id, landing in landings}
 
     def close(self, timeout_s: float = 0.0) -> None:
         """Send what may be sent for so long, and read what comes meanwhile; then end. Again is allowed."""
         self._close_by = time.monotonic() + timeout_s
         if self._thread.ident is None:
-            self._end()
+            if not self._ended:
+                self._end()
         elif threading.current_thread() is not self._thread:
             self._wake()
             self._thread.join()
+
+    @property
+    def _tries(self) -> bool:
+        """Whether something is to be tried again, and nobody tells when."""
+        return self._stream.scarce or self._sends.stuck
 
     def _wake(self) -> None:
         with suppress(OSError):  # it is awake, or has ended
             self._waker.send(b"\0")
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         get_logger("sightline.pipe").error("trunk between flows failed", exc_info=error)
         self._fault = f"a way to another flow failed: {error!r}"
         self._close_by = time.monotonic()
@@ -212,16 +225,12 @@ class Trunk:
         try:
             while self._close_by is None or time.monotonic() < self._close_by:
                 self._turn(poll)
-                if (
-                    self._close_by is not None
-                    and not hung_up
-                    and not (self._stream.waits or self._sends.stuck)
-                ):
+                if self._close_by is not None and not hung_up and not (self._stream.waits or self._tries):
                     self._stream.hang_up()
                     hung_up = True
         except EOFError:
             pass
-        except Exception as error:  # noqa: BLE001 - it is the end of this trunk; for the flow to judge
+        except BaseException as error:  # noqa: BLE001 - it is the end of this trunk; for the flow to judge
             self._fail(error)
         finally:
             self._end()
@@ -238,7 +247,7 @@ class Trunk:
     def _patience_ms(self) -> float | None:
         if self._close_by is not None:
             return max(0.0, min(RETRY_S, self._close_by - time.monotonic())) * 1000
-        return RETRY_S * 1000 if self._sends.stuck else None
+        return RETRY_S * 1000 if self._tries else None
 
     def _read(self) -> None:
         read_before, tokens_before = self._read_here, self._reading.tokens
@@ -249,7 +258,8 @@ class Trunk:
             landing = self._landings.get(edge_id)
             if landing is not None:
                 landing.due(gladly=True)
-        self._sends.room_due = self._sends.room_due or self._read_here != read_before
+        if self._read_here != read_before:  # never back to False here: another thread may have made it True
+            self._sends.room_due = True
         if self._reading.tokens // TELL_TOKENS != tokens_before // TELL_TOKENS:
             self._tell_tokens(over=False)
 
@@ -259,8 +269,7 @@ class Trunk:
     def _heed_room(self, read_there: int, rooms: list[tuple[int, int, int]]) -> None:
         self._read_there = read_there
         for edge_id, limit, arrived in rooms:
-            with self._lock:
-                self._rooms[edge_id] = limit, arrived
+            self._sends.rooms[edge_id] = limit, arrived
             if (outlet := self._sends.outlets.get(edge_id)) is not None:
                 outlet.told(self, limit, arrived)
 
@@ -271,13 +280,10 @@ class Trunk:
         if landing is not None:
             landing.end()
 
-    def _heed_changes(self, edge_id: int, times: int) -> None:
-        landing = self._landings.get(edge_id)
-        if landing is not None:
-            landing.change(times)
-
     def _heed_closed(self, edge_id: int) -> None:
-        landing = self._landings.get(edge_id)
+        with self._lock:
+            self._early_ends.discard(edge_id)
+            landing = self._landings.get(edge_id)
         if landing is not None:
             landing.close()
             self._forget_if_over(edge_id, landing)
@@ -292,11 +298,11 @@ class Trunk:
         except SharingError as error:  # they come as bytes then
             get_logger("sightline.pipe").warning("shared pictures cannot be mapped", reason=str(error))
 
-    def _land(self, edge_id: int, records: list[tuple[Any, ...]]) -> None:
+    def _land(self, edge_id: int, version: int, records: list[tuple[Any, ...]]) -> None:
         landing = self._landings[edge_id]
         self._read_here += 1
         self._touched.add(edge_id)
-        messages = self._reading.messages(landing.source, landing.made_of, records)
+        messages = self._reading.messages(landing.source, landing.change(version), records)
         landing.land(messages, len(records) - len(messages))
 
     def _tell_tokens(self, *, over: bool) -> None:
@@ -307,6 +313,7 @@ class Trunk:
         self._ended = True
         with self._sending:
             self._stream.close()
+            self._sends.forget()
         with self._lock:
             landings = list(self._landings.values())
         for outlet in list(self._sends.outlets.values()):

@@ -9,16 +9,17 @@ from __future__ import annotations
 import socket
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
+from sightline.errors import ConfigError
 from sightline.pipe.accounts import END_WORDS, Account
 from sightline.pipe.codec import Codec
 from sightline.pipe.edge import Outlet as EdgeOutlet
 from sightline.pipe.frames import FrameSpace
 from sightline.pipe.inlet import Inlet
-from sightline.pipe.landing import EdgeStats
 from sightline.pipe.outlet import LocalOutlet, Outlet
 from sightline.pipe.plan import Edge, FlowSpec
 from sightline.pipe.trunk import Trunk
@@ -56,17 +57,22 @@ class Wiring:
         }
 
     def add(self, edges: Iterable[Edge]) -> dict[tuple[str, str], Outlet]:
-        """Edges that begin or end here, or are otherwise, from now on. The new outlets, by their ends."""
+        """Edges that begin or end here, or are otherwise, from now on. The new outlets, by their ends.
+
+        Raises:
+            ConfigError: a transmitter of somebody's own raised; this flow cannot go on.
+        """
         outlets: dict[tuple[str, str], Outlet] = {}
         for edge in edges:
             known = edge.number in self._edges
             self._edges[edge.number] = edge
             if edge.destination_flow == self._flow:
-                self.inlets[edge.destination].link(edge.source, edge.settings)
-            if edge.source_flow == self._flow and not known:
-                outlets[edge.ends] = self._outlet(edge)
-            elif edge.number in self._leaving:
-                self._leaving[edge.number].relink(edge.settings, edge.transmitter)
+                self.inlets[edge.destination].link(edge.source, edge.settings, edge.number)
+            with _blamed(edge):
+                if edge.source_flow == self._flow and not known:
+                    outlets[edge.ends] = self._outlet(edge)
+                elif edge.number in self._leaving:
+                    self._leaving[edge.number].relink(edge.settings, edge.transmitter, edge.version)
             if edge.crosses and not (known and edge.source_flow == self._flow):
                 self._attach(edge)
         return outlets
@@ -82,7 +88,7 @@ class Wiring:
                 outlet.close()
             gone.append(edge.ends)
             if edge.destination_flow == self._flow:
-                self.inlets[edge.destination].unlink(edge.source)
+                self._unlink(edge)
         return gone
 
     def part(self, peer: str) -> list[tuple[str, str]]:
@@ -96,7 +102,7 @@ class Wiring:
         return self.remove(edge for edge in edges if edge.destination_flow == peer)
 
     def connect(self, peer: str, number: int, sock: socket.socket) -> None:
-        """The way to that flow, from now on; no other ever has this number."""
+        """The way to that flow, from now on; no other ever has this number. Raises ConfigError, as `add`."""
         old = self._trunks.pop(peer, None)
         if old is not None:
             old.close(REST_S)
@@ -105,11 +111,6 @@ class Wiring:
             if edge.crosses and peer in edge.flows:
                 self._attach(edge)
         trunk.start()
-
-    def stats(self) -> dict[tuple[str, str], EdgeStats]:
-        """Of the edges that come in, by their ends."""
-        told = [pair for trunk in self._trunks.values() for pair in trunk.stats().items()]
-        return {self._edges[number].ends: stats for number, stats in told if number in self._edges}
 
     def close(self, timeout_s: float) -> None:
         """Send what waits for so long, then end."""
@@ -127,6 +128,7 @@ class Wiring:
             edge.settings,
             self._codec,
             edge.transmitter,
+            version=edge.version,
             words=self._words("out", edge.source, edge.destination),
             lock=self._locks[edge.ends],
         )
@@ -134,6 +136,15 @@ class Wiring:
 
     def _words(self, end: str, owner: str, other: str) -> memoryview:
         return self._account(end, owner, other, words=END_WORDS)
+
+    def _unlink(self, edge: Edge) -> None:
+        """Behind what its writer had sent."""
+        unlink = partial(self.inlets[edge.destination].unlink, edge.source, edge.number)
+        trunk = self._trunks.get(edge.source_flow)
+        if trunk is None:
+            unlink()
+        else:
+            trunk.part(edge.number, unlink)
 
     def _attach(self, edge: Edge) -> None:
         """To the trunk to its other end, if that is there."""
@@ -145,4 +156,16 @@ class Wiring:
             trunk.carry(edge.number, self._leaving[edge.number])
             return
         inlet = self.inlets[edge.destination]
-        trunk.deliver(edge.number, inlet, edge.source, edge.settings, edge.transmitter)
+        with _blamed(edge):
+            trunk.deliver(
+                edge.number, inlet, edge.source, edge.settings, edge.transmitter, version=edge.version
+            )
+
+
+@contextmanager
+def _blamed(edge: Edge) -> Iterator[None]:
+    """What is raised within is its transmitter's fault."""
+    try:
+        yield
+    except Exception as error:
+        raise ConfigError(f"the transmitter of wire {edge.source} > {edge.destination}: {error!r}") from error
