@@ -18,12 +18,14 @@ import re
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any, Final, TextIO
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 from urllib.parse import quote, quote_plus
 
-import structlog
-
 from sightline.clock import SYSTEM_CLOCK, Clock, ns
+
+if TYPE_CHECKING:
+    import structlog
 
 HIDDEN: Final = "***"
 _SECRET_NAMES: Final = r"pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|private[-_]?key|credentials?"  # noqa: S105
@@ -138,23 +140,48 @@ def _readable(_logger: Any, _method: str, event: Any) -> Any:
     return _Event(event)
 
 
-# Not structlog's global settings: those belong to the program, and unset they print to standard output.
-_PROCESSORS: Final[list[Any]] = [
-    structlog.stdlib.filter_by_level,
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.PositionalArgumentsFormatter(),
-    structlog.processors.StackInfoRenderer(),
-    _readable,
-    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-]
-
-
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of a part, named as the part is: `sightline.capture`. It writes through `logging`."""
-    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
-        logging.getLogger(name), processors=_PROCESSORS, wrapper_class=structlog.stdlib.BoundLogger
+    return cast("structlog.stdlib.BoundLogger", _Logger(name))
+
+
+class _Logger:
+    """One of structlog's, made when it has something to say: with rich it takes a while to be imported."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # Python itself asks for such, to copy this
+            raise AttributeError(name)
+        level = _LEVELS.get(name)
+        if level is not None and not logging.getLogger(self._name).isEnabledFor(level):
+            return _say_nothing
+        return getattr(_structlogs(self._name), name)
+
+
+_LEVELS: Final = {name.lower(): level for name, level in logging.getLevelNamesMapping().items()}
+
+
+def _say_nothing(*_of: object, **_what: object) -> None: ...
+
+
+@cache
+def _structlogs(name: str) -> Any:
+    import structlog  # noqa: PLC0415 - see `_Logger`
+
+    # Not structlog's global settings: those belong to the program, and unset they print to standard output.
+    processors: list[Any] = [
+        structlog.stdlib.filter_by_level,
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.StackInfoRenderer(),
+        _readable,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ]
+    return structlog.wrap_logger(
+        logging.getLogger(name), processors=processors, wrapper_class=structlog.stdlib.BoundLogger
     )
-    return logger
 
 
 def configure(level: str = "info", *, as_json: bool = False, stream: TextIO | None = None) -> None:
@@ -175,6 +202,27 @@ def configure(level: str = "info", *, as_json: bool = False, stream: TextIO | No
 
 def formatter(*, as_json: bool, colours: bool = False) -> logging.Formatter:
     """What makes a line of a record, ours or a library's, without secrets: JSON, or text for people."""
+    return _Formatter(as_json=as_json, colours=colours)
+
+
+class _Formatter(logging.Formatter):
+    """structlog's, made for the first line."""
+
+    def __init__(self, *, as_json: bool, colours: bool) -> None:
+        super().__init__()
+        self._as_json, self._colours = as_json, colours
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._made.format(record)
+
+    @cached_property
+    def _made(self) -> logging.Formatter:
+        return _structlogs_formatter(as_json=self._as_json, colours=self._colours)
+
+
+def _structlogs_formatter(*, as_json: bool, colours: bool) -> logging.Formatter:
+    import structlog  # noqa: PLC0415 - see `_Logger`
+
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if as_json

@@ -1,5 +1,6 @@
 """No secret gets out: planted ones are searched for in all that is written."""
 
+import copy
 import io
 import json
 import logging
@@ -176,6 +177,26 @@ def test_a_library_that_does_not_configure_is_left_alone() -> None:
     before = logging.getLogger().handlers[:]
     get_logger("sightline.test")
     assert logging.getLogger().handlers == before
+
+
+def test_what_says_nothing_imports_nothing_for_it() -> None:
+    code = """
+import sys
+from sightline.log import configure, get_logger
+configure("warning")
+log = get_logger("sightline.test")
+log.info("quiet")
+said = ["structlog" in sys.modules]
+log.warning("loud")
+print(*said, "structlog" in sys.modules)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "False True\n"
+    assert "loud" in shown.stderr
+
+
+def test_a_logger_can_be_copied() -> None:
+    assert copy.deepcopy(get_logger("sightline.test")).info("x") is None
 
 
 def test_levels_below_the_asked_one_are_not_written() -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, cast
-
-import structlog
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from sightline.clock import Clock
 from sightline.log import Repeated, get_logger
 from sightline.pipe.books import Books
 from sightline.pipe.routine import Routine
+
+if TYPE_CHECKING:
+    import structlog
 
 LONGEST: Final = 4000
 """Characters of an error's text that are told."""

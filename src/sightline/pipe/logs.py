@@ -11,11 +11,12 @@ import logging.handlers
 import pickle
 import sys
 from collections.abc import Callable
-from typing import Final, TextIO
-
-import structlog
+from typing import TYPE_CHECKING, Final, TextIO
 
 from sightline.log import get_logger
+
+if TYPE_CHECKING:
+    import structlog
 
 DEFAULT_NAME: Final = "Pipe"
 
@@ -44,17 +45,24 @@ def default_logger() -> logging.Logger:
 
 
 class Forward(logging.handlers.QueueHandler):
-    """In a flow: gives records to whoever sends them to the parent."""
+    """In a flow: gives records to whoever sends them to the parent, and counts those that it does not take."""
 
-    def __init__(self, send: Callable[[bytes], object]) -> None:
+    def __init__(self, send: Callable[[bytes], bool]) -> None:
         super().__init__(None)  # type: ignore[arg-type]  # no queue: see `enqueue`
         self._send = send
+        self._missed = 0
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        self._send(pickle.dumps(vars(record)))
+        if not self._send(pickle.dumps(vars(record))):
+            self._missed += 1
+        elif self._missed:
+            missed, self._missed = self._missed, 0
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.msg = record.message = f"{missed} lines were dropped before: nobody read the log"
+            self._send(pickle.dumps(vars(record)))
 
 
-def forward_all(send: Callable[[bytes], object], logger: str, level: int, root_level: int) -> None:
+def forward_all(send: Callable[[bytes], bool], logger: str, level: int, root_level: int) -> None:
     """Have the log of this process go there: the pipe's from `level` on, what else there is from its own."""
     root = logging.getLogger()
     root.handlers[:] = [Forward(send)]

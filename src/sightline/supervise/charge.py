@@ -8,15 +8,16 @@ from __future__ import annotations
 import selectors
 import socket
 from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
-
-import structlog
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sightline.clock import SYSTEM_CLOCK
 from sightline.log import get_logger, redact
 from sightline.supervise.process import Process, how_it_ended
 from sightline.supervise.spec import ChildSpec
 from sightline.supervise.watched import DUMP_NS, Act, Told, Watched
+
+if TYPE_CHECKING:
+    import structlog
 
 T = TypeVar("T")
 
