@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 from sightline.bus import open_bus
-from sightline.detect import Model, Tracked, open_model
+from sightline import detect
 from sightline.sink import Sink, open_sink, sink_maker
 
 
@@ -25,10 +25,10 @@ class Wanted(NamedTuple):
         return f"Wanted({self.kind!r})"  # options may be secret
 
 
-def make_model(wanted: Wanted, track: Mapping[str, Any] | None) -> Model:
+def make_model(wanted: Wanted, track: Mapping[str, Any] | None) -> detect.Model:
     """The model, not yet loaded; with tracking where that is wanted."""
-    model = open_model(wanted.kind, **wanted.options)
-    return model if track is None else Tracked(model, **track)
+    model = detect.open_model(wanted.kind, **wanted.options)
+    return model if track is None else detect.Tracked(model, **track)
 
 
 def make_sink(wanted: Wanted, **offered: Any) -> Sink:
