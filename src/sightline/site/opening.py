@@ -6,12 +6,12 @@ What an option may be was checked with the file; here it is a value, and a secre
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
-from sightline.bus import open_bus
 from sightline import detect
+from sightline.bus import open_bus
 from sightline.sink import Sink, open_sink, sink_maker
 
 
@@ -38,10 +38,11 @@ def make_sink(wanted: Wanted, **offered: Any) -> Sink:
     return open_sink(wanted.kind, **wanted.options, **given)
 
 
-def make_sink_with_bus(wanted: Wanted, bus: str, **offered: Any) -> Sink:
-    """The sink, open; where it takes a bus, with one of its own, which ends with it."""
+def make_sink_with_bus(wanted: Wanted, bus: str, may_read: Callable[[], object], **offered: Any) -> Sink:
+    """The sink, open; where it takes a bus, with one of its own, which ends with it, once it `may_read`."""
     if "bus" not in inspect.signature(sink_maker(wanted.kind)).parameters:
         return make_sink(wanted, **offered)
+    may_read()
     with ExitStack() as opened:
         own = opened.enter_context(open_bus(bus))
         sink = make_sink(wanted, bus=own, **offered)
