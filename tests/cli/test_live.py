@@ -10,6 +10,7 @@ from rich.console import Console
 from sightline.cli.live import site_view
 from sightline.site import ProcessView, SiteStatus
 from sightline.site.any_site import AnyHub, AnySite
+from sightline.site.status import CameraView
 
 
 class Site:
@@ -20,7 +21,8 @@ class Site:
     def __init__(self, **processes: ProcessView) -> None:
         self.pages: list[str] = []
         self.faults: list[str] = []
-        self._status = SiteStatus(cameras={}, sinks=[], processes=processes)
+        self.cameras: dict[str, CameraView] = {}
+        self._status = SiteStatus(cameras=self.cameras, sinks=[], processes=processes)
 
     def status(self) -> SiteStatus:
         return self._status
@@ -47,6 +49,32 @@ PROCESSES = {
     "capture": view("waiting", None, 1, "killed by SIGKILL"),
     "w": view("running", 4712, 2),
 }
+
+
+def test_what_is_dropped_on_either_side_of_the_bus_is_one_number() -> None:
+    stream = {
+        "state": "live",
+        "reason": "",
+        "retry_in_s": None,
+        "source": "h264 320x180",
+        "fps": 10.0,
+        "packets": 100,
+        "unsent": {"too_old": 2, "closed": 1},
+    }
+    rest = {
+        "decoded_by": "software",
+        "results": 90,
+        "results_per_s": 10.0,
+        "age_s": None,
+        "detections": 0,
+        "unwanted": 0,
+        "dropped": {"closed": 3, "lost": 1},
+    }
+    camera = msgspec.convert(stream | rest | {"detect": stream}, CameraView)
+    site = Site()
+    site.cameras["gate"] = camera
+    (line,) = site_view(site).lines()
+    assert line.endswith("dropped closed 5, too_old 4, lost 1")
 
 
 def test_a_log_has_a_line_for_each_process_that_does_not_run() -> None:

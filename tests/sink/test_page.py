@@ -112,14 +112,19 @@ def test_pictures_move_and_nothing_is_wrong(
 def test_names_are_text_and_numbers_are_shown(
     page: Page, preview: Preview, cameras: Cameras, status: dict[str, Any]
 ) -> None:
-    facts = {"state": "live", "fps": 25.0, "dropped": {"late": 3, "before_keyframe": 0}}
+    facts = {
+        "state": "live",
+        "fps": 25.0,
+        "dropped": {"late": 3, "before_keyframe": 0},
+        "unsent": {"too_old": 5},
+    }
     status["cameras"][NAME] = facts
     page.goto(preview.url)
     tile = page.locator("article", has_text="gate")
     expect(tile.locator(".name")).to_have_text(NAME)
     expect(page.locator("article b")).to_have_count(0)
     expect(tile.locator(".seen")).to_have_text("1 square")
-    expect(tile.locator(".dropped")).to_have_text("dropped: 3 late")
+    expect(tile.locator(".dropped")).to_have_text("not on the bus: 5 too old; dropped: 3 late")
     expect(tile.locator(".state")).to_have_text("live")
     expect(tile.locator(".fps")).to_contain_text("of 25.0")
     expect(page.locator("#summary")).to_contain_text("2 cameras")

@@ -6,19 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from tests.conftest import WaitFor
 
 from sightline import Size
 from sightline.bus import PacketTopics, Stream
-from sightline.capture import CameraInput, CameraStatus
+from sightline.capture import CameraInput, CameraStatus, Counts
 from sightline.clock import SYSTEM_CLOCK
 from sightline.scene import Scene, write_clip
 from sightline.site import captured, talk
-from sightline.site.capture_process import Order, order_line, order_of
+from sightline.site.capture_process import Order, Report, order_line, order_of
 from sightline.site.captured import Captured
-from sightline.site.capturing import Inputs
+from sightline.site.capturing import Inputs, StreamStatus
 from sightline.site.capturing_processes import CapturingProcesses, shared_out
 from sightline.site.sending import Sent
 from sightline.supervise import ChildStatus, Restart, State
@@ -75,6 +76,31 @@ def test_what_is_ended_while_it_waits_to_be_begun_again_is_not_tried_again(no_le
     assert (waiting.state, waiting.next_retry_at_ns is None) == ("backing_off", False)
     ended = told(State.ENDED, None)
     assert (ended.state, ended.next_retry_at_ns) == ("idle", None)
+
+
+def test_what_a_process_did_to_its_very_end_is_counted_although_it_did_not_tell(no_leaks: None) -> None:
+    order = Order(
+        cameras={name: dict(of) for name, of in inputs("a.mp4", "cam").items()},
+        topics=PacketTopics(),
+        log_level="warning",
+    )
+    part = Captured("capture-1", order, lambda: NOWHERE, SYSTEM_CLOCK)
+    told = StreamStatus(
+        capture=CameraStatus(camera_id="cam", state="live", counts=Counts(received=4, delivered=3, failed=1)),
+        sent=Sent(published=3, failed=1),
+    )
+    for taken, published in ((9, 6), (2, 2)):
+        with part.child.sockets()["talk"] as process, process.makefile("rb") as lines:
+            assert order_of(lines.readline()).url == NOWHERE
+            process.sendall(msgspec.json.encode(Report(streams=[("cam", "main", told, False)])) + b"\n")
+        part.child.on_done({"": 0, "taken 0": taken, "published 0": published})
+        part.talk.changed(ChildStatus(state=State.WAITING, reason="killed by SIGKILL"))
+        part.talk.join(10)
+        told = StreamStatus(capture=CameraStatus(camera_id="cam", state="connecting"))
+    status = part.status()["cam", "main"]
+    assert status.sent == Sent(published=8, failed=1, dropped={"killed": 2})
+    counts = status.capture.counts
+    assert (counts.received, counts.delivered, counts.failed) == (11, 10, 1)
 
 
 def test_an_order_comes_out_as_it_went_in() -> None:

@@ -9,7 +9,7 @@ from sightline.buffer import BufferStats
 from sightline.codec import DecoderStats
 from sightline.mux import Heard, LaneStats
 from sightline.routines import Looked
-from sightline.site.lives import KILLED, Life, Lives
+from sightline.site.lives import KILLED, Life, Lives, ended
 from sightline.site.outlet import OutletStats
 from sightline.site.told import LanesTold, LookedTold, OutletTold, told_by
 from sightline.site.worker_routines import Notice, Turn
@@ -147,6 +147,17 @@ def test_what_comes_of_two_processes_is_told_of_the_later_one(old: Life, new: Li
     assert told.life == new
     assert (told.at_ns, told.pages) == (10, ("http://new",))
     assert told_by(["a text"]) is None
+
+
+@given(lives(1))
+def test_only_what_has_nothing_in_hand_and_nothing_in_line_is_idle(life: Life) -> None:
+    lane, looked, outlet = life.lanes["gate"], life.looked["gate"], life.outlets["w-a"]
+    in_line = lane.bus.held + lane.packets.held + lane.frames.held + outlet.waiting.held
+    in_hand = lane.frames.left - looked.results - looked.failed
+    written = outlet.waiting.left - outlet.written
+    assert life.idle == (in_line == in_hand == written == 0)
+    assert ended(life).idle
+    assert not Life(number=1).idle  # it does not read yet
 
 
 def test_what_routines_share_they_share_in_their_process_too() -> None:

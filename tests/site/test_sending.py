@@ -14,7 +14,7 @@ from sightline.bus import PACKET_TOPICS, Bus, Subscription, is_end, open_bus, pa
 from sightline.capture import CameraInput
 from sightline.errors import BufferFull, Closed
 from sightline.overflow import Capacity, Overflow
-from sightline.site.sending import Gate, Sending, Sent, is_recording
+from sightline.site.sending import Gate, Sending, Sent, Tally, is_recording
 
 CAMERA = CameraInput(camera_id="cam0", url="rtsp://h/1")
 ROOM = Capacity(count=1, bytes=64 * 2**20)
@@ -41,6 +41,28 @@ def read(reader: Subscription) -> tuple[list[int], bool]:
             return indices, True
         indices.append(packet_of(messages[0]).index)
     return indices, False
+
+
+def test_a_packet_is_counted_before_anybody_can_have_it(buses: tuple[Bus, Bus]) -> None:
+    here, there = buses
+    reader = there.subscribe("raw_cam0", capacity=ROOM, overflow=Overflow.BLOCK)
+    counts: list[tuple[str, int]] = []
+    tally = Tally(
+        lambda count: counts.append(("taken", count)),
+        lambda count: counts.append((f"published, {reader.stats().entered} there", count)),
+    )
+    sending = Sending(here, CAMERA, "main", PACKET_TOPICS, waits=True, tally=tally)
+    first, second, *_ = packets(10)
+    sending.put(first)
+    here.close()
+    with pytest.raises(Closed):
+        sending.put(second)
+    assert counts == [
+        *(("taken", 1), ("published, 0 there", 1)),
+        *(("taken", 2), ("published, 1 there", 2), ("published, 1 there", 1)),
+    ]
+    assert sending.sent() == Sent(published=1, failed=1)
+    assert sending.sent().unsent == {"refused": 1}
 
 
 def test_a_camera_never_waits_for_a_bus_that_stands_still(

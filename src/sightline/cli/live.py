@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -43,7 +44,7 @@ def camera_table(cameras: dict[str, CameraView], notes: list[str]) -> Table:
             str(camera.detections),
             str(camera.results),
             str(camera.unwanted),
-            dropped_text(camera.dropped),
+            dropped_text(_all_dropped(camera)),
         )
         _add_reason(table, camera)
         if camera.detect:
@@ -56,6 +57,12 @@ def _add_reason(table: Table, stream: StreamView) -> None:
     if stream.reason:
         # Beside the numbers a reason would push them out of a narrow terminal.
         table.add_row(*[""] * 8, Text(stream.reason, style="red"))
+
+
+def _all_dropped(camera: CameraView) -> dict[str, int]:
+    """On the way onto the bus, and behind it."""
+    streams = (camera, camera.detect) if camera.detect else (camera,)
+    return dict(sum((Counter(of.unsent) for of in streams), Counter(camera.dropped)))
 
 
 def dropped_text(dropped: dict[str, int]) -> str:
@@ -126,7 +133,7 @@ def _line(camera_id: str, camera: CameraView) -> str:
         f"{camera_id}: {_stream(camera)}{detect}, "
         f"{camera.results_per_s:.1f} results/s, {camera.results} results{age}, "
         f"{camera.detections} seen now, {camera.unwanted} not asked for, "
-        f"dropped {dropped_text(camera.dropped)}"
+        f"dropped {dropped_text(_all_dropped(camera))}"
     )
 
 

@@ -74,8 +74,8 @@ function showCamera(tile, facts) {
   tile.age.textContent = facts.age_s === undefined ? "–" : span(facts.age_s);
   tile.seen.textContent = listed(facts.labels ?? {}) || "nothing";
   tile.reason.textContent = [facts.reason, facts.detect?.reason].filter(Boolean).join("; ");
-  const dropped = listed(facts.dropped ?? {});
-  tile.dropped.textContent = dropped && `dropped: ${dropped}`;
+  const losses = [["not on the bus", facts.unsent], ["dropped", facts.dropped]].map(([what, counts]) => [what, listed(counts ?? {})]);
+  tile.dropped.textContent = losses.filter(([, text]) => text).map(([what, text]) => `${what}: ${text}`).join("; ");
 }
 
 const listed = (counts) => Object.entries(counts).filter(([, n]) => n).map(([name, n]) => `${n} ${name.replaceAll("_", " ")}`).join(", ");
