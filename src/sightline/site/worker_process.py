@@ -133,6 +133,12 @@ class WorkerProcess:
         return self._ended
 
     @property
+    def idle(self) -> bool:
+        """Whether its process reads, and has nothing to do, as it told a moment ago."""
+        told = self._told
+        return self.process.state is State.RUNNING and self._is_fresh(told) and told.life.idle
+
+    @property
     def broken(self) -> str:
         """Why its process ended too often to be begun again; empty while that is not so."""
         return self._broken
@@ -157,12 +163,14 @@ class WorkerProcess:
 
     def counts(self) -> dict[str, WorkerCounts]:
         """Counts by camera, as told a moment ago, of all processes that it had; none before `start()`."""
-        is_fresh = self._clock.monotonic_ns() - self._told.at_ns < _FRESH_NS
-        return self._lives.now.counts(is_fresh=is_fresh)
+        return self._lives.now.counts(is_fresh=self._is_fresh(self._told))
 
     def outlets(self) -> list[OutletStats]:
         """Counts by sink, likewise."""
         return list(self._lives.now.outlets.values())
+
+    def _is_fresh(self, told: Told) -> bool:
+        return self._clock.monotonic_ns() - told.at_ns < _FRESH_NS
 
     def _start(self, await_bus: Callable[[], object]) -> None:
         source, model, sinks = self._routines
