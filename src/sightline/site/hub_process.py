@@ -14,7 +14,8 @@ import msgspec
 from sightline.errors import ConfigError
 from sightline.hub.broker.files import open_more_files
 from sightline.hub.broker.loops import new_loop
-from sightline.hub.broker.server import ServerSettings, listening
+from sightline.hub.broker.server import listening
+from sightline.hub.settings import ServerSettings
 from sightline.log import configure, redact
 from sightline.site.talk import Told
 from sightline.supervise import Child

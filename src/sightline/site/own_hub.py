@@ -17,9 +17,8 @@ import msgspec
 
 from sightline.errors import BusError, ConfigError, WireError
 from sightline.hub.address import HubAddress
-from sightline.hub.broker.server import ServerSettings
 from sightline.hub.client.tls import tls_fault
-from sightline.hub.settings import Limits
+from sightline.hub.settings import Limits, ServerSettings
 from sightline.hub.wire.header import HEAD_BYTES, Head, Kind
 from sightline.loopback import is_loopback
 from sightline.site.capturing import is_within_process

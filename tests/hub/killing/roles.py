@@ -24,9 +24,9 @@ from tests.hub.killing.slate import Column, Row, Slate
 from sightline.errors import BusError
 from sightline.hub import StreamClient
 from sightline.hub.broker.loops import new_loop
-from sightline.hub.broker.server import ServerSettings, listening
+from sightline.hub.broker.server import listening
 from sightline.hub.client.runs import Message
-from sightline.hub.settings import History, ReaderBuffer
+from sightline.hub.settings import History, ReaderBuffer, ServerSettings
 from sightline.shm.settings import KIB, MIB, Sharing
 
 T = TypeVar("T")

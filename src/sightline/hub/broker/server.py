@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,7 +15,6 @@ from typing import Self
 
 import msgspec
 
-from sightline.errors import ConfigError
 from sightline.hub.address import HubAddress
 from sightline.hub.broker.listeners import BACKLOG, hub_listener, side_sockets, tcp_listeners
 from sightline.hub.broker.machine import Hub
@@ -25,63 +23,10 @@ from sightline.hub.broker.process import HubProcess
 from sightline.hub.broker.protocol import HubProtocol, Pump
 from sightline.hub.broker.statistics import statistics
 from sightline.hub.broker.tls import server_tls
-from sightline.hub.settings import DEFAULT_PORT, Limits, digest
+from sightline.hub.settings import DEFAULT_PORT, Limits, ServerSettings, digest
 from sightline.log import get_logger, hide_secret
-from sightline.loopback import is_loopback
 from sightline.shm.host import Host
 from sightline.shm.segment import can_share
-
-
-class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where and how a hub listens.
-
-    Attributes:
-        host, port: of TCP; host None: no TCP; port 0: a free one.
-        unix_path: of a Unix socket; None: none.
-        token: that clients must know; None: none.
-        tls_certificate, tls_key: files in PEM form of what the hub shows; None: no TLS.
-        tls_client_ca: file in PEM form of who signs what clients must show; None: they need not.
-        metrics_port: of its figures for Prometheus, on this machine alone; 0: a free one; None: not.
-        statistics_every_s: how often its statistics channel has a message while it is read.
-        sharing: whether clients of this machine may hand on large payloads in shared memory.
-        limits: what strangers can make it hold.
-    """
-
-    host: str | None = "127.0.0.1"
-    port: int = DEFAULT_PORT
-    unix_path: str | None = None
-    token: str | None = None
-    tls_certificate: str | None = None
-    tls_key: str | None = None
-    tls_client_ca: str | None = None
-    metrics_port: int | None = None
-    statistics_every_s: float = 1.0
-    sharing: bool = True
-    limits: Limits = Limits()
-
-    def __post_init__(self) -> None:
-        if self.host is None and self.unix_path is None:
-            raise ConfigError("expected a host, a unix_path or both to listen on")
-        for port in (self.port, self.metrics_port or 0):
-            if not 0 <= port < 65_536:
-                raise ConfigError(f"expected a port of 0 to 65535, got {port}")
-        if not 0 < self.statistics_every_s < math.inf:
-            raise ConfigError(f"expected statistics_every_s above 0, got {self.statistics_every_s}")
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ConfigError("expected tls_certificate and tls_key together")
-        if self.tls_client_ca is not None and self.tls_certificate is None:
-            raise ConfigError("tls_client_ca needs tls_certificate and tls_key")
-        if self.token == "":
-            raise ConfigError("expected a token that is not empty")
-        self._check_guarded()
-
-    def _check_guarded(self) -> None:
-        guarded = self.token is not None or self.tls_client_ca is not None
-        if self.host is not None and not is_loopback(self.host) and not guarded:
-            raise ConfigError(
-                f"on {self.host} anybody in the network could read and write every channel: "
-                "give token= (clients give the same), or tls_certificate=, tls_key= and tls_client_ca="
-            )
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):

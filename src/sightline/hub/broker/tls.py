@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sightline.hub.broker.server import ServerSettings
+    from sightline.hub.settings import ServerSettings
 
 
 def server_tls(settings: ServerSettings, refused: Callable[[str], object]) -> ssl.SSLContext | None:
