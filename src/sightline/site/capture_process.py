@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -75,6 +76,7 @@ def main() -> int:
     child = Child.here()
     told = Told(child)
     child.ready()
+    _prepare()
     line = told.order()
     if not line:
         return 0
@@ -89,6 +91,12 @@ def main() -> int:
         return 0
     child.failed("was asked to end")  # whoever supervises it knows whether that was so
     return 1
+
+
+def _prepare() -> None:
+    """Import what nearly every order needs while there is none: workers come first."""
+    for name in ("sightline.capture.capture", "sightline.bus.hub"):
+        import_module(name)
 
 
 def _started(order: Order, child: Child) -> Capturing | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 import msgspec
 
 from sightline.bus import PACKET_TOPICS, Bus, PacketTopics, Stream, open_bus
-from sightline.capture import CameraInput, CameraStatus, Capture, State
+from sightline.capture import CameraInput, CameraStatus, State
 from sightline.clock import NS_PER_S, SYSTEM_CLOCK, Clock, EpochCounter, ns
 from sightline.errors import BusError
 from sightline.log import get_logger, redact
@@ -24,6 +24,7 @@ from sightline.site.sending import NOT_TOLD, Gate, Sending, Sent, Tally, is_reco
 from sightline.site.stopping import Stopping
 
 if TYPE_CHECKING:
+    from sightline.capture import Capture
     from sightline.site.model import Site
 
 Inputs: TypeAlias = Mapping[str, Mapping[Stream, CameraInput]]
@@ -85,6 +86,8 @@ class Capturing:
         tallies: Mapping[StreamKey, Tally] = _NO_TALLIES,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        from sightline.capture import Capture  # noqa: PLC0415 - libav, which those who only show it can spare
+
         self._url = url
         self._topics = topics
         self._await_readers = await_readers
