@@ -22,9 +22,9 @@ class There:
     def begin(self) -> None:
         ours, theirs = socket.socketpair()
         self.end()
-        self.flow.begin(Channel(ours, waits=False))
+        self.flow.begin(Channel(ours))
         theirs.setblocking(False)
-        self.channel = Channel(theirs, waits=False)
+        self.channel = Channel(theirs)
 
     def end(self) -> None:
         channel = self.flow.end()

@@ -46,7 +46,7 @@ class Tells(DestinationRoutine):
 
 
 def test_what_a_routine_tells_stands_in_its_stats(yard: FlowYard) -> None:
-    for told, stands in (({"seen": 3}, ({"seen": 3},)), (None, ()), (OSError("no"), ("OSError('no')",))):
+    for told, stands in (({"seen": 3}, ({"seen": 3},)), (None, ()), (OSError("no"), ("OSError: no",))):
         runners = yard.chain(counting(1), Tells("tells", told))
         yard.until(runners[-1], State.DONE)
         assert runners[-1].stats().own == stands

@@ -13,6 +13,11 @@ import msgspec
 from sightline.pipe.pacing import Worked
 
 
+def plain(text: str) -> str:
+    """A text that can be sent: what stands for bytes that are none, as in names of files, is written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 class _Said(msgspec.Struct, frozen=True, tag=True):
     pass
 

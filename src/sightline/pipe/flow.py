@@ -18,10 +18,10 @@ def main() -> int:
     if CONTROL not in child.sockets:
         print("this is a part of a pipe: it is begun by Pipe.build()", file=sys.stderr)  # noqa: T201
         return 2
-    channel = Channel(child.sockets[CONTROL], waits=True)
-    with suppress(Closed):  # the parent is gone: then this process is too, at once
+    channel = Channel(child.sockets[CONTROL])
+    with suppress(Closed):  # the parent is gone, and this process is too, at once; or it has cut us off
         return FlowProcess(channel, child.sockets.get(FRAMES), child).serve()
-    return 0
+    return 1
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def default_logger() -> logging.Logger:
 
 
 class Forward(logging.handlers.QueueHandler):
-    """In a flow: gives records to whoever sends them to the parent, and counts those that it does not take."""
+    """In a flow: gives records to whoever sends them to the parent, and counts those it does not take."""
 
     def __init__(self, send: Callable[[bytes], bool]) -> None:
         super().__init__(None)  # type: ignore[arg-type]  # no queue: see `enqueue`
