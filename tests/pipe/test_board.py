@@ -11,6 +11,7 @@ from sightline.clock import ns
 from sightline.errors import BufferFull, Closed, ConfigError
 from sightline.pipe import board as board_module
 from sightline.pipe.board import EventBoard, EventReport
+from sightline.pipe.reports import State
 
 FLOWS: dict[str, dict[str, list[str]]] = {
     "a": {"a1": ["flash"], "a2": []},
@@ -140,7 +141,7 @@ def test_a_flow_that_was_begun_again_starts_what_had_been_started() -> None:
     board = made()
     post(board, "start")
     post(board, "stop", {"a": ["a2"]})
-    board.routine_over("c", "c1")
+    board.routine_over("c", "c1", State.DONE)
     for flow in FLOWS:
         board.flow_lost(flow, "gone")
     taken(board)
@@ -193,6 +194,27 @@ def test_events_that_wait_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
             post(board, "flash")
         with pytest.raises(BufferFull):
             post(board, "flash")
+
+
+def test_who_is_over_is_not_meant_and_is_told_of_where_it_was_named() -> None:
+    board = made()
+    board.routine_over("a", "a1", State.KILLED)
+    board.routine_over("b", "b1", State.DONE)
+    board.flow_over("c", "its flow ended")
+    post(board, "start")
+    assert taken(board) == [("a", "start", ("a2",))]
+    post(board, "flash")
+    assert taken(board) == [("b", "flash", ("b1",))], "what is done answers its own events"
+    post(board, "stop", {"a": [], "b": ["b1"]})
+    assert taken(board) == [("a", "stop", ("a2",)), ("b", "stop", ("b1",))]
+    number = post(board, "start", {"a": ["a1", "a2"], "b": ["b1"], "c": ["c1"]})
+    assert taken(board) == [("a", "start", ("a2",))]
+    board.handled(number, "a2", None)
+    (report,) = board.reports
+    assert report.done == ("a2",)
+    assert report.failed == {"a1": "it is killed", "b1": "it is done", "c1": "its flow ended"}
+    post(board, "kill", {"a": ["a1"], "c": []})
+    assert board.reports.pop().ok or taken(board)
 
 
 STEPS = st.lists(

@@ -19,6 +19,7 @@ from sightline.clock import ns
 from sightline.errors import BufferFull, Closed
 from sightline.pipe.directory import Directory, Targets
 from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
+from sightline.pipe.reports import State
 
 MOST_KEPT: Final = 10_000
 """Events that may wait for a pipe to be built, or for one flow."""
@@ -31,7 +32,8 @@ class EventReport(msgspec.Struct, frozen=True, kw_only=True):
         number: its place in the order of the pipe's events, from 1.
         event: its name.
         done: names of the routines that handled it, in the order in which they told.
-        failed: what went wrong, by the name of the routine.
+        failed: what went wrong, by the name of the routine. Routines that are killed, or are done and to be
+            started, are in it if they were named, and otherwise not meant.
     """
 
     number: int
@@ -64,11 +66,13 @@ class _Posted(NamedTuple):
 class _Pending:
     """An event of which not all is known."""
 
-    def __init__(self, posted: _Posted, meant: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self, posted: _Posted, meant: Mapping[str, tuple[str, ...]], failed: Mapping[str, str]
+    ) -> None:
         self.posted = posted
         self.open = {name: flow for flow, names in meant.items() for name in names}
         self.done: list[str] = []
-        self.failed: dict[str, str] = {}
+        self.failed = dict(failed)
 
     def answer(self, routine: str, error: str | None) -> None:
         if self.open.pop(routine, None) is None:
@@ -91,7 +95,18 @@ class _Line:
     def __init__(self) -> None:
         self.waiting: deque[Order] = deque()
         self.ready = self.over = False
+        self.why_over = ""
         self.started: dict[str, None] = {}
+        self.ended: dict[str, State] = {}
+
+    def why_not(self, event: str, routine: str) -> str:
+        """Why a routine cannot do what is asked; "": it can, or there is nothing to be done for that."""
+        if event == KILL_EVENT_NAME:
+            return ""
+        state = self.ended.get(routine)
+        if state is State.KILLED or (state is State.DONE and event == START_EVENT_NAME):
+            return f"it is {state}"
+        return self.why_over
 
 
 class EventBoard:
@@ -183,14 +198,15 @@ class EventBoard:
         """A flow is gone for good: it was killed, or begun again too often."""
         self.flow_lost(flow, reason)
         line = self._lines[flow]
-        line.over = True
+        line.over, line.why_over = True, reason
         line.waiting.clear()
         line.started.clear()
         self._give_up(flow, reason, keep=set())
 
-    def routine_over(self, flow: str, routine: str) -> None:
-        """A routine has done all it had to do: it is not begun again with its flow."""
+    def routine_over(self, flow: str, routine: str, state: State) -> None:
+        """A routine is done or killed: it is not begun again with its flow."""
         self._lines[flow].started.pop(routine, None)
+        self._lines[flow].ended[routine] = state
 
     def expire(self, now_ns: int) -> int | None:
         """Report what had its time. When to call this again; None: there is no need."""
@@ -221,12 +237,15 @@ class EventBoard:
             raise BufferFull(f"{MOST_KEPT} events wait for {', '.join(full)} already")
 
     def _route(self, posted: _Posted) -> None:
-        meant = {
-            flow: names
-            for flow, names in self.directory.meant(posted.event, posted.targets).items()
-            if not self._lines[flow].over
-        }
-        self._pending[posted.number] = _Pending(posted, meant)
+        meant: dict[str, tuple[str, ...]] = {}
+        failed: dict[str, str] = {}
+        for flow, names in self.directory.meant(posted.event, posted.targets).items():
+            why_not = {name: self._lines[flow].why_not(posted.event, name) for name in names}
+            failed |= {name: why for name, why in why_not.items() if why and posted.targets.get(flow)}
+            able = tuple(name for name, why in why_not.items() if not why)
+            if able and not self._lines[flow].over:
+                meant[flow] = able
+        self._pending[posted.number] = _Pending(posted, meant, failed)
         for flow, names in meant.items():
             order = Order(posted.number, posted.event, names, posted.parameters)
             if self._lines[flow].ready:
