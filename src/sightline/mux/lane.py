@@ -8,19 +8,22 @@ so, through a bus that blocks, does whoever reads the file.
 from __future__ import annotations
 
 import threading
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from sightline.buffer import Buffer, BufferStats, Capacity, Overflow
 from sightline.clock import SYSTEM_CLOCK, Clock
-from sightline.codec import Decoder, DecoderStats
+from sightline.codec import DecoderStats
 from sightline.errors import Closed, CodecError
 from sightline.frame import Frame
 from sightline.log import Repeated, get_logger
 from sightline.mux.batch import BatchQueue
 from sightline.mux.hearing import Heard, Hearing
 from sightline.packet import Packet
+
+if TYPE_CHECKING:
+    from sightline.codec import Decoder
 
 _OFFLINE_PACKETS: Final = 32
 _LIVE_PACKETS: Final = 1024

@@ -13,11 +13,12 @@ from typing import Final
 
 import msgspec
 
+from sightline import codec  # not the decoder: libav is for those who decode
 from sightline.buffer import Capacity, Overflow
 from sightline.bus import Bus, Subscription
 from sightline.bus.packets import PACKET_TOPICS, PacketTopics, Stream
 from sightline.clock import SYSTEM_CLOCK, Clock
-from sightline.codec import Decoder, Pictures
+from sightline.codec import Pictures
 from sightline.errors import ConfigError
 from sightline.frame import Frame, Size
 from sightline.mux.batch import BatchQueue
@@ -89,7 +90,7 @@ class Mux:
         self._lanes = {
             camera.camera_id: Lane(
                 camera.camera_id,
-                Decoder(rate=rate, size=size, pictures=pictures, hwaccel=hwaccel, clock=clock),
+                codec.Decoder(rate=rate, size=size, pictures=pictures, hwaccel=hwaccel, clock=clock),
                 self._frames,
                 live=camera.live,
                 max_behind_s=max_behind_s,
