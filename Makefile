@@ -9,7 +9,13 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,\
 	$(shell command -v $(python) >/dev/null 2>&1 && $(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(python))))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST = $(BIN)/python -m pytest
+AGAIN = $(BIN)/python -m tools.second_look
+# pytest's 5: no test was selected.
+UNLESS_NONE = { status=$$?; [ $$status -eq 5 ] ||
 JOBS ?= 2
+# How many of the tests that mostly wait run at a time.
+WAITING ?= 4
 SECONDS ?= 20
 # As it was typed, and by way of the environment: `&` and `$(...)` of a URL are neither the shell's nor make's.
 override export SOURCE := $(value SOURCE)
@@ -28,9 +34,13 @@ demo: $(VENV)/.installed ## two drawn cameras and SOURCE= through a model, live,
 
 .PHONY: test
 test: check services ## all tests; installs what they need, real servers too where it runs as root
-	$(BIN)/python -m pytest -n $(JOBS) -m "not alone" --cache-clear --cov --cov-report=term:skip-covered $(ARGS) \
-		|| $(BIN)/python -m tools.second_look $$? -m "not alone"
-	$(BIN)/python -m pytest -m alone $(ARGS) || { status=$$?; [ $$status -eq 5 ] || exit $$status; }
+	$(PYTEST) -n $(JOBS) -m "not alone and not waits" --cache-clear $(ARGS) || $(AGAIN) $$? -m "not alone and not waits"
+	$(PYTEST) -n $(WAITING) --dist loadgroup -m waits --cache-clear $(ARGS) || $(UNLESS_NONE) $(AGAIN) $$status -m waits; }
+	$(PYTEST) -m alone $(ARGS) || $(UNLESS_NONE) exit $$status; }
+
+.PHONY: cover
+cover: $(VENV)/.developing ## which lines and branches the tests reach; much slower
+	$(PYTEST) -n $(JOBS) -m "not alone and not waits" --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.developing ## format, lint, types, layers

@@ -33,6 +33,7 @@ hypothesis.settings.load_profile("house")
 T = TypeVar("T")
 CLIPS = Path(__file__).resolve().parents[2] / "shared" / "clips"
 SETTLE_S = 3.0
+ASIDE = ("alone", "waits")  # marks whose tests have a run of their own
 
 
 class WaitFor(Protocol):
@@ -60,6 +61,33 @@ def require(name: str) -> str:
     if place is None:
         missing(f"service {name}: not found; to add it: {SERVICES[name].how_to_add()}")
     return place
+
+
+def _names(path: Path, mark: str) -> bool:
+    return f"mark.{mark}" in path.read_text()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Runs of the few that are not run beside others import no files without such a test."""
+    mark = config.option.markexpr
+    if mark in ASIDE and collection_path.suffix == ".py" and not _names(collection_path, mark):
+        return True
+    return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What may take long begins first in a run of those that wait, so that the end is not one test's."""
+    for item in items:
+        for mark in ASIDE:
+            if item.get_closest_marker(mark) and not _names(item.path, mark):
+                raise pytest.UsageError(f"{item.path}: a run of its own would not find mark.{mark} in it")
+    if config.option.markexpr == "waits":
+        items.sort(key=_most_s, reverse=True)
+
+
+def _most_s(item: pytest.Item) -> float:
+    limit = item.get_closest_marker("timeout")
+    return float(limit.args[0]) if limit else 0.0
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -108,7 +108,7 @@ def test_other_codecs_come_as_well(
     assert len([frame for packet in packets for frame in decoder.feed(packet)]) >= 20
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 @pytest.mark.parametrize(
     ("transport", "away_s"),
     [("tcp", 2), ("udp", 2), pytest.param("tcp", 60, marks=pytest.mark.timeout(180))],
@@ -233,7 +233,7 @@ def test_a_server_that_takes_the_connection_and_sends_nothing_is_silent(
         )
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 def test_a_machine_that_stops_dead_is_noticed_and_found_again(
     run: Run, rtsp_server: StartRtspServer, h264_clip: Path
 ) -> None:

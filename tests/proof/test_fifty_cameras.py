@@ -18,7 +18,7 @@ CAMERAS, WITHIN_S, AWAY_S = 50, 30.0, 6.0
 NAMES = [f"gate-{number}" for number in range(CAMERAS)]
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 @pytest.mark.needs("rtsp")
 def test_fifty_cameras_that_lose_their_server_come_back_jittered_and_soon(
     no_leaks: None, rtsp_server: StartRtspServer, tmp_path: Path, wait_for: WaitFor

@@ -47,7 +47,7 @@ def test_twenty_starts_and_stops_leave_no_thread_descriptor_or_memory(
     assert late_mb - early_mb < GROWTH_MB, held
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 @pytest.mark.timeout(400)
 def test_a_thousand_cameras_that_come_and_go_leave_no_thread_descriptor_or_memory(
     street: MakeStreet, free_port: Callable[[], int]

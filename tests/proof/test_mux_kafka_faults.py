@@ -15,7 +15,7 @@ from tests.proof.muxing import SHOWN, Camera, Muxing, holds, scene, went_on
 from tests.proof.plain import Plain, Written, chunked, whole
 from tools.services import KafkaBroker
 
-pytestmark = [pytest.mark.needs("kafka", "kcat")]
+pytestmark = [pytest.mark.needs("kafka", "kcat"), pytest.mark.xdist_group("kafka")]
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def written_meanwhile(plain: Plain, camera: Camera, fps: float) -> Iterator[None
         thread.join(60)
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 def test_a_broker_that_is_killed_and_started_again_costs_nothing(
     kafka_broker: KafkaBroker, name: Callable[[str], str], wait_for: WaitFor
 ) -> None:
@@ -193,7 +193,7 @@ class Member(threading.Thread):
         return any(camera.seen for camera in self.seen)
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])
 def test_a_group_whose_members_come_and_go_misses_no_message(
     plain: Plain, name: Callable[[str], str], wait_for: WaitFor, protocol: str
@@ -226,7 +226,7 @@ def missing(plain: Plain, camera: str, written: Written) -> set[int]:
     return set(range(len(written.values))) - sent
 
 
-@pytest.mark.alone
+@pytest.mark.waits
 @pytest.mark.timeout(300)
 def test_cameras_may_come_and_go_a_thousand_times(
     plain: Plain, name: Callable[[str], str], wait_for: WaitFor

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.needs("rtsp")
 WITHIN_S = 5.0
 
 
-@pytest.mark.parametrize(("away_s", "fps"), [(2, 25), (2, 5), pytest.param(60, 25, marks=pytest.mark.alone)])
+@pytest.mark.parametrize(("away_s", "fps"), [(2, 25), (2, 5), pytest.param(60, 25, marks=pytest.mark.waits)])
 def test_pictures_come_again_within_5_s_of_the_servers_return(
     no_leaks: None,
     rtsp_server: StartRtspServer,
