@@ -14,11 +14,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import count
-from typing import Any, ClassVar, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
 from sightline.errors import ConfigError
 from sightline.pipe.event_names import START_EVENT_NAME, STOP_EVENT_NAME
 from sightline.pipe.settings import RoutineSettings
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 
 class Role(StrEnum):
@@ -39,6 +42,13 @@ class Reach(Protocol):
     def unlink(self, routine_name: str, unlink_routine_name: str) -> None: ...
 
 
+class Arrays(Protocol):
+    """Makes arrays that go to other flows as they lie in memory."""
+
+    def __call__(self, source: str, shape: int | Sequence[int], dtype: DTypeLike) -> NDArray[Any]: ...
+
+
+_OF_ITS_PLACE: Final = frozenset({"_reach", "_Routine__arrays"})
 _numbers: Final[defaultdict[str, Iterator[int]]] = defaultdict(count)
 
 
@@ -62,6 +72,7 @@ class Routine(ABC):
     flow_name: str | None = None
     settings: RoutineSettings = RoutineSettings()
     _reach: Reach | None = None
+    __arrays: Arrays | None = None
     _logger: Any = None
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
@@ -93,6 +104,19 @@ class Routine(ABC):
 
         Called at any moment, by another thread: it has to be quick, and of classes that pickle can carry.
         """
+
+    def array(self, shape: int | Sequence[int], dtype: DTypeLike = "uint8") -> NDArray[Any]:
+        """An array to fill and to give, which goes to other flows without a copy; whole, in whatever shape.
+
+        What it holds at first is anything. Once given it must not be written to, and cannot be where it left
+        the flow: take a new one for each message. It is an ordinary one outside of a pipe that runs, where no
+        wire leads to another flow, below the size that is shared, and where there is no room at the moment.
+        """
+        if self.__arrays is None:
+            import numpy as np  # noqa: PLC0415 - not all routines have to do with arrays
+
+            return np.empty(shape, dtype)
+        return self.__arrays(self.name, shape, dtype)
 
     def notify_event(
         self,
@@ -128,12 +152,18 @@ class Routine(ABC):
         """Where this routine's log goes."""
         return self._logger or logging.getLogger(f"sightline.pipe.{self.name}")
 
-    def join_pipe(self, reach: Reach, flow_name: str) -> None:
+    def join_pipe(self, reach: Reach, flow_name: str, arrays: Arrays | None = None) -> None:
         """Tell the routine where it is: the pipe does in its own process, and a flow does again in its."""
         self._reach, self.flow_name = reach, flow_name
+        if arrays is not None:
+            self.__arrays = arrays
+
+    def join_as(self, other: Routine) -> None:
+        """It is a copy of that one, in the same place."""
+        self._reach, self.__arrays = other._reach, other.__arrays
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_reach"}
+        return {name: value for name, value in vars(self).items() if name not in _OF_ITS_PLACE}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"

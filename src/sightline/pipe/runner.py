@@ -253,7 +253,10 @@ def _copies(routine: Routine, count: int) -> list[Routine]:
         pickled = cloudpickle.dumps(routine)
     except Exception as error:
         raise ConfigError(f"{routine.name} cannot be copied, as replicas need: {error}") from error
-    return [cloudpickle.loads(pickled) for _ in range(count)]
+    copies = [cloudpickle.loads(pickled) for _ in range(count)]
+    for copy in copies:
+        copy.join_as(routine)
+    return copies
 
 
 def _own_stats(engine: Engine) -> Any:

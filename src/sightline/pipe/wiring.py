@@ -6,15 +6,20 @@ one, runs through the trunk to that flow, which may come later than the edge, en
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from sightline.errors import ConfigError
+from sightline.overflow import Overflow
 from sightline.pipe.accounts import END_WORDS, Account
 from sightline.pipe.codec import Codec
 from sightline.pipe.edge import Outlet as EdgeOutlet
@@ -22,6 +27,7 @@ from sightline.pipe.frames import FrameSpace
 from sightline.pipe.inlet import Inlet
 from sightline.pipe.outlet import LocalOutlet, Outlet
 from sightline.pipe.plan import Edge, FlowSpec
+from sightline.pipe.transmitters import BasicTransmitter
 from sightline.pipe.trunk import Trunk
 
 REST_S: Final = 2.0
@@ -112,6 +118,16 @@ class Wiring:
                 self._attach(edge)
         trunk.start()
 
+    def array(self, source: str, shape: int | Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+        """For data of that routine: in a slot, where a wire of it leads to a flow that takes it there."""
+        leaving = [edge for edge in list(self._edges.values()) if edge.source == source and edge.crosses]
+        least = min((_shared_from_bytes(edge) for edge in leaving), default=math.inf)
+        lengths = shape if isinstance(shape, Sequence) else (shape,)
+        if self._codec.frames is None or math.prod(lengths) * np.dtype(dtype).itemsize < least:
+            return np.empty(shape, dtype)
+        waits = any(edge.settings.rule is Overflow.BLOCK for edge in leaving)
+        return self._codec.frames.array(shape, dtype, wait=waits)
+
     def close(self, timeout_s: float) -> None:
         """Send what waits for so long, then end."""
         for trunk in self._trunks.values():
@@ -169,3 +185,7 @@ def _blamed(edge: Edge) -> Iterator[None]:
         yield
     except Exception as error:
         raise ConfigError(f"the transmitter of wire {edge.source} > {edge.destination}: {error!r}") from error
+
+
+def _shared_from_bytes(edge: Edge) -> int:
+    return (edge.transmitter or BasicTransmitter()).shared_from_bytes
