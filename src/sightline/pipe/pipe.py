@@ -25,6 +25,7 @@ from sightline.pipe.pickling import parameters_as_bytes, spec_as_bytes
 from sightline.pipe.plan import Edge, Edges, FlowSpec, edges_of
 from sightline.pipe.routine import Role, Routine
 from sightline.pipe.settings import WireSettings
+from sightline.pipe.slots import sharing_for
 from sightline.pipe.stats import PipeStats
 from sightline.pipe.transmitters import DataTransmitter
 from sightline.pipe.wire import Wire, graph_of
@@ -387,7 +388,7 @@ class Pipe:
                 root_level=logging.getLogger().getEffectiveLevel(),
                 stop_s=self._stop_s,
                 hung_s=self._hung_s,
-                sharing=self._sharing,
+                sharing=self._sharing or sharing_for(name, self._wanted(self._wires)),
                 paced=self.auto_pacing_mechanism,
             )
         )
