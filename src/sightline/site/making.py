@@ -16,7 +16,15 @@ from sightline.sink import Sink as AnySink
 from sightline.site.model import Model, PythonModel, Sink, Site, Tracking, Worker
 from sightline.site.opening import Wanted, make_model, make_sink, make_sink_with_bus
 from sightline.site.worker import RunningWorker
-from sightline.site.worker_routines import Nobody, Notice, Turn, WorkerModel, WorkerSink, WorkerSource
+from sightline.site.worker_routines import (
+    Nobody,
+    Notice,
+    Reading,
+    Turn,
+    WorkerModel,
+    WorkerSink,
+    WorkerSource,
+)
 
 Status = Callable[[], Mapping[str, Any]]
 
@@ -77,7 +85,7 @@ def worker_routines(name: str, site: Site) -> WorkerRoutines:
     settings = site.workers[name]
     looked_at = site.cameras_of(settings)
     live = all(camera.is_live for camera in looked_at.values())
-    turn, notice = Turn(), Notice()
+    turn, reading, notice = Turn(), Reading(), Notice()
     source = WorkerSource(
         site.bus,
         [
@@ -93,6 +101,7 @@ def worker_routines(name: str, site: Site) -> WorkerRoutines:
         pictures=settings.pictures,
         hwaccel=settings.hwaccel,
         turn=turn,
+        reading=reading,
         notice=notice,
     )
     model = WorkerModel(
@@ -104,6 +113,7 @@ def worker_routines(name: str, site: Site) -> WorkerRoutines:
                 make_sink_with_bus,
                 _sink_wanted(sink),
                 site.bus,
+                reading.wait,
                 status=notice.read,
                 cameras=tuple(looked_at),
                 offline=tuple(camera_id for camera_id, camera in looked_at.items() if not camera.is_live),

@@ -176,9 +176,9 @@ class WorkerProcess:
         source, model, sinks = self._routines
         self._check_wanted()
         self._pipe.build()
+        self._begin(model)  # while the bus is begun
         await_bus()
-        self._begin(model, *sinks)
-        self._begin(source)
+        self._begin(source, *sinks)
         self._look()
         self._check_wanted()
         if self.pages:  # who is told of them now is to see more than nothing
@@ -186,11 +186,13 @@ class WorkerProcess:
         self._thread.start()
 
     def _begin(self, *routines: Routine) -> None:
-        """Set them up. Raises what the first that could not be said."""
+        """Set them up. Raises what the first of them said that could not be."""
         self._check_wanted()
         report = self._pipe.notify_event(START_EVENT_NAME, self._those(*routines), wait=True)
-        for told in report.failed.values() if report else ():
-            raise raised_by(told)
+        assert report is not None
+        for routine in routines:
+            if told := report.failed.get(routine.name):
+                raise raised_by(told)
 
     def _check_wanted(self) -> None:
         if self._stopped:
@@ -289,11 +291,11 @@ def raised_by(told: str) -> SightlineError:
     """What a setup raised, as it was raised."""
     raised = _RAISED.fullmatch(told)
     kind = raised and getattr(errors, raised["kind"], None)
-    if raised is None or not isinstance(kind, type) or not issubclass(kind, SightlineError):
-        return SightlineError(told)
-    for known in kind.__mro__:
+    for known in getattr(kind, "__mro__", ()):
         with suppress(TypeError):  # it takes more than words, as a hub's code
-            return known(raised["message"])
+            error = known(raised and raised["message"])
+            if isinstance(error, SightlineError):
+                return error
     return SightlineError(told)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sightline.clock import SYSTEM_CLOCK
+from sightline.errors import BusError
 from sightline.frame import Frame
 from sightline.pipe import DestinationRoutine, RoutineSettings, events
 from sightline.pipe.settings import Restart
@@ -58,6 +59,31 @@ class Turn:
         return self._is_sources.wait(timeout_s)
 
 
+class Reading:
+    """Whether a source reads; for sinks that read the same, as a file begins as soon as anybody does.
+
+    It goes with those who share it, as a `Turn` does.
+    """
+
+    def __init__(self) -> None:
+        self._known = threading.Event()
+        self._reads = False
+
+    def __reduce__(self) -> tuple[type[Reading], tuple[()]]:
+        return Reading, ()
+
+    def told(self, *, reads: bool) -> None:
+        """The source was set up, or could not be."""
+        self._reads = reads
+        self._known.set()
+
+    def wait(self) -> None:
+        """Return once it does. Raises BusError: it cannot, as yet."""
+        self._known.wait()
+        if not self._reads:
+            raise BusError("the worker's cameras cannot be read")
+
+
 class Notice:
     """What pages show beside their pictures; it goes with those who share it, as a `Turn` does."""
 
@@ -69,15 +95,24 @@ class Notice:
 
 
 class WorkerSource(MuxRoutine):
-    """The cameras of a worker; `turn` and `notice` are shared with its model and its sinks."""
+    """The cameras of a worker; `turn`, `reading` and `notice` are shared with its model and its sinks."""
 
     settings = _AGAIN
 
-    def __init__(self, *args: Any, turn: Turn, notice: Notice, **options: Any) -> None:
+    def __init__(self, *args: Any, turn: Turn, reading: Reading, notice: Notice, **options: Any) -> None:
         super().__init__(*args, **options)
         self._turn = turn
+        self._reading = reading
         self._notice = notice
         self._is_to_finish = False
+
+    def setup(self) -> None:
+        try:
+            super().setup()
+        except BaseException:
+            self._reading.told(reads=False)
+            raise
+        self._reading.told(reads=True)
 
     def main_logic(self) -> list[Frame] | None:
         if self._is_to_finish:
