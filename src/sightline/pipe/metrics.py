@@ -165,7 +165,7 @@ def _may_drop(wire: WireStats) -> set[str]:
 
 
 def _from_zero(reasons: Iterable[str], counts: Mapping[str, int]) -> dict[str, int]:
-    return dict.fromkeys(sorted(reasons), 0) | counts
+    return {**dict.fromkeys(sorted(reasons), 0), **counts}
 
 
 def _of_routines(routines: _Rows, wires: Iterable[WireStats]) -> Iterator[Metric]:
