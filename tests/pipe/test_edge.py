@@ -8,34 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.conftest import WaitFor
-from tests.pipe.trunkyard import LOSSLESS, Pair, messages, numbers
+from tests.pipe.trunkyard import LOSSLESS, Carrier, Pair, messages, numbers
 
 from sightline.pipe.accounts import SENT_BYTES
 from sightline.pipe.codec import Codec, Packed
 from sightline.pipe.edge import BATCH, BATCH_BYTES, Outlet
+from sightline.pipe.frames import MOST_GRANTED
 from sightline.pipe.message import Message
 from sightline.pipe.settings import Policy, WireSettings
 from sightline.pipe.transmitters import SHARED_FROM_BYTES, BasicTransmitter, Change, SharedMemoryTransmitter
 from sightline.shm.segment import can_share
-
-
-class Carrier:
-    """Remembers what was told to it."""
-
-    number = 1
-
-    def __init__(self) -> None:
-        self.had: list[int] = []
-
-    def has(self, outlet: Outlet, count: int) -> None:
-        self.had.append(count)
-
-
-def carried(outlet: Outlet, limit: int = 100) -> Carrier:
-    carrier = Carrier()
-    outlet.carried(carrier)
-    outlet.told(carrier, limit, 0)
-    return carrier
 
 
 @pytest.fixture(params=[False, True], ids=["copied", "shared"])
@@ -65,7 +47,7 @@ def test_a_message_of_many_large_arrays_arrives_and_holds_up_none(pair: Pair, ar
 
 def test_what_is_large_and_inline_goes_a_little_at_a_time() -> None:
     outlet = Outlet(LOSSLESS, Codec())
-    carried(outlet)
+    Carrier(outlet)
     large = np.zeros(BATCH_BYTES // 4 - 500, np.uint8)
     outlet.put_many([Message(large, "maker", number, 0) for number in range(8)])
     outlet.put_many([Message(bytes(2 * BATCH_BYTES), "maker", number, 0) for number in (8, 9)])
@@ -77,10 +59,25 @@ def test_what_is_large_and_inline_goes_a_little_at_a_time() -> None:
     assert outlet.words[SENT_BYTES] > 8 * large.nbytes + 4 * BATCH_BYTES
 
 
+def test_no_more_goes_at_once_than_the_parent_can_be_told_of(no_leaks: None) -> None:
+    if not can_share():
+        pytest.skip("this system cannot share pictures")
+    pair = Pair(shared=True, slots=70)
+    outlet = Outlet(LOSSLESS, pair.codecs[0])
+    Carrier(outlet)
+    crops = [np.zeros(SHARED_FROM_BYTES, np.uint8)] * (MOST_GRANTED - 1)
+    outlet.put_many([Message(list(map(np.copy, crops)), "maker", number, 0) for number in range(2)])
+    outlet.put_many([Message(np.copy(crops[0]), "maker", 2, 0)])
+    turns = [len(outlet.take()), len(outlet.take())]
+    outlet.close()
+    pair.close()
+    assert turns == [1, 2]
+
+
 def test_a_glance_while_some_are_taken_sees_no_more_room_than_there_is() -> None:
     """Its writer looks without the lock: between any two steps of `take` there is room for what may enter."""
     outlet = Outlet(LOSSLESS, Codec())
-    carried(outlet, limit=10)
+    Carrier(outlet, limit=10)
     outlet.put_many(messages(*range(10)))
     seen = []
 
@@ -163,7 +160,7 @@ def test_a_transmitter_made_of_ours_changes_data_at_both_ends(pair: Pair) -> Non
 def test_a_change_while_data_is_packed_is_heeded() -> None:
     """What was packed as before is packed again: whoever reads it may know the new way alone."""
     outlet = Outlet(LOSSLESS, Codec())
-    carried(outlet)
+    Carrier(outlet)
 
     class Text:
         def __getitem__(self, _all: slice) -> str:
@@ -195,7 +192,7 @@ def test_an_edge_told_of_room_before_it_is_carried_has_that_room(pair: Pair, wai
 def test_packed_is_told_apart_by_version() -> None:
     """One turn is of one version: its reader changes all of it back alike."""
     outlet = Outlet(LOSSLESS, Codec())
-    carried(outlet)
+    Carrier(outlet)
     for version in range(3):
         outlet.put_many(messages(0, 1))
         outlet.relink(LOSSLESS, None, version + 1)
@@ -207,7 +204,7 @@ def test_packed_is_told_apart_by_version() -> None:
 
 def test_a_lossless_edge_that_becomes_live_and_otherwise_loses_nothing() -> None:
     outlet = Outlet(WireSettings(policy=Policy.LOSSLESS, capacity=5), Codec())
-    carrier = carried(outlet, limit=5)
+    carrier = Carrier(outlet, limit=5)
     assert outlet.put_many(messages(*range(5))) == 5
     outlet.relink(WireSettings(capacity=6), Reversed(), 1)
     outlet.put_many([Message("abc", "maker", 5, 0)])

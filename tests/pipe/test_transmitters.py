@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -9,8 +11,13 @@ from pathlib import Path
 
 import cloudpickle
 import pytest
+from tests.pipe.trunkyard import LOSSLESS, Carrier, messages, sent
 
 from sightline.errors import ConfigError, WireError
+from sightline.overflow import Overflow
+from sightline.pipe.codec import Codec
+from sightline.pipe.edge import Outlet
+from sightline.pipe.settings import WireSettings
 from sightline.pipe.transmitters import BasicTransmitter, FileTransmitter, InFile, SharedMemoryTransmitter
 
 
@@ -50,14 +57,55 @@ def test_two_copies_of_a_transmitter_write_no_file_of_each_other(tmp_path: Path)
     assert [transmitter.receive()(one) for one in sent] == ["by 0", "by 1"]
 
 
-def test_what_nobody_received_is_removed_after_a_while(tmp_path: Path) -> None:
+def test_what_nobody_received_is_removed_after_a_while_if_that_is_said(tmp_path: Path) -> None:
     transmitter = FileTransmitter(tmp_path, 1, keep_s=60)
-    old = Path(transmitter.transmit()("old").path)
-    young = Path(transmitter.transmit()("young").path)
+    write = transmitter.transmit()
+    old = Path(write("old").path)
+    young = Path(write("young").path)
     before = time.time() - 61
     os.utime(old, (before, before))
-    transmitter._sweep()
+    for _ in range(300):
+        transmitter.receive()(write("more"))
     assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_what_waits_in_a_wire_is_kept_however_long(tmp_path: Path) -> None:
+    outlet, write = Outlet(LOSSLESS, Codec(), FileTransmitter(tmp_path, 1)), FileTransmitter(tmp_path, 1)
+    Carrier(outlet, limit=1)
+    assert outlet.put_many(messages(0)) == 1
+    (old,) = files(tmp_path)
+    os.utime(old, (0, 0))
+    for _ in range(300):
+        write.receive()(write.transmit()("more"))
+    assert files(tmp_path) == [old]
+
+
+@pytest.mark.parametrize("overflow", [Overflow.DROP_OLDEST, Overflow.DROP_NEWEST, Overflow.CLEAR])
+def test_what_a_wire_drops_goes_with_its_file(tmp_path: Path, overflow: Overflow) -> None:
+    outlet = Outlet(WireSettings(capacity=3, overflow=overflow), Codec(), FileTransmitter(tmp_path, 1))
+    for number in range(9):
+        outlet.put_many(messages(number))
+        assert len(files(tmp_path)) == sent(outlet).held
+    outlet.close()
+    assert files(tmp_path) == []
+
+
+def test_half_a_file_is_none(tmp_path: Path) -> None:
+    write = FileTransmitter(tmp_path, 1).transmit()
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, most[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            write(bytes(10_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert files(tmp_path) == []
+
+
+def files(where: Path) -> list[Path]:
+    return [path for path in where.rglob("*") if path.is_file()]
 
 
 def test_the_folder_of_a_process_that_was_killed_goes_when_the_next_is_made(tmp_path: Path) -> None:

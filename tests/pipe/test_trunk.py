@@ -1,5 +1,6 @@
 """Edges between two flows over real sockets: all that is promised arrives, and the counts add up."""
 
+import errno
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -261,3 +262,56 @@ def test_what_is_put_before_the_close_is_read(pair: Pair, wait_for: WaitFor) -> 
     assert numbers(reader.take(90)) == list(range(90))
     wait_for(lambda: len(pair.ended) == 2, 5, "both ends")
     assert sent(writer.outlet).left == 90
+
+
+def test_a_trunk_that_is_closed_twice_before_it_began_ends_once(pair: Pair) -> None:
+    for _ in range(2):
+        pair.trunks[0].close()
+    assert pair.ended == [1]
+
+
+def test_what_comes_to_a_trunk_as_it_ends_stays_where_it_is(pair: Pair) -> None:
+    """Whoever flushes may have seen that it has not ended, and be slow to take its turn."""
+    writer, _ = pair.edge(1)
+    trunk, lock = pair.trunks[0], threading.Lock()
+    writer.outlet.told(trunk, 5, 0)
+
+    class Slow:
+        def acquire(self, *, blocking: bool) -> bool:
+            trunk._sending = lock
+            trunk._ended = True
+            trunk._stream.close()
+            return lock.acquire(blocking=blocking)
+
+        def release(self) -> None:
+            lock.release()
+
+    trunk._sending = Slow()  # type: ignore[assignment]
+    assert writer.outlet.put_many(messages(0)) == 1
+    assert (sent(writer.outlet).left, sent(writer.outlet).held) == (0, 1)
+    trunk._end()
+
+
+@pytest.mark.parametrize("number", [errno.ENOBUFS, errno.ENOMEM, errno.ETOOMANYREFS])
+def test_what_the_system_has_no_means_to_send_is_sent_when_it_has(pair: Pair, number: int) -> None:
+    writer, reader = pair.edge(1)
+    stream = pair.trunks[0]._stream
+    sock, failures = stream._sock, [1] * 3
+
+    class Scarce:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(sock, name)
+
+        def sendmsg(self, *of: Any) -> int:
+            if failures:
+                failures.pop()
+                raise OSError(number, "none left")
+            return sock.sendmsg(*of)
+
+    pair.start()
+    writer.put_all(messages(0))
+    assert numbers(reader.take(1)) == [0]
+    stream._sock = Scarce()  # type: ignore[assignment]
+    writer.outlet.put_many(messages(1))  # nobody puts again
+    assert numbers(reader.take(1)) == [1]
+    assert failures == []

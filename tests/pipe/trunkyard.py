@@ -29,6 +29,18 @@ def messages(*numbers: int) -> list[Message]:
     return [Message({"number": number}, "maker", number, 5) for number in numbers]
 
 
+class Carrier:
+    """Of one outlet; its other end has so much room. It sends nothing: that is taken."""
+
+    number = 1
+
+    def __init__(self, outlet: Outlet, limit: int = 100) -> None:
+        outlet.carried(self)
+        outlet.told(self, limit, 0)
+
+    def has(self, outlet: Outlet, count: int) -> None: ...
+
+
 class Writer:
     """Puts as a runner does: what was not taken again when there is room."""
 

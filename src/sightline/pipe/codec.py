@@ -14,6 +14,7 @@ import io
 import pickle
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -93,6 +94,8 @@ class Packer:
         self._frames, self._classes = codec.frames, codec.classes
         self._change = transmitter.transmit()
         self._plain = self._change is as_it_is
+        changed_dropped = type(transmitter).dropped is not DataTransmitter.dropped
+        self._drop = transmitter.dropped if changed_dropped else None
         self._from_bytes = transmitter.shared_from_bytes
         self._kind: object = (self._from_bytes, version) if self._plain else self
         self._wait = wait
@@ -110,6 +113,15 @@ class Packer:
         packed = self._packed(message, message.data if self._plain else self._change(message.data))
         message.packed = self._kind, packed, message.packed
         return packed
+
+    def dropped(self, some: Iterable[Packed]) -> None:
+        """Tell the transmitter that these are not sent."""
+        if self._drop is None:
+            return
+        for packed in some:
+            with suppress(Exception):  # whatever it raises, they are
+                if packed.version == self.version:
+                    self._drop(pickle.loads(packed.pickled))  # noqa: S301 - our own
 
     def _packed(self, message: Message, data: Any) -> Packed:
         self._views.clear()

@@ -262,14 +262,14 @@ class Outlet:
     def _enter(self, packed: Sequence[Packed]) -> None:
         held, capacity = self._held, self.settings.capacity
         if self._closed:
-            self._drops.add(self._why("closed"), len(packed))
+            self._drop(self._why("closed"), packed)
             return
         held.extend(packed)
         if len(held) > self._peak_held:
             self._peak_held = min(len(held), capacity)
             self.words[PEAK] = max(self.words[PEAK], self._peak_held)
         if len(held) > capacity and not self._waits:
-            self._drops.add(Reason.OVERFLOW, self._make_room(len(held) - capacity))
+            self._drop(Reason.OVERFLOW, self._make_room(len(held) - capacity))
 
     def _turn(self, most: int) -> tuple[int, int]:
         """How many messages go together, and the bytes of their data, wherever these lie."""
@@ -289,18 +289,14 @@ class Outlet:
             count, inline = count + 1, inline + more
         return count, inline + shared
 
-    def _make_room(self, over: int) -> int:
-        """How many it dropped."""
+    def _make_room(self, over: int) -> list[Packed]:
+        """What is to be dropped."""
         held, capacity = self._held, self.settings.capacity
         if self._rule is Overflow.DROP_NEWEST:
-            for _ in range(over):
-                held.pop()
-            return over
+            return [held.pop() for _ in range(over)]
         if self._rule is Overflow.CLEAR:  # each that found it full cleared it
             over = (len(held) - 1) // capacity * capacity
-        for _ in range(over):
-            held.popleft()
-        return over
+        return [held.popleft() for _ in range(over)]
 
     def _leave(self) -> None:
         """What the other end has, and could not say any more, is not lost: the two accounts tell."""
@@ -315,9 +311,11 @@ class Outlet:
 
     def _drop_held(self, why: str, count: int) -> None:
         """The first so many."""
-        for _ in range(count):
-            self._held.popleft()
-        self._drops.add(why, count)
+        self._drop(why, [self._held.popleft() for _ in range(count)])
+
+    def _drop(self, why: str, some: Sequence[Packed]) -> None:
+        self._drops.add(why, len(some))
+        self._packer.dropped(some)
 
 
 def _nobody() -> None:

@@ -7,6 +7,7 @@ other makes data of again in the flow that receives it. It travels there once, b
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import pickle
@@ -16,14 +17,14 @@ import tempfile
 import time
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import cloudpickle
 
 from sightline.errors import ConfigError, WireError
-from sightline.shm.named import started
 
 SHARED_FROM_BYTES: Final = 32 * 1024
 """From here on a copy into a slot is quicker than one through a socket."""
@@ -47,6 +48,9 @@ class DataTransmitter(ABC):
     @abstractmethod
     def receive(self) -> Change:
         """What is called with that in the other flow, and gives the data."""
+
+    def dropped(self, sent: Any) -> None:  # noqa: B027 - it need not be heeded
+        """The wire dropped this, which `transmit` gave: nobody will receive it. It is to be quick."""
 
 
 class BasicTransmitter(DataTransmitter):
@@ -81,29 +85,26 @@ class InFile(NamedTuple):
 class FileTransmitter(DataTransmitter):
     """Writes large data to files, which whoever receives it removes.
 
-    The files are in a folder of their own, which goes with this object. What nobody received, as it was
-    dropped on its way or a flow died, is removed after `keep_s`; and folders of processes that are gone, when
-    the next is made.
+    The files are in a folder of their own, which goes with this object, and with it what a flow had not
+    received when it died. What a wire drops is removed at once; folders of processes that are gone, when the
+    next is made.
 
     Args:
         folder: where that folder is made; the system's for temporary files if none is named.
         data_size_threshold: data of which as many bytes are to be written goes into a file.
-        keep_s: seconds.
+        keep_s: seconds after which what nobody received is removed, though it may still wait in a wire. None:
+            it is not.
     """
 
     def __init__(
-        self, folder: str | Path | None = None, data_size_threshold: int = 5000, keep_s: float = 600.0
+        self, folder: str | Path | None = None, data_size_threshold: int = 5000, keep_s: float | None = None
     ) -> None:
         where = Path(folder or tempfile.gettempdir())
         sweep(where)
-        pid = os.getpid()
-        self._folder = where / f"{_PREFIX}{pid}-{started(pid) or 0}-{secrets.token_hex(4)}"
-        self._folder.mkdir(0o700)
+        self._folder, lock = _locked_folder(where)
         self._threshold, self._keep_s = data_size_threshold, keep_s
-        self._names = _names()
-        self._ended: Callable[[], object] = weakref.finalize(
-            self, shutil.rmtree, self._folder, ignore_errors=True
-        )
+        self._own, self._numbers = secrets.token_hex(8), itertools.count()
+        self._ended: Callable[[], object] = weakref.finalize(self, _remove, self._folder, lock)
 
     def __reduce__(self) -> Any:
         return _elsewhere, (self._folder, self._threshold, self._keep_s)
@@ -114,6 +115,10 @@ class FileTransmitter(DataTransmitter):
     def receive(self) -> Change:
         return _read
 
+    def dropped(self, sent: Any) -> None:
+        if isinstance(sent, InFile):
+            Path(sent.path).unlink(missing_ok=True)
+
     def close(self) -> None:
         """Remove the folder, with all that is in it."""
         self._ended()
@@ -122,36 +127,55 @@ class FileTransmitter(DataTransmitter):
         pickled = cloudpickle.dumps(data)
         if len(pickled) < self._threshold:
             return data
-        number, name = next(self._names)
-        if number % _SWEEP_EVERY == 0:
-            self._sweep()
-        path = self._folder / name
-        path.write_bytes(pickled)
+        number = next(self._numbers)
+        if number % _SWEEP_EVERY == 0 and self._keep_s is not None:
+            self._sweep(time.time() - self._keep_s)
+        path = self._folder / f"{self._own}-{number}"
+        try:
+            path.write_bytes(pickled)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
         return InFile(str(path))
 
-    def _sweep(self) -> None:
-        before = time.time() - self._keep_s
+    def _sweep(self, before: float) -> None:
         for path in self._folder.iterdir():
-            try:
+            with suppress(FileNotFoundError):  # it may be received meanwhile
                 if path.stat().st_mtime < before:
                     path.unlink()
-            except FileNotFoundError:  # it was received meanwhile
-                continue
 
 
 def sweep(where: Path) -> None:
-    """Remove the folders that processes which are gone left here."""
+    """Remove the folders that processes which are gone left here: theirs is no lock any more."""
     for path in where.glob(f"{_PREFIX}*"):
-        pid, _, rest = path.name.removeprefix(_PREFIX).partition("-")
-        begun = rest.partition("-")[0]
-        if pid.isdecimal() and begun.isdecimal() and started(int(pid)) != int(begun):
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):  # it is in use, somebody else's, or gone by now
+            lock = _lock(path)
+            _remove(path, lock)
 
 
-def _names() -> Iterator[tuple[int, str]]:
-    """Names that no other transmitter uses: a process may have several that write to one folder."""
-    own = secrets.token_hex(8)
-    return ((number, f"{own}-{number}") for number in itertools.count())
+def _locked_folder(where: Path) -> tuple[Path, int]:
+    """A new folder, and a descriptor by which this process has a lock on it as long as it lives."""
+    token = secrets.token_hex(8)
+    path = where / f".{_PREFIX}{token}"  # not yet one that others may sweep
+    path.mkdir(0o700)
+    lock = _lock(path)
+    return path.rename(where / f"{_PREFIX}{token}"), lock
+
+
+def _lock(folder: Path) -> int:
+    """Raises OSError: another process has it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _remove(folder: Path, lock: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)
 
 
 def as_it_is(data: Any) -> Any:
@@ -171,10 +195,13 @@ def _read(data: Any) -> Any:
     return pickle.loads(pickled)  # noqa: S301 - written by a flow of this pipe, in a folder of this user's
 
 
-def _elsewhere(folder: Path, threshold: int, keep_s: float) -> FileTransmitter:
-    """The same transmitter in another process, whose end is not the folder's."""
+def _elsewhere(folder: Path, threshold: int, keep_s: float | None) -> FileTransmitter:
+    """The same transmitter in another process, whose end is not the folder's; its files have other names."""
     transmitter = object.__new__(FileTransmitter)
-    transmitter.__dict__.update(_folder=folder, _threshold=threshold, _keep_s=keep_s, _names=_names())
+    own, numbers = secrets.token_hex(8), itertools.count()
+    transmitter.__dict__.update(
+        _folder=folder, _threshold=threshold, _keep_s=keep_s, _own=own, _numbers=numbers
+    )
     transmitter._ended = dict  # there is nothing to do
     return transmitter
 
