@@ -1,5 +1,6 @@
 """The wires of a flow: what another flow had sent before it was no more is read before its end is told."""
 
+import errno
 import logging
 import socket
 import threading
@@ -12,7 +13,7 @@ import pytest
 from tests.pipe.trunkyard import Writer, messages
 from tools.services.waiting import wait_for
 
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, SharingError
 from sightline.pipe.directory import Directory
 from sightline.pipe.edge import BATCH, Outlet
 from sightline.pipe.inlet import Inlet
@@ -109,6 +110,20 @@ def test_a_transmitter_that_raises_is_told_with_its_wire(flows: tuple[Wiring, Wi
     ours, theirs = socket.socketpair()
     with raises(), theirs:
         taker.connect("a", 1, ours)
+
+
+def test_a_flow_without_a_descriptor_for_the_way_to_another_says_so(
+    flows: tuple[Wiring, Wiring], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = socket.socketpair()
+
+    def scarce() -> None:
+        raise OSError(errno.EMFILE, "too many")
+
+    monkeypatch.setattr(socket, "socketpair", scarce)
+    with theirs, pytest.raises(SharingError, match="for the way to flow a: .* too many"):
+        flows[1].connect("a", 1, ours)
+    assert ours.fileno() == -1
 
 
 def send_and_die(flows: tuple[Wiring, Wiring], then: Callable[[], object]) -> None:

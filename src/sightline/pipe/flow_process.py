@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from sightline.clock import SYSTEM_CLOCK, ns
-from sightline.errors import Closed, ConfigError
+from sightline.errors import Closed, ConfigError, SharingError
 from sightline.pipe.accounts import PROCESS_WORDS
 from sightline.pipe.channel import Channel
 from sightline.pipe.control import (
@@ -171,8 +171,12 @@ class FlowProcess:
         self._channel.flush()
         if self._channel.unsent < MOST_UNHEARD:
             for message, descriptor in self._channel.receive():
-                if not self._fault:
+                if self._fault:
+                    continue
+                try:
                     self._do(message, descriptor)
+                except (ConfigError, SharingError) as error:  # of a wire, or the way to another flow
+                    self._fail(str(error))
 
     def _say(self, message: Said) -> None:
         """From any thread; it waits for nobody."""

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, SharingError
 from sightline.overflow import Overflow
 from sightline.pipe.accounts import END_WORDS, Account
 from sightline.pipe.codec import Codec
@@ -108,11 +108,21 @@ class Wiring:
         return self.remove(edge for edge in edges if edge.destination_flow == peer)
 
     def connect(self, peer: str, number: int, sock: socket.socket) -> None:
-        """The way to that flow, from now on; no other ever has this number. Raises ConfigError, as `add`."""
+        """The way to that flow, from now on; no other ever has this number.
+
+        Raises:
+            ConfigError: as `add`.
+            SharingError: no descriptor is left.
+        """
         old = self._trunks.pop(peer, None)
         if old is not None:
             old.close(REST_S)
-        self._trunks[peer] = trunk = Trunk(sock, self._codec, number=number, on_end=self._ended)
+        try:
+            trunk = Trunk(sock, self._codec, number=number, on_end=self._ended)
+        except OSError as error:
+            sock.close()
+            raise SharingError(f"no descriptor is left for the way to flow {peer}: {error}") from error
+        self._trunks[peer] = trunk
         for edge in self._edges.values():
             if edge.crosses and peer in edge.flows:
                 self._attach(edge)
