@@ -45,6 +45,8 @@ MIB: Final = 1 << 20
 MOST_GROWN_BYTES: Final = 32 * MIB
 STOPS_S: Final = 30.0
 MOST_BEGIN_S: Final = 8.0
+MOST_AWAY_S: Final = 10
+"""Until a worker that was killed reads again: until then, nobody takes what is captured."""
 MOST_GAPS: Final = 2
 """For each death and camera: where it died, and where others dropped pictures up to a keyframe for it."""
 MOST_UNTOLD: Final = 3 * FPS * len(CAMERAS)
@@ -101,9 +103,10 @@ class Written:
         if self._path.exists():
             with self._path.open("rb") as file:
                 file.seek(self._read)
-                lines = [line for line in file if line.endswith(b"\n")]
-            self._read += sum(map(len, lines))
-            self.results += map(result_from_json, lines)
+                new = file.read()  # at once: a line that is being written would come in two
+            whole = new[: new.rfind(b"\n") + 1]
+            self._read += len(whole)
+            self.results += map(result_from_json, whole.splitlines())
         return self.results
 
 
@@ -198,6 +201,19 @@ def gaps_in(results: Iterable[Result]) -> int:
     return gaps
 
 
+def check_sum(name: str, camera: dict[str, Any], kills: int) -> None:
+    """All that was captured is a result or is told, once for each worker, whatever died.
+
+    What a worker counts twice would hide nothing of what another lost: of each, what is `lost` is never less
+    than none.
+    """
+    published = camera["packets"] - sum(camera["unsent"].values())
+    came_to = camera["results"] + camera["unwanted"] + sum(camera["dropped"].values())
+    assert came_to == len(WORKERS) * published, (name, camera)
+    lost = camera["dropped"].get("lost", 0)
+    assert lost <= (kills + 1) * len(WORKERS) * MOST_AWAY_S * FPS, (name, camera)
+
+
 def killing(folder: Path, kills: int, seed: int, say: Callable[[str], object]) -> Rounds:
     """So many kills; raises where something is wrong, at the end too."""
     machine = Machine.now()
@@ -208,6 +224,8 @@ def killing(folder: Path, kills: int, seed: int, say: Callable[[str], object]) -
         assert up.process.wait(STOPS_S) == 0, up.err.read_text()
     machine.wait_until_back(rounds.pids)
     told = up.told()
+    for name, camera in told["cameras"].items():
+        check_sum(name, camera, kills)
     dropped = sum(sum(camera["dropped"].values()) for camera in told["cameras"].values())
     for worker, lines in rounds.written.items():
         results = lines.look()
