@@ -1,7 +1,8 @@
 """A worker reads packets, asks its model, and gives every result to every sink, whoever fails."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import pytest
 from tests.drawn import drawn_packets
@@ -75,6 +76,14 @@ def play(bus: Bus, camera: int = 0, frames: int = FRAMES) -> threading.Thread:
     return thread
 
 
+def opening(sinks: Mapping[str, Keeping]) -> dict[str, Callable[[], Keeping]]:
+    return {name: partial(_same, sink) for name, sink in sinks.items()}
+
+
+def _same(sink: Keeping) -> Keeping:
+    return sink
+
+
 def run_to_end(worker: RunningWorker, wait_for: Callable[..., object]) -> None:
     wait_for(lambda: worker.ended, 30, "the worker to have seen all")
     worker.stop()
@@ -84,7 +93,7 @@ def test_every_result_goes_to_every_sink_in_order(
     bus: Bus, wait_for: Callable[..., object], no_leaks: None
 ) -> None:
     model, sinks = Counting(), {"a": Keeping(), "b": Keeping()}
-    worker = RunningWorker("w", bus, {"cam0": False, "cam1": False}, model, sinks)
+    worker = RunningWorker("w", bus, {"cam0": False, "cam1": False}, model, opening(sinks))
     worker.start()
     play(bus, 0)
     play(bus, 1)
@@ -112,7 +121,7 @@ def test_a_failing_model_is_counted_and_goes_on(bus: Bus, wait_for: Callable[...
             raise ValueError("odd")
 
     sink = Keeping()
-    worker = RunningWorker("w", bus, {"cam0": False}, Counting(fail_on_odd), {"a": sink})
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(fail_on_odd), opening({"a": sink}))
     worker.start()
     play(bus)
     run_to_end(worker, wait_for)
@@ -132,7 +141,7 @@ def test_a_failing_sink_is_counted_and_the_other_gets_all(bus: Bus, wait_for: Ca
 
     good = Keeping()
     sinks = {"full": Keeping(fail), "broken": Keeping(break_), "good": good}
-    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), sinks)
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), opening(sinks))
     worker.start()
     play(bus)
     run_to_end(worker, wait_for)
@@ -144,10 +153,36 @@ def test_a_failing_sink_is_counted_and_the_other_gets_all(bus: Bus, wait_for: Ca
     }
 
 
+def test_it_reads_before_a_sink_may(bus: Bus) -> None:
+    """A file begins as soon as anybody reads it, and a sink may read the bus as well."""
+    read: list[bool] = []
+
+    def make() -> Keeping:
+        read.append(bus.wait_wanted("raw_cam0", 0))
+        return Keeping()
+
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), {"a": make})
+    worker.start()
+    worker.stop()
+    assert read == [True]
+
+
+def test_a_sink_that_cannot_be_opened_leaves_nothing_behind(no_leaks: None, bus: Bus) -> None:
+    def make() -> Keeping:
+        raise SinkError("no folder")
+
+    model, first = Counting(), Keeping()
+    worker = RunningWorker("w", bus, {"cam0": False}, model, opening({"a": first}) | {"b": make})
+    with pytest.raises(SinkError, match="no folder"):
+        worker.start()
+    assert (first.closed, model.calls[-1]) == (1, "close")
+    assert not bus.wait_wanted("raw_cam0", 0)
+
+
 def test_of_files_a_slow_sink_gets_every_result(bus: Bus, wait_for: Callable[..., object]) -> None:
     pause = threading.Event()
     slow = Keeping(lambda _result: pause.wait(0.005))
-    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), {"slow": slow})
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), opening({"slow": slow}))
     worker.start()
     play(bus)
     run_to_end(worker, wait_for)
@@ -158,7 +193,7 @@ def test_many_cameras_at_once_fill_no_sink(bus: Bus, wait_for: Callable[..., obj
     """A batch gives a result of each camera at one moment."""
     cameras = {f"cam{number}": True for number in range(40)}
     sink = Keeping()
-    worker = RunningWorker("w", bus, cameras, Counting(), {"a": sink})
+    worker = RunningWorker("w", bus, cameras, Counting(), opening({"a": sink}))
     worker.start()
     for number in range(40):
         play(bus, number, frames=1)
@@ -170,7 +205,7 @@ def test_many_cameras_at_once_fill_no_sink(bus: Bus, wait_for: Callable[..., obj
 def test_a_file_has_ended_when_its_last_result_is_written(bus: Bus, wait_for: Callable[..., object]) -> None:
     pause = threading.Event()
     slow = Keeping(lambda _result: pause.wait(0.2))
-    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), {"slow": slow})
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), opening({"slow": slow}))
     worker.start()
     play(bus, frames=8)
     wait_for(lambda: worker.ended, 30, "the worker to have seen all")
@@ -189,7 +224,7 @@ def test_a_sink_or_a_model_that_never_returns_does_not_hold_up_the_stop(
         never.wait(60)
 
     for model, sink in ((Counting(), stuck), (Counting(wait), Keeping())):
-        worker = RunningWorker("w", bus, {"cam0": False}, model, {"a": sink})
+        worker = RunningWorker("w", bus, {"cam0": False}, model, opening({"a": sink}))
         worker.start()
         play(bus)
         wait_for(lambda: worker.counts()["cam0"].results or waiting.is_set(), 20, "work")  # noqa: B023
@@ -206,7 +241,7 @@ def test_a_model_that_calls_exit_is_counted_as_any_that_fails(
     def leave(_frames: Sequence[Frame]) -> None:
         raise SystemExit(3)
 
-    worker = RunningWorker("w", bus, {"cam0": False}, Counting(leave), {"a": Keeping()})
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(leave), opening({"a": Keeping()}))
     worker.start()
     play(bus)
     run_to_end(worker, wait_for)
@@ -218,7 +253,7 @@ def test_a_stuck_sink_of_live_cameras_holds_up_nobody(bus: Bus, wait_for: Callab
     stuck = threading.Event()
     good = Keeping()
     sinks = {"stuck": Keeping(lambda _result: stuck.wait(30)), "good": good}
-    worker = RunningWorker("w", bus, {"cam0": True}, Counting(), sinks)
+    worker = RunningWorker("w", bus, {"cam0": True}, Counting(), opening(sinks))
     worker.start()
     play(bus)
     wait_for(lambda: worker.ended, 30, "all to be seen although a sink is stuck")
@@ -235,21 +270,26 @@ def test_a_model_that_does_not_load_says_so_and_nothing_runs(bus: Bus, no_leaks:
         def load(self) -> None:
             raise ModelError("no weights")
 
-    sink = Keeping()
-    worker = RunningWorker("w", bus, {"cam0": True}, Broken(), {"a": sink})
+    made: list[Keeping] = []
+
+    def make() -> Keeping:
+        made.append(Keeping())
+        return made[-1]
+
+    worker = RunningWorker("w", bus, {"cam0": True}, Broken(), {"a": make})
     with pytest.raises(ModelError, match="no weights"):
         worker.start()
     assert worker.counts() == {}
     assert not worker.ended
     worker.stop()
-    assert sink.closed == 1
+    assert made == []
 
 
 def test_stopping_while_a_file_is_read_leaves_nothing(
     bus: Bus, wait_for: Callable[..., object], no_leaks: None
 ) -> None:
     sink = Keeping()
-    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), {"a": sink})
+    worker = RunningWorker("w", bus, {"cam0": False}, Counting(), opening({"a": sink}))
     worker.start()
     reader = play(bus, frames=1000)
     wait_for(lambda: sink.results, 20, "the first result")

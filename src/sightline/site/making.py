@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import ExitStack
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,7 +11,6 @@ from pydantic import BaseModel, SecretStr
 from sightline.bus import Bus
 from sightline.clock import Clock
 from sightline.mux import MuxCamera
-from sightline.sink import Sink as AnySink
 from sightline.site.model import Model, PythonModel, Sink, Site, Tracking, Worker
 from sightline.site.opening import Wanted, make_model, make_sink, make_sink_with_bus
 from sightline.site.worker import RunningWorker
@@ -32,44 +30,35 @@ Status = Callable[[], Mapping[str, Any]]
 def make_worker(
     name: str, settings: Worker, site: Site, bus: Bus, *, status: Status, clock: Clock
 ) -> RunningWorker:
-    """The worker with its model and sinks, not yet started.
-
-    Raises:
-        SightlineError: the model or a sink cannot be opened; sinks opened before it are closed again.
-    """
+    """The worker with its model, not yet started. Raises SightlineError: the model cannot be opened."""
     looked_at = site.cameras_of(settings)
     cameras = {camera_id: camera.is_live for camera_id, camera in looked_at.items()}
     offline = tuple(camera_id for camera_id, is_live in cameras.items() if not is_live)
     topics = site.topics.of_packets()
-    with ExitStack() as opened:
-        model = make_model(model_wanted(settings.model), _tracking(settings.track))
-        sinks: dict[str, AnySink] = {}
-        for label, sink in _labelled(settings.sinks).items():
-            sinks[label] = make_sink(
-                _sink_wanted(sink),
-                status=status,
-                bus=bus,
-                cameras=tuple(cameras),
-                offline=offline,
-                topics=topics,
-            )
-            opened.callback(sinks[label].close)
-        worker = RunningWorker(
-            name,
-            bus,
-            cameras,
-            model,
-            sinks,
-            topics=topics,
-            detect={camera_id for camera_id, camera in looked_at.items() if camera.detect_url},
-            rate=settings.rate,
-            size=settings.size,
-            pictures=settings.pictures,
-            hwaccel=settings.hwaccel,
-            clock=clock,
-        )
-        opened.pop_all()
-    return worker
+    offered = {
+        "status": status,
+        "bus": bus,
+        "cameras": tuple(cameras),
+        "offline": offline,
+        "topics": topics,
+    }
+    return RunningWorker(
+        name,
+        bus,
+        cameras,
+        make_model(model_wanted(settings.model), _tracking(settings.track)),
+        {
+            label: partial(make_sink, _sink_wanted(sink), **offered)
+            for label, sink in _labelled(settings.sinks).items()
+        },
+        topics=topics,
+        detect={camera_id for camera_id, camera in looked_at.items() if camera.detect_url},
+        rate=settings.rate,
+        size=settings.size,
+        pictures=settings.pictures,
+        hwaccel=settings.hwaccel,
+        clock=clock,
+    )
 
 
 class WorkerRoutines(NamedTuple):

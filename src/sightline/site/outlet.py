@@ -43,7 +43,7 @@ class OutletStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outlet:
-    """Writes results to `sink`, in order, on a thread of its own.
+    """Writes results to `sink`, in order, on a thread of its own, and closes it, also where it cannot begin.
 
     Args:
         name: of the sink, for logs and counts.
@@ -66,7 +66,11 @@ class Outlet:
         self._written = self._failed = self._late = 0
         self._trouble = Repeated(get_logger("sightline.sink"), "result could not be written", clock=clock)
         self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:  # there is no room for another
+            self._close_sink()
+            raise
 
     def put(self, result: Result, frame: Frame) -> None:
         """Give a result to be written; an offline outlet waits for room. Nothing once it is closing."""
@@ -74,6 +78,12 @@ class Outlet:
             self._waiting.put((result, frame))
         except Closed:
             self._late += 1
+
+    @property
+    def url(self) -> str | None:
+        """Of the page that the sink serves, if it serves one."""
+        url = getattr(self._sink, "url", None)
+        return url if isinstance(url, str) else None
 
     @property
     def idle(self) -> bool:

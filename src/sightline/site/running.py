@@ -138,8 +138,8 @@ class RunningSite:
     def _start_worker(self, worker: RunningWorker) -> None:
         self._opened.callback(worker.stop)
         self._workers[worker.name] = worker
-        self.pages += worker.pages
         worker.start()
+        self.pages += worker.pages
 
     def _told(self, camera_ids: frozenset[str]) -> dict[str, Any]:
         """What a worker's page shows beside its pictures: its own cameras."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, Self
 
 import msgspec
@@ -102,7 +102,8 @@ class RunningWorker:
         bus: where the cameras' packets are.
         cameras: by name, whether each is live: a live one drops old pictures rather than run late.
         model: what looks at the frames; loaded and warmed up by `start()`, closed by `stop()`.
-        sinks: where results go, by name; closed by `stop()`.
+        sinks: open where results go, by name, once the bus is read, which some of them read too; closed by
+            `stop()`.
         topics: where on the bus they are.
         detect: names of the cameras of which the stream for models is read, and not the main one.
         rate, size, pictures, hwaccel: as for `sightline.codec.Decoder`.
@@ -114,7 +115,7 @@ class RunningWorker:
         bus: Bus,
         cameras: Mapping[str, bool],
         model: Model,
-        sinks: Mapping[str, Sink],
+        sinks: Mapping[str, Callable[[], Sink]],
         *,
         topics: PacketTopics = PACKET_TOPICS,
         detect: Collection[str] = (),
@@ -132,13 +133,10 @@ class RunningWorker:
         ]
         self._topics = topics
         self._model = ModelRoutine(lambda: model, f"{name}-model")
-        self._sinks = sinks
+        self._makers = sinks
         # With a file that must be seen whole the model waits for the sinks, and the file for the model.
-        self._live = live = all(cameras.values())
-        self._outlets = [
-            Outlet(f"{name}-{label}", sink, cameras=len(cameras), live=live, clock=clock)
-            for label, sink in sinks.items()
-        ]
+        self._live = all(cameras.values())
+        self._outlets: list[Outlet] = []
         self._rate, self._size, self._pictures = rate, size, pictures
         self._hwaccel = hwaccel
         self._clock = clock
@@ -149,12 +147,19 @@ class RunningWorker:
         self._broken = ""
 
     def start(self) -> None:
-        """Load the model and begin to read.
+        """Load the model, begin to read, and open the sinks.
 
         Raises:
-            ModelError: the model failed to load or to warm up; nothing runs then.
-            BusError: the bus cannot be subscribed to.
+            SightlineError: the model cannot be loaded, the bus not be subscribed to, or a sink not be opened;
+                nothing runs then.
         """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
         self._model.setup()
         self._mux = Mux(
             self._bus,
@@ -166,6 +171,16 @@ class RunningWorker:
             hwaccel=self._hwaccel,
             clock=self._clock,
         )
+        for label, make in self._makers.items():
+            self._outlets.append(
+                Outlet(
+                    f"{self.name}-{label}",
+                    make(),
+                    cameras=len(self._cameras),
+                    live=self._live,
+                    clock=self._clock,
+                )
+            )
         self._thread = threading.Thread(
             target=self._run, args=(self._mux,), name=f"worker-{self.name}", daemon=True
         )
@@ -196,8 +211,7 @@ class RunningWorker:
     @property
     def pages(self) -> list[str]:
         """Addresses of the pages that its sinks serve."""
-        urls = (getattr(sink, "url", None) for sink in self._sinks.values())
-        return [url for url in urls if isinstance(url, str)]
+        return [outlet.url for outlet in self._outlets if outlet.url is not None]
 
     def outlets(self) -> list[OutletStats]:
         """Counts by sink."""

@@ -176,12 +176,9 @@ class WorkerSink(DestinationRoutine):
         self._make = make
         self._cameras, self._live = cameras, live
         self._outlet: Outlet | None = None
-        self._url: str | None = None
 
     def setup(self) -> None:
-        sink = self._make()
-        self._url = getattr(sink, "url", None)
-        self._outlet = Outlet(self.name, sink, cameras=self._cameras, live=self._live)
+        self._outlet = Outlet(self.name, self._make(), cameras=self._cameras, live=self._live)
 
     def main_logic(self, data: list[Seen]) -> None:
         assert self._outlet is not None
@@ -194,7 +191,7 @@ class WorkerSink(DestinationRoutine):
             self._outlet.close(None)
 
     def own_stats(self) -> OutletTold | None:
-        return None if self._outlet is None else OutletTold(_LIFE, self._outlet.stats(), self._url)
+        return None if self._outlet is None else OutletTold(_LIFE, self._outlet.stats(), self._outlet.url)
 
 
 class Nobody(DestinationRoutine):
