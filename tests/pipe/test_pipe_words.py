@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from tests.pipe.parts import Collect, Counter, Hello
 from sightline.errors import ConfigError
 from sightline.pipe import DestinationRoutine, Pipe, SourceRoutine, events
 from sightline.pipe.event_names import KILL_EVENT_NAME
+from sightline.supervise.policy import Restart
 
 MakePipe = Callable[..., Pipe]
 ODD = os.fsdecode(b"/data/\xff.jpg")
@@ -154,3 +156,36 @@ def test_who_is_killed_has_done_nothing(make: MakePipe) -> None:
         report = pipe.notify_event(event, wait=30)
         assert report is not None
         assert (report.done, report.failed) == (("one",), {}), "those that there still are are meant"
+
+
+class Spoils(DestinationRoutine):
+    """Takes away what its thread needs."""
+
+    def main_logic(self, data: Any) -> None:
+        del self.name
+        self.settings = None  # type: ignore[assignment]
+
+
+def test_a_flow_whose_routine_has_lost_its_thread_is_begun_again_and_given_up(make: MakePipe) -> None:
+    pipe = make(restart=Restart(delay_s=0.01, most_ends=2))
+    pipe.create_flow("flow", True, Counter("counter"), Spoils("spoils"))
+    pipe.build()
+    pipe.notify_event("start", wait=30)
+    assert pipe.wait(60)
+    assert (
+        "broke: AttributeError: 'NoneType' object has no attribute 'rate_fps'"
+        in pipe.processes["flow"].reason
+    )
+
+
+def test_a_process_that_is_asked_to_end_takes_no_routine_with_it_for_good(
+    make: MakePipe, log: Lines, wait_for: WaitFor
+) -> None:
+    pipe = make(restart=Restart(delay_s=0.01))
+    pipe.create_flow("flow", True, Counter("counter"), Collect("keep"))
+    pipe.build()
+    pipe.notify_event("start", wait=30)
+    os.kill(pipe.pids["flow"], signal.SIGTERM)
+    wait_for(lambda: len(log.of("flow.keep")) == 3, 30, "setup, cleanup, and setup again")
+    assert [line.split()[0] for line in log.of("flow.keep")] == ["setup", "cleanup", "setup"]
+    assert not pipe.wait(0.2)

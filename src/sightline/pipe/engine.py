@@ -75,6 +75,7 @@ class Engine:
         clock: Clock,
     ) -> None:
         self.routine = routine
+        self._name = routine.name  # whatever becomes of that
         self.running = Running(routine.settings.restart)
         self._desk = desk
         self._on_change = on_change
@@ -166,7 +167,7 @@ class Engine:
                     self._bell.wait(wait_s)
         except BaseException as error:  # noqa: BLE001 - the state of what it has in hand is not known
             where = "".join(traceback.format_tb(error.__traceback__))
-            self._on_broken(f"routine {self.routine.name} broke: {text_of(error)}\n{where}")
+            self._on_broken(f"routine {self._name} broke: {text_of(error)}\n{where}")
         finally:
             self._over = True
             self._answer_the_rest()
@@ -254,7 +255,7 @@ class Engine:
                 asked.answer.set_result(self._outcome(asked.event, False, None))
 
     def _outcome(self, event: str, handled: bool, error: str | None) -> Outcome:
-        return Outcome(self.routine.name, event, handled, self.running.state, error)
+        return Outcome(self._name, event, handled, self.running.state, error)
 
     def _do(self, acts: tuple[Act, ...]) -> None:
         """Carry out what `Running` says, and what that says of it."""

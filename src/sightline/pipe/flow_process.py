@@ -358,18 +358,21 @@ class FlowProcess:
         return {name: runner.reading() for name, runner in self._runners.items()}
 
     def _end(self) -> None:
-        """Clean up what runs, and tell the last counts. Nobody waits again for who did not stop in time."""
+        """Clean up what runs, and tell the last counts. Nobody waits again for who did not stop in time.
+
+        What is not over may go on in another process: who meant it to end for good has said KILL before.
+        """
         if not self._runners:
             return
         answers = {
-            runner: runner.handle(KILL_EVENT_NAME)
+            runner: runner.handle(STOP_EVENT_NAME)
             for runner in self._runners.values()
             if runner not in self._hung
         }
         wait(answers.values(), self._spec.stop_s)
         for runner, answer in answers.items():
             if not answer.done():
-                runner.overdue(KILL_EVENT_NAME, self._spec.stop_s)
+                runner.overdue(STOP_EVENT_NAME, self._spec.stop_s)
         self._loop.close()
         self._wiring.close(0.0)
         self._look_at_counts()
