@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.buffer import BufferStats
+from sightline.clock import ns
 from sightline.codec import DecoderStats
 from sightline.mux import Heard, LaneStats
 from sightline.routines import Looked
-from sightline.site.lives import KILLED, Life, Lives, ended
+from sightline.site.lives import KILLED, InVain, Life, Lives, ended
 from sightline.site.outlet import OutletStats
 from sightline.site.told import LanesTold, LookedTold, OutletTold, told_by
 from sightline.site.worker_routines import Notice, Turn
@@ -158,6 +159,21 @@ def test_only_what_has_nothing_in_hand_and_nothing_in_line_is_idle(life: Life) -
     assert life.idle == (in_line == in_hand == written == 0)
     assert ended(life).idle
     assert not Life(number=1).idle  # it does not read yet
+
+
+def test_processes_that_end_before_any_result_are_in_vain_however_long_each_takes() -> None:
+    for life_s in (0, 60):
+        vain = InVain(most=8, within_s=600)
+        seen = [vain.look(ends, 5, ns(life_s * ends)) for ends in range(9)]
+        assert seen == [False] * 8 + [True]
+
+
+def test_what_comes_to_results_now_and_then_is_not_in_vain() -> None:
+    vain = InVain(most=3, within_s=600)
+    looks = [(1, 0), (2, 0), (2, 1), (3, 1), (4, 1), (5, 2), (6, 2), (6, 2), (7, 2)]
+    assert [vain.look(*look, 0) for look in looks] == [False] * 8 + [True]
+    late = InVain(most=3, within_s=600)
+    assert not any(late.look(ends, 0, ns(301 * ends)) for ends in range(100))
 
 
 def test_what_routines_share_they_share_in_their_process_too() -> None:

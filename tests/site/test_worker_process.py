@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -19,9 +20,10 @@ from sightline import Size
 from sightline.errors import BusError, ConfigError, ModelError, SightlineError, SinkError
 from sightline.hub.address import HubAddress
 from sightline.scene import Scene, write_clip
-from sightline.site import Site
+from sightline.site import Site, worker_process
 from sightline.site.any_worker import AnyWorker
 from sightline.site.capturing import Capturing, inputs_of
+from sightline.site.lives import InVain
 from sightline.site.own_hub import OwnHub
 from sightline.site.worker_process import STOP_S, WorkerProcess, raised_by
 from sightline.supervise import Restart, State
@@ -291,6 +293,21 @@ def test_a_worker_that_dies_at_once_each_time_is_given_up(
     assert "SIGKILL" in worker.broken
     assert not worker.ended
     assert worker.pid is None
+
+
+def test_a_worker_that_never_comes_to_a_result_is_given_up(
+    make: MakeSite, begin: MakeWorker, clip: Path, monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
+) -> None:
+    """Although none of its processes ended so soon that its supervisor gives up."""
+    monkeypatch.setattr(worker_process, "InVain", partial(InVain, most=2))
+    worker = begin(make({"a": played(clip)}))
+    for ends in (1, 2):
+        os.kill(worker.pid or 0, signal.SIGKILL)
+        wait_for(lambda: worker.process.ends == ends, 20, "its end to be noticed")  # noqa: B023
+        wait_for(lambda: worker.broken or worker.process.state is State.RUNNING, 20, "the next")
+    wait_for(lambda: worker.broken, 10, "it to be given up")
+    assert worker.broken.startswith("ended 2 times, lately before any result")
+    wait_for(lambda: worker.pid is None, 10, "no process")
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@ was in hand then is counted as dropped, `killed`, so that the counts of what is 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 import msgspec
 
 from sightline.buffer import BufferStats
+from sightline.clock import ns
 from sightline.codec import DecoderStats
 from sightline.mux import Heard, LaneStats
 from sightline.routines import Looked
@@ -90,6 +91,28 @@ class Lives:
 
     def _add_up(self) -> None:
         self.now = together(self._before, ended(self._last) if self._parted else self._last)
+
+
+class InVain:
+    """Whether a worker's processes end one after the other before any of them comes to a result.
+
+    However long each of them takes to come so far: a supervisor, which does not know what they are for, may
+    take one that loads its model for a minute and then dies for one that is well.
+    """
+
+    def __init__(self, most: int = 8, within_s: float = 600.0) -> None:
+        self._ends_ns: deque[int] = deque(maxlen=most)
+        self._within_ns = ns(within_s)
+        self._ends = self._results = 0
+
+    def look(self, ends: int, results: int, now_ns: int) -> bool:
+        """Whether that is so, by how many have ended and how many results there are by now."""
+        if results > self._results:
+            self._ends_ns.clear()
+        self._ends_ns.extend([now_ns] * (ends - self._ends))
+        self._ends, self._results = ends, results
+        is_full = len(self._ends_ns) == self._ends_ns.maxlen
+        return is_full and now_ns - self._ends_ns[0] <= self._within_ns
 
 
 def together(one: Life, other: Life) -> Life:

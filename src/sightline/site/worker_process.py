@@ -24,7 +24,7 @@ from sightline.log import get_logger
 from sightline.overflow import Overflow
 from sightline.pipe import START_EVENT_NAME, Pipe, Policy, Routine, Wire, WireSettings
 from sightline.pipe.reports import State as RoutineState
-from sightline.site.lives import Lives
+from sightline.site.lives import InVain, Lives
 from sightline.site.making import WorkerRoutines, worker_routines
 from sightline.site.model import Site
 from sightline.site.outlet import OutletStats
@@ -86,6 +86,7 @@ class WorkerProcess:
         self._logger = logging.getLogger(f"sightline.worker.{name}")
         self._pipe = _made(name, self._routines, self._logger, restart, hung_s)
         self._lives = Lives()
+        self._in_vain = InVain()
         self._told = Told()
         self._ended = self._stopped = False
         self._starting = threading.Lock()
@@ -215,6 +216,9 @@ class WorkerProcess:
             if self._pipe.wait(_LOOK_S):
                 break
             self._look()
+            if self._is_in_vain():
+                self._pipe.close()
+                return
             if looks % _SHOW_LOOKS == 0 and self.pages and self.process.state is State.RUNNING:
                 self._show()
         self._look()
@@ -230,6 +234,12 @@ class WorkerProcess:
             self._lives.parted()
         amiss = (f"{of.routine}: {of.reason}" for of in routines if of.state is RoutineState.FAILED)
         self._amiss = "; ".join(amiss) if is_at_work else ""
+
+    def _is_in_vain(self) -> bool:
+        ends, results = self.process.ends, sum(of.results for of in self.counts().values())
+        if self._in_vain.look(ends, results, self._clock.monotonic_ns()):
+            self._broken = f"ended {ends} times, lately before any result; {self.process.reason}"
+        return bool(self._broken)
 
     def _show(self, wait: bool | float = False) -> None:
         try:
