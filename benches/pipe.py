@@ -44,6 +44,7 @@ def _pipert(variant: str) -> Contender:
 
 
 PASSED, HOPS, DICTS = "sightline, passed on", "sightline, a copy a hop", "sightline"
+PLACED, RING_PLACED = "sightline, written in place", "slots, written in place"
 BASIC, SHARED = "PipeRT, basic", "PipeRT, shared memory"
 QUEUE, PIPE = "multiprocessing.Queue", "multiprocessing.Pipe, pickle 5"
 RING, RING_HOPS = "slots, passed on", "slots, a copy a hop"
@@ -56,9 +57,11 @@ _OTHERS: Final = {
 }
 _FRAMES: Final = {
     PASSED: _ours("passed"),
+    PLACED: _ours("placed"),
     HOPS: _ours("hops"),
     **_OTHERS,
     RING: _chain("passed"),
+    RING_PLACED: _chain("placed"),
     RING_HOPS: _chain("hops"),
 }
 _DICTS: Final = {DICTS: _ours("passed"), **_OTHERS, RING: _chain("passed"), RING_HOPS: _chain("hops")}
@@ -85,6 +88,7 @@ def _frames(name: str) -> Bench:
             Aim(PASSED, RATE, against=BASIC, least=20),
             Aim(PASSED, RATE, against=SHARED, least=20),
             Aim(PASSED, RATE, against=RING, least=0.5),
+            Aim(PLACED, RATE, against=PASSED, least=1),
             Aim(HOPS, RATE, against=RING_HOPS, least=0.5),
             Aim(PASSED, _CALM, 2),
             Aim(PASSED, LOST, 0),
@@ -93,7 +97,8 @@ def _frames(name: str) -> Bench:
         notes=(
             *_WAYS,
             "Each source has a frame in ordinary memory. Ours and the slots copy it into theirs, once; `a",
-            "copy a hop`: the middle makes one of its own of each. PipeRT drops although it is told to wait.",
+            "copy a hop`: the middle makes one of its own of each; `written in place`: the source makes it",
+            "there, and writes both ends. PipeRT drops although it is told to wait.",
         ),
         rounds=3,
         warm_up=False,

@@ -1,6 +1,7 @@
 """A source, a middle and a destination of what multiprocessing has, as children of one process: `queue`, two
 `Queue`s; `pipe`, two `Pipe`s with pickle 5, the pixels beside it; `passed`, slots of one `SharedMemory` that
-the middle hands on; `hops`, two such, from one of which the middle copies into the other.
+the middle hands on; `placed`, the same written in place; `hops`, two such, from one of which the middle
+copies into the other.
 
 The slots are the least that sharing memory costs, and promise nothing: they last only as long as all live
 and the destination keeps no picture.
@@ -31,9 +32,13 @@ _fork = multiprocessing.get_context("fork")
 
 
 def chain(job: Job) -> None:
-    source, middle, destination = {"queue": _queues, "pipe": _pipes, "passed": _passed, "hops": _hops}[
-        job.variant
-    ](job)
+    source, middle, destination = {
+        "queue": _queues,
+        "pipe": _pipes,
+        "passed": _passed,
+        "placed": _placed,
+        "hops": _hops,
+    }[job.variant](job)
 
     def feeding() -> None:
         feed = job.feed()
@@ -124,6 +129,15 @@ class _Slots:
                 self.write(place, feed.next())
                 self.filled.release()
 
+    def mark(self, feed: Feed) -> None:
+        """As `fill`, with pictures that are made here."""
+        while True:
+            for place in self.places:
+                feed.wait()
+                self.free.acquire()
+                feed.stamp(place)
+                self.filled.release()
+
     def empty(self, tally: Tally, filled: Any) -> None:
         while True:
             for place in self.places:
@@ -133,14 +147,22 @@ class _Slots:
 
 
 def _passed(job: Job) -> Links:
-    slots, passed = _Slots(job), _fork.Semaphore(0)
+    return _handed_on(slots := _Slots(job), slots.fill)
+
+
+def _placed(job: Job) -> Links:
+    return _handed_on(slots := _Slots(job), slots.mark)
+
+
+def _handed_on(slots: _Slots, source: Callable[[Feed], None]) -> Links:
+    passed = _fork.Semaphore(0)
 
     def middle() -> None:
         while True:
             slots.filled.acquire()
             passed.release()
 
-    return slots.fill, middle, lambda tally: slots.empty(tally, passed)
+    return source, middle, lambda tally: slots.empty(tally, passed)
 
 
 def _hops(job: Job) -> Links:

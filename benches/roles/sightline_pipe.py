@@ -1,4 +1,5 @@
-"""Ours: `passed`, what came goes on as it is; `hops`, the middle makes a picture of its own of each;
+"""Ours: `passed`, what came goes on as it is; `placed`, the same of a picture that is made where it is sent
+from; `hops`, the middle makes a picture of its own of each;
 `events` calls those of a chain of 20 routines, `busy` while messages run along it."""
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benches.board import Board, Calls, Feed, Tally
+from benches.board import SHAPES, Board, Calls, Feed, Tally
 from benches.roles.chain import held
 from benches.roles.job import Job
 from sightline.pipe import (
@@ -44,6 +45,15 @@ class Source(SourceRoutine):
         feed = self._feed
         feed.wait()
         return feed.next()
+
+
+class Placing(Source):
+    def main_logic(self) -> Any:
+        feed = self._feed
+        feed.wait()
+        picture = self.array(SHAPES[self._size])
+        feed.stamp(picture)
+        return picture
 
 
 class Destination(DestinationRoutine):
@@ -83,7 +93,8 @@ def chain(job: Job) -> None:
     network = QueueNetwork(max_queue_sizes=held(job), put_block=True)
     pipe = Pipe(network=network, logger=_quiet, data_transmitter=SharedMemoryTransmitter())
     middle = Copying("middle") if job.variant == "hops" else Passing("middle")
-    _lay_out(pipe, [Source(job.folder, job.size), middle, Destination(job.folder, job.size)])
+    source = (Placing if job.variant == "placed" else Source)(job.folder, job.size)
+    _lay_out(pipe, [source, middle, Destination(job.folder, job.size)])
     with pipe:
         pipe.build()
         job.wait_for_go()
