@@ -22,6 +22,27 @@ def test_the_first_error_is_raised_while_others_wait() -> None:
         waits.set()
 
 
+def test_where_all_is_to_be_done_the_first_error_is_raised_behind_that() -> None:
+    looks, done = threading.Semaphore(0), threading.Event()
+
+    def look() -> bool:
+        looks.release()
+        return False
+
+    def fail() -> None:
+        raise ZeroDivisionError("the first")
+
+    def finish() -> None:
+        for _ in range(4):  # the first error was seen by then
+            assert looks.acquire(timeout=10)
+        done.set()
+        raise KeyError("the second")
+
+    with pytest.raises(ZeroDivisionError, match="the first"):
+        side_by_side([fail, finish], look, to_the_end=True)
+    assert done.is_set()
+
+
 def test_it_is_given_up_when_that_is_wanted() -> None:
     waits = threading.Event()
     left: list[threading.Thread] = []

@@ -14,11 +14,14 @@ def side_by_side(
     works: Sequence[Callable[[], object]],
     give_up: Callable[[], bool] = lambda: False,
     threads: list[threading.Thread] | None = None,
+    *,
+    to_the_end: bool = False,
 ) -> None:
     """Do all of it, each in a thread of its own.
 
-    Returns when all is done, or soon after it is to give up; raises at once what the first of them raises.
-    What is not done by then goes on by itself, in the threads that were added to `threads`.
+    Returns when all is done, or soon after it is to give up. Raises what the first of them raises: at once,
+    or `to_the_end`, when each was done or raised. What is not done by then goes on by itself, in the threads
+    that were added to `threads`.
     """
     outcomes: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
     begun = [
@@ -28,15 +31,16 @@ def side_by_side(
         thread.start()
     if threads is not None:
         threads += begun
-    left = len(works)
+    left, first = len(works), None
     while left and not give_up():
         try:
             error = outcomes.get(timeout=_LOOK_S)
         except queue.Empty:
             continue
-        if error is not None:
-            raise error
+        first = first or error
         left -= 1
+        if first is not None and (not to_the_end or not left):
+            raise first
 
 
 def _do(work: Callable[[], object], tell: Callable[[BaseException | None], object]) -> None:

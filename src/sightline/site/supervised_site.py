@@ -132,7 +132,8 @@ class SupervisedSite:
         self._bus_is_there.set()
         self._workers_read.set()
         try:
-            side_by_side([self._stop_captures, *(worker.stop for worker in self._workers.values())])
+            stops = [self._stop_captures, *(worker.stop for worker in self._workers.values())]
+            side_by_side(stops, to_the_end=True)
             self._stop_supervisor()
             for thread in self._starting:
                 thread.join(_HEARD_S)
