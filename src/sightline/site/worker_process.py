@@ -50,6 +50,7 @@ _AT_WORK: Final = frozenset({State.RUNNING, State.STOPPING})
 _IN_HAND: Final = frozenset({RoutineState.RUNNING, RoutineState.CLEANING_UP, RoutineState.DONE})
 _OUT_OF_HAND: Final = frozenset({RoutineState.FAILED, RoutineState.DONE})
 _RESTART: Final = Restart(delay_s=0.3, most_delay_s=30.0)
+_RAISED_TOO: Final = re.compile("setup failed|failed: setup: ")
 _RAISED: Final = re.compile(r"setup: (?P<kind>\w+): (?P<message>.*)", re.DOTALL)
 
 
@@ -311,13 +312,13 @@ def raised_by(told: str) -> SightlineError:
 
 @contextmanager
 def _quiet(logger: logging.Logger) -> Iterator[None]:
-    """What goes wrong meanwhile is raised, and need not be logged as well."""
-    logger.addFilter(_is_harmless)
+    """What cannot be set up meanwhile is raised, and need not be logged as well."""
+    logger.addFilter(_is_news)
     try:
         yield
     finally:
-        logger.removeFilter(_is_harmless)
+        logger.removeFilter(_is_news)
 
 
-def _is_harmless(record: logging.LogRecord) -> bool:
-    return record.levelno < logging.ERROR
+def _is_news(record: logging.LogRecord) -> bool:
+    return _RAISED_TOO.search(record.getMessage()) is None
