@@ -30,11 +30,13 @@ def in_three_processes(module: str, variant: str) -> Contender:
     [
         ("sightline_pipe", "passed", DICT),
         ("sightline_pipe", "passed", PICTURE),
+        ("sightline_pipe", "placed", PICTURE),
         ("sightline_pipe", "hops", PICTURE),
         ("chain", "queue", DICT),
         ("chain", "pipe", PICTURE),
         ("chain", "passed", DICT),
         ("chain", "passed", PICTURE),
+        ("chain", "placed", PICTURE),
         ("chain", "hops", PICTURE),
     ],
 )
