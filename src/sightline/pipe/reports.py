@@ -136,11 +136,6 @@ class RoutineStats(msgspec.Struct, frozen=True, kw_only=True):
         return self.entered == self.processed + self.failed + sum(self.dropped.values()) + self.held
 
     @property
-    def busy_ns(self) -> int:
-        """Time within `main_logic`."""
-        return self.main_logic.total_ns
-
-    @property
     def waiting(self) -> int:
         """Messages that wait in its wires; the others of `held` it has in hand."""
         return sum(wire.held for wire in self.wires_in.values())
