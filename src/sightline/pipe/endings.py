@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from typing import Any, Protocol
 from weakref import WeakSet
 
@@ -40,8 +41,9 @@ def at_exit(pipe: Ending) -> None:
 
 def _close_all() -> None:
     if os.getpid() == _pid:
-        for pipe in list(_running):
-            pipe.close()
+        with ExitStack() as pipes:  # each, whatever another raises
+            for pipe in list(_running):
+                pipes.callback(pipe.close)
 
 
 def _terminate(number: int, _frame: Any) -> None:
