@@ -1,11 +1,12 @@
 """Edges as a pipe is wired and wired anew, and questions to several flows."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.pipe.plan import Edge, Edges
+from sightline.pipe.plan import Change, Edge, Edges
 from sightline.pipe.questions import Questions
 from sightline.pipe.settings import WireSettings
 from sightline.pipe.transmitters import SharedMemoryTransmitter
@@ -24,30 +25,38 @@ def edge(source: str, destination: str, capacity: int = 1) -> Edge:
     )
 
 
+def changed(edges: Edges, wanted: Iterable[Edge]) -> Change:
+    change = edges.change(wanted)
+    edges.apply(change)
+    return change
+
+
 def test_an_edge_keeps_its_number_as_long_as_it_stays() -> None:
     edges = Edges()
-    first = edges.change([edge("a", "b"), edge("b", "c")])
+    first = changed(edges, [edge("a", "b"), edge("b", "c")])
     assert [(one.ends, one.number) for one in first.add] == [(("a", "b"), 1), (("b", "c"), 2)]
     assert first.remove == []
-    second = edges.change([edge("b", "c", 7), edge("a", "b"), edge("c", "d")])
+    second = changed(edges, [edge("b", "c", 7), edge("a", "b"), edge("c", "d")])
     assert [(one.ends, one.number) for one in second.add] == [(("b", "c"), 2), (("c", "d"), 3)]
     assert second.remove == []
     assert edges.peers("x") == ["y"]
     assert sorted(edges.peers("y")) == ["x", "z"]
-    assert [one.number for one in edges.of_flow("x")] == [2, 1]
-    assert [one.crosses for one in edges] == [True, False, True]
-    assert [one.settings.capacity for one in edges] == [7, 1, 1]
-    third = edges.change([edge("a", "b"), edge("c", "d")])
+    assert sorted(one.number for one in edges.of_flow("x")) == [1, 2]
+    assert [one.crosses for one in edges] == [False, True, True]
+    assert [one.settings.capacity for one in edges] == [1, 7, 1]
+    edges.change([])
+    assert len([*edges]) == 3, "what is not applied changes nothing"
+    third = changed(edges, [edge("a", "b"), edge("c", "d")])
     assert (third.add, [one.ends for one in third.remove]) == ([], [("b", "c")])
-    assert [one.number for one in edges.change([edge("b", "c")]).add] == [4], "another wire"
+    assert [one.number for one in changed(edges, [edge("b", "c")]).add] == [4], "another wire"
 
 
 def test_an_edge_has_another_version_with_another_transmitter_alone() -> None:
     edges, shared = Edges(), SharedMemoryTransmitter()
     versions = []
     for capacity, transmitter in ((1, None), (2, None), (2, shared), (1, shared), (1, None), (1, None)):
-        changed = edges.change([replace(edge("b", "c", capacity), transmitter=transmitter)]).add
-        versions.append([one.version for one in changed])
+        now = changed(edges, [replace(edge("b", "c", capacity), transmitter=transmitter)]).add
+        versions.append([one.version for one in now])
     assert versions == [[0], [0], [1], [1], [2], []]
 
 
@@ -65,7 +74,7 @@ def test_flows_that_do_what_they_are_told_have_the_edges_that_are_wanted(
     edges = Edges()
     here: dict[str, set[int]] = {flow: set() for flow in ("x", "y", "z")}
     for pairs, capacity in steps:
-        change = edges.change(edge(*ends, capacity) for ends in sorted(pairs))
+        change = changed(edges, [edge(*ends, capacity) for ends in sorted(pairs)])
         for phase in (change.first_in, change.then_in):
             for flow, numbers in here.items():
                 for one in phase(flow).add:
@@ -90,3 +99,6 @@ def test_a_question_is_settled_when_all_have_answered_or_are_gone() -> None:
     questions.answered("a", second)
     assert questions.settled(second)
     assert questions.settled(questions.ask(()))
+    third = questions.ask("a")
+    questions.forget(third)
+    assert questions.settled(third), "nobody waits for it any more"

@@ -52,7 +52,10 @@ class Asking:
             for name, question in there.items():
                 self._flows[name].say(question(number))
             self._sent()
-            self._changed.wait_for(lambda: self._questions.settled(number), timeout_s)
+            try:
+                self._changed.wait_for(lambda: self._questions.settled(number), timeout_s)
+            finally:
+                self._questions.forget(number)
 
 
 def _rewire(change: Change, number: int) -> Rewire:

@@ -67,12 +67,18 @@ class Audit:
 
     def __init__(self, flows: Mapping[str, FarFlow], edges: Iterable[Edge], *, built: bool = True) -> None:
         self._flows = flows
-        self._ledgers = {name: Ledger.made() for name in flows} if built else {}
+        self._ledgers: dict[str, Ledger] = {}
         self._edges: dict[tuple[str, str], Edge] = {}
         self._lost: dict[tuple[str, str], int] = {}
         self._cpu_ns = dict.fromkeys(flows, 0)
         self._cpu_before_ns = dict.fromkeys(flows, 0)
         self.link(edges)
+        try:
+            for name in flows if built else ():
+                self._ledgers[name] = Ledger.made()
+        except BaseException:
+            self.close()
+            raise
 
     def link(self, edges: Iterable[Edge]) -> None:
         """These are all edges from now on."""

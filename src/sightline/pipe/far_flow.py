@@ -68,9 +68,9 @@ class FarFlow:
     def end(self) -> Channel | None:
         """Its process is no more. The channel, which is the caller's to close."""
         channel, self.channel, self.ready = self.channel, None, False
-        self.states = {
-            name: state if state in _FINAL else State.STOPPED for name, state in self.states.items()
-        }
+        for name in self.states.keys() - self.past.keys():
+            self.states[name] = State.STOPPED
+            self.reasons.pop(name, None)
         return channel
 
     def say(self, message: Said, *fds: int) -> None:

@@ -21,7 +21,7 @@ class Hearing:
         flows: those that may speak.
         prepare: called in it before each wait; gives the monotonic time at which to wait no longer.
         hear: called in it for a flow that spoke, or whose channel has room again.
-        leave: called in it at its end.
+        leave: called in it at its end; with what was raised, where that is why.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Hearing:
         *,
         prepare: Callable[[], int | None],
         hear: Callable[[FarFlow], object],
-        leave: Callable[[], object],
+        leave: Callable[[BaseException | None], object],
     ) -> None:
         self._flows = tuple(flows)
         self._prepare = prepare
@@ -78,12 +78,14 @@ class Hearing:
             self._selector.unregister(channel)
 
     def _run(self) -> None:
+        broke: BaseException | None = None
         try:
             while not self._over:
                 self._turn()
-        finally:
-            self._leave()
-            self.discard()
+        except BaseException as error:  # noqa: BLE001 - nobody else would ever hear of it
+            broke = error
+        self._leave(broke)
+        self.discard()
 
     def discard(self) -> None:
         """Give back what it has; by whoever else where the thread is never begun."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from sightline.errors import ConfigError
 from sightline.pipe.fitting import fits, shown
 from sightline.pipe.graph import Graph, Link, Node
-from sightline.pipe.routine import Role
+from sightline.pipe.routine import Role, Routine
 
 
 class PipeError(ConfigError):
@@ -19,15 +19,34 @@ class PipeError(ConfigError):
         super().__init__("\n".join(self.mistakes))
 
 
+def check_flow(name: object, routines: Sequence[object]) -> None:
+    """Raises ConfigError: what is to be a flow is none."""
+    if not all(isinstance(one, Routine) for one in routines):
+        raise ConfigError(f"expected routines in flow {name!r}, got {routines!r}")
+    for named in (name, *(one.name for one in routines if isinstance(one, Routine))):
+        if not (isinstance(named, str) and named):
+            raise ConfigError(f"expected a text as the name of a flow or a routine, got {named!r}")
+
+
 def mistakes_of(graph: Graph) -> list[str]:
     """Every mistake once: those of names first, then routines, then wires."""
     found = [*_names(graph), *_nodes(graph), *mistakes_of_wires(graph)]
     return list(dict.fromkeys(found))
 
 
-def mistakes_of_wires(graph: Graph) -> list[str]:
-    """Those of wires alone: a routine that a running pipe was unlinked from floats, and may."""
+def mistakes_of_wires(graph: Graph, sources: Collection[str] = ()) -> list[str]:
+    """Those of wires alone: a routine that a running pipe was unlinked from floats, and may.
+
+    Args:
+        graph: as it is to be.
+        sources: what was built as such: it has no place for messages, and never will.
+    """
     found = [mistake for link in graph.links for mistake in _link(link)]
+    found += [
+        f"routine {node} was built as a source: a wire cannot lead to it now"
+        for node in graph.nodes
+        if node.name in sources and graph.into(node)
+    ]
     circles = (f"wires go in a circle: {' > '.join(map(str, circle))}" for circle in graph.circles())
     return [*dict.fromkeys(found), *circles]
 
@@ -59,13 +78,6 @@ def _nodes(graph: Graph) -> Iterator[str]:
             yield f"routine {node} is a {node.role}, and its wires make it a {role}"
         else:
             yield from _data(node, role)
-
-
-def mistakes_of_sources(graph: Graph, sources: Collection[str]) -> Iterator[str]:
-    """Of routines that were built as sources: one has no place for messages, and never will."""
-    for node in graph.nodes:
-        if node.name in sources and graph.into(node):
-            yield f"routine {node} was built as a source: a wire cannot lead to it now"
 
 
 def _data(node: Node, role: Role) -> Iterator[str]:

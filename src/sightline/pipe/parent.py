@@ -8,28 +8,22 @@ Once all routines have given their last, or were killed, no process is left.
 from __future__ import annotations
 
 import logging
-import pickle
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Final
-
-import cloudpickle
 
 from sightline.clock import SYSTEM_CLOCK
 from sightline.errors import BufferFull, Closed, ConfigError, SharingError, SightlineError
 from sightline.pipe.asking import Asking
 from sightline.pipe.audit import Audit
 from sightline.pipe.board import EventBoard, EventReport
-from sightline.pipe.channel import Channel
 from sightline.pipe.control import (
-    Begin,
     Broken,
     Durations,
-    Gone,
-    Handle,
     Handled,
     Log,
     OwnStats,
@@ -41,17 +35,18 @@ from sightline.pipe.control import (
     Unlink,
 )
 from sightline.pipe.directory import Targets
-from sightline.pipe.event_names import KILL_EVENT_NAME, STOP_EVENT_NAME
+from sightline.pipe.event_names import KILL_EVENT_NAME
 from sightline.pipe.far_flow import FarFlow
-from sightline.pipe.flow_child import CONTROL, FRAMES, LEAVE_S, Surroundings, flow_child
+from sightline.pipe.flow_child import CONTROL, FRAMES, LEAVE_S, flow_child
 from sightline.pipe.frame_host import PipeHost
 from sightline.pipe.hearing import Hearing
+from sightline.pipe.keeping import Keeping
 from sightline.pipe.logs import tell, write
 from sightline.pipe.mistakes import PipeError
 from sightline.pipe.pacer import Pacer
 from sightline.pipe.pickling import own_of
 from sightline.pipe.plan import Change, Edges
-from sightline.pipe.reports import State
+from sightline.pipe.posting import Posting
 from sightline.pipe.stats import PipeState, PipeStats
 from sightline.supervise.policy import Restart
 from sightline.supervise.spec import Sockets
@@ -76,6 +71,10 @@ class Parent:
 
     Attributes:
         over: whether all has ended.
+        fault: what of ours broke, if that was why.
+
+    Raises:
+        OSError: no memory, or no descriptor, is left for it; a SharingError among these.
     """
 
     def __init__(
@@ -93,8 +92,8 @@ class Parent:
         on_unlink: Callable[[str, str], object],
     ) -> None:
         self.over = False
+        self.fault = ""
         self._board = board
-        self._edges = edges
         self._logger = logger
         self._stop_s = stop_s
         self._on_unlink = on_unlink
@@ -102,27 +101,43 @@ class Parent:
             name: FarFlow(name, spec, board.directory.routines(name)) for name, spec in specs.items()
         }
         self._telling = telling
-        self._audit = Audit(self._flows, edges)
         self._pacer = Pacer(self._flows, edges)
         self._changed = threading.Condition(threading.RLock())
-        self._awaited: dict[int, EventReport | None] = {}
-        self._kills: dict[int, list[str]] = {}
         self._asking = Asking(self._flows, self._changed, self._send_orders)
-        self._released = self._closed = False
-        self._surroundings = pickle.dumps(Surroundings.of_now())
-        self._host = PipeHost()
-        self._hearing = Hearing(
-            self._flows.values(),
-            prepare=self._prepare,
-            hear=lambda flow: flow.drain(self._heed),
-            leave=self._leave,
-        )
+        self._closed = False
         child = partial(flow_child, stop_s=stop_s, hung_s=hung_s, restart=restart, on_line=on_line)
-        self._supervisor = Supervisor(
-            [child(name, partial(self._sockets, name)) for name in self._flows],
-            on_state=lambda name, state, reason: self._hearing.ask(
-                partial(self._on_state, name, state, reason)
-            ),
+        with ExitStack() as undo:
+            self._audit = Audit(self._flows, edges)
+            undo.callback(self._audit.close)
+            self._host = PipeHost()
+            undo.callback(self._host.close)
+            self._hearing = Hearing(
+                self._flows.values(),
+                prepare=self._prepare,
+                hear=lambda flow: flow.drain(self._heed),
+                leave=self._leave,
+            )
+            undo.callback(self._hearing.discard)
+            self._supervisor = Supervisor(
+                [child(name, partial(self._sockets, name)) for name in self._flows],
+                on_state=lambda name, state, reason: self._hearing.ask(
+                    partial(self._on_state, name, state, reason)
+                ),
+            )
+            undo.pop_all()
+        self._posting = Posting(
+            board, self._flows, self._changed, logger, stop_s=stop_s, end=self._supervisor.end
+        )
+        self._keeping = Keeping(
+            self._flows,
+            board=board,
+            edges=edges,
+            audit=self._audit,
+            pacer=self._pacer,
+            asking=self._asking,
+            hearing=self._hearing,
+            logger=logger,
+            end=self._supervisor.end,
         )
 
     # For whoever has the pipe.
@@ -138,46 +153,50 @@ class Parent:
             self._hearing.start()
             self._supervisor.start()
             flows = self._flows.values()
-            self._changed.wait_for(lambda: self.over or all(flow.ready or flow.fault for flow in flows))
-            faults = [f'flow "{flow.name}" {flow.fault}' for flow in flows if flow.fault]
-            if faults:
-                raise PipeError(faults)
+            self._changed.wait_for(
+                lambda: self._keeping.released or self.over or all(flow.ready or flow.fault for flow in flows)
+            )
+            if self._keeping.released:
+                return
             if self._closed:
                 raise Closed("the pipe was closed while it was built")
+            faults = [f'flow "{flow.name}" {flow.fault}' for flow in flows if flow.fault]
+            raise PipeError([*faults, *filter(None, [self.fault])])
 
     def post(
         self, event: str, targets: Targets, parameters: bytes, wait: bool | float = False
     ) -> EventReport | None:
         """See `Pipe.notify_event`."""
         if wait:
-            self._check_may_wait()
+            self.check_may_wait()
         with self._changed:
-            number = self._post(event, targets, parameters, None if isinstance(wait, bool) else wait)
-            if not wait:
-                self._send_orders()
-                return None
-            self._awaited[number] = None
+            timeout_s = None if isinstance(wait, bool) else wait
+            number = self._posting.post(event, targets, parameters, timeout_s=timeout_s, awaited=bool(wait))
             self._send_orders()
-            try:
-                self._changed.wait_for(lambda: self._awaited[number] is not None)
-            finally:
-                report = self._awaited.pop(number)
+            if not wait:
+                return None
+            report = self._posting.wait(number, lambda: self.over)
+            if report is None:
+                raise Closed(self.fault or "the pipe ended")
             return report
 
     def rewire(self, change: Change) -> None:
-        """Have edges begin and end so; `edges` says so already. Returns when all flows do."""
-        self._check_may_wait()
+        """Have edges begin and end so; returns when all flows do.
+
+        Raises:
+            OSError: no descriptor is left for a way between two flows; nothing is changed.
+        """
+        self.check_may_wait()
         with self._changed:
-            self._audit.link(self._edges)
-            self._pacer.link(self._edges)
-            for edge in change.add:
-                self._flows[edge.source_flow].join(self._flows[edge.destination_flow])
+            self._keeping.rewire(change)
         self._asking.rewire(change)
+        with self._changed:
+            self._keeping.part(change)
 
     def stats(self) -> PipeStats:
         """The counts of now. Flows are asked only for what routines tell of themselves, where some do."""
         if not self.over and self._telling:
-            self._check_may_wait()
+            self.check_may_wait()
             self._asking.own_stats(self._telling, ANSWER_S)
         # In the caller's thread, and without the lock: it runs what belongs to the user.
         own = {name: own_of(told) for flow in self._flows.values() for name, told in flow.own.items()}
@@ -190,18 +209,26 @@ class Parent:
         return self._supervisor.states()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until no routine has anything to do any more and no process is left. False: time was up."""
+        """Wait until no routine has anything to do any more and no process is left. False: time was up.
+
+        Raises Closed: something of ours broke, and ended it.
+        """
+        if not self.over:
+            self.check_may_wait()
         with self._changed:
-            return self._changed.wait_for(lambda: self.over, timeout_s)
+            over = self._changed.wait_for(lambda: self.over, timeout_s)
+        if self.fault:
+            raise Closed(self.fault)
+        return over
 
     def close(self) -> None:
         """Kill all that runs, and wait for that. Again is allowed."""
-        self._check_may_wait()
+        self.check_may_wait()
         with self._changed:
             self._closed = True
-        if self._released and not self.over:
+        if self._keeping.released and not self.over:
             self._end_those_away()
-            with suppress(BufferFull):
+            with suppress(BufferFull, Closed):
                 self.post(KILL_EVENT_NAME, {}, b"", wait=True)
                 self.wait(self._stop_s + 2 * LEAVE_S)
         self._supervisor.stop(LEAVE_S)
@@ -215,7 +242,8 @@ class Parent:
                 if not flow.ready:
                     self._supervisor.end(flow.name, LEAVE_S)
 
-    def _check_may_wait(self) -> None:
+    def check_may_wait(self) -> None:
+        """Raises ConfigError: the caller is called by our one thread, which would have to do it."""
         if self._hearing.here:
             raise ConfigError("expected no handler of a pipe's log to wait for that pipe: it holds it up")
 
@@ -223,7 +251,7 @@ class Parent:
 
     def _sockets(self, name: str) -> Sockets:
         ours, theirs = socket.socketpair()
-        self._hearing.ask(partial(self._begun, self._flows[name], ours))
+        self._hearing.ask(partial(self._begun, name, ours))
         try:
             return {CONTROL: theirs, FRAMES: self._host.add()}
         except SharingError:  # pictures are copied then
@@ -243,7 +271,7 @@ class Parent:
                 write(record, self._logger)
             case Unlink(routine, destination):
                 # It asks flows and waits for them, which this thread has to hear meanwhile.
-                threading.Thread(target=self._on_unlink, args=(routine, destination), daemon=True).start()
+                threading.Thread(target=self._unlink, args=(routine, destination), daemon=True).start()
             case Durations():
                 with self._changed:
                     self._pacer.heard(message)
@@ -256,7 +284,7 @@ class Parent:
     def _note(self, flow: FarFlow, message: Said) -> None:
         match message:
             case Ready():
-                self._release(flow)
+                self._keeping.ready(flow)
             case Broken(reason):
                 flow.fault = f"cannot be made: {reason}"
             case Handled(number, routine, error):
@@ -269,50 +297,26 @@ class Parent:
                 flow.own = stats
                 self._asking.answered(flow.name, number)
             case Told():
-                self._told(flow, message)
+                self._keeping.told(flow, message)
 
     def _post_for(self, flow: FarFlow, post: Post) -> None:
         try:
-            self._post(post.event, post.targets, post.parameters)
+            self._posting.post(post.event, post.targets, post.parameters)
         except SightlineError as error:  # whom it is for is no more, or has too much to do
             tell(self._logger, logging.WARNING, "event %s of flow %s: %s", post.event, flow.name, error)
 
-    def _told(self, flow: FarFlow, told: Told) -> None:
-        if told.hangs:
-            return  # the flow's log has it, with where it is
-        state = flow.states[told.routine] = State(told.state)
-        flow.reasons[told.routine] = told.reason
-        self._pacer.look(flow)
-        if state is State.FAILED:
-            tell(self._logger, logging.ERROR, "%s.%s failed: %s", flow.name, told.routine, told.reason)
-        if told.routine in flow.given_their_last:
-            self._board.routine_over(flow.name, told.routine)
-            self._end_if_done()
+    def _unlink(self, routine: str, destination: str) -> None:
+        """As a routine asked for: nobody is there to be told of a mistake."""
+        try:
+            self._on_unlink(routine, destination)
+        except SightlineError as error:
+            text = "%s asked to be unlinked from %s: %s"
+            tell(self._logger, logging.WARNING, text, routine, destination, error)
 
-    def _release(self, flow: FarFlow) -> None:
-        """A flow is ready. At first none gets events before all are: who sends must find its readers."""
-        flow.ready, flow.fault = True, ""
-        self._pacer.begun(flow)
-        if self._released:
-            self._board.flow_ready(flow.name)
-        elif all(each.ready for each in self._flows.values()):
-            self._released = True
-            for name in self._flows:
-                self._board.flow_ready(name)
-
-    def _begun(self, flow: FarFlow, ours: socket.socket) -> None:
-        """A process of it is about to be there: what it is to know waits for it."""
-        channel = Channel(ours)
-        self._hearing.add(channel, flow)
+    def _begun(self, name: str, ours: socket.socket) -> None:
         with self._changed:
-            flow.begin(channel)
-            self._audit.begun(flow)
-            edges = cloudpickle.dumps(self._edges.of_flow(flow.name))
-            flow.say(Begin(self._surroundings, flow.spec, edges, flow.past))
-            for peer in map(self._flows.__getitem__, self._edges.peers(flow.name)):
-                flow.join(peer)
-                if peer.over:
-                    flow.say(Gone(peer.name))
+            self._keeping.begun(self._flows[name], ours)
+            self._changed.notify_all()
 
     def _on_state(self, name: str, state: ChildState, reason: str) -> None:
         if state not in {ChildState.WAITING, ChildState.QUARANTINED, ChildState.ENDED}:
@@ -320,82 +324,45 @@ class Parent:
         flow = self._flows[name]
         while flow.drain(self._heed):
             pass  # what it said before it ended
-        self._hang_up(flow)
         with self._changed:
-            self._audit.ended(name)
-            flow.fault = flow.fault or f"ended before it was ready: {reason}"
-            if state is ChildState.WAITING:
-                self._board.flow_lost(name, f"its flow ended: {reason}")
-            else:
-                self._over(flow, reason)
+            self._keeping.ended(flow, state, reason)
             self._send_orders()
             self._changed.notify_all()
 
-    def _over(self, flow: FarFlow, reason: str) -> None:
-        """It will not be there again: nobody need wait for it."""
-        flow.over = True
-        self._board.flow_over(flow.name, f"its flow ended: {reason}")
-        for peer in self._edges.peers(flow.name):
-            self._flows[peer].say(Gone(flow.name))
-        if all(each.over for each in self._flows.values()):
-            self._hearing.end()
-        self._end_if_done()
+    def _leave(self, broke: BaseException | None = None) -> None:
+        try:
+            with ExitStack() as steps:  # from the last to the first, each whatever became of another
+                steps.callback(self._close_counts)
+                steps.callback(self._host.close)
+                steps.callback(self._supervisor.stop, LEAVE_S)
+                if broke is not None:
+                    steps.callback(self._broke, broke)
+        except Exception as error:  # noqa: BLE001 - it is told as any other
+            self._broke(error)
+        finally:
+            with self._changed:
+                self.over = True
+                self._changed.notify_all()
 
-    def _hang_up(self, flow: FarFlow) -> None:
-        with self._changed:
-            channel = flow.end()
-            self._pacer.look(flow)
-            self._asking.gone(flow.name)
-            self._changed.notify_all()
-        if channel is not None:
-            self._hearing.remove(channel)
-            channel.close()
+    def _close_counts(self) -> None:
+        with self._changed, ExitStack() as steps:
+            steps.callback(self._audit.close)
+            steps.callback(self._send_orders)
+            for flow in self._flows.values():
+                steps.callback(self._audit.ended, flow.name)
+                steps.callback(self._board.flow_over, flow.name, "the pipe ended")
+                steps.callback(self._keeping.hang_up, flow)
 
-    def _leave(self) -> None:
-        self._supervisor.stop(LEAVE_S)
-        self._host.close()
-        for flow in self._flows.values():
-            self._hang_up(flow)
-        with self._changed:
-            self.over = True
-            for name in self._flows:
-                self._audit.ended(name)
-                self._board.flow_over(name, "the pipe ended")
-            self._send_orders()
-            self._audit.close()
-            self._changed.notify_all()
+    def _broke(self, error: BaseException) -> None:
+        """What nobody should ever see."""
+        self.fault = self.fault or f"the pipe broke: {type(error).__name__}: {error}"
+        text = "".join(traceback.format_exception(error))
+        tell(self._logger, logging.CRITICAL, "the pipe broke, and ends: %s", text)
 
     # With the lock held.
 
-    def _post(self, event: str, targets: Targets, parameters: bytes, timeout_s: float | None = None) -> int:
-        if event in {STOP_EVENT_NAME, KILL_EVENT_NAME}:
-            timeout_s = min(timeout_s or float("inf"), self._stop_s + LEAVE_S)
-        number = self._board.post(event, targets, parameters, SYSTEM_CLOCK.monotonic_ns(), timeout_s)
-        if event == KILL_EVENT_NAME:
-            self._kills[number] = [flow for flow in targets or self._flows if not targets.get(flow)]
-        return number
-
     def _send_orders(self) -> None:
         self._pacer.tell()
-        while self._board.orders:
-            name, order = self._board.orders.popleft()
-            flow = self._flows[name]
-            flow.say(Handle(order.number, order.event, order.routines, order.parameters))
-        while self._board.reports:
-            self._tell(self._board.reports.popleft())
+        self._posting.send()
         if not self._hearing.here:
             self._hearing.ask(lambda: None)  # it may have a new deadline, or something that waits for room
-
-    def _tell(self, report: EventReport) -> None:
-        if report.number in self._awaited:
-            self._awaited[report.number] = report
-            self._changed.notify_all()
-        elif not report.ok:
-            tell(self._logger, logging.WARNING, "event %s failed: %s", report.event, dict(report.failed))
-        for name in self._kills.pop(report.number, ()):
-            self._supervisor.end(name, self._stop_s if report.ok else LEAVE_S)
-
-    def _end_if_done(self) -> None:
-        if all(each.done for each in self._flows.values()):
-            for name in self._flows:
-                self._supervisor.end(name)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import cloudpickle
 
 from sightline.errors import ConfigError
-from sightline.pipe.plan import FlowSpec
+from sightline.pipe.plan import Edge, FlowSpec
 from sightline.pipe.routine import Routine
 
 
@@ -32,6 +32,19 @@ def parameters_as_bytes(event_name: str, parameters: Mapping[str, Any]) -> bytes
         return bytes(cloudpickle.dumps(dict(parameters))) if parameters else b""
     except Exception as error:
         raise ConfigError(f"the parameters of event {event_name!r} cannot be sent: {error}") from error
+
+
+def mistakes_of_transmitters(edges: Iterable[Edge]) -> Iterator[str]:
+    """Of those that cannot be sent to the flows at both ends of their wire."""
+    for edge in edges:
+        try:
+            cloudpickle.dumps(edge.transmitter)
+        except Exception as error:  # noqa: BLE001 - as above
+            flows = " and ".join(f'"{flow}"' for flow in edge.flows)
+            yield (
+                f'wire from "{edge.source}" to "{edge.destination}": its transmitter cannot be sent to '
+                f"flows {flows}: {type(error).__name__}: {error}"
+            )
 
 
 def own_of(told: bytes) -> tuple[Any, ...]:

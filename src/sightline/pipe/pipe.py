@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from sightline.clock import SYSTEM_CLOCK
-from sightline.errors import Closed, ConfigError, SightlineError
+from sightline.errors import Closed, ConfigError
 from sightline.pipe.audit import unbuilt_stats
 from sightline.pipe.board import EventBoard, EventReport
 from sightline.pipe.directory import EVERYBODYS, Targets
@@ -18,17 +19,17 @@ from sightline.pipe.event_names import KILL_EVENT_NAME
 from sightline.pipe.graph import Graph
 from sightline.pipe.handlers import events_of
 from sightline.pipe.logs import default_logger
-from sightline.pipe.mistakes import PipeError, mistakes_of, mistakes_of_sources, mistakes_of_wires
+from sightline.pipe.mistakes import PipeError, check_flow, mistakes_of, mistakes_of_wires
 from sightline.pipe.network import Network, QueueNetwork
 from sightline.pipe.parent import Parent
-from sightline.pipe.pickling import parameters_as_bytes, spec_as_bytes
-from sightline.pipe.plan import Edge, Edges, FlowSpec, edges_of
+from sightline.pipe.pickling import mistakes_of_transmitters, parameters_as_bytes, spec_as_bytes
+from sightline.pipe.plan import Change, Edge, Edges, FlowSpec, edges_of
 from sightline.pipe.routine import Role, Routine
 from sightline.pipe.settings import WireSettings
 from sightline.pipe.slots import sharing_for
 from sightline.pipe.stats import PipeStats
 from sightline.pipe.transmitters import DataTransmitter
-from sightline.pipe.wire import Wire, graph_of
+from sightline.pipe.wire import Wire, Wires, graph_of, wires_with, wires_without
 from sightline.shm.settings import Sharing
 from sightline.supervise.policy import Restart, Watch
 from sightline.supervise.supervisor import Statuses
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from sightline.pipe.metrics_page import MetricsPage
 
 _RESTART: Final = Restart()
-_Wires: TypeAlias = dict[tuple[int, int], Wire]
 
 
 class Pipe:
@@ -78,6 +78,8 @@ class Pipe:
         sharing: Sharing | None = None,
         on_line: Callable[[str, str], object] | None = None,
     ) -> None:
+        if not isinstance(restart, Restart):
+            raise ConfigError(f"expected a Restart as restart of a pipe's flows, got {restart!r}")
         self.event_board = event_board or EventBoard()
         if self.event_board.directory.flows:
             raise ConfigError("expected an event board of this pipe's own, got one that has flows already")
@@ -93,7 +95,7 @@ class Pipe:
         Watch(stop_s=stop_s, hung_s=hung_s)  # it says what cannot be
         self._flows: list[tuple[str, tuple[Routine, ...]]] = []
         self._flow_transmitters: dict[str, DataTransmitter | None] = {}
-        self._wires: _Wires = {}
+        self._wires: Wires = {}
         self._edges = Edges()
         self._parent: Parent | None = None
         self._pages: list[MetricsPage] = []
@@ -119,14 +121,8 @@ class Pipe:
         Raises:
             ConfigError: the pipe is built, or something that is no routine.
         """
-        given: tuple[object, ...] = routines
-        if not all(isinstance(one, Routine) for one in given):
-            raise ConfigError(f"expected routines in flow {flow_name!r}, got {given!r}")
-        names: tuple[object, ...] = (flow_name, *(one.name for one in routines))
-        for name in names:
-            if not (isinstance(name, str) and name):
-                raise ConfigError(f"expected a text as the name of a flow or a routine, got {name!r}")
-        with self._lock:
+        check_flow(flow_name, routines)
+        with self._changing():
             if self._parent is not None:
                 raise ConfigError(f"flow {flow_name!r} comes late: the pipe is built")
             self._flows.append((flow_name, routines))
@@ -142,11 +138,11 @@ class Pipe:
 
         Raises:
             PipeError: the pipe is built, and cannot be wired so.
+            OSError: no descriptor is left for a way between two flows; nothing is changed.
             Closed: it is over.
         """
-        with self._lock:
-            new = {wire.ends: wire for many in wires for wire in many.single()}
-            self._wire({**self._wires, **new})
+        with self._changing():
+            self._wire(wires_with(self._wires, wires))
 
     def unlink(self, source: Routine | str, *destinations: Routine | str) -> None:
         """Take away the wires from `source` to these routines; to all where none is named.
@@ -155,19 +151,8 @@ class Pipe:
             ConfigError: there is no such wire.
             Closed: the pipe is over.
         """
-        with self._lock:
-            names = {_name(one) for one in destinations}
-            gone = {
-                ends: wire.destinations[0].name
-                for ends, wire in self._wires.items()
-                if wire.source.name == _name(source) and (not names or wire.destinations[0].name in names)
-            }
-            missing = names - set(gone.values())
-            if missing or not gone:
-                raise ConfigError(
-                    f"no wire leads from {_name(source)} to {', '.join(sorted(missing)) or 'any'}"
-                )
-            self._wire({ends: wire for ends, wire in self._wires.items() if ends not in gone})
+        with self._changing():
+            self._wire(wires_without(self._wires, _name(source), [*map(_name, destinations)]))
 
     def build(self) -> None:
         """Begin all flows, and return when they are ready. What was sent before is handled then.
@@ -175,9 +160,10 @@ class Pipe:
         Raises:
             PipeError: the pipe is wrong, with all that is; or flows cannot be begun, with what they say.
             ConfigError: it was built before.
+            OSError: no memory, or no descriptor, is left for it.
             Closed: it was closed meanwhile, by another thread.
         """
-        with self._lock:
+        with self._changing():
             if self._parent is not None:
                 raise ConfigError("expected a pipe that is not built yet")
             graph = self._graph(self._wires)
@@ -187,7 +173,7 @@ class Pipe:
                 *(error for error in specs.values() if isinstance(error, str)),
             ]:
                 raise PipeError(mistakes)
-            self._edges.change(self._wanted(self._wires))
+            self._edges.apply(self._change(self._wires))
             self.event_board.build()
             self._parent = parent = Parent(
                 self.event_board,
@@ -199,7 +185,7 @@ class Pipe:
                 restart=self._restart,
                 on_line=self._on_line,
                 telling=[name for name, routines in self._flows if any(map(_tells, routines))],
-                on_unlink=self._unlink,
+                on_unlink=self.unlink,
             )
         at_exit(parent)
         try:
@@ -250,6 +236,10 @@ class Pipe:
         """Wait until all routines are done or killed, and no process is left; False: time was up first.
 
         At once where the pipe is not built. Ctrl-C kills what runs.
+
+        Raises:
+            ConfigError: by a handler of the pipe's log, which holds it up.
+            Closed: something within the pipe broke, which ended it; its log has more.
         """
         if self._parent is None:
             return True
@@ -260,7 +250,7 @@ class Pipe:
             raise
 
     def join(self, to_kill: bool = False) -> None:
-        """Wait until all routines are done or killed, and no process is left.
+        """As `wait`, without end.
 
         Args:
             to_kill: whether to send KILL first.
@@ -342,30 +332,37 @@ class Pipe:
                 self.event_board.post(event_name, targets, parameters, SYSTEM_CLOCK.monotonic_ns())
             return self._parent
 
-    def _wire(self, wires: _Wires) -> None:
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """With the lock: not for the parent's thread, which others wait for while they have it."""
+        if self._parent is not None:
+            self._parent.check_may_wait()
+        with self._lock:
+            yield
+
+    def _wire(self, wires: Wires) -> None:
         if self._parent is not None:
             if self._parent.over:
                 raise Closed("the pipe is over")
-            graph = self._graph(wires)
-            if mistakes := [*mistakes_of_wires(graph), *mistakes_of_sources(graph, self._sources)]:
+            if mistakes := mistakes_of_wires(self._graph(wires), self._sources):
                 raise PipeError(mistakes)
-            self._parent.rewire(self._edges.change(self._wanted(wires)))
+            self._parent.rewire(self._change(wires))
         self._wires = wires
 
-    def _unlink(self, source: str, destination: str) -> None:
-        """As a routine asked for, in a flow: nobody is there to be told of a mistake."""
-        try:
-            self.unlink(source, destination)
-        except SightlineError as error:
-            self.logger.warning("%s asked to be unlinked from %s: %s", source, destination, error)
+    def _change(self, wires: Wires) -> Change:
+        """What leads there. Raises PipeError: not all of it can be sent to flows."""
+        change = self._edges.change(self._wanted(wires))
+        if mistakes := [*mistakes_of_transmitters(change.add)]:
+            raise PipeError(mistakes)
+        return change
 
-    def _graph(self, wires: _Wires) -> Graph:
+    def _graph(self, wires: Wires) -> Graph:
         return graph_of(self._flows, wires.values(), self._settings_of)
 
     def _settings_of(self, routine_name: str) -> WireSettings:
         return self.network.get_message_handler(routine_name).settings
 
-    def _wanted(self, wires: _Wires) -> Iterator[Edge]:
+    def _wanted(self, wires: Wires) -> Iterator[Edge]:
         usual = {name: one or self._transmitter for name, one in self._flow_transmitters.items()}
         return edges_of(self._flows, wires.values(), self._settings_of, usual)
 

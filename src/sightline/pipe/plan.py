@@ -62,19 +62,21 @@ def edges_of(
         flows: by name, with the routines in them.
         wires: between these.
         settings_of: those of a wire that has none of its own, by the name of the routine that it leads to.
-        transmitters: of wires that have none of their own, by the flow that they lead from.
+        transmitters: of wires that have none of their own, by the flow that they lead from; within a flow no
+            wire has one.
     """
     flow_of = {id(routine): name for name, routines in flows for routine in routines}
     for wire in wires:
         source, destination = wire.source, wire.destinations[0]
-        flow = flow_of[id(source)]
+        flow, to_flow = flow_of[id(source)], flow_of[id(destination)]
+        transmitter = wire.data_transmitter or transmitters[flow]
         yield Edge(
             source=source.name,
             source_flow=flow,
             destination=destination.name,
-            destination_flow=flow_of[id(destination)],
+            destination_flow=to_flow,
             settings=wire.settings or settings_of(destination.name),
-            transmitter=wire.data_transmitter or transmitters[flow],
+            transmitter=transmitter if flow != to_flow else None,
         )
 
 
@@ -147,16 +149,20 @@ class Edges:
         return [name for name in both if name != flow]
 
     def change(self, wanted: Iterable[Edge]) -> Change:
-        """Have these edges from now on, whatever their numbers; one with the same ends keeps its own."""
+        """What leads to these edges, whatever their numbers: one with the same ends keeps its own."""
         new: dict[tuple[str, str], Edge] = {}
         for edge in wanted:
             old = self._edges.get(edge.ends) or replace(edge, number=next(self._numbers))
             version = old.version + (old.transmitter != edge.transmitter)
             now = replace(edge, number=old.number, version=version)
             new[edge.ends] = old if old == now else now
-        change = Change(
+        return Change(
             [edge for ends, edge in new.items() if self._edges.get(ends) is not edge],
             [edge for ends, edge in self._edges.items() if ends not in new],
         )
-        self._edges = new
-        return change
+
+    def apply(self, change: Change) -> None:
+        """Have them so from now on."""
+        for edge in change.remove:
+            del self._edges[edge.ends]
+        self._edges |= {edge.ends: edge for edge in change.add}

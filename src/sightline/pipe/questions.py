@@ -29,8 +29,9 @@ class Questions:
             waiting.discard(flow)
 
     def settled(self, number: int) -> bool:
-        """Whether nobody has yet to answer; it is forgotten then."""
-        if self._open.get(number):
-            return False
+        """Whether nobody has yet to answer."""
+        return not self._open.get(number)
+
+    def forget(self, number: int) -> None:
+        """Nobody waits for its answers any more."""
         self._open.pop(number, None)
-        return True

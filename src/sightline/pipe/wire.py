@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from sightline.errors import ConfigError
 from sightline.pipe.fitting import item_of, signature_of
@@ -57,6 +58,32 @@ class Wire:
 
     def __repr__(self) -> str:
         return f"Wire({self.source.name} > {', '.join(one.name for one in self.destinations)})"
+
+
+Wires: TypeAlias = Mapping[tuple[int, int], Wire]
+"""Wires to one routine each, by their ends."""
+
+
+def wires_with(wires: Wires, more: Iterable[Wire]) -> Wires:
+    """These too, in the place of those between the same routines."""
+    return {**wires, **{wire.ends: wire for many in more for wire in many.single()}}
+
+
+def wires_without(wires: Wires, source: str, destinations: Collection[str]) -> Wires:
+    """Without those from `source` to these; to all where none is named.
+
+    Raises:
+        ConfigError: there is no such wire.
+    """
+    gone = {
+        ends: wire.destinations[0].name
+        for ends, wire in wires.items()
+        if wire.source.name == source and (not destinations or wire.destinations[0].name in destinations)
+    }
+    missing = set(destinations) - set(gone.values())
+    if missing or not gone:
+        raise ConfigError(f"no wire leads from {source} to {', '.join(sorted(missing)) or 'any'}")
+    return {ends: wire for ends, wire in wires.items() if ends not in gone}
 
 
 def node_of(routine: Routine, flow_name: str = "") -> Node:
