@@ -94,6 +94,11 @@ def counts(flow: FrameSpace) -> list[SharingStats]:
     return [pools.stats() for pools in flow._pools.values()]
 
 
+def fault_of(flow: FrameSpace) -> str:
+    flow.reclaim()
+    return flow.fault
+
+
 def same(left: Lent, right: Lent) -> bool:
     return left.token[:3] == right.token[:3]
 
@@ -344,8 +349,7 @@ def test_a_flow_that_says_what_it_must_not_is_cut_off_alone(flows: Flows, wait_f
     b._side.send(Granted(taker=a.number, slots=[], claimed=[(b"x" * 16, 0, 0)]))
     wait_for(lambda: flows.host.stats().peers == 1, 5, "the end of the one")
     assert a.lend(raw(picture(1))) is not None
-    b.reclaim()
-    assert b.fault == "the parent cut this flow off from shared pictures"
+    assert fault_of(b) == "the parent cut this flow off from shared pictures"
     assert not a.fault
 
 
@@ -373,7 +377,7 @@ def test_where_the_host_fails_flows_see_it_and_none_is_added(
 
     monkeypatch.setattr(flows.host, "_tell", fail)
     a._side.send(Released(slots=[]))
-    wait_for(lambda: a.reclaim() or a.fault, 5, "the end of the host")
+    wait_for(lambda: fault_of(a), 5, "the end of the host")
     with pytest.raises(SharingError, match="was closed"):
         flows.host.add()
 

@@ -176,7 +176,7 @@ def test_pictures_go_in_place_and_their_slots_come_back(sharing: Pair, wait_for:
     thread.join()
     spaces = [codec.frames for codec in sharing.codecs]
     assert spaces[0] is not None
-    wait_for(lambda: spaces[0].reclaim() or sharing.host.stats().held == 0, 5, "all slots")  # type: ignore[union-attr, func-returns-value]
+    wait_for(lambda: spaces[0].reclaim() or sharing.host.stats().held == 0, 5, "all slots")  # type: ignore[union-attr]
     assert sharing.host.stats().freed > 150
     assert sharing.host.stats().balanced
 
