@@ -17,7 +17,17 @@ from tests.pipe.parts import Collect, Counter, Frames, Hello, Sums
 
 from sightline.errors import ConfigError
 from sightline.overflow import Overflow
-from sightline.pipe import DestinationRoutine, Pipe, PipeError, Policy, SourceRoutine, Wire, WireSettings
+from sightline.pipe import (
+    DestinationRoutine,
+    Pipe,
+    PipeError,
+    Policy,
+    Restart,
+    Retry,
+    SourceRoutine,
+    Wire,
+    WireSettings,
+)
 from sightline.shm.segment import can_share
 from sightline.shm.settings import Sharing
 
@@ -54,6 +64,46 @@ def make(no_leaks: None, log: Lines) -> Iterator[MakePipe]:
 def test_seconds_that_cannot_be_are_told_at_once(settings: dict[str, float], text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         Pipe(**settings)  # type: ignore[arg-type]
+
+
+def test_a_pipe_and_a_routine_are_begun_again_by_settings_of_their_own(make: MakePipe) -> None:
+    with pytest.raises(ConfigError, match="expected a Restart as restart of a pipe's flows, got <Retry.ON"):
+        make(restart=Retry.ON_FAILURE)
+    assert make(restart=Restart(delay_s=0.1))
+
+
+class Own(SourceRoutine):
+    """Its author took names for its own that others have too."""
+
+    def __init__(self) -> None:
+        super().__init__("own")
+        self._fps = self._const_fps = 0.001
+        self._reach = "far"
+
+    def main_logic(self) -> int:
+        self.left = getattr(self, "left", 3) - 1
+        if not self.left:
+            raise StopIteration
+        assert self._reach == "far"
+        return self.left
+
+
+def test_a_routine_has_its_names_to_itself(make: MakePipe, log: Lines) -> None:
+    pipe = make()
+    pipe.create_flow("flow", True, Own(), Collect("keep"))
+    pipe.build()
+    pipe.notify_event("start")
+    assert pipe.wait(30)
+    assert log.of("flow.own") == []
+
+
+def test_settings_of_a_routine_are_what_is_called_so(make: MakePipe) -> None:
+    own = Own()
+    own.settings = {"size": 3}  # type: ignore[assignment]
+    with pytest.raises(
+        ConfigError, match="routine own: expected RoutineSettings, got settings {'size': 3}"
+    ):
+        make().create_flow("flow", True, own)
 
 
 @pytest.mark.parametrize("name", ["", 7, None])

@@ -16,7 +16,7 @@ from sightline.pipe.inlet import Inlet
 from sightline.pipe.outlet import LocalOutlet
 from sightline.pipe.reports import State
 from sightline.pipe.roles import DestinationRoutine, MiddleRoutine, SourceRoutine
-from sightline.pipe.settings import Policy, Restart, RoutineSettings, WireSettings
+from sightline.pipe.settings import Policy, Retry, RoutineSettings, WireSettings
 from sightline.testing import ManualClock
 
 
@@ -191,7 +191,7 @@ def test_a_failed_cleanup_stops_the_routine_until_stop_and_start(yard: FlowYard)
 
 def test_a_failed_setup_is_tried_again_where_that_is_set(yard: FlowYard) -> None:
     careful, clock = Careful(setups=2), ManualClock()
-    careful.settings = RoutineSettings(restart=Restart.ON_FAILURE)
+    careful.settings = RoutineSettings(restart=Retry.ON_FAILURE)
     runner = yard.runner(careful, Inlet({"source": LOSSLESS}), clock=clock)
     assert runner.start(SECONDS).state is State.FAILED
     states = []

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sightline.clock import ns
 from sightline.pipe.reports import State
 from sightline.pipe.running import MOST_DELAY_S, Act, Running
-from sightline.pipe.settings import Restart
+from sightline.pipe.settings import Retry
 
 TOLD = ["start", "start", "stop", "kill", "ended", "over", "over"]
 BREAKS = [("over", "it broke"), ("set_up", None), ("set_up", "it broke"), ("cleaned_up", None)]
@@ -21,7 +21,7 @@ often = settings(max_examples=500)
 class Watched:
     """Carries out nothing, and looks at what it is asked to carry out."""
 
-    def __init__(self, restart: Restart) -> None:
+    def __init__(self, restart: Retry) -> None:
         self.running = Running(restart)
         self.now_ns = 0
         self.asked: list[Act] = []
@@ -82,9 +82,9 @@ class Watched:
 
 
 @often
-@given(steps=STEPS, restart=st.sampled_from(Restart))
+@given(steps=STEPS, restart=st.sampled_from(Retry))
 def test_setup_and_cleanup_come_in_pairs_whatever_is_told(
-    steps: list[tuple[str, object]], restart: Restart
+    steps: list[tuple[str, object]], restart: Retry
 ) -> None:
     watched = Watched(restart)
     for step, argument in steps:
@@ -92,8 +92,8 @@ def test_setup_and_cleanup_come_in_pairs_whatever_is_told(
 
 
 @often
-@given(steps=STEPS, restart=st.sampled_from(Restart))
-def test_from_anywhere_kill_ends_it(steps: list[tuple[str, object]], restart: Restart) -> None:
+@given(steps=STEPS, restart=st.sampled_from(Retry))
+def test_from_anywhere_kill_ends_it(steps: list[tuple[str, object]], restart: Retry) -> None:
     watched = Watched(restart)
     for step, argument in [*steps, ("kill", None), ("set_up", None), ("cleaned_up", None)]:
         watched.do(step, argument)
@@ -102,9 +102,9 @@ def test_from_anywhere_kill_ends_it(steps: list[tuple[str, object]], restart: Re
 
 
 @often
-@given(steps=STEPS, restart=st.sampled_from(Restart))
+@given(steps=STEPS, restart=st.sampled_from(Retry))
 def test_from_anywhere_stop_and_start_run_it_again_unless_it_is_over(
-    steps: list[tuple[str, object]], restart: Restart
+    steps: list[tuple[str, object]], restart: Retry
 ) -> None:
     watched = Watched(restart)
     for step, argument in [*steps, ("stop", None), ("set_up", None), ("cleaned_up", None), ("stop", None)]:
@@ -173,7 +173,7 @@ def test_what_comes_meanwhile_is_done_afterwards() -> None:
 
 
 def test_a_failed_setup_is_tried_again_later_and_later() -> None:
-    running = Running(Restart.ON_FAILURE)
+    running = Running(Retry.ON_FAILURE)
     now_ns = 0
     running.start()
     delays = []

@@ -15,7 +15,7 @@ from tests.pipe.parts import Collect, Counter, Stuck
 from sightline.clock import SYSTEM_CLOCK
 from sightline.pipe.pipe import Pipe
 from sightline.pipe.reports import State
-from sightline.pipe.settings import Restart, RoutineSettings, WireSettings
+from sightline.pipe.settings import Retry, RoutineSettings, WireSettings
 from sightline.pipe.stats import PipeState, PipeStats
 from sightline.pipe.wire import Wire
 from sightline.supervise.watched import State as ProcessState
@@ -80,7 +80,7 @@ def test_all_that_was_done_is_told_when_all_is_over(log: Lines) -> None:
 def test_a_value_goes_into_json_and_back_and_into_a_table(log: Lines) -> None:
     with Pipe(logger=log.logger()) as pipe:
         pipe.create_flow(
-            "a", True, Counter("count [bold]", 50, every_s=0), Odd("odd", restart=Restart.ON_FAILURE)
+            "a", True, Counter("count [bold]", 50, every_s=0), Odd("odd", restart=Retry.ON_FAILURE)
         )
         pipe.build()
         pipe.notify_event("start")
@@ -98,7 +98,7 @@ def test_a_value_goes_into_json_and_back_and_into_a_table(log: Lines) -> None:
 def test_what_fails_is_counted_with_its_dead_letters_and_setups(log: Lines) -> None:
     with Pipe(logger=log.logger()) as pipe:
         source = Counter("count", 40, every_s=0)
-        odd = Odd("odd", restart=Restart.ON_FAILURE, dead_letter=ignore)
+        odd = Odd("odd", restart=Retry.ON_FAILURE, dead_letter=ignore)
         pipe.create_flow("a", False, source, odd)
         pipe.link(Wire(source, odd, settings=LOSSLESS))
         pipe.build()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sightline.pipe.reports import DurationStats, RoutineStats
     from sightline.pipe.roles import DestinationRoutine, MiddleRoutine, SourceRoutine
     from sightline.pipe.routine import Routine
-    from sightline.pipe.settings import Policy, Restart, RoutineSettings, WireSettings
+    from sightline.pipe.settings import Policy, Retry, RoutineSettings, WireSettings
     from sightline.pipe.several import Several
     from sightline.pipe.stats import FlowStats, PipeState, PipeStats, WireStats
     from sightline.pipe.transmitters import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         SharedMemoryTransmitter,
     )
     from sightline.pipe.wire import Wire
+    from sightline.supervise.policy import Restart
 
 __all__ = [
     "FPS_MULTIPLIER",
@@ -66,6 +67,7 @@ __all__ = [
     "QueueHandler",
     "QueueNetwork",
     "Restart",
+    "Retry",
     "Routine",
     "RoutineSettings",
     "RoutineStats",
@@ -98,11 +100,12 @@ import_later(
         "sightline.pipe.reports": "DurationStats RoutineStats",
         "sightline.pipe.roles": "DestinationRoutine MiddleRoutine SourceRoutine",
         "sightline.pipe.routine": "Routine",
-        "sightline.pipe.settings": "Policy Restart RoutineSettings WireSettings",
+        "sightline.pipe.settings": "Policy Retry RoutineSettings WireSettings",
         "sightline.pipe.several": "Several",
         "sightline.pipe.stats": "FlowStats PipeState PipeStats WireStats",
         "sightline.pipe.transmitters": "BasicTransmitter DataTransmitter FileTransmitter "
         "SharedMemoryTransmitter",
         "sightline.pipe.wire": "Wire",
+        "sightline.supervise.policy": "Restart",
     },
 )

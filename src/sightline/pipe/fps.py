@@ -21,8 +21,8 @@ ROUTINE_NOTIFY_DURATIONS_INTERVAL: Final = 4
 class FPSRoutine(Routine):
     """A routine whose rate can be set: by itself for good, or by the event "update_fps"."""
 
-    _const_fps: float | None = None
-    _fps: float | None = None
+    __const_fps: float | None = None
+    __fps: float | None = None
 
     def set_const_fps(self, fps: float) -> None:
         """Begin `main_logic` at most `fps` times a second, evenly, whatever else is said. 0: no such bound.
@@ -30,22 +30,22 @@ class FPSRoutine(Routine):
         Raises:
             ConfigError: below 0, or no number.
         """
-        self._const_fps = _checked(fps) or None
+        self.__const_fps = _checked(fps) or None
 
     @events(UPDATE_FPS_EVENT_NAME)
     def update_fps(self, fps: float) -> None:
         """Be no faster than `FPS_MULTIPLIER` times `fps` from now on. 0: as fast as it goes."""
-        self._fps = _checked(fps) * FPS_MULTIPLIER or None
+        self.__fps = _checked(fps) * FPS_MULTIPLIER or None
 
     @property
     def rate_fps(self) -> float | None:
         """The bound of now; None: none."""
-        return self._const_fps or self._fps or self.settings.rate_fps
+        return self.__const_fps or self.__fps or self.settings.rate_fps
 
     @property
     def has_const_fps(self) -> bool:
         """Whether it set its rate by itself."""
-        return self._const_fps is not None
+        return self.__const_fps is not None
 
 
 def own_rate_fps(routine: Routine) -> float | None:

@@ -9,6 +9,7 @@ from sightline.errors import ConfigError
 from sightline.pipe.fitting import fits, shown
 from sightline.pipe.graph import Graph, Link, Node
 from sightline.pipe.routine import Role, Routine
+from sightline.pipe.settings import RoutineSettings
 
 
 class PipeError(ConfigError):
@@ -26,6 +27,9 @@ def check_flow(name: object, routines: Sequence[object]) -> None:
     for named in (name, *(one.name for one in routines if isinstance(one, Routine))):
         if not (isinstance(named, str) and named):
             raise ConfigError(f"expected a text as the name of a flow or a routine, got {named!r}")
+    for one in routines:
+        if not isinstance(one.settings, RoutineSettings):
+            raise ConfigError(f"routine {one.name}: expected RoutineSettings, got settings {one.settings!r}")
 
 
 def mistakes_of(graph: Graph) -> list[str]:

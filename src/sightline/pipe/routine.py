@@ -48,7 +48,7 @@ class Arrays(Protocol):
     def __call__(self, source: str, shape: int | Sequence[int], dtype: DTypeLike) -> NDArray[Any]: ...
 
 
-_OF_ITS_PLACE: Final = frozenset({"_reach", "_Routine__arrays"})
+_OF_ITS_PLACE: Final = frozenset({"_Routine__reach", "_Routine__arrays"})
 _numbers: Final[defaultdict[str, Iterator[int]]] = defaultdict(count)
 
 
@@ -71,7 +71,7 @@ class Routine(ABC):
     name: str
     flow_name: str | None = None
     settings: RoutineSettings = RoutineSettings()
-    _reach: Reach | None = None
+    __reach: Reach | None = None
     __arrays: Arrays | None = None
     _logger: Any = None
 
@@ -154,13 +154,13 @@ class Routine(ABC):
 
     def join_pipe(self, reach: Reach, flow_name: str, arrays: Arrays | None = None) -> None:
         """Tell the routine where it is: the pipe does in its own process, and a flow does again in its."""
-        self._reach, self.flow_name = reach, flow_name
+        self.__reach, self.flow_name = reach, flow_name
         if arrays is not None:
             self.__arrays = arrays
 
     def join_as(self, other: Routine) -> None:
         """It is a copy of that one, in the same place."""
-        self._reach, self.__arrays = other._reach, other.__arrays
+        self.__reach, self.__arrays = other.__reach, other.__arrays
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in _OF_ITS_PLACE}
@@ -169,9 +169,9 @@ class Routine(ABC):
         return f"{type(self).__name__}({self.name!r})"
 
     def _reached(self) -> Reach:
-        if self._reach is None:
+        if self.__reach is None:
             raise ConfigError(f"routine {self.name} is in no flow yet: expected create_flow with it first")
-        return self._reach
+        return self.__reach
 
     def _to_me(self, event_name: str) -> Any:
         return self.notify_event(event_name, {self.flow_name or "": [self.name]})

@@ -12,7 +12,7 @@ from typing import Final
 
 from sightline.clock import NS_PER_S
 from sightline.pipe.reports import State
-from sightline.pipe.settings import Restart
+from sightline.pipe.settings import Retry
 
 MOST_DELAY_S: Final = 60
 
@@ -38,7 +38,7 @@ class Running:
         due_ns: when a setup that failed is tried again; None: not by itself.
     """
 
-    def __init__(self, restart: Restart = Restart.NEVER) -> None:
+    def __init__(self, restart: Retry = Retry.NEVER) -> None:
         self._restart = restart
         self._failures = 0
         self._wanted = self._ending = self._killed = False
@@ -114,7 +114,7 @@ class Running:
             self._be(State.STOPPED)
             return ()
         self._be(State.FAILED, error)
-        if self._restart is Restart.ON_FAILURE:
+        if self._restart is Retry.ON_FAILURE:
             self._failures += 1
             self.due_ns = now_ns + min(2 ** (self._failures - 1), MOST_DELAY_S) * NS_PER_S
         return ()

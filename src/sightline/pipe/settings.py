@@ -20,7 +20,7 @@ DeadLetter: TypeAlias = Callable[[Any, Any], None]
 """Called with the data and the exception, of whatever kind."""
 
 
-class Restart(StrEnum):
+class Retry(StrEnum):
     """When a routine whose setup failed is set up again by itself."""
 
     NEVER = "never"
@@ -38,6 +38,15 @@ class Policy(StrEnum):
     """The writer waits for room; nothing is dropped while both ends live."""
     RECORD = "record"
     """As lossless; what a stop or a death cut off is counted as `incomplete`."""
+
+
+def _as_one_of(kind: type[StrEnum], settings: msgspec.Struct, name: str) -> None:
+    """Have it be one of these, where it is the text of one. Raises ConfigError for anything else."""
+    given = getattr(settings, name)
+    if given not in list(kind):
+        known = ", ".join(one.value for one in kind)
+        raise ConfigError(f"expected {name} to be one of {known}, got {given!r}")
+    msgspec.structs.force_setattr(settings, name, kind(given))
 
 
 LIVE_RULES: Final = (Overflow.DROP_OLDEST, Overflow.DROP_NEWEST, Overflow.CLEAR)
@@ -62,7 +71,7 @@ class RoutineSettings(msgspec.Struct, frozen=True, kw_only=True):
         ConfigError: a value that cannot be.
     """
 
-    restart: Restart = Restart.NEVER
+    restart: Retry = Retry.NEVER
     dead_letter: DeadLetter | None = None
     batch_size: int = 1
     max_wait_s: float = 0.0
@@ -72,6 +81,7 @@ class RoutineSettings(msgspec.Struct, frozen=True, kw_only=True):
     watched: bool = True
 
     def __post_init__(self) -> None:
+        _as_one_of(Retry, self, "restart")
         if self.batch_size < 1 or self.replicas < 1:
             raise ConfigError(
                 f"expected batch_size and replicas of at least 1, got {self.batch_size} and {self.replicas}"
@@ -104,6 +114,9 @@ class WireSettings(msgspec.Struct, frozen=True, kw_only=True):
     overflow: Overflow | None = None
 
     def __post_init__(self) -> None:
+        _as_one_of(Policy, self, "policy")
+        if self.overflow is not None:
+            _as_one_of(Overflow, self, "overflow")
         if self.capacity < 1:
             raise ConfigError(f"expected a capacity of at least 1 message, got {self.capacity}")
         allowed = LIVE_RULES if self.policy is Policy.LIVE else (Overflow.BLOCK,)
