@@ -26,6 +26,7 @@ from sightline.site.own_hub import (
     may_begin,
     meeting_at,
 )
+from sightline.site.talk import supervised
 
 
 def test_a_bus_within_a_process_has_no_hub() -> None:
@@ -81,6 +82,16 @@ def test_one_is_begun_where_none_answers_and_used_where_one_does(
 def test_where_something_else_listens_it_is_said(no_leaks: None, silent_port: int) -> None:
     with pytest.raises(ConfigError, match=f"port {silent_port} of 127.0.0.1 is in use"):
         begun_where_none_answers(f"hub://127.0.0.1:{silent_port}")
+
+
+def test_it_logs_what_it_is_told_to(
+    no_leaks: None, free_port: Callable[[], int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    talk = own_hub.hub_talk(HubAddress(port=free_port()), log_level="info")
+    with supervised({talk: own_hub.hub_child(talk)}) as supervisor:
+        own_hub.await_hub(supervisor)
+    assert "hub listens" in capfd.readouterr().err
+    talk.join(10)
 
 
 def test_one_that_is_killed_is_begun_again(

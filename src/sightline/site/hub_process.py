@@ -1,6 +1,6 @@
 """A hub that a site begins for itself: `python -m sightline.site.hub_process`.
 
-It is told where to listen, and by whoever supervises it, who alone can begin it.
+It is told where to listen and what to log, and by whoever supervises it, who alone can begin it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ def main() -> int:
     line = Told(child).order()
     if not line:
         return 0
-    configure("warning")
+    settings, log_level = msgspec.json.decode(line, type=tuple[ServerSettings, str])
+    configure(log_level)
     open_more_files()
     try:
         with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(_serve(msgspec.json.decode(line, type=ServerSettings), child))
+            runner.run(_serve(settings, child))
     except ConfigError as error:
         child.failed(redact(str(error)))
         return 1

@@ -88,7 +88,7 @@ def may_begin(address: HubAddress) -> bool:
     return (address.unix_path is not None or is_loopback(address.host)) and address.tls_ca is None
 
 
-def hub_talk(address: HubAddress, limits: Limits = _LIMITS) -> Talk:
+def hub_talk(address: HubAddress, limits: Limits = _LIMITS, log_level: str = "warning") -> Talk:
     """With a hub's process that is to listen at `address`."""
     settings = ServerSettings(
         host=None if address.unix_path else address.host,
@@ -97,7 +97,7 @@ def hub_talk(address: HubAddress, limits: Limits = _LIMITS) -> Talk:
         token=address.token,
         limits=limits,
     )
-    return Talk("hub", lambda: msgspec.json.encode(settings) + b"\n")
+    return Talk("hub", lambda: msgspec.json.encode((settings, log_level)) + b"\n")
 
 
 def hub_child(talk: Talk) -> ChildSpec:

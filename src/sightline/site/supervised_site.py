@@ -57,7 +57,7 @@ class SupervisedSite:
 
     Args:
         site: what is to run.
-        log_level: what captures log; workers log as this process does.
+        log_level: what captures and the hub log; workers log as this process does.
     """
 
     def __init__(self, site: Site, *, log_level: str = "warning", clock: Clock = SYSTEM_CLOCK) -> None:
@@ -68,6 +68,7 @@ class SupervisedSite:
         self._meeting: Meeting | None = None
         self._bus_is_there = threading.Event()
         self._workers_read = threading.Event()
+        self._log_level = log_level
         self._captured = self._parts(inputs_of(site), log_level)
         self._workers: dict[str, WorkerProcess] = {}
         self._resting: dict[str, Resting] = {}
@@ -200,7 +201,7 @@ class SupervisedSite:
     def _children(self, meeting: Meeting) -> dict[Talk, ChildSpec]:
         talks: dict[Talk, ChildSpec] = {}
         if meeting.hub is not None:
-            talk = hub_talk(meeting.hub, PRIVATE_LIMITS if meeting.private else Limits())
+            talk = hub_talk(meeting.hub, PRIVATE_LIMITS if meeting.private else Limits(), self._log_level)
             talks[talk] = hub_child(talk)
         return talks | {part.talk: part.child for part in self._captured}
 
