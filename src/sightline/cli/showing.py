@@ -14,6 +14,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _REFRESH_HZ: Final = 4
 _LINES_EVERY_S: Final = 5.0
 _JSON_EVERY_S: Final = 1.0
@@ -58,8 +59,12 @@ def print_lines(lines: Iterable[str], console: Console) -> None:
 
 @contextmanager
 def stopped_by_signals(running: Runs) -> Iterator[None]:
-    """SIGINT and SIGTERM ask what runs to stop; a second one does what it did before."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """SIGINT, SIGTERM and SIGHUP ask what runs to stop; a second one does what it did before.
+
+    One that is ignored stays so: as `nohup` wants it.
+    """
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: handler for number, handler in handlers.items() if handler != signal.SIG_IGN}
 
     def restore() -> None:
         for number, handler in before.items():
