@@ -4,14 +4,14 @@ import dataclasses
 import pickle
 import time
 import types
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.pipe.codec import MOST_CLASSES, Codec, Packed, Unpacker
+from sightline.pipe.codec import MOST_CLASSES, VAIN, Codec, Packed, Unpacker
 from sightline.pipe.message import Message
 from sightline.pipe.transmitters import BasicTransmitter, DataTransmitter, SharedMemoryTransmitter
 
@@ -85,6 +85,34 @@ def test_large_arrays_and_bytes_go_aside_and_small_ones_do_not() -> None:
     came["c"][0] = 1  # a bytearray is one's own to write to
     small = codec.packer().pack(message({"a": np.zeros(400, np.uint8), "b": bytes(500)}))
     assert not small.aside
+
+
+class Slotted(NamedTuple):
+    name: str
+    jpeg: bytes
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_large_bytes_go_aside_wherever_they_are(number: int) -> None:
+    jpeg, packer, unpacker = bytes(50_000), Codec().packer(), Unpacker()
+    data = [("a", jpeg), [jpeg], Slotted("a", jpeg), {"a": {"b": jpeg}}, [{"a": jpeg}] * 2, jpeg][number]
+    for _ in range(3):
+        packed = packer.pack(message(data))
+        assert [len(one) for one in packed.aside if isinstance(one, bytes)] == [50_000]
+        assert len(packed.pickled) < 300
+        assert read(packed, Codec(), unpacker) == data
+
+
+def test_what_is_special_does_not_make_all_that_follows_costly() -> None:
+    packer = Codec().packer()
+    for special in (script().Found("by value"), {"jpeg": bytes(50_000)}, [[bytes(50_000)]]):
+        assert packer.pack(message(special)).whole is not None
+        last = [packer.pack(message({"x": number})) for number in range(100)][-1]
+        assert last.whole is None
+    large = [packer.pack(message(list(range(50_000)))) for _ in range(9)]
+    assert [one.whole for one in large] == [0, *[None] * 8], "no bytes were found in the first"
+    again = [packer.pack(message(["x" * 50_000, bytes(50_000)])) for _ in range(VAIN)]
+    assert again[-1].whole == 1
 
 
 def test_what_is_changed_after_it_was_put_was_sent_as_it_was() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from tests.pipe.trunkyard import Writer, messages
+from tests.pipe.trunkyard import Reader, Writer, messages
 from tools.services.waiting import wait_for
 
 from sightline.errors import ConfigError, SharingError
@@ -18,7 +18,6 @@ from sightline.pipe.directory import Directory
 from sightline.pipe.edge import BATCH, Outlet
 from sightline.pipe.inlet import Inlet
 from sightline.pipe.ledger import private
-from sightline.pipe.message import Message
 from sightline.pipe.plan import Edge, FlowSpec
 from sightline.pipe.settings import Policy, WireSettings
 from sightline.pipe.transmitters import BasicTransmitter, Change
@@ -84,8 +83,7 @@ def test_all_that_waits_in_a_wire_that_is_taken_away_is_read(flows: tuple[Wiring
     assert outlet.put_many(messages(*range(1, MANY))) == MANY - 1
     for one in flows:
         one.remove([EDGE])
-    got: list[Message] = []
-    wait_for(lambda: got.extend(inlet.take_many(MANY)) or len(got) == MANY, 20, "all")
+    Reader(inlet).take(MANY, 20)
     wait_for(lambda: inlet.wires == 0, 20, "the end of the wire")
     assert inlet.stats()["maker"].dropped == {}
 

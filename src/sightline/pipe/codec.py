@@ -31,6 +31,11 @@ MOST_CLASSES: Final = 1024
 unpack_plain: Final = pickle.loads
 """Data of a pickle that stands alone."""
 
+BY_VALUE: Final = 16
+"""Messages that go by value, which is slow, after one that had to."""
+VAIN: Final = 64
+"""Messages that are looked at for large bytes after one that had some; or not, after a large one without."""
+
 Aside: TypeAlias = Lent | bytes
 _NOT_BY_NAME: Final = (pickle.PicklingError, AttributeError, TypeError)
 
@@ -101,7 +106,8 @@ class Packer:
         self._wait = wait
         self._views: list[memoryview] = []
         self._is_small = partial(_is_small, self._from_bytes, self._views)
-        self._by_value = self._looks = False
+        # How often it is done so before it is tried otherwise; 0: it is not done.
+        self._by_value = self._looks = self._vain = 0
 
     def pack(self, message: Message) -> Packed:
         """Raises whatever the transmitter, or what pickles the data, raises."""
@@ -125,19 +131,26 @@ class Packer:
 
     def _packed(self, message: Message, data: Any) -> Packed:
         self._views.clear()
-        if self._by_value or (self._looks and _has_large_bytes(data, self._from_bytes)):
+        if self._by_value or (self._looks and self._sees_large(data)):
             return self._packed_by_value(message, data)
         try:
             pickled = pickle.dumps(data, 5, buffer_callback=self._is_small)
         except _NOT_BY_NAME:
             packed = self._packed_by_value(message, data)
-            self._by_value = True  # and not where it cannot be sent at all: that is slower
+            self._by_value = BY_VALUE  # and not where it cannot be sent at all: that is slower
             return packed
-        if len(pickled) >= self._from_bytes and not self._looks:  # next time, before they are copied
-            self._looks = True
-            return self._packed(message, data)
+        if len(pickled) >= self._from_bytes:
+            if not self._vain:  # there may be bytes in it
+                return self._packed_by_value(message, data)
+            self._vain -= 1
         aside = self._aside() if self._views else ()
         return _new(Packed, (message.number, message.made_ns, pickled, aside, None, (), self.version))
+
+    def _sees_large(self, data: Any) -> bool:
+        """Whether there are large bytes, at a glance: else they would be copied once in vain."""
+        found = _has_large_bytes(data, self._from_bytes)
+        self._looks = VAIN if found else self._looks - 1
+        return found
 
     def _packed_by_value(self, message: Message, data: Any) -> Packed:
         self._views.clear()
@@ -145,16 +158,14 @@ class Packer:
         pickler = _ByValue(file, self._is_small, self._classes, self._from_bytes)
         pickler.dump(data)
         self._views[:0] = pickler.whole
-        aside = self._aside()
-        return Packed(
-            message.number,
-            message.made_ns,
-            file.getvalue(),
-            aside,
-            len(pickler.whole),
-            tuple(pickler.numbers),
-            self.version,
-        )
+        whole, numbers = len(pickler.whole), tuple(pickler.numbers)
+        self._by_value = BY_VALUE if numbers else max(0, self._by_value - 1)
+        aside, pickled = self._aside(), file.getvalue()
+        if whole:
+            self._looks, self._vain = VAIN, 0
+        elif len(pickled) >= self._from_bytes:
+            self._vain = VAIN
+        return Packed(message.number, message.made_ns, pickled, aside, whole, numbers, self.version)
 
     def _aside(self) -> Sequence[Aside]:
         views = list(self._views)
@@ -231,13 +242,16 @@ class _ByValue(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
         super().__init__(file, 5, buffer_callback=is_small)
         self._classes, self._from_bytes = classes, from_bytes
         self.whole: list[memoryview] = []
+        self._places: dict[int, int] = {}
         self.numbers: dict[int, None] = {}
 
     def persistent_id(self, obj: Any) -> tuple[int, bool] | None:
         if type(obj) not in _BYTES or len(obj) < self._from_bytes:
             return None
-        self.whole.append(memoryview(obj))
-        return len(self.whole) - 1, type(obj) is bytes
+        place = self._places.setdefault(id(obj), len(self.whole))
+        if place == len(self.whole):
+            self.whole.append(memoryview(obj))
+        return place, type(obj) is bytes
 
     def reducer_override(self, obj: Any) -> Any:
         number = self._classes.known(obj) if isinstance(obj, type) else None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Final, Protocol
@@ -120,7 +120,7 @@ class Outlet:
         """
         count = len(messages)
         # At a glance, without the lock: room for its one writer only grows, while it is carried.
-        if self._closed or (self._waits and self._room() < count):
+        if (self._waits and self._room() < count) or self._closed:
             count = self._may_take(count)
             messages = messages[:count]
         while True:
@@ -130,7 +130,8 @@ class Outlet:
                 if packer is not self._packer:  # it was changed meanwhile
                     continue
                 self.words[ENTERED] += count
-                self._drops.add("unsendable", count - len(packed))
+                if len(packed) < count:
+                    self._drops.add("unsendable", count - len(packed))
                 self._enter(packed)
                 carrier, sendable = self._carrier, self.sendable
             if sendable and carrier is not None:
@@ -218,8 +219,8 @@ class Outlet:
     @property
     def sendable(self) -> int:
         """How many messages wait here that may be sent."""
-        credit = self._credit
-        return 0 if credit is None else min(len(self._held), credit.left)
+        held, credit = len(self._held), self._credit
+        return 0 if credit is None else held if held <= (left := credit.left) else left
 
     def _may_take(self, count: int) -> int:
         with self._lock:
@@ -241,16 +242,20 @@ class Outlet:
 
     def _room(self) -> int:
         held, credit = len(self._held), self._credit  # in the order in which `take` does not change them
-        return 0 if credit is None else max(0, credit.left - held)
+        return 0 if credit is None or (left := credit.left) < held else left - held
 
     def _pack(self, packer: Packer, messages: Sequence[Message]) -> list[Packed]:
-        packed = []
+        try:
+            return [packer.pack(message) for message in messages]
+        except BaseException:  # noqa: BLE001 - of whoever's data; `sys.exit` ends nothing either
+            return list(self._packed_singly(packer, messages))
+
+    def _packed_singly(self, packer: Packer, messages: Sequence[Message]) -> Iterator[Packed]:
         for message in messages:
             try:
-                packed.append(packer.pack(message))
-            except BaseException as error:  # noqa: BLE001 - of whoever's data; `sys.exit` ends nothing either
+                yield packer.pack(message)
+            except BaseException as error:  # noqa: BLE001 - as above
                 self._unsendable.add(source=message.source, number=message.number, error=repr(error))
-        return packed
 
     # With the lock held.
 

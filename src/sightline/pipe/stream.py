@@ -74,7 +74,10 @@ class Stream:
         body = pickle.dumps(value, 5, buffer_callback=lambda buffer: aside.append(buffer.raw()))
         sizes = struct.pack(f"<{len(aside)}Q", *map(len, aside)) if aside else b""
         kept = None if fd is None else os.dup(fd)
-        self._unsent.append((memoryview(_HEAD.pack(len(body), len(aside)) + sizes + body), kept))
+        head = _HEAD.pack(len(body), len(aside)) + sizes
+        whole = [head, body] if len(body) > READ_BYTES else [head + body]  # what is large is not copied
+        self._unsent.append((memoryview(whole[0]), kept))
+        self._unsent.extend((memoryview(piece), None) for piece in whole[1:])
         self._unsent.extend((view, None) for view in aside)
 
     def flush(self) -> bool:
