@@ -43,6 +43,23 @@ def test_a_pipe_that_is_not_built_counts_nothing(log: Lines) -> None:
     assert stats.balanced
 
 
+def test_what_is_counted_twice_does_not_add_up(log: Lines) -> None:
+    with Pipe(logger=log.logger()) as pipe:
+        pipe.create_flow("a", True, Counter("count", 3, every_s=0), Collect("collect"))
+        pipe.build()
+        pipe.notify_event("start")
+        assert pipe.wait(30)
+        stats = pipe.stats()
+    (wire,), collect = stats.wires, stats.routines["collect"]
+    assert wire.balanced
+    assert collect.balanced
+    replace = msgspec.structs.replace
+    # What waits is what is missing from the others: it may not be made up for by less than nothing.
+    assert not replace(wire, left=wire.left + 1, waiting=wire.waiting - 1).balanced
+    assert not replace(collect, processed=collect.processed + 1, held=collect.held - 1).balanced
+    assert not replace(stats, wires=(replace(wire, entered=wire.entered - 1, waiting=-1),)).balanced
+
+
 def test_all_that_was_done_is_told_when_all_is_over(log: Lines) -> None:
     with Pipe(logger=log.logger()) as pipe:
         source, same, collect = Counter("count", 100, every_s=0), Same("same"), Collect("collect")

@@ -132,8 +132,9 @@ class RoutineStats(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def balanced(self) -> bool:
-        """Whether the counts add up."""
-        return self.entered == self.processed + self.failed + sum(self.dropped.values()) + self.held
+        """Whether the counts add up, and nothing was counted twice."""
+        adds_up = self.entered == self.processed + self.failed + sum(self.dropped.values()) + self.held
+        return adds_up and self.held >= 0
 
     @property
     def waiting(self) -> int:

@@ -86,8 +86,9 @@ class WireStats(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def balanced(self) -> bool:
-        """Whether the counts add up."""
-        return self.entered == self.left + sum(self.dropped.values()) + self.waiting
+        """Whether the counts add up, and nothing was counted twice."""
+        adds_up = self.entered == self.left + sum(self.dropped.values()) + self.waiting
+        return adds_up and self.waiting >= 0
 
 
 class PipeStats(msgspec.Struct, frozen=True, kw_only=True):
