@@ -197,6 +197,7 @@ class SupervisedSite:
         )
         if not self._stopping.asked:
             self._workers_read.set()
+            side_by_side([worker.tell_pages for worker in self._workers.values()])
 
     def _children(self, meeting: Meeting) -> dict[Talk, ChildSpec]:
         talks: dict[Talk, ChildSpec] = {}

@@ -45,6 +45,7 @@ _SHOWN_S: Final = 1.0
 _SHOW_LOOKS: Final = 2
 """Pages are told every so many looks."""
 _FRESH_NS: Final = ns(2.0)
+_LOGGER: Final = logging.getLogger("sightline.worker")
 _WAITS: Final = WireSettings(policy=Policy.LOSSLESS, overflow=Overflow.BLOCK)
 _AT_WORK: Final = frozenset({State.RUNNING, State.STOPPING})
 _IN_HAND: Final = frozenset({RoutineState.RUNNING, RoutineState.CLEANING_UP, RoutineState.DONE})
@@ -81,11 +82,11 @@ class WorkerProcess:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.name = name
+        self._process_name = f"worker-{name}"
         self._status = status
         self._clock = clock
         self._routines = worker_routines(name, site)
-        self._logger = logging.getLogger(f"sightline.worker.{name}")
-        self._pipe = _made(name, self._routines, self._logger, restart, hung_s)
+        self._pipe = _made(self._process_name, self._routines, restart, hung_s)
         self._lives = Lives()
         self._in_vain = InVain()
         self._told = Told()
@@ -106,7 +107,7 @@ class WorkerProcess:
         """
         with self._starting:
             try:
-                with _quiet(self._logger):
+                with _quiet():
                     self._start(await_bus)
             except BaseException:
                 self._stopped = True
@@ -151,7 +152,7 @@ class WorkerProcess:
 
         Of one that runs, `reason` is what cannot be opened there, and is tried again.
         """
-        status = self._pipe.processes.get(self.name) or ChildStatus(state=State.ENDED, reason="")
+        status = self._pipe.processes.get(self._process_name) or ChildStatus(state=State.ENDED, reason="")
         return status if status.reason else msgspec.structs.replace(status, reason=self._amiss)
 
     @property
@@ -162,6 +163,11 @@ class WorkerProcess:
     def pages(self) -> list[str]:
         """Addresses of the pages that its sinks serve."""
         return list(self._told.pages)
+
+    def tell_pages(self) -> None:
+        """Have these pages show what `status` tells: whoever hears of them looks, and is to see something."""
+        if self.pages:
+            self._show(wait=_SHOWN_S)
 
     def counts(self) -> dict[str, WorkerCounts]:
         """Counts by camera, as told a moment ago, of all processes that it had; none before `start()`."""
@@ -183,8 +189,6 @@ class WorkerProcess:
         self._begin(source, *sinks)
         self._look()
         self._check_wanted()
-        if self.pages:  # who is told of them now is to see more than nothing
-            self._show(wait=_SHOWN_S)
         self._thread.start()
 
     def _begin(self, *routines: Routine) -> None:
@@ -201,7 +205,7 @@ class WorkerProcess:
             raise Closed(f"worker {self.name} was stopped")
 
     def _those(self, *routines: Routine) -> dict[str, list[str]]:
-        return {self.name: [routine.name for routine in routines]}
+        return {self._process_name: [routine.name for routine in routines]}
 
     def _run(self) -> None:
         try:
@@ -279,16 +283,14 @@ class WorkerProcess:
         )
 
 
-def _made(
-    name: str, routines: WorkerRoutines, logger: logging.Logger, restart: Restart, hung_s: float
-) -> Pipe:
+def _made(name: str, routines: WorkerRoutines, restart: Restart, hung_s: float) -> Pipe:
     """The pipe: the model has its frames when it is free, and each sink a line of its own."""
     pipe = Pipe(
-        logger=logger,
+        logger=_LOGGER,
         restart=restart,
         hung_s=hung_s,
         stop_s=_KILL_S,
-        on_line=lambda flow, line: pass_on(f"worker-{flow}", line),
+        on_line=pass_on,
     )
     source, model, sinks = routines
     pipe.create_flow(name, False, source, model, *sinks)
@@ -311,14 +313,14 @@ def raised_by(told: str) -> SightlineError:
 
 
 @contextmanager
-def _quiet(logger: logging.Logger) -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """What cannot be set up meanwhile is raised, and need not be logged as well."""
-    logger.addFilter(_is_news)
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return _RAISED_TOO.search(record.getMessage()) is None
+
+    _LOGGER.addFilter(is_news)
     try:
         yield
     finally:
-        logger.removeFilter(_is_news)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    return _RAISED_TOO.search(record.getMessage()) is None
+        _LOGGER.removeFilter(is_news)
