@@ -93,8 +93,8 @@ def test_what_a_process_did_to_its_very_end_is_counted_although_it_did_not_tell(
         with part.child.sockets()["talk"] as process, process.makefile("rb") as lines:
             assert order_of(lines.readline()).url == NOWHERE
             process.sendall(msgspec.json.encode(Report(streams=[("cam", "main", told, False)])) + b"\n")
-        part.child.on_done({"": 0, "taken 0": taken, "published 0": published})
-        part.talk.changed(ChildStatus(state=State.WAITING, reason="killed by SIGKILL"))
+        done = {"": 0, "taken 0": taken, "published 0": published}
+        part.talk.changed(ChildStatus(state=State.WAITING, reason="killed by SIGKILL", done=done))
         part.talk.join(10)
         told = StreamStatus(capture=CameraStatus(camera_id="cam", state="connecting"))
     status = part.status()["cam", "main"]

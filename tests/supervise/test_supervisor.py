@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -423,7 +424,7 @@ def test_of_a_supervisor_that_breaks_all_are_told_to_have_ended(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_what_lanes_had_done_is_told_when_their_process_has_ended(wait_for: WaitFor) -> None:
+def test_what_lanes_had_done_is_told_when_their_process_has_ended() -> None:
     code = """
 import os, signal
 from sightline.supervise import Child
@@ -433,10 +434,12 @@ child.lane("seen").progress(3)
 child.ready()
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    done: list[object] = []
-    child = spec("a", code, restart=Restart(when=When.NEVER), on_done=done.append)
-    with Supervisor([child], on_state=lambda _, state, __: done.append(state)) as supervisor:
-        reach(supervisor, "a", State.ENDED)
+    done: dict[State, Mapping[str, int]] = {}
+
+    def told(name: str, state: State, _reason: str) -> None:
+        done[state] = supervisor.states()[name].done
+
+    supervisor = Supervisor([spec("a", code, restart=Restart(when=When.NEVER))], on_state=told)
+    with supervisor:
         assert supervisor.wait_until(lambda of: of["a"].reason == "killed by SIGKILL", 20)
-    # First of all, so that whoever is told of the end has it.
-    assert done[-2:] == [{"": 0, "drawn": 7, "seen": 3}, State.ENDED]
+    assert done == {State.STARTING: {}, State.RUNNING: {}, State.ENDED: {"": 0, "drawn": 7, "seen": 3}}

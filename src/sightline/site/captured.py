@@ -7,7 +7,7 @@ it held then as dropped; a stream that was over is not captured again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -17,7 +17,7 @@ from sightline.capture import State as CaptureState
 from sightline.clock import Clock
 from sightline.site.capture_process import Order, Report, order_line, tally_of
 from sightline.site.capturing import StreamKey, StreamStatus
-from sightline.site.talk import Done, Talk
+from sightline.site.talk import Talk
 from sightline.supervise import ChildSpec, ChildStatus, State
 
 MODULE: Final = "sightline.site.capture_process"
@@ -35,7 +35,7 @@ class Captured:
     """
 
     def __init__(self, name: str, order: Order, bus: Callable[[], str | None], clock: Clock) -> None:
-        self.talk = Talk(name, self._order_line, self._hear, self._part, self._count)
+        self.talk = Talk(name, self._order_line, self._hear, self._part)
         self._bus = bus
         self._order = order
         self._clock = clock
@@ -96,26 +96,25 @@ class Captured:
                 if told:
                     self._told.add((name, stream))
 
-    def _count(self, done: Done) -> None:
-        """What came to its very end: it may not have told that any more."""
-        asked, self._asked = self._asked, []
-        with self._lock:
-            for number, key in enumerate(asked):
-                taken, published = tally_of(lambda lane: done.get(lane, 0), number)
-                before = self._before[key].sent
-                self._streams[key] = _completed(
-                    self._streams[key], before.taken + taken, before.published + published
-                )
-
     def _part(self, last: ChildStatus) -> None:
-        """What runs on in the status while there is no process."""
+        """What came to its very end, told or not; and what runs on in the status while there is no process."""
         with self._lock:
+            self._count(last.done)
             self._gone = last.state is State.QUARANTINED
             for key, status in self._streams.items():
                 if key not in self._told:
                     self._streams[key] = StreamStatus(
                         capture=self._without_process(status.capture, last), sent=status.sent.lost()
                     )
+
+    def _count(self, done: Mapping[str, int]) -> None:
+        asked, self._asked = self._asked, []
+        for number, key in enumerate(asked):
+            taken, published = tally_of(lambda lane: done.get(lane, 0), number)
+            before = self._before[key].sent
+            self._streams[key] = _completed(
+                self._streams[key], before.taken + taken, before.published + published
+            )
 
     def _without_process(self, capture: CameraStatus, last: ChildStatus) -> CameraStatus:
         if last.state is State.ENDED:  # as it was to

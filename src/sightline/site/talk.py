@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -24,8 +24,6 @@ from sightline.supervise import Child, ChildSpec, ChildStatus, Restart, State, S
 from sightline.supervise.spec import Sockets, python_module
 
 T = TypeVar("T")
-Done: TypeAlias = Mapping[str, int]
-"""How much each lane of a process had done, by its name."""
 
 RESTART: Final = Restart(delay_s=0.3, most_delay_s=30.0, settled_s=10.0, most_ends=8, within_s=60.0)
 """Soon after the first time, as cameras are tried again; what ended 8 times in a minute will do so again."""
@@ -45,8 +43,8 @@ class Talk:
         name: the process's, as people are to know it.
         greet: gives the order for a new life; None: it is to end without one. May wait.
         hear: called with each line that it says.
-        count: called when a life has ended, with how much each lane of its process had done by then.
-        part: called behind that, with how it ended; also of one that ended before there was a process.
+        part: called when a life has ended, with how that came; also of one that ended before there was a
+            process.
     """
 
     def __init__(
@@ -55,15 +53,13 @@ class Talk:
         greet: Callable[[], bytes | None],
         hear: Callable[[bytes], object] = _ignore,
         part: Callable[[ChildStatus], object] = _ignore,
-        count: Callable[[Done], object] = _ignore,
     ) -> None:
         self.name = name
         self._greet = greet
         self._hear = hear
         self._part = part
-        self._count = count
         self._lock = threading.Lock()
-        self._lives_and_ends: deque[socket.socket | Done | ChildStatus] = deque()
+        self._lives_and_ends: deque[socket.socket | ChildStatus] = deque()
         self._thread: threading.Thread | None = None
         self._at_work = False
 
@@ -85,7 +81,6 @@ class Talk:
             restart=msgspec.structs.replace(RESTART, when=when),
             watch=Watch(ready_s=READY_S, hung_s=hung_s, stop_s=stop_s),
             on_line=partial(pass_on, self.name),
-            on_done=self._put,
         )
 
     def changed(self, status: ChildStatus) -> None:
@@ -105,8 +100,8 @@ class Talk:
         self._put(ours)
         return {_TALK: theirs}
 
-    def _put(self, one: socket.socket | Done | ChildStatus) -> None:
-        """In the supervisor's thread: a life, what it had done, its end, in this order; or an end alone."""
+    def _put(self, one: socket.socket | ChildStatus) -> None:
+        """In the supervisor's thread: a life, and what it came to, in this order; or its end alone."""
         with self._lock:
             self._lives_and_ends.append(one)
             if self._at_work:
@@ -115,7 +110,7 @@ class Talk:
             self._thread = threading.Thread(target=self._work, name=f"talk {self.name}", daemon=True)
             self._thread.start()
 
-    def _next(self) -> socket.socket | Done | ChildStatus | None:
+    def _next(self) -> socket.socket | ChildStatus | None:
         with self._lock:
             self._at_work = bool(self._lives_and_ends)
             return self._lives_and_ends.popleft() if self._at_work else None
@@ -124,10 +119,8 @@ class Talk:
         while (one := self._next()) is not None:
             if isinstance(one, ChildStatus):
                 self._call(self._part, one)
-            elif isinstance(one, socket.socket):
-                self._serve(one)
             else:
-                self._call(self._count, one)
+                self._serve(one)
 
     def _serve(self, ours: socket.socket) -> None:
         with ours, ours.makefile("rb") as lines, suppress(OSError):  # it is over

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import selectors
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from sightline.clock import SYSTEM_CLOCK
@@ -34,6 +34,7 @@ class Charge:
         self.spec: Final = spec
         self.watched: Final = Watched(spec.restart, spec.watch)
         self.process: Process | None = None
+        self.done: Mapping[str, int] = {}
         self._selector = selector
         self._tell = tell
         self._failed = ""
@@ -109,7 +110,9 @@ class Charge:
             self.process = process = Process(self.spec)
             self._register(process)
         except Exception as error:  # noqa: BLE001 - the caller's `sockets` may raise anything
-            if self.process is not None:
+            if self.process is None:
+                self.done = {}
+            else:
                 self._abandon(self.process)
             why = f"it cannot be begun: {type(error).__name__}: {redact(str(error))}"
             self.watched.exited(SYSTEM_CLOCK.monotonic_ns(), why)
@@ -162,7 +165,6 @@ class Charge:
     def _bury(self, process: Process, code: int, now_ns: int) -> None:
         self._tell_lines(process.last_lines())
         self._tell_stacks(process)  # those of a fault too
-        self._call(self.spec.on_done, process.board.done())
         self._part(process)
         ended = how_it_ended(code)
         self.watched.exited(now_ns, f"{self._failed} ({ended})" if self._failed else ended, failed=code != 0)
@@ -174,6 +176,7 @@ class Charge:
             _logger().warning("stacks of a child", child=self.spec.name, pid=process.pid, stacks=f"\n{text}")
 
     def _part(self, process: Process) -> None:
+        self.done = process.board.done()
         self._unregister(process.control, process.output, process.pidfd)
         process.close()
         self.process = None

@@ -34,10 +34,6 @@ def _ignore(_pid: int) -> None:
     pass
 
 
-def _ignore_done(_done: Mapping[str, int]) -> None:
-    pass
-
-
 @dataclass(frozen=True, kw_only=True)
 class ChildSpec:
     """One child.
@@ -54,8 +50,6 @@ class ChildSpec:
         restart, watch: when it is begun again; what it is held to.
         gate: those behind it are begun only once it is ready, and ended before it is.
         on_spawn: called with the id of each new process.
-        on_done: called when a process has ended, before its state is told, with how much each of its lanes
-            had done by then.
 
     What is called runs in the supervisor's thread, and must return soon.
 
@@ -72,7 +66,6 @@ class ChildSpec:
     gate: bool = False
     on_spawn: Callable[[int], object] = _ignore
     on_line: Callable[[str], object] | None = None
-    on_done: Callable[[Mapping[str, int]], object] = _ignore_done
 
     def __post_init__(self) -> None:
         if not self.name or not self.command:

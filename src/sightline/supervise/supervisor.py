@@ -46,6 +46,7 @@ class ChildStatus(msgspec.Struct, frozen=True, kw_only=True):
         pid: its process; None where there is none.
         ends: how often it ended without being asked to, or had to be ended.
         due_ns: of one that waits, the monotonic time at which it is begun again; else None.
+        done: how much each lane of the last process that ended had done by then, by its name.
     """
 
     state: State
@@ -53,6 +54,7 @@ class ChildStatus(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None = None
     ends: int = 0
     due_ns: int | None = None
+    done: Mapping[str, int] = {}
 
 
 Statuses: TypeAlias = Mapping[str, ChildStatus]
@@ -279,6 +281,7 @@ class Supervisor:
             pid=None if process is None else process.pid,
             ends=watched.ends,
             due_ns=watched.due_ns if watched.state is State.WAITING else None,
+            done=charge.done,
         )
         with self._changed:
             if self._statuses.get(name) != status:
