@@ -1,9 +1,12 @@
 """The loop of a flow."""
 
 import asyncio
+import threading
+import time
 
 import pytest
 
+from sightline.pipe import coroutines
 from sightline.pipe.coroutines import FlowLoop
 
 
@@ -49,3 +52,33 @@ def test_what_still_runs_is_cancelled_at_the_end(no_leaks: None) -> None:
 
 def test_a_loop_that_was_never_used_has_no_thread(no_leaks: None) -> None:
     FlowLoop().close()
+
+
+def test_a_loop_that_was_stopped_goes_on(no_leaks: None) -> None:
+    loop = FlowLoop()
+
+    async def stop() -> None:
+        asyncio.get_running_loop().stop()
+
+    async def give() -> int:
+        await asyncio.sleep(0.01)
+        return 3
+
+    for _ in range(3):
+        loop.run(stop())
+        assert loop.run(give()) == 3
+    loop.close()
+
+
+def test_the_end_waits_for_no_thread_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coroutines, "LEAVE_S", 0.1)
+    loop, go = FlowLoop(), threading.Event()
+
+    async def hang() -> None:
+        asyncio.get_running_loop().run_in_executor(None, go.wait, 30)
+
+    loop.run(hang())
+    begun = time.monotonic()
+    loop.close()
+    assert time.monotonic() - begun < 20
+    go.set()

@@ -523,3 +523,48 @@ def test_a_quick_source_of_a_live_wire_lets_its_reader_work(yard: FlowYard) -> N
     stats = runners[1].stats()
     assert (stats.entered, stats.balanced) == (20_000, True)
     assert stats.dropped == {"overflow": 20_000 - len(got)}
+
+
+class CallsItself:
+    async def __call__(self, data: int) -> int:
+        return data + 1
+
+
+def _later(data: int) -> Any:
+    async def give() -> int:
+        if data == 1:
+            raise ValueError("not one")
+        return data + 1
+
+    return give()
+
+
+@pytest.mark.parametrize("func", [CallsItself(), _later])
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_whatever_gives_a_coroutine_has_it_run(yard: FlowYard, func: Any, batch_size: int) -> None:
+    got: list[int] = []
+
+    def together(data: list[int]) -> Any:
+        return func(data[0])
+
+    middle = made_of(func if batch_size == 1 else together, "middle", batch_size=batch_size)
+    runners = yard.chain(counting(1), middle, FunctionalMiddleRoutine(got.append, "keep"))
+    yard.until(runners[-1], State.DONE)
+    assert got == [1]
+
+
+def test_a_source_may_give_a_coroutine(yard: FlowYard) -> None:
+    got: list[int] = []
+    numbers = iter(range(3))
+
+    def source() -> Any:
+        async def give() -> int:
+            return next(numbers)
+
+        return give()
+
+    runners = yard.chain(
+        FunctionalMiddleRoutine(source, "source"), FunctionalMiddleRoutine(got.append, "keep")
+    )
+    yard.until(runners[-1], State.DONE)
+    assert got == [0, 1, 2]

@@ -10,7 +10,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
+
+LEAVE_S: Final = 1.0
+"""What a thread that a coroutine began may need longer for is not waited for."""
 
 
 class FlowLoop:
@@ -33,24 +36,30 @@ class FlowLoop:
             raise
 
     def close(self) -> None:
-        """End the loop; what still runs in it is cancelled. Again is allowed."""
+        """End the loop; what still runs in it is cancelled, and waited for no longer than `LEAVE_S`.
+
+        Again is allowed.
+        """
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is not None and thread is not None:
+            self._closing.set()
             loop.call_soon_threadsafe(loop.stop)
-            thread.join()
+            thread.join(LEAVE_S)
 
     def _begun(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
+                self._closing = threading.Event()
                 self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name="coroutines", daemon=True
+                    target=_serve, args=(self._loop, self._closing), name="coroutines", daemon=True
                 )
                 self._thread.start()
             return self._loop
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
+def _serve(loop: asyncio.AbstractEventLoop, closing: threading.Event) -> None:
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.get_loop().run_forever()
+        while not closing.is_set():  # a coroutine may stop it, which the others are not to feel
+            runner.get_loop().run_forever()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from sightline.pipe.delivery import Delivery
 from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
+
+Pack: TypeAlias = Callable[[list[Message]], None]
 
 
 class Desk(Protocol):
@@ -20,7 +22,7 @@ class Desk(Protocol):
         """0 to `most` messages; whoever got some gives for each time exactly once, be it nothing."""
 
     @property
-    def pack(self) -> Callable[[list[Message]], None] | None:
+    def pack(self) -> Pack | None:
         """Has other flows get messages as they are now, where they are given later; None: no need."""
 
     def give(self, messages: list[Message]) -> None:
@@ -56,7 +58,7 @@ class OwnDesk:
         return self._inlet.take_many(most) if self._inlet is not None else []
 
     @property
-    def pack(self) -> Callable[[list[Message]], None] | None:
+    def pack(self) -> Pack | None:
         return self._delivery.pack if self._delivery.far else None
 
     def give(self, messages: list[Message]) -> None:

@@ -26,7 +26,7 @@ from sightline.pipe.desk import Desk
 from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
 from sightline.pipe.failures import Failures, log_error, text_of
 from sightline.pipe.fps import is_constant, own_rate_fps
-from sightline.pipe.functional import accepts, is_async, logic_of
+from sightline.pipe.functional import accepts, logic_of
 from sightline.pipe.handlers import events_of
 from sightline.pipe.pace import Pace
 from sightline.pipe.reports import Outcome, State
@@ -94,6 +94,7 @@ class Engine:
             desk=desk,
             books=books,
             failures=self._failures,
+            run=loop.run,
             interrupted=self._asked,
             clock=clock,
         )
@@ -153,9 +154,7 @@ class Engine:
         logic = logic_of(self.routine)
         if is_source and not accepts(logic):
             logic = partial(logic, None)
-        if not is_async(self.routine):
-            return logic
-        return lambda *data: self._loop.run(logic(*data))
+        return logic
 
     def _run(self) -> None:
         try:

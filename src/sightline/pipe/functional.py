@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import iscoroutinefunction, signature
+from inspect import signature
 from typing import Any, overload
 
 from sightline.errors import ConfigError
@@ -65,11 +65,6 @@ def logic_of(whole: Routine) -> Callable[..., Any]:
     """What is called for a message of a routine: the bare function where there is one."""
     plain = type(whole).main_logic is FunctionalMiddleRoutine.main_logic
     return whole.logic if isinstance(whole, FunctionalMiddleRoutine) and plain else whole.main_logic
-
-
-def is_async(whole: Routine) -> bool:
-    """Whether its `main_logic` is a coroutine function."""
-    return iscoroutinefunction(logic_of(whole))
 
 
 def accepts(logic: Callable[..., Any], *data: Any) -> bool:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import count
+from types import CoroutineType
 from typing import Any, Final, Protocol
 
 from sightline.clock import Clock
 from sightline.pipe.batching import Batch
 from sightline.pipe.books import Books
-from sightline.pipe.desk import Desk
+from sightline.pipe.desk import Desk, Pack
 from sightline.pipe.failures import Failures
 from sightline.pipe.message import Message
 from sightline.pipe.several import Several
@@ -54,9 +55,9 @@ class Work(Protocol):
 
 
 class Means:
-    """What all kinds of work are done with."""
+    """What all kinds of work are done with. `run` gives what a coroutine comes to."""
 
-    __slots__ = ("books", "call", "clock", "desk", "failures", "interrupted", "name")
+    __slots__ = ("books", "call", "clock", "desk", "failures", "interrupted", "name", "run")
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Means:
         desk: Desk,
         books: Books,
         failures: Failures,
+        run: Callable[[Coroutine[Any, Any, Any]], Any],
         interrupted: deque[Any],
         clock: Clock,
     ) -> None:
@@ -74,6 +76,7 @@ class Means:
         self.desk = desk
         self.books = books
         self.failures = failures
+        self.run = run
         self.interrupted = interrupted
         self.clock = clock
 
@@ -106,6 +109,8 @@ class Sourcing:
         while True:
             try:
                 data = call()
+                if type(data) is CoroutineType:
+                    data = means.run(data)
             except ENDS:
                 self.over = True
                 return 0.0
@@ -174,6 +179,8 @@ class OneByOne:
             new: list[Message] = []
             try:
                 data = call(message.data)
+                if type(data) is CoroutineType:
+                    data = means.run(data)
             except RAISED as error:
                 books.raised(1, now() - begun_ns)
                 means.failures.add((message.data,), error)
@@ -187,13 +194,15 @@ class OneByOne:
             gave += new
             if not hand or end_ns > last_ns or interrupted or most == 1:
                 break
-            begun_ns = end_ns
-            if new and pack is not None:  # the next call may change what this one gave
-                pack(new)
-                begun_ns = now()
+            begun_ns = end_ns if pack is None else self._packed_ns(pack, new)
         if took_ns:
             books.all_timed(took_ns)
         return gave
+
+    def _packed_ns(self, pack: Pack, new: list[Message]) -> int:
+        """Pack what was given, as the next call may change it. When that was done."""
+        pack(new)
+        return self._means.clock.monotonic_ns()
 
 
 class InBatches:
@@ -228,6 +237,8 @@ class InBatches:
         begun_ns = means.clock.monotonic_ns()
         try:
             answer = means.call(data)
+            if type(answer) is CoroutineType:
+                answer = means.run(answer)
         except RAISED as error:
             books.raised(len(data), means.clock.monotonic_ns() - begun_ns)
             means.failures.add(data, error)
