@@ -77,7 +77,13 @@ class Flow:
             theirs = {ends[1]: outlet for ends, outlet in outlets.items() if ends[0] == routine.name}
             inlet = self.wiring.inlets.get(routine.name)
             self.runners[routine.name] = runner = Runner(
-                routine, inlet, theirs, self._note, loop=self._loop, account=account
+                routine,
+                inlet,
+                theirs,
+                self._note,
+                broken=self.failed.append,
+                loop=self._loop,
+                account=account,
             )
             if states[routine.name] in OVER:
                 runner.be_over(states[routine.name])
@@ -117,7 +123,7 @@ class Ground:
         self._ways = {way.ends: way for way in plan.ways}
         self._sources = frozenset(part.name for part in plan.parts if plan.is_source(part.name))
         self._edges = Edges()
-        self._edges.change(map(self._edge, plan.ways))
+        self._edges.apply(self._edges.change(map(self._edge, plan.ways)))
         names = dict.fromkeys(part.flow for part in plan.parts)
         self._ledgers = {name: Ledger.made() for name in names}
         self._trunks = count(1)
@@ -195,6 +201,7 @@ class Ground:
 
     def _rewire(self) -> None:
         change = self._edges.change(map(self._edge, self._ways.values()))
+        self._edges.apply(change)
         for phase in (Change.first_in, Change.then_in):
             for name, flow in self.flows.items():
                 flow.rewire(phase(change, name))
