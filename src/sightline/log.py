@@ -232,6 +232,7 @@ def _structlogs_formatter(*, as_json: bool, colours: bool) -> logging.Formatter:
         processors=[
             structlog.stdlib.add_logger_name,
             structlog.stdlib.add_log_level,
+            _add_process,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             *([structlog.processors.format_exc_info] if as_json else []),
@@ -241,6 +242,12 @@ def _structlogs_formatter(*, as_json: bool, colours: bool) -> logging.Formatter:
             _redact_known if as_json else _redact_line,
         ],
     )
+
+
+def _add_process(_logger: Any, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Say which process a line is of, where that is another: a pipe writes the lines of its flows here."""
+    process = event["_record"].processName
+    return event if process in {None, "MainProcess"} else {**event, "process": process}
 
 
 class _StandardError(logging.StreamHandler[TextIO]):

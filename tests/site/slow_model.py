@@ -1,5 +1,6 @@
 """A user's model that takes its time."""
 
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -43,3 +44,4 @@ class Talkative(Slow):
     def load(self) -> None:
         print("loading")
         sys.stderr.write("with password=Petunia-77\n")
+        logging.getLogger("a.library").warning("of old weights")

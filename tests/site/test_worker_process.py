@@ -192,6 +192,15 @@ def test_what_its_process_prints_is_said_on_standard_error_with_its_name_and_wit
     assert "worker-w | with password=***\n" in said["err"]
 
 
+def test_what_its_process_logs_has_its_name(
+    make: MakeSite, begin: MakeWorker, clip: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = {"kind": "python", "class": "tests.site.slow_model:Talkative"}
+    begin(make({"a": played(clip)}, model=model))
+    (record,) = (record for record in caplog.records if record.name == "a.library")
+    assert (record.processName, record.getMessage()) == ("worker-w", "of old weights")
+
+
 def test_a_killed_worker_is_begun_again_and_its_counts_go_on(
     make: MakeSite, begin: MakeWorker, capture: Capture, clip: Path, tmp_path: Path, wait_for: WaitFor
 ) -> None:

@@ -199,6 +199,19 @@ def test_a_logger_can_be_copied() -> None:
     assert copy.deepcopy(get_logger("sightline.test")).info("x") is None
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_line_of_another_process_has_its_name(as_json: bool) -> None:
+    def write() -> None:
+        for process in ("MainProcess", "worker-people"):
+            record = logging.makeLogRecord({"name": "a", "levelname": "INFO", "levelno": 20, "msg": "hello"})
+            record.processName = process
+            logging.getLogger("a").handle(record)
+
+    own, others = written(as_json, write).splitlines()
+    assert "MainProcess" not in own
+    assert ('"process": "worker-people"' if as_json else "process=worker-people") in others
+
+
 def test_levels_below_the_asked_one_are_not_written() -> None:
     stream = io.StringIO()
     configure("warning", stream=stream)

@@ -252,7 +252,7 @@ class FlowProcess:
         self._look_s = min(LOOK_S, (spec.hung_s or math.inf) / 4)
         if self._side is not None:
             self._frames = FrameSpace(self._side, spec.sharing)
-        forward_all(self._log, spec.logger, spec.level, spec.root_level)
+        forward_all(self._log, spec.name, spec.logger, spec.level, spec.root_level)
         account = self._ledger.account
         self._wiring = wiring = Wiring(spec, self._frames, account, failed=self._fail)
         outlets = wiring.add(edges)

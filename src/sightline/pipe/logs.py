@@ -45,14 +45,19 @@ def default_logger() -> logging.Logger:
 
 
 class Forward(logging.handlers.QueueHandler):
-    """In a flow: gives records to whoever sends them to the parent, and counts those it does not take."""
+    """In a flow: gives records to whoever sends them to the parent, and counts those it does not take.
 
-    def __init__(self, send: Callable[[bytes], bool]) -> None:
+    The flow's name is the `processName` of each.
+    """
+
+    def __init__(self, send: Callable[[bytes], bool], flow: str) -> None:
         super().__init__(None)  # type: ignore[arg-type]  # no queue: see `enqueue`
         self._send = send
+        self._flow = flow
         self._missed = 0
 
     def enqueue(self, record: logging.LogRecord) -> None:
+        record.processName = self._flow
         if not self._send(pickle.dumps(vars(record))):
             self._missed += 1
         elif self._missed:
@@ -62,10 +67,10 @@ class Forward(logging.handlers.QueueHandler):
             self._send(pickle.dumps(vars(record)))
 
 
-def forward_all(send: Callable[[bytes], bool], logger: str, level: int, root_level: int) -> None:
-    """Have the log of this process go there: the pipe's from `level` on, what else there is from its own."""
+def forward_all(send: Callable[[bytes], bool], flow: str, logger: str, level: int, root_level: int) -> None:
+    """Have the log of its process go there: the pipe's from `level` on, what else there is from its own."""
     root = logging.getLogger()
-    root.handlers[:] = [Forward(send)]
+    root.handlers[:] = [Forward(send, flow)]
     root.setLevel(root_level)
     logging.getLogger(logger).setLevel(level)
 

@@ -1,4 +1,4 @@
-"""A worker in a process of its own: a pipe of one flow, which is named after the worker.
+"""A worker in a process of its own: a pipe of one flow, worker-NAME.
 
 Promises what `RunningWorker` does, and that its process is begun again when it dies or hangs, with counts
 that go on. A model that does not return is told with the stacks of its process, which is ended then. Nothing
