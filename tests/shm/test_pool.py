@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from tests.shm.both_ends import SIZE, BothEnds, fds, maps, pattern, run_all, sent
 
 from sightline.arrays import array_pieces, read_array
+from sightline.errors import SharingError
 from sightline.shm.pool import MOST_POOLS, SMALL_PAYLOADS, _Pool, slot_bytes_for
-from sightline.shm.settings import Sharing
+from sightline.shm.segment import Segment
+from sightline.shm.settings import USUAL_SLOTS, Sharing
 
 SHARING = Sharing(above_bytes=1000, slots=3)
 SHAPE = (50, 40, 3)
@@ -233,6 +235,27 @@ def test_a_pool_that_cannot_be_smaller_is_not_made_anew(no_leaks: None) -> None:
     for _ in range(3 * SMALL_PAYLOADS):
         assert ends.pools.slot(10) is not None
     assert len(ends.announced) == 1
+    ends.pools.close()
+    ends.attached.close()
+
+
+@pytest.mark.parametrize(("room", "slots"), [(100, 20), (19, USUAL_SLOTS), (7, 0)])
+def test_where_memory_is_short_a_pool_has_fewer_slots(
+    room: int, slots: int, monkeypatch: pytest.MonkeyPatch, no_leaks: None
+) -> None:
+    create = Segment.create
+
+    def scarce(size: int) -> Segment:
+        if size > room * slot_bytes_for(SIZE):
+            raise SharingError("no memory")
+        return create(size)
+
+    monkeypatch.setattr(Segment, "create", scarce)
+    ends = BothEnds(Sharing(above_bytes=1, slots=20))
+    found = ends.pools.slot(SIZE)
+    assert [pool.slots for pool in ends.announced] == [slots] * (slots > 0)
+    assert (found is None) == (slots == 0)
+    del found
     ends.pools.close()
     ends.attached.close()
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from sightline.overflow import Overflow
 from sightline.pipe.plan import Edge
-from sightline.shm.settings import Sharing
+from sightline.shm.settings import USUAL_SLOTS, Sharing
 
 SPARE: Final = 2
 """One that is filled, and one that is let go and not told of yet."""
@@ -31,8 +31,7 @@ def sharing_for(flow: str, edges: Iterable[Edge]) -> Sharing:
         if edge.ends not in ways:
             ways[edge.ends] = edge
             ahead += out.get(edge.destination, ())
-    usual = Sharing().slots
-    return Sharing(slots=min(MOST_SLOTS, max(usual, SPARE + sum(map(_held, ways.values())))))
+    return Sharing(slots=min(MOST_SLOTS, max(USUAL_SLOTS, SPARE + sum(map(_held, ways.values())))))
 
 
 def _held(edge: Edge) -> int:

@@ -23,6 +23,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from functools import lru_cache
 from operator import index
@@ -40,7 +41,7 @@ from sightline.shm.line import Line
 from sightline.shm.messages import Drain, Pool
 from sightline.shm.places import Places
 from sightline.shm.segment import Segment
-from sightline.shm.settings import FEWEST_SLOTS, Sharing
+from sightline.shm.settings import FEWEST_SLOTS, USUAL_SLOTS, Sharing
 from sightline.shm.slot import Slot, slot_under
 
 MOST_POOLS: Final = 4
@@ -256,9 +257,7 @@ class Pools:
     def _make(self, slot_bytes: int, slots: int, size: int) -> Slot | Why:
         pool = None
         try:
-            pool = _Pool(slot_bytes, slots)  # takes its time: not with the lock held
-        except SharingError:
-            pass
+            pool = _made(slot_bytes, slots)  # takes its time: not with the lock held
         finally:
             with self._line:
                 self._making = False
@@ -357,6 +356,13 @@ class Pools:
     def _count_shared(self, size: int) -> None:
         self._shared += 1
         self._shared_bytes += size
+
+
+def _made(slot_bytes: int, slots: int) -> _Pool | None:
+    """Of usual size where there is no memory for a larger one."""
+    with suppress(SharingError):
+        return _Pool(slot_bytes, slots)
+    return _made(slot_bytes, USUAL_SLOTS) if slots > USUAL_SLOTS else None
 
 
 def slot_bytes_for(size: int) -> int:

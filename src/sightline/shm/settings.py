@@ -12,6 +12,7 @@ KIB: Final = 1024
 MIB: Final = 1024 * KIB
 FEWEST_SLOTS: Final = 3
 """One being written, one on its way, one being looked at."""
+USUAL_SLOTS: Final = 8
 
 
 class Sharing(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +28,7 @@ class Sharing(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     above_bytes: int = 128 * KIB
-    slots: int = 8
+    slots: int = USUAL_SLOTS
     pool_bytes: int = 256 * MIB
 
     def __post_init__(self) -> None:
