@@ -85,6 +85,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=_most_s, reverse=True)
 
 
+def pytest_collection_finish() -> None:
+    """What is imported by now stays; to look through it at each `gc.collect()` was most of a leak check."""
+    gc.collect()
+    gc.freeze()
+
+
 def _most_s(item: pytest.Item) -> float:
     limit = item.get_closest_marker("timeout")
     return float(limit.args[0]) if limit else 0.0

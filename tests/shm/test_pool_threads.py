@@ -42,6 +42,8 @@ def collecting_everywhere() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+        gc.collect()
+        gc.freeze()  # as all tests have it
         sys.setswitchinterval(interval)
 
 
