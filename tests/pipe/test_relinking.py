@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import WaitFor
-from tests.pipe.trunkyard import LOSSLESS, Pair, Reader, Writer, messages, numbers, sent
+from tests.pipe.trunkyard import LOSSLESS, Pair, Reader, Writer, messages, numbers
 
 from sightline.errors import Closed
 from sightline.pipe.accounts import LEFT
@@ -72,8 +72,8 @@ def test_a_lossless_edge_that_is_changed_loses_nothing(pair: Pair, wait_for: Wai
     thread.join()
     assert numbers(taken) == list(range(200))
     assert [message.data for message in taken] == [{"number": number} for number in range(200)]
-    assert inlet.stats()["maker"].entered == sent(outlet).left == 200
-    assert sent(outlet).peak_held > FEW.capacity, "it has the room that it was given"
+    assert inlet.stats()["maker"].entered == outlet.stats().left == 200
+    assert outlet.stats().peak_held > FEW.capacity, "it has the room that it was given"
 
 
 def test_two_changes_at_once_are_two(pair: Pair, wait_for: WaitFor) -> None:
@@ -97,7 +97,7 @@ def test_a_live_edge_with_a_new_transmitter_drops_by_its_rule_alone(pair: Pair, 
     assert outlet.put_many(messages(5, 6)) == 2
     pair.trunks[1].start()
     assert numbers(Reader(inlet).take(6)) == [0, 2, 3, 4, 5, 6]
-    assert sent(outlet).dropped == {"overflow": 1}
+    assert outlet.stats().dropped == {"overflow": 1}
 
 
 @pytest.mark.parametrize("between", [FEW, WireSettings(capacity=5)])
@@ -139,7 +139,7 @@ def test_a_changed_edge_that_another_trunk_carries_speaks_as_that_one_reads(
     pair.start()
     Writer(outlet).put_all(messages(5, 6, 7))
     assert numbers(Reader(inlet).take(3)) == [5, 6, 7]
-    assert sent(outlet).dropped == {"lost": 4}, "beside the one that was on its way, which both ends tell"
+    assert outlet.stats().dropped == {"lost": 4}, "beside the one that was on its way, which both ends tell"
 
 
 def test_a_smaller_live_edge_holds_less(pair: Pair, wait_for: WaitFor) -> None:
@@ -148,7 +148,7 @@ def test_a_smaller_live_edge_holds_less(pair: Pair, wait_for: WaitFor) -> None:
     outlet.put_many([])
     outlet.relink(WireSettings(capacity=2), Sealed("old"), 2)
     outlet.put_many(messages(5, 6, 7))
-    assert sent(outlet).held == 2
+    assert outlet.stats().held == 2
 
 
 def test_nothing_is_left_of_an_edge_that_was_taken_away(pair: Pair, wait_for: WaitFor) -> None:
@@ -180,7 +180,7 @@ def test_what_waits_of_an_edge_that_was_taken_away_goes_first(
     pair.trunks[1].start()
     assert numbers(Reader(inlet).take(5)) == [0, 1, 2, 3, 4]
     wait_for(lambda: inlet.wires == 0, 10, "the end of the edge")
-    assert inlet.stats()["maker"].dropped == sent(outlet).dropped == {}
+    assert inlet.stats()["maker"].dropped == outlet.stats().dropped == {}
     with pytest.raises(Closed):
         outlet.put_many(messages(5))
 
@@ -193,7 +193,7 @@ def test_what_was_taken_away_and_had_no_credit_is_dropped(pair: Pair) -> None:
     outlet.put_many(messages(*range(9)))
     pair.trunks[0]._read()
     outlet.close()
-    assert (sent(outlet).left, sent(outlet).dropped) == (5, {"closed": 4})
+    assert (outlet.stats().left, outlet.stats().dropped) == (5, {"closed": 4})
 
 
 def test_a_wire_that_comes_in_the_place_of_one_that_was_taken_away_stays(

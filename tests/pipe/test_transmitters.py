@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cloudpickle
 import pytest
-from tests.pipe.trunkyard import LOSSLESS, Carrier, messages, sent
+from tests.pipe.trunkyard import LOSSLESS, Carrier, messages
 
 from sightline.errors import ConfigError, WireError
 from sightline.overflow import Overflow
@@ -85,7 +85,7 @@ def test_what_a_wire_drops_goes_with_its_file(tmp_path: Path, overflow: Overflow
     outlet = Outlet(WireSettings(capacity=3, overflow=overflow), Codec(), FileTransmitter(tmp_path, 1))
     for number in range(9):
         outlet.put_many(messages(number))
-        assert len(files(tmp_path)) == sent(outlet).held
+        assert len(files(tmp_path)) == outlet.stats().held
     outlet.close()
     assert files(tmp_path) == []
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.conftest import WaitFor
-from tests.pipe.trunkyard import LOSSLESS, Pair, Reader, Writer, messages, numbers, sent
+from tests.pipe.trunkyard import LOSSLESS, Pair, Reader, Writer, messages, numbers
 
 from sightline.errors import Closed
 from sightline.overflow import Overflow
@@ -46,8 +46,8 @@ def test_messages_arrive_in_order_as_they_were(pair: Pair) -> None:
     thread.join()
     assert numbers(taken) == list(range(5000))
     assert (taken[7].data, taken[7].source, taken[7].made_ns) == ({"number": 7}, "maker", 5)
-    assert sent(writer.outlet).left == 5000
-    assert sent(writer.outlet).peak_held <= 100
+    assert writer.outlet.stats().left == 5000
+    assert writer.outlet.stats().peak_held <= 100
 
 
 def test_a_lossless_edge_holds_no_more_than_its_capacity(pair: Pair, wait_for: WaitFor) -> None:
@@ -72,13 +72,13 @@ def test_a_live_edge_keeps_the_newest_and_counts_the_others(pair: Pair, wait_for
     assert writer.outlet.put_many(messages(*range(10))) == 10
     pair.start()
     assert numbers(reader.take(2)) == [8, 9]
-    stats = sent(writer.outlet)
+    stats = writer.outlet.stats()
     assert (stats.left, stats.dropped) == (2, {"overflow": 8})
     for number in range(500):
         writer.outlet.put_many(messages(number))
-    wait_for(lambda: not sent(writer.outlet).held, 5, "all to be sent")
+    wait_for(lambda: not writer.outlet.stats().held, 5, "all to be sent")
     wait_for(
-        lambda: sent(writer.outlet).left == reader.inlet.stats()["maker"].entered, 5, "all that was sent"
+        lambda: writer.outlet.stats().left == reader.inlet.stats()["maker"].entered, 5, "all that was sent"
     )
 
 
@@ -91,7 +91,7 @@ def test_a_live_edge_drops_by_its_rule(pair: Pair, rule: Overflow, kept: list[in
     writer.outlet.put_many(messages(*range(8)))
     pair.start()
     assert numbers(reader.take(len(kept))) == kept
-    assert sent(writer.outlet).dropped == {"overflow": 8 - len(kept)}
+    assert writer.outlet.stats().dropped == {"overflow": 8 - len(kept)}
 
 
 def test_the_end_comes_behind_the_last_message(pair: Pair, wait_for: WaitFor) -> None:
@@ -142,7 +142,7 @@ def test_an_edge_whose_reader_stands_still_does_not_stop_another(pair: Pair) -> 
     stuck.outlet.close()
     assert closed.wait(10)
     thread.join()
-    assert sent(stuck.outlet).held == 0
+    assert stuck.outlet.stats().held == 0
 
 
 def test_large_messages_go_through_the_socket_where_nothing_is_shared(pair: Pair) -> None:
@@ -200,9 +200,9 @@ def test_what_cannot_be_sent_or_read_is_counted_and_the_others_arrive(pair: Pair
     some[2].data = Unreadable()
     writer.put_all(some)
     assert numbers(reader.take(2)) == [0, 3]
-    assert sent(writer.outlet).dropped == {"unsendable": 1}
+    assert writer.outlet.stats().dropped == {"unsendable": 1}
     assert reader.inlet.stats()["maker"].dropped == {"unreadable": 1}
-    assert sent(writer.outlet).left == 3
+    assert writer.outlet.stats().left == 3
 
 
 def refuse() -> None:
@@ -240,7 +240,7 @@ def test_an_outlet_outlives_the_flow_at_its_other_end(pair: Pair, wait_for: Wait
     wait_for(lambda: outlet.put_many(messages(1)), 5, "credit")
     pair.trunks[1].close()
     wait_for(lambda: len(pair.ended) == 2, 5, "the end of the trunk")
-    lost = sent(outlet).left
+    lost = outlet.stats().left
     assert lost in {1, 2}, "the second went if the first was known to be read"
     thread = threading.Thread(target=writer.put_all, args=(messages(*range(2, 20)),))
     thread.start()
@@ -251,7 +251,7 @@ def test_an_outlet_outlives_the_flow_at_its_other_end(pair: Pair, wait_for: Wait
     pair.start()
     assert numbers(Reader(inlet).take(20 - lost)) == list(range(lost, 20))
     thread.join()
-    assert (sent(outlet).left, sent(outlet).dropped) == (20, {})
+    assert (outlet.stats().left, outlet.stats().dropped) == (20, {})
 
 
 def test_what_is_put_before_the_close_is_read(pair: Pair, wait_for: WaitFor) -> None:
@@ -261,7 +261,7 @@ def test_what_is_put_before_the_close_is_read(pair: Pair, wait_for: WaitFor) -> 
     pair.trunks[0].close(5)
     assert numbers(reader.take(90)) == list(range(90))
     wait_for(lambda: len(pair.ended) == 2, 5, "both ends")
-    assert sent(writer.outlet).left == 90
+    assert writer.outlet.stats().left == 90
 
 
 def test_a_trunk_that_is_closed_twice_before_it_began_ends_once(pair: Pair) -> None:
@@ -288,7 +288,7 @@ def test_what_comes_to_a_trunk_as_it_ends_stays_where_it_is(pair: Pair) -> None:
 
     trunk._sending = Slow()  # type: ignore[assignment]
     assert writer.outlet.put_many(messages(0)) == 1
-    assert (sent(writer.outlet).left, sent(writer.outlet).held) == (0, 1)
+    assert (writer.outlet.stats().left, writer.outlet.stats().held) == (0, 1)
     trunk._end()
 
 

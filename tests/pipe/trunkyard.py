@@ -5,8 +5,6 @@ import threading
 from contextlib import ExitStack
 from typing import Any
 
-from sightline.overflow import BufferStats
-from sightline.pipe.accounts import end_stats
 from sightline.pipe.codec import Codec
 from sightline.pipe.edge import Outlet
 from sightline.pipe.frame_host import PipeHost
@@ -18,11 +16,6 @@ from sightline.pipe.trunk import Trunk
 from sightline.shm.settings import Sharing
 
 LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=100)
-
-
-def sent(outlet: Outlet) -> BufferStats:
-    """What became of what was put, as the account of that end has it; what left is under way, or arrived."""
-    return end_stats(outlet.words, outlet.settings.capacity)
 
 
 def messages(*numbers: int) -> list[Message]:
@@ -55,7 +48,7 @@ class Writer:
             taken = self.outlet.put_many(some)
             some = some[taken:]
             if some:
-                assert self._room.wait(timeout_s), f"stuck with {len(some)}: {sent(self.outlet)}"
+                assert self._room.wait(timeout_s), f"stuck with {len(some)}: {self.outlet.stats()}"
 
 
 class Reader:

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 from sightline.errors import Closed
 from sightline.log import Repeated, get_logger
-from sightline.overflow import Overflow, Reason
+from sightline.overflow import BufferStats, Overflow, Reason
 from sightline.pipe.accounts import (
     END_DROPPED,
     END_WORDS,
@@ -29,6 +29,7 @@ from sightline.pipe.accounts import (
     SENT_BYTES,
     Drops,
     begin_trunk,
+    end_stats,
     end_trunk,
 )
 from sightline.pipe.codec import Codec, Packed, Packer
@@ -142,6 +143,10 @@ class Outlet:
         """The source has given its last; told behind all that was put, and to each new carrier."""
         self._over, self._end_told = True, False
         self._list()
+
+    def stats(self) -> BufferStats:
+        """What became of what was put, as far as this end knows: what left was sent."""
+        return end_stats(self.words, self.settings.capacity)
 
     def relink(self, settings: WireSettings, transmitter: DataTransmitter | None, version: int) -> None:
         """Be so from now on; what it holds goes as it was put."""

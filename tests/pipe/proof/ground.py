@@ -158,7 +158,7 @@ class Ground:
     def waiting(self) -> int:
         """Messages that came over from another flow and did not get into the line of their wire."""
         trunks = (trunk for flow in self.flows.values() for trunk in flow.wiring._trunks.values())
-        return sum(edge.waiting for trunk in trunks for edge in trunk.stats().values())
+        return sum(len(landing._waiting) for trunk in trunks for landing in trunk._landings.values())
 
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
         """Raises AssertionError with all that may say why it is not so in time."""

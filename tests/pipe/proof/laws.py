@@ -46,8 +46,7 @@ def misled(
 
 def _misled(way: Way, stats: Mapping[str, RoutineStats], *, crosses: bool) -> Iterator[str]:
     sent, came = stats[way.source].wires_out[way.destination], stats[way.destination].wires_in[way.source]
-    # What has come is counted where it was sent with the next word from there.
-    if came.entered != (sent.left + sent.held if crosses else sent.entered):
+    if came.entered != (sent.left if crosses else sent.entered):
         yield f"{way} sent {sent}, of which came {came}"
     if way.lossless and (sent.dropped or came.dropped):
         yield f"{way} is lossless, and dropped: {sent}, {came}"
