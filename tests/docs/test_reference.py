@@ -30,7 +30,7 @@ from sightline.packet import ClockSource
 from sightline.pipe import Pipe, Policy, RoutineSettings, WireSettings
 from sightline.pipe.accounts import REASONS
 from sightline.pipe.directory import EVERYBODYS
-from sightline.pipe.fps import UPDATE_FPS_EVENT_NAME
+from sightline.pipe.event_names import UPDATE_FPS_EVENT_NAME
 from sightline.scene import Encoding, Scene
 from sightline.sink import csv_file, parquet
 from sightline.sink.clip_file import ClipFileReport, ClipReport

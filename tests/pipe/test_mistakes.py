@@ -72,6 +72,11 @@ def test_a_routine_that_says_what_it_is_must_be_wired_so(role: Role | None, said
     assert mistakes_of(Graph([("a", nodes)], line(*nodes))) == ([said] if said else [])
 
 
+def test_a_main_logic_that_is_a_sources_may_take_what_is_never_there() -> None:
+    nodes = [Node("first", "a", Role.SOURCE, needs_data=True), Node("last", "a")]
+    assert mistakes_of(Graph([("a", nodes)], line(*nodes))) == []
+
+
 def test_a_main_logic_must_go_with_the_wires() -> None:
     nodes = [Node("first", "a", needs_data=True), Node("last", "a", needs_data=False)]
     assert mistakes_of(Graph([("a", nodes)], line(*nodes))) == [

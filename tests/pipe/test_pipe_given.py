@@ -69,7 +69,7 @@ def test_seconds_that_cannot_be_are_told_at_once(settings: dict[str, float], tex
 def test_a_pipe_and_a_routine_are_begun_again_by_settings_of_their_own(make: MakePipe) -> None:
     with pytest.raises(ConfigError, match="expected a Restart as restart of a pipe's flows, got <Retry.ON"):
         make(restart=Retry.ON_FAILURE)
-    assert make(restart=Restart(delay_s=0.1))
+    make(restart=Restart(delay_s=0.1))
 
 
 class Own(SourceRoutine):
@@ -97,12 +97,31 @@ def test_a_routine_has_its_names_to_itself(make: MakePipe, log: Lines) -> None:
     assert log.of("flow.own") == []
 
 
+class AsInPipeRT(SourceRoutine):
+    def main_logic(self, data: Any) -> str:
+        if self.number == 2:
+            raise StopIteration
+        self.number += 1
+        return f"{data} {self.number}"
+
+    def setup(self) -> None:
+        self.number = 0
+
+
+def test_a_source_may_be_written_as_the_others_are(make: MakePipe, log: Lines) -> None:
+    pipe = make()
+    pipe.create_flow("flow", False, source := AsInPipeRT("source"), keep := Collect("keep"))
+    pipe.link(Wire(source, keep, settings=LOSSLESS))
+    pipe.build()
+    pipe.notify_event("start")
+    assert pipe.wait(30)
+    assert log.of("flow.keep")[-1] == "cleanup after ['None 1', 'None 2']"
+
+
 def test_settings_of_a_routine_are_what_is_called_so(make: MakePipe) -> None:
     own = Own()
     own.settings = {"size": 3}  # type: ignore[assignment]
-    with pytest.raises(
-        ConfigError, match="routine own: expected RoutineSettings, got settings {'size': 3}"
-    ):
+    with pytest.raises(ConfigError, match="routine own: expected RoutineSettings, got settings {'size': 3}"):
         make().create_flow("flow", True, own)
 
 

@@ -100,8 +100,8 @@ def test_a_pipe_takes_all_that_it_took(make: MakePipe, log: Lines) -> None:
         pipe.create_flow("example_flow", True, Numbers("numbers"), Tell("tell"))
         assert pipe.get_pipe_structure() == {
             "Routines": [
-                {"flow_name": "example_flow", "routine_name": "numbers", "events": ["update_fps"]},
-                {"flow_name": "example_flow", "routine_name": "tell", "events": ["update_fps"]},
+                {"flow_name": "example_flow", "routine_name": "numbers", "events": []},
+                {"flow_name": "example_flow", "routine_name": "tell", "events": []},
             ],
             "Events": ["start", "stop", "kill"],
         }

@@ -10,10 +10,18 @@ from typing import Final, TypeAlias
 
 from sightline.errors import ConfigError
 from sightline.kinds import nearest
-from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
+from sightline.pipe.event_names import (
+    KILL_EVENT_NAME,
+    START_EVENT_NAME,
+    STOP_EVENT_NAME,
+    UPDATE_FPS_EVENT_NAME,
+)
 
 EVERYBODYS: Final = (START_EVENT_NAME, STOP_EVENT_NAME, KILL_EVENT_NAME)
 """Events that every routine answers."""
+
+OURS: Final = frozenset((*EVERYBODYS, UPDATE_FPS_EVENT_NAME))
+"""Events that routines answer without a word of their authors."""
 
 Targets: TypeAlias = Mapping[str, Sequence[str]]
 """Flows by name, with the routines that are meant; none named: all of that flow. No flow: all of them."""
@@ -43,10 +51,10 @@ class Directory:
         return tuple(self._flows[flow])
 
     def structure(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """Each flow and routine, and the events of its own that the routine answers."""
+        """Each flow and routine, and the events that its author had it answer."""
         for flow, routines in self._flows.items():
             for routine, events in routines.items():
-                yield flow, routine, tuple(sorted(events))
+                yield flow, routine, tuple(sorted(events - OURS))
 
     def check(self, event: str, targets: Targets) -> None:
         """Raises ConfigError for an event that nobody answers, or a flow or routine that there is not."""

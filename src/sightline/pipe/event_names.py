@@ -7,3 +7,6 @@ from typing import Final
 START_EVENT_NAME: Final = "start"
 STOP_EVENT_NAME: Final = "stop"
 KILL_EVENT_NAME: Final = "kill"
+
+UPDATE_FPS_EVENT_NAME: Final = "update_fps"
+"""Of those that have a rate."""

@@ -6,10 +6,9 @@ import math
 from typing import Final
 
 from sightline.errors import ConfigError
+from sightline.pipe.event_names import UPDATE_FPS_EVENT_NAME
 from sightline.pipe.handlers import events
 from sightline.pipe.routine import Routine
-
-UPDATE_FPS_EVENT_NAME: Final = "update_fps"
 
 FPS_MULTIPLIER: Final = 2
 """How much faster a routine may go than the event said: the rate of others is known late, and grows."""

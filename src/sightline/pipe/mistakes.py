@@ -28,7 +28,7 @@ def check_flow(name: object, routines: Sequence[object]) -> None:
         if not (isinstance(named, str) and named):
             raise ConfigError(f"expected a text as the name of a flow or a routine, got {named!r}")
     for one in routines:
-        if not isinstance(one.settings, RoutineSettings):
+        if isinstance(one, Routine) and not isinstance(one.settings, RoutineSettings):
             raise ConfigError(f"routine {one.name}: expected RoutineSettings, got settings {one.settings!r}")
 
 
@@ -85,7 +85,8 @@ def _nodes(graph: Graph) -> Iterator[str]:
 
 
 def _data(node: Node, role: Role) -> Iterator[str]:
-    if role is Role.SOURCE and node.needs_data is True:
+    # What says of itself that it is a source may be written so, and gets None; who does not forgot a wire.
+    if role is Role.SOURCE and node.role is None and node.needs_data is True:
         yield f"routine {node}: no wire leads to it, and its main_logic needs data"
     if role is not Role.SOURCE and node.needs_data is False:
         yield f"routine {node}: a wire leads to it, and its main_logic takes no data"
