@@ -17,6 +17,8 @@ JOBS ?= 2
 # How many of the tests that mostly wait run at a time.
 WAITING ?= 4
 SECONDS ?= 20
+# Set, it has each of the thousands of processes that tests begin compile whatever it imports.
+export PYTHONDONTWRITEBYTECODE :=
 # As it was typed, and by way of the environment: `&` and `$(...)` of a URL are neither the shell's nor make's.
 override export SOURCE := $(value SOURCE)
 ARGS ?=
