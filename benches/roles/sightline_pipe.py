@@ -79,7 +79,9 @@ class Passing(Routine):
 
 class Copying(Passing):
     def main_logic(self, data: Any) -> Any:
-        return np.array(data)
+        own = self.array(data.shape)
+        np.copyto(own, data)
+        return own
 
 
 class Ticking(Passing):
