@@ -10,6 +10,7 @@ from sightline.errors import Closed
 from sightline.pipe.channel import Channel
 from sightline.pipe.control import Ask, Connect, Handled, Ready, Said
 from sightline.pipe.far_flow import FarFlow
+from sightline.pipe.reports import State
 
 
 class There:
@@ -67,6 +68,15 @@ def test_what_a_flow_said_before_it_died_is_heard_though_something_waits_for_it(
     assert heard == [Handled(7, "one", None)]
     assert one.flow.channel is not None
     assert one.flow.channel.ended, "so that nobody looks at it again and again"
+
+
+def test_why_a_routine_was_in_a_state_goes_with_the_state(pair: tuple[There, There]) -> None:
+    one, other = pair
+    for each, state in ((one, State.FAILED), (other, State.KILLED)):
+        each.flow.states["one"], each.flow.reasons["one"] = state, "no such camera"
+        each.end()
+    assert (one.flow.states, one.flow.reasons) == ({"one": State.STOPPED}, {})
+    assert (other.flow.states, other.flow.reasons) == ({"one": State.KILLED}, {"one": "no such camera"})
 
 
 def test_a_channel_that_may_say_more_has_not_ended(pair: tuple[There, There]) -> None:
