@@ -91,3 +91,34 @@ def test_what_is_under_way_on_a_wire_that_is_replaced_comes_first_and_does_not_g
     assert got[:before] == [("r0", number) for number in range(before)]
     assert list(misordered(ground.plan, "r2", got)) == []
     assert ground.waiting == 0
+
+
+@BOTH
+def test_what_waits_in_a_wire_that_is_taken_away_is_still_read(ground: Ground) -> None:
+    ground.send("start", ["r0"])
+    ground.wait_until(lambda: ground.stats()["r0"].unsent, "r0 to wait for r2")
+    held = ground.stats()["r0"].wires_out["r2"].entered
+    ground.unlink(("r0", "r2"))
+    ground.send("start", ["r2"])
+    until_done(ground, "r0")
+    ground.wait_until(lambda: len(ground.journals["r2"].items()) == held, "r2 to have read all that waited")
+    assert ground.journals["r2"].items() == [("r0", number) for number in range(held)]
+    assert ground.stats()["r2"].wires_in["r0"].dropped == {}
+
+
+@BOTH
+def test_a_wire_that_is_taken_away_and_comes_again_brings_both_what_waited_and_what_is_new(
+    ground: Ground,
+) -> None:
+    ground.send("start", ["r0"])
+    ground.wait_until(lambda: ground.stats()["r0"].unsent, "r0 to wait for r2")
+    ground.unlink(("r0", "r2"))
+    ground.link(lossless("r0", "r2"))
+    ground.send("start", ["r2"])
+    until_done(ground, "r0", "r2")
+    got = [number for _, number in ground.journals["r2"].items()]
+    lost = ground.stats()["r0"].lost.get("unlinked", 0)
+    assert len(got) == MANY - lost
+    assert got == sorted(got)
+    assert got[:4] == [0, 1, 2, 3]
+    assert list(unbalanced(ground.stats())) == []
