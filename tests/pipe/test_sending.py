@@ -4,15 +4,18 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.conftest import WaitFor
 from tests.pipe.trunkyard import Pair, Reader, Writer
 
 from sightline.pipe import sending
 from sightline.pipe.codec import Codec
 from sightline.pipe.edge import Outlet
+from sightline.pipe.frames import FrameSpace
 from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
 from sightline.pipe.sending import Kind
@@ -95,6 +98,32 @@ def test_a_message_for_whose_pool_no_descriptor_is_left_is_sent_as_bytes(
     assert not in_slots(pair, writer, reader)
     assert left[0] == 2
     wait_for(lambda: in_slots(pair, writer, reader), 10, "pictures in slots")
+
+
+def test_of_pools_that_are_no_more_nothing_is_kept(pair: Pair, wait_for: WaitFor) -> None:
+    writer, reader = pair.edge(1)
+    pair.start()
+    frames, sends = pair.codecs[0].frames, pair.trunks[0]._sends
+    assert frames is not None
+
+    def are_back(frames: FrameSpace = frames) -> bool:
+        frames.reclaim()
+        return pair.host.stats().held == 0
+
+    for number in range(1, 8):
+        array = np.full((200, number * 300), number, np.uint8)
+
+        def is_known(array: NDArray[Any] = array) -> bool:
+            writer.put_all([Message(array, "maker", 0, 0)])
+            (message,) = reader.take(1)
+            assert message.data.shape == array.shape
+            return pair.host.stats().held > 0
+
+        wait_for(is_known, 10, "pictures in slots")
+        wait_for(are_back, 10, "all slots")
+    assert len(frames._known) < 7
+    assert len(sends._mapped_there - frames._known.keys()) <= 1, "the one before"
+    assert not sends._told_pools
 
 
 def test_what_the_other_end_cannot_map_comes_as_bytes_until_it_can(

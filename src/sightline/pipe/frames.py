@@ -161,6 +161,10 @@ class FrameSpace:
         """The pool of a token that is lent, and a descriptor of it, which stays this object's."""
         return self._known[token.pool]
 
+    def knows(self, pool: bytes) -> bool:
+        """Whether tokens of it may be lent still."""
+        return pool in self._known
+
     # For who receives.
 
     def add(self, pool: Pool, fd: int | None) -> None:

@@ -99,7 +99,10 @@ class Sending:
 
     def told_mapped(self, pool: bytes) -> None:
         """Tokens of this pool may go there."""
-        self._mapped_there |= {pool}
+        if self._frames is not None:
+            still = {one for one in self._mapped_there if self._frames.knows(one)}
+            self._mapped_there = frozenset((*still, pool))
+            self._told_pools.pop(pool, None)
 
     def send(self) -> None:
         """Send all that may be sent, as far as the socket takes it. Raises OSError: nobody is there."""
