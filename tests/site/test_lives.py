@@ -10,10 +10,11 @@ from sightline.clock import ns
 from sightline.codec import DecoderStats
 from sightline.mux import Heard, LaneStats
 from sightline.routines import Looked
-from sightline.site.lives import KILLED, InVain, Life, Lives, ended
+from sightline.site.lives import KILLED, LIFE, InVain, Life, Lives, ended, results_of, written_to
 from sightline.site.outlet import OutletStats
 from sightline.site.told import LanesTold, LookedTold, OutletTold, told_by
 from sightline.site.worker_routines import Notice, Turn
+from sightline.supervise.board import NAME_BYTES
 
 few = st.integers(0, 9)
 
@@ -159,6 +160,32 @@ def test_only_what_has_nothing_in_hand_and_nothing_in_line_is_idle(life: Life) -
     assert life.idle == (in_line == in_hand == written == 0)
     assert ended(life).idle
     assert not Life(number=1).idle  # it does not read yet
+
+
+@given(lives(1), lives(2), few, few)
+def test_what_a_life_did_to_its_very_end_is_counted(first: Life, second: Life, more: int, late: int) -> None:
+    """Its lanes have it, although it did not tell; those of another life have nothing to do with it."""
+    results, written = first.looked["gate"].results, first.outlets["w-a"].written
+    done = {LIFE: 1, results_of("gate"): results + more, written_to("w-a"): written + late}
+    for done_at_once in (True, False):  # or only once the next life is heard
+        told = Lives()
+        told.heard(first, done if done_at_once else {})
+        told.parted()
+        assert totals(told.now)["results"] == results + more * done_at_once
+        told.heard(second, done)
+        now = totals(told.now)
+        assert now["results"] == results + more + second.looked["gate"].results
+        assert now["written"] == written + late + second.outlets["w-a"].written
+        told.parted()
+        assert told.now.counts(is_fresh=False)["gate"].balanced
+        assert told.now.outlets["w-a"].waiting.balanced
+        assert totals(told.now)["results"] == now["results"]
+
+
+def test_lanes_have_names_that_are_not_cut() -> None:
+    names = [name_of("x" * 60 + str(n)) for name_of in (results_of, written_to) for n in range(2)]
+    assert len(set(names)) == 4
+    assert all(len(name) <= NAME_BYTES for name in names)
 
 
 def test_processes_that_end_before_any_result_are_in_vain_however_long_each_takes() -> None:

@@ -118,7 +118,7 @@ def test_one_that_is_killed_comes_back_and_counts_go_on(
     written = lines(tmp_path / "w.jsonl")
     assert len({(line["epoch"], line["index"]) for line in written}) == len(written)
     camera = running.status().cameras["a"]
-    assert camera.results <= len(written)
+    assert camera.results >= len(written)
     # Nothing is told twice, and nothing is missing, although it was stopped in the middle.
     assert camera.packets == adds_up(camera)
 
@@ -173,7 +173,8 @@ def test_a_file_waits_for_a_worker_that_is_begun_again(
     camera = running.status().cameras["a"]
     assert (camera.state, camera.packets) == ("done", 600)
     assert adds_up(camera) == 600
-    assert camera.results <= len(indices) < 600
+    assert len(indices) <= camera.results
+    assert len(indices) < 600
     assert running.status().processes["worker-w"].restarts == 1
 
 

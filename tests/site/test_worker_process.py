@@ -222,7 +222,9 @@ def test_a_killed_worker_is_begun_again_and_its_counts_go_on(
     assert counts.balanced
     (sink,) = worker.outlets()
     assert sink.waiting.balanced
-    assert sink.written <= len(lines(tmp_path))
+    # One may have been written that its process did not come to count.
+    assert sink.written <= len(lines(tmp_path)) <= sink.written + 1
+    assert counts.results >= len(lines(tmp_path))
     assert worker.pid is None
 
 

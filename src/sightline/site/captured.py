@@ -97,7 +97,7 @@ class Captured:
                     self._told.add((name, stream))
 
     def _part(self, last: ChildStatus) -> None:
-        """What came to its very end, told or not; and what runs on in the status while there is no process."""
+        """What came to its very end, told or not, and what runs on while there is no process."""
         with self._lock:
             self._count(last.done)
             self._gone = last.state is State.QUARANTINED

@@ -1,13 +1,15 @@
 """The counts of a worker over all the processes that it had. Pure.
 
-Each life of it counts from 0. What a life told last is what is known of it when it has ended: what waited or
-was in hand then is counted as dropped, `killed`, so that the counts of what is over always balance.
+Each life of it counts from 0. What a life told last is what is known of it when it has ended, but for how
+many results it came to and wrote: these are counted to its very end. What waited or was in hand then is
+counted as dropped, `killed`, so that the counts of what is over always balance.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import Final, TypeVar
 
 import msgspec
@@ -17,11 +19,15 @@ from sightline.clock import ns
 from sightline.codec import DecoderStats
 from sightline.mux import Heard, LaneStats
 from sightline.routines import Looked
+from sightline.routines.looked import NOTHING_LOOKED_AT
 from sightline.site.outlet import OutletStats
 from sightline.site.worker import WorkerCounts
 
 KILLED: Final = "killed"
 
+LIFE: Final = "life"
+"""The lane that has the number of the life of which a process's other lanes are."""
+_NOT_ENDED: Final[Mapping[str, int]] = {}
 Hop = TypeVar("Hop", BufferStats, DecoderStats)
 Counts = TypeVar("Counts", bound=msgspec.Struct)
 
@@ -63,6 +69,20 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
+def results_of(camera_id: str) -> str:
+    """The lane that counts the results of a camera: as a lane's name is short, not in plain words."""
+    return f"results {_short(camera_id)}"
+
+
+def written_to(sink: str) -> str:
+    """The lane that counts the results that a sink wrote."""
+    return f"written {_short(sink)}"
+
+
+def _short(name: str) -> str:
+    return blake2b(name.encode(), digest_size=12).hexdigest()
+
+
 class Lives:
     """All of them, as far as they told.
 
@@ -74,12 +94,17 @@ class Lives:
         self._before = Life()
         self._last = Life()
         self._parted = False
+        self._done = _NOT_ENDED
         self.now = Life()
 
-    def heard(self, life: Life) -> None:
-        """A life told its counts: the one that told last, once more, or the next."""
+    def heard(self, life: Life, done: Mapping[str, int] = _NOT_ENDED) -> None:
+        """A life told its counts: the one that told last, once more, or the next.
+
+        `done` is what the lanes of the last process that ended had done.
+        """
+        self._done = done
         if life.number != self._last.number:
-            self._before = together(self._before, ended(self._last))
+            self._before = together(self._before, ended(self._last, done))
             self._parted = False
         self._last = life
         self._add_up()
@@ -90,7 +115,11 @@ class Lives:
         self._add_up()
 
     def _add_up(self) -> None:
-        self.now = together(self._before, ended(self._last) if self._parted else self._last)
+        self.now = together(self._before, self._last_now)
+
+    @property
+    def _last_now(self) -> Life:
+        return ended(self._last, self._done) if self._parted else self._last
 
 
 class InVain:
@@ -125,8 +154,10 @@ def together(one: Life, other: Life) -> Life:
     )
 
 
-def ended(life: Life) -> Life:
+def ended(life: Life, done: Mapping[str, int] = _NOT_ENDED) -> Life:
     """The same when its process is no more: nothing is held, nothing is in hand, nothing comes."""
+    if done.get(LIFE) == life.number:
+        life = _completed(life, done)
     lanes = {name: _ended(lane, life.looked.get(name)) for name, lane in life.lanes.items()}
     looked = {name: msgspec.structs.replace(of, rate=0.0) for name, of in life.looked.items()}
     outlets = {
@@ -134,6 +165,21 @@ def ended(life: Life) -> Life:
         for name, of in life.outlets.items()
     }
     return Life(number=life.number, lanes=lanes, looked=looked, outlets=outlets)
+
+
+def _completed(life: Life, done: Mapping[str, int]) -> Life:
+    looked = {name: life.looked.get(name, NOTHING_LOOKED_AT) for name in life.lanes}
+    return msgspec.structs.replace(
+        life,
+        looked={
+            name: msgspec.structs.replace(of, results=max(of.results, done.get(results_of(name), 0)))
+            for name, of in looked.items()
+        },
+        outlets={
+            name: msgspec.structs.replace(of, written=max(of.written, done.get(written_to(name), 0)))
+            for name, of in life.outlets.items()
+        },
+    )
 
 
 def _ended(lane: LaneStats, looked: Looked | None) -> LaneStats:

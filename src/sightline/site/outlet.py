@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -18,6 +19,9 @@ from sightline.sink import Sink
 # Of pictures, which wait with their results.
 _MOST_BYTES: Final = 256 * 2**20
 _FEWEST: Final = 16
+
+
+def _ignore(_count: int) -> None: ...
 
 
 class OutletStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +53,20 @@ class Outlet:
         name: of the sink, for logs and counts.
         cameras: how many there are; a batch has a result of each.
         live: drop the oldest results rather than keep the model waiting; else the model waits.
+        wrote: told of each result that is written, how many there are by now.
     """
 
     def __init__(
-        self, name: str, sink: Sink, *, cameras: int, live: bool, clock: Clock = SYSTEM_CLOCK
+        self,
+        name: str,
+        sink: Sink,
+        *,
+        cameras: int,
+        live: bool,
+        wrote: Callable[[int], object] = _ignore,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._wrote = wrote
         self.name = name
         self._sink = sink
         self._clock = clock
@@ -127,6 +140,7 @@ class Outlet:
             self._fail(repr(error))
         else:
             self._written += 1
+            self._wrote(self._written)
 
     def _fail(self, error: str) -> None:
         self._failed += 1

@@ -233,7 +233,7 @@ class WorkerProcess:
         """Hear what it tells of itself."""
         routines = self._pipe.stats().routines.values()
         self._told = told = told_by(own for stats in routines for own in stats.own) or self._told
-        self._lives.heard(told.life)
+        self._lives.heard(told.life, self.process.done)
         is_at_work = self.process.state in _AT_WORK
         if not is_at_work:
             self._lives.parted()

@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any, Final
 
 from sightline.clock import SYSTEM_CLOCK
 from sightline.errors import BusError
 from sightline.frame import Frame
 from sightline.pipe import DestinationRoutine, RoutineSettings, events
-from sightline.pipe.settings import Restart
+from sightline.pipe.settings import Retry
 from sightline.routines import ModelRoutine, MuxRoutine, Seen
 from sightline.sink import Sink
+from sightline.site.lives import LIFE, results_of, written_to
 from sightline.site.outlet import Outlet
 from sightline.site.told import LanesTold, LookedTold, OutletTold
+from sightline.supervise import Child
+from sightline.supervise.board import Lane
 
 FINISH: Final = "finish"
 """Give what was taken, and no more."""
@@ -30,8 +34,21 @@ SHOW: Final = "show"
 _LIFE: Final = SYSTEM_CLOCK.utc_ns()
 _TURN_S: Final = 0.25
 # What fails when it is opened is tried again: a bus that is away, a port that is not free yet.
-_AGAIN: Final = RoutineSettings(restart=Restart.ON_FAILURE)
-_UNWATCHED: Final = RoutineSettings(restart=Restart.ON_FAILURE, watched=False)
+_AGAIN: Final = RoutineSettings(restart=Retry.ON_FAILURE)
+_UNWATCHED: Final = RoutineSettings(restart=Retry.ON_FAILURE, watched=False)
+
+
+def _count(lane: str, done: int) -> None:
+    """Count to this life's very end, which may come before it is told."""
+    _lane(lane).count(done)
+
+
+@cache
+def _lane(name: str) -> Lane:
+    lane = Child.here().lane(name)
+    if name != LIFE:
+        _count(LIFE, _LIFE)
+    return lane
 
 
 class Turn:
@@ -151,9 +168,12 @@ class WorkerModel(ModelRoutine):
 
     def main_logic(self, data: Any) -> Any:
         try:
-            return super().main_logic(data)
+            seen = super().main_logic(data)
         finally:
             self._turn.to_source()
+        for camera_id in {frame.camera_id for frame in data}:
+            _count(results_of(camera_id), self._tallies[camera_id].results)
+        return seen
 
     def own_stats(self) -> LookedTold:  # type: ignore[override]
         return LookedTold(_LIFE, SYSTEM_CLOCK.monotonic_ns(), super().own_stats())
@@ -178,7 +198,8 @@ class WorkerSink(DestinationRoutine):
         self._outlet: Outlet | None = None
 
     def setup(self) -> None:
-        self._outlet = Outlet(self.name, self._make(), cameras=self._cameras, live=self._live)
+        wrote = partial(_count, written_to(self.name))
+        self._outlet = Outlet(self.name, self._make(), cameras=self._cameras, live=self._live, wrote=wrote)
 
     def main_logic(self, data: list[Seen]) -> None:
         assert self._outlet is not None

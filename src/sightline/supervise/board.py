@@ -18,7 +18,8 @@ from typing import Final, Self
 
 from sightline.errors import ConfigError
 
-BOARD_BYTES: Final = 16384
+BOARD_BYTES: Final = 1024 * 1024
+"""Of a lane, 64; what is not used takes no memory."""
 MOST_LANES: Final = BOARD_BYTES // 64 - 1
 NAME_BYTES: Final = 48
 MOST_TEXT_BYTES: Final = 256 * 1024

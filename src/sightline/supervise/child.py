@@ -91,7 +91,7 @@ class Child:
     def lane(self, name: str) -> Lane:
         """Something in this process that is watched for its progress, from the first that it tells.
 
-        Its name is cut to 48 bytes. Raises ConfigError where there are 254 already.
+        Its name is cut to 48 bytes. Raises ConfigError where there are 16,383 already.
         """
         with self._lock:
             return self._board.lane(name)
