@@ -298,7 +298,7 @@ class Repeated:
         self._event = event
         self._every_ns = ns(every_s)
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer may add one whatever its thread is doing
         self._untold: dict[str, Any] = {}
         self._times = 0
         self._due_ns = clock.monotonic_ns()
@@ -308,16 +308,16 @@ class Repeated:
         with self._lock:
             self._times += 1
             self._untold = last
-            if self._clock.monotonic_ns() >= self._due_ns:
-                self._tell()
+            due = self._clock.monotonic_ns() >= self._due_ns
+        if due:
+            self.flush()
 
     def flush(self) -> None:
         """Tell of what was counted and not yet told."""
         with self._lock:
-            if self._times:
-                self._tell()
-
-    def _tell(self) -> None:
-        self._logger.warning(self._event, times=self._times, **self._untold)
-        self._times = 0
-        self._due_ns = self._clock.monotonic_ns() + self._every_ns
+            times, self._times = self._times, 0
+            last, self._untold = self._untold, {}
+            if times:
+                self._due_ns = self._clock.monotonic_ns() + self._every_ns
+        if times:
+            self._logger.warning(self._event, times=times, **last)

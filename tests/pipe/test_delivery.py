@@ -6,6 +6,7 @@ from tests.pipe.flowyard import data_of, messages
 
 from sightline.errors import Closed
 from sightline.overflow import BufferStats
+from sightline.pipe.accounts import UNSENT
 from sightline.pipe.delivery import Delivery
 from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
@@ -89,3 +90,21 @@ def test_a_wire_that_comes_after_the_end_has_ended() -> None:
     late = Inlet({"a": LOSSLESS})
     delivery.link("b", LocalOutlet(late, "a"))
     assert late.finished
+
+
+def test_what_a_wire_is_offered_again_is_not_counted_as_unsent_meanwhile() -> None:
+    """The process may end at any moment: the wire counts what it took."""
+    unsent: list[int] = []
+
+    class Looks(LocalOutlet):
+        def put_many(self, messages: Sequence[Message]) -> int:
+            unsent.append(delivery.words[UNSENT])
+            return super().put_many(messages)
+
+    inlet = Inlet({"a": LOSSLESS})
+    delivery = Delivery({"b": Looks(inlet, "a")})
+    delivery.give(messages(1, 2, 3))
+    assert delivery.words[UNSENT] == 1
+    inlet.take_many(9)
+    assert delivery.retry()
+    assert unsent == [0, 0]

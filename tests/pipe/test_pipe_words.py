@@ -189,3 +189,31 @@ def test_a_process_that_is_asked_to_end_takes_no_routine_with_it_for_good(
     wait_for(lambda: len(log.of("flow.keep")) == 3, 30, "setup, cleanup, and setup again")
     assert [line.split()[0] for line in log.of("flow.keep")] == ["setup", "cleanup", "setup"]
     assert not pipe.wait(0.2)
+
+
+def test_who_came_back_after_a_stop_is_cleaned_up_at_the_end(
+    make: MakePipe, log: Lines, wait_for: WaitFor
+) -> None:
+    pipe = make(stop_s=0.2)
+    pipe.create_flow("flow", True, Hello("hello"), SleepsAndKeeps("keep"))
+    pipe.build()
+    pipe.notify_event("start", wait=30)
+    pipe.notify_event("sleep", {"flow": ["keep"]}, seconds=1.5)
+    report = pipe.notify_event("stop", {"flow": ["keep"]}, wait=30)
+    assert report is not None
+    assert "was not carried out" in report.failed["keep"]
+    report = pipe.notify_event("start", {"flow": ["keep"]}, wait=30)
+    assert report is not None
+    assert report.ok
+    os.kill(pipe.pids["flow"], signal.SIGTERM)
+    wait_for(lambda: log.of("flow.keep").count("setup") == 3, 30, "the next process")
+    assert [line.split()[0] for line in log.of("flow.keep") if "not carried" not in line] == [
+        *("setup", "cleanup"),
+        *("setup", "cleanup", "setup"),
+    ]
+
+
+class SleepsAndKeeps(Collect):
+    @events("sleep")
+    def sleep(self, seconds: float) -> None:
+        threading.Event().wait(seconds)

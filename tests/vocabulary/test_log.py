@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -258,3 +259,22 @@ log.warning("refused %s", "s3cr3t-pass", url="rtsp://u:p@h/1", password="word")
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == ""
     assert shown.stderr == "refused *** url='rtsp://***@h/1' password='***'\n"
+
+
+def test_a_finalizer_may_count_one_more_while_others_are_told() -> None:
+    """It runs in the middle of whatever its thread is doing."""
+    told: list[int] = []
+
+    class Logger:
+        def warning(self, _event: str, *, times: int, number: int) -> None:
+            told.append(times)
+            if number < 3:
+                repeated.add(number=number + 1)
+                repeated.flush()
+
+    repeated = Repeated(Logger(), "lost")  # type: ignore[arg-type]
+    thread = threading.Thread(target=repeated.add, kwargs={"number": 1}, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert told == [1, 1, 1]
