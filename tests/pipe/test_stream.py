@@ -3,6 +3,7 @@
 import os
 import pickle
 import resource
+import select
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,3 +59,21 @@ def test_a_descriptor_that_cannot_be_had_is_told_and_the_next_comes_with_its_own
     first, second = ends[1].fds
     assert first is None
     assert second is not None
+
+
+def test_a_child_of_fork_has_no_end(ends: tuple[Stream, Stream]) -> None:
+    """Else the other end would not hear that this one is gone as long as the child lives."""
+    waits, go = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(go)
+        os.read(waits, 1)
+        os._exit(0)
+    ends[0].close()
+    came = select.select([ends[1]], [], [], 20)[0]
+    os.close(go)
+    os.close(waits)
+    assert os.waitpid(child, 0)[1] == 0
+    assert came
+    with pytest.raises(EOFError):
+        list(ends[1].read())

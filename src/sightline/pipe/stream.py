@@ -8,6 +8,7 @@
     ...           the buffers
 
 It waits for nothing: what the socket has no room for waits here. One thread may write while another reads.
+In a child made by `fork` all ends are closed: it is not the process that was to read them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import struct
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
+from weakref import WeakSet
 
 READ_BYTES: Final = 256 * 1024
 _HEAD: Final = struct.Struct("<II")
@@ -55,6 +57,7 @@ class Stream:
         self._filled = 0
         self.waits = self.scarce = False
         self.fds: deque[int | None] = deque()
+        _open_ends.add(self)
 
     def fileno(self) -> int:
         """-1: it is closed."""
@@ -207,3 +210,15 @@ class Stream:
             buffers.append(memoryview(bytes(piece)) if self._buffer is self._usual else piece)
             aside += size
         return pickle.loads(view[begun : begun + body], buffers=buffers)  # noqa: S301 - of this pipe's own
+
+
+_open_ends: Final[WeakSet[Stream]] = WeakSet()
+
+
+def _close_all() -> None:
+    for stream in tuple(_open_ends):
+        stream.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_all)
