@@ -1,6 +1,9 @@
 """Wires that are put, changed and refused while a pipe runs: nothing is lost by it, nobody waits for ever."""
 
+import errno
 import logging
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -132,6 +135,33 @@ def test_a_transmitter_that_cannot_be_sent_is_refused_and_nothing_changed(
     assert pipe.stats().wire("count", "collect").policy is Policy.LOSSLESS
     before = pipe.stats().wire("count", "collect").left
     wait_for(lambda: pipe.stats().wire("count", "collect").left > before + 20, 30, "it to be used on")
+
+
+def test_a_link_for_which_no_descriptor_is_left_changes_nothing(
+    make: MakePipe, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = make()
+    source, there = Counter("count", every_s=0.001), Collect("there")
+    pipe.create_flow("a", True, source, Collect("here"))
+    pipe.create_flow("b", True, Counter("other"), there)
+    pipe.build()
+    pipe.notify_event("start", wait=True)
+    before = pipe.draw()
+
+    def scarce() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "socketpair", scarce)
+        with pytest.raises(OSError, match="Too many open files"):
+            pipe.link(Wire(source, there, settings=LOSSLESS))
+    assert pipe.draw() == before
+    assert {(wire.source, wire.destination) for wire in pipe.stats().wires} == {
+        ("count", "here"),
+        ("other", "there"),
+    }
+    pipe.link(Wire(source, there, settings=LOSSLESS))
+    wait_for(lambda: pipe.stats().wire("count", "there").left > 20, 30, "messages to cross")
 
 
 class Handler(logging.Handler):

@@ -124,21 +124,21 @@ class Parent:
                     partial(self._on_state, name, state, reason)
                 ),
             )
+            self._posting = Posting(
+                board, self._flows, self._changed, logger, stop_s=stop_s, end=self._supervisor.end
+            )
+            self._keeping = Keeping(
+                self._flows,
+                board=board,
+                edges=edges,
+                audit=self._audit,
+                pacer=self._pacer,
+                asking=self._asking,
+                hearing=self._hearing,
+                logger=logger,
+                end=self._supervisor.end,
+            )
             undo.pop_all()
-        self._posting = Posting(
-            board, self._flows, self._changed, logger, stop_s=stop_s, end=self._supervisor.end
-        )
-        self._keeping = Keeping(
-            self._flows,
-            board=board,
-            edges=edges,
-            audit=self._audit,
-            pacer=self._pacer,
-            asking=self._asking,
-            hearing=self._hearing,
-            logger=logger,
-            end=self._supervisor.end,
-        )
 
     # For whoever has the pipe.
 
@@ -156,10 +156,10 @@ class Parent:
             self._changed.wait_for(
                 lambda: self._keeping.released or self.over or all(flow.ready or flow.fault for flow in flows)
             )
-            if self._keeping.released:
-                return
             if self._closed:
                 raise Closed("the pipe was closed while it was built")
+            if self._keeping.released:
+                return
             faults = [f'flow "{flow.name}" {flow.fault}' for flow in flows if flow.fault]
             raise PipeError([*faults, *filter(None, [self.fault])])
 
