@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from tools.services.ports import free_port
 from tools.services.process import Process, StartFailed, answers_at
@@ -55,6 +55,9 @@ ALONE = {
     "file.delete.delay.ms": "1000",
     "log.cleaner.dedupe.buffer.size": "2097152",  # 128 MiB of heap otherwise
 }
+
+# What a new folder has, by name: the same for every broker of one version, and dear to be told by a JVM.
+_FORMATTED: Final[dict[str, bytes]] = {}
 
 
 class KafkaBroker:
@@ -128,7 +131,7 @@ class KafkaBroker:
             StartFailed: it ended, or did not answer in time.
         """
         if not self._data.exists():
-            self._format()
+            self._prepare()
         self._process.start()
 
     def stop(self) -> None:
@@ -143,6 +146,15 @@ class KafkaBroker:
         """Kills and starts it."""
         self.kill()
         self.start()
+
+    def _prepare(self) -> None:
+        if not _FORMATTED:
+            self._format()
+            _FORMATTED.update({file.name: file.read_bytes() for file in self._data.iterdir()})
+            return
+        self._data.mkdir()
+        for name, content in _FORMATTED.items():
+            (self._data / name).write_bytes(content)
 
     def _format(self) -> None:
         command = [*JAVA, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(self._path)]
