@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.pipe.atwork import AtWork
 from tools.services.waiting import wait_for
 
 from sightline.clock import SYSTEM_CLOCK, Clock
@@ -14,7 +15,6 @@ from sightline.pipe.message import Message
 from sightline.pipe.outlet import LocalOutlet, Outlet
 from sightline.pipe.reports import RunnerEvent, State
 from sightline.pipe.routine import Routine
-from sightline.pipe.runner import Runner
 from sightline.pipe.settings import Policy, RoutineSettings, WireSettings
 
 LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=16)
@@ -47,7 +47,7 @@ class FlowYard:
         self.clock = SYSTEM_CLOCK
         self.told: list[RunnerEvent] = []
         self.broken: list[str] = []
-        self.runners: list[Runner] = []
+        self.runners: list[AtWork] = []
         self.held = threading.Event()
         """Set at the end, so that a method that waits for it lets the test go."""
 
@@ -57,8 +57,8 @@ class FlowYard:
         inlet: Inlet | None = None,
         outlets: Mapping[str, Outlet] | None = None,
         clock: Clock = SYSTEM_CLOCK,
-    ) -> Runner:
-        runner = Runner(
+    ) -> AtWork:
+        runner = AtWork(
             routine,
             inlet,
             outlets or {},
@@ -71,9 +71,9 @@ class FlowYard:
         runner.open()
         return runner
 
-    def chain(self, *routines: Routine, wires: WireSettings = LOSSLESS) -> list[Runner]:
+    def chain(self, *routines: Routine, wires: WireSettings = LOSSLESS) -> list[AtWork]:
         """Routines in a row, the last first at work."""
-        made: list[Runner] = []
+        made: list[AtWork] = []
         outlets: dict[str, Outlet] = {}
         for before, routine in reversed(list(zip([None, *routines], routines, strict=False))):
             inlet = None if before is None else Inlet({before.name: wires})
@@ -84,7 +84,7 @@ class FlowYard:
             assert runner.start(SECONDS).error is None
         return made
 
-    def until(self, runner: Runner, state: State) -> None:
+    def until(self, runner: AtWork, state: State) -> None:
         wait_for(lambda: runner.state[0] is state, SECONDS, f"{runner.name} {state.value}")
 
     def close(self) -> None:

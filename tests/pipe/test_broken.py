@@ -76,7 +76,8 @@ def test_a_logger_that_fails_costs_its_lines_alone(yard: FlowYard, caplog: pytes
             raise ValueError("odd")
         return data
 
-    middle, got = FunctionalMiddleRoutine(fail, "middle"), []
+    got: list[int] = []
+    middle = FunctionalMiddleRoutine(fail, "middle")
     middle.set_logger(BadLogger())
     with caplog.at_level(logging.ERROR):
         runners = yard.chain(counting(6), middle, FunctionalMiddleRoutine(got.append, "keep"))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import WaitFor
+from tests.pipe.atwork import AtWork
 from tests.pipe.flowyard import LOSSLESS, SECONDS, FlowYard, counting, made_of, messages
 
 from sightline.errors import ConfigError
@@ -18,7 +19,6 @@ from sightline.pipe.outlet import LocalOutlet
 from sightline.pipe.replicas import AHEAD, Table
 from sightline.pipe.reports import State
 from sightline.pipe.roles import MiddleRoutine
-from sightline.pipe.runner import Runner
 from sightline.pipe.settings import RoutineSettings
 
 CALLS: list[tuple[int, str]] = []
@@ -244,7 +244,7 @@ def test_numbers_go_on_where_the_process_before_ended(yard: FlowYard) -> None:
         inlet.ended("source")
         three = made_of(lambda data: data, "three", replicas=3)
         outlets = {"out": LocalOutlet(out, "three")}
-        runner = Runner(
+        runner = AtWork(
             three,
             inlet,
             outlets,

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.pipe.atwork import AtWork
 from tests.pipe.flowyard import SECONDS, FlowYard, counting
 
 from sightline.pipe.functional import FunctionalMiddleRoutine
@@ -12,7 +13,6 @@ from sightline.pipe.inlet import Inlet
 from sightline.pipe.outlet import LocalOutlet
 from sightline.pipe.reports import State
 from sightline.pipe.routine import Routine
-from sightline.pipe.runner import Runner
 from sightline.pipe.settings import Policy, RoutineSettings, WireSettings
 
 MESSAGES = 60
@@ -37,10 +37,10 @@ def _yard() -> Iterator[FlowYard]:
 
 def _put_up(
     yard: FlowYard, graph: dict[int, set[int]], wires: WireSettings, replicas: int
-) -> tuple[list[Runner], dict[int, list[int]]]:
+) -> tuple[list[AtWork], dict[int, list[int]]]:
     got: dict[int, list[int]] = {number: [] for number in graph}
     inlets = {number: Inlet(dict.fromkeys(map(str, heard), wires)) for number, heard in graph.items()}
-    runners: list[Runner] = []
+    runners: list[AtWork] = []
     for number in range(len(graph) + 1):
         outlets = {
             str(other): LocalOutlet(inlets[other], str(number))

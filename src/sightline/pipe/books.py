@@ -77,11 +77,6 @@ class Books:
         self.given = self._words[GIVEN] = number + count
         return number
 
-    @property
-    def dropped_total(self) -> int:
-        """Messages in hand that never reached `main_logic`."""
-        return self._drops.total
-
     def dropped(self, reason: str, count: int) -> None:
         """Messages in hand never reached `main_logic`."""
         self._drops.add(reason, count)

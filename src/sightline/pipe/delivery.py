@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sightline.errors import Closed
-from sightline.overflow import BufferStats
 from sightline.pipe.accounts import LOST, ROUTINE_WORDS, UNSENT, Drops
 from sightline.pipe.ledger import private
 from sightline.pipe.message import Message
@@ -28,7 +27,8 @@ class Delivery:
         words: the account that the counts of the routine stand in; None: one of its own.
 
     Attributes:
-        far: those to other flows.
+        outlets: those that there are, by the routine at their other end; those to other flows first.
+        far: these alone.
     """
 
     def __init__(self, outlets: Mapping[str, Outlet], words: memoryview | None = None) -> None:
@@ -42,20 +42,20 @@ class Delivery:
     def listen(self, on_room: Callable[[], None]) -> None:
         """Call `on_room` when a wire may have room again."""
         self._on_room = on_room
-        for outlet in self._outlets.values():
+        for outlet in self.outlets.values():
             outlet.listen(on_room)
 
     def link(self, destination: str, outlet: Outlet) -> None:
         """Send there too from now on; in the place of the wire that led there, if any."""
         outlet.listen(self._on_room)
-        self._set({**self._outlets, destination: outlet})
+        self._set({**self.outlets, destination: outlet})
         if self._ended:
             outlet.ended()
         self._on_room()
 
     def unlink(self, destination: str) -> None:
         """Send nothing there any more; what it did not take yet is lost."""
-        self._set({name: outlet for name, outlet in self._outlets.items() if name != destination})
+        self._set({name: outlet for name, outlet in self.outlets.items() if name != destination})
         self._on_room()
 
     def pack(self, messages: list[Message]) -> None:
@@ -65,7 +65,7 @@ class Delivery:
 
     def give(self, messages: list[Message]) -> None:
         """Send messages along all wires."""
-        for destination, outlet in self._outlets.items():
+        for destination, outlet in self.outlets.items():
             if destination in self._unsent:
                 outlet.pack(messages)
                 self._unsent[destination] += messages
@@ -81,7 +81,7 @@ class Delivery:
         for destination, messages in list(self._unsent.items()):
             del self._unsent[destination]
             self._note()  # if the process ends now, what the wire counts is not counted here too
-            outlet = self._outlets.get(destination)
+            outlet = self.outlets.get(destination)
             if outlet is None:
                 self._lost.add("unlinked", len(messages))
             else:
@@ -99,17 +99,12 @@ class Delivery:
     def unsent(self) -> int:
         return sum(len(messages) for messages in list(self._unsent.values()))
 
-    @property
-    def lost(self) -> dict[str, int]:
-        """Messages that a wire did not take and never will, by reason; once for each such wire."""
-        return self._lost.by_reason
-
     def ended(self) -> None:
         """Say along all wires that nothing more comes, and along those that are still to be."""
         if self._ended:
             return
         self._ended = True
-        for outlet in self._outlets.values():
+        for outlet in self.outlets.values():
             outlet.ended()
 
     def drop(self, reason: str) -> None:
@@ -119,12 +114,9 @@ class Delivery:
             self._unsent.clear()
             self._note()
 
-    def stats(self) -> dict[str, BufferStats]:
-        return {destination: outlet.stats() for destination, outlet in self._outlets.items()}
-
     def _set(self, outlets: Mapping[str, Outlet]) -> None:
         # New ones, as the runner may be walking through the old.
-        self._outlets = dict(sorted(outlets.items(), key=lambda named: _is_near(named[1])))
+        self.outlets = dict(sorted(outlets.items(), key=lambda named: _is_near(named[1])))
         self.far = [outlet for outlet in outlets.values() if not _is_near(outlet)]
         self._near = len(self.far) < len(outlets)
 
@@ -140,7 +132,7 @@ class Delivery:
 
     def _lost_to(self, destination: str, closed: Outlet, messages: list[Message]) -> None:
         """That outlet was closed; there may be another in its place by now."""
-        now = self._outlets.get(destination)
+        now = self.outlets.get(destination)
         if now is None or now is closed:
             self._lost.add("closed", len(messages))
         else:

@@ -59,6 +59,7 @@ class Engine:
     Attributes:
         paced_fps: a bound of its rate, beside its own; None: there is none. A constant one of its own wins.
         timed: whether turns are timed.
+        thread: its own, which ends with KILL.
         turned_ns: by these, what calls took with all that goes with them: taking, giving.
     """
 
@@ -103,12 +104,12 @@ class Engine:
         self.paced_fps: float | None = None
         self.timed = False
         self.turned_ns = self._turn_ns = 0
-        self._thread = threading.Thread(target=self._run, name=routine.name, daemon=True)
+        self.thread = threading.Thread(target=self._run, name=routine.name, daemon=True)
         desk.listen(self._bell.ring)
 
     def open(self) -> None:
         """Begin to listen to events; before that they are kept."""
-        self._thread.start()
+        self.thread.start()
 
     def be_over(self, state: State) -> None:
         """As it was in a process before this one. Before `open`."""
@@ -123,10 +124,6 @@ class Engine:
         if self._over:  # the thread may have looked for the last time before
             self._answer_the_rest()
         return asked.answer
-
-    def join(self, timeout_s: float | None = None) -> None:
-        """Wait for the end of its thread, which comes with KILL."""
-        self._thread.join(timeout_s)
 
     @property
     def in_hand_ns(self) -> int:
@@ -147,7 +144,7 @@ class Engine:
     @property
     def stack(self) -> str:
         """Where its thread is at this moment."""
-        frame = sys._current_frames().get(self._thread.ident or 0)  # noqa: SLF001  # public by its documentation
+        frame = sys._current_frames().get(self.thread.ident or 0)  # noqa: SLF001  # public by its documentation
         return "".join(traceback.format_stack(frame)) if frame else ""
 
     def _call(self, is_source: bool) -> Call:

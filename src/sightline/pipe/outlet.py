@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from sightline.overflow import BufferStats
 from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
 
@@ -37,32 +36,26 @@ class Outlet(Protocol):
     def ended(self) -> None:
         """The source has given its last; told behind all that was put."""
 
-    def stats(self) -> BufferStats:
-        """The counts of the wire, as far as they are known at this end."""
-
 
 class LocalOutlet:
     """An `Outlet` into an inlet of the same process."""
 
     def __init__(self, inlet: Inlet, source: str) -> None:
-        self._inlet = inlet
-        self._source = source
+        self.inlet = inlet
+        self.source = source
 
     def listen(self, on_room: Callable[[], None]) -> None:
-        self._inlet.on_room[self._source] = on_room
+        self.inlet.on_room[self.source] = on_room
 
     def pack(self, messages: Sequence[Message]) -> None:
         """The object itself is what leaves."""
 
     def put_many(self, messages: Sequence[Message]) -> int:
-        if self._inlet.crowded(self._source):
+        if self.inlet.crowded(self.source):
             # Threads of a process take turns of 5 ms: without a word a quick source would fill all of its own
             # with what is dropped, and its reader would see a message every 5 ms.
             time.sleep(0)
-        return self._inlet.put_many(messages, self._source)
+        return self.inlet.put_many(messages, self.source)
 
     def ended(self) -> None:
-        self._inlet.ended(self._source)
-
-    def stats(self) -> BufferStats:
-        return self._inlet.stats()[self._source]
+        self.inlet.ended(self.source)

@@ -19,12 +19,11 @@ import cloudpickle
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import ConfigError
 from sightline.pipe.accounts import ROUTINE_WORDS, Account, mark
-from sightline.pipe.books import BOOK_WORDS, Books, routine_stats
+from sightline.pipe.books import BOOK_WORDS, Books
 from sightline.pipe.coroutines import FlowLoop
 from sightline.pipe.delivery import Delivery
 from sightline.pipe.desk import Desk, OwnDesk
 from sightline.pipe.engine import Engine
-from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
 from sightline.pipe.failures import log_error, text_of
 from sightline.pipe.fps import is_constant, own_rate_fps
 from sightline.pipe.gauge import Reading
@@ -32,7 +31,7 @@ from sightline.pipe.inlet import Inlet
 from sightline.pipe.ledger import private
 from sightline.pipe.outlet import Outlet
 from sightline.pipe.replicas import Table
-from sightline.pipe.reports import Outcome, RoutineStats, RunnerEvent, State
+from sightline.pipe.reports import Outcome, RunnerEvent, State
 from sightline.pipe.routine import Routine
 from sightline.pipe.work import RAISED
 
@@ -118,25 +117,6 @@ class Runner:
         answers = [engine.handle(event, parameters) for engine in self._engines]
         return answers[0] if len(answers) == 1 else _joined(answers)
 
-    def start(self, timeout_s: float | None = None) -> Outcome:
-        """Set up, and take messages. Waits at most `timeout_s` seconds for that, and reports if it was not
-        enough.
-        """
-        return self._wait(START_EVENT_NAME, timeout_s)
-
-    def stop(self, timeout_s: float | None = None) -> Outcome:
-        """Clean up after the message in hand; what is held stays held."""
-        return self._wait(STOP_EVENT_NAME, timeout_s)
-
-    def kill(self, timeout_s: float | None = None) -> Outcome:
-        """As `stop`, and drop all that is held; for good."""
-        return self._wait(KILL_EVENT_NAME, timeout_s)
-
-    def join(self, timeout_s: float | None = None) -> None:
-        """Wait for the end of its threads, at most so long for each; it comes with KILL."""
-        for engine in self._engines:
-            engine.join(timeout_s)
-
     def overdue(self, event: str, timeout_s: float) -> Outcome:
         """Report that an event was not carried out in time, and write down where the routine is."""
         state, _ = self.state
@@ -191,19 +171,6 @@ class Runner:
                 return state, "; ".join(told)
         return states[0]
 
-    def stats(self) -> RoutineStats:
-        """The counts, which add up."""
-        return routine_stats(
-            self.name,
-            self.state,
-            [engine.books.words for engine in self._engines],
-            self._words,
-            wires_in=self._inlet.stats if self._inlet is not None else dict,
-            wires_out=self._delivery.stats,
-            now_ns=self._clock.monotonic_ns(),
-            own=self.own_stats(),
-        )
-
     def own_stats(self) -> tuple[Any, ...]:
         """What the routine, and each replica of it, tells of itself."""
         return tuple(told for told in map(_own_stats, self._engines) if told is not None)
@@ -233,12 +200,6 @@ class Runner:
             raise ConfigError(f"{self.name} is a source: expected replicas=1, got {count}")
         table = Table(self._inlet, self._delivery, routine.settings, sum(one.given for one in books))
         return list(zip([routine, *_copies(routine, count - 1)], table.seats, strict=True))
-
-    def _wait(self, event: str, timeout_s: float | None) -> Outcome:
-        try:
-            return self.handle(event).result(timeout_s)
-        except TimeoutError:
-            return self.overdue(event, timeout_s or 0.0)
 
     def _on_change(self) -> None:
         with self._telling:

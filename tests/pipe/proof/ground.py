@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from itertools import count
 from typing import Any, Final
 
+from tests.pipe.atwork import AtWork
 from tests.pipe.proof.actors import InMemory, actor_of
 from tests.pipe.proof.plans import Plan, Way
 from tools.services.waiting import wait_for
@@ -23,9 +24,8 @@ from sightline.pipe.coroutines import FlowLoop
 from sightline.pipe.directory import Directory
 from sightline.pipe.ledger import Ledger
 from sightline.pipe.plan import Change, Edge, Edges, FlowSpec
-from sightline.pipe.reports import Outcome, RoutineStats, RunnerEvent, State
+from sightline.pipe.reports import Outcome, RoutineStats, State
 from sightline.pipe.routine import Routine
-from sightline.pipe.runner import Runner
 from sightline.pipe.wiring import Wiring
 
 DEADLINE_S: Final = 20.0
@@ -72,11 +72,11 @@ class Flow:
         self.wiring = Wiring(spec, None, account, failed=self.failed.append)
         self._loop = FlowLoop()
         outlets = self.wiring.add(edges)
-        self.runners: dict[str, Runner] = {}
+        self.runners: dict[str, AtWork] = {}
         for routine in routines:
             theirs = {ends[1]: outlet for ends, outlet in outlets.items() if ends[0] == routine.name}
             inlet = self.wiring.inlets.get(routine.name)
-            self.runners[routine.name] = runner = Runner(
+            self.runners[routine.name] = runner = AtWork(
                 routine,
                 inlet,
                 theirs,
@@ -216,5 +216,5 @@ class Ground:
             transmitter=None,
         )
 
-    def _runner(self, name: str) -> Runner:
+    def _runner(self, name: str) -> AtWork:
         return self.flows[self.plan.flow_of(name)].runners[name]
