@@ -24,7 +24,7 @@ from sightline.pipe.coroutines import FlowLoop
 from sightline.pipe.directory import Directory
 from sightline.pipe.ledger import Ledger
 from sightline.pipe.plan import Change, Edge, Edges, FlowSpec
-from sightline.pipe.reports import Outcome, RoutineStats, State
+from sightline.pipe.reports import Outcome, RoutineStats, RunnerEvent, State
 from sightline.pipe.routine import Routine
 from sightline.pipe.wiring import Wiring
 
