@@ -9,7 +9,7 @@ from tests.conftest import WaitFor
 from tests.pipe.trunkyard import LOSSLESS, Pair, Reader, Writer, messages, numbers
 
 from sightline.errors import Closed
-from sightline.pipe.accounts import LEFT
+from sightline.pipe.accounts import LEFT, TRUNK
 from sightline.pipe.edge import Outlet
 from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
@@ -160,11 +160,37 @@ def test_nothing_is_left_of_an_edge_that_was_taken_away(pair: Pair, wait_for: Wa
         if number % 2:
             writer.outlet.ended()
         writer.outlet.close()
-        wait_for(lambda: not pair.trunks[1]._landings, 10, "the end of the edge")
+        wait_for(lambda: not pair.trunks[0]._sends.outlets, 10, "the end of the edge")
     for trunk in pair.trunks:
         sends = trunk._sends
         left = [trunk._landings, trunk._early_ends, sends._numbers, sends.outlets, sends.rooms]
         assert not any(left)
+
+
+def test_an_edge_that_the_other_end_does_not_know_any_more_is_taken_away(
+    pair: Pair, wait_for: WaitFor
+) -> None:
+    """It was begun again without it, before this end heard that."""
+    pair.start()
+    outlet = Outlet(FEW, pair.codecs[0])
+    pair.trunks[0].carry(1, outlet)
+    outlet.ended()
+    outlet.close()
+    wait_for(lambda: not pair.trunks[0]._sends.outlets, 10, "the end of the edge")
+    assert not pair.trunks[1]._early_ends
+
+
+def test_what_was_under_way_when_its_edge_was_taken_away_and_its_reader_died_is_known(
+    pair: Pair, wait_for: WaitFor
+) -> None:
+    """The two accounts tell, once both have ended the trunk: whoever closed the edge has to do so, too."""
+    outlet, _ = with_some_held(pair, wait_for, FEW)
+    outlet.close()
+    pair.trunks[0].flush()
+    assert outlet.words[LEFT] == 5
+    pair.trunks[1].close()
+    wait_for(lambda: len(pair.ended) == 2, 10, "the end of the trunk")
+    assert outlet.words[TRUNK] < 0
 
 
 @pytest.mark.parametrize("ended", [False, True])

@@ -98,7 +98,7 @@ class Outlet:
         self._held: deque[Packed] = deque()
         self._credit: Credit | None = None
         self._carrier: Carrier | None = None
-        self._wanting = self._over = self._end_told = self._closed = False
+        self._wanting = self._over = self._end_told = self._closed = self._close_told = False
         self._unsendable = Repeated(get_logger("sightline.pipe"), "message cannot be sent")
 
     # For its writer.
@@ -209,16 +209,18 @@ class Outlet:
             self.words[SENT_BYTES] += size
             return [held.popleft() for _ in range(count)]
 
-    @property
-    def closed(self) -> bool:
-        """Whether nothing comes behind what was taken."""
-        return self._closed and not self._held
-
     def take_end(self) -> bool:
         """Whether the end is to be told now; once."""
         with self._lock:
             now = self._over and not self._held and not self._end_told
             self._end_told = self._end_told or now
+            return now
+
+    def take_close(self) -> bool:
+        """Whether it is to be told now that nothing comes behind what was taken; once."""
+        with self._lock:
+            now = self._closed and not self._held and not self._close_told
+            self._close_told = self._close_told or now
             return now
 
     @property

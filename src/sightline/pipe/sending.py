@@ -39,6 +39,7 @@ class Kind:
     ROOM: Final = 5  # batches read, [(edge, limit, arrived)]
     CLOSED: Final = 6  # edge: nothing follows, ever
     MAPPED: Final = 7  # id of a pool whose tokens may come
+    OVER: Final = 8  # edge that was closed: all that came of it is where it is read
 
 
 class Sending:
@@ -73,7 +74,7 @@ class Sending:
         self._stuck: tuple[int, list[Packed]] | None = None
         self._told_pools: dict[bytes, float] = {}
         self._mapped_there: frozenset[bytes] = frozenset()
-        self._mapped_here: deque[bytes] = deque()
+        self._answers: deque[tuple[int, Any]] = deque()
         self._told_classes: set[int] = set()
         stream.put((Kind.HELLO, None if self._frames is None else self._frames.number))
 
@@ -93,9 +94,9 @@ class Sending:
             with self._lock:
                 self._ready[outlet] = None
 
-    def mapped(self, pool: bytes) -> None:
-        """Tokens of this pool may come here."""
-        self._mapped_here.append(pool)
+    def answer(self, kind: int, what: Any) -> None:
+        """Say so when it is the next turn."""
+        self._answers.append((kind, what))
 
     def told_mapped(self, pool: bytes) -> None:
         """Tokens of this pool may go there."""
@@ -109,8 +110,8 @@ class Sending:
         while self._stream.flush():
             if self.room_due:
                 self._put_room()
-            elif self._mapped_here:
-                self._stream.put((Kind.MAPPED, self._mapped_here.popleft()))
+            elif self._answers:
+                self._stream.put(self._answers.popleft())
             elif self._stuck is not None:
                 if not self._put_batch(*self._stuck):
                     return
@@ -118,6 +119,12 @@ class Sending:
                 self._put_next(outlet)
             else:
                 return
+
+    def told_over(self, number: int) -> None:
+        """All of an edge that was closed has arrived."""
+        with self._lock:
+            del self._numbers[self.outlets.pop(number)]
+            self.rooms.pop(number, None)
 
     def forget(self) -> None:
         """Nothing is sent any more: keep nothing for it."""
@@ -129,7 +136,7 @@ class Sending:
 
     def _put_next(self, outlet: Outlet) -> None:
         number = self._numbers.get(outlet)
-        if number is None:  # it was closed, and that was told
+        if number is None:  # it is over
             return
         batch = outlet.take()
         if (batch and not self._put_batch(number, batch)) or outlet.sendable:
@@ -137,11 +144,8 @@ class Sending:
             return
         if outlet.take_end():
             self._stream.put((Kind.END, number))
-        if outlet.closed:
+        if outlet.take_close():
             self._stream.put((Kind.CLOSED, number))
-            with self._lock:
-                del self._numbers[outlet], self.outlets[number]
-                self.rooms.pop(number, None)
 
     def _put_room(self) -> None:
         self.room_due = False

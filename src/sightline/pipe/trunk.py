@@ -77,6 +77,7 @@ class Trunk:
             Kind.ROOM: self._heed_room,
             Kind.CLOSED: self._heed_closed,
             Kind.MAPPED: self._sends.told_mapped,
+            Kind.OVER: self._sends.told_over,
         }
         self._sending = threading.Lock()
         self._wanted = False
@@ -210,10 +211,14 @@ class Trunk:
             return self._read_here, {edge_id: one.said() for edge_id, one in self._landings.items()}
 
     def _forget_if_over(self, edge_id: int, landing: Landing) -> None:
-        if landing.over:
-            with self._lock:
-                self._landings.pop(edge_id, None)
-                self._early_ends.discard(edge_id)
+        if not landing.over:
+            return
+        with self._lock:
+            known = self._landings.pop(edge_id, None)
+            self._early_ends.discard(edge_id)
+        if known is not None:
+            self._sends.answer(Kind.OVER, edge_id)
+            self.flush()
 
     # In the trunk's thread.
 
@@ -281,12 +286,13 @@ class Trunk:
             landing.end()
 
     def _heed_closed(self, edge_id: int) -> None:
-        with self._lock:
+        landing = self._landings.get(edge_id)
+        if landing is None:  # this end never had it: it was taken away while this flow was begun again
             self._early_ends.discard(edge_id)
-            landing = self._landings.get(edge_id)
-        if landing is not None:
-            landing.close()
-            self._forget_if_over(edge_id, landing)
+            self._sends.answer(Kind.OVER, edge_id)
+            return
+        landing.close()
+        self._forget_if_over(edge_id, landing)
 
     def _heed_pool(self, *of: Any) -> None:
         said = Pool(*of)
@@ -294,7 +300,7 @@ class Trunk:
         try:
             if self._frames is not None:
                 self._frames.add(said, fd)
-                self._sends.mapped(said.pool)
+                self._sends.answer(Kind.MAPPED, said.pool)
         except SharingError as error:  # they come as bytes then
             get_logger("sightline.pipe").warning("shared pictures cannot be mapped", reason=str(error))
 
