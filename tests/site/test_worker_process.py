@@ -24,7 +24,8 @@ from sightline.site import Site, worker_process
 from sightline.site.any_worker import AnyWorker
 from sightline.site.capturing import Capturing, inputs_of
 from sightline.site.lives import InVain
-from sightline.site.own_hub import OwnHub
+from sightline.site.own_hub import PRIVATE_LIMITS, await_hub, hub_child, hub_talk
+from sightline.site.talk import supervised
 from sightline.site.worker_process import STOP_S, WorkerProcess, raised_by
 from sightline.supervise import Restart, State
 
@@ -44,11 +45,13 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hub(no_leaks: None, tmp_path: Path) -> Iterator[str]:
+    """As `sightline up` begins one: a file stands still at once where nobody reads it any more."""
     url = f"hub://{tmp_path}/hub"
-    hub = OwnHub(HubAddress.of(url))
-    hub.start()
-    yield url
-    hub.stop()
+    talk = hub_talk(HubAddress.of(url), PRIVATE_LIMITS)
+    with supervised({talk: hub_child(talk)}) as supervisor:
+        await_hub(supervisor)
+        yield url
+    talk.join(10)
 
 
 @pytest.fixture
