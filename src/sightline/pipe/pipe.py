@@ -56,7 +56,7 @@ class Pipe:
         hung_s: seconds after which a flow is ended, and begun again, where a method of a routine does not
             return; None: it may take as long as it likes, as `setup` always may.
         restart: when a flow whose process died is begun again.
-        sharing: how much memory each flow may have for pictures that it sends to others, of each size.
+        sharing: memory of each flow for pictures of each size that it sends; for what its wires may hold.
         on_line: called with a flow's name and each line that its process prints, soon after, in a thread of
             the pipe's: return soon. Not given: it stands where it stands that this process prints.
 
