@@ -38,9 +38,9 @@ class Site:
     def __exit__(self, *_exception: object) -> None: ...
 
 
-def view(state: str, pid: int | None, restarts: int = 0, reason: str = "") -> ProcessView:
+def view(state: str, pid: int | None, ends: int = 0, reason: str = "") -> ProcessView:
     return ProcessView(
-        pid=pid, state=state, reason=reason, restarts=restarts, retry_in_s=None if pid else 1.2
+        pid=pid, state=state, reason=reason, ends=ends, retry_in_s=None if pid else 1.2
     )
 
 
@@ -120,6 +120,6 @@ def test_a_program_has_what_is_known_of_each() -> None:
         "pid": None,
         "state": "waiting",
         "reason": "killed by SIGKILL",
-        "restarts": 1,
+        "ends": 1,
         "retry_in_s": 1.2,
     }

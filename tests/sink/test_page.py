@@ -150,8 +150,8 @@ def test_processes_are_told_with_what_befell_them(
     page: Page, preview: Preview, cameras: Cameras, status: dict[str, Any]
 ) -> None:
     status["processes"] = {
-        "hub": {"pid": 4711, "state": "running", "restarts": 0, "reason": ""},
-        NAME: {"pid": None, "state": "waiting", "restarts": 2, "reason": "killed by <i>SIGKILL</i>"},
+        "hub": {"pid": 4711, "state": "running", "ends": 0, "reason": ""},
+        NAME: {"pid": None, "state": "waiting", "ends": 2, "reason": "killed by <i>SIGKILL</i>"},
     }
     page.goto(preview.url)
     lines = page.locator("#processes li")

@@ -92,7 +92,7 @@ def test_processes_come_to_what_one_process_comes_to(no_leaks: None, clip: Path,
         for what in ("state", "packets", "results", "unwanted", "dropped"):
             assert getattr(now, what) == getattr(camera, what), (name, what)
     assert {of.state for of in status.processes.values()} == {"ended"}
-    assert {of.restarts for of in status.processes.values()} == {0}
+    assert {of.ends for of in status.processes.values()} == {0}
     assert not folder.exists()
 
 
@@ -110,7 +110,7 @@ def test_one_that_is_killed_comes_back_and_counts_go_on(
         more()
         pids = {name: of.pid for name, of in running.status().processes.items()}
         os.kill(pid_of(running, killed), signal.SIGKILL)
-        wait_for(lambda: running.status().processes[killed].restarts == 1, 20, "its end to be seen")
+        wait_for(lambda: running.status().processes[killed].ends == 1, 20, "its end to be seen")
         wait_for(lambda: running.status().processes[killed].state == "running", 30, "another one")
         more()
         now = running.status().processes
@@ -175,7 +175,7 @@ def test_a_file_waits_for_a_worker_that_is_begun_again(
     assert adds_up(camera) == 600
     assert len(indices) <= camera.results
     assert len(indices) < 600
-    assert running.status().processes["worker-w"].restarts == 1
+    assert running.status().processes["worker-w"].ends == 1
 
 
 def test_a_model_that_does_not_load_is_said_at_the_start(no_leaks: None, clip: Path, tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_the_page_tells_of_cameras_and_processes(
         assert list(told()["cameras"]) == ["a"]  # at once
         wait_for(lambda: told()["cameras"]["a"].get("state") == "live", 60, "a live camera")
         hub = told()["processes"]["hub"]
-        assert (hub["pid"], hub["state"], hub["restarts"]) == (pid_of(running, "hub"), "running", 0)
+        assert (hub["pid"], hub["state"], hub["ends"]) == (pid_of(running, "hub"), "running", 0)
 
 
 def test_it_can_be_asked_to_stop_while_a_model_loads(

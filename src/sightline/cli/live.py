@@ -93,7 +93,7 @@ def _process_notes(processes: Mapping[str, ProcessView]) -> list[str]:
 def _process(of: ProcessView, is_what: str) -> str:
     again = "" if of.retry_in_s is None else f", again in {math.ceil(of.retry_in_s)} s"
     reason = f" ({of.reason})" if of.reason else ""
-    ended = f", ended {of.restarts} {'time' if of.restarts == 1 else 'times'}" if of.restarts else ""
+    ended = f", ended {of.ends} {'time' if of.ends == 1 else 'times'}" if of.ends else ""
     return f"{is_what}{again}{reason}{ended}"
 
 

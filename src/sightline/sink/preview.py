@@ -53,7 +53,7 @@ class Preview:
         status: called about once a second from another thread while somebody looks. Gives what the page is
             to show beside the pictures: `{"cameras": {camera_id: facts}}`, where the facts may be `state`,
             `reason`, `fps` and `dropped` (counts by reason); also `{"processes": {name: facts}}`, with `pid`,
-            `state`, `restarts` and `reason`.
+            `state`, `ends` and `reason`.
         clock: what ages and rates are measured with.
 
     Attributes:

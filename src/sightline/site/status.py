@@ -81,14 +81,14 @@ class ProcessView(msgspec.Struct, frozen=True, kw_only=True):
         pid: its id; None where there is none at this moment.
         state: starting, running, stopping, waiting (to be begun again), quarantined (ended too often), ended.
         reason: why it is so, in words; empty where there is nothing to say.
-        restarts: how often it ended by itself, or had to be ended.
+        ends: how often it ended by itself, or had to be ended.
         retry_in_s: seconds until it is begun again; None when that is not planned.
     """
 
     pid: int | None
     state: str
     reason: str
-    restarts: int
+    ends: int
     retry_in_s: float | None
 
 
@@ -107,7 +107,7 @@ def process_view(status: ChildStatus, clock: Clock) -> ProcessView:
         pid=status.pid,
         state=status.state,
         reason=redact(status.reason),
-        restarts=status.ends,
+        ends=status.ends,
         retry_in_s=None if due_ns is None else max(0.0, (due_ns - clock.monotonic_ns()) / NS_PER_S),
     )
 

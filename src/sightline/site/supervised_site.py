@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -37,7 +37,7 @@ from sightline.site.resting import Resting
 from sightline.site.running import with_cameras
 from sightline.site.side_by_side import side_by_side
 from sightline.site.status import ProcessView, SiteStatus, process_view, site_status
-from sightline.site.stopping import Stopping
+from sightline.site.stopping import Runs
 from sightline.site.talk import RESTART, Talk, supervised
 from sightline.site.worker_process import WorkerProcess
 from sightline.supervise import ChildSpec, State, Supervisor
@@ -52,7 +52,7 @@ class HubView(NamedTuple):
     pid: int | None
 
 
-class SupervisedSite:
+class SupervisedSite(Runs):
     """A site between `start()` and `stop()`; a `with` block does both. See `RunningSite`.
 
     Args:
@@ -61,9 +61,8 @@ class SupervisedSite:
     """
 
     def __init__(self, site: Site, *, log_level: str = "warning", clock: Clock = SYSTEM_CLOCK) -> None:
+        super().__init__(clock)
         self.site = site
-        self._clock = clock
-        self._stopping = Stopping(clock)
         self._opened = ExitStack()
         self._meeting: Meeting | None = None
         self._bus_is_there = threading.Event()
@@ -115,14 +114,6 @@ class SupervisedSite:
         lost = [f"hub: {hub.reason}"] if hub and hub.state == State.QUARANTINED else []
         return [*faults_of(self._streams()), *workers, *lost]
 
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the site has ended by itself or was asked to stop; False when time was up first."""
-        return self._stopping.wait(self._look, timeout_s)
-
-    def request_stop(self) -> None:
-        """Let `wait` return; safe in a signal handler."""
-        self._stopping.ask()
-
     def stop(self) -> None:
         """End everything, the hub last; what waits for a sink is written. Again is allowed.
 
@@ -144,13 +135,6 @@ class SupervisedSite:
         finally:
             self._opened.close()
             self._stopped = True
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.stop()
 
     # How it begins.
 
@@ -245,12 +229,12 @@ class SupervisedSite:
         cameras = {name: view for name, view in told["cameras"].items() if name in camera_ids}
         return {"cameras": cameras, "processes": told["processes"]}
 
-    def _look(self) -> bool:
+    def _is_over(self) -> bool:
         """Whether nothing more will come: see that it is noticed."""
         processes = self._processes()
         hub = processes.get("hub")
         captured = all(part.is_over for part in self._captured)
-        lost = captured and any(process.restarts for process in processes.values())
+        lost = captured and any(process.ends for process in processes.values())
         spent = [self._is_spent(worker, may_rest=lost) for worker in self._workers.values()]
         broken = any(worker.broken for worker in self._workers.values())
         self._over = (hub is not None and hub.state == State.QUARANTINED) or (

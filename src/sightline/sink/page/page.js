@@ -46,7 +46,7 @@ function showProcesses(processes) {
     const line = document.createElement("li");
     const dot = document.createElement("span");
     dot.className = `dot ${PROCESS_TONES[facts.state] ?? "wait"}`;
-    line.append(dot, [name, facts.pid, facts.state, facts.restarts && `ended ${count(facts.restarts, "time")}`, facts.reason].filter(Boolean).join(", "));
+    line.append(dot, [name, facts.pid, facts.state, facts.ends && `ended ${count(facts.ends, "time")}`, facts.reason].filter(Boolean).join(", "));
     return line;
   }));
 }
