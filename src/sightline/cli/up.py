@@ -34,8 +34,9 @@ def up(
     --json tells of them too.
 
     Ends by itself, with exit code 0, when all its cameras were files that are played once; with 1 when one
-    of them could not be read. Ctrl-C or SIGTERM stops it, and what was written stays whole; a second Ctrl-C
-    does not wait for that.
+    of them could not be read, or a worker or the hub ended too often to be begun again. Ctrl-C or SIGTERM
+    stops it, as does the end of its terminal, and what was written stays whole; a second Ctrl-C does not wait
+    for that.
 
     Examples:
 
