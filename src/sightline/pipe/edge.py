@@ -109,9 +109,13 @@ class Outlet:
 
     def pack(self, messages: Sequence[Message]) -> None:
         """Whatever becomes of their data, send them as they are now; what fails, `put_many` counts."""
-        for message in messages:
-            with suppress(BaseException):
+        try:
+            for message in messages:
                 self._packer.pack(message)
+        except BaseException:  # noqa: BLE001 - of whoever's data: that one alone
+            for message in messages:
+                with suppress(BaseException):
+                    self._packer.pack(message)
 
     def put_many(self, messages: Sequence[Message]) -> int:
         """Take messages, in order, as they are now. How many it took; the caller keeps the others.
