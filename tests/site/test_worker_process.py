@@ -211,12 +211,12 @@ def test_a_killed_worker_is_begun_again_and_its_counts_go_on(
     worker = begin(site)
     capture(site)
     wait_for(lambda: worker.counts()["a"].results >= 10, 30, "results")
-    first, before = worker.pid, worker.counts()["a"].results
+    first, before = worker.process.pid, worker.counts()["a"].results
     assert first is not None
     os.kill(first, signal.SIGKILL)
     wait_for(lambda: worker.process.ends == 1, 10, "its end to be noticed")
     wait_for(lambda: worker.counts()["a"].rate == 0.0, 10, "no rate")
-    wait_for(lambda: worker.pid not in {None, first}, 10, "another process")
+    wait_for(lambda: worker.process.pid not in {None, first}, 10, "another process")
     wait_for(lambda: worker.counts()["a"].results >= before + 10, 30, "more results")
     assert not worker.ended
     assert not worker.broken
@@ -228,7 +228,7 @@ def test_a_killed_worker_is_begun_again_and_its_counts_go_on(
     # One may have been written that its process did not come to count.
     assert sink.written <= len(lines(tmp_path)) <= sink.written + 1
     assert counts.results >= len(lines(tmp_path))
-    assert worker.pid is None
+    assert worker.process.pid is None
 
 
 def test_what_cannot_be_opened_again_is_told_and_tried_again(
@@ -242,8 +242,8 @@ def test_what_cannot_be_opened_again_is_told_and_tried_again(
     assert worker.process.reason == ""
     folder.rename(tmp_path / "before")
     folder.write_text("no folder")
-    assert worker.pid is not None
-    os.kill(worker.pid, signal.SIGKILL)
+    assert worker.process.pid is not None
+    os.kill(worker.process.pid, signal.SIGKILL)
     wait_for(lambda: "w-jsonl: setup: SinkError" in worker.process.reason, 30, "the reason")
     assert not worker.broken
     folder.unlink()
@@ -259,8 +259,8 @@ def test_a_file_goes_on_behind_a_worker_that_was_killed(
     worker = begin(site)
     capturing = capture(site)
     wait_for(lambda: worker.counts()["a"].results >= 20, 30, "results")
-    assert worker.pid is not None
-    os.kill(worker.pid, signal.SIGKILL)
+    assert worker.process.pid is not None
+    os.kill(worker.process.pid, signal.SIGKILL)
     assert capturing.wait(60)
     wait_for(lambda: worker.ended, 60, "the worker to have seen the rest")
     seen = [line["index"] for line in lines(tmp_path)]
@@ -282,10 +282,10 @@ def test_a_model_that_hangs_is_told_with_its_stack_and_begun_again(
     site = make({"a": played(clip)}, model={"kind": "python", "class": "tests.site.slow_model:Stuck"})
     with caplog.at_level(logging.INFO):
         worker = begin(site, hung_s=2.0)
-        first = worker.pid
+        first = worker.process.pid
         capture(site)
         wait_for(lambda: worker.process.ends >= 1, 60, "it to be taken for hung")
-    wait_for(lambda: worker.pid not in {None, first}, 30, "another process")
+    wait_for(lambda: worker.process.pid not in {None, first}, 30, "another process")
     assert "slow_model.py" in caplog.text
     assert "predict" in caplog.text
 
@@ -297,7 +297,7 @@ def test_a_worker_that_dies_at_once_each_time_is_given_up(
     killed: set[int | None] = {None}
 
     def kill() -> bool:
-        pid = worker.pid
+        pid = worker.process.pid
         if pid not in killed:
             killed.add(pid)
             os.kill(pid or 0, signal.SIGKILL)
@@ -306,7 +306,7 @@ def test_a_worker_that_dies_at_once_each_time_is_given_up(
     wait_for(kill, 60, "it to be given up")
     assert "SIGKILL" in worker.broken
     assert not worker.ended
-    assert worker.pid is None
+    assert worker.process.pid is None
 
 
 def test_a_worker_that_never_comes_to_a_result_is_given_up(
@@ -316,12 +316,12 @@ def test_a_worker_that_never_comes_to_a_result_is_given_up(
     monkeypatch.setattr(worker_process, "InVain", partial(InVain, most=2))
     worker = begin(make({"a": played(clip)}))
     for ends in (1, 2):
-        os.kill(worker.pid or 0, signal.SIGKILL)
+        os.kill(worker.process.pid or 0, signal.SIGKILL)
         wait_for(lambda: worker.process.ends == ends, 20, "its end to be noticed")  # noqa: B023
         wait_for(lambda: worker.broken or worker.process.state is State.RUNNING, 20, "the next")
     wait_for(lambda: worker.broken, 10, "it to be given up")
     assert worker.broken.startswith("ended 2 times, lately before any result")
-    wait_for(lambda: worker.pid is None, 10, "no process")
+    wait_for(lambda: worker.process.pid is None, 10, "no process")
 
 
 @pytest.fixture
@@ -434,7 +434,7 @@ def test_it_stops_within_seconds_while_its_model_is_stuck(
     worker.stop()
     worker.stop()
     assert time.monotonic() - begun_s < 30
-    assert worker.pid is None
+    assert worker.process.pid is None
     assert worker.counts()["a"].balanced
 
 
@@ -477,10 +477,10 @@ def test_it_can_be_stopped_while_its_model_is_loaded(
     running.callback(worker.stop)
     with ThreadPoolExecutor(1) as threads:
         starting = threads.submit(worker.start)
-        wait_for(lambda: worker.pid, 30, "its process")
+        wait_for(lambda: worker.process.pid, 30, "its process")
         worker.stop()
         assert isinstance(starting.exception(30), SightlineError)
-    assert worker.pid is None
+    assert worker.process.pid is None
     assert not worker.ended
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr
 from sightline.bus import Bus
 from sightline.clock import Clock
 from sightline.mux import MuxCamera
+from sightline.site.camera import Camera
 from sightline.site.model import Model, PythonModel, Sink, Site, Tracking, Worker
 from sightline.site.opening import Wanted, make_model, make_sink, make_sink_with_bus
 from sightline.site.worker import RunningWorker
@@ -32,32 +33,19 @@ def make_worker(
 ) -> RunningWorker:
     """The worker with its model, not yet started. Raises SightlineError: the model cannot be opened."""
     looked_at = site.cameras_of(settings)
-    cameras = {camera_id: camera.is_live for camera_id, camera in looked_at.items()}
-    offline = tuple(camera_id for camera_id, is_live in cameras.items() if not is_live)
-    topics = site.topics.of_packets()
-    offered = {
-        "status": status,
-        "bus": bus,
-        "cameras": tuple(cameras),
-        "offline": offline,
-        "topics": topics,
-    }
+    offered = _offered(site, looked_at)
     return RunningWorker(
         name,
         bus,
-        cameras,
+        {camera_id: camera.is_live for camera_id, camera in looked_at.items()},
         make_model(model_wanted(settings.model), _tracking(settings.track)),
         {
-            label: partial(make_sink, _sink_wanted(sink), **offered)
+            label: partial(make_sink, _sink_wanted(sink), status=status, bus=bus, **offered)
             for label, sink in _labelled(settings.sinks).items()
         },
-        topics=topics,
         detect={camera_id for camera_id, camera in looked_at.items() if camera.detect_url},
-        rate=settings.rate,
-        size=settings.size,
-        pictures=settings.pictures,
-        hwaccel=settings.hwaccel,
         clock=clock,
+        **_read_how(site, settings),
     )
 
 
@@ -73,29 +61,22 @@ def worker_routines(name: str, site: Site) -> WorkerRoutines:
     """Those of a worker of `site`; they open the bus, the model and the sinks where they run."""
     settings = site.workers[name]
     looked_at = site.cameras_of(settings)
-    live = all(camera.is_live for camera in looked_at.values())
+    offered = _offered(site, looked_at)
     turn, reading, notice = Turn(), Reading(), Notice()
+    cameras = [
+        MuxCamera(camera_id=camera_id, live=camera.is_live, stream="detect" if camera.detect_url else "main")
+        for camera_id, camera in looked_at.items()
+    ]
     source = WorkerSource(
         site.bus,
-        [
-            MuxCamera(
-                camera_id=camera_id, live=camera.is_live, stream="detect" if camera.detect_url else "main"
-            )
-            for camera_id, camera in looked_at.items()
-        ],
+        cameras,
         "cameras",
-        topics=site.topics.of_packets(),
-        rate=settings.rate,
-        size=settings.size,
-        pictures=settings.pictures,
-        hwaccel=settings.hwaccel,
         turn=turn,
         reading=reading,
         notice=notice,
+        **_read_how(site, settings),
     )
-    model = WorkerModel(
-        partial(make_model, model_wanted(settings.model), _tracking(settings.track)), "model", turn=turn
-    )
+    make = partial(make_model, model_wanted(settings.model), _tracking(settings.track))
     sinks = tuple(
         WorkerSink(
             partial(
@@ -104,17 +85,35 @@ def worker_routines(name: str, site: Site) -> WorkerRoutines:
                 site.bus,
                 reading.wait,
                 status=notice.read,
-                cameras=tuple(looked_at),
-                offline=tuple(camera_id for camera_id, camera in looked_at.items() if not camera.is_live),
-                topics=site.topics.of_packets(),
+                **offered,
             ),
             f"{name}-{label}",
-            cameras=len(looked_at),
-            live=live,
+            cameras=len(cameras),
+            live=all(camera.live for camera in cameras),
         )
         for label, sink in _labelled(settings.sinks).items()
     )
-    return WorkerRoutines(source, model, sinks or (Nobody("nobody"),))
+    return WorkerRoutines(source, WorkerModel(make, "model", turn=turn), sinks or (Nobody("nobody"),))
+
+
+def _read_how(site: Site, settings: Worker) -> dict[str, Any]:
+    """How the cameras are read."""
+    return {
+        "topics": site.topics.of_packets(),
+        "rate": settings.rate,
+        "size": settings.size,
+        "pictures": settings.pictures,
+        "hwaccel": settings.hwaccel,
+    }
+
+
+def _offered(site: Site, looked_at: Mapping[str, Camera]) -> dict[str, Any]:
+    """What a sink may want to know of the cameras."""
+    return {
+        "cameras": tuple(looked_at),
+        "offline": tuple(camera_id for camera_id, camera in looked_at.items() if not camera.is_live),
+        "topics": site.topics.of_packets(),
+    }
 
 
 def _labelled(sinks: Iterable[Sink]) -> dict[str, Sink]:

@@ -28,7 +28,7 @@ from sightline.site.lives import InVain, Lives
 from sightline.site.making import WorkerRoutines, worker_routines
 from sightline.site.model import Site
 from sightline.site.outlet import OutletStats
-from sightline.site.talk import pass_on
+from sightline.site.talk import RESTART, pass_on
 from sightline.site.told import Told, told_by
 from sightline.site.worker import WorkerCounts
 from sightline.site.worker_routines import FINISH, SHOW
@@ -50,7 +50,6 @@ _WAITS: Final = WireSettings(policy=Policy.LOSSLESS, overflow=Overflow.BLOCK)
 _AT_WORK: Final = frozenset({State.RUNNING, State.STOPPING})
 _IN_HAND: Final = frozenset({RoutineState.RUNNING, RoutineState.CLEANING_UP, RoutineState.DONE})
 _OUT_OF_HAND: Final = frozenset({RoutineState.FAILED, RoutineState.DONE})
-_RESTART: Final = Restart(delay_s=0.3, most_delay_s=30.0)
 _RAISED_TOO: Final = re.compile("setup failed|failed: setup: ")
 _RAISED: Final = re.compile(r"setup: (?P<kind>\w+): (?P<message>.*)", re.DOTALL)
 
@@ -77,7 +76,7 @@ class WorkerProcess:
         site: Site,
         *,
         status: Callable[[], Mapping[str, Any]] = _nothing,
-        restart: Restart = _RESTART,
+        restart: Restart = RESTART,
         hung_s: float = HUNG_S,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -154,10 +153,6 @@ class WorkerProcess:
         """
         status = self._pipe.processes.get(self._process_name) or ChildStatus(state=State.ENDED, reason="")
         return status if status.reason else msgspec.structs.replace(status, reason=self._amiss)
-
-    @property
-    def pid(self) -> int | None:
-        return self.process.pid
 
     @property
     def pages(self) -> list[str]:
