@@ -1,8 +1,8 @@
 """What a routine is doing, and what is to be done next. Pure: told what happened, it says what follows.
 
-Anything may be told at any moment. What is wanted while setup or cleanup runs is kept until that is over: a
-routine is always cleaned up after a setup that succeeded, never without one, and never twice. DONE and
-KILLED are for good.
+Setup and cleanup are told of when they are over, and nothing else meanwhile: the routine's one thread has
+them in hand. Otherwise anything may be told at any moment: a routine is always cleaned up after a setup that
+succeeded, never without one, and never twice. DONE and KILLED are for good.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Running:
     def __init__(self, restart: Retry = Retry.NEVER) -> None:
         self._restart = restart
         self._failures = 0
-        self._wanted = self._ending = self._killed = False
+        self._ending = self._killed = False
         self.status = (State.STOPPED, "")
         self.due_ns: int | None = None
 
@@ -67,14 +67,10 @@ class Running:
 
     def start(self) -> tuple[Act, ...]:
         """START came. A routine that failed needs STOP first."""
-        if self.state is State.STOPPED:
-            return self._set_up()
-        self._wanted = self.state is not State.FAILED and not self._killed
-        return ()
+        return self._set_up() if self.state is State.STOPPED else ()
 
     def stop(self) -> tuple[Act, ...]:
         """STOP came."""
-        self._wanted = False
         if self.state is State.RUNNING:
             return self._clean_up()
         if self.state is State.FAILED:
@@ -84,11 +80,9 @@ class Running:
 
     def kill(self) -> tuple[Act, ...]:
         """KILL came."""
-        self._wanted, self._killed = False, True
+        self._killed = True
         if self.state is State.RUNNING:
             return self._clean_up()
-        if self.state in {State.SETTING_UP, State.CLEANING_UP}:
-            return ()
         if not self.over:
             self._be(State.KILLED, self.reason)
         return (Act.OVER,)
@@ -102,16 +96,9 @@ class Running:
 
     def set_up(self, error: str | None, now_ns: int) -> tuple[Act, ...]:
         """`setup` is over; `error`: what it raised."""
-        if self.state is not State.SETTING_UP:
-            return ()
         if error is None:
             self._failures = 0
             self._be(State.RUNNING)
-            return () if self._wanted else self._clean_up()
-        if self._killed:
-            return self._be_killed(error)
-        if not self._wanted:
-            self._be(State.STOPPED)
             return ()
         self._be(State.FAILED, error)
         if self._restart is Retry.ON_FAILURE:
@@ -121,33 +108,26 @@ class Running:
 
     def cleaned_up(self, error: str | None) -> tuple[Act, ...]:
         """`cleanup` is over; `error`: what it raised."""
-        if self.state is not State.CLEANING_UP:
-            return ()
         if self._killed:
-            return self._be_killed(error)
+            self._be(State.KILLED, error or "")
+            return (Act.OVER,)
         if self._ending:
             self._be(State.DONE, error or "")
-            return ()
-        self._be(State.STOPPED if error is None else State.FAILED, error or "")
-        return self._set_up() if self._wanted and error is None else ()
+        else:
+            self._be(State.STOPPED if error is None else State.FAILED, error or "")
+        return ()
 
     def tick(self, now_ns: int) -> tuple[Act, ...]:
         """It is `now_ns`: what failed may be due."""
         return self._set_up() if self.due_ns is not None and now_ns >= self.due_ns else ()
 
     def _set_up(self) -> tuple[Act, ...]:
-        self._wanted = True
         self._be(State.SETTING_UP)
         return (Act.SETUP,)
 
     def _clean_up(self) -> tuple[Act, ...]:
         self._be(State.CLEANING_UP)
         return (Act.CLEANUP,)
-
-    def _be_killed(self, error: str | None) -> tuple[Act, ...]:
-        # What ended by itself and was killed while it cleaned up had given its last all the same.
-        self._be(State.DONE if self._ending else State.KILLED, error or "")
-        return (Act.OVER,)
 
     def _be(self, state: State, reason: str = "") -> None:
         self.status, self.due_ns = (state, reason), None
