@@ -34,13 +34,13 @@ def captures_view(captures: Captures) -> View:
 def stream_lines(captures: Captures) -> Iterator[str]:
     """A line a stream: `gate: live, h264 1280x720, 25.0 fps in, 250 packets, 250 published, dropped none`."""
     for key, status in captures.status().items():
-        view = stream_view(status.capture, SYSTEM_CLOCK)
+        view = stream_view(status, SYSTEM_CLOCK)
         reason = f" ({view.reason})" if view.reason else ""
         source = f"{view.source}, " if view.source else ""
         yield (
             f"{_name(key)}: {state_text(view).plain}{reason}, {source}{view.fps:.1f} fps in, "
             f"{status.capture.counts.received} packets, {status.sent.published} published, "
-            f"{status.sent.waiting} waiting, dropped {_lost(status)}"
+            f"{status.sent.waiting} waiting, dropped {dropped_text(view.unsent)}"
         )
 
 
@@ -53,17 +53,12 @@ def _table(streams: dict[StreamKey, StreamStatus]) -> Table:
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     table.add_column("dropped, by reason", overflow="fold", ratio=1)
     for key, status in streams.items():
-        view, counts, sent = stream_view(status.capture, SYSTEM_CLOCK), status.capture.counts, status.sent
+        view, counts, sent = stream_view(status, SYSTEM_CLOCK), status.capture.counts, status.sent
         numbers = (f"{view.fps:.1f}", str(counts.received), str(sent.published), str(sent.waiting))
-        table.add_row(Text(_name(key)), state_text(view), view.source, *numbers, _lost(status))
+        table.add_row(Text(_name(key)), state_text(view), view.source, *numbers, dropped_text(view.unsent))
         if view.reason:
             table.add_row("", *[""] * 6, Text(view.reason, style="dim" if view.state == "waiting" else "red"))
     return table
-
-
-def _lost(status: StreamStatus) -> str:
-    refused = {"refused": status.sent.failed} if status.sent.failed else {}
-    return dropped_text(status.sent.dropped | refused)
 
 
 def _facts(streams: dict[StreamKey, StreamStatus]) -> dict[str, dict[str, Any]]:

@@ -61,12 +61,6 @@ class Captured:
             return dict(self._streams)
 
     @property
-    def told(self) -> frozenset[StreamKey]:
-        """Those that are over, and of which the bus has the word."""
-        with self._lock:
-            return frozenset(self._told)
-
-    @property
     def is_over(self) -> bool:
         """Whether nothing more will come of any: all are over, or their process ended too often."""
         with self._lock:

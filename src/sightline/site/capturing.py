@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
@@ -21,7 +21,7 @@ from sightline.errors import BusError
 from sightline.log import get_logger, redact
 from sightline.packet import Packet
 from sightline.site.sending import NOT_TOLD, Gate, Sending, Sent, Tally, is_recording
-from sightline.site.stopping import Stopping
+from sightline.site.stopping import Runs
 
 if TYPE_CHECKING:
     from sightline.capture import Capture
@@ -61,7 +61,7 @@ def is_within_process(url: str) -> bool:
     return url.startswith("memory:")
 
 
-class Capturing:
+class Capturing(Runs):
     """Captures between `start()` and `stop()`.
 
     Args:
@@ -86,6 +86,7 @@ class Capturing:
         tallies: Mapping[StreamKey, Tally] = _NO_TALLIES,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        super().__init__(clock)
         from sightline.capture import Capture  # noqa: PLC0415 - libav, which those who only show it can spare
 
         self._url = url
@@ -93,8 +94,6 @@ class Capturing:
         self._await_readers = await_readers
         self._hold = hold
         self._tallies = tallies
-        self._clock = clock
-        self._stopping = Stopping(clock)
         self._bus: Bus | None = None
         self._sendings: dict[StreamKey, Sending] = {}
         self._captures: dict[StreamKey, Capture] = {}
@@ -152,14 +151,6 @@ class Capturing:
         """Of the cameras that cannot be read, and are not tried again: why."""
         return faults_of(self.status())
 
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until all are over and the bus has the word, or to stop; False when time was up first."""
-        return self._stopping.wait(self._is_told, timeout_s)
-
-    def request_stop(self) -> None:
-        """Let `wait` return; safe in a signal handler."""
-        self._stopping.ask()
-
     def stop(self) -> None:
         """End all of them. Again is allowed."""
         self._stopping.begin()
@@ -177,13 +168,6 @@ class Capturing:
             self._await_leave(closing, self._left_s(end_ns))
         for sending in self._sendings.values():
             sending.join()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.stop()
 
     def _left_s(self, end_ns: int) -> float:
         return max(0, end_ns - self._clock.monotonic_ns()) / NS_PER_S
@@ -227,7 +211,7 @@ class Capturing:
         except BusError as error:
             _LOG.warning("not all that was published is with the bus", error=str(error))
 
-    def _is_told(self) -> bool:
+    def _is_over(self) -> bool:
         self.look()
         return len(self.told) == len(self._captures)
 

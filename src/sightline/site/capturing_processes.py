@@ -7,7 +7,7 @@ it has ended too often; none is left behind when this one ends, however it ends.
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Final
 
 from sightline.bus import PACKET_TOPICS, PacketTopics, Stream, open_bus
 from sightline.capture import CameraInput
@@ -15,7 +15,7 @@ from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.site.capture_process import Order
 from sightline.site.captured import Captured
 from sightline.site.capturing import Inputs, StreamKey, StreamStatus, faults_of
-from sightline.site.stopping import Stopping
+from sightline.site.stopping import Runs
 from sightline.site.talk import supervised
 
 MOST_INPUTS: Final = 8
@@ -24,7 +24,7 @@ _BEGUN_S: Final = 5.0
 _HEARD_S: Final = 1.0
 
 
-class CapturingProcesses:
+class CapturingProcesses(Runs):
     """Processes between `start()` and `stop()`; see `sightline.site.capturing.Capturing`."""
 
     def __init__(
@@ -37,8 +37,8 @@ class CapturingProcesses:
         log_level: str = "warning",
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        super().__init__(clock)
         self._url = url
-        self._stopping = Stopping(clock)
         orders = (
             Order(cameras=part, topics=topics, log_level=log_level, await_readers=await_readers)
             for part in shared_out(cameras)
@@ -71,31 +71,12 @@ class CapturingProcesses:
         """Of the cameras that cannot be read, and are not tried again: why."""
         return faults_of(self.status())
 
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until all are over and the bus has the word, or to stop; False when time was up first."""
-        return self._stopping.wait(self._is_over, timeout_s)
-
-    def request_stop(self) -> None:
-        """Let `wait` return; safe in a signal handler."""
-        self._stopping.ask()
-
     def stop(self) -> None:
         """End all of them. Again is allowed."""
         self._stopping.begin()
         self._supervisor.stop()
         for part in self._parts:
             part.talk.join(_HEARD_S)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.stop()
 
     def _is_over(self) -> bool:
         return all(part.is_over for part in self._parts) and not self.processes

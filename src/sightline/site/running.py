@@ -12,9 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Self
-
-import msgspec
+from typing import Any
 
 from sightline.bus import open_bus
 from sightline.clock import SYSTEM_CLOCK, Clock
@@ -24,12 +22,12 @@ from sightline.site.capturing import Capturing, inputs_of
 from sightline.site.making import make_worker
 from sightline.site.model import Site, Worker
 from sightline.site.own_hub import OwnHub, begun_where_none_answers
-from sightline.site.status import SiteStatus, site_status
-from sightline.site.stopping import Stopping
+from sightline.site.status import SiteStatus, faults_of_workers, page_facts, site_status
+from sightline.site.stopping import Runs
 from sightline.site.worker import RunningWorker
 
 
-class RunningSite:
+class RunningSite(Runs):
     """A site, or a part of one, between `start()` and `stop()`; a `with` block does both.
 
     Args:
@@ -50,17 +48,16 @@ class RunningSite:
         capture: bool = True,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        super().__init__(clock)
         self.site = site
         self.pages: list[str] = []
         self.hub: OwnHub | None = None
-        self._clock = clock
         self._chosen = site.workers if workers is None else chosen(site, workers)
         self._opened = ExitStack()
         cameras = inputs_of(site) if capture else {}
         self._capturing = Capturing(site.bus, cameras, topics=site.topics.of_packets(), clock=clock)
         self._captures_own = capture
         self._workers: dict[str, RunningWorker] = {}
-        self._stopping = Stopping(clock)
 
     def start(self) -> None:
         """Open the bus, load the models, start the workers, then the cameras.
@@ -92,28 +89,12 @@ class RunningSite:
     @property
     def faults(self) -> list[str]:
         """What went wrong for good, in words: cameras that cannot be read, workers that broke."""
-        workers = (f"{w.name}: {w.broken}" for w in self._workers.values() if w.broken)
-        return [*self._capturing.faults, *workers]
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the site has ended by itself or was asked to stop; False when time was up first."""
-        return self._stopping.wait(self._has_ended, timeout_s)
-
-    def request_stop(self) -> None:
-        """Let `wait` return; safe in a signal handler."""
-        self._stopping.ask()
+        return [*self._capturing.faults, *faults_of_workers(self._workers)]
 
     def stop(self) -> None:
         """End everything: cameras first; what waits for a sink is written. Again is allowed."""
         self._stopping.begin()
         self._opened.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.stop()
 
     def _start(self) -> None:
         workers = with_cameras(self.site, self._chosen)
@@ -121,7 +102,7 @@ class RunningSite:
             self._begin_hub()
         reading = self._opened.enter_context(open_bus(self.site.bus))
         for name, settings in workers.items():
-            status = partial(self._told, frozenset(self.site.cameras_of(settings)))
+            status = partial(self._facts, self.site.cameras_of(settings))
             self._start_worker(
                 make_worker(name, settings, self.site, reading, status=status, clock=self._clock)
             )
@@ -129,6 +110,9 @@ class RunningSite:
             # With a bus of its own: closed first, it frees captures that wait for a worker's room.
             self._opened.callback(self._capturing.stop)
             self._capturing.start()
+
+    def _facts(self, camera_ids: Collection[str]) -> dict[str, Any]:
+        return page_facts(self.status(), camera_ids)
 
     def _begin_hub(self) -> None:
         self.hub = begun_where_none_answers(self.site.bus)
@@ -141,12 +125,7 @@ class RunningSite:
         worker.start()
         self.pages += worker.pages
 
-    def _told(self, camera_ids: frozenset[str]) -> dict[str, Any]:
-        """What a worker's page shows beside its pictures: its own cameras."""
-        cameras = self.status().cameras.items()
-        return {"cameras": {name: msgspec.to_builtins(view) for name, view in cameras if name in camera_ids}}
-
-    def _has_ended(self) -> bool:
+    def _is_over(self) -> bool:
         self._capturing.look()
         return self.ended
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 
@@ -145,6 +145,18 @@ def site_status(
         sinks=[stats for worker in workers.values() for stats in worker.outlets()],
         processes=dict(processes),
     )
+
+
+def faults_of_workers(workers: Mapping[str, AnyWorker]) -> list[str]:
+    """Of those that ended before their time: why."""
+    return [f"{worker.name}: {worker.broken}" for worker in workers.values() if worker.broken]
+
+
+def page_facts(status: SiteStatus, camera_ids: Collection[str]) -> dict[str, Any]:
+    """What a page shows beside its pictures: its own cameras, and all processes where there are any."""
+    told = msgspec.to_builtins(status)
+    facts = {"cameras": {name: view for name, view in told["cameras"].items() if name in camera_ids}}
+    return facts | ({"processes": told["processes"]} if status.processes else {})
 
 
 def _view(

@@ -1,10 +1,11 @@
-"""Being asked to stop, and waiting for that or for the end."""
+"""Being asked to stop, and waiting for that or for the end: what all that runs for a while has in common."""
 
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Self
 
 from sightline.clock import SYSTEM_CLOCK, Clock, ns
 
@@ -41,3 +42,42 @@ class Stopping:
                 return False
             self._begun.wait(_LOOK_S)
         return True
+
+
+class Runs(ABC):
+    """Something that runs between `start()` and `stop()`; a `with` block does both."""
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
+        self._stopping = Stopping(clock)
+
+    @abstractmethod
+    def start(self) -> None:
+        """Begin."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End. Again is allowed."""
+
+    @abstractmethod
+    def _is_over(self) -> bool:
+        """Whether it has ended by itself: see to it that this is noticed."""
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until it has ended by itself or was asked to stop; False when time was up first."""
+        return self._stopping.wait(self._is_over, timeout_s)
+
+    def request_stop(self) -> None:
+        """Let `wait` return; safe in a signal handler."""
+        self._stopping.ask()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, Final, NamedTuple
-
-import msgspec
 
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import BusError, ConfigError
@@ -36,7 +34,14 @@ from sightline.site.own_hub import (
 from sightline.site.resting import Resting
 from sightline.site.running import with_cameras
 from sightline.site.side_by_side import side_by_side
-from sightline.site.status import ProcessView, SiteStatus, process_view, site_status
+from sightline.site.status import (
+    ProcessView,
+    SiteStatus,
+    faults_of_workers,
+    page_facts,
+    process_view,
+    site_status,
+)
 from sightline.site.stopping import Runs
 from sightline.site.talk import RESTART, Talk, supervised
 from sightline.site.worker_process import WorkerProcess
@@ -109,10 +114,9 @@ class SupervisedSite(Runs):
     @property
     def faults(self) -> list[str]:
         """What went wrong for good, in words: cameras that cannot be read, workers that broke, a hub."""
-        workers = (f"{worker.name}: {worker.broken}" for worker in self._workers.values() if worker.broken)
         hub = self._processes().get("hub")
         lost = [f"hub: {hub.reason}"] if hub and hub.state == State.QUARANTINED else []
-        return [*faults_of(self._streams()), *workers, *lost]
+        return [*faults_of(self._streams()), *faults_of_workers(self._workers), *lost]
 
     def stop(self) -> None:
         """End everything, the hub last; what waits for a sink is written. Again is allowed.
@@ -168,8 +172,8 @@ class SupervisedSite(Runs):
         self._meeting = meeting = meeting_at(self.site.bus, self._opened)
         site = self.site.model_copy(update={"bus": meeting.url})
         for name, settings in workers.items():
-            told = partial(self._told, frozenset(self.site.cameras_of(settings)))
-            self._workers[name] = WorkerProcess(name, site, status=told, restart=RESTART, clock=self._clock)
+            facts = partial(self._facts, self.site.cameras_of(settings))
+            self._workers[name] = WorkerProcess(name, site, status=facts, restart=RESTART, clock=self._clock)
             self._resting[name] = Resting()
         self._supervisor = supervisor = supervised(self._children(meeting))
         supervisor.start()
@@ -223,11 +227,8 @@ class SupervisedSite(Runs):
         statuses |= {f"worker-{name}": worker.process for name, worker in self._workers.items()}
         return {name: process_view(status, self._clock) for name, status in statuses.items()}
 
-    def _told(self, camera_ids: frozenset[str]) -> Mapping[str, Any]:
-        """What a worker's page shows beside its pictures: its own cameras, and all processes."""
-        told = msgspec.to_builtins(self.status())
-        cameras = {name: view for name, view in told["cameras"].items() if name in camera_ids}
-        return {"cameras": cameras, "processes": told["processes"]}
+    def _facts(self, camera_ids: Collection[str]) -> dict[str, Any]:
+        return page_facts(self.status(), camera_ids)
 
     def _is_over(self) -> bool:
         """Whether nothing more will come: see that it is noticed."""
