@@ -28,9 +28,6 @@ from sightline.pipe.transmitters import BasicTransmitter, DataTransmitter, as_it
 MOST_CLASSES: Final = 1024
 """That have numbers; more, and the others go with each message."""
 
-unpack_plain: Final = pickle.loads
-"""Data of a pickle that stands alone."""
-
 BY_VALUE: Final = 16
 """Messages that go by value, which is slow, after one that had to."""
 VAIN: Final = 64

@@ -90,7 +90,7 @@ class Outlet:
     ) -> None:
         self._codec = codec
         self._peak_held = 0
-        self._set(settings, transmitter, version)
+        self._set(settings, self._packer_of(settings, transmitter, version))
         self._on_room: Callable[[], None] = _nobody
         self.words = words = private(END_WORDS) if words is None else words
         self._drops = Drops(words, END_DROPPED)
@@ -154,8 +154,9 @@ class Outlet:
 
     def relink(self, settings: WireSettings, transmitter: DataTransmitter | None, version: int) -> None:
         """Be so from now on; what it holds goes as it was put."""
+        packer = self._packer_of(settings, transmitter, version)
         with self._lock:
-            self._set(settings, transmitter, version)
+            self._set(settings, packer)
         self._on_room()
 
     def close(self) -> None:
@@ -255,6 +256,9 @@ class Outlet:
         held, credit = len(self._held), self._credit  # in the order in which `take` does not change them
         return 0 if credit is None or (left := credit.left) < held else left - held
 
+    def _packer_of(self, settings: WireSettings, transmitter: DataTransmitter | None, version: int) -> Packer:
+        return self._codec.packer(transmitter, version, wait=settings.rule is Overflow.BLOCK)
+
     def _pack(self, packer: Packer, messages: Sequence[Message]) -> list[Packed]:
         try:
             return [packer.pack(message) for message in messages]
@@ -270,10 +274,9 @@ class Outlet:
 
     # With the lock held.
 
-    def _set(self, settings: WireSettings, transmitter: DataTransmitter | None, version: int) -> None:
-        waits = settings.rule is Overflow.BLOCK
-        self._packer = self._codec.packer(transmitter, version, wait=waits)
-        self.settings, self._rule, self._waits = settings, settings.rule, waits
+    def _set(self, settings: WireSettings, packer: Packer) -> None:
+        self.settings, self._rule, self._packer = settings, settings.rule, packer
+        self._waits = settings.rule is Overflow.BLOCK
 
     def _enter(self, packed: Sequence[Packed]) -> None:
         held, capacity = self._held, self.settings.capacity

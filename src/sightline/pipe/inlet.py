@@ -7,6 +7,7 @@ told outside of the lock, by whatever thread made it so. Lines take turns; the o
 
 from __future__ import annotations
 
+import pickle
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,7 +15,6 @@ from sightline.errors import ConfigError
 from sightline.log import Repeated, get_logger
 from sightline.overflow import BufferStats
 from sightline.pipe.accounts import END_WORDS
-from sightline.pipe.codec import unpack_plain
 from sightline.pipe.ledger import private
 from sightline.pipe.line import Line
 from sightline.pipe.message import UNREAD, Message
@@ -184,7 +184,7 @@ class Inlet:
         for message in messages:
             if message.data is UNREAD:
                 try:
-                    message.data, message.packed = unpack_plain(message.packed), None
+                    message.data, message.packed = pickle.loads(message.packed), None  # noqa: S301 - our own
                 except BaseException as error:  # noqa: BLE001 - of whoever's data; `sys.exit` ends nothing either
                     self._unreadable.add(source=message.source, number=message.number, error=repr(error))
                     unreadable += 1

@@ -72,9 +72,10 @@ class Landing:
 
     def relink(self, settings: WireSettings, transmitter: DataTransmitter | None, version: int) -> None:
         """Be so from now on; for the data see `change`."""
+        change = _receives(transmitter)
         with self._lock:
             self._window.change(settings.capacity, waits=settings.rule is Overflow.BLOCK)
-            self._changes[version] = _receives(transmitter)
+            self._changes = {**self._changes, version: change}
 
     def change(self, version: int) -> Change:
         """What makes data of what came of this version, and of no older one any more."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from sightline.errors import WireError
 from sightline.log import Repeated, get_logger
-from sightline.pipe.codec import Unpacker, unpack_plain
+from sightline.pipe.codec import Unpacker
 from sightline.pipe.frames import FrameSpace
 from sightline.pipe.message import UNREAD, Message
 from sightline.pipe.transmitters import Change, as_it_is
@@ -42,7 +42,7 @@ class Reading:
                 messages.append(message)
                 continue
             try:
-                data = unpack_plain(pickled) if len(record) == 3 else self._data(*record[2:])
+                data = self._data(*record[2:])
                 messages.append(Message(change(data), source, number, made_ns))
             except BaseException as error:  # noqa: BLE001 - of whoever's data; `sys.exit` ends nothing either
                 self._unreadable.add(source=source, number=number, error=repr(error))
@@ -59,7 +59,7 @@ class Reading:
         """Log what was not logged yet."""
         self._unreadable.flush()
 
-    def _data(self, pickled: bytes, aside: Sequence[Any], whole: int | None) -> Any:
+    def _data(self, pickled: bytes, aside: Sequence[Any] = (), whole: int | None = None) -> Any:
         return self._unpacker.data(pickled, self._views(aside), whole)
 
     def _views(self, aside: Sequence[Any]) -> list[memoryview]:
