@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from pathlib import Path
@@ -92,6 +91,8 @@ def hub(
     """
     if context.invoked_subcommand is not None:
         return
+    import asyncio
+
     from sightline.hub import Limits, StreamServer
     from sightline.hub.broker.loops import new_loop
 
@@ -113,6 +114,8 @@ def hub(
 
 
 async def _serve(server: StreamServer) -> None:
+    import asyncio
+
     over = asyncio.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(ending, over.set)
