@@ -14,7 +14,7 @@ from sightline.bus import PACKET_TOPICS, Bus, Subscription, is_end, open_bus, pa
 from sightline.capture import CameraInput
 from sightline.errors import BufferFull, Closed
 from sightline.overflow import Capacity, Overflow
-from sightline.site.sending import Gate, Sending, Sent, Tally, is_recording
+from sightline.site.sending import Gate, Sending, Sent, Tally
 
 CAMERA = CameraInput(camera_id="cam0", url="rtsp://h/1")
 ROOM = Capacity(count=1, bytes=64 * 2**20)
@@ -191,4 +191,4 @@ def test_counts_of_one_process_go_on_in_the_next() -> None:
     ],
 )
 def test_recordings_are_waited_for(url: str, realtime: bool, recording: bool) -> None:
-    assert is_recording(CameraInput(camera_id="a", url=url, realtime=realtime)) is recording
+    assert CameraInput(camera_id="a", url=url, realtime=realtime).is_recording is recording

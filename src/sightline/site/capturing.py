@@ -20,7 +20,7 @@ from sightline.clock import NS_PER_S, SYSTEM_CLOCK, Clock, EpochCounter, ns
 from sightline.errors import BusError
 from sightline.log import get_logger, redact
 from sightline.packet import Packet
-from sightline.site.sending import NOT_TOLD, Gate, Sending, Sent, Tally, is_recording
+from sightline.site.sending import NOT_TOLD, Gate, Sending, Sent, Tally
 from sightline.site.stopping import Runs
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ class Capturing(Runs):
                 capture.camera,
                 stream,
                 self._topics,
-                waits=is_within_process(self._url) or is_recording(capture.camera),
-                gate=gates.get(name) if is_recording(capture.camera) else None,
+                waits=is_within_process(self._url) or capture.camera.is_recording,
+                gate=gates.get(name) if capture.camera.is_recording else None,
                 tally=self._tallies.get((name, stream), NOT_TOLD),
                 clock=self._clock,
             )

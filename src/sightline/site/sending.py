@@ -257,8 +257,3 @@ class Sending:
             if self._gate is not None and self._gate.holds:
                 self._gate.pass_through()
             publish_end(self._bus, self._camera_id, self._stream, self._topics)
-
-
-def is_recording(camera: CameraInput) -> bool:
-    """Whether it is read as fast as it is taken, and whole."""
-    return camera.is_recording
