@@ -4,6 +4,7 @@ import os
 import pickle
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from tests.pipe.trunkyard import LOSSLESS, Carrier, messages
 
 from sightline.errors import ConfigError, WireError
 from sightline.overflow import Overflow
+from sightline.pipe import transmitters
 from sightline.pipe.codec import Codec
 from sightline.pipe.edge import Outlet
 from sightline.pipe.settings import WireSettings
@@ -123,6 +125,24 @@ def test_the_folder_of_a_process_that_was_killed_goes_when_the_next_is_made(tmp_
     first.close()
     del second
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_of_a_process_that_cannot_be_seen_from_here_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another container its number is another's, or nobody's."""
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: "another")
+        there.setattr(transmitters, "started", lambda _pid: 7)  # as that process did
+        left = FileTransmitter(tmp_path)
+    here = FileTransmitter(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    with monkeypatch.context() as there:
+        there.setattr(socket, "gethostname", lambda: "another")
+        FileTransmitter(tmp_path).close()
+    assert len(list(tmp_path.iterdir())) == 1, "where it can be told, it is"
+    left.close()
+    here.close()
 
 
 def test_a_note_of_a_file_is_small(tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ other makes data of again in the flow that receives it. It travels there once, b
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
 import itertools
 import os
 import pickle
 import secrets
 import shutil
+import socket
 import tempfile
 import time
 import weakref
@@ -25,6 +26,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import cloudpickle
 
 from sightline.errors import ConfigError, WireError
+from sightline.shm.named import started
 
 SHARED_FROM_BYTES: Final = 32 * 1024
 """From here on a copy into a slot is quicker than one through a socket."""
@@ -87,7 +89,7 @@ class FileTransmitter(DataTransmitter):
 
     The files are in a folder of their own, which goes with this object, and with it what a flow had not
     received when it died. What a wire drops is removed at once; folders of processes that are gone, when the
-    next is made.
+    next is made in the same container.
 
     Args:
         folder: where that folder is made; the system's for temporary files if none is named.
@@ -101,10 +103,13 @@ class FileTransmitter(DataTransmitter):
     ) -> None:
         where = Path(folder or tempfile.gettempdir())
         sweep(where)
-        self._folder, lock = _locked_folder(where)
+        self._folder = where / f"{_PREFIX}{_owner()}-{secrets.token_hex(4)}"
+        self._folder.mkdir(0o700)
         self._threshold, self._keep_s = data_size_threshold, keep_s
         self._own, self._numbers = secrets.token_hex(8), itertools.count()
-        self._ended: Callable[[], object] = weakref.finalize(self, _remove, self._folder, lock)
+        self._ended: Callable[[], object] = weakref.finalize(
+            self, shutil.rmtree, self._folder, ignore_errors=True
+        )
 
     def __reduce__(self) -> Any:
         return _elsewhere, (self._folder, self._threshold, self._keep_s)
@@ -146,36 +151,26 @@ class FileTransmitter(DataTransmitter):
 
 
 def sweep(where: Path) -> None:
-    """Remove the folders that processes which are gone left here: theirs is no lock any more."""
-    for path in where.glob(f"{_PREFIX}*"):
-        with suppress(OSError):  # it is in use, somebody else's, or gone by now
-            lock = _lock(path)
-            _remove(path, lock)
+    """Remove the folders that processes which are gone left here, if they can be seen from here."""
+    seen_from = _seen_from()
+    for path in where.glob(f"{_PREFIX}{seen_from}-*"):
+        pid, begun, *_ = path.name.removeprefix(f"{_PREFIX}{seen_from}-").split("-")
+        if pid.isdecimal() and (started(int(pid)) or 0) != int(begun):
+            shutil.rmtree(path, ignore_errors=True)
 
 
-def _locked_folder(where: Path) -> tuple[Path, int]:
-    """A new folder, and a descriptor by which this process has a lock on it as long as it lives."""
-    token = secrets.token_hex(8)
-    path = where / f".{_PREFIX}{token}"  # not yet one that others may sweep
-    path.mkdir(0o700)
-    lock = _lock(path)
-    return path.rename(where / f"{_PREFIX}{token}"), lock
+def _owner() -> str:
+    pid = os.getpid()
+    return f"{_seen_from()}-{pid}-{started(pid) or 0}"
 
 
-def _lock(folder: Path) -> int:
-    """Raises OSError: another process has it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _seen_from() -> str:
+    """Where processes have these numbers: in another container, or machine, they are other processes'."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        numbers = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _remove(folder: Path, lock: int) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    os.close(lock)
+        numbers = 0
+    return hashlib.blake2s(f"{socket.gethostname()} {numbers}".encode(), digest_size=4).hexdigest()
 
 
 def as_it_is(data: Any) -> Any:
