@@ -134,20 +134,19 @@ def test_a_life_that_told_nothing_yet_takes_nothing_away(life: Life) -> None:
     assert told.now.counts(is_fresh=True)["gate"].balanced
 
 
-@given(lives(1), lives(2))
-def test_what_comes_of_two_processes_is_told_of_the_later_one(old: Life, new: Life) -> None:
-    def words(life: Life, url: str) -> list[object]:
-        outlet = life.outlets["w-a"]
-        return [
-            LanesTold(life.number, life.lanes),
-            LookedTold(life.number, 5 * life.number, life.looked),
-            OutletTold(life.number, outlet, url),
+@given(lives(2))
+def test_what_the_routines_of_a_process_tell_is_put_together(life: Life) -> None:
+    told = told_by(
+        [
+            LanesTold(2, life.lanes),
+            "a text",
+            LookedTold(2, 10, life.looked),
+            OutletTold(2, life.outlets["w-a"], "http://page"),
         ]
-
-    told = told_by([*words(new, "http://new"), "a text", *words(old, "http://old")])
+    )
     assert told is not None
-    assert told.life == new
-    assert (told.at_ns, told.pages) == (10, ("http://new",))
+    assert told.life == life
+    assert (told.at_ns, told.pages) == (10, ("http://page",))
     assert told_by(["a text"]) is None
 
 

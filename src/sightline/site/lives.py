@@ -36,7 +36,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker counted so far in one process, or in several.
 
     Attributes:
-        number: which; greater than those before.
+        number: which; another one for each process.
         lanes, looked: by camera.
         outlets: by sink.
     """

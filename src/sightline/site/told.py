@@ -51,11 +51,10 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def told_by(routines: Iterable[Any]) -> Told | None:
-    """What all of these tell; None: there is nothing. Of two lives the later one counts."""
+    """What all of these of one process tell; None: there is nothing."""
     told = [one for one in routines if isinstance(one, LanesTold | LookedTold | OutletTold)]
     if not told:
         return None
-    number = max(one.life for one in told)
     lanes: dict[str, LaneStats] = {}
     looked: dict[str, Looked] = {}
     outlets: dict[str, OutletStats] = {}
@@ -63,13 +62,13 @@ def told_by(routines: Iterable[Any]) -> Told | None:
     at_ns = 0
     for one in told:
         match one:
-            case LanesTold(life, of) if life == number:
+            case LanesTold(_, of):
                 lanes |= of
-            case LookedTold(life, at, cameras) if life == number:
+            case LookedTold(_, at, cameras):
                 looked |= cameras
                 at_ns = at
-            case OutletTold(life, outlet, url) if life == number:
+            case OutletTold(_, outlet, url):
                 outlets[outlet.sink] = outlet
                 pages += [url] if url else []
-    life_now = Life(number=number, lanes=lanes, looked=looked, outlets=outlets)
+    life_now = Life(number=told[0].life, lanes=lanes, looked=looked, outlets=outlets)
     return Told(life=life_now, at_ns=at_ns, pages=tuple(pages))
