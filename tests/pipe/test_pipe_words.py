@@ -194,7 +194,7 @@ def test_a_process_that_is_asked_to_end_takes_no_routine_with_it_for_good(
 def test_who_came_back_after_a_stop_is_cleaned_up_at_the_end(
     make: MakePipe, log: Lines, wait_for: WaitFor
 ) -> None:
-    pipe = make(stop_s=0.2)
+    pipe = make(stop_s=0.2, restart=Restart(delay_s=0.01))
     pipe.create_flow("flow", True, Hello("hello"), SleepsAndKeeps("keep"))
     pipe.build()
     pipe.notify_event("start", wait=30)

@@ -127,11 +127,6 @@ class EventBoard:
         self._pending: dict[int, _Pending] = {}
         self._number = 0
 
-    @property
-    def over(self) -> bool:
-        """Whether no flow takes events any more."""
-        return self._kept is None and all(line.over for line in self._lines.values())
-
     def add_flow(self, flow: str, routines: Mapping[str, Any]) -> None:
         """A flow, and the events that each of its routines answers."""
         self.directory.add(flow, routines)
