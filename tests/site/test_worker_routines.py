@@ -1,15 +1,18 @@
 """The routines of a worker: in which order they open what they share."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from sightline import Frame, Result
 from sightline.bus import Bus, open_bus
 from sightline.errors import BusError, ConfigError
 from sightline.site import Site
 from sightline.site.making import WorkerRoutines, worker_routines
+from sightline.site.outlet import Outlet
 from sightline.site.worker_routines import WorkerSink
 
 MOMENT_S = 0.5
@@ -58,3 +61,22 @@ def test_where_its_worker_cannot_read_neither_does_it(no_leaks: None, tmp_path: 
         source.setup()
     with pytest.raises(BusError, match="cameras"):
         clip.setup()
+
+
+def test_a_sink_whose_thread_cannot_begin_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sink:
+        closed = False
+
+        def write(self, result: Result, frame: Frame) -> None: ...
+
+        def close(self) -> None:
+            self.closed = True
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    sink = Sink()
+    with pytest.raises(RuntimeError, match="new thread"):
+        Outlet("w-a", sink, cameras=1, live=True)
+    assert sink.closed
