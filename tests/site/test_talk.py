@@ -65,7 +65,9 @@ def running(heard: Heard, module: str, greet: Callable[[], bytes | None]) -> Ite
 
 
 def is_over(supervisor: Supervisor) -> bool:
-    return supervisor.wait_until(lambda of: of["echo"].state is State.ENDED, 30)
+    """It has not merely not begun yet."""
+    ended = (State.ENDED, "exit code 0")
+    return supervisor.wait_until(lambda of: (of["echo"].state, of["echo"].reason) == ended, 30)
 
 
 def test_all_reports_are_heard_before_the_end(no_leaks: None, echo: str) -> None:
@@ -110,6 +112,27 @@ def test_one_that_cannot_be_begun_is_told_of_and_so_is_the_next(
         assert is_over(supervisor)
     why, first, *rest = heard.lines
     assert why == "waiting: it cannot be begun: OSError: [Errno 24] too many"
+    assert first.startswith("1 ")
+    assert rest == ["last", "ended: exit code 0"]
+
+
+def test_without_room_for_a_thread_it_is_begun_again_later(
+    no_leaks: None, echo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, broken = threading.Thread.start, [RuntimeError("can't start new thread")]
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "talk echo" and broken:
+            raise broken.pop()
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(module, "RESTART", Restart(delay_s=0.0))
+    heard = Heard()
+    with running(heard, echo, lambda: b"begin\n") as supervisor:
+        assert is_over(supervisor)
+    why, first, *rest = heard.lines
+    assert why == "waiting: it cannot be begun: RuntimeError: can't start new thread"
     assert first.startswith("1 ")
     assert rest == ["last", "ended: exit code 0"]
 

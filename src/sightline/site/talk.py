@@ -97,7 +97,11 @@ class Talk:
 
     def _sockets(self) -> Sockets:
         ours, theirs = socket.socketpair()
-        self._put(ours)
+        try:
+            self._put(ours)
+        except BaseException:
+            theirs.close()
+            raise
         return {_TALK: theirs}
 
     def _put(self, one: socket.socket | ChildStatus) -> None:
@@ -106,9 +110,9 @@ class Talk:
             self._lives_and_ends.append(one)
             if self._at_work:
                 return
-            self._at_work = True
-            self._thread = threading.Thread(target=self._work, name=f"talk {self.name}", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name=f"talk {self.name}", daemon=True)
+            thread.start()  # it may be that there is no room for it: the next one does this work too
+            self._thread, self._at_work = thread, True
 
     def _next(self) -> socket.socket | ChildStatus | None:
         with self._lock:
