@@ -175,6 +175,7 @@ def fails():
 child.on_stop(fails)
 child.on_stop(lambda: tell("called", child.stopping))
 child.wait()
+child.on_stop(fails)  # as it would have been before
 child.on_stop(lambda: tell("late", child.stopping))
 """
     )

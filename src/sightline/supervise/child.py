@@ -111,7 +111,7 @@ class Child:
             if not self._stopping:
                 self._callbacks.append(callback)
                 return
-        callback()
+        _call(callback)
 
     def _say(self, word: Word) -> None:
         if self._control is not None:
@@ -154,11 +154,15 @@ class Child:
             self._stopping = True
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
-            try:
-                callback()
-            except Exception:  # noqa: BLE001 - it is the caller's, and logged
-                get_logger("sightline.supervise").exception("what was to be called at the end failed")
+            _call(callback)
         self._stop_told.set()
+
+
+def _call(callback: Callable[[], object]) -> None:
+    try:
+        callback()
+    except Exception:  # noqa: BLE001 - it is the caller's, and logged
+        get_logger("sightline.supervise").exception("what was to be called at the end failed")
 
 
 def die_with_parent() -> None:
