@@ -9,13 +9,14 @@ BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,\
 	$(shell command -v $(python) >/dev/null 2>&1 && $(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(python))))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-PYTEST = $(BIN)/python -m pytest
+PYTEST = $(BIN)/python -m pytest --durations=40 --durations-min=3
 AGAIN = $(BIN)/python -m tools.second_look
 # pytest's 5: no test was selected.
 UNLESS_NONE = { status=$$?; [ $$status -eq 5 ] ||
-JOBS ?= 2
+# One more than the cores that CI has: many of the tests wait for something.
+JOBS ?= 3
 # How many of the tests that mostly wait run at a time.
-WAITING ?= 4
+WAITING ?= 6
 SECONDS ?= 20
 # Set, it has each of the thousands of processes that tests begin compile whatever it imports.
 export PYTHONDONTWRITEBYTECODE :=

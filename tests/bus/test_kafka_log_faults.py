@@ -113,6 +113,7 @@ def test_a_reader_of_a_broker_that_is_away_waits_and_closes_at_once(kafka_broker
         assert time.monotonic() - begun_s < 10
 
 
+@pytest.mark.waits
 def test_a_group_outlives_that_its_broker_is_away_longer_than_a_member_may_be_silent(
     kafka_broker: KafkaBroker,
 ) -> None:

@@ -269,6 +269,7 @@ def test_a_header_that_lies_about_a_length_is_no_harm(run: Run, h264_clip: Path,
     assert one.status.counts.unreadable >= 1
 
 
+@pytest.mark.waits
 def test_a_read_that_hangs_is_left_behind(run: Run, tmp_path: Path, wait_for: WaitFor) -> None:
     """A named pipe without a writer: an open that no timeout of libav interrupts."""
     path = tmp_path / "pipe.mp4"

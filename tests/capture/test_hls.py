@@ -88,6 +88,7 @@ def test_a_break_in_a_list_begins_an_epoch(run: Run, tmp_path: Path, web: Callab
     assert decodable(packets) == 5 * FPS
 
 
+@pytest.mark.waits
 @pytest.mark.needs("openssl")
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_live_list_comes_at_the_pace_of_its_pictures(
@@ -113,6 +114,7 @@ def _has_an_even_pace(one: Running) -> None:
     assert max(after - before for before, after in pairwise(came)) < 0.4 * NS_PER_S
 
 
+@pytest.mark.waits
 def test_a_live_list_that_stands_still_is_lost_and_found_again(
     run: Run, tmp_path: Path, web: Callable[[Path], str], encoder: Encode
 ) -> None:

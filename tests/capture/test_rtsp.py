@@ -187,6 +187,7 @@ def test_a_stream_that_does_not_exist_is_named(rtsp_server: StartRtspServer, h26
         probe(CameraInput(camera_id="gate", url=server.url("cam") + "-not"))
 
 
+@pytest.mark.waits
 def test_a_camera_that_falls_silent_stalls_and_is_asked_again(
     run: Run, rtsp_server: StartRtspServer, h264_clip: Path
 ) -> None:

@@ -31,7 +31,7 @@ def main(rounds: str, *urls: str) -> None:
 
 def _come_and_go(number: int, urls: Sequence[str]) -> None:
     cameras = [
-        CameraInput(camera_id=f"camera-{number}-{place}", url=url, loop=True)
+        CameraInput(camera_id=f"camera-{number}-{place}", url=url, loop=True, realtime=True)
         for place, url in enumerate(urls)
     ]
     captures = [Capture(camera, lambda _packet: None) for camera in cameras]

@@ -37,6 +37,7 @@ from sightline.frame import Size
 from sightline.packet import Packet
 from sightline.scene import read_mark
 
+pytestmark = pytest.mark.waits
 FPS, CAMERA, USER, PASSWORD = 25, 7, "viewer", "r1ght-Tulip"
 STREET = f"synthetic://street?size=320x180&fps={FPS}&gop=10&b_frames=2&camera={CAMERA}"
 LARGER = Size(480, 270)

@@ -67,6 +67,7 @@ def test_a_broker_that_is_killed_and_started_again_costs_nothing(
     holds(plain, camera)
 
 
+@pytest.mark.waits
 def test_a_topic_that_is_deleted_is_its_own_cameras_trouble(
     plain: Plain, name: Callable[[str], str], wait_for: WaitFor
 ) -> None:

@@ -15,9 +15,10 @@ from sightline.site.running import RunningSite
 
 pytestmark = pytest.mark.needs("rtsp")
 WITHIN_S = 5.0
+LONG = (pytest.mark.waits, pytest.mark.timeout(180))
 
 
-@pytest.mark.parametrize(("away_s", "fps"), [(2, 25), (2, 5), pytest.param(60, 25, marks=pytest.mark.waits)])
+@pytest.mark.parametrize(("away_s", "fps"), [(2, 25), (2, 5), pytest.param(60, 25, marks=LONG)])
 def test_pictures_come_again_within_5_s_of_the_servers_return(
     no_leaks: None,
     rtsp_server: StartRtspServer,
