@@ -16,7 +16,16 @@ from tests.pipe.lines import Lines
 from tests.pipe.parts import Collect, Counter, Hello
 
 from sightline.errors import ConfigError
-from sightline.pipe import BasicTransmitter, DestinationRoutine, Pipe, PipeError, Policy, Wire, WireSettings
+from sightline.pipe import (
+    BasicTransmitter,
+    DestinationRoutine,
+    Pipe,
+    PipeError,
+    Policy,
+    Wire,
+    WireSettings,
+    events,
+)
 
 LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=16)
 MakePipe = Callable[..., Pipe]
@@ -204,3 +213,29 @@ def test_a_handler_of_the_log_that_would_wait_for_its_pipe_is_refused(
         assert handler.called.wait(30)
         assert asked.result(30)
     assert handler.raised
+
+
+class Prints(Hello):
+    @events("print")
+    def print_it(self) -> None:
+        print("a line")
+
+
+@pytest.mark.parametrize("does", ["close", "wait"])
+def test_who_is_called_with_a_line_cannot_wait_for_its_pipe(make: MakePipe, does: str) -> None:
+    heard: list[tuple[str, str]] = []
+    refused = threading.Event()
+
+    def on_line(flow: str, line: str) -> None:
+        heard.append((flow, line))
+        try:
+            getattr(pipe, does)()
+        except ConfigError:
+            refused.set()
+
+    pipe = make(on_line=on_line)
+    pipe.create_flow("flow", True, Prints("prints"), Collect("collect"))
+    pipe.build()
+    pipe.notify_event("print", wait=30)
+    assert refused.wait(30), "it would wait for itself"
+    assert heard == [("flow", "a line")]

@@ -243,9 +243,11 @@ class Parent:
                     self._supervisor.end(flow.name, LEAVE_S)
 
     def check_may_wait(self) -> None:
-        """Raises ConfigError: the caller is called by our one thread, which would have to do it."""
-        if self._hearing.here:
-            raise ConfigError("expected no handler of a pipe's log to wait for that pipe: it holds it up")
+        """Raises ConfigError: the caller is called by a thread of ours, which would have to do it."""
+        if self._hearing.here or self._supervisor.here:
+            raise ConfigError(
+                "expected no handler of a pipe's log, nor its on_line, to wait for that pipe: they hold it up"
+            )
 
     # In the supervisor's thread.
 

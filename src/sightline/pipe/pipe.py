@@ -57,8 +57,8 @@ class Pipe:
             return; None: it may take as long as it likes, as `setup` always may.
         restart: when a flow whose process died is begun again.
         sharing: memory of each flow for pictures of each size that it sends; for what its wires may hold.
-        on_line: called with a flow's name and each line that its process prints, soon after, in a thread of
-            the pipe's: return soon. Not given: it stands where it stands that this process prints.
+        on_line: called with a flow's name and each line that its process prints, soon after: return soon,
+            and do not wait for the pipe. Not given: it stands where it stands what this process prints.
 
     Raises:
         ConfigError: `event_board` belongs to another pipe, or seconds that cannot be.
@@ -238,7 +238,7 @@ class Pipe:
         At once where the pipe is not built. Ctrl-C kills what runs.
 
         Raises:
-            ConfigError: by a handler of the pipe's log, which holds it up.
+            ConfigError: by a handler of the pipe's log, or `on_line`: these hold it up.
             Closed: something within the pipe broke, which ended it; its log has more.
         """
         if self._parent is None:
@@ -283,10 +283,9 @@ class Pipe:
 
     def stats(self) -> PipeStats:
         """The counts of now; before the build all are 0, after the end they are the last."""
-        parent = self._parent
-        if parent is None:
+        if self._parent is None:
             return unbuilt_stats((name, [one.name for one in routines]) for name, routines in self._flows)
-        return parent.stats()
+        return self._parent.stats()
 
     def serve_metrics(self, port: int = 0) -> MetricsPage:
         """Serve the counts for Prometheus, on this machine alone, until the pipe is closed.

@@ -113,8 +113,13 @@ class Supervisor:
         if thread is None:
             return
         self._ask(lambda now_ns: self._begin_end(now_ns, timeout_s))
-        if threading.current_thread() is not thread:
+        if not self.here:
             thread.join()
+
+    @property
+    def here(self) -> bool:
+        """Whether the caller runs in its thread, which may wait for no child."""
+        return threading.current_thread() is self._thread
 
     def states(self) -> Statuses:
         """How each of them is."""
