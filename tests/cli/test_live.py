@@ -39,9 +39,7 @@ class Site:
 
 
 def view(state: str, pid: int | None, ends: int = 0, reason: str = "") -> ProcessView:
-    return ProcessView(
-        pid=pid, state=state, reason=reason, ends=ends, retry_in_s=None if pid else 1.2
-    )
+    return ProcessView(pid=pid, state=state, reason=reason, ends=ends, retry_in_s=None if pid else 1.2)
 
 
 PROCESSES = {

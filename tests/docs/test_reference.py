@@ -28,7 +28,7 @@ from sightline.mux.schema import SCHEMAS
 from sightline.overflow import BufferStats, Overflow, Reason
 from sightline.packet import ClockSource
 from sightline.pipe import Pipe, Policy, RoutineSettings, WireSettings
-from sightline.pipe.accounts import REASONS
+from sightline.pipe.counts.accounts import REASONS
 from sightline.pipe.directory import EVERYBODYS
 from sightline.pipe.event_names import UPDATE_FPS_EVENT_NAME
 from sightline.scene import Encoding, Scene

@@ -2,12 +2,12 @@
 
 from sightline.clock import SYSTEM_CLOCK
 from sightline.overflow import BufferStats
-from sightline.pipe.books import routine_stats
-from sightline.pipe.edge import Outlet as EdgeOutlet
+from sightline.pipe.counts.books import routine_stats
+from sightline.pipe.counts.reports import Outcome, RoutineStats
 from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
-from sightline.pipe.outlet import LocalOutlet, Outlet
-from sightline.pipe.reports import Outcome, RoutineStats
-from sightline.pipe.runner import Runner
+from sightline.pipe.flow.runner import Runner
+from sightline.pipe.wires.edge import Outlet as EdgeOutlet
+from sightline.pipe.wires.outlet import LocalOutlet, Outlet
 
 
 class AtWork(Runner):

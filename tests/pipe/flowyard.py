@@ -8,14 +8,14 @@ from tests.pipe.atwork import AtWork
 from tools.services.waiting import wait_for
 
 from sightline.clock import SYSTEM_CLOCK, Clock
-from sightline.pipe.coroutines import FlowLoop
+from sightline.pipe.counts.reports import RunnerEvent, State
+from sightline.pipe.flow.coroutines import FlowLoop
 from sightline.pipe.functional import FunctionalMiddleRoutine
-from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
-from sightline.pipe.outlet import LocalOutlet, Outlet
-from sightline.pipe.reports import RunnerEvent, State
 from sightline.pipe.routine import Routine
 from sightline.pipe.settings import Policy, RoutineSettings, WireSettings
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.outlet import LocalOutlet, Outlet
 
 LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=16)
 SECONDS = 10.0

@@ -6,13 +6,13 @@ import socket
 import sys
 import threading
 
-from sightline.pipe.codec import Codec
-from sightline.pipe.edge import Outlet
-from sightline.pipe.frames import FrameSpace
-from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
 from sightline.pipe.settings import Policy, WireSettings
-from sightline.pipe.trunk import Trunk
+from sightline.pipe.wires.codec import Codec
+from sightline.pipe.wires.edge import Outlet
+from sightline.pipe.wires.frames import FrameSpace
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.trunk import Trunk
 
 SETTINGS = WireSettings(policy=Policy.LOSSLESS, capacity=6)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from sightline.pipe.pacing import Pacing, Worked
-from sightline.pipe.shares import Lane
+from sightline.pipe.parent.shares import Lane
 
 STEP_S = 0.02
 REPORT_S = 0.5

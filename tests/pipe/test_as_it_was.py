@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from tests.pipe.flowyard import LOSSLESS, SECONDS, FlowYard, messages
 
-from sightline.pipe.codec import Codec, Packed
-from sightline.pipe.delivery import Delivery
-from sightline.pipe.edge import Outlet as EdgeOutlet
-from sightline.pipe.inlet import Inlet
+from sightline.pipe.counts.reports import State
+from sightline.pipe.flow.replicas import AHEAD
 from sightline.pipe.message import Message
-from sightline.pipe.outlet import LocalOutlet
-from sightline.pipe.replicas import AHEAD
-from sightline.pipe.reports import State
 from sightline.pipe.roles import MiddleRoutine
 from sightline.pipe.settings import Policy, RoutineSettings, WireSettings
 from sightline.pipe.transmitters import DataTransmitter
+from sightline.pipe.wires.codec import Codec, Packed
+from sightline.pipe.wires.delivery import Delivery
+from sightline.pipe.wires.edge import Outlet as EdgeOutlet
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.outlet import LocalOutlet
 
 OTHERS = threading.Event()
 """A global, as copies of a routine share nothing else."""

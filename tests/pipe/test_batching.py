@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.clock import ns
-from sightline.pipe.batching import Batch
+from sightline.pipe.flow.batching import Batch
 
 
 def test_a_batch_waits_from_its_first_item_on() -> None:

@@ -5,7 +5,7 @@ import time
 
 from tests.pipe.flowyard import SECONDS
 
-from sightline.pipe.bell import Bell
+from sightline.pipe.flow.bell import Bell
 
 
 def _slept_s(bell: Bell, timeout_s: float) -> float:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from sightline.clock import ns
 from sightline.errors import BufferFull, Closed, ConfigError
-from sightline.pipe import board as board_module
-from sightline.pipe.board import EventBoard, EventReport
-from sightline.pipe.reports import State
+from sightline.pipe.counts.reports import State
+from sightline.pipe.parent import board as board_module
+from sightline.pipe.parent.board import EventBoard, EventReport
 
 FLOWS: dict[str, dict[str, list[str]]] = {
     "a": {"a1": ["flash"], "a2": []},

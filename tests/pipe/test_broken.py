@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from tests.pipe.flowyard import LOSSLESS, SECONDS, FlowYard, counting, made_of, messages
 
-from sightline.pipe.failures import LONGEST, text_of
+from sightline.pipe.counts.reports import State
+from sightline.pipe.flow.failures import LONGEST, text_of
 from sightline.pipe.functional import FunctionalMiddleRoutine
 from sightline.pipe.handlers import events
-from sightline.pipe.inlet import Inlet
-from sightline.pipe.outlet import LocalOutlet
-from sightline.pipe.reports import State
 from sightline.pipe.roles import DestinationRoutine
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.outlet import LocalOutlet
 
 
 class MuteError(Exception):

@@ -13,9 +13,9 @@ from tests.pipe.parts import Collect, Counter, Late
 
 from sightline.errors import Closed
 from sightline.pipe import Pipe, Wire
-from sightline.pipe.far_flow import FarFlow
-from sightline.pipe.keeping import Keeping
-from sightline.pipe.parent import Parent
+from sightline.pipe.parent.far_flow import FarFlow
+from sightline.pipe.parent.keeping import Keeping
+from sightline.pipe.parent.parent import Parent
 from sightline.supervise import Restart, State
 
 

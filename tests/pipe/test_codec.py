@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.pipe.codec import MOST_CLASSES, VAIN, Codec, Packed, Unpacker
 from sightline.pipe.message import Message
 from sightline.pipe.transmitters import BasicTransmitter, DataTransmitter, SharedMemoryTransmitter
+from sightline.pipe.wires.codec import MOST_CLASSES, VAIN, Codec, Packed, Unpacker
 
 SCRIPT = """
 import dataclasses

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from sightline.pipe import coroutines
-from sightline.pipe.coroutines import FlowLoop
+from sightline.pipe.flow import coroutines
+from sightline.pipe.flow.coroutines import FlowLoop
 
 
 def test_coroutines_give_and_raise_what_they_do(no_leaks: None) -> None:

@@ -5,7 +5,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.pipe.credit import Credit, Window
+from sightline.pipe.wires.credit import Credit, Window
 
 
 def test_nothing_is_sent_before_the_reader_has_spoken() -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from tests.pipe.flowyard import data_of, messages
 
 from sightline.errors import Closed
-from sightline.pipe.accounts import LOST, UNSENT, Drops
-from sightline.pipe.delivery import Delivery
-from sightline.pipe.inlet import Inlet
+from sightline.pipe.counts.accounts import LOST, UNSENT, Drops
 from sightline.pipe.message import Message
-from sightline.pipe.outlet import LocalOutlet
 from sightline.pipe.settings import Policy, WireSettings
+from sightline.pipe.wires.delivery import Delivery
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.outlet import LocalOutlet
 
 LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=2)
 

@@ -10,13 +10,13 @@ import pytest
 from tests.conftest import WaitFor
 from tests.pipe.trunkyard import LOSSLESS, Carrier, Pair, messages, numbers
 
-from sightline.pipe.accounts import SENT_BYTES
-from sightline.pipe.codec import Codec, Packed
-from sightline.pipe.edge import BATCH, BATCH_BYTES, Outlet
-from sightline.pipe.frames import MOST_GRANTED
+from sightline.pipe.counts.accounts import SENT_BYTES
 from sightline.pipe.message import Message
 from sightline.pipe.settings import Policy, WireSettings
 from sightline.pipe.transmitters import SHARED_FROM_BYTES, BasicTransmitter, Change, SharedMemoryTransmitter
+from sightline.pipe.wires.codec import Codec, Packed
+from sightline.pipe.wires.edge import BATCH, BATCH_BYTES, Outlet
+from sightline.pipe.wires.frames import MOST_GRANTED
 from sightline.shm.segment import can_share
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sightline.pipe import endings
+from sightline.pipe.parent import endings
 
 
 class Pipe:

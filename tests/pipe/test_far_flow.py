@@ -9,8 +9,8 @@ import pytest
 from sightline.errors import Closed
 from sightline.pipe.channel import Channel
 from sightline.pipe.control import Ask, Connect, Handled, Ready, Said
-from sightline.pipe.far_flow import FarFlow
-from sightline.pipe.reports import State
+from sightline.pipe.counts.reports import State
+from sightline.pipe.parent.far_flow import FarFlow
 
 
 class There:

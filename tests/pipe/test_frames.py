@@ -16,12 +16,12 @@ from tests.conftest import WaitFor
 from tests.shm.both_ends import fds
 
 from sightline.errors import SharingError, WireError
-from sightline.pipe.codec import Codec
-from sightline.pipe.edge import Outlet
-from sightline.pipe.frame_host import PipeHost
-from sightline.pipe.frames import FrameSpace, Lent
 from sightline.pipe.message import Message
 from sightline.pipe.settings import WireSettings
+from sightline.pipe.wires.codec import Codec
+from sightline.pipe.wires.edge import Outlet
+from sightline.pipe.wires.frame_host import PipeHost
+from sightline.pipe.wires.frames import FrameSpace, Lent
 from sightline.shm.grants import GrantStats
 from sightline.shm.messages import Granted, Released, Welcome
 from sightline.shm.pool import Pools, SharingStats
@@ -280,7 +280,7 @@ def test_without_a_descriptor_for_a_pool_pictures_are_copied(
         raise OSError(errno.EMFILE, "no descriptor is left")
 
     with monkeypatch.context() as patch:
-        patch.setattr("sightline.pipe.frames.os.dup", scarce)
+        patch.setattr("sightline.pipe.wires.frames.os.dup", scarce)
         assert a.lend(raw(picture(1))) is None
         assert slot_under(a.array(SIZE, np.uint8)) is None
     before = fds()
@@ -404,7 +404,7 @@ def test_what_the_parent_says_wrongly_is_not_a_bad_token(
     lent = lend(a, picture(1))
     flows.hand(a, lent, b)
     flows.host._sides[b.number].send(Welcome(peer=7))
-    monkeypatch.setattr("sightline.pipe.frames.HEAR_NS", -1)
+    monkeypatch.setattr("sightline.pipe.wires.frames.HEAR_NS", -1)
     wait_for(lambda: b.borrow(lent.token).nbytes and b.fault, 5, "the word of the parent")
     assert "Welcome" in b.fault
 

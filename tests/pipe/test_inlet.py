@@ -4,8 +4,8 @@ import pytest
 from tests.pipe.flowyard import data_of, messages
 
 from sightline.errors import ConfigError
-from sightline.pipe.inlet import Inlet
 from sightline.pipe.settings import Policy, WireSettings
+from sightline.pipe.wires.inlet import Inlet
 
 LIVE = WireSettings()
 LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=3)

@@ -17,13 +17,13 @@ from tests.conftest import WaitFor
 from tests.pipe import forwarding
 
 from sightline.errors import Closed
-from sightline.pipe.codec import Codec
-from sightline.pipe.edge import Outlet
-from sightline.pipe.frame_host import PipeHost
-from sightline.pipe.frames import FrameSpace
-from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
-from sightline.pipe.trunk import Trunk
+from sightline.pipe.wires.codec import Codec
+from sightline.pipe.wires.edge import Outlet
+from sightline.pipe.wires.frame_host import PipeHost
+from sightline.pipe.wires.frames import FrameSpace
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.trunk import Trunk
 from sightline.shm.segment import can_share
 from sightline.shm.settings import Sharing
 
@@ -154,8 +154,8 @@ def test_a_flow_that_is_killed_tears_no_picture_and_keeps_no_slot(chain: Chain, 
 
     def settled() -> bool:
         chain.inlet.take_many(10)
-        chain.first.stats()
-        chain.last.stats()
+        chain.first.reclaim()
+        chain.last.reclaim()
         gc.collect()
         return chain.host.stats().held == 0 and chain.outlet.stats().held == 0
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from tests.pipe.flowyard import data_of, messages
 
 from sightline.overflow import Capacity, Overflow, OverflowBuffer
-from sightline.pipe.line import Line
 from sightline.pipe.message import Message
 from sightline.pipe.settings import LIVE_RULES, Policy, WireSettings
+from sightline.pipe.wires.line import Line
 
 OFFERS = st.tuples(st.just("offer"), st.integers(0, 7))
 TAKES = st.tuples(st.just("take"), st.integers(1, 7))

@@ -20,11 +20,11 @@ from tests.pipe.lines import Lines
 from tests.pipe.parts import Collect, Counter
 
 from sightline.errors import ConfigError
-from sightline.pipe.metrics import metrics_of, registry_of
-from sightline.pipe.metrics_page import MetricsPage
+from sightline.pipe.counts.metrics import metrics_of, registry_of
+from sightline.pipe.counts.metrics_page import MetricsPage
+from sightline.pipe.counts.stats import PipeStats
 from sightline.pipe.pipe import Pipe
 from sightline.pipe.settings import Policy, RoutineSettings, WireSettings
-from sightline.pipe.stats import PipeStats
 from sightline.pipe.wire import Wire
 
 UNITS = {

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.pipe.order import Order
+from sightline.pipe.flow.order import Order
 
 
 @given(st.permutations(range(12)), st.booleans())

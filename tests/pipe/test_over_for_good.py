@@ -9,8 +9,8 @@ from tests.conftest import WaitFor
 from tests.pipe.lines import Lines
 from tests.pipe.parts import Collect, Counter, Double, Hello, Stuck
 
+from sightline.pipe.counts.reports import State
 from sightline.pipe.pipe import Pipe
-from sightline.pipe.reports import State
 from sightline.pipe.settings import Policy, WireSettings
 from sightline.pipe.wire import Wire
 from sightline.supervise.policy import Restart

@@ -12,7 +12,7 @@ from tests.pipe.flowyard import FlowYard, counting
 from tests.pipe.parts import Collect, Counter
 
 from sightline.pipe import DestinationRoutine, Pipe, RoutineSettings, Wire
-from sightline.pipe.reports import State
+from sightline.pipe.counts.reports import State
 from sightline.supervise.policy import Restart
 
 SOON = Restart(delay_s=0.05)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.clock import NS_PER_S
-from sightline.pipe.pace import Pace
+from sightline.pipe.flow.pace import Pace
 
 
 def test_without_a_rate_nothing_waits() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.pipe.pacedpipe import PacedPipe, chain
 
 from sightline.pipe.pacing import HEADROOM, LEAST_FPS, MOST_FPS, Pacing, Worked
-from sightline.pipe.shares import Lane
+from sightline.pipe.parent.shares import Lane
 
 LIVE, LOSSLESS = False, True
 FPS = st.floats(5, 200)

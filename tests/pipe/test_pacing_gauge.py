@@ -3,8 +3,8 @@
 from typing import Any
 
 from sightline.clock import NS_PER_S
+from sightline.pipe.flow.gauge import LEAST_S, Gauge, Reading
 from sightline.pipe.fps import ROUTINE_NOTIFY_DURATIONS_INTERVAL
-from sightline.pipe.gauge import LEAST_S, Gauge, Reading
 from sightline.pipe.pacing import Worked
 
 BEFORE = Reading(1000, 7 * NS_PER_S, 900, 0, 0, may_be_told=True, most_fps=None)

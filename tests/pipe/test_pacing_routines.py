@@ -7,17 +7,17 @@ from tests.conftest import WaitFor
 from tests.pipe.flowyard import LOSSLESS, SECONDS, FlowYard, counting, made_of, messages
 
 from sightline.pipe.control import Durations, Pace
-from sightline.pipe.far_flow import FarFlow
+from sightline.pipe.counts.reports import State
+from sightline.pipe.flow.runner import Runner
 from sightline.pipe.fps import FPSRoutine
 from sightline.pipe.functional import FunctionalMiddleRoutine
-from sightline.pipe.inlet import Inlet
-from sightline.pipe.pacer import Pacer
 from sightline.pipe.pacing import Worked
+from sightline.pipe.parent.far_flow import FarFlow
+from sightline.pipe.parent.pacer import Pacer
 from sightline.pipe.plan import Edge
-from sightline.pipe.reports import State
 from sightline.pipe.routine import Routine
-from sightline.pipe.runner import Runner
 from sightline.pipe.settings import RoutineSettings, WireSettings
+from sightline.pipe.wires.inlet import Inlet
 
 SLOW_FPS = 0.01
 """Nothing more comes while a test runs."""

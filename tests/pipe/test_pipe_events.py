@@ -8,7 +8,7 @@ from tests.pipe.lines import Lines
 from tests.pipe.parts import Collect, Counter, Hello
 
 from sightline.errors import ConfigError
-from sightline.pipe.board import EventReport
+from sightline.pipe.parent.board import EventReport
 from sightline.pipe.pipe import Pipe
 
 LOG = Lines()

@@ -14,9 +14,9 @@ from tests.pipe.parts import Collect, Counter
 
 from sightline.errors import Closed, SharingError
 from sightline.pipe import BasicTransmitter, Pipe, PipeError, Wire
-from sightline.pipe.audit import Audit
-from sightline.pipe.keeping import Keeping
-from sightline.pipe.ledger import Ledger
+from sightline.pipe.counts.audit import Audit
+from sightline.pipe.counts.ledger import Ledger
+from sightline.pipe.parent.keeping import Keeping
 from sightline.supervise.policy import Restart
 
 SOON = Restart(delay_s=0.05)

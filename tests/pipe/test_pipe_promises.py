@@ -26,7 +26,7 @@ from sightline.pipe import (
     Wire,
     WireSettings,
 )
-from sightline.pipe.reports import State
+from sightline.pipe.counts.reports import State
 
 LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=8)
 MakePipe = Callable[..., Pipe]

@@ -6,8 +6,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sightline.pipe.parent.questions import Questions
 from sightline.pipe.plan import Change, Edge, Edges
-from sightline.pipe.questions import Questions
 from sightline.pipe.settings import WireSettings
 from sightline.pipe.transmitters import SharedMemoryTransmitter
 

@@ -9,12 +9,12 @@ from tests.conftest import WaitFor
 from tests.pipe.trunkyard import LOSSLESS, Pair, Reader, Writer, messages, numbers
 
 from sightline.errors import Closed
-from sightline.pipe.accounts import LEFT, TRUNK
-from sightline.pipe.edge import Outlet
-from sightline.pipe.inlet import Inlet
+from sightline.pipe.counts.accounts import LEFT, TRUNK
 from sightline.pipe.message import Message
 from sightline.pipe.settings import Policy, WireSettings
 from sightline.pipe.transmitters import Change, DataTransmitter, SharedMemoryTransmitter
+from sightline.pipe.wires.edge import Outlet
+from sightline.pipe.wires.inlet import Inlet
 
 FEW = WireSettings(policy=Policy.LOSSLESS, capacity=5)
 

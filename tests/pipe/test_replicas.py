@@ -9,17 +9,17 @@ from tests.pipe.atwork import AtWork
 from tests.pipe.flowyard import LOSSLESS, SECONDS, FlowYard, counting, made_of, messages
 
 from sightline.errors import ConfigError
-from sightline.pipe.delivery import Delivery
+from sightline.pipe.counts.ledger import private
+from sightline.pipe.counts.reports import State
+from sightline.pipe.flow.replicas import AHEAD, Table
 from sightline.pipe.functional import FunctionalMiddleRoutine
 from sightline.pipe.handlers import events
-from sightline.pipe.inlet import Inlet
-from sightline.pipe.ledger import private
 from sightline.pipe.message import Message
-from sightline.pipe.outlet import LocalOutlet
-from sightline.pipe.replicas import AHEAD, Table
-from sightline.pipe.reports import State
 from sightline.pipe.roles import MiddleRoutine
 from sightline.pipe.settings import RoutineSettings
+from sightline.pipe.wires.delivery import Delivery
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.outlet import LocalOutlet
 
 CALLS: list[tuple[int, str]] = []
 SHARED = threading.Barrier(3)

@@ -10,13 +10,13 @@ import pytest
 from tests.conftest import WaitFor
 from tests.pipe.flowyard import LOSSLESS, SECONDS, FlowYard, counting, made_of, messages
 
+from sightline.pipe.counts.reports import State
 from sightline.pipe.functional import FunctionalMiddleRoutine
 from sightline.pipe.handlers import events
-from sightline.pipe.inlet import Inlet
-from sightline.pipe.outlet import LocalOutlet
-from sightline.pipe.reports import State
 from sightline.pipe.roles import DestinationRoutine, MiddleRoutine, SourceRoutine
 from sightline.pipe.settings import Policy, Retry, RoutineSettings, WireSettings
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.outlet import LocalOutlet
 from sightline.testing import ManualClock
 
 

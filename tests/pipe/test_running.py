@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.clock import ns
-from sightline.pipe.reports import State
-from sightline.pipe.running import MOST_DELAY_S, Act, Running
+from sightline.pipe.counts.reports import State
+from sightline.pipe.flow.running import MOST_DELAY_S, Act, Running
 from sightline.pipe.settings import Retry
 
 TOLD = ["start", "start", "stop", "kill", "ended", "over", "over"]

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from tests.conftest import WaitFor
 from tests.pipe.trunkyard import Pair, Reader, Writer
 
-from sightline.pipe import sending
-from sightline.pipe.codec import Codec
-from sightline.pipe.edge import Outlet
-from sightline.pipe.frames import FrameSpace
-from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
-from sightline.pipe.sending import Kind
 from sightline.pipe.settings import WireSettings
-from sightline.pipe.stream import Stream
-from sightline.pipe.trunk import Trunk
+from sightline.pipe.wires import sending
+from sightline.pipe.wires.codec import Codec
+from sightline.pipe.wires.edge import Outlet
+from sightline.pipe.wires.frames import FrameSpace
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.sending import Kind
+from sightline.pipe.wires.stream import Stream
+from sightline.pipe.wires.trunk import Trunk
 from sightline.shm.messages import Pool
 from sightline.shm.segment import can_share
 

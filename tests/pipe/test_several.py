@@ -5,10 +5,10 @@ from itertools import pairwise
 from tests.pipe.flowyard import FlowYard, made_of
 
 from sightline.pipe import DestinationRoutine, MiddleRoutine, Several, SourceRoutine, Wire
+from sightline.pipe.counts.reports import State
 from sightline.pipe.functional import FunctionalMiddleRoutine
 from sightline.pipe.graph import Graph
 from sightline.pipe.mistakes import mistakes_of_wires
-from sightline.pipe.reports import State
 from sightline.pipe.settings import WireSettings
 from sightline.pipe.wire import graph_of
 

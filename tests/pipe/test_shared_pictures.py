@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from tests.conftest import WaitFor
 from tests.pipe.lines import Lines
 
-from sightline.pipe.frame_host import PipeHost
 from sightline.pipe.handlers import events
 from sightline.pipe.pipe import Pipe
 from sightline.pipe.roles import DestinationRoutine, MiddleRoutine, SourceRoutine
 from sightline.pipe.routine import Routine
 from sightline.pipe.settings import Policy, RoutineSettings, WireSettings
 from sightline.pipe.wire import Wire
+from sightline.pipe.wires.frame_host import PipeHost
 from sightline.shm.messages import Granted
 from sightline.shm.segment import can_share
 from sightline.shm.slot import slot_under

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.pipe.shares import Lane, Stage, _Filling, shares
+from sightline.pipe.parent.shares import Lane, Stage, _Filling, shares
 
 Graph: TypeAlias = tuple[dict[str, Stage], list[Lane], list[str]]
 LIVE, LOSSLESS = False, True

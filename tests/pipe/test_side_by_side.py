@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from tests.pipe.atwork import AtWork
 from tests.pipe.flowyard import SECONDS, FlowYard, counting
 
+from sightline.pipe.counts.reports import State
 from sightline.pipe.functional import FunctionalMiddleRoutine
-from sightline.pipe.inlet import Inlet
-from sightline.pipe.outlet import LocalOutlet
-from sightline.pipe.reports import State
 from sightline.pipe.routine import Routine
 from sightline.pipe.settings import Policy, RoutineSettings, WireSettings
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.outlet import LocalOutlet
 
 MESSAGES = 60
 EVENTS = st.sampled_from(["start", "stop", "other"])

@@ -4,7 +4,7 @@ import pytest
 
 from sightline.pipe.plan import Edge
 from sightline.pipe.settings import Policy, WireSettings
-from sightline.pipe.slots import MOST_SLOTS, sharing_for
+from sightline.pipe.wires.slots import MOST_SLOTS, sharing_for
 from sightline.shm.settings import Sharing
 
 

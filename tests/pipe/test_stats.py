@@ -13,10 +13,10 @@ from tests.pipe.lines import Lines
 from tests.pipe.parts import Collect, Counter, Stuck
 
 from sightline.clock import SYSTEM_CLOCK
+from sightline.pipe.counts.reports import State
+from sightline.pipe.counts.stats import PipeState, PipeStats
 from sightline.pipe.pipe import Pipe
-from sightline.pipe.reports import State
 from sightline.pipe.settings import Retry, RoutineSettings, WireSettings
-from sightline.pipe.stats import PipeState, PipeStats
 from sightline.pipe.wire import Wire
 from sightline.supervise.watched import State as ProcessState
 

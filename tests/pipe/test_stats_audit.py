@@ -9,17 +9,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sightline.overflow import Overflow
-from sightline.pipe.accounts import END_WORDS
-from sightline.pipe.audit import Audit
-from sightline.pipe.codec import Codec, Packed
-from sightline.pipe.edge import Outlet
-from sightline.pipe.far_flow import FarFlow
-from sightline.pipe.inlet import Inlet
-from sightline.pipe.landing import Landing
+from sightline.pipe.counts.accounts import END_WORDS
+from sightline.pipe.counts.audit import Audit
+from sightline.pipe.counts.stats import PipeState, WireStats
 from sightline.pipe.message import Message
+from sightline.pipe.parent.far_flow import FarFlow
 from sightline.pipe.plan import Edge
 from sightline.pipe.settings import Policy, WireSettings
-from sightline.pipe.stats import PipeState, WireStats
+from sightline.pipe.wires.codec import Codec, Packed
+from sightline.pipe.wires.edge import Outlet
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.landing import Landing
 from sightline.shm.grants import Grants
 
 

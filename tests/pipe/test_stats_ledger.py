@@ -8,8 +8,8 @@ import pytest
 
 from sightline.errors import ConfigError
 from sightline.overflow import Overflow
-from sightline.pipe import ledger as ledgers
-from sightline.pipe.accounts import (
+from sightline.pipe.counts import ledger as ledgers
+from sightline.pipe.counts.accounts import (
     END_DROPPED,
     END_WORDS,
     ENTERED,
@@ -19,11 +19,11 @@ from sightline.pipe.accounts import (
     Times,
     duration_stats,
 )
-from sightline.pipe.inlet import Inlet
-from sightline.pipe.ledger import Ledger, private
+from sightline.pipe.counts.ledger import Ledger, private
+from sightline.pipe.counts.reports import DURATION_BUCKETS, DurationStats
 from sightline.pipe.message import Message
-from sightline.pipe.reports import DURATION_BUCKETS, DurationStats
 from sightline.pipe.settings import Policy, WireSettings
+from sightline.pipe.wires.inlet import Inlet
 
 
 @pytest.fixture

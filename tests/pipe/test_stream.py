@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline.pipe.stream import Stream
+from sightline.pipe.wires.stream import Stream
 
 
 @pytest.fixture

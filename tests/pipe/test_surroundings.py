@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline.pipe.flow_child import Surroundings
+from sightline.pipe.flow.flow_child import Surroundings
 
 
 @pytest.fixture(autouse=True)

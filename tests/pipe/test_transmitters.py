@@ -17,10 +17,10 @@ from tests.pipe.trunkyard import LOSSLESS, Carrier, messages
 from sightline.errors import ConfigError, WireError
 from sightline.overflow import Overflow
 from sightline.pipe import transmitters
-from sightline.pipe.codec import Codec
-from sightline.pipe.edge import Outlet
 from sightline.pipe.settings import WireSettings
 from sightline.pipe.transmitters import BasicTransmitter, FileTransmitter, InFile, SharedMemoryTransmitter
+from sightline.pipe.wires.codec import Codec
+from sightline.pipe.wires.edge import Outlet
 
 
 def test_the_threshold_is_that_of_shared_memory() -> None:

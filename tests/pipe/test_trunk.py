@@ -13,11 +13,11 @@ from tests.pipe.trunkyard import LOSSLESS, Pair, Reader, Writer, messages, numbe
 
 from sightline.errors import Closed
 from sightline.overflow import Overflow
-from sightline.pipe.edge import Outlet
-from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
 from sightline.pipe.settings import Policy, WireSettings
 from sightline.pipe.transmitters import FileTransmitter
+from sightline.pipe.wires.edge import Outlet
+from sightline.pipe.wires.inlet import Inlet
 from sightline.shm.segment import can_share
 
 

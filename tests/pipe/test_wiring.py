@@ -14,14 +14,14 @@ from tests.pipe.trunkyard import Reader, Writer, messages
 from tools.services.waiting import wait_for
 
 from sightline.errors import ConfigError, SharingError
+from sightline.pipe.counts.ledger import private
 from sightline.pipe.directory import Directory
-from sightline.pipe.edge import BATCH, Outlet
-from sightline.pipe.inlet import Inlet
-from sightline.pipe.ledger import private
 from sightline.pipe.plan import Edge, FlowSpec
 from sightline.pipe.settings import Policy, WireSettings
 from sightline.pipe.transmitters import BasicTransmitter, Change
-from sightline.pipe.wiring import Wiring
+from sightline.pipe.wires.edge import BATCH, Outlet
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.wiring import Wiring
 
 MANY = 1 + 8 * BATCH
 SETTINGS = WireSettings(policy=Policy.LOSSLESS, capacity=2 * MANY)

@@ -5,14 +5,14 @@ import threading
 from contextlib import ExitStack
 from typing import Any
 
-from sightline.pipe.codec import Codec
-from sightline.pipe.edge import Outlet
-from sightline.pipe.frame_host import PipeHost
-from sightline.pipe.frames import FrameSpace
-from sightline.pipe.inlet import Inlet
 from sightline.pipe.message import Message
 from sightline.pipe.settings import Policy, WireSettings
-from sightline.pipe.trunk import Trunk
+from sightline.pipe.wires.codec import Codec
+from sightline.pipe.wires.edge import Outlet
+from sightline.pipe.wires.frame_host import PipeHost
+from sightline.pipe.wires.frames import FrameSpace
+from sightline.pipe.wires.inlet import Inlet
+from sightline.pipe.wires.trunk import Trunk
 from sightline.shm.settings import Sharing
 
 LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=100)

@@ -10,7 +10,7 @@ from tests.routines.parts import Holds, Sees, frame
 
 from sightline.errors import ModelError
 from sightline.pipe import FunctionalMiddleRoutine, RoutineSettings
-from sightline.pipe.reports import State
+from sightline.pipe.counts.reports import State
 from sightline.routines import ModelRoutine, Seen
 
 

@@ -15,7 +15,7 @@ from sightline import Packet, Result, Size
 from sightline.capture import CameraInput
 from sightline.detect import open_model
 from sightline.pipe import DestinationRoutine, Pipe, Policy, Routine, Wire, WireSettings
-from sightline.pipe.stats import PipeStats
+from sightline.pipe.counts.stats import PipeStats
 from sightline.routines import CameraRoutine, ModelRoutine, Seen, SinkRoutine
 from sightline.scene import Scene, write_clip
 from sightline.sink import open_sink

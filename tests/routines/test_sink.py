@@ -9,7 +9,7 @@ from tests.routines.parts import Keeps, frame
 from sightline import Result
 from sightline.errors import SinkError
 from sightline.pipe import FunctionalMiddleRoutine
-from sightline.pipe.reports import State
+from sightline.pipe.counts.reports import State
 from sightline.routines import Seen, SinkRoutine, SinkRoutineStats
 
 

@@ -20,8 +20,8 @@ from sightline.errors import ConfigError
 from sightline.mux import Comux, MuxCamera
 from sightline.overflow import Overflow
 from sightline.pipe import DestinationRoutine, Policy, Wire, WireSettings
+from sightline.pipe.counts.reports import State
 from sightline.pipe.mistakes import mistakes_of_wires
-from sightline.pipe.reports import State
 from sightline.pipe.wire import graph_of
 from sightline.routines import CameraRoutine, ComuxRoutine, MuxRoutine
 from sightline.scene import Scene, write_clip

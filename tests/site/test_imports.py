@@ -28,7 +28,7 @@ PROCESSES = {
             "cv2",
             _HUB,
             "sightline.capture",
-            "sightline.pipe.parent",
+            "sightline.pipe.parent.parent",
             "sightline.supervise.supervisor",
         ),
     ),

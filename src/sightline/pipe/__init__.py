@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from sightline.later import import_later
 
 if TYPE_CHECKING:
-    from sightline.pipe.board import EventBoard, EventReport
+    from sightline.pipe.counts.metrics import PipeCollector
+    from sightline.pipe.counts.reports import DurationStats, RoutineStats
+    from sightline.pipe.counts.stats import FlowStats, PipeState, PipeStats, WireStats
     from sightline.pipe.data import Data, FrameData
     from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
     from sightline.pipe.fps import FPS_MULTIPLIER, ROUTINE_NOTIFY_DURATIONS_INTERVAL, FPSRoutine
@@ -21,13 +23,12 @@ if TYPE_CHECKING:
     from sightline.pipe.message import Message
     from sightline.pipe.mistakes import PipeError
     from sightline.pipe.network import MessageHandler, Network, QueueHandler, QueueNetwork
+    from sightline.pipe.parent.board import EventBoard, EventReport
     from sightline.pipe.pipe import Pipe
-    from sightline.pipe.reports import DurationStats, RoutineStats
     from sightline.pipe.roles import DestinationRoutine, MiddleRoutine, SourceRoutine
     from sightline.pipe.routine import Routine
     from sightline.pipe.settings import Policy, Retry, RoutineSettings, WireSettings
     from sightline.pipe.several import Several
-    from sightline.pipe.stats import FlowStats, PipeState, PipeStats, WireStats
     from sightline.pipe.transmitters import (
         BasicTransmitter,
         DataTransmitter,
@@ -60,6 +61,7 @@ __all__ = [
     "MiddleRoutine",
     "Network",
     "Pipe",
+    "PipeCollector",
     "PipeError",
     "PipeState",
     "PipeStats",
@@ -87,7 +89,7 @@ __all__ = [
 import_later(
     __name__,
     {
-        "sightline.pipe.board": "EventBoard EventReport",
+        "sightline.pipe.parent.board": "EventBoard EventReport",
         "sightline.pipe.data": "Data FrameData",
         "sightline.pipe.event_names": "KILL_EVENT_NAME START_EVENT_NAME STOP_EVENT_NAME",
         "sightline.pipe.fps": "FPS_MULTIPLIER ROUTINE_NOTIFY_DURATIONS_INTERVAL FPSRoutine",
@@ -97,12 +99,13 @@ import_later(
         "sightline.pipe.mistakes": "PipeError",
         "sightline.pipe.network": "MessageHandler Network QueueHandler QueueNetwork",
         "sightline.pipe.pipe": "Pipe",
-        "sightline.pipe.reports": "DurationStats RoutineStats",
+        "sightline.pipe.counts.metrics": "PipeCollector",
+        "sightline.pipe.counts.reports": "DurationStats RoutineStats",
         "sightline.pipe.roles": "DestinationRoutine MiddleRoutine SourceRoutine",
         "sightline.pipe.routine": "Routine",
         "sightline.pipe.settings": "Policy Retry RoutineSettings WireSettings",
         "sightline.pipe.several": "Several",
-        "sightline.pipe.stats": "FlowStats PipeState PipeStats WireStats",
+        "sightline.pipe.counts.stats": "FlowStats PipeState PipeStats WireStats",
         "sightline.pipe.transmitters": "BasicTransmitter DataTransmitter FileTransmitter "
         "SharedMemoryTransmitter",
         "sightline.pipe.wire": "Wire",

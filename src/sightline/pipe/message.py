@@ -17,7 +17,7 @@ class Message:
         source: the name of that routine.
         number: how many it gave before, so that what is missing can be told.
         made_ns: when, monotonic; the same clock in all processes of a machine.
-        packed: what it is sent to other flows as, while it waits to be; of `sightline.pipe.codec` alone.
+        packed: what it is sent to other flows as, while it waits to be; of `pipe.wires.codec` alone.
             While its data is `UNREAD`, the pickle of that.
     """
 

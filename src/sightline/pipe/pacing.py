@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from sightline.pipe.fps import ROUTINE_NOTIFY_DURATIONS_INTERVAL
-from sightline.pipe.shares import Lane, Stage, shares
+from sightline.pipe.parent.shares import Lane, Stage, shares
 
 HEADROOM: Final = 1.05
 """How much more is made than the slowest can do: none of its time is lost to uneven steps."""

@@ -10,32 +10,32 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from sightline.clock import SYSTEM_CLOCK
 from sightline.errors import Closed, ConfigError
-from sightline.pipe.audit import unbuilt_stats
-from sightline.pipe.board import EventBoard, EventReport
+from sightline.pipe.counts.audit import unbuilt_stats
+from sightline.pipe.counts.stats import PipeStats
 from sightline.pipe.directory import EVERYBODYS, Targets
 from sightline.pipe.draw import as_mermaid, as_text
-from sightline.pipe.endings import at_exit
 from sightline.pipe.event_names import KILL_EVENT_NAME
 from sightline.pipe.graph import Graph
 from sightline.pipe.handlers import events_of
 from sightline.pipe.logs import default_logger
 from sightline.pipe.mistakes import PipeError, check_flow, mistakes_of, mistakes_of_wires
 from sightline.pipe.network import Network, QueueNetwork
-from sightline.pipe.parent import Parent
+from sightline.pipe.parent.board import EventBoard, EventReport
+from sightline.pipe.parent.endings import at_exit
+from sightline.pipe.parent.parent import Parent
 from sightline.pipe.pickling import mistakes_of_transmitters, parameters_as_bytes, spec_as_bytes
 from sightline.pipe.plan import Change, Edge, Edges, FlowSpec, edges_of
 from sightline.pipe.routine import Role, Routine
 from sightline.pipe.settings import WireSettings
-from sightline.pipe.slots import sharing_for
-from sightline.pipe.stats import PipeStats
 from sightline.pipe.transmitters import DataTransmitter
 from sightline.pipe.wire import Wire, Wires, graph_of, wires_with, wires_without
+from sightline.pipe.wires.slots import sharing_for
 from sightline.shm.settings import Sharing
 from sightline.supervise.policy import Restart, Watch
 from sightline.supervise.supervisor import Statuses
 
 if TYPE_CHECKING:
-    from sightline.pipe.metrics_page import MetricsPage
+    from sightline.pipe.counts.metrics_page import MetricsPage
 
 _RESTART: Final = Restart()
 
@@ -296,7 +296,7 @@ class Pipe:
         Raises:
             ConfigError: the port is in use, or cannot be.
         """
-        from sightline.pipe.metrics_page import MetricsPage  # noqa: PLC0415 - few pipes have one
+        from sightline.pipe.counts.metrics_page import MetricsPage  # noqa: PLC0415 - few pipes have one
 
         page = MetricsPage(self.stats, port)
         self._pages.append(page)

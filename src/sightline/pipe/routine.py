@@ -3,7 +3,7 @@
 Whoever writes one derives from a class of this module or of `roles`, and gives `main_logic`, and `setup` and
 `cleanup` where it needs them. A routine holds no lock, thread or open thing of ours, so cloudpickle carries
 it to the process in which it is to run; what it opens itself belongs in `setup`. Who calls it, and when, is
-for `sightline.pipe.runner` to say.
+for `sightline.pipe.flow.runner` to say.
 """
 
 from __future__ import annotations

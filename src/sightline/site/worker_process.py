@@ -23,7 +23,7 @@ from sightline.errors import BufferFull, Closed, SightlineError
 from sightline.log import get_logger
 from sightline.overflow import Overflow
 from sightline.pipe import START_EVENT_NAME, Pipe, Policy, Routine, Wire, WireSettings
-from sightline.pipe.reports import State as RoutineState
+from sightline.pipe.counts.reports import State as RoutineState
 from sightline.site.lives import InVain, Lives
 from sightline.site.making import WorkerRoutines, worker_routines
 from sightline.site.model import Site

@@ -19,14 +19,14 @@ from tests.pipe.proof.actors import InMemory, actor_of
 from tests.pipe.proof.plans import Plan, Way
 from tools.services.waiting import wait_for
 
-from sightline.pipe.accounts import Account
-from sightline.pipe.coroutines import FlowLoop
+from sightline.pipe.counts.accounts import Account
+from sightline.pipe.counts.ledger import Ledger
+from sightline.pipe.counts.reports import Outcome, RoutineStats, RunnerEvent, State
 from sightline.pipe.directory import Directory
-from sightline.pipe.ledger import Ledger
+from sightline.pipe.flow.coroutines import FlowLoop
 from sightline.pipe.plan import Change, Edge, Edges, FlowSpec
-from sightline.pipe.reports import Outcome, RoutineStats, RunnerEvent, State
 from sightline.pipe.routine import Routine
-from sightline.pipe.wiring import Wiring
+from sightline.pipe.wires.wiring import Wiring
 
 DEADLINE_S: Final = 20.0
 OVER: Final = (State.DONE, State.KILLED)

@@ -27,9 +27,9 @@ from tests.pipe.proof.remains import Machine, descriptors_of, own_bytes
 from tools.services.waiting import wait_for
 
 from sightline.log import configure
-from sightline.pipe.reports import RoutineStats
-from sightline.pipe.stats import PipeStats
-from sightline.pipe.work import HAND
+from sightline.pipe.counts.reports import RoutineStats
+from sightline.pipe.counts.stats import PipeStats
+from sightline.pipe.flow.work import HAND
 
 PART: Final = 20
 """Kills between two rests."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from tests.pipe.proof.plans import Plan, Way
 
-from sightline.pipe.reports import RoutineStats
+from sightline.pipe.counts.reports import RoutineStats
 
 
 def unbalanced(stats: Mapping[str, RoutineStats]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from tests.pipe.proof.ground import Ground
 from tests.pipe.proof.laws import unbalanced
 from tests.pipe.proof.plans import Kind, Part, Plan, Way, misordered
 
-from sightline.pipe.reports import State
+from sightline.pipe.counts.reports import State
 from sightline.pipe.settings import Policy, WireSettings
 
 MANY = 40

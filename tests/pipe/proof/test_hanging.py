@@ -13,9 +13,9 @@ from tests.conftest import WaitFor
 from tests.pipe.lines import Lines
 from tests.pipe.parts import Collect, Counter, Stuck
 
-from sightline.pipe.board import EventReport
+from sightline.pipe.counts.reports import State
+from sightline.pipe.parent.board import EventReport
 from sightline.pipe.pipe import Pipe
-from sightline.pipe.reports import State
 from sightline.pipe.settings import Policy, WireSettings
 from sightline.pipe.wire import Wire
 from sightline.supervise.policy import Restart

@@ -15,7 +15,7 @@ from tests.pipe.proof.laws import misled, unbalanced, unfinished
 from tests.pipe.proof.plans import WIRES, Plan, Way, may_come, misordered, must_come, plans
 from tools.services.waiting import wait_for
 
-from sightline.pipe.reports import State
+from sightline.pipe.counts.reports import State
 
 # An example that hangs takes its deadline each time it is made smaller.
 PROOF = settings(max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate), print_blob=True)

@@ -22,7 +22,7 @@ from tests.pipe.proof.plans import WIRES, Plan, may_come, misordered, must_come,
 from tools.services.waiting import wait_for
 
 from sightline.errors import Closed, ConfigError
-from sightline.pipe.board import EventReport
+from sightline.pipe.parent.board import EventReport
 from sightline.pipe.pipe import Pipe
 from sightline.pipe.wire import Wire
 from sightline.supervise.policy import Restart

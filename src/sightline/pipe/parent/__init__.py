@@ -1,0 +1,1 @@
+"""What the pipe's own process does for its flows: begins, connects, asks, and hears them."""
