@@ -1,0 +1,1 @@
+"""`sightline top`: what runs on this machine, or elsewhere, live in the terminal."""
