@@ -40,9 +40,9 @@ def plain(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """None for a number that JSON does not have; those of NumPy become Python's own."""
+    """None for a number that JSON or MessagePack do not have; those of NumPy become plain."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Integral):
-        return int(value)
+        return int(value) if -(2**63) <= value < 2**64 else None
     return float(value) if math.isfinite(value) else None
