@@ -26,6 +26,7 @@ from sightline.cli.fakecam import fakecam
 from sightline.cli.hub import app as hub
 from sightline.cli.model import app as model
 from sightline.cli.mux import mux
+from sightline.cli.pipe import app as pipe
 from sightline.cli.probe import probe
 from sightline.cli.topics import app as topics
 from sightline.cli.up import up
@@ -102,6 +103,7 @@ for _command in (demo, probe, check, up, capture, worker, mux, doctor, fakecam):
 app.add_typer(cameras, name="cameras")
 app.add_typer(hub, name="hub")
 app.add_typer(model, name="model")
+app.add_typer(pipe, name="pipe")
 app.add_typer(topics, name="topics")
 
 

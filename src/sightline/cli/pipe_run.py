@@ -1,0 +1,156 @@
+"""Running the pipe of a file: its door for requests, what it tells meanwhile, how it ends."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+import msgspec
+import typer
+
+from sightline.cli.showing import stopped_by_signals
+from sightline.errors import ConfigError
+from sightline.log import hide_secret, redact
+from sightline.pipe.counts.reports import State
+from sightline.pipe.counts.stats import PipeState, PipeStats
+from sightline.pipe.event_names import START_EVENT_NAME
+from sightline.pipe.outside.actions import Actions
+from sightline.pipe.outside.from_file import pipe_of
+from sightline.pipe.outside.plain import stats_as_json
+from sightline.pipe.pipe import Pipe
+from sightline.supervise.watched import State as ProcessState
+
+if TYPE_CHECKING:
+    from sightline.pipe.outside.api import APIWrapper
+
+_HOST: Final = "127.0.0.1"
+_STEP_S: Final = 0.1
+_EVERY_S: Final = 1.0
+
+
+class Door(NamedTuple):
+    """Where requests are taken, and what is asked of those who make them."""
+
+    host: str
+    port: int
+    token: str | None
+
+    @classmethod
+    def of(cls, address: str, token_env: str | None) -> Self:
+        """Raises ConfigError: no such address, or no token in the variable that is named."""
+        host, _, port = address.rpartition(":")
+        if not port.isdecimal() or int(port) > 65_535:
+            raise ConfigError(f"expected --api as PORT or HOST:PORT, got {address!r}")
+        token = None if token_env is None else os.environ.get(token_env)
+        if token_env is not None and not token:
+            raise ConfigError(f"expected a token in the environment variable {token_env}")
+        hide_secret(token or "")
+        return cls(host.strip("[]") or _HOST, int(port), token)
+
+    def api(self, pipe: Pipe) -> APIWrapper:
+        """Raises ConfigError: it may not be so open; MissingExtra."""
+        from sightline.pipe.outside.api import APIWrapper
+
+        return APIWrapper(self.host, self.port, pipe, self.token)
+
+
+def run_pipe(file: str, *, seconds: float | None, door: Door | None, as_json: bool) -> int:
+    """Run until it is over, `seconds` have passed, or a signal came. Gives the exit code.
+
+    Raises SightlineError: the file has no pipe, or it cannot be built.
+    """
+    with ExitStack() as ended:
+        answers = ended.enter_context(_answers_apart()) if as_json else None
+        running = _Running(pipe_of(file), answers)
+        api = None if door is None else door.api(running.pipe)
+        ended.enter_context(stopped_by_signals(running))
+        ended.callback(running.tell)  # the last counts are those after the end
+        ended.enter_context(running.pipe)
+        running.begin()
+        if api is not None:
+            ended.enter_context(api).run()
+            typer.echo(f"api: {api.url}")
+        running.wait(seconds)
+        faults = [*faults_of(running.pipe.stats())]
+    for fault in faults:
+        typer.echo(redact(fault), err=True)
+    return 1 if faults else 0
+
+
+class _Running:
+    """A pipe, until it is over or asked to stop; `answers`: where it tells how it is doing."""
+
+    def __init__(self, pipe: Pipe, answers: IO[str] | None) -> None:
+        self.pipe = pipe
+        self._answers = answers
+        self._asked_to_stop = False
+
+    def request_stop(self) -> None:
+        self._asked_to_stop = True  # and no event, whose lock the thread may hold that a signal interrupts
+
+    def begin(self) -> None:
+        """Build and start it, if its file did not."""
+        if self.pipe.stats().state is PipeState.BUILDING:
+            self.pipe.build()
+        if self.pipe.stats().state is not PipeState.OVER:
+            self.pipe.notify_event(START_EVENT_NAME)
+
+    def wait(self, seconds: float | None) -> None:
+        until_s = math.inf if seconds is None else time.monotonic() + seconds
+        tell_at_s = time.monotonic() + _EVERY_S
+        while not (self._asked_to_stop or self.pipe.wait(_STEP_S) or time.monotonic() >= until_s):
+            if time.monotonic() >= tell_at_s:
+                self.tell()
+                tell_at_s += _EVERY_S
+
+    def tell(self) -> None:
+        """Its counts as a line, if anybody wants to know."""
+        if self._answers is not None:
+            print_facts(stats_as_json(self.pipe.stats()), self._answers)
+
+
+def faults_of(stats: PipeStats) -> Iterator[str]:
+    """A line for each flow that is given up and each routine that does nothing since it failed."""
+    for flow in stats.flows.values():
+        if flow.state is ProcessState.QUARANTINED:
+            yield f"flow {flow.flow}: {flow.state.value} ({flow.reason})"
+        for name, routine in flow.routines.items():
+            if routine.state is State.FAILED:
+                yield f"routine {name} of flow {flow.flow}: {routine.state.value} ({routine.reason})"
+
+
+@contextmanager
+def looked_at(file: str) -> Iterator[Actions]:
+    """The pipe of a file, to be looked at; what the file prints goes to standard error."""
+    with _answers_apart(), pipe_of(file) as pipe:
+        yield Actions(pipe)
+
+
+def event_lines(structure: Mapping[str, Any]) -> Iterator[str]:
+    """A line a routine: `flow.routine: its, events`; and one of the events that all of them have."""
+    for one in structure["Routines"]:
+        yield f"{one['flow_name']}.{one['routine_name']}: {', '.join(one['events']) or 'none of its own'}"
+    yield f"all: {', '.join(structure['Events'])}"
+
+
+def print_facts(facts: Any, file: IO[str] | None = None) -> None:
+    """A line of JSON."""
+    typer.echo(msgspec.json.encode(facts).decode(), file=file)
+
+
+@contextmanager
+def _answers_apart() -> Iterator[IO[str]]:
+    """Standard output for answers alone: what pipe and file print goes to standard error."""
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "w") as answers, redirect_stdout(sys.stderr):
+        os.dup2(2, 1)
+        try:
+            yield answers
+        finally:
+            answers.flush()
+            os.dup2(answers.fileno(), 1)

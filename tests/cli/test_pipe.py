@@ -1,0 +1,344 @@
+"""`sightline pipe`, as it is typed: a file's pipe is run, drawn and asked for its events."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+from tests.conftest import WaitFor
+
+from sightline.pipe.counts.stats import PipeStats
+
+SIGHTLINE = str(Path(sys.executable).with_name("sightline"))
+DONE_S = 60
+WAIT_S = 30.0
+
+FILE = """
+import time
+from pathlib import Path
+from sightline.pipe import DestinationRoutine, Pipe, QueueNetwork, SourceRoutine, dataclass, events
+
+FOLDER = Path(__file__).parent
+print("the file is run")
+
+@dataclass
+class Number:
+    number: int
+
+class Count(SourceRoutine):
+    most = 3
+
+    def setup(self):
+        self.left = self.most
+
+    def main_logic(self) -> Number:
+        if not self.left:
+            raise StopIteration
+        self.left -= 1
+        time.sleep(0.001)
+        return Number(self.left)
+
+class Show(DestinationRoutine):
+    def main_logic(self, data: Number) -> None:
+        print("number", data.number, flush=True)
+        (FOLDER / "got").touch()
+
+    def cleanup(self) -> None:
+        (FOLDER / "cleanup").touch()
+
+    @events("say")
+    def say(self, what): ...
+
+def of(name: str, most: int = 3) -> Pipe:
+    made, count = Pipe(network=QueueNetwork(put_block=True)), Count("count")
+    count.most = most
+    made.create_flow(name, True, count)
+    show = Show("show")
+    made.create_flow("out", False, show)
+    from sightline.pipe import Wire
+    made.link(Wire(count, show))
+    return made
+
+def endless() -> Pipe:
+    return of("endless", 1_000_000_000)
+"""
+MADE = "def make_pipe() -> Pipe:\n    return of('made')\n"
+GUARDED = "if __name__ == '__main__':\n    raise ValueError('this is for python alone')\n"
+
+
+class Written:
+    """A file with a pipe, and the command at work on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.running: subprocess.Popen[str] | None = None
+
+    def file(self, rest: str = MADE, name: str = "yard.py") -> str:
+        (self.folder / name).write_text(FILE + rest)
+        return name
+
+    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [SIGHTLINE, "pipe", *words],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=DONE_S,
+            check=False,
+        )
+
+    def begin(self, *words: str, environ: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+        self.running = subprocess.Popen(
+            [sys.executable, "-m", "sightline.pipe", *words],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | (environ or {}),
+        )
+        return self.running
+
+    def has(self, name: str) -> bool:
+        return (self.folder / name).exists()
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Iterator[Written]:
+    written = Written(tmp_path)
+    yield written
+    if written.running is not None and written.running.poll() is None:
+        written.running.kill()
+        written.running.communicate()
+
+
+@pytest.mark.parametrize(
+    ("rest", "of"),
+    [
+        ("pipe = of('variable')\nother = of('other')\n", ""),
+        (MADE, ""),
+        (MADE + GUARDED, ""),
+        ("only_one = of('only')\n", ""),
+        (MADE + "at_night = of('night')\n", ":at_night"),
+        (MADE + "at_day = lambda: of('day')\n", ":at_day"),
+        ("pipe = of('built')\npipe.build()\npipe.notify_event('start')\n", ""),
+        ("from sightline import pipe\nmine = of('mine')\n", ""),
+    ],
+    ids=["variable", "function", "guarded", "only one", "named", "made by name", "started", "a module"],
+)
+def test_the_pipe_of_a_file_runs_to_its_end(written: Written, rest: str, of: str) -> None:
+    done = written.run("run", written.file(rest) + of)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line for line in done.stdout.splitlines() if line.startswith("number")] == [
+        "number 2",
+        "number 1",
+        "number 0",
+    ]
+    assert written.has("cleanup")
+
+
+def test_a_file_that_is_called_as_a_module_is_runs_too(written: Written) -> None:
+    assert written.run("run", written.file(name="json.py")).returncode == 0
+
+
+def test_its_counts_are_all_that_standard_output_has(written: Written) -> None:
+    done = written.run("run", written.file(), "--json", "--seconds", "40")
+    last = [msgspec.json.decode(line, type=PipeStats) for line in done.stdout.splitlines()][-1]
+    assert (last.state.value, last.routines["show"].processed) == ("over", 3)
+    assert last.balanced
+    assert {"the file is run", "number 0"} <= {*done.stderr.splitlines()}
+
+
+def test_its_counts_are_told_while_it_runs(written: Written) -> None:
+    running = written.begin(written.file("pipe = endless()\n"), "--json")
+    assert running.stdout is not None
+    first, second = (json.loads(running.stdout.readline()) for _ in range(2))
+    assert first["flows"]["out"]["routines"]["show"]["state"] == "running"
+    counts = [told["flows"]["out"]["routines"]["show"]["processed"] for told in (first, second)]
+    assert counts[0] < counts[1]
+    running.send_signal(signal.SIGINT)
+    rest, _ = running.communicate(timeout=DONE_S)
+    assert json.loads(rest.splitlines()[-1])["state"] == "over"
+
+
+def test_it_ends_after_so_many_seconds(written: Written) -> None:
+    done = written.run("run", written.file("pipe = endless()\n"), "--seconds", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert written.has("cleanup")
+
+
+def flows_of(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_and_its_routines_clean_up(
+    written: Written, wait_for: WaitFor, number: signal.Signals
+) -> None:
+    running = written.begin(written.file("pipe = endless()\n"))
+    wait_for(lambda: written.has("got"), WAIT_S, "it is at work")
+    flows = flows_of(running.pid)
+    running.send_signal(number)
+    _, said = running.communicate(timeout=DONE_S)
+    assert (running.returncode, said) == (0, "")
+    assert written.has("cleanup")
+    assert len(flows) >= 2
+    assert not [flow for flow in flows if flow.is_running()]
+
+
+STUCK = """
+class Stuck(DestinationRoutine):
+    def main_logic(self, data: Number) -> None:
+        (FOLDER / "got").touch()
+        time.sleep(3600)
+
+pipe = Pipe(stop_s=600)
+pipe.create_flow("stuck", True, Count("count"), Stuck("stuck"))
+"""
+
+
+def test_a_second_signal_does_not_wait_for_them(written: Written, wait_for: WaitFor) -> None:
+    running = written.begin(written.file(STUCK))
+    wait_for(lambda: written.has("got"), WAIT_S, "it is at work")
+    flows = flows_of(running.pid)
+    running.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.communicate(timeout=1.5)
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=WAIT_S)
+    assert running.returncode == 130
+    wait_for(lambda: not [flow for flow in flows if flow.is_running()], WAIT_S, "no flow is left")
+
+
+BROKEN = """
+class Broken(DestinationRoutine):
+    def setup(self):
+        raise OSError("no such camera: rtsp://me:hunter2@gate/")
+
+    def main_logic(self, data: Number) -> None: ...
+
+pipe = Pipe()
+pipe.create_flow("flow", True, Count("count"), Broken("broken"))
+"""
+
+
+def test_a_routine_that_failed_makes_it_exit_with_1(written: Written) -> None:
+    done = written.run("run", written.file(BROKEN), "--seconds", "2")
+    assert done.returncode == 1
+    assert re.search(
+        r"^routine broken of flow flow: failed \(.*no such camera: rtsp://\*\*\*@gate/",
+        done.stderr,
+        re.MULTILINE,
+    ), done.stderr
+    assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("rest", "of", "says"),
+    [
+        ("def broken(\n", "", r"yard.py is no Python: .*\(yard.py, line \d+\)"),
+        (
+            "\nraise ValueError('rtsp://me:hunter2@gate/')\n",
+            "",
+            r"yard.py:\d+: ValueError: rtsp://\*\*\*@gate/",
+        ),
+        ("raise SystemExit(3)\n", "", r"yard.py:\d+: SystemExit: 3"),
+        ("", "", "expected pipe or make_pipe in yard.py, or yard.py:NAME"),
+        ("a, b = of('a'), of('b')\n", "", "or yard.py:NAME; it has a, b"),
+        (MADE, ":at_nigt", "yard.py has no 'at_nigt'"),
+        ("at_night = of('a')\n", ":at_nigt", "yard.py has no 'at_nigt'; did you mean \"at_night\""),
+        (MADE, ":FOLDER", "yard.py: expected a Pipe, got PosixPath"),
+        ("make_pipe = lambda: None\n", "", "yard.py: expected a Pipe, got NoneType"),
+        ("def make_pipe():\n    return 1 / 0\n", "", r"yard.py:\d+: ZeroDivisionError"),
+        (
+            "pipe = Pipe()\npipe.create_flow('f', True, Count('alone'))\n",
+            "",
+            'routine alone of flow "f" floats',
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_a_line(written: Written, rest: str, of: str, says: str) -> None:
+    done = written.run("run", written.file(rest) + of)
+    assert done.returncode == 1
+    assert re.search(says, done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_that_there_is_not_is_a_line(written: Written) -> None:
+    done = written.run("draw", "yard.py")
+    assert (done.returncode, done.stderr) == (1, "cannot read yard.py: No such file or directory\n")
+
+
+def test_it_is_drawn_and_its_events_are_listed_and_no_flow_begins(written: Written) -> None:
+    file = written.file()
+    drawn = written.run("draw", file)
+    assert drawn.stdout.splitlines()[:3] == [
+        "flow made",
+        "  count (source)",
+        "    > show in flow out [lossless 1]",
+    ]
+    assert drawn.stderr == "the file is run\n"
+    assert written.run("draw", file, "--mermaid").stdout.startswith("flowchart LR\n")
+    assert written.run("events", file).stdout.splitlines() == [
+        "made.count: none of its own",
+        "out.show: say",
+        "all: start, stop, kill",
+    ]
+    told = json.loads(written.run("events", file, "--json").stdout)
+    assert told["Events"] == ["start", "stop", "kill"]
+    assert not written.has("got")
+
+
+def asked(url: str, token: str = "") -> int:
+    request = urllib.request.Request(url, method="POST", headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=WAIT_S) as answer:
+        return int(answer.status)
+
+
+def test_it_takes_requests_and_ends_when_it_is_killed_by_one(written: Written) -> None:
+    running = written.begin(
+        written.file("pipe = endless()\n"),
+        *("--api", "0", "--token-env", "YARD_TOKEN"),
+        environ={"YARD_TOKEN": "planted-4711", "PYTHONUNBUFFERED": "1"},
+    )
+    assert running.stdout is not None
+    lines = iter(running.stdout.readline, "")
+    url = next(line for line in lines if line.startswith("api: ")).split()[1]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        asked(f"{url}/kill", "wrong")
+    refused.value.close()
+    assert refused.value.code in {401, 403}
+    assert asked(f"{url}/kill", "planted-4711") == 200
+    _, said = running.communicate(timeout=DONE_S)
+    assert (running.returncode, said) == (0, "")
+    assert written.has("cleanup")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--api", "here"), "expected --api as PORT or HOST:PORT, got 'here'"),
+        (("--api", "70000"), "expected --api as PORT or HOST:PORT, got '70000'"),
+        (("--api", "0.0.0.0:0"), "can be seen by other machines: expected a token"),
+        (
+            ("--api", "0", "--token-env", "NOT_THERE"),
+            "expected a token in the environment variable NOT_THERE",
+        ),
+    ],
+)
+def test_a_door_that_cannot_be_is_refused_before_anything_begins(
+    written: Written, words: tuple[str, ...], says: str
+) -> None:
+    done = written.run("run", written.file("pipe = endless()\n"), *words)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert not written.has("got")
