@@ -51,7 +51,7 @@ class Actions:
 
     Args:
         pipe: built, or to be built.
-        on_kill: called when all of the pipe was told to end, before the answer is given: return at once.
+        on_kill: called when all of the pipe was told to end, just before that is answered: return at once.
     """
 
     def __init__(self, pipe: Pipe, *, on_kill: Callable[[], object] | None = None) -> None:
@@ -86,9 +86,13 @@ class Actions:
         Returns:
             `over`: whether it is.
         """
+        wait_s = _wait_s(timeout_s)
         if to_kill:
-            self.kill()
-        return {"over": self._pipe.wait(_wait_s(timeout_s))}
+            self._pipe.notify_event(KILL_EVENT_NAME)
+        over = self._pipe.wait(wait_s)
+        if to_kill:
+            self._killed()
+        return {"over": over}
 
     def event(
         self,
@@ -119,8 +123,8 @@ class Actions:
             targets = self._only(name, routine)
         self._check(name, targets)
         report = self._pipe.notify_event(name, targets, wait=_wait_s(wait_s), **given)
-        if name == KILL_EVENT_NAME and not targets and self._on_kill is not None:
-            self._on_kill()
+        if name == KILL_EVENT_NAME and not targets:
+            self._killed()
         answer: Answer = {"event": name}
         return answer if report is None else plain({**answer, "done": report.done, "failed": report.failed})
 
@@ -175,6 +179,10 @@ class Actions:
     def _homes(self) -> dict[str, str]:
         """Routines, each with its flow."""
         return {name: flow for flow, name, _ in self._pipe.event_board.directory.structure()}
+
+    def _killed(self) -> None:
+        if self._on_kill is not None:
+            self._on_kill()
 
     def _check(self, name: str, targets: Targets) -> None:
         """Raises Unknown."""
