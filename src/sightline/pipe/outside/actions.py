@@ -187,7 +187,9 @@ class Actions:
     def _check(self, name: str, targets: Targets) -> None:
         """Raises Unknown."""
         directory = self._pipe.event_board.directory
-        _known("event", name, self._events)
+        _check_name("event", name)
+        if not directory.meant(name, {}):
+            _known("event", name, self._events)
         for flow, routines in targets.items():
             _known("flow", flow, directory.flows)
             for one in routines:
@@ -203,9 +205,13 @@ class Actions:
         return targets
 
 
-def _known(what: str, name: object, known: Iterable[str]) -> None:
+def _check_name(what: str, name: object) -> None:
     if not isinstance(name, str) or len(name) > MOST_NAME:
         raise ConfigError(f"expected the name of the {what}, a text of at most {MOST_NAME} characters")
+
+
+def _known(what: str, name: str, known: Iterable[str]) -> None:
+    _check_name(what, name)
     known = list(known)
     if name not in known:
         raise Unknown(what, name, known)
