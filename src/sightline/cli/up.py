@@ -48,7 +48,7 @@ def up(
     from sightline.site.supervised_site import SupervisedSite
 
     level = _LEVELS[min(context.obj or 0, 2)]
-    running = SupervisedSite(load_with_models(site), log_level=level)
+    running = SupervisedSite(load_with_models(site), name=site.name, log_level=level)
     raise typer.Exit(run_site(running, Console(), seconds=seconds, as_json=as_json))
 
 

@@ -12,11 +12,15 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import BusError, ConfigError
+from sightline.hub.address import HubAddress
 from sightline.hub.settings import Limits
+from sightline.log import get_logger
+from sightline.pipe import Pipe
 from sightline.site.capture_process import Order
 from sightline.site.captured import STOP_S, Captured
 from sightline.site.capturing import Inputs, StreamKey, StreamStatus, faults_of, inputs_of
@@ -28,9 +32,11 @@ from sightline.site.own_hub import (
     answers,
     await_hub,
     hub_child,
+    hub_of,
     hub_talk,
     meeting_at,
 )
+from sightline.site.private_folder import private_folder
 from sightline.site.resting import Resting
 from sightline.site.running import with_cameras
 from sightline.site.side_by_side import side_by_side
@@ -44,6 +50,8 @@ from sightline.site.status import (
 )
 from sightline.site.stopping import Runs
 from sightline.site.talk import RESTART, Talk, supervised
+from sightline.site.visit import PipesVisit
+from sightline.site.window import WINDOW, Window
 from sightline.site.worker_process import WorkerProcess
 from sightline.supervise import ChildSpec, State, Supervisor
 
@@ -62,12 +70,16 @@ class SupervisedSite(Runs):
 
     Args:
         site: what is to run.
+        name: what whoever looks at it through its window is told that it is.
         log_level: what captures and the hub log; workers log as this process does.
     """
 
-    def __init__(self, site: Site, *, log_level: str = "warning", clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, site: Site, *, name: str = "site", log_level: str = "warning", clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         super().__init__(clock)
         self.site = site
+        self.name = name
         self._opened = ExitStack()
         self._meeting: Meeting | None = None
         self._bus_is_there = threading.Event()
@@ -170,6 +182,7 @@ class SupervisedSite(Runs):
         """All processes begin at once, and wait for the bus and for each other only once they are there."""
         workers = with_cameras(self.site, self.site.workers)
         self._meeting = meeting = meeting_at(self.site.bus, self._opened)
+        self._open_window(meeting)
         site = self.site.model_copy(update={"bus": meeting.url})
         for name, settings in workers.items():
             facts = partial(self._facts, self.site.cameras_of(settings))
@@ -205,7 +218,25 @@ class SupervisedSite(Runs):
                 supervisor.end("hub")
         self._bus_is_there.set()
 
+    def _open_window(self, meeting: Meeting) -> None:
+        """For those who want to look; nothing else needs it."""
+        private = meeting.hub.unix_path if meeting.private and meeting.hub else None
+        try:
+            folder = Path(private).parent if private else self._opened.enter_context(private_folder())
+            self._opened.enter_context(Window(folder / WINDOW, self._visit))
+        except (ConfigError, OSError) as error:
+            get_logger("sightline.site").warning("nobody can look at this site", error=str(error))
+
     # How it goes.
+
+    def _visit(self) -> PipesVisit:
+        return PipesVisit(self.name, self._pipes, status=self.status, hub=self._hub_address)
+
+    def _pipes(self) -> dict[str, Pipe]:
+        return {worker.process_name: worker.pipe for worker in self._workers.values()}
+
+    def _hub_address(self) -> HubAddress | None:
+        return None if self._meeting is None else hub_of(self._meeting.url)
 
     def _streams(self) -> dict[StreamKey, StreamStatus]:
         return {key: status for part in self._captured for key, status in part.status().items()}

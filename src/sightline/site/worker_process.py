@@ -68,6 +68,11 @@ class WorkerProcess:
             this worker's, where it has such a page.
         restart: when its process is begun again.
         hung_s: seconds after which a model that does not return is taken for hung.
+
+    Attributes:
+        name: the worker's.
+        process_name: that of its pipe, of the one flow of that, and of the process.
+        pipe: what may be looked at, and sent events; it is this worker that begins and ends it.
     """
 
     def __init__(
@@ -81,11 +86,11 @@ class WorkerProcess:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.name = name
-        self._process_name = f"worker-{name}"
+        self.process_name = f"worker-{name}"
         self._status = status
         self._clock = clock
         self._routines = worker_routines(name, site)
-        self._pipe = _made(self._process_name, self._routines, restart, hung_s)
+        self.pipe = _made(self.process_name, self._routines, restart, hung_s)
         self._lives = Lives()
         self._in_vain = InVain()
         self._told = Told()
@@ -110,7 +115,7 @@ class WorkerProcess:
                     self._start(await_bus)
             except BaseException:
                 self._stopped = True
-                self._pipe.close()
+                self.pipe.close()
                 raise
 
     def stop(self) -> None:
@@ -120,13 +125,13 @@ class WorkerProcess:
         self._stopped = True
         self._stopping.set()
         while not self._starting.acquire(timeout=_LOOK_S):  # what is being started is broken off
-            self._pipe.close()
+            self.pipe.close()
         self._starting.release()
         if self._thread.ident is None:
             return
         self._thread.join()
         self._finish()
-        self._pipe.close()
+        self.pipe.close()
         self._look()
 
     @property
@@ -151,7 +156,7 @@ class WorkerProcess:
 
         Of one that runs, `reason` is what cannot be opened there, and is tried again.
         """
-        status = self._pipe.processes.get(self._process_name) or ChildStatus(state=State.ENDED, reason="")
+        status = self.pipe.processes.get(self.process_name) or ChildStatus(state=State.ENDED, reason="")
         return status if status.reason else msgspec.structs.replace(status, reason=self._amiss)
 
     @property
@@ -178,7 +183,7 @@ class WorkerProcess:
     def _start(self, await_bus: Callable[[], object]) -> None:
         source, model, sinks = self._routines
         self._check_wanted()
-        self._pipe.build()
+        self.pipe.build()
         self._begin(model)  # while the bus is begun
         await_bus()
         self._begin(source, *sinks)
@@ -189,7 +194,7 @@ class WorkerProcess:
     def _begin(self, *routines: Routine) -> None:
         """Set them up. Raises what the first of them said that could not be."""
         self._check_wanted()
-        report = self._pipe.notify_event(START_EVENT_NAME, self._those(*routines), wait=True)
+        report = self.pipe.notify_event(START_EVENT_NAME, self._those(*routines), wait=True)
         assert report is not None
         for routine in routines:
             if told := report.failed.get(routine.name):
@@ -200,7 +205,7 @@ class WorkerProcess:
             raise Closed(f"worker {self.name} was stopped")
 
     def _those(self, *routines: Routine) -> dict[str, list[str]]:
-        return {self._process_name: [routine.name for routine in routines]}
+        return {self.process_name: [routine.name for routine in routines]}
 
     def _run(self) -> None:
         try:
@@ -213,11 +218,11 @@ class WorkerProcess:
         for looks in count(1):
             if self._stopping.is_set():
                 return
-            if self._pipe.wait(_LOOK_S):
+            if self.pipe.wait(_LOOK_S):
                 break
             self._look()
             if self._is_in_vain():
-                self._pipe.close()
+                self.pipe.close()
                 return
             if looks % _SHOW_LOOKS == 0 and self.pages and self.process.state is State.RUNNING:
                 self._show()
@@ -226,7 +231,7 @@ class WorkerProcess:
 
     def _look(self) -> None:
         """Hear what it tells of itself."""
-        routines = self._pipe.stats().routines.values()
+        routines = self.pipe.stats().routines.values()
         self._told = told = told_by(own for stats in routines for own in stats.own) or self._told
         self._lives.heard(told.life, self.process.done)
         is_at_work = self.process.state in _AT_WORK
@@ -244,13 +249,13 @@ class WorkerProcess:
     def _show(self, wait: bool | float = False) -> None:
         try:
             facts = self._status()
-            self._pipe.notify_event(SHOW, self._those(self._routines.source), wait=wait, facts=facts)
+            self.pipe.notify_event(SHOW, self._those(self._routines.source), wait=wait, facts=facts)
         except Exception as error:  # noqa: BLE001  it is over just now, or `status` is anybody's code
             get_logger("sightline.worker").debug("pages are not told", worker=self.name, error=repr(error))
 
     def _conclude(self) -> None:
         """It is over, and was not stopped: it has seen all, or is given up."""
-        routines = self._pipe.stats().routines.values()
+        routines = self.pipe.stats().routines.values()
         if all(stats.state is RoutineState.DONE for stats in routines):
             self._ended = True
         else:
@@ -261,16 +266,16 @@ class WorkerProcess:
         end_ns = self._clock.monotonic_ns() + ns(STOP_S)
         with suppress(Closed, BufferFull):
             if self._can_finish():
-                self._pipe.notify_event(FINISH, self._those(self._routines.source))
+                self.pipe.notify_event(FINISH, self._those(self._routines.source))
             while self._can_finish() and self._clock.monotonic_ns() < end_ns:
-                self._pipe.wait(_LOOK_S)
+                self.pipe.wait(_LOOK_S)
 
     def _can_finish(self) -> bool:
         """Whether what is in hand is still on its way to a sink."""
         if self.process.state is not State.RUNNING:
             return False
         source, model, sinks = self._routines
-        now = {name: of.state for name, of in self._pipe.stats().routines.items()}
+        now = {name: of.state for name, of in self.pipe.stats().routines.items()}
         return (
             now[source.name] in _IN_HAND
             and now[model.name] in _IN_HAND

@@ -1,0 +1,212 @@
+"""`sightline top` in a terminal: five sheets, and keys to sort, filter, pause and send events.
+
+It shows what a `Watching` has, twice a second, and never waits for a feed. What was learnt of Textual: the
+cells of a `DataTable` are given as `Text`, as it takes a `str` for markup.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from functools import partial
+from typing import Any, ClassVar, Final
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
+
+from sightline.errors import SightlineError
+from sightline.top.event_screen import EventScreen
+from sightline.top.feed import Event, Target
+from sightline.top.picture import Picture
+from sightline.top.sheet import Row, printable
+from sightline.top.sheet_table import SheetTable
+from sightline.top.watching import Watching
+
+SHOW_S: Final = 0.5
+NOTHING: Final = "nothing of yours runs here: begin `sightline up SITE`, or name an address"
+_NAMES: Final = ("cameras", "routines", "wires", "channels", "processes")
+
+
+class TopApp(App[None]):
+    """The screen.
+
+    Args:
+        watching: what is shown; whoever gives it starts and ends it.
+        seconds: after which it ends by itself.
+    """
+
+    TITLE = "sightline top"
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    #summary, #note { height: auto; max-height: 4; padding: 0 1; }
+    #note { min-height: 2; color: $text-muted; }
+    TabbedContent { height: 1fr; }
+    TabPane { padding: 0; }
+    SheetTable { height: 1fr; }
+    #filter { display: none; }
+    #filter.open { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
+        Binding("s", "sort", "Sort"),
+        Binding("r", "reverse", "Reverse"),
+        Binding("slash", "filter", "Filter"),
+        Binding("escape", "unfilter", "All", show=False),
+        Binding("space,p", "pause", "Pause"),
+        Binding("e", "event", "Event"),
+        *(Binding(str(n), f"sheet('{name}')", name, show=False) for n, name in enumerate(_NAMES, start=1)),
+    ]
+
+    def __init__(self, watching: Watching, *, seconds: float | None = None) -> None:
+        super().__init__()
+        self._watching = watching
+        self._seconds = seconds
+        self._picture = Picture({})
+        self._paused = False
+        self._is_settled = False
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="summary")
+        with TabbedContent():
+            for name in _NAMES:
+                with TabPane(name.capitalize(), id=name):
+                    yield SheetTable()
+        yield Static(id="note")
+        yield Input(placeholder="words that rows have", id="filter")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for ending in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(ending, self.exit)
+        self.set_interval(SHOW_S, self._refresh)
+        if self._seconds is not None:
+            self.set_timer(self._seconds, self.exit)
+        self._refresh()
+        self._table.focus()
+
+    # What is shown.
+
+    @property
+    def _table(self) -> SheetTable:
+        return self.query_one(f"#{self.query_one(TabbedContent).active} SheetTable", SheetTable)
+
+    def _refresh(self) -> None:
+        if not self._paused:
+            self._picture = self._watching.picture
+            self._settle()
+        self._show()
+
+    def _settle(self) -> None:
+        """Begin with the first sheet that has anything in it."""
+        first = next(
+            (name for name, sheet in zip(_NAMES, self._picture.sheets, strict=True) if sheet.rows), None
+        )
+        if not self._is_settled and first is not None:
+            self._is_settled = True
+            self.query_one(TabbedContent).active = first
+
+    def _show(self) -> None:
+        tabs = self.query_one(TabbedContent)
+        for name, sheet in zip(_NAMES, self._picture.sheets, strict=True):
+            tabs.get_tab(name).label = f"{sheet.title} {len(sheet.rows)}"
+            if name == tabs.active:
+                self._table.show(sheet)
+        self.query_one("#summary", Static).update(self._summary())
+        self._note()
+
+    def _summary(self) -> Text:
+        paused = [Text("paused: space goes on", "reverse")] if self._paused else []
+        faults = [Text(fault, "red") for fault in self._picture.faults]
+        told = [Text(line) for line in self._picture.summary]
+        return Text("\n").join([*paused, *faults, *told] or [Text(NOTHING, "yellow")])
+
+    def _note(self) -> None:
+        row = self._table.row
+        self.query_one("#note", Static).update(Text(row.note if row else ""))
+
+    def on_data_table_row_highlighted(self) -> None:
+        self._note()
+
+    def on_tabbed_content_tab_activated(self) -> None:
+        self._show()
+        self._table.focus()
+
+    # What is asked for.
+
+    def action_sheet(self, name: str) -> None:
+        self._is_settled = True
+        self.query_one(TabbedContent).active = name
+
+    def action_sort(self) -> None:
+        self._table.sort_by_next()
+        self._show()
+
+    def action_reverse(self) -> None:
+        self._table.reverse()
+        self._show()
+
+    def on_data_table_header_selected(self, selected: SheetTable.HeaderSelected) -> None:
+        self._table.sort_by(selected.column_index)
+        self._show()
+
+    def action_pause(self) -> None:
+        self._paused = not self._paused
+        self._refresh()
+
+    def action_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.add_class("open")
+        field.focus()
+
+    def action_unfilter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.value = ""
+        field.remove_class("open")
+        self._table.focus()
+
+    def on_input_changed(self, changed: Input.Changed) -> None:
+        if changed.input.id == "filter":
+            for table in self.query(SheetTable):
+                table.filter(changed.value)
+            self._show()
+
+    def on_input_submitted(self, submitted: Input.Submitted) -> None:
+        if submitted.input.id == "filter":
+            submitted.input.set_class(bool(submitted.value), "open")
+            self._table.focus()
+
+    # Events.
+
+    def action_event(self) -> None:
+        row = self._table.row
+        if row is None or row.target is None:
+            self.notify("events are for routines, wires and flows: choose one of these", severity="warning")
+        else:
+            self._in_thread(self._ask_for_event, row, row.target)
+
+    def _in_thread(self, work: Any, *args: Any) -> None:
+        self.run_worker(partial(self._told, work, *args), thread=True, exit_on_error=False)
+
+    def _told(self, work: Any, *args: Any) -> None:
+        """In a thread: what goes wrong is said."""
+        try:
+            work(*args)
+        except SightlineError as error:
+            self.call_from_thread(self.notify, printable(error), severity="error", markup=False)
+
+    def _ask_for_event(self, row: Row, target: Target) -> None:
+        events = self._watching.events(row.feed, target.pipe)
+        screen = EventScreen(target, [printable(event) for event in events])
+        self.call_from_thread(self.push_screen, screen, partial(self._asked_for, row.feed, target))
+
+    def _asked_for(self, feed: str, target: Target, event: Event | None) -> None:
+        if event is not None:
+            self._in_thread(self._send, feed, target, event)
+
+    def _send(self, feed: str, target: Target, event: Event) -> None:
+        told = self._watching.send(feed, target, event)
+        self.call_from_thread(self.notify, printable(told), markup=False)
