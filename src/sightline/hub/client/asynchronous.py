@@ -13,6 +13,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
 from sightline.errors import Closed, SightlineError
 from sightline.hub.broker.statistics import HubStats
 from sightline.hub.client.calling import Calling, Target
@@ -180,4 +182,4 @@ class AsyncStreamClient(Channels, Messages):
 
     def statistics(self) -> ClientStats:
         """This client's figures."""
-        return self._core.statistics()
+        return msgspec.structs.replace(self._core.statistics(), calls=self._calling.in_hand)

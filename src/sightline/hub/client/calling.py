@@ -65,6 +65,11 @@ class Calling:
             await self._link.request(self._serve, timeout_s)
             self._session.service = self._serve
 
+    @property
+    def in_hand(self) -> int:
+        """Calls of its own methods that are not answered yet."""
+        return 0 if self._dispatcher is None else self._dispatcher.stats().in_flight
+
     # What is called.
 
     async def methods(self, target: Target, timeout_s: float | None) -> tuple[Method, ...]:

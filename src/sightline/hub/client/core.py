@@ -53,6 +53,7 @@ class ClientStats(msgspec.Struct, frozen=True, kw_only=True):
         ping_ms: of the last ping.
         shares: whether memory can be shared with the hub now.
         leases: payloads that this client looks at in place, of those that came over the present connection.
+        calls: of methods that this client serves, in hand.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ClientStats(msgspec.Struct, frozen=True, kw_only=True):
     readers: dict[str, ReaderStats]
     shares: bool = False
     leases: int = 0
+    calls: int = 0
 
 
 class Core:

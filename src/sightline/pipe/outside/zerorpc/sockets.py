@@ -1,0 +1,121 @@
+"""ZeroMQ's sockets as both sides need them, and who may come in.
+
+Promises: nobody comes in without being asked. A server with a token lets in who has it (PLAIN, RFC 24 of
+ZeroMQ), before a byte of theirs is read as a message; one without lets in anybody who speaks ZMTP 2 or 3.
+ZMTP 1 has no login and is refused: it begins as any bytes may, so that the page of a website could speak it,
+by posting to the server's port.
+"""
+
+from __future__ import annotations
+
+import hmac
+import importlib
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from sightline.errors import BusError, ConfigError, MissingExtra
+from sightline.hub.settings import MIB
+from sightline.pipe.outside.zerorpc.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    import zmq
+
+USER: Final = "sightline"
+MOST_BYTES: Final = MIB
+"""Of what a caller sends; whoever sends more is cut off."""
+MOST_ANSWER: Final = 64 * MIB
+_WAITING: Final = 1000
+_HANDSHAKE_MS: Final = 5000
+_LINGER_MS: Final = 2000
+_ASKING: Final = "inproc://zeromq.zap.01"
+
+
+def zeromq() -> Any:
+    """The library. Raises MissingExtra where it is not installed."""
+    try:
+        return importlib.import_module("zmq")
+    except ModuleNotFoundError as error:
+        if error.name != "zmq":
+            raise
+        raise MissingExtra("pyzmq is not installed; it comes with: pip install 'sightline[rpc]'") from error
+
+
+def listening(context: zmq.Context[Any], endpoint: Endpoint) -> zmq.Socket[bytes]:
+    """A socket that is called. Raises ConfigError: the address is wide open, in use, or none."""
+    zmq = zeromq()
+    endpoint.check_may_listen()
+    socket = _socket(context, zmq.ROUTER, endpoint, MOST_BYTES)
+    socket.zap_domain = USER.encode()  # has each who comes asked for, also where there is no token
+    socket.plain_server = endpoint.token is not None
+    try:
+        socket.bind(endpoint.address)
+    except zmq.ZMQError as error:
+        raise ConfigError(f"cannot listen on {endpoint.address}: {error.strerror}") from None
+    return socket
+
+
+def calling(context: zmq.Context[Any], endpoint: Endpoint) -> zmq.Socket[bytes]:
+    """A socket that calls; nothing leaves it before the other side is there. Raises ConfigError."""
+    zmq = zeromq()
+    socket = _socket(context, zmq.DEALER, endpoint, MOST_ANSWER)
+    socket.immediate = True
+    if endpoint.token is not None:
+        socket.plain_username, socket.plain_password = USER.encode(), endpoint.token.encode()
+    try:
+        socket.connect(endpoint.address)
+    except zmq.ZMQError as error:
+        raise ConfigError(f"cannot call {endpoint.address}: {error.strerror}") from None
+    return socket
+
+
+def door(context: zmq.Context[Any]) -> zmq.Socket[bytes]:
+    """Where ZeroMQ asks who may come in (ZAP, RFC 27): answer with `admission`."""
+    socket = context.socket(zeromq().REP)
+    socket.linger = 0
+    socket.bind(_ASKING)
+    return socket
+
+
+def admission(request: Sequence[bytes], token: str | None) -> list[bytes]:
+    """The answer to who asks at the door."""
+    version, number, _domain, _address, _identity, mechanism, *credentials = request
+    may = _has(credentials, token) if token is not None else mechanism == b"NULL"
+    status, text = (b"200", b"OK") if may else (b"400", b"expected the token")
+    return [version, number, status, text, b"", b""]
+
+
+def refusal(events: zmq.Socket[bytes], endpoint: Endpoint) -> BusError | None:
+    """Why the other side does not let us in, once it said so: `events` are the socket's own."""
+    zmq = zeromq()
+    while events.poll(0):
+        (event,) = struct.unpack("=H", events.recv_multipart()[0][:2])
+        if event in {zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL}:
+            why = "without a token" if endpoint.token is None else "with this token"
+            return BusError(f"{endpoint.address} does not let us in {why}")
+    return None
+
+
+def refusals(socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
+    """The events of a socket that tell why it is not let in."""
+    zmq = zeromq()
+    events: zmq.Socket[bytes] = socket.get_monitor_socket(
+        zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    )
+    return events
+
+
+def _socket(context: zmq.Context[Any], kind: int, endpoint: Endpoint, most_bytes: int) -> zmq.Socket[bytes]:
+    socket = context.socket(kind)
+    socket.maxmsgsize = most_bytes
+    socket.sndhwm = socket.rcvhwm = _WAITING
+    socket.handshake_ivl = _HANDSHAKE_MS
+    socket.linger = _LINGER_MS
+    socket.tcp_keepalive = 1
+    socket.ipv6 = ":" in endpoint.host
+    return socket
+
+
+def _has(credentials: Sequence[bytes], token: str) -> bool:
+    # Of PLAIN: a name, which nobody has here, and the token.
+    return len(credentials) == 2 and hmac.compare_digest(credentials[1], token.encode())
