@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import msgspec
@@ -72,6 +73,7 @@ def run_pipe(file: str, *, seconds: float | None, door: Door | None, as_json: bo
         ended.callback(running.tell)  # the last counts are those after the end
         ended.enter_context(running.pipe)
         running.begin()
+        _open_window(running.pipe, file, ended)
         if api is not None:
             ended.enter_context(api).run()
             typer.echo(f"api: {api.url}")
@@ -80,6 +82,14 @@ def run_pipe(file: str, *, seconds: float | None, door: Door | None, as_json: bo
     for fault in faults:
         typer.echo(redact(fault), err=True)
     return 1 if faults else 0
+
+
+def _open_window(pipe: Pipe, file: str, opened: ExitStack) -> None:
+    """For `sightline top`."""
+    from sightline.site.visit import PipesVisit
+    from sightline.site.window import open_window
+
+    open_window(lambda: PipesVisit(Path(file).name, lambda: {"pipe": pipe}), opened)
 
 
 class _Running:

@@ -19,7 +19,6 @@ from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import BusError, ConfigError
 from sightline.hub.address import HubAddress
 from sightline.hub.settings import Limits
-from sightline.log import get_logger
 from sightline.pipe import Pipe
 from sightline.site.capture_process import Order
 from sightline.site.captured import STOP_S, Captured
@@ -36,7 +35,6 @@ from sightline.site.own_hub import (
     hub_talk,
     meeting_at,
 )
-from sightline.site.private_folder import private_folder
 from sightline.site.resting import Resting
 from sightline.site.running import with_cameras
 from sightline.site.side_by_side import side_by_side
@@ -51,7 +49,7 @@ from sightline.site.status import (
 from sightline.site.stopping import Runs
 from sightline.site.talk import RESTART, Talk, supervised
 from sightline.site.visit import PipesVisit
-from sightline.site.window import WINDOW, Window
+from sightline.site.window import open_window
 from sightline.site.worker_process import WorkerProcess
 from sightline.supervise import ChildSpec, State, Supervisor
 
@@ -221,11 +219,7 @@ class SupervisedSite(Runs):
     def _open_window(self, meeting: Meeting) -> None:
         """For those who want to look; nothing else needs it."""
         private = meeting.hub.unix_path if meeting.private and meeting.hub else None
-        try:
-            folder = Path(private).parent if private else self._opened.enter_context(private_folder())
-            self._opened.enter_context(Window(folder / WINDOW, self._visit))
-        except (ConfigError, OSError) as error:
-            get_logger("sightline.site").warning("nobody can look at this site", error=str(error))
+        open_window(self._visit, self._opened, Path(private).parent if private else None)
 
     # How it goes.
 

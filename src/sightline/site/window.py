@@ -10,19 +10,20 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingMixIn, UnixStreamServer
 from typing import Any, Final, Protocol, Self, TypeAlias
 
 import msgspec
 
-from sightline.errors import SightlineError, WireError
+from sightline.errors import ConfigError, SightlineError, WireError
 from sightline.hub.broker.statistics import HubStats
 from sightline.log import get_logger, redact
 from sightline.pipe.counts.stats import PipeStats
 from sightline.pipe.outside.actions import Actions
 from sightline.pipe.outside.plain import plain
+from sightline.site.private_folder import private_folder
 from sightline.site.status import SiteStatus
 
 WINDOW: Final = "window.sock"
@@ -126,6 +127,18 @@ class Window:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+
+def open_window(visit: Callable[[], Visit], opened: ExitStack, folder: Path | None = None) -> None:
+    """Open one until `opened` is closed, in this private folder, or in one of its own.
+
+    Where it cannot be, the log says so, and that is all: what runs does not need it.
+    """
+    try:
+        folder = folder or opened.enter_context(private_folder())
+        opened.enter_context(Window(folder / WINDOW, visit))
+    except (ConfigError, OSError) as error:
+        get_logger("sightline.site").warning("nobody can look at this", error=str(error))
 
 
 def answer(visit: Visit, line: bytes) -> bytes:

@@ -39,7 +39,7 @@ CHANNELS: Final = (
 PROCESSES: Final = (
     Column("process", "process"),
     Column("state", "state"),
-    Column("pid", "pid", 0),
+    Column("pid", "pid"),
     Column("cpu_percent", "CPU %", 0),
     Column("mb", "MB", 0),
     Column("ends", "ends", 0),

@@ -15,7 +15,7 @@ _MOST_TEXT: Final = 2000
 
 
 class Column(NamedTuple):
-    """What a column is called by programs and by people; `digits` of its numbers, None for texts."""
+    """What a column is called by programs and by people; `digits` of its numbers, None for texts and ids."""
 
     name: str
     title: str
@@ -94,11 +94,11 @@ def shown(value: Value, column: Column) -> str:
     """`1,234.5`, `123k` for what is too wide, `-` for what is unknown."""
     if value is None:
         return "-" if column.digits is not None else ""
-    if isinstance(value, str):
-        return value
+    if column.digits is None or isinstance(value, str):
+        return str(value)
     if value >= _MANY:
         return f"{value / 1e6:,.1f}M" if value >= 10 * _MANY else f"{value / 1e3:,.0f}k"
-    return f"{value:,.{column.digits or 0}f}"
+    return f"{value:,.{column.digits}f}"
 
 
 def reasons(dropped: Mapping[str, int]) -> str:

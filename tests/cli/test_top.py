@@ -1,0 +1,137 @@
+"""`sightline top`, as it is typed, beside a site that runs."""
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import WaitFor
+
+SIGHTLINE = str(Path(sys.executable).with_name("sightline"))
+WAIT_S = 60.0
+SITE = """
+cameras:
+  gate: {url: "synthetic://street?size=160x90&fps=10&gop=10"}
+workers:
+  people: {model: {kind: motion}}
+"""
+
+
+@pytest.fixture
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """With a folder for windows of its own: others of this machine are nobody's business."""
+    return {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("w")), "COLUMNS": "100"}
+
+
+@pytest.fixture
+def up(no_leaks: None, tmp_path: Path, environ: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    (tmp_path / "site.yaml").write_text(SITE)
+    command = [SIGHTLINE, "up", str(tmp_path / "site.yaml"), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=WAIT_S)
+
+
+def top(environ: dict[str, str], *options: str, code: int = 0) -> str:
+    command = [SIGHTLINE, "top", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, env=environ, check=False)
+    assert done.returncode == code, done
+    return done.stdout + done.stderr
+
+
+def facts(environ: dict[str, str]) -> dict[str, Any]:
+    """Of the one site."""
+    told: dict[str, Any] = json.loads(top(environ, "--once", "--json"))
+    return next(iter(told.values()), {})
+
+
+def test_that_nothing_runs_is_told(environ: dict[str, str]) -> None:
+    assert "nothing of yours runs here" in top(environ, "--once")
+    assert "nothing of yours runs here" in top(environ, "--seconds", "0.2")
+    assert json.loads(top(environ, "--once", "--json")) == {}
+
+
+def test_what_was_named_and_does_not_answer_is_a_failure(environ: dict[str, str], silent_port: int) -> None:
+    assert "127.0.0.1" in top(environ, f"http://127.0.0.1:{silent_port}", "--once", code=1)
+    assert "expected addresses such as" in top(environ, "gate", "--once", code=1)
+
+
+def test_a_site_is_seen_while_it_runs_and_a_worker_that_is_killed(
+    up: subprocess.Popen[str], environ: dict[str, str], wait_for: WaitFor
+) -> None:
+    def results() -> list[dict[str, Any]]:
+        return [of for of in facts(environ).get("cameras", ()) if (of["results_per_s"] or 0) > 1]
+
+    (gate,) = wait_for(results, WAIT_S, "results")
+    assert (gate["camera"], gate["state"]) == ("gate", "live")
+    now = facts(environ)
+    assert (now["name"], now["fault"]) == ("site.yaml", "")
+    assert {of["routine"] for of in now["routines"]} >= {"people", "people-model"}
+    assert [of["channel"] for of in now["channels"]] == ["raw_gate"]
+    assert {of["process"] for of in now["processes"]} == {"main", "hub", "capture-1", "worker-people"}
+    worker = next(of for of in now["processes"] if of["process"] == "worker-people")
+    assert worker["mb"] > 10
+    table = top(environ, "--once")
+    assert "gate" in table
+    assert "worker-people" in table
+    os.kill(worker["pid"], signal.SIGKILL)
+
+    def is_back() -> bool:
+        for of in facts(environ)["processes"]:
+            if of["process"] == "worker-people":
+                return bool(of["ends"] == 1 and of["pid"] not in {None, worker["pid"]})
+        return False
+
+    wait_for(is_back, WAIT_S, "another worker")
+
+
+@contextmanager
+def in_terminal(environ: dict[str, str], *options: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environ = {**environ, "TERM": "xterm-256color"}
+    environ.pop("COLUMNS")
+    command = [SIGHTLINE, "top", *options]
+    try:
+        with subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, start_new_session=True
+        ) as process:
+            os.close(theirs)
+            yield ours, process
+    finally:
+        os.close(ours)
+
+
+def read_until(ours: int, word: bytes) -> bytes:
+    told = b""
+    while word not in told:
+        told += os.read(ours, 65536)
+    return told
+
+
+@pytest.mark.parametrize("ending", ["q", "SIGTERM", "--seconds"])
+def test_a_terminal_shows_it_and_is_left_as_it_was(
+    up: subprocess.Popen[str], environ: dict[str, str], ending: str
+) -> None:
+    options = ["--seconds", "8"] if ending == "--seconds" else []
+    with in_terminal(environ, *options) as (ours, process):
+        read_until(ours, b"gate")
+        if ending == "q":
+            os.write(ours, b"q")
+        elif ending == "SIGTERM":
+            process.send_signal(signal.SIGTERM)
+        read_until(ours, b"\x1b[?1049l")  # out of the screen of its own
+        assert process.wait(WAIT_S) == 0
