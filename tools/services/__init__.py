@@ -14,9 +14,10 @@ from tools.services.openssl import OPENSSL
 from tools.services.process import Process, StartFailed
 from tools.services.rtsp import RTSP, Mount, RtspServer
 from tools.services.service import Service
+from tools.services.zerorpc import ZERORPC
 
 __all__ = ["SERVICES", "Docker", "KafkaBroker", "Mount", "Process", "RtspServer", "Service", "StartFailed"]
 
 SERVICES: dict[str, Service] = {
-    service.name: service for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS, KAFKA, KCAT, DOCKER)
+    service.name: service for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS, KAFKA, KCAT, DOCKER, ZERORPC)
 }

@@ -28,6 +28,7 @@ from sightline.cli.model import app as model
 from sightline.cli.mux import mux
 from sightline.cli.pipe import app as pipe
 from sightline.cli.probe import probe
+from sightline.cli.rpc import rpc
 from sightline.cli.top import top
 from sightline.cli.topics import app as topics
 from sightline.cli.up import up
@@ -99,7 +100,7 @@ def _every_command(
     configure(_LEVELS[min(verbose, 2)])
 
 
-for _command in (demo, probe, check, up, capture, worker, mux, top, doctor, fakecam):
+for _command in (demo, probe, check, up, capture, worker, mux, rpc, top, doctor, fakecam):
     app.command()(_command)
 app.add_typer(cameras, name="cameras")
 app.add_typer(hub, name="hub")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sightline.pipe.message import Message
     from sightline.pipe.mistakes import PipeError
     from sightline.pipe.network import MessageHandler, Network, QueueHandler, QueueNetwork
+    from sightline.pipe.outside.rpc import RPCPipeWrapper
     from sightline.pipe.parent.board import EventBoard, EventReport
     from sightline.pipe.pipe import Pipe
     from sightline.pipe.roles import DestinationRoutine, MiddleRoutine, SourceRoutine
@@ -68,6 +69,7 @@ __all__ = [
     "Policy",
     "QueueHandler",
     "QueueNetwork",
+    "RPCPipeWrapper",
     "Restart",
     "Retry",
     "Routine",
@@ -98,6 +100,7 @@ import_later(
         "sightline.pipe.message": "Message",
         "sightline.pipe.mistakes": "PipeError",
         "sightline.pipe.network": "MessageHandler Network QueueHandler QueueNetwork",
+        "sightline.pipe.outside.rpc": "RPCPipeWrapper",
         "sightline.pipe.pipe": "Pipe",
         "sightline.pipe.counts.metrics": "PipeCollector",
         "sightline.pipe.counts.reports": "DurationStats RoutineStats",

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from sightline.errors import BusError, CallError, ConfigError, NoResponder
-from sightline.hub import StreamClient
 from sightline.hub.rpc import Remote
 from sightline.pipe.outside.rpc import hub_place
 from sightline.pipe.outside.zerorpc.endpoint import Endpoint
@@ -60,18 +59,19 @@ def remote(url: str, timeout_s: float = 30.0) -> Iterator[Callee]:
 
 @contextmanager
 def _at_hub(url: str, timeout_s: float) -> Iterator[Callee]:
+    from sightline.hub import StreamClient  # noqa: PLC0415 - not for who calls a socket
+
     place, name = hub_place(url)
     key = Endpoint.of("ipc://none").token
-    try:
-        with StreamClient("", **place.client_settings(), agent="sightline rpc", tto=_REACHED_S) as client:
-            try:
-                yield _AtHub(client.create_rpc_client_service(name, key), timeout_s)
-            except NoResponder as error:
-                raise BusError(f"{error}; the hub is {place.shown}") from None
-    except TimeoutError as error:
-        if isinstance(error, CallError):
-            raise
-        raise BusError(str(error)) from None
+    with ExitStack() as opened:
+        try:
+            client = opened.enter_context(
+                StreamClient("", **place.client_settings(), agent="sightline rpc", tto=_REACHED_S)
+            )
+            service = client.create_rpc_client_service(name, key)
+        except (NoResponder, TimeoutError) as error:
+            raise BusError(f"{place.shown}: {error}") from None
+        yield _AtHub(service, timeout_s)
 
 
 class _ByZerorpc:
