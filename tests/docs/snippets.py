@@ -40,7 +40,7 @@ DOCUMENTS = sorted(
 )
 INCLUDED = '--8<-- "'
 COMMAND_S = 60
-KNOWN_PROGRAMS = {"apt-get", "cd", "export", "git", "jq", "pip", "pre-commit", "tail"}
+KNOWN_PROGRAMS = {"apt-get", "cd", "export", "git", "jq", "pip", "pre-commit", "tail", "zerorpc"}
 
 _LEXER = RawFencedCodeBlockLexer(
     re.compile(r'(?P<language>\w+)(?: title="(?P<title>[^"]+)")?$\n', re.MULTILINE)
