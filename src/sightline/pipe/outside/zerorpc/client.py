@@ -44,13 +44,12 @@ class Client:
         heartbeat_s: float = HEARTBEAT_S,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        zmq = zeromq()
         self._endpoint = endpoint
         self._timeout_s = timeout_s
         self._reached_s = reached_s
         self._heartbeat_s = heartbeat_s
         self._clock = clock
-        self._context: zmq.Context[Any] = zmq.Context()
+        self._context: zmq.Context[Any] = zeromq().Context()
         try:
             self._socket = calling(self._context, endpoint)
         except BaseException:
@@ -104,9 +103,9 @@ class Client:
 
     def _reach(self) -> None:
         """Wait until somebody is there."""
-        zmq = zeromq()
+        lib = zeromq()
         until_ns = self._clock.monotonic_ns() + ns(self._reached_s)
-        while not self._socket.poll(_LOOK_MS, zmq.POLLOUT):
+        while not self._socket.poll(_LOOK_MS, lib.POLLOUT):
             if why := refusal(self._events, self._endpoint):
                 raise why
             if self._clock.monotonic_ns() >= until_ns:
@@ -123,8 +122,8 @@ class Client:
                 self._send(said)
 
     def _send(self, data: bytes) -> None:
-        zmq = zeromq()
+        lib = zeromq()
         try:
-            self._socket.send_multipart([b"", data], zmq.NOBLOCK)
-        except zmq.Again:  # it went, and has not come again
+            self._socket.send_multipart([b"", data], lib.NOBLOCK)
+        except lib.Again:  # it went, and has not come again
             raise BusError(f"nobody is at {self._endpoint.address} any more") from None

@@ -72,7 +72,6 @@ class Server:
         most: int = MOST,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        zmq = zeromq()
         self._methods = {**methods, **introspection(name, methods)}
         self._token = endpoint.token
         self._clock = clock
@@ -82,13 +81,12 @@ class Server:
         self._words: SimpleQueue[Word] = SimpleQueue()
         self._taps: dict[Call, _Tap] = {}
         self._stop_at_ns: int | None = None
-        self._context: zmq.Context[Any] = zmq.Context()
+        self._context: zmq.Context[Any] = zeromq().Context()
         self._door = door(self._context)
         try:
             self._socket = listening(self._context, endpoint)
         except BaseException:
-            self._door.close()
-            self._context.term()
+            self._context.destroy(linger=0)
             raise
         self.address: str = self._socket.last_endpoint.decode().rstrip("\0")
         self._ring, self._bell = socket.socketpair()
@@ -121,10 +119,10 @@ class Server:
         self.close()
 
     def _live(self) -> None:
-        zmq = zeromq()
-        poller = zmq.Poller()
+        lib = zeromq()
+        poller = lib.Poller()
         for each in (self._socket, self._door, self._bell):
-            poller.register(each, zmq.POLLIN)
+            poller.register(each, lib.POLLIN)
         try:
             while not self._is_over():
                 self._turn({ready for ready, _ in poller.poll(self._sleep_ms())})
@@ -144,10 +142,10 @@ class Server:
         self._do(self._answering.tick(self._clock.monotonic_ns()))
 
     def _receive(self) -> None:
-        zmq = zeromq()
-        with suppress(zmq.Again):
+        lib = zeromq()
+        with suppress(lib.Again):
             for _ in range(_AT_A_TIME):
-                frames = self._socket.recv_multipart(zmq.NOBLOCK)
+                frames = self._socket.recv_multipart(lib.NOBLOCK)
                 self._do(self._answering.received(frames, self._clock.monotonic_ns()))
 
     def _do(self, things: Iterable[Do]) -> None:
@@ -164,9 +162,9 @@ class Server:
                     self._leave(call)
 
     def _send(self, frames: list[bytes]) -> None:
-        zmq = zeromq()
-        with suppress(zmq.Again):  # so much waits for it that it may as well be gone
-            self._socket.send_multipart(frames, zmq.NOBLOCK)
+        lib = zeromq()
+        with suppress(lib.Again):  # so much waits for it that it may as well be gone
+            self._socket.send_multipart(frames, lib.NOBLOCK)
 
     def _run(self, call: Call) -> None:
         served, args = self._methods[call.name], call.args if isinstance(call.args, list) else [call.args]

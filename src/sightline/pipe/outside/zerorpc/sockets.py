@@ -43,28 +43,28 @@ def zeromq() -> Any:
 
 def listening(context: zmq.Context[Any], endpoint: Endpoint) -> zmq.Socket[bytes]:
     """A socket that is called. Raises ConfigError: the address is wide open, in use, or none."""
-    zmq = zeromq()
+    lib = zeromq()
     endpoint.check_may_listen()
-    socket = _socket(context, zmq.ROUTER, endpoint, MOST_BYTES)
+    socket = _socket(context, lib.ROUTER, endpoint, MOST_BYTES)
     socket.zap_domain = USER.encode()  # has each who comes asked for, also where there is no token
     socket.plain_server = endpoint.token is not None
     try:
         socket.bind(endpoint.address)
-    except zmq.ZMQError as error:
+    except lib.ZMQError as error:
         raise ConfigError(f"cannot listen on {endpoint.address}: {error.strerror}") from None
     return socket
 
 
 def calling(context: zmq.Context[Any], endpoint: Endpoint) -> zmq.Socket[bytes]:
     """A socket that calls; nothing leaves it before the other side is there. Raises ConfigError."""
-    zmq = zeromq()
-    socket = _socket(context, zmq.DEALER, endpoint, MOST_ANSWER)
+    lib = zeromq()
+    socket = _socket(context, lib.DEALER, endpoint, MOST_ANSWER)
     socket.immediate = True
     if endpoint.token is not None:
         socket.plain_username, socket.plain_password = USER.encode(), endpoint.token.encode()
     try:
         socket.connect(endpoint.address)
-    except zmq.ZMQError as error:
+    except lib.ZMQError as error:
         raise ConfigError(f"cannot call {endpoint.address}: {error.strerror}") from None
     return socket
 
@@ -87,10 +87,10 @@ def admission(request: Sequence[bytes], token: str | None) -> list[bytes]:
 
 def refusal(events: zmq.Socket[bytes], endpoint: Endpoint) -> BusError | None:
     """Why the other side does not let us in, once it said so: `events` are the socket's own."""
-    zmq = zeromq()
+    lib = zeromq()
     while events.poll(0):
         (event,) = struct.unpack("=H", events.recv_multipart()[0][:2])
-        if event in {zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL}:
+        if event in {lib.EVENT_HANDSHAKE_FAILED_AUTH, lib.EVENT_HANDSHAKE_FAILED_PROTOCOL}:
             why = "without a token" if endpoint.token is None else "with this token"
             return BusError(f"{endpoint.address} does not let us in {why}")
     return None
@@ -98,9 +98,9 @@ def refusal(events: zmq.Socket[bytes], endpoint: Endpoint) -> BusError | None:
 
 def refusals(socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
     """The events of a socket that tell why it is not let in."""
-    zmq = zeromq()
+    lib = zeromq()
     events: zmq.Socket[bytes] = socket.get_monitor_socket(
-        zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+        lib.EVENT_HANDSHAKE_FAILED_AUTH | lib.EVENT_HANDSHAKE_FAILED_PROTOCOL
     )
     return events
 
