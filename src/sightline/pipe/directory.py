@@ -12,6 +12,7 @@ from sightline.errors import ConfigError
 from sightline.kinds import nearest
 from sightline.pipe.event_names import (
     KILL_EVENT_NAME,
+    LOG_DATA,
     START_EVENT_NAME,
     STOP_EVENT_NAME,
     UPDATE_FPS_EVENT_NAME,
@@ -20,8 +21,10 @@ from sightline.pipe.event_names import (
 EVERYBODYS: Final = (START_EVENT_NAME, STOP_EVENT_NAME, KILL_EVENT_NAME)
 """Events that every routine answers."""
 
-OURS: Final = frozenset((*EVERYBODYS, UPDATE_FPS_EVENT_NAME))
+OURS: Final = frozenset((*EVERYBODYS, LOG_DATA, UPDATE_FPS_EVENT_NAME))
 """Events that routines answer without a word of their authors."""
+
+_OF_ALL: Final = frozenset((*EVERYBODYS, LOG_DATA))
 
 Targets: TypeAlias = Mapping[str, Sequence[str]]
 """Flows by name, with the routines that are meant; none named: all of that flow. No flow: all of them."""
@@ -58,7 +61,8 @@ class Directory:
 
     def check(self, event: str, targets: Targets) -> None:
         """Raises ConfigError for an event that nobody answers, or a flow or routine that there is not."""
-        _known("event", event, self.events)
+        if event not in _OF_ALL:
+            _known("event", event, self.events)
         if not isinstance(targets, Mapping):
             raise ConfigError(f"expected flows, each with a list of its routines, got {targets!r}")
         for flow, routines in targets.items():
@@ -74,7 +78,7 @@ class Directory:
         for flow in targets or self._flows:
             routines = self._flows[flow]
             named = dict.fromkeys(targets.get(flow) or routines)
-            able = tuple(name for name in named if event in EVERYBODYS or event in routines[name])
+            able = tuple(name for name in named if event in _OF_ALL or event in routines[name])
             if able:
                 meant[flow] = able
         return meant

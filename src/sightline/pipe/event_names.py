@@ -10,3 +10,6 @@ KILL_EVENT_NAME: Final = "kill"
 
 UPDATE_FPS_EVENT_NAME: Final = "update_fps"
 """Of those that have a rate."""
+
+LOG_DATA: Final = "log_data"
+"""Small pictures of what a routine takes and gives are to stand in its log, or no more."""

@@ -21,13 +21,14 @@ from typing import Any, Final, NamedTuple
 from sightline.clock import NS_PER_S, Clock
 from sightline.pipe.counts.books import Books
 from sightline.pipe.counts.reports import Outcome, State
-from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
+from sightline.pipe.event_names import KILL_EVENT_NAME, LOG_DATA, START_EVENT_NAME, STOP_EVENT_NAME
 from sightline.pipe.flow.bell import Bell
 from sightline.pipe.flow.coroutines import FlowLoop
 from sightline.pipe.flow.desk import Desk
 from sightline.pipe.flow.failures import Failures, log_error, text_of
 from sightline.pipe.flow.pace import Pace
 from sightline.pipe.flow.running import Act, Running
+from sightline.pipe.flow.showing import Showing
 from sightline.pipe.flow.work import HAND, RAISED, Call, InBatches, Means, OneByOne, Sourcing, Work
 from sightline.pipe.fps import is_constant, own_rate_fps
 from sightline.pipe.functional import accepts, logic_of
@@ -89,9 +90,10 @@ class Engine:
         self._events = events_of(type(routine))
         self.books = books
         self._failures = Failures(routine, books, clock)
-        means = Means(
+        self._logic = self._call(is_source)
+        self._means = means = Means(
             routine.name,
-            self._call(is_source),
+            self._logic,
             desk=desk,
             books=books,
             failures=self._failures,
@@ -146,6 +148,17 @@ class Engine:
         """Where its thread is at this moment."""
         frame = sys._current_frames().get(self.thread.ident or 0)  # noqa: SLF001  # public by its documentation
         return "".join(traceback.format_stack(frame)) if frame else ""
+
+    def log_data(self, on: bool | None = None, every_s: float = 1.0) -> None:
+        """Have pictures of what the routine takes and gives in its log, or no more. In its thread.
+
+        Args:
+            on: None: the other way round than it is.
+            every_s: seconds between two calls of `main_logic` that are shown.
+        """
+        wanted = self._means.call is self._logic if on is None else on
+        call = Showing(self._logic, self.routine, every_s, self._clock) if wanted else self._logic
+        self._means.call = call
 
     def _call(self, is_source: bool) -> Call:
         logic = logic_of(self.routine)
@@ -232,12 +245,14 @@ class Engine:
         except BaseException as error:
             asked.answer.set_result(self._outcome(asked.event, True, text_of(error)))
             raise
-        known = asked.event in self._events or asked.event in _CARRIED_OUT
+        known = asked.event in self._events or asked.event in _CARRIED_OUT or asked.event == LOG_DATA
         asked.answer.set_result(self._outcome(asked.event, known, "; ".join(errors) or None))
 
     def _handled(self, asked: _Asked) -> list[str]:
         """Call the methods that answer the event. What failed."""
         methods = [getattr(self.routine, name) for name in self._events.get(asked.event, ())]
+        if asked.event == LOG_DATA:
+            methods.append(self.log_data)
         tried = [self._try(partial(method, **asked.parameters)) for method in methods]
         return [error for error in tried if error is not None]
 
