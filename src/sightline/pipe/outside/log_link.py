@@ -1,0 +1,211 @@
+"""One connection to a receiver of logs, over socket.io by WebSocket.
+
+A receiver that answers `logs_hello` gets batches, as `logs`, and says of each that it has it. To any other
+each record goes as PipeRT sends them: an event `log` with one JSON text; that it has arrived is taken from
+its having been sent, as such receivers say nothing.
+
+Whoever has a link asks it to send and waits; python-socketio's own threads do the rest. It is closed hard, as
+the library's own way waits for a receiver that reads nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+
+from sightline.errors import MissingExtra
+from sightline.pipe.outside.log_address import LogAddress
+from sightline.pipe.outside.log_entry import LogEntry
+
+HELLO: Final = "logs_hello"
+BATCH: Final = "logs"
+PIPERT_RECORD: Final = "log"
+PIPERT_STRUCTURE: Final = "pipe_creation"
+VERSION: Final = 1
+CONNECT_S: Final = 5.0
+HELLO_S: Final = 2.0
+CONFIRM_S: Final = 60.0
+"""Longer than the library takes to see that nobody is there any more."""
+STEP_S: Final = 0.05
+JOIN_S: Final = 5.0
+
+SILENT: Final = logging.Logger("socketio", logging.CRITICAL + 1)  # noqa: LOG001 - of nobody, in no tree
+"""For the library, which else adds handlers to its loggers and shows URLs, tokens too."""
+
+
+class NoReceiver(Exception):
+    """Nobody answers there, or somebody else."""
+
+
+def socketio() -> Any:
+    """The library. Raises MissingExtra where it, or what its client needs, is not installed."""
+    try:
+        import socketio as library  # noqa: PLC0415 - an extra
+        import websocket  # noqa: F401, PLC0415 - it comes with the same extra, and the library needs no telling
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            "python-socketio is not installed; it comes with: pip install 'sightline[logs]'"
+        ) from error
+    return library
+
+
+class LogLink:
+    """A connection, from when it is made.
+
+    Args:
+        address: of the receiver.
+        sender: what is told of who sends.
+        structure: what the pipe is made of, if that is known.
+
+    Attributes:
+        batched: whether the receiver takes batches.
+
+    Raises:
+        NoReceiver: it cannot be reached, with why.
+        MissingExtra: the library is not installed.
+    """
+
+    def __init__(
+        self, address: LogAddress, sender: Mapping[str, Any], structure: Mapping[str, Any] | None
+    ) -> None:
+        self._sender = sender
+        self._sockets: list[Any] = []
+        try:
+            self._client = self._connected(address)
+            self.batched = self._is_known(structure)
+            if not self.batched and structure is not None:
+                self._client.emit(PIPERT_STRUCTURE, _creation_text(sender, structure))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        return bool(self._client.connected)
+
+    def send(
+        self, entries: Sequence[LogEntry], dropped: Mapping[str, int], give_up: Callable[[], bool]
+    ) -> bool:
+        """Send these. False: nobody knows whether they have arrived, or it was to give up."""
+        try:
+            return (
+                self._send_batch(entries, dropped, give_up)
+                if self.batched
+                else self._send_each(entries, give_up)
+            )
+        except Exception:  # noqa: BLE001 - whatever the library raises where a connection ends
+            return False
+
+    def close(self) -> None:
+        """End it, and its threads."""
+        for one in self._sockets:
+            if one.sock is not None:
+                with suppress(OSError):  # a thread that sends or receives is told
+                    one.sock.shutdown(socket.SHUT_RDWR)
+        reader = getattr(getattr(self, "_client", None), "eio", None)
+        for task in (getattr(reader, "read_loop_task", None), getattr(reader, "write_loop_task", None)):
+            if task is not None:
+                task.join(JOIN_S)
+        for one in self._sockets:
+            one.shutdown()
+
+    def _connected(self, address: LogAddress) -> Any:
+        library = socketio()
+        reasons = []
+        for path in address.paths:
+            self._client = library.Client(
+                reconnection=False,
+                handle_sigint=False,
+                logger=SILENT,
+                engineio_logger=SILENT,
+                request_timeout=CONNECT_S,
+                websocket_extra_options={"class_": self._socket},
+            )
+            headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
+            try:
+                self._client.connect(
+                    address.url,
+                    headers=headers,
+                    transports=["websocket"],
+                    socketio_path=path,
+                    wait_timeout=CONNECT_S,
+                )
+            except Exception as error:  # noqa: BLE001 - what a stranger answers makes the library raise anything
+                reasons.append(f"/{path}: {error or type(error).__name__}")
+                self.close()
+            else:
+                return self._client
+        raise NoReceiver("; ".join(reasons))
+
+    def _socket(self, **options: Any) -> Any:
+        """The library's own, remembered: it leaves it open where a handshake fails."""
+        import websocket  # noqa: PLC0415 - an extra
+
+        self._sockets.append(one := websocket.WebSocket(**options))
+        return one
+
+    def _is_known(self, structure: Mapping[str, Any] | None) -> bool:
+        """Whether it says that it takes what we send."""
+        hello = {"version": VERSION, **self._sender, "structure": structure}
+        answer = self._asked(HELLO, hello, HELLO_S, lambda: False)
+        return isinstance(answer, dict) and answer.get("version") == VERSION
+
+    def _send_batch(
+        self, entries: Sequence[LogEntry], dropped: Mapping[str, int], give_up: Callable[[], bool]
+    ) -> bool:
+        batch = {**self._sender, "dropped": dropped, "entries": msgspec.to_builtins(list(entries))}
+        return self._asked(BATCH, batch, CONFIRM_S, give_up) == len(entries)
+
+    def _asked(self, event: str, data: Any, timeout_s: float, give_up: Callable[[], bool]) -> Any:
+        """What the receiver answers; None: nothing, or not in time."""
+        answers: list[Any] = []
+        came = threading.Event()
+
+        def answered(*answer: Any) -> None:
+            answers.extend(answer)
+            came.set()
+
+        self._client.emit(event, data, callback=answered)
+        until_s = time.monotonic() + timeout_s
+        while self.alive and time.monotonic() < until_s and not give_up():
+            if came.wait(STEP_S):
+                break
+        return answers[0] if answers else None
+
+    def _send_each(self, entries: Sequence[LogEntry], give_up: Callable[[], bool]) -> bool:
+        for entry in entries:
+            self._client.emit(PIPERT_RECORD, piperts_text(entry))
+        unsent = self._client.eio.queue
+        until_s = time.monotonic() + CONFIRM_S
+        while unsent.unfinished_tasks:  # of the library's thread: what is not sent yet
+            if not self.alive or time.monotonic() > until_s or give_up():
+                return False
+            time.sleep(STEP_S / 10)
+        return self.alive
+
+
+def piperts_text(entry: LogEntry) -> str:
+    """A record as PipeRT's cockpit reads it, with more of ours that it does not look at."""
+    message = f"{entry.message}\n{entry.traceback}" if entry.traceback else entry.message
+    if entry.picture:
+        image = base64.b64encode(entry.picture).decode()
+        kind = entry.side or "extra_image"
+        named = "" if entry.side else f"'name': '{entry.message.replace(chr(39), ' ')}', "
+        data = f"{{{named}'image_base64': '{image}'}}"
+        message = f"{kind}: , 'data': {data}" if entry.side else f"{kind}: {data}"
+    told = {name: value for name, value in msgspec.to_builtins(entry).items() if name != "picture"}
+    return msgspec.json.encode({**told, "level": entry.level, "message": message}).decode()
+
+
+def _creation_text(sender: Mapping[str, Any], structure: Mapping[str, Any]) -> str:
+    """What PipeRT's cockpit makes its list of routines of: it reads a `repr`."""
+    told = {"source": sender.get("pipe", ""), "level": "INFO", "message": repr(dict(structure))}
+    return msgspec.json.encode(told).decode()
