@@ -323,11 +323,27 @@ def test_it_takes_requests_and_ends_when_it_is_killed_by_one(written: Written) -
     assert written.has("cleanup")
 
 
+def test_it_takes_remote_calls_and_ends_when_it_is_killed_by_one(written: Written) -> None:
+    running = written.begin(
+        written.file("pipe = endless()\n"),
+        *("--rpc", "tcp://127.0.0.1:*"),
+        environ={"PYTHONUNBUFFERED": "1"},
+    )
+    assert running.stdout is not None
+    address = next(line for line in running.stdout if line.startswith("rpc: ")).split()[1]
+    for words in (["execute", "start"], ["execute", "join", '{"to_kill":true}']):
+        subprocess.run([SIGHTLINE, "rpc", address, *words], check=True, timeout=DONE_S, capture_output=True)
+    _, said = running.communicate(timeout=DONE_S)
+    assert (running.returncode, said) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (("--api", "here"), "expected --api as PORT or HOST:PORT, got 'here'"),
         (("--api", "70000"), "expected --api as PORT or HOST:PORT, got '70000'"),
+        (("--rpc", "tcp://0.0.0.0:4242"), "token"),
+        (("--rpc", "smoke://signals"), "smoke"),
         (("--api", "0.0.0.0:0"), "can be seen by other machines: expected a token"),
         (
             ("--api", "0", "--token-env", "NOT_THERE"),

@@ -36,6 +36,14 @@ def run(
             show_default=False,
         ),
     ] = None,
+    rpc: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENDPOINT",
+            help="Take remote calls there, such as tcp://127.0.0.1:4242 or hub://127.0.0.1?name=street.",
+            show_default=False,
+        ),
+    ] = None,
     token_env: Annotated[
         str | None,
         typer.Option(
@@ -61,12 +69,12 @@ def run(
 
         sightline pipe run street.py:at_night --seconds 60 --json
 
-        sightline pipe run street.py --api 8080
+        sightline pipe run street.py --api 8080 --rpc tcp://127.0.0.1:4242
     """
-    from sightline.cli.pipe_run import Door, run_pipe
+    from sightline.cli.pipe_run import Doors, run_pipe
 
-    door = None if api is None else Door.of(api, token_env)
-    raise typer.Exit(run_pipe(file, seconds=seconds, door=door, as_json=as_json))
+    doors = Doors.of(api, rpc, token_env)
+    raise typer.Exit(run_pipe(file, seconds=seconds, doors=doors, as_json=as_json))
 
 
 @app.command()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import IO, Any, Final, NamedTuple, Self
 
 import msgspec
 import typer
@@ -26,57 +26,63 @@ from sightline.pipe.outside.plain import stats_as_json
 from sightline.pipe.pipe import Pipe
 from sightline.supervise.watched import State as ProcessState
 
-if TYPE_CHECKING:
-    from sightline.pipe.outside.api import APIWrapper
-
 _HOST: Final = "127.0.0.1"
 _STEP_S: Final = 0.1
 _EVERY_S: Final = 1.0
 
 
-class Door(NamedTuple):
-    """Where requests are taken, and what is asked of those who make them."""
+class Doors(NamedTuple):
+    """Where requests and calls are taken, and what is asked of those who make them."""
 
     host: str
-    port: int
+    port: int | None
+    endpoint: str | None
     token: str | None
 
     @classmethod
-    def of(cls, address: str, token_env: str | None) -> Self:
+    def of(cls, api: str | None, rpc: str | None, token_env: str | None) -> Self:
         """Raises ConfigError: no such address, or no token in the variable that is named."""
-        host, _, port = address.rpartition(":")
-        if not port.isdecimal() or int(port) > 65_535:
-            raise ConfigError(f"expected --api as PORT or HOST:PORT, got {address!r}")
+        host, _, port = ("" if api is None else api).rpartition(":")
+        if api is not None and not (port.isdecimal() and int(port) <= 65_535):
+            raise ConfigError(f"expected --api as PORT or HOST:PORT, got {api!r}")
         token = None if token_env is None else os.environ.get(token_env)
         if token_env is not None and not token:
             raise ConfigError(f"expected a token in the environment variable {token_env}")
         hide_secret(token or "")
-        return cls(host.strip("[]") or _HOST, int(port), token)
+        return cls(host.strip("[]") or _HOST, int(port) if port else None, rpc, token)
 
-    def api(self, pipe: Pipe) -> APIWrapper:
-        """Raises ConfigError: it may not be so open; MissingExtra."""
-        from sightline.pipe.outside.api import APIWrapper
+    @contextmanager
+    def open_to(self, pipe: Pipe) -> Iterator[None]:
+        """Says where they are. Raises SightlineError: one may not be so open, or cannot be."""
+        with ExitStack() as opened:
+            if self.port is not None:
+                from sightline.pipe.outside.api import APIWrapper
 
-        return APIWrapper(self.host, self.port, pipe, self.token)
+                api = opened.enter_context(APIWrapper(self.host, self.port, pipe, self.token))
+                api.run()
+                typer.echo(f"api: {api.url}")
+            if self.endpoint is not None:
+                from sightline.pipe.outside.rpc import RPCPipeWrapper
+
+                rpc = opened.enter_context(RPCPipeWrapper(pipe, token=self.token))
+                typer.echo(f"rpc: {rpc.serve(self.endpoint).address}")
+            yield
 
 
-def run_pipe(file: str, *, seconds: float | None, door: Door | None, as_json: bool) -> int:
+def run_pipe(file: str, *, seconds: float | None, doors: Doors, as_json: bool) -> int:
     """Run until it is over, `seconds` have passed, or a signal came. Gives the exit code.
 
-    Raises SightlineError: the file has no pipe, or it cannot be built.
+    Raises SightlineError: the file has no pipe, or it cannot be built, or a door not be opened.
     """
     with ExitStack() as ended:
         answers = ended.enter_context(_answers_apart()) if as_json else None
         running = _Running(pipe_of(file), answers)
-        api = None if door is None else door.api(running.pipe)
         ended.enter_context(stopped_by_signals(running))
         ended.callback(running.tell)  # the last counts are those after the end
         ended.enter_context(running.pipe)
+        ended.enter_context(doors.open_to(running.pipe))
         running.begin()
         _open_window(running.pipe, file, ended)
-        if api is not None:
-            ended.enter_context(api).run()
-            typer.echo(f"api: {api.url}")
         running.wait(seconds)
         faults = [*faults_of(running.pipe.stats())]
     for fault in faults:
