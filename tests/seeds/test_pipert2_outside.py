@@ -5,6 +5,7 @@ as a command and in Python, a server of socket.io.
 """
 
 import json
+import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 
 import pytest
 from tests.conftest import WaitFor
+from tests.pipe.outside.receiving import Plain
 from tests.seeds.outside import Script
+from tools.services.zerorpc import COMMAND
 
 WAIT_S = 30.0
 
@@ -25,7 +28,43 @@ api_wrapper.run()
 print("it runs", flush=True)
 """
 
+RPC = """
+rpc_pipe = Pipe()
+fill(rpc_pipe)
+
+rpc_server = RPCPipeWrapper(rpc_pipe)
+print("it runs", flush=True)
+rpc_server.run_rpc_server(endpoint="tcp://127.0.0.1:{port}")
+"""
+
+LOGS = """
+example_pipe = Pipe(logger=get_socket_logger("base", logging.INFO))
+fill(example_pipe)
+example_pipe.notify_event("SHOUT", {"example_flow": ["some_routine"]}, wait=True)
+example_pipe.join(to_kill=True)
+"""
+
+BY_COMMAND = {
+    "start": ["start"],
+    "custom": ["CUSTOM_EVENT_NAME", '{"param1": "value"}'],
+    "join": ["join", '{"to_kill":true}'],
+}
+IN_PYTHON = """
+import sys
+import zerorpc
+
+client = zerorpc.Client()
+client.connect(sys.argv[1])
+client.execute({})
+"""
+AS_PYTHON = {
+    "start": "'start'",
+    "custom": "'CUSTOM_EVENT_NAME', {'param1': 'value'}",
+    "join": """'join', '{"to_kill":true}'""",
+}
+
 Begin = Callable[..., Script]
+Execute = Callable[[str, str], None]
 
 
 @pytest.fixture
@@ -109,3 +148,52 @@ def test_the_structure_of_a_pipe_is_as_it_was(
         ],
         "Events": ["start", "stop", "kill"],
     }
+
+
+@pytest.fixture(params=["by its command", "in Python"])
+def execute(request: pytest.FixtureRequest, found_at: Callable[[str], str]) -> Execute:
+    """`execute(address, "join")`: as a user of zerorpc has it done."""
+    by_command = request.param == "by its command"
+
+    def run(address: str, what: str) -> None:
+        code = COMMAND if by_command else IN_PYTHON.format(AS_PYTHON[what])
+        words = ["execute", *BY_COMMAND[what]] if by_command else []
+        subprocess.run(
+            [found_at("zerorpc"), "-W", "ignore", "-c", code, address, *words],
+            check=True,
+            timeout=WAIT_S,
+            capture_output=True,
+        )
+
+    return run
+
+
+@pytest.mark.needs("zerorpc")
+def test_a_pipe_is_steered_by_zerorpc(
+    begin: Begin, execute: Execute, free_port: Callable[[], int], wait_for: WaitFor
+) -> None:
+    port = free_port()
+    script, address = begin(RPC.format(port=port)), f"tcp://127.0.0.1:{port}"
+    wait_for(lambda: script.printed("it runs"), WAIT_S, "the script runs")
+    execute(address, "start")
+    execute(address, "custom")
+    expected = "some_routine value none", "other_routine value none"
+    wait_for(lambda: script.printed(*expected), WAIT_S, "the event was handled")
+    execute(address, "join")
+    assert script.ended() == 0
+    assert len(script.lines) == 3
+
+
+@pytest.mark.parametrize("where", ["the environment", ".env"])
+def test_the_log_of_a_pipe_goes_to_its_receiver(begin: Begin, tmp_path: Path, where: str) -> None:
+    with Plain() as cockpit:
+        url = f"{cockpit.url}/api/socketio"
+        (tmp_path / ".env").write_text(f'SOCKET_LOGGER_URL="{url}"\n' if where == ".env" else "")
+        environ = {} if where == ".env" else {"SOCKET_LOGGER_URL": url}
+        script = begin(LOGS, environ)
+        assert script.ended() == 0
+    assert script.lines == []
+    told = [(one["source"], one["level"], one["message"]) for one in cockpit.records]
+    assert ("base.example_flow.some_routine", "INFO", "shouted") in told
+    assert not [message for _, _, message in told if message == "whispered"]
+    assert "'routine_name': 'some_routine'" in cockpit.structures[0]["message"]
