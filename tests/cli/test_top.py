@@ -26,6 +26,22 @@ workers:
   people: {model: {kind: motion}}
 """
 
+PIPE = """
+import time
+from sightline.pipe import Pipe, routine
+
+@routine
+def hello():
+    time.sleep(0.1)
+    return "hello"
+
+@routine
+def heard(data): ...
+
+pipe = Pipe()
+pipe.create_flow("f", True, hello, heard)
+"""
+
 
 @pytest.fixture
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
@@ -79,7 +95,7 @@ def test_a_site_is_seen_while_it_runs_and_a_worker_that_is_killed(
     assert (gate["camera"], gate["state"]) == ("gate", "live")
     now = facts(environ)
     assert (now["name"], now["fault"]) == ("site.yaml", "")
-    assert {of["routine"] for of in now["routines"]} >= {"people", "people-model"}
+    assert "cameras" in {of["routine"] for of in now["routines"]}
     assert [of["channel"] for of in now["channels"]] == ["raw_gate"]
     assert {of["process"] for of in now["processes"]} == {"main", "hub", "capture-1", "worker-people"}
     worker = next(of for of in now["processes"] if of["process"] == "worker-people")
@@ -96,6 +112,20 @@ def test_a_site_is_seen_while_it_runs_and_a_worker_that_is_killed(
         return False
 
     wait_for(is_back, WAIT_S, "another worker")
+
+
+def test_the_pipe_of_a_file_is_seen_while_it_runs(
+    no_leaks: None, tmp_path: Path, environ: dict[str, str], wait_for: WaitFor
+) -> None:
+    (tmp_path / "hello.py").write_text(PIPE)
+    command = [SIGHTLINE, "pipe", "run", str(tmp_path / "hello.py")]
+    with subprocess.Popen(command, env=environ) as process:
+        try:
+            wait_for(lambda: facts(environ).get("wires"), WAIT_S, "its wire")
+            assert facts(environ)["name"] == "hello.py"
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(WAIT_S)
 
 
 @contextmanager
@@ -135,3 +165,13 @@ def test_a_terminal_shows_it_and_is_left_as_it_was(
             process.send_signal(signal.SIGTERM)
         read_until(ours, b"\x1b[?1049l")  # out of the screen of its own
         assert process.wait(WAIT_S) == 0
+
+
+def test_what_is_missing_is_told_with_how_to_have_it(environ: dict[str, str], tmp_path: Path) -> None:
+    missing = 'raise ModuleNotFoundError("No module named \'textual\'", name="textual")'
+    (tmp_path / "textual.py").write_text(missing)
+    environ["PYTHONPATH"] = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with in_terminal(environ) as (ours, process):
+        read_until(ours, b"pip install 'sightline[top]'")
+        assert process.wait(WAIT_S) == 1
+    assert "nothing of yours" in top(environ, "--once")

@@ -18,8 +18,9 @@ from sightline.hub import StreamClient, StreamServer
 from sightline.hub.address import HubAddress
 from sightline.log import hide_secret
 from sightline.pipe import Pipe
+from sightline.site import private_folder
 from sightline.site.visit import MAIN, PipesVisit
-from sightline.site.window import MOST_ASKED_BYTES, MOST_VISITORS, Window
+from sightline.site.window import MOST_ASKED_BYTES, MOST_VISITORS, Window, open_window
 
 LOG = Lines()
 WAIT_S = 20.0
@@ -157,6 +158,15 @@ def test_everybody_goes_when_it_is_closed(tmp_path: Path, pipe: Pipe) -> None:
         assert visitor.lines.readline() == b""
     with pytest.raises(OSError, match="No such file"):
         Visitor(tmp_path / "w")
+
+
+def test_what_cannot_have_a_window_goes_on_without(
+    opened: ExitStack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(private_folder, "places", lambda: [tmp_path / "none"])
+    open_window(lambda: PipesVisit("mine", dict), opened)
+    open_window(lambda: PipesVisit("mine", dict), opened, tmp_path / "none")
+    assert caplog.text.count("nobody can look at this") == 2
 
 
 class Broken(PipesVisit):

@@ -1,6 +1,7 @@
 """Real feeds: windows of this machine, a pipe behind its API, a hub."""
 
 import http.server
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -85,6 +86,16 @@ def test_a_window_that_others_could_have_put_there_is_not_looked_through(here: P
     (here / "sightline-up-ours").mkdir(mode=0o700)
     (here / "sightline-up-ours" / WINDOW).touch()
     assert windows() == [here / "sightline-up-ours" / WINDOW]
+
+
+def test_what_was_killed_is_not_there_any_more(here: Path, pipe: Pipe) -> None:
+    left = here / "sightline-up-left"
+    left.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as nobody:
+        nobody.bind(str(left / WINDOW))
+    with shown(pipe) as folder:
+        assert list(finder([])()) == [folder.name]
+    assert not left.exists()
 
 
 def test_nobody_behind_a_window_is_told(here: Path, pipe: Pipe) -> None:

@@ -250,7 +250,7 @@ def test_texts_from_outside_cannot_steer_the_terminal() -> None:
 
 
 def test_a_feed_that_does_not_answer_says_so_beside_what_it_told() -> None:
-    told = looks(at(0, site=site({"gate": camera()})))
+    told = looks(at(0, site=site({"gate": camera()})), feed="a")
     picture = Picture({"a": Seen(told, 7.0, "it does not answer"), "b": Seen(None, 0.0, "nobody there")})
     assert picture.faults == ["a: it does not answer, what is told is 7 s old", "b: nobody there"]
     assert picture.summary == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sightline.errors import ConfigError
 from sightline.hub.address import HubAddress
+from sightline.site.private_folder import remove_left_over
 from sightline.top.feed import Feed
 from sightline.top.http_feed import ApiAddress, HttpFeed
 from sightline.top.window_feed import WindowFeed, windows
@@ -30,6 +31,7 @@ def finder(addresses: Sequence[str]) -> Find:
 
 def windows_here() -> Mapping[str, Open]:
     """The windows that are open now, each by its folder, which is another one for each start."""
+    remove_left_over()  # by what was killed
     return {path.parent.name: partial(WindowFeed, path) for path in windows()}
 
 

@@ -16,7 +16,6 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
 
-from sightline.errors import SightlineError
 from sightline.top.event_screen import EventScreen
 from sightline.top.feed import Event, Target
 from sightline.top.picture import Picture
@@ -67,18 +66,23 @@ class TopApp(App[None]):
         self._picture = Picture({})
         self._paused = False
         self._is_settled = False
+        self._tables = {name: SheetTable() for name in _NAMES}
+        self._tabs = TabbedContent()
+        self._said = Static(id="summary")
+        self._noted = Static(id="note")
+        self._field = Input(placeholder="words that rows have", id="filter")
 
     def compose(self) -> ComposeResult:
-        yield Static(id="summary")
-        with TabbedContent():
-            for name in _NAMES:
+        yield self._said
+        with self._tabs:
+            for name, table in self._tables.items():
                 with TabPane(name.capitalize(), id=name):
-                    yield SheetTable()
-        yield Static(id="note")
-        yield Input(placeholder="words that rows have", id="filter")
+                    yield table
+        yield self._noted
+        yield self._field
         yield Footer()
 
-    def on_mount(self) -> None:
+    def on_ready(self) -> None:
         loop = asyncio.get_running_loop()
         for ending in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(ending, self.exit)
@@ -92,7 +96,7 @@ class TopApp(App[None]):
 
     @property
     def _table(self) -> SheetTable:
-        return self.query_one(f"#{self.query_one(TabbedContent).active} SheetTable", SheetTable)
+        return self._tables[self._tabs.active]
 
     def _refresh(self) -> None:
         if not self._paused:
@@ -107,15 +111,16 @@ class TopApp(App[None]):
         )
         if not self._is_settled and first is not None:
             self._is_settled = True
-            self.query_one(TabbedContent).active = first
+            self._tabs.active = first
 
     def _show(self) -> None:
-        tabs = self.query_one(TabbedContent)
         for name, sheet in zip(_NAMES, self._picture.sheets, strict=True):
-            tabs.get_tab(name).label = f"{sheet.title} {len(sheet.rows)}"
-            if name == tabs.active:
+            tab, label = self._tabs.get_tab(name), f"{sheet.title} {len(sheet.rows)}"
+            if tab.label_text != label:
+                tab.label = label
+            if name == self._tabs.active:
                 self._table.show(sheet)
-        self.query_one("#summary", Static).update(self._summary())
+        _say(self._said, self._summary())
         self._note()
 
     def _summary(self) -> Text:
@@ -126,7 +131,7 @@ class TopApp(App[None]):
 
     def _note(self) -> None:
         row = self._table.row
-        self.query_one("#note", Static).update(Text(row.note if row else ""))
+        _say(self._noted, Text(row.note if row else ""))
 
     def on_data_table_row_highlighted(self) -> None:
         self._note()
@@ -139,7 +144,7 @@ class TopApp(App[None]):
 
     def action_sheet(self, name: str) -> None:
         self._is_settled = True
-        self.query_one(TabbedContent).active = name
+        self._tabs.active = name
 
     def action_sort(self) -> None:
         self._table.sort_by_next()
@@ -158,25 +163,23 @@ class TopApp(App[None]):
         self._refresh()
 
     def action_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.add_class("open")
-        field.focus()
+        self._field.add_class("open")
+        self._field.focus()
 
     def action_unfilter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.value = ""
-        field.remove_class("open")
+        self._field.value = ""
+        self._field.remove_class("open")
         self._table.focus()
 
     def on_input_changed(self, changed: Input.Changed) -> None:
-        if changed.input.id == "filter":
-            for table in self.query(SheetTable):
+        if changed.input is self._field:
+            for table in self._tables.values():
                 table.filter(changed.value)
             self._show()
 
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
-        if submitted.input.id == "filter":
-            submitted.input.set_class(bool(submitted.value), "open")
+        if submitted.input is self._field:
+            self._field.set_class(bool(submitted.value), "open")
             self._table.focus()
 
     # Events.
@@ -195,7 +198,7 @@ class TopApp(App[None]):
         """In a thread: what goes wrong is said."""
         try:
             work(*args)
-        except SightlineError as error:
+        except Exception as error:  # noqa: BLE001 - it is shown, and what is watched goes on
             self.call_from_thread(self.notify, printable(error), severity="error", markup=False)
 
     def _ask_for_event(self, row: Row, target: Target) -> None:
@@ -210,3 +213,9 @@ class TopApp(App[None]):
     def _send(self, feed: str, target: Target, event: Event) -> None:
         told = self._watching.send(feed, target, event)
         self.call_from_thread(self.notify, printable(told), markup=False)
+
+
+def _say(where: Static, text: Text) -> None:
+    """What stands there already is not laid out again."""
+    if where.content != text:
+        where.update(text)

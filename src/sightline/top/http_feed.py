@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.client
 import os
 import ssl
-from typing import Any, Final, NamedTuple, Self
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
 from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
@@ -25,13 +26,14 @@ _REFUSED: Final = frozenset({http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBI
 _EXAMPLE: Final = "expected the address of a pipe's API such as http://127.0.0.1:8000"
 
 
-class ApiAddress(NamedTuple):
+@dataclass(frozen=True)
+class ApiAddress:
     """Where an API is: `http://:TOKEN@host:port`; the token may be in the environment instead."""
 
     secure: bool
     host: str
     port: int
-    token: str | None
+    token: str | None = field(repr=False)
 
     @classmethod
     def of(cls, url: str) -> Self:

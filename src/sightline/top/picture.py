@@ -95,13 +95,14 @@ def _summary(looks: Looks) -> str:
         told += [f"pipe {name} {stats.state.value}" for name, stats in looks.now.pipes.items()][:3]
     if looks.now.hub is not None:
         told.append(f"hub up {looks.now.hub.uptime_s:,.0f} s, {len(looks.now.hub.clients)} clients")
-    if processes.rows:
-        told.append(f"CPU {_sum(processes, 3):,.0f} %, {_sum(processes, 4):,.0f} MB")
-    return printable(f"{looks.now.name}: {', '.join(told)}")
+    told += [_sum(processes, "CPU {:,.0f} %", 3), _sum(processes, "{:,.0f} MB", 4)]
+    return printable(f"{looks.now.name}: {', '.join(filter(None, told))}")
 
 
-def _sum(sheet: Sheet, column: int) -> float:
-    return sum(value for row in sheet.rows if isinstance(value := row.values[column], int | float))
+def _sum(sheet: Sheet, form: str, column: int) -> str:
+    """Empty where nothing is known."""
+    known = [value for row in sheet.rows if isinstance(value := row.values[column], int | float)]
+    return form.format(sum(known)) if known else ""
 
 
 def _facts(seen: Seen) -> dict[str, Any]:
