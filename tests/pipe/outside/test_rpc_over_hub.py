@@ -45,7 +45,7 @@ def test_it_is_called_as_over_a_socket(pipe: Pipe, url: str, wait_for: WaitFor) 
             assert callee.call("execute", ["start"]) == {"event": "start"}
             wait_for(lambda: pipe.stats().routines["collect"].processed, WAIT_S, "it runs")
             assert callee.call("routines", []) == ["numbers", "collect"]
-            assert dict(callee.methods())["kill() -> 'Any'"].startswith("Have all routines end")
+            assert dict(callee.methods())["kill() -> Any"].startswith("Have all routines end")
             with pytest.raises(RemoteError, match=r"execute: Unknown: unknown event 'strat'"):
                 callee.call("execute", ["strat"])
             with pytest.raises(ConfigError, match="serves no 'excute'; did you mean \"execute\""):

@@ -69,8 +69,8 @@ def test_what_is_raised_comes_here_without_secrets(client: Client) -> None:
 @pytest.mark.parametrize(
     ("method", "args", "error"),
     [
-        ("add", (), "add(one: 'int', other: 'int' = 1) -> 'int': missing a required argument: 'one'"),
-        ("add", (1, 2, 3), "add(one: 'int', other: 'int' = 1) -> 'int': too many positional arguments"),
+        ("add", (), "add(one: int, other: int = 1) -> int: missing a required argument: 'one'"),
+        ("add", (1, 2, 3), "add(one: int, other: int = 1) -> int: too many positional arguments"),
         ("close", (), "no method 'close' is served (known: "),
         ("__init__", (), "no method '__init__' is served (known: "),
         ("unsendable", (), "unsendable gave what cannot be sent: "),

@@ -86,7 +86,7 @@ class Client:
     def close(self) -> None:
         """Again is allowed."""
         self._socket.disable_monitor()
-        self._context.destroy()
+        self._context.destroy(linger=0)
 
     def __enter__(self) -> Self:
         return self

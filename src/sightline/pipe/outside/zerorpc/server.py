@@ -19,7 +19,7 @@ from sightline.clock import NS_PER_MS, SYSTEM_CLOCK, Clock, ns
 from sightline.errors import SightlineError
 from sightline.hub.rpc.serving import Served
 from sightline.hub.rpc.threads import Threads
-from sightline.log import get_logger
+from sightline.log import Repeated, get_logger
 from sightline.pipe.outside.zerorpc.answering import (
     MOST,
     Answering,
@@ -80,6 +80,7 @@ class Server:
         self._threads = Threads(2 * most, "rpc")  # those whose callers are lost may still be at work
         self._words: SimpleQueue[Word] = SimpleQueue()
         self._taps: dict[Call, _Tap] = {}
+        self._failures = Repeated(get_logger("sightline.pipe"), "a call failed", clock=clock)
         self._stop_at_ns: int | None = None
         self._context: zmq.Context[Any] = zeromq().Context()
         self._door = door(self._context)
@@ -193,7 +194,7 @@ class Server:
                 value = self._pour(call, value)
         except BaseException as error:  # noqa: BLE001  nothing that a method raises may end the server
             if not isinstance(error, SightlineError):
-                get_logger("sightline.pipe").warning("a call failed", method=call.name, exc_info=True)
+                self._failures.add(method=call.name, exc_info=error)
             kind, text = type(error).__name__, _said(error)
             self._say(lambda: self._over(call, self._answering.failed(call, kind, text)))
         else:
@@ -239,6 +240,7 @@ class Server:
 
     def _close(self) -> None:
         self._threads.close()
+        self._failures.flush()
         for call in list(self._taps):
             self._leave(call)
         for each in (self._socket, self._door):
