@@ -1,0 +1,115 @@
+"""Pages over HTTP by uvicorn, as a part of a program that does something else.
+
+It promises: a port that is taken is told to whoever asked for it; signals and logging stay the program's own;
+who says nothing keeps no connection for long, and who reads nothing does not keep the server from its end;
+connections have a bound. What is served, and to whom, is an ASGI application's affair (`guarded`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sightline.pages.guarded import App
+
+MAX_PORT: Final = 65535
+MAX_CONNECTIONS: Final = 64
+"""More are answered with 503, and twice as many with nothing."""
+SILENT_S: Final = 10.0
+"""How long a connection may be there without a whole request."""
+CLOSE_S: Final = 0.5
+"""What answers have to end by themselves at the end; then those that are not read are cut off."""
+_TICKS: Final = 10
+"""Of a tenth of a second: between two looks at who is silent."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket: made here, so that a port that is taken is told to who asked for it.
+
+    Raises:
+        OSError: it is taken, cannot be, or the host is not an address of this machine.
+    """
+    if not 0 <= port <= MAX_PORT:  # the resolver would take its lower 16 bits
+        raise OSError(errno.EINVAL, f"expected a port from 0 to {MAX_PORT}, got {port}")
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return socket.create_server(address[:2], family=family)
+
+
+def url_of(listening: socket.socket) -> str:
+    """Where it is reached, as a browser has it."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+class PageServer(uvicorn.Server):
+    """Uvicorn's server: run in a thread (`run`), or in a loop that is there (`serve`), with sockets to use.
+
+    Args:
+        app: what is served.
+        over: asked ten times a second whether the end has come; `should_exit` says so too.
+    """
+
+    def __init__(self, app: App, *, over: Callable[[], bool] = lambda: False) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,  # type: ignore[arg-type]  # scopes and messages are dicts to us
+                loop="asyncio",
+                http=_Connection,
+                ws="none",
+                lifespan="off",
+                log_config=None,  # logging is the process's business
+                log_level="warning",
+                access_log=False,  # addresses hold the token
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=MAX_CONNECTIONS,
+            )
+        )
+        self._over = over
+        self._silent: dict[tuple[Any, Any], float] = {}
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None: they are the program's."""
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end."""
+        if counter % _TICKS == 0:
+            self._cut_off_silent(asyncio.get_running_loop().time())
+        return await super().on_tick(counter) or self._over()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Once what is being answered is, or `CLOSE_S` seconds from now."""
+        asyncio.get_running_loop().call_later(CLOSE_S, self._cut_off)
+        await super().shutdown(sockets)
+
+    def _cut_off(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    def _cut_off_silent(self, now_s: float) -> None:
+        # Uvicorn waits without end for the first request of a connection, and for the end of any one's head.
+        waiting = [
+            (one, one.cycle)
+            for one in self.server_state.connections
+            if one.cycle is None or one.cycle.response_complete
+        ]
+        self._silent = {key: self._silent.get(key, now_s) for key in waiting}
+        for (connection, _), since_s in self._silent.items():
+            if now_s - since_s > SILENT_S:
+                connection.transport.abort()
+
+
+class _Connection(H11Protocol):
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as there
+        super().connection_made(transport)
+        if len(self.connections) > 2 * MAX_CONNECTIONS:
+            transport.abort()
