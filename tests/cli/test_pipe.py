@@ -15,6 +15,7 @@ import msgspec
 import psutil
 import pytest
 from tests.conftest import WaitFor
+from tests.pipe.outside.receiving import Plain
 
 from sightline.pipe.counts.stats import PipeStats
 
@@ -160,10 +161,9 @@ def test_its_counts_are_all_that_standard_output_has(written: Written) -> None:
 def test_its_counts_are_told_while_it_runs(written: Written) -> None:
     running = written.begin(written.file("pipe = endless()\n"), "--json")
     assert running.stdout is not None
-    first, second = (json.loads(running.stdout.readline()) for _ in range(2))
-    assert first["flows"]["out"]["routines"]["show"]["state"] == "running"
-    counts = [told["flows"]["out"]["routines"]["show"]["processed"] for told in (first, second)]
-    assert counts[0] < counts[1]
+    shown = (json.loads(line)["flows"]["out"]["routines"]["show"] for line in running.stdout)
+    at_work = (one["processed"] for one in shown if one["state"] == "running" and one["processed"])
+    assert next(at_work) < next(at_work)
     running.send_signal(signal.SIGINT)
     rest, _ = running.communicate(timeout=DONE_S)
     assert json.loads(rest.splitlines()[-1])["state"] == "over"
@@ -173,6 +173,26 @@ def test_it_ends_after_so_many_seconds(written: Written) -> None:
     done = written.run("run", written.file("pipe = endless()\n"), "--seconds", "1")
     assert (done.returncode, done.stderr) == (0, "")
     assert written.has("cleanup")
+
+
+LOGGED = """
+import logging
+from sightline.pipe import get_socket_logger
+pipe = make_pipe()
+pipe.logger = get_socket_logger("seen", logging.INFO, url="{url}")
+"""
+LAST = "    def cleanup(self) -> None:\n"
+
+
+def test_the_last_line_of_its_log_goes_to_its_receiver(written: Written) -> None:
+    with Plain() as cockpit:
+        file = written.file(MADE + LOGGED.format(url=cockpit.url))
+        text = (
+            (written.folder / file).read_text().replace(LAST, f"{LAST}        self.logger.info('the last')\n")
+        )
+        (written.folder / file).write_text(text)
+        assert written.run("run", file).returncode == 0
+    assert [one["source"] for one in cockpit.records if one["message"] == "the last"] == ["seen.out.show"]
 
 
 def flows_of(pid: int) -> list[psutil.Process]:

@@ -8,6 +8,7 @@ run, so that `sightline --help` answers at once.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -24,6 +25,7 @@ from sightline.cli.demo import demo
 from sightline.cli.doctor import doctor
 from sightline.cli.fakecam import fakecam
 from sightline.cli.hub import app as hub
+from sightline.cli.logs import logs
 from sightline.cli.model import app as model
 from sightline.cli.mux import mux
 from sightline.cli.pipe import app as pipe
@@ -100,7 +102,7 @@ def _every_command(
     configure(_LEVELS[min(verbose, 2)])
 
 
-for _command in (demo, probe, check, up, capture, worker, mux, rpc, top, doctor, fakecam):
+for _command in (demo, probe, check, up, capture, worker, mux, rpc, top, logs, doctor, fakecam):
     app.command()(_command)
 app.add_typer(cameras, name="cameras")
 app.add_typer(hub, name="hub")
@@ -117,6 +119,7 @@ def main() -> NoReturn:
     except SystemExit as ended:
         code = ended.code
     if _has_abandoned_threads() and not isinstance(code, str):
+        logging.shutdown()  # as Python itself does: what waits for a receiver of logs goes there
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code or 0)

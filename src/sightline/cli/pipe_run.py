@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, Self
 
@@ -15,7 +15,7 @@ import msgspec
 import typer
 
 from sightline.cli.showing import stopped_by_signals
-from sightline.errors import ConfigError
+from sightline.errors import Closed, ConfigError
 from sightline.log import hide_secret, redact
 from sightline.pipe.counts.reports import State
 from sightline.pipe.counts.stats import PipeState, PipeStats
@@ -113,7 +113,7 @@ class _Running:
         """Build and start it, if its file did not."""
         if self.pipe.stats().state is PipeState.BUILDING:
             self.pipe.build()
-        if self.pipe.stats().state is not PipeState.OVER:
+        with suppress(Closed):  # it is over: its file saw to that
             self.pipe.notify_event(START_EVENT_NAME)
 
     def wait(self, seconds: float | None) -> None:
