@@ -10,15 +10,16 @@ import logging
 import logging.handlers
 import pickle
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TextIO
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO, runtime_checkable
 
-from sightline.log import get_logger
+from sightline.log import REDACTOR, get_logger
 
 if TYPE_CHECKING:
     import structlog
 
 DEFAULT_NAME: Final = "Pipe"
+_KNOWN: Final = frozenset({*vars(logging.makeLogRecord({})), "message"})
 
 
 class _StandardOutput(logging.StreamHandler[TextIO]):
@@ -47,7 +48,8 @@ def default_logger() -> logging.Logger:
 class Forward(logging.handlers.QueueHandler):
     """In a flow: gives records to whoever sends them to the parent, and counts those it does not take.
 
-    The flow's name is the `processName` of each.
+    The flow's name is the `processName` of each. A secret that was told in this process does not leave it, as
+    the parent does not know it.
     """
 
     def __init__(self, send: Callable[[bytes], bool], flow: str) -> None:
@@ -58,13 +60,30 @@ class Forward(logging.handlers.QueueHandler):
 
     def enqueue(self, record: logging.LogRecord) -> None:
         record.processName = self._flow
-        if not self._send(pickle.dumps(vars(record))):
+        record.msg = record.message = REDACTOR.known(record.message)
+        if not self._send(_as_bytes(vars(record))):
             self._missed += 1
         elif self._missed:
             missed, self._missed = self._missed, 0
-            record.levelno, record.levelname = logging.WARNING, "WARNING"
-            record.msg = record.message = f"{missed} lines were dropped before: nobody read the log"
-            self._send(pickle.dumps(vars(record)))
+            told = {name: value for name, value in vars(record).items() if name in _KNOWN}
+            text = f"{missed} lines were dropped before: nobody read the log"
+            told |= {"levelno": logging.WARNING, "levelname": "WARNING", "msg": text, "message": text}
+            self._send(pickle.dumps(told))
+
+
+def _as_bytes(record: dict[str, Any]) -> bytes:
+    """Pickled, with texts for what else came with it where that cannot be."""
+    extra = {name: value for name, value in record.items() if name not in _KNOWN}
+    if extra:
+        record = {**record, **{name: _known_hidden(value) for name, value in extra.items()}}
+    try:
+        return pickle.dumps(record)
+    except Exception:  # noqa: BLE001 - of somebody's class
+        return pickle.dumps({**record, **REDACTOR.value(extra)})
+
+
+def _known_hidden(value: Any) -> Any:
+    return REDACTOR.known(value) if isinstance(value, str) else value
 
 
 def forward_all(send: Callable[[bytes], bool], flow: str, logger: str, level: int, root_level: int) -> None:
@@ -81,6 +100,20 @@ def write(record: bytes, logger: logging.Logger) -> None:
         _write(record, logger)
     except Exception:  # noqa: BLE001 - of somebody's handler, or of a class that this process does not know
         _own_log().exception("a line of a flow's log cannot be written")
+
+
+def tell_structure(logger: logging.Logger, structure: Mapping[str, Any]) -> None:
+    """Say what the pipe is made of to those of the log's handlers that want to know it."""
+    for handler in logger.handlers:
+        if isinstance(handler, WantsStructure):
+            handler.tell_structure(structure)
+
+
+@runtime_checkable
+class WantsStructure(Protocol):
+    """A handler of a pipe's log that is told, at its build, what `Pipe.get_pipe_structure` gives."""
+
+    def tell_structure(self, structure: Mapping[str, Any]) -> None: ...
 
 
 def tell(logger: logging.Logger, level: int, text: str, *parts: object) -> None:

@@ -17,7 +17,7 @@ from sightline.pipe.draw import as_mermaid, as_text
 from sightline.pipe.event_names import KILL_EVENT_NAME
 from sightline.pipe.graph import Graph
 from sightline.pipe.handlers import events_of
-from sightline.pipe.logs import default_logger
+from sightline.pipe.logs import default_logger, tell_structure
 from sightline.pipe.mistakes import PipeError, check_flow, mistakes_of, mistakes_of_wires
 from sightline.pipe.network import Network, QueueNetwork
 from sightline.pipe.parent.board import EventBoard, EventReport
@@ -188,6 +188,7 @@ class Pipe:
                 on_unlink=self.unlink,
             )
         at_exit(parent)
+        tell_structure(self.logger, self.get_pipe_structure())
         try:
             parent.start()
         except BaseException:
