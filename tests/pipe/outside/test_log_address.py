@@ -19,7 +19,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_documents_file_names_the_receiver() -> None:
     Path(".env").write_text(f'{VARIABLE}="http://localhost:3000/api/socketio"\n')
     assert LogAddress.from_surroundings() == LogAddress(
-        "http://localhost:3000", ("api/socketio", "socket.io")
+        "http://localhost:3000", ("socket.io", "api/socketio")
     )
 
 
@@ -56,3 +56,7 @@ def test_a_user_in_the_url_is_refused_without_showing_it() -> None:
     with pytest.raises(ConfigError, match=r"a token comes as \?token=") as caught:
         LogAddress.of("http://me:hunter2@localhost:3000")
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_path_of_its_own_comes_before_the_usual_one() -> None:
+    assert LogAddress.of("http://localhost:3000/logs/").paths == ("logs", "socket.io")

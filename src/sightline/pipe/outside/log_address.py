@@ -12,6 +12,7 @@ from sightline.log import hide_secret, redact
 
 VARIABLE: Final = "SOCKET_LOGGER_URL"
 USUAL_PATH: Final = "socket.io"
+_COCKPITS_PATH: Final = "api/socketio"
 _SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
@@ -20,8 +21,8 @@ class LogAddress(NamedTuple):
 
     Attributes:
         url: without a token and without a path.
-        paths: at which socket.io may answer there. The one of the URL, and the usual one: PipeRT's cockpit is
-            written as `.../api/socketio` and answers at the usual one.
+        paths: at which socket.io may answer there: that of the URL, and the usual one. What answers at the
+            usual one of PipeRT's cockpit is written as `.../api/socketio`.
         token: what it may want to see.
     """
 
@@ -46,10 +47,9 @@ class LogAddress(NamedTuple):
         token = dict(query).get("token") or None
         hide_secret(token or "")
         rest = urlencode([(name, value) for name, value in query if name != "token"])
-        path = parts.path.strip("/")
         return cls(
             url=f"{scheme}://{parts.netloc}" + (f"?{rest}" if rest else ""),
-            paths=tuple(dict.fromkeys([path or USUAL_PATH, USUAL_PATH])),
+            paths=_paths(parts.path.strip("/")),
             token=token,
         )
 
@@ -68,6 +68,13 @@ class LogAddress(NamedTuple):
                 ".env of the current folder, such as http://localhost:3000; `sightline logs` is a receiver"
             )
         return cls.of(url)
+
+
+def _paths(path: str) -> tuple[str, ...]:
+    """In the order in which they are tried."""
+    if path == _COCKPITS_PATH:
+        return USUAL_PATH, path
+    return tuple(dict.fromkeys([path or USUAL_PATH, USUAL_PATH]))
 
 
 def _port(parts: Any) -> int | None:

@@ -8,6 +8,7 @@ hiding, so that no half of a secret is left at the end of what was cut.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -150,7 +151,7 @@ def _place(record: logging.LogRecord, pipe: str) -> tuple[str, str]:
     below = f"{pipe}.{flow}."
     if record.name.startswith(below):
         return flow, record.name[len(below) :]
-    return ("", "") if flow == "MainProcess" else (flow, "")
+    return ("", "") if record.process == os.getpid() else (flow, "")
 
 
 def _time(created_s: float) -> str:

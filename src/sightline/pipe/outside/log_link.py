@@ -31,10 +31,11 @@ PIPERT_RECORD: Final = "log"
 PIPERT_STRUCTURE: Final = "pipe_creation"
 VERSION: Final = 1
 CONNECT_S: Final = 5.0
-HELLO_S: Final = 2.0
+HELLO_S: Final = 1.5
 CONFIRM_S: Final = 60.0
 """Longer than the library takes to see that nobody is there any more."""
 STEP_S: Final = 0.05
+LEAVE_S: Final = 1.0
 JOIN_S: Final = 5.0
 
 SILENT: Final = logging.Logger("socketio", logging.CRITICAL + 1)  # noqa: LOG001 - of nobody, in no tree
@@ -105,17 +106,21 @@ class LogLink:
             return False
 
     def close(self) -> None:
-        """End it, and its threads."""
+        """End it, and its threads; what was sent has a moment to be read."""
+        self._hang_up(socket.SHUT_WR, LEAVE_S)
+        self._hang_up(socket.SHUT_RDWR, JOIN_S)
+        for one in self._sockets:
+            one.shutdown()
+
+    def _hang_up(self, how: int, timeout_s: float) -> None:
         for one in self._sockets:
             if one.sock is not None:
                 with suppress(OSError):  # a thread that sends or receives is told
-                    one.sock.shutdown(socket.SHUT_RDWR)
-        reader = getattr(getattr(self, "_client", None), "eio", None)
-        for task in (getattr(reader, "read_loop_task", None), getattr(reader, "write_loop_task", None)):
+                    one.sock.shutdown(how)
+        engine = getattr(getattr(self, "_client", None), "eio", None)
+        for task in (getattr(engine, "read_loop_task", None), getattr(engine, "write_loop_task", None)):
             if task is not None:
-                task.join(JOIN_S)
-        for one in self._sockets:
-            one.shutdown()
+                task.join(timeout_s)
 
     def _connected(self, address: LogAddress) -> Any:
         library = socketio()
@@ -139,7 +144,7 @@ class LogLink:
                     wait_timeout=CONNECT_S,
                 )
             except Exception as error:  # noqa: BLE001 - what a stranger answers makes the library raise anything
-                reasons.append(f"/{path}: {error or type(error).__name__}")
+                reasons.append(f"/{path}: {_why(error)}")
                 self.close()
             else:
                 return self._client
@@ -190,6 +195,14 @@ class LogLink:
                 return False
             time.sleep(STEP_S / 10)
         return self.alive
+
+
+def _why(error: BaseException) -> str:
+    """What the library was told: it says of all that there is no connection."""
+    first = error
+    while first.__context__ is not None:
+        first = first.__context__
+    return str(first) or type(first).__name__
 
 
 def piperts_text(entry: LogEntry) -> str:

@@ -130,7 +130,7 @@ class LogOutbox:
             return LogStats(
                 entered=records.entered + pictures.entered + self._turned_away.total(),
                 delivered=self._delivered,
-                dropped=dict(dropped),
+                dropped={str(reason): number for reason, number in dropped.items()},
                 held=records.held + pictures.held + len(self._begun),
             )
 

@@ -36,7 +36,7 @@ GATHER_S: Final = 0.1
 """How long the first record of a batch waits for others."""
 LEAST_DELAY_S: Final = 0.25
 MOST_DELAY_S: Final = 15.0
-CLOSE_S: Final = 3.0
+CLOSE_S: Final = 5.0
 """What records that wait have at the end, where the receiver was there when it was last tried."""
 
 
@@ -83,7 +83,7 @@ class SocketHandler(logging.Handler):
         self._ending.set()
         self._bell.ring()
         if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(2 * CLOSE_S)
+            self._thread.join(CLOSE_S + 1)
         self._outbox.close()
         super().close()
 

@@ -1,0 +1,185 @@
+"""A receiver of logs over socket.io: what `sightline logs` listens with, and tests do.
+
+It promises: what may be sent to it is bounded in size and in senders; a page of another site, and who lacks
+the token, is not let in; each record of a batch was given to `on_entries` before its sender is told that it
+has arrived. It keeps nothing: who wants to look back keeps what `on_entries` is given. It takes text alone,
+no attachments: pictures come as base64.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any, Final, Self
+
+from anyio import to_thread
+
+from sightline.errors import ConfigError, WireError
+from sightline.log import Repeated, get_logger
+from sightline.pages.guard import Guard, Refusal, check_token
+from sightline.pages.guarded import App, Guarded, Receive, Scope, Send
+from sightline.pages.server import PageServer, listen, url_of
+from sightline.pipe.outside.log_entry import LogEntry
+from sightline.pipe.outside.log_intake import IntakeStats, LogIntake
+from sightline.pipe.outside.log_link import BATCH, HELLO, PIPERT_RECORD, SILENT, socketio
+
+PORT: Final = 3000
+"""The one at which PipeRT's cockpit is."""
+MOST_MESSAGE: Final = 2 << 20
+MOST_SENDERS: Final = 64
+CLOSE_S: Final = 5.0
+
+
+class LogReceiver:
+    """Listens from when it is made until it is closed.
+
+    Args:
+        on_entries: called with the records of each message, in a thread, one call at a time.
+        host: the address to listen on. Any but this machine's own needs a token.
+        port: 0: any free one; see `url`.
+        token: what senders must know, as `?token=` in their URL; at least 8 characters.
+
+    Attributes:
+        url: where it is, without the token.
+
+    Raises:
+        ConfigError: a host that others can reach without a token; the port is taken.
+        MissingExtra: `sightline[logs]` is not installed.
+    """
+
+    def __init__(
+        self,
+        on_entries: Callable[[Sequence[LogEntry]], object],
+        *,
+        host: str = "127.0.0.1",
+        port: int = PORT,
+        token: str | None = None,
+    ) -> None:
+        check_token("a receiver of logs", host, token, such_as="--token-env LOGS_TOKEN")
+        library = socketio()
+        try:
+            self._listening = listen(host, port)
+        except OSError as error:
+            told = f"cannot listen for logs on {host} port {port}: {error.strerror or error}"
+            raise ConfigError(f"{told}; use another port, or port 0 for any free one") from error
+        self.url = url_of(self._listening)
+        self._on_entries = on_entries
+        self._intake = LogIntake()
+        self._lock = threading.Lock()
+        self._refused = Repeated(get_logger("sightline.logs"), "a message is no record")
+        sio = self._socketio(library)
+        door = _Door(library.ASGIApp(sio, socketio_path=None), sio.eio, Guard(host, token, linked=False))
+        self._server = _server(door)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._listening],), name="sightline-log-receiver", daemon=True
+        )
+        self._thread.start()
+
+    def stats(self) -> IntakeStats:
+        with self._lock:
+            return self._intake.stats()
+
+    def close(self) -> None:
+        """Let senders go, and end. Again is allowed."""
+        self._server.should_exit = True
+        self._thread.join(CLOSE_S)
+        self._listening.close()
+        self._refused.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def _socketio(self, library: Any) -> Any:
+        sio = library.AsyncServer(
+            async_mode="asgi",
+            async_handlers=False,  # one message of a sender after the other, and no more are read meanwhile
+            max_http_buffer_size=MOST_MESSAGE,
+            cors_allowed_origins=[],  # our guard decides, for all transports
+            logger=SILENT,
+            engineio_logger=SILENT,
+            serializer=_text_alone(library),
+            monitor_clients=True,
+        )
+        sio.on(HELLO, self._hello)
+        sio.on(BATCH, self._batch)
+        sio.on(PIPERT_RECORD, self._record)
+        return sio
+
+    async def _hello(self, _sid: str, said: Any = None) -> Any:
+        return self._intake.hello(said)
+
+    async def _batch(self, _sid: str, said: Any = None) -> int:
+        """How many records it had; -1: it was none."""
+        return await to_thread.run_sync(self._take, self._intake.batch, said)
+
+    async def _record(self, _sid: str, said: Any = None) -> int:
+        return await to_thread.run_sync(self._take, lambda text: [self._intake.record(text)], said)
+
+    def _take(self, read: Callable[[Any], list[LogEntry]], said: Any) -> int:
+        with self._lock:
+            try:
+                entries = read(said)
+            except (WireError, RecursionError) as error:
+                self._refused.add(last=str(error))
+                return -1
+        if entries:
+            self._on_entries(entries)
+        return len(entries)
+
+
+def _text_alone(library: Any) -> Any:
+    """Packets without attachments: of these a stranger could announce any number, and each would be kept."""
+
+    class TextAlone(library.packet.Packet):  # type: ignore[name-defined, misc]  # a library without types
+        def decode(self, encoded_packet: str) -> int:
+            if super().decode(encoded_packet):
+                raise ValueError("expected no attachments")
+            return 0
+
+    return TextAlone
+
+
+class _Door:
+    """Before the library: the guard, for WebSockets too, and no more senders than there may be."""
+
+    def __init__(self, app: App, engine: Any, guard: Guard) -> None:
+        self._app = app
+        self._engine = engine
+        self._guard = guard
+        self._guarded = Guarded(self._bounded, guard, most_body=MOST_MESSAGE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            await self._guarded(scope, receive, send)
+        elif self._refusal(scope) or self._is_full(scope):
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Refusal | None:
+        headers = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        return self._guard.refusal(scope["path"], scope["query_string"].decode("latin-1"), headers)
+
+    async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._is_full(scope):
+            await send({"type": "http.response.start", "status": int(HTTPStatus.SERVICE_UNAVAILABLE)})
+            await send({"type": "http.response.body", "body": b"too many senders\n"})
+        else:
+            await self._app(scope, receive, send)
+
+    def _is_full(self, scope: Scope) -> bool:
+        return b"sid=" not in scope["query_string"] and len(self._engine.sockets) >= MOST_SENDERS
+
+
+def _server(app: App) -> PageServer:
+    server = PageServer(app)
+    config = server.config
+    config.ws = "wsproto"  # it comes with the library
+    config.ws_max_size = MOST_MESSAGE
+    config.ws_per_message_deflate = False  # a little that is unpacked may be much
+    return server
