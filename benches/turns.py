@@ -19,6 +19,7 @@ from benches.decode import BENCHES as DECODE
 from benches.event import BENCHES as EVENT
 from benches.hub import BENCHES as HUB
 from benches.inference import BENCHES as INFERENCE
+from benches.logs import BENCHES as LOGS
 from benches.many import BENCHES as MANY
 from benches.mux import BENCHES as MUX
 from benches.pairing import Figures, Turn, turns
@@ -32,7 +33,20 @@ from sightline import log
 
 BENCHES: Final[dict[str, Bench]] = {
     bench.name: bench
-    for bench in (*DECODE, *EVENT, *PASSING, *MANY, *INFERENCE, *TRACK, *SMALL, *HUB, *SHM, *MUX, *PIPE)
+    for bench in (
+        *DECODE,
+        *EVENT,
+        *PASSING,
+        *MANY,
+        *INFERENCE,
+        *TRACK,
+        *SMALL,
+        *HUB,
+        *SHM,
+        *MUX,
+        *PIPE,
+        *LOGS,
+    )
 }
 _PATIENCE_S: Final = 900.0
 
