@@ -257,7 +257,7 @@ class Calls(RuleBasedStateMachine):
         name=st.sampled_from([*METHODS, "no"]),
     )
     def call(self, id_: bytes, peer: bytes, name: str) -> None:
-        if (peer, id_) in self.desk.said and any(word in self.ends for word in self.desk.said[peer, id_]):
+        if (peer, id_) in self.desk.said and any(name in self.ends for name, _ in self.desk.said[peer, id_]):
             return
         self.desk.call(id_, name, peer=peer)
 
