@@ -96,7 +96,7 @@ def test_a_site_is_seen_while_it_runs_and_a_worker_that_is_killed(
     now = facts(environ)
     assert (now["name"], now["fault"]) == ("site.yaml", "")
     assert "cameras" in {of["routine"] for of in now["routines"]}
-    assert [of["channel"] for of in now["channels"]] == ["raw_gate"]
+    assert "raw_gate" in {of["channel"] for of in now["channels"]}
     assert {of["process"] for of in now["processes"]} == {"main", "hub", "capture-1", "worker-people"}
     worker = next(of for of in now["processes"] if of["process"] == "worker-people")
     assert worker["mb"] > 10

@@ -52,7 +52,11 @@ class Visitor:
     def __init__(self, path: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(WAIT_S)
-        self.socket.connect(str(path))
+        try:
+            self.socket.connect(str(path))
+        except OSError:
+            self.socket.close()
+            raise
         self.lines = self.socket.makefile("rb")
 
     def ask(self, **asked: Any) -> dict[str, Any]:
@@ -194,7 +198,7 @@ def test_the_hub_is_asked_while_somebody_looks_and_only_then(no_leaks: None, wai
             ] == []
             hub = visit.look().hub
             assert hub is not None
-            assert [channel.name for channel in hub.channels] == ["street"]
+            assert "street" in {channel.name for channel in hub.channels}
             assert [one.agent for one in hub.clients if one.agent == "sightline top"] == ["sightline top"]
         wait_for(lambda: len(cam.server_statistics().clients) == 1, WAIT_S, "the visitor's client to go")
 

@@ -199,7 +199,7 @@ def test_a_hub_by_its_address(no_leaks: None) -> None:
             with closing(only(f"hub://:{TOKEN}@127.0.0.1:{server.port}")) as feed:
                 look = feed.look()
                 assert look.hub is not None
-                assert [channel.name for channel in look.hub.channels] == ["street"]
+                assert "street" in {channel.name for channel in look.hub.channels}
                 assert look.name == f"hub://127.0.0.1:{server.port}"
                 with pytest.raises(SightlineError, match="takes no events"):
                     feed.send(Target("p"), Event("start", {}))

@@ -77,7 +77,7 @@ def _show_once(watching: Watching, console: Console, *, as_json: bool, named: bo
     from sightline.cli.showing import print_json
 
     until_s = time.monotonic() + _FIRST_S
-    while watching.looks < 2 and watching.picture.seen and time.monotonic() < until_s:
+    while not watching.is_settled and time.monotonic() < until_s:
         time.sleep(_STEP_S)
     view = _view(watching)
     print_json(view) if as_json else console.print(view.table())

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer, Input, Static, TabbedContent, TabPane
+from textual.widgets import Footer, Input, Static, Tab, TabbedContent, TabPane
 
 from sightline.top.event_screen import EventScreen
 from sightline.top.feed import Event, Target
@@ -68,6 +68,7 @@ class TopApp(App[None]):
         self._is_settled = False
         self._tables = {name: SheetTable() for name in _NAMES}
         self._tabs = TabbedContent()
+        self._labels: dict[str, Tab] = {}
         self._said = Static(id="summary")
         self._noted = Static(id="note")
         self._field = Input(placeholder="words that rows have", id="filter")
@@ -83,6 +84,7 @@ class TopApp(App[None]):
         yield Footer()
 
     def on_ready(self) -> None:
+        self._labels = {name: self._tabs.get_tab(name) for name in _NAMES}
         loop = asyncio.get_running_loop()
         for ending in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(ending, self.exit)
@@ -114,10 +116,12 @@ class TopApp(App[None]):
             self._tabs.active = first
 
     def _show(self) -> None:
+        if not self._labels:  # it is not on the screen yet
+            return
         for name, sheet in zip(_NAMES, self._picture.sheets, strict=True):
-            tab, label = self._tabs.get_tab(name), f"{sheet.title} {len(sheet.rows)}"
-            if tab.label_text != label:
-                tab.label = label
+            label = f"{sheet.title} {len(sheet.rows)}"
+            if self._labels[name].label_text != label:
+                self._labels[name].label = label
             if name == self._tabs.active:
                 self._table.show(sheet)
         _say(self._said, self._summary())

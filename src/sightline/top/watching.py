@@ -59,8 +59,13 @@ class Watching:
 
     @property
     def looks(self) -> int:
-        """How often the feed that was looked at least was looked at, with or without an answer."""
+        """How often the feed that answered least has answered."""
         return min((watched.looks for watched in dict(self._watched).values()), default=0)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all there is to be known at first is: of each feed two looks, or why there are none."""
+        return all(watched.looks > 1 or watched.fault for watched in dict(self._watched).values())
 
     def events(self, feed: str, pipe: str) -> list[str]:
         """Those that a pipe answers. Raises SightlineError."""
@@ -111,7 +116,7 @@ class _Watched(threading.Thread):
         self._clock = clock
         self._looks: Looks | None = None
         self._at_ns = 0
-        self._fault = ""
+        self.fault = ""
         self._left = threading.Event()
 
     def open(self) -> Feed:
@@ -121,7 +126,7 @@ class _Watched(threading.Thread):
         self._left.set()
 
     def seen(self, now_ns: int) -> Seen:
-        return Seen(self._looks, (now_ns - self._at_ns) / NS_PER_S, self._fault)
+        return Seen(self._looks, (now_ns - self._at_ns) / NS_PER_S, self.fault)
 
     def run(self) -> None:
         while not self._left.is_set():
@@ -129,8 +134,7 @@ class _Watched(threading.Thread):
                 with closing(self._open()) as feed:
                     self._look_at(feed)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is shown, and the others go on
-                self._fault = str(error) or repr(error)
-                self.looks += 1
+                self.fault = str(error) or repr(error)
                 self._left.wait(self._every_s)
 
     def _look_at(self, feed: Feed) -> None:
@@ -138,6 +142,6 @@ class _Watched(threading.Thread):
             now = feed.look()
             before = self._looks.now if self._looks is not None else now
             self._looks, self._at_ns = Looks(self._feed, now, before), self._clock.monotonic_ns()
-            self._fault = ""
+            self.fault = ""
             self.looks += 1
             self._left.wait(self._every_s)
