@@ -100,7 +100,8 @@ class PageServer(uvicorn.Server):
         waiting = [
             (one, one.cycle)
             for one in self.server_state.connections
-            if one.cycle is None or one.cycle.response_complete
+            if isinstance(one, _Connection)  # and no WebSocket, which may rest
+            and (one.cycle is None or one.cycle.response_complete)
         ]
         self._silent = {key: self._silent.get(key, now_s) for key in waiting}
         for (connection, _), since_s in self._silent.items():
