@@ -72,6 +72,7 @@ def test_it_starts_and_pauses_all_routines(actions: Actions, wait_for: WaitFor) 
     ):
         assert ask() == {"event": event}
         wait_for(lambda: states(actions) == {state}, WAIT_S, f"all are {state}")  # noqa: B023 - called at once
+    assert not [line for line in LOG.lines if "failed" in line]
 
 
 def test_an_event_is_reported_to_whoever_waits_for_it(actions: Actions) -> None:
