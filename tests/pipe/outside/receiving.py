@@ -82,12 +82,13 @@ class Command:
     """`sightline logs --json` in a process of its own, which may be killed; what it told so far."""
 
     def __init__(self, port: int, output: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sightline", "logs", "--port", str(port), "--json"],
-            stdout=output.open("a"),
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with output.open("a") as told_here:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "sightline", "logs", "--port", str(port), "--json"],
+                stdout=told_here,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         assert self.process.stderr is not None
         told = self.process.stderr.readline()
         assert told.startswith("listening for logs at"), told + self.process.stderr.read()

@@ -17,7 +17,7 @@ from tests.conftest import WaitFor
 from tests.pipe.outside.receiving import SOON_S, Command, Plain, Receiving, Sending, numbers_in
 
 from sightline.errors import ConfigError, MissingExtra
-from sightline.pipe import DestinationRoutine, Pipe, SourceRoutine, get_socket_logger
+from sightline.pipe import DestinationRoutine, Pipe, SourceRoutine, Wire, get_socket_logger
 from sightline.pipe.outside.log_address import VARIABLE
 from sightline.pipe.outside.log_entry import MOST_TEXT
 from sightline.pipe.outside.log_outbox import MOST_RECORDS
@@ -341,8 +341,10 @@ def test_a_pipes_records_say_flow_routine_and_process(
     receiving: Receiving, loggers: None, wait_for: WaitFor
 ) -> None:
     with Pipe(logger=get_socket_logger("seen", logging.INFO, url=receiving.url)) as pipe:
-        pipe.create_flow("one", False, Says("says"))
-        pipe.create_flow("other", False, Fails("fails"))
+        says, fails = Says("says"), Fails("fails")
+        pipe.create_flow("one", False, says)
+        pipe.create_flow("other", False, fails)
+        pipe.link(Wire(says, fails))
         pipe.build()
         pids = pipe.pids
         pipe.notify_event("start")
@@ -361,7 +363,7 @@ def test_a_receiver_is_told_what_the_pipe_is_made_of(
 ) -> None:
     with Plain() as plain:
         with Pipe(logger=get_socket_logger("seen", logging.INFO, url=plain.url)) as pipe:
-            pipe.create_flow("one", False, Says("says"))
+            pipe.create_flow("one", True, Says("says"), Fails("fails"))
             pipe.build()
             pipe.notify_event("start")
             wait_for(lambda: plain.structures and plain.records, SOON_S, "its structure, and a record")
