@@ -5,6 +5,7 @@ class on top of `process.Process`), and put it here. `python -m tools.services -
 """
 
 from tools.services.browser import BROWSER
+from tools.services.curl import CURL
 from tools.services.docker import DOCKER, Docker
 from tools.services.ffmpeg import FFMPEG
 from tools.services.kafka import KAFKA, KafkaBroker
@@ -19,5 +20,5 @@ from tools.services.zerorpc import ZERORPC
 __all__ = ["SERVICES", "Docker", "KafkaBroker", "Mount", "Process", "RtspServer", "Service", "StartFailed"]
 
 SERVICES: dict[str, Service] = {
-    service.name: service for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS, KAFKA, KCAT, DOCKER, ZERORPC)
+    service.name: service for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS, KAFKA, KCAT, DOCKER, CURL, ZERORPC)
 }

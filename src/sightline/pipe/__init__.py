@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from sightline.pipe.message import Message
     from sightline.pipe.mistakes import PipeError
     from sightline.pipe.network import MessageHandler, Network, QueueHandler, QueueNetwork
+    from sightline.pipe.outside.api import APIWrapper
     from sightline.pipe.outside.rpc import RPCPipeWrapper
+    from sightline.pipe.outside.socket_logs import get_socket_logger
     from sightline.pipe.parent.board import EventBoard, EventReport
+    from sightline.pipe.pictures import log_picture
     from sightline.pipe.pipe import Pipe
     from sightline.pipe.roles import DestinationRoutine, MiddleRoutine, SourceRoutine
     from sightline.pipe.routine import Routine
@@ -42,9 +45,11 @@ if TYPE_CHECKING:
 __all__ = [
     "FPS_MULTIPLIER",
     "KILL_EVENT_NAME",
+    "LOG_DATA",
     "ROUTINE_NOTIFY_DURATIONS_INTERVAL",
     "START_EVENT_NAME",
     "STOP_EVENT_NAME",
+    "APIWrapper",
     "BasicTransmitter",
     "Data",
     "DataTransmitter",
@@ -85,6 +90,8 @@ __all__ = [
     "events",
     "field",
     "fields",
+    "get_socket_logger",
+    "log_picture",
     "routine",
 ]
 
@@ -93,14 +100,17 @@ import_later(
     {
         "sightline.pipe.parent.board": "EventBoard EventReport",
         "sightline.pipe.data": "Data FrameData",
-        "sightline.pipe.event_names": "KILL_EVENT_NAME START_EVENT_NAME STOP_EVENT_NAME",
+        "sightline.pipe.event_names": "KILL_EVENT_NAME LOG_DATA START_EVENT_NAME STOP_EVENT_NAME",
         "sightline.pipe.fps": "FPS_MULTIPLIER ROUTINE_NOTIFY_DURATIONS_INTERVAL FPSRoutine",
         "sightline.pipe.functional": "FunctionalMiddleRoutine routine",
         "sightline.pipe.handlers": "events",
         "sightline.pipe.message": "Message",
         "sightline.pipe.mistakes": "PipeError",
         "sightline.pipe.network": "MessageHandler Network QueueHandler QueueNetwork",
+        "sightline.pipe.outside.api": "APIWrapper",
         "sightline.pipe.outside.rpc": "RPCPipeWrapper",
+        "sightline.pipe.outside.socket_logs": "get_socket_logger",
+        "sightline.pipe.pictures": "log_picture",
         "sightline.pipe.pipe": "Pipe",
         "sightline.pipe.counts.metrics": "PipeCollector",
         "sightline.pipe.counts.reports": "DurationStats RoutineStats",

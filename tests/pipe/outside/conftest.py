@@ -1,0 +1,28 @@
+"""What tests of pipes from outside share."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.pipe.outside.served import Serve, Served
+
+
+@pytest.fixture
+def serve(no_leaks: None, found_at: Callable[[str], str]) -> Iterator[Serve]:
+    """`serve()` gives a pipe that is served; `host=`, `token=` and `port=` are those of its `APIWrapper`."""
+    all_of_them: list[Served] = []
+
+    def serve(**settings: object) -> Served:
+        all_of_them.append(Served(found_at("curl"), **settings))
+        return all_of_them[-1]
+
+    yield serve
+    for one in all_of_them:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def served(found_at: Callable[[str], str]) -> Iterator[Served]:
+    """One for all tests of a file: for those who do not kill it."""
+    served = Served(found_at("curl"))
+    yield served
+    served.close()
