@@ -109,7 +109,7 @@ def test_events_reach_routines_with_their_parameters(wait_for: WaitFor) -> None:
         remote(wrapper.serve(ANYWHERE).address, WAIT_S) as callee,
     ):
         callee.call("start", [])
-        wait_for(lambda: pipe.stats().routines["heard"].processed, WAIT_S, "it runs")
+        wait_for(lambda: pipe.stats().routines["collect"].processed, WAIT_S, "it runs")
         done = callee.call("event", ["hello", {"other": ["hello"]}, None, {"to": "you"}, 20])
         assert done == {"event": "hello", "done": ["hello"], "failed": {}}
         failed = callee.call("event", ["fail", None, "hello", None, 20])

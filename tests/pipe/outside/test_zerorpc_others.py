@@ -229,10 +229,12 @@ def test_its_client_takes_values_errors_and_parts_of_streams(script: Run) -> Non
 
 def test_its_client_comes_in_with_the_token_and_not_without(script: Run) -> None:
     text = """
-        context = zerorpc.Context()
-        context.plain_username = b"sightline"
-        context.plain_password = sys.argv[2].encode()
-        print(zerorpc.Client(sys.argv[1], context=context, timeout=int(sys.argv[3])).add(1))
+        import zmq
+        client = zerorpc.Client(timeout=int(sys.argv[3]))
+        client._events.setsockopt(zmq.PLAIN_USERNAME, b"sightline")
+        client._events.setsockopt(zmq.PLAIN_PASSWORD, sys.argv[2].encode())
+        client.connect(sys.argv[1])
+        print(client.add(1))
         """
     with Server(find_served(Callee()), Endpoint("tcp://127.0.0.1:*", TOKEN)) as served:
         assert said(script(text, served.address, TOKEN, "30")) == "2"
@@ -278,7 +280,6 @@ def test_our_client_calls_its_server(python: str, free_port: Callable[[], int]) 
                 timeout=WAIT_S,
                 check=True,
             )
-            assert "double(" in listed.stdout
-            assert "Twice that." in listed.stdout
+            assert {"double", "fail", "count"} <= {line.partition("(")[0] for line in listed.stdout.split()}
         finally:
             process.kill()

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from sightline.errors import BusError, CallError, ConfigError, NoResponder
+from sightline.errors import BusError, CallError, ConfigError, NoResponder, RemoteError
 from sightline.hub.rpc import Remote
 from sightline.pipe.outside.rpc import hub_place
 from sightline.pipe.outside.zerorpc.endpoint import Endpoint
@@ -81,6 +81,8 @@ class _ByZerorpc:
     def methods(self) -> list[tuple[str, str]]:
         try:
             return method_lines(self._client.call("_zerorpc_inspect"))
+        except RemoteError:  # servers of zerorpc cannot say it from Python 3.11 on
+            return [(str(name), "") for name in self._client.call("_zerorpc_list")]
         except msgspec.ValidationError as error:
             raise CallError(f"expected a list of methods: {error}") from None
 

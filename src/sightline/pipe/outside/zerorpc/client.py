@@ -6,19 +6,18 @@ import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from sightline.clock import NS_PER_MS, SYSTEM_CLOCK, Clock, ns
+from sightline.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
 from sightline.errors import BusError, ConfigError
 from sightline.pipe.outside.zerorpc.asking import Asking, Heard, Item, Value
 from sightline.pipe.outside.zerorpc.endpoint import Endpoint
 from sightline.pipe.outside.zerorpc.event import HEARTBEAT_S, UNSENDABLE
-from sightline.pipe.outside.zerorpc.sockets import calling, refusal, refusals, zeromq
+from sightline.pipe.outside.zerorpc.sockets import calling, is_let_in, zeromq
 
 if TYPE_CHECKING:
     import zmq
 
 TIMEOUT_S: Final = 30.0
 REACHED_S: Final = 5.0
-_LOOK_MS: Final = 100
 
 
 class Client:
@@ -51,11 +50,11 @@ class Client:
         self._clock = clock
         self._context: zmq.Context[Any] = zeromq().Context()
         try:
-            self._socket = calling(self._context, endpoint)
+            self._socket, self._events = calling(self._context, endpoint)
         except BaseException:
             self._context.destroy(linger=0)
             raise
-        self._events = refusals(self._socket)
+        self._is_in = False
 
     def call(self, method: str, *args: Any) -> Any:
         """What it gives: a value, or where it streams an iterator of values; leave that before the next call.
@@ -102,14 +101,10 @@ class Client:
             heard = self._hear(asking)
 
     def _reach(self) -> None:
-        """Wait until somebody is there."""
-        lib = zeromq()
-        until_ns = self._clock.monotonic_ns() + ns(self._reached_s)
-        while not self._socket.poll(_LOOK_MS, lib.POLLOUT):
-            if why := refusal(self._events, self._endpoint):
-                raise why
-            if self._clock.monotonic_ns() >= until_ns:
-                raise BusError(f"nobody answers at {self._endpoint.address}")
+        """Wait until somebody is there, the first time; later on heartbeats tell."""
+        if not self._is_in and not is_let_in(self._events, self._endpoint, round(self._reached_s * 1000)):
+            raise BusError(f"nobody answers at {self._endpoint.address}")
+        self._is_in = True
 
     def _hear(self, asking: Asking) -> Heard:
         while True:
@@ -122,8 +117,4 @@ class Client:
                 self._send(said)
 
     def _send(self, data: bytes) -> None:
-        lib = zeromq()
-        try:
-            self._socket.send_multipart([b"", data], lib.NOBLOCK)
-        except lib.Again:  # it went, and has not come again
-            raise BusError(f"nobody is at {self._endpoint.address} any more") from None
+        self._socket.send_multipart([b"", data])

@@ -55,18 +55,23 @@ def listening(context: zmq.Context[Any], endpoint: Endpoint) -> zmq.Socket[bytes
     return socket
 
 
-def calling(context: zmq.Context[Any], endpoint: Endpoint) -> zmq.Socket[bytes]:
-    """A socket that calls; nothing leaves it before the other side is there. Raises ConfigError."""
+def calling(context: zmq.Context[Any], endpoint: Endpoint) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
+    """A socket that calls, and what happens to it, for `is_let_in`. Raises ConfigError.
+
+    Not one that sends only where somebody is (IMMEDIATE): when they go, what they said last is lost.
+    """
     lib = zeromq()
     socket = _socket(context, lib.DEALER, endpoint, MOST_ANSWER)
-    socket.immediate = True
+    events = socket.get_monitor_socket(
+        lib.EVENT_HANDSHAKE_SUCCEEDED | lib.EVENT_HANDSHAKE_FAILED_AUTH | lib.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    )
     if endpoint.token is not None:
         socket.plain_username, socket.plain_password = USER.encode(), endpoint.token.encode()
     try:
         socket.connect(endpoint.address)
     except lib.ZMQError as error:
         raise ConfigError(f"cannot call {endpoint.address}: {error.strerror}") from None
-    return socket
+    return socket, events
 
 
 def door(context: zmq.Context[Any]) -> zmq.Socket[bytes]:
@@ -85,24 +90,15 @@ def admission(request: Sequence[bytes], token: str | None) -> list[bytes]:
     return [version, number, status, text, b"", b""]
 
 
-def refusal(events: zmq.Socket[bytes], endpoint: Endpoint) -> BusError | None:
-    """Why the other side does not let us in, once it said so: `events` are the socket's own."""
-    lib = zeromq()
-    while events.poll(0):
-        (event,) = struct.unpack("=H", events.recv_multipart()[0][:2])
-        if event in {lib.EVENT_HANDSHAKE_FAILED_AUTH, lib.EVENT_HANDSHAKE_FAILED_PROTOCOL}:
-            why = "without a token" if endpoint.token is None else "with this token"
-            return BusError(f"{endpoint.address} does not let us in {why}")
-    return None
-
-
-def refusals(socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
-    """The events of a socket that tell why it is not let in."""
-    lib = zeromq()
-    events: zmq.Socket[bytes] = socket.get_monitor_socket(
-        lib.EVENT_HANDSHAKE_FAILED_AUTH | lib.EVENT_HANDSHAKE_FAILED_PROTOCOL
-    )
-    return events
+def is_let_in(events: zmq.Socket[bytes], endpoint: Endpoint, timeout_ms: int) -> bool:
+    """Whether the other side let us in, within that time. Raises BusError where it refuses to."""
+    if not events.poll(timeout_ms):
+        return False
+    (event,) = struct.unpack("=H", events.recv_multipart()[0][:2])
+    if event == zeromq().EVENT_HANDSHAKE_SUCCEEDED:
+        return True
+    why = "without a token" if endpoint.token is None else "with this token"
+    raise BusError(f"{endpoint.address} does not let us in {why}")
 
 
 def _socket(context: zmq.Context[Any], kind: int, endpoint: Endpoint, most_bytes: int) -> zmq.Socket[bytes]:
