@@ -17,8 +17,17 @@ from typing import Any
 import pytest
 from tests.conftest import WaitFor
 
-SIGHTLINE = str(Path(sys.executable).with_name("sightline"))
 WAIT_S = 60.0
+COMMAND = [sys.executable, "-m", "alone"]
+ALONE = """
+import tempfile
+from pathlib import Path
+from sightline.site import private_folder
+private_folder._MOST_PATH_BYTES = 90
+private_folder.places = lambda: [Path(tempfile.gettempdir())]
+from sightline.cli import main
+main()
+"""
 SITE = """
 cameras:
   gate: {url: "synthetic://street?size=160x90&fps=10&gop=10"}
@@ -46,13 +55,16 @@ pipe.create_flow("f", True, hello, heard)
 @pytest.fixture
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """With a folder for windows of its own: others of this machine are nobody's business."""
-    return {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("w")), "COLUMNS": "100"}
+    home = tmp_path_factory.mktemp("w")
+    (home / "alone.py").write_text(ALONE)
+    path = os.pathsep.join([str(home), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "COLUMNS": "100", "PYTHONPATH": path, "TMPDIR": str(home)}
 
 
 @pytest.fixture
 def up(no_leaks: None, tmp_path: Path, environ: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     (tmp_path / "site.yaml").write_text(SITE)
-    command = [SIGHTLINE, "up", str(tmp_path / "site.yaml"), "--json"]
+    command = [*COMMAND, "up", str(tmp_path / "site.yaml"), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
         try:
             yield process
@@ -62,7 +74,7 @@ def up(no_leaks: None, tmp_path: Path, environ: dict[str, str]) -> Iterator[subp
 
 
 def top(environ: dict[str, str], *options: str, code: int = 0) -> str:
-    command = [SIGHTLINE, "top", *options]
+    command = [*COMMAND, "top", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, env=environ, check=False)
     assert done.returncode == code, done
     return done.stdout + done.stderr
@@ -118,7 +130,7 @@ def test_the_pipe_of_a_file_is_seen_while_it_runs(
     no_leaks: None, tmp_path: Path, environ: dict[str, str], wait_for: WaitFor
 ) -> None:
     (tmp_path / "hello.py").write_text(PIPE)
-    command = [SIGHTLINE, "pipe", "run", str(tmp_path / "hello.py")]
+    command = [*COMMAND, "pipe", "run", str(tmp_path / "hello.py")]
     with subprocess.Popen(command, env=environ) as process:
         try:
             wait_for(lambda: facts(environ).get("wires"), WAIT_S, "its wire")
@@ -134,7 +146,7 @@ def in_terminal(environ: dict[str, str], *options: str) -> Iterator[tuple[int, s
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     environ = {**environ, "TERM": "xterm-256color"}
     environ.pop("COLUMNS")
-    command = [SIGHTLINE, "top", *options]
+    command = [*COMMAND, "top", *options]
     try:
         with subprocess.Popen(
             command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, start_new_session=True
@@ -170,7 +182,7 @@ def test_a_terminal_shows_it_and_is_left_as_it_was(
 def test_what_is_missing_is_told_with_how_to_have_it(environ: dict[str, str], tmp_path: Path) -> None:
     missing = 'raise ModuleNotFoundError("No module named \'textual\'", name="textual")'
     (tmp_path / "textual.py").write_text(missing)
-    environ["PYTHONPATH"] = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environ["PYTHONPATH"] = os.pathsep.join([str(tmp_path), environ["PYTHONPATH"]])
     with in_terminal(environ) as (ours, process):
         read_until(ours, b"pip install 'sightline[top]'")
         assert process.wait(WAIT_S) == 1

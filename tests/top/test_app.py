@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.pipe.lines import Lines
 from tests.pipe.parts import Collect, Counter, Double
 from tests.top.told import S, Told, camera, flow, hub, pipe, process, routine, site, wire
 from textual.pilot import Pilot
-from textual.widgets import Input, Static, TabbedContent
+from textual.widgets import Input, Static, Tab, TabbedContent
 
 from sightline.errors import Unreachable
 from sightline.pipe import Pipe, Restart, Wire
@@ -70,6 +70,9 @@ class Seen:
     def column(self, number: int = 0) -> list[str]:
         return [str(self.table.get_row_at(row)[number]) for row in range(self.table.row_count)]
 
+    def has(self, rows: list[str]) -> bool:
+        return self.column() == rows
+
     @property
     def at(self) -> object:
         """What the cursor stands at."""
@@ -117,7 +120,7 @@ async def test_it_begins_with_what_there_is() -> None:
     async with running(a=lambda: Told(look())) as seen:
         await seen.until(lambda: seen.column() == NAMES, "routines")
         assert seen.app.query_one(TabbedContent).active == "routines"
-        assert [str(tab.label) for tab in seen.app.query("Tab")] == [
+        assert [str(tab.label) for tab in seen.app.query(Tab)] == [
             "Cameras 0",
             "Routines 3",
             "Wires 1",
@@ -140,7 +143,7 @@ async def test_each_sheet_has_its_key() -> None:
             "1": ["gate"],
         }.items():
             await seen.pilot.press(key)
-            await seen.until(lambda rows=rows: seen.column() == rows, key)
+            await seen.until(partial(seen.has, rows), key)
             assert seen.app.focused is seen.table
 
 
@@ -158,7 +161,7 @@ async def test_rows_are_sorted_by_key_and_by_a_click() -> None:
         for rows in (["cab", "bay", "alp"], ["alp", "bay", "cab"]):
             await seen.until(lambda: "row" in seen.under(3, 0), "the heading to be drawn")
             await seen.pilot.click(seen.table, offset=(3, 0))
-            await seen.until(lambda rows=rows: seen.column() == rows, "the order")
+            await seen.until(partial(seen.has, rows), "the order")
 
 
 @in_a_loop
@@ -253,7 +256,7 @@ class Away(Told):
 @in_a_loop
 async def test_a_feed_that_is_away_is_told_and_nothing_else_suffers() -> None:
     async with running(b=lambda: Away(look()), a=lambda: Told(look())) as seen:
-        await seen.until(lambda: seen.column() == ["a"] * 3, "the other")
+        await seen.until(lambda: seen.column() == ["mine"] * 3, "the other")
         assert "b: [bold]gone[/bold]: password=*** \N{REPLACEMENT CHARACTER}[2J" in seen.text("#summary")
         assert seen.column(1) == NAMES
 

@@ -3,9 +3,10 @@
 import http.server
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conftest import WaitFor
@@ -111,7 +112,7 @@ def test_nobody_behind_a_window_is_told(here: Path, pipe: Pipe) -> None:
 
 def test_what_tells_of_another_version_is_told(here: Path) -> None:
     class Older(PipesVisit):
-        def look(self) -> object:  # type: ignore[override]
+        def look(self) -> Any:
             return {"what": "else"}
 
     with ExitStack() as opened:
@@ -164,7 +165,15 @@ def answering(answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> I
             thread.join()
 
 
-def _send(page: http.server.BaseHTTPRequestHandler, status: int, body: bytes = b"", **headers: str) -> None:
+NO_HEADERS: Mapping[str, str] = {}
+
+
+def _send(
+    page: http.server.BaseHTTPRequestHandler,
+    status: int,
+    body: bytes = b"",
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> None:
     page.send_response(status)
     for name, value in headers.items():
         page.send_header(name, value)
@@ -177,7 +186,7 @@ def test_what_is_no_api_is_told(no_leaks: None, silent_port: int, monkeypatch: p
         look_at(url)
     elsewhere = {"Location": "http://127.0.0.1:1/"}  # it asks nobody else
     with (
-        answering(lambda page: _send(page, 302, **elsewhere)) as url,
+        answering(lambda page: _send(page, 302, headers=elsewhere)) as url,
         pytest.raises(SightlineError, match="302"),
     ):
         look_at(url)

@@ -191,7 +191,8 @@ def test_processes_are_all_those_that_there_are_and_each_once() -> None:
     before = at(0, site=status, pipes=earlier, usage={"main": used(9, 1.0), "hub": used(1, 5.0)})
     now = at(2, site=status, pipes=flows, usage={"main": used(9, 1.1, mb=80), "hub": used(1, 6.0, mb=30)})
     sheet = places.processes(two(before, now))
-    told = [(of["process"], of["pid"], of["cpu_percent"], of["mb"], of["ends"]) for of in sheet.records()]
+    names = ("process", "pid", "cpu_percent", "mb", "ends")
+    told: list[tuple[Any, ...]] = [tuple(of[name] for name in names) for of in sheet.records()]
     assert told == [
         ("main", 9, pytest.approx(5.0), 80.0, None),
         ("hub", 1, pytest.approx(50.0), 30.0, 0),
@@ -243,7 +244,7 @@ def test_texts_from_outside_cannot_steer_the_terminal() -> None:
         hub=hub(({"name": evil, "owner": evil, "lost": {evil: 1}},)),
         trouble=evil,
     )
-    picture = Picture({evil: Seen(looks(told, feed="x")), "other": Seen(None, fault=evil)})
+    picture = Picture({evil: Seen(looks(told, feed=evil)), "other": Seen(None, fault=evil)})
     texts = [text for sheet in picture.sheets for one in sheet.rows for text in (*sheet.texts(one), one.note)]
     assert all(text.isprintable() for text in (*texts, *picture.summary, *picture.faults, *picture.lines()))
     assert evil not in str(picture.facts)
@@ -252,9 +253,9 @@ def test_texts_from_outside_cannot_steer_the_terminal() -> None:
 def test_a_feed_that_does_not_answer_says_so_beside_what_it_told() -> None:
     told = looks(at(0, site=site({"gate": camera()})), feed="a")
     picture = Picture({"a": Seen(told, 7.0, "it does not answer"), "b": Seen(None, 0.0, "nobody there")})
-    assert picture.faults == ["a: it does not answer, what is told is 7 s old", "b: nobody there"]
+    assert picture.faults == ["it: it does not answer, what is told is 7 s old", "b: nobody there"]
     assert picture.summary == []
-    assert [row(sheet)["feed"] for sheet in picture.sheets if sheet.rows] == ["a"]
+    assert [row(sheet)["feed"] for sheet in picture.sheets if sheet.rows] == ["it"]
     assert picture.facts["b"]["fault"] == "nobody there"
     assert picture.facts["a"]["cameras"][0]["camera"] == "gate"
 
@@ -265,3 +266,10 @@ def test_a_summary_says_the_most_in_a_line() -> None:
         at(2, site=site({"a": camera(), "b": camera(state="stalled")}), usage={"main": used(9, 2.0, mb=100)}),
     )
     assert Picture({"x": Seen(now)}).summary == ["it: 1 of 2 streams live, CPU 50 %, 100 MB"]
+
+
+def test_two_of_one_name_are_told_apart() -> None:
+    told = {name: Seen(looks(at(0, site=site({"gate": camera()})), feed=name)) for name in ("x", "y")}
+    cameras, *_ = Picture(told).sheets
+    assert [one.values[0] for one in cameras.rows] == ["it (x)", "it (y)"]
+    assert [one.feed for one in cameras.rows] == ["x", "y"]

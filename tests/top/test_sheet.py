@@ -44,7 +44,7 @@ def test_sorting_loses_no_row(
     after = before.arranged(Order(column, falling))
     assert sorted(map(repr, after.rows)) == sorted(map(repr, before.rows))
     known = [row.values[1] for row in after.rows if row.values[1] is not None] if column == 1 else []
-    assert known == sorted(known, reverse=falling)  # type: ignore[type-var]
+    assert known == sorted(known, reverse=falling)
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def test_reasons_stand_in_order_and_those_without_a_count_do_not() -> None:
 
 
 def test_rows_of_several_feeds_say_where_they_are_from() -> None:
-    both = together([sheet(("a", 1.0), feed="x"), sheet(("b", 2.0), feed="y")], named=True)
+    both = together([sheet(("a", 1.0), feed="x"), sheet(("b", 2.0), feed="y")], {"x": "here", "y": "there"})
     assert [column.title for column in both.columns] == ["where", "name", "fps"]
-    assert [row.values for row in both.rows] == [("x", "a", 1.0), ("y", "b", 2.0)]
-    assert together([sheet(("a", 1.0))], named=False) == sheet(("a", 1.0))
-    assert both.records()[1] == {"feed": "y", "name": "b", "fps": 2.0}
+    assert [row.values for row in both.rows] == [("here", "a", 1.0), ("there", "b", 2.0)]
+    assert together([sheet(("a", 1.0))], {}) == sheet(("a", 1.0))
+    assert both.records()[1] == {"feed": "there", "name": "b", "fps": 2.0}
 
 
 def test_an_id_stays_what_it_is() -> None:

@@ -61,7 +61,7 @@ def pipe(*flows: dict[str, Any], wires: tuple[dict[str, Any], ...] = ()) -> Pipe
 def camera(**of: Any) -> CameraView:
     stream = {"state": "live", "reason": "", "retry_in_s": None, "source": "h264 320x180", "fps": 10.0}
     rest = {"packets": 0, "unsent": {}, "detect": None, "decoded_by": "", "results": 0, "results_per_s": 0.0}
-    more = {"age_s": None, "detections": 0, "unwanted": 0, "dropped": {}}
+    more: dict[str, Any] = {"age_s": None, "detections": 0, "unwanted": 0, "dropped": {}}
     return msgspec.convert(stream | rest | more | of, CameraView)
 
 
@@ -94,7 +94,7 @@ def _channel(name: str, **of: Any) -> dict[str, Any]:
     counts = dict.fromkeys(
         ("readers", "received", "taken_in", "waiting", "dropped", "bytes_in", "entered", "taken", "held"), 0
     )
-    more = {
+    more: dict[str, Any] = {
         "in_flight": 0,
         "kept": 0,
         "kept_bytes": 0,

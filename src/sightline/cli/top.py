@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -140,7 +140,7 @@ def _lines(picture: Picture) -> list[str]:
 
 def _tables(picture: Picture) -> Group:
     """Of all that has rows, below a line of each feed."""
-    faults = [Text(fault, "red") for fault in picture.faults]
+    faults: list[RenderableType] = [Text(fault, "red") for fault in picture.faults]
     told = [Text(line) for line in picture.summary]
     sheets = [_table(sheet) for sheet in picture.sheets if sheet.rows]
     return Group(*([*faults, *told, *sheets] or [Text(_NOTHING)]))

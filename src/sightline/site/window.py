@@ -86,7 +86,7 @@ class SendAsked(msgspec.Struct, frozen=True, tag="send", forbid_unknown_fields=T
 
 
 Asked: TypeAlias = LookAsked | EventsAsked | SendAsked
-_read: Final = msgspec.json.Decoder(Asked).decode
+_read: Final[msgspec.json.Decoder[Asked]] = msgspec.json.Decoder(Asked)
 
 
 class Visit(Protocol):
@@ -157,7 +157,7 @@ def _asked(line: bytes) -> Asked:
     if not line.endswith(b"\n"):
         raise WireError(f"expected a line of at most {MOST_ASKED_BYTES} bytes")
     try:
-        return _read(line)
+        return _read.decode(line)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise WireError(f"expected what may be asked, as JSON: {error}") from None
 

@@ -55,7 +55,8 @@ class Picture:
         told = [seen.looks for seen in self.seen.values() if seen.looks is not None]
         if not told:
             return _EMPTY
-        return tuple(together(map(make, told), named=len(self.seen) > 1) for make in SHEETS)
+        names = {feed: self._name(feed) for feed in self.seen} if len(self.seen) > 1 else {}
+        return tuple(together(map(make, told), names) for make in SHEETS)
 
     @property
     def faults(self) -> list[str]:
@@ -78,8 +79,18 @@ class Picture:
         """For a log: what is wrong, and a line for each row."""
         return [*self.faults, *(_line(sheet, row) for sheet in self.sheets for row in sheet.rows)]
 
+    def _name(self, feed: str) -> str:
+        """What it calls itself; with what we call it where that is not known, or not enough."""
+        named = [seen.looks.now.name if seen.looks else None for seen in self.seen.values()]
+        looks = self.seen[feed].looks
+        if looks is None or looks.now.name == feed:
+            return printable(feed)
+        alone = named.count(looks.now.name) == 1
+        return printable(looks.now.name if alone else f"{looks.now.name} ({feed})")
+
     def _faults(self) -> Iterator[str]:
-        for name, seen in self.seen.items():
+        for feed, seen in self.seen.items():
+            name = self._name(feed)
             if seen.fault:
                 age = f", what is told is {seen.age_s:.0f} s old" if seen.looks else ""
                 yield printable(f"{name}: {seen.fault}{age}")

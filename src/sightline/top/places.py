@@ -150,7 +150,7 @@ def _late_ms(feeds: list[FeedStats], before: tuple[FeedStats, ...]) -> float | N
     for bucket, count in sorted(counts.items()):
         below += count
         if below and below >= wanted:
-            return 2**bucket / 1e3
+            return float(1 << bucket) / 1e3
     return None
 
 

@@ -107,14 +107,16 @@ def reasons(dropped: Mapping[str, int]) -> str:
     return ", ".join(f"{printable(reason)} {count}" for reason, count in ordered if count)
 
 
-def together(sheets: Iterable[Sheet], named: bool) -> Sheet:
-    """One of all these of one kind, each row with the name of its feed if that is wanted."""
+def together(sheets: Iterable[Sheet], names: Mapping[str, str]) -> Sheet:
+    """One of all these of one kind, each row with the name of its feed, where these have names."""
     one, *_ = all_of = list(sheets)
     rows = tuple(row for sheet in all_of for row in sheet.rows)
-    if not named:
+    if not names:
         return one._replace(rows=rows)
     columns = (Column("feed", "where"), *one.columns)
-    return Sheet(one.title, columns, tuple(row._replace(values=(row.feed, *row.values)) for row in rows))
+    return Sheet(
+        one.title, columns, tuple(row._replace(values=(names[row.feed], *row.values)) for row in rows)
+    )
 
 
 def _sortable(value: Any) -> Any:

@@ -37,8 +37,8 @@ class SheetTable(DataTable[Text]):
         """Have these rows, in the order that was asked for; the cursor stays at the row where it is."""
         before, at = self._sheet, self.row
         self._sheet = sheet = sheet.arranged(self._order)
-        anew = self._show_headings(sheet.columns) or before is None
-        if anew or [row.key for row in before.rows] != [row.key for row in sheet.rows]:
+        anew = self._show_headings(sheet.columns)
+        if anew or before is None or _keys(before) != _keys(sheet):
             self._fill(sheet, at)
         else:
             self._change(sheet)
@@ -81,7 +81,7 @@ class SheetTable(DataTable[Text]):
         self.clear()
         for row in sheet.rows:
             self.add_row(*_cells(sheet, row))
-        keys = [row.key for row in sheet.rows]
+        keys = _keys(sheet)
         if at is not None and at.key in keys:
             self.move_cursor(row=keys.index(at.key))
 
@@ -91,6 +91,10 @@ class SheetTable(DataTable[Text]):
                 where = Coordinate(number, column)
                 if self.get_cell_at(where) != cell:
                     self.update_cell_at(where, cell, update_width=True)
+
+
+def _keys(sheet: Sheet) -> list[tuple[str, ...]]:
+    return [row.key for row in sheet.rows]
 
 
 def _cells(sheet: Sheet, row: Row) -> list[Text]:

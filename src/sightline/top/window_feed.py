@@ -72,7 +72,7 @@ class WindowFeed:
             self._socket.sendall(msgspec.json.encode(asked) + b"\n")
             line = self._lines.readline(MOST_TOLD_BYTES)
         except OSError as error:
-            raise Unreachable(f"it does not answer: {error or 'in time'}") from error
+            raise Unreachable(f"it does not answer: {error!s}") from error
         if not line.endswith(b"\n"):
             raise Unreachable("it has ended, or lets nobody else in")
         try:
