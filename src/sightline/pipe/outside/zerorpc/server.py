@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -33,7 +34,7 @@ from sightline.pipe.outside.zerorpc.answering import (
 )
 from sightline.pipe.outside.zerorpc.endpoint import Endpoint
 from sightline.pipe.outside.zerorpc.event import HEARTBEAT_S
-from sightline.pipe.outside.zerorpc.sockets import admission, door, listening, zeromq
+from sightline.pipe.outside.zerorpc.sockets import address_of, admission, door, listening, zeromq
 from sightline.pipe.outside.zerorpc.telling import introspection
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Server:
         except BaseException:
             self._context.destroy(linger=0)
             raise
-        self.address: str = self._socket.last_endpoint.decode().rstrip("\0")
+        self.address = address_of(self._socket)
         self._ring, self._bell = socket.socketpair()
         self._ring.setblocking(False)
         self._thread = threading.Thread(target=self._live, name="rpc server", daemon=True)
@@ -191,7 +192,7 @@ class Server:
         try:
             value = function(*args)
             if call.streams:
-                value = self._pour(call, value)
+                self._pour(call, value)
         except BaseException as error:  # noqa: BLE001  nothing that a method raises may end the server
             if not isinstance(error, SightlineError):
                 self._failures.add(method=call.name, exc_info=error)
@@ -208,7 +209,7 @@ class Server:
                 item = next(items)
             except StopIteration:
                 return
-            self._say(lambda item=item: self._answering.given(call, item))
+            self._say(partial(self._answering.given, call, item))
         items.close()
 
     # Between them.

@@ -55,6 +55,12 @@ def listening(context: zmq.Context[Any], endpoint: Endpoint) -> zmq.Socket[bytes
     return socket
 
 
+def address_of(socket: zmq.Socket[bytes]) -> str:
+    """Where it listens, with the port that was free."""
+    address: bytes = socket.getsockopt(zeromq().LAST_ENDPOINT)
+    return address.decode().rstrip("\0")
+
+
 def calling(context: zmq.Context[Any], endpoint: Endpoint) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
     """A socket that calls, and what happens to it, for `is_let_in`. Raises ConfigError.
 
@@ -76,7 +82,7 @@ def calling(context: zmq.Context[Any], endpoint: Endpoint) -> tuple[zmq.Socket[b
 
 def door(context: zmq.Context[Any]) -> zmq.Socket[bytes]:
     """Where ZeroMQ asks who may come in (ZAP, RFC 27): answer with `admission`."""
-    socket = context.socket(zeromq().REP)
+    socket: zmq.Socket[bytes] = context.socket(zeromq().REP)
     socket.linger = 0
     socket.bind(_ASKING)
     return socket
@@ -102,7 +108,7 @@ def is_let_in(events: zmq.Socket[bytes], endpoint: Endpoint, timeout_ms: int) ->
 
 
 def _socket(context: zmq.Context[Any], kind: int, endpoint: Endpoint, most_bytes: int) -> zmq.Socket[bytes]:
-    socket = context.socket(kind)
+    socket: zmq.Socket[bytes] = context.socket(kind)
     socket.maxmsgsize = most_bytes
     socket.sndhwm = socket.rcvhwm = _WAITING
     socket.handshake_ivl = _HANDSHAKE_MS
