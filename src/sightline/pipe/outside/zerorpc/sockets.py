@@ -57,7 +57,8 @@ def listening(context: zmq.Context[Any], endpoint: Endpoint) -> zmq.Socket[bytes
 
 def address_of(socket: zmq.Socket[bytes]) -> str:
     """Where it listens, with the port that was free."""
-    address: bytes = socket.getsockopt(zeromq().LAST_ENDPOINT)
+    address = socket.getsockopt(zeromq().LAST_ENDPOINT)
+    assert isinstance(address, bytes)
     return address.decode().rstrip("\0")
 
 
