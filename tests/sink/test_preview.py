@@ -15,10 +15,8 @@ import pytest
 from sightline import Frame, Result
 from sightline.errors import Closed, ConfigError, SinkError
 from sightline.log import hide_secret
-from sightline.loopback import is_loopback
 from sightline.sink import open_sink
 from sightline.sink.preview import Preview
-from sightline.sink.web import names_of
 
 MakeShown = Callable[..., tuple[Result, Frame]]
 WaitFor = Callable[[Callable[[], object], float, str], object]
@@ -314,10 +312,13 @@ def test_it_serves_on_ipv6_too(no_leaks: None) -> None:
     preview.close()
 
 
-def test_names_and_loopback() -> None:
-    assert all(is_loopback(host) for host in ("localhost", "127.0.0.1", "127.9.9.9", "::1"))
-    assert not any(is_loopback(host) for host in ("", "0.0.0.0", "::", "10.0.0.1", "localhost.evil.example"))
-    assert names_of("0.0.0.0") == ["*"]
-    assert names_of("10.0.0.5")[0] == "10.0.0.5"
-    assert names_of("fd00::7")[0] == "[fd00::7]"
-    assert "*" not in names_of("127.9.9.9")
+def test_a_page_of_another_site_may_link_here_and_see_nothing(preview: Preview) -> None:
+    from_elsewhere = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
+    for path, mode, status in (
+        ("/", "navigate", 200),
+        ("/", "no-cors", 403),
+        ("/status.json", "cors", 403),
+        ("/stream.mjpeg", "no-cors", 403),
+    ):
+        asked = {**from_elsewhere, "Sec-Fetch-Mode": mode}
+        assert get(preview.url, path, asked).status == status, (path, mode)

@@ -10,30 +10,21 @@ machines put a proxy that has it in front.
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-import uvicorn
 from pydantic import Field, SkipValidation
-from starlette.types import ASGIApp
 
 from sightline.clock import SYSTEM_CLOCK, Clock
-from sightline.errors import Closed, ConfigError, SinkError
+from sightline.errors import Closed, SinkError
 from sightline.frame import Frame
-from sightline.log import hide_secret
-from sightline.loopback import is_loopback
+from sightline.pages.guard import check_token
+from sightline.pages.server import PageServer, listen, url_of
 from sightline.result import Result
 from sightline.sink.board import Board
 from sightline.sink.web import Show, make_app
-
-MAX_CONNECTIONS: Final = 64
-"""More are answered with 503: each stream holds a picture or two."""
-MIN_TOKEN: Final = 8
-CLOSE_S: Final = 0.5
-"""What streams have to end by themselves at `close`; then those whose viewer does not read are cut off."""
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -76,13 +67,13 @@ class Preview:
         status: Callable[[], Mapping[str, Any]] = _nothing,
         clock: SkipValidation[Clock] = SYSTEM_CLOCK,
     ) -> None:
-        _check_token(host, token)
+        check_token("preview", host, token, such_as='token: "${PREVIEW_TOKEN}"')
         self._closing = threading.Event()
         self._board = Board(clock=clock, max_width=max_width, quality=quality)
         self._socket = _listen(host, port)
-        self.url = _url(self._socket)
+        self.url = url_of(self._socket)
         show = Show(self._board, status, max_fps, self._closing.is_set)
-        self._server = _server(make_app(show, host=host, token=token))
+        self._server = PageServer(make_app(show, host=host, token=token))
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="preview", daemon=True
         )
@@ -108,58 +99,11 @@ class Preview:
         self._board.close()
 
 
-def _check_token(host: str, token: str | None) -> None:
-    if token is None and not is_loopback(host):
-        raise ConfigError(
-            f"preview on host {host!r} can be seen by other machines: expected a token "
-            f'(at least {MIN_TOKEN} characters), such as token: "${{PREVIEW_TOKEN}}", or host 127.0.0.1'
-        )
-    if token is not None and len(token) < MIN_TOKEN:
-        raise ConfigError(f"preview: expected a token of at least {MIN_TOKEN} characters, got {len(token)}")
-    hide_secret(token or "")
-
-
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket: made here, so that a port that is taken is told to who asked for it."""
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
+        return listen(host, port)
     except OSError as error:
         raise SinkError(
             f"preview cannot listen on {host} port {port}: {error.strerror}; "
             "set another port, or port 0 for any free one"
         ) from error
-
-
-def _url(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn's server, which would wait for a viewer who does not read for as long as it lives."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        asyncio.get_running_loop().call_later(CLOSE_S, self._cut_off)
-        await super().shutdown(sockets)
-
-    def _cut_off(self) -> None:
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-
-
-def _server(app: ASGIApp) -> uvicorn.Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            loop="asyncio",
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,  # logging is the process's business
-            log_level="warning",
-            access_log=False,  # addresses hold the token
-            server_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
-        )
-    )

@@ -14,43 +14,35 @@ fewer pictures, and holds up nobody.
 from __future__ import annotations
 
 import asyncio
-import hmac
-import ipaddress
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 import msgspec
 from anyio import to_thread
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sightline.log import REDACTOR
+from sightline.pages.guard import Guard
+from sightline.pages.guarded import SECURITY, App, Guarded
 from sightline.sink.board import Board, Shot
 
 Status = Callable[[], Mapping[str, Any]]
 BOUNDARY: Final = "picture"
-LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 ASSETS: Final = {
     "/page.css": "text/css; charset=utf-8",
     "/page.js": "text/javascript; charset=utf-8",
     "/icon.svg": "image/svg+xml",
 }
 """Open to everyone: they are in the source, and a page cannot send its token for them."""
-SECURITY: Final = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",  # the address may hold the token
-    "cross-origin-resource-policy": "same-origin",  # another site's page must not show our pictures
-    "cache-control": "no-store",
+POLICY: Final = {
+    **SECURITY,
+    "content-security-policy": f"{SECURITY['content-security-policy']}; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src 'self' blob:",
 }
 
 
@@ -63,9 +55,13 @@ class Show(NamedTuple):
     ending: Callable[[], bool]
 
 
-def make_app(show: Show, *, host: str, token: str | None) -> Starlette:
+def make_app(show: Show, *, host: str, token: str | None) -> App:
     """The application for a server that listens on `host`."""
+    guard = Guard(host, token, open_paths=ASSETS)
+    return Guarded(_pages(show), guard, security=POLICY)
 
+
+def _pages(show: Show) -> Starlette:
     async def page(_request: Request) -> Response:
         return Response(_file("page.html"), media_type="text/html; charset=utf-8")
 
@@ -88,12 +84,7 @@ def make_app(show: Show, *, host: str, token: str | None) -> Starlette:
             *(Route(path, asset) for path in ASSETS),
             Route("/status.json", numbers),
             Route("/stream.mjpeg", stream),
-        ],
-        middleware=[
-            Middleware(SecurityHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=names_of(host), www_redirect=False),
-            *([Middleware(Guard, token=token)] if token else []),
-        ],
+        ]
     )
 
 
@@ -133,60 +124,5 @@ def status_json(show: Show) -> bytes:
     return msgspec.json.encode(REDACTOR.value({**told, "cameras": cameras}))
 
 
-def names_of(host: str) -> list[str]:
-    """The names by which a browser may call a server on `host`; any, where it listens on every address.
-
-    A page of another site can point a name of its own at this address (DNS rebinding) and then read
-    whatever answers. A server on every address cannot know its names, but has a token.
-    """
-    if _is_every(host):
-        return ["*"]
-    return [f"[{host}]" if ":" in host else host, *LOOPBACK]
-
-
-def _is_every(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return not host
-
-
 def _file(name: str) -> bytes:
     return files("sightline.sink").joinpath("page", name).read_bytes()
-
-
-class SecurityHeaders:
-    """Adds `SECURITY` to every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
-
-
-class Guard:
-    """Lets in who knows the token: `?token=` or `Authorization: Bearer`."""
-
-    def __init__(self, app: ASGIApp, *, token: str) -> None:
-        self._app = app
-        self._token = token.encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in ASSETS or self._knows(scope):
-            await self._app(scope, receive, send)
-        else:
-            told = "This preview needs its token: add ?token=... to the address.\n"
-            refusal = PlainTextResponse(told, 401, {"www-authenticate": "Bearer"})
-            await refusal(scope, receive, send)
-
-    def _knows(self, scope: Scope) -> bool:
-        kind, _, credentials = Headers(scope=scope).get("authorization", "").partition(" ")
-        offered = [credentials] if kind.lower() == "bearer" else []
-        offered += parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
-        return any(hmac.compare_digest(one.encode(), self._token) for one in offered)

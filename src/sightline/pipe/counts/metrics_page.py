@@ -18,11 +18,13 @@ from prometheus_client.exposition import choose_encoder
 
 from sightline.errors import ConfigError
 from sightline.log import get_logger
+from sightline.pages.guard import Guard
 from sightline.pipe.counts.metrics import registry_of
 from sightline.pipe.counts.stats import PipeStats
 
 HOST: Final = "127.0.0.1"
 PATH: Final = "/metrics"
+_GUARD: Final = Guard(HOST)
 _MOST_ASKING: Final = 20
 _ASKS_S: Final = 5.0
 """How long somebody may take to say what they want."""
@@ -105,10 +107,11 @@ class _Asked(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        # A page of another site can point a name of its own at this address (DNS rebinding).
-        if self.headers.get("Host", HOST).partition(":")[0] not in {HOST, "localhost"}:
-            self.send_error(HTTPStatus.BAD_REQUEST)
-        elif self.path.partition("?")[0] != PATH:
+        path, _, query = self.path.partition("?")
+        refusal = _GUARD.refusal(path, query, self.headers.items())
+        if refusal is not None:
+            self.send_error(refusal.status, refusal.why)
+        elif path != PATH:
             self.send_error(HTTPStatus.NOT_FOUND)
         else:
             self._tell()
