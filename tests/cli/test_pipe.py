@@ -197,7 +197,8 @@ def test_the_last_line_of_its_log_goes_to_its_receiver(written: Written) -> None
 
 
 def flows_of(pid: int) -> list[psutil.Process]:
-    return psutil.Process(pid).children(recursive=True)
+    flows: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
+    return flows
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

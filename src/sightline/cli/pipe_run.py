@@ -116,13 +116,17 @@ class _Running:
         with suppress(Closed):  # it is over: its file saw to that
             self.pipe.notify_event(START_EVENT_NAME)
 
-    def wait(self, seconds: float | None) -> None:
-        until_s = math.inf if seconds is None else time.monotonic() + seconds
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Until it is over or asked to stop; False: time was up first."""
+        until_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
         tell_at_s = time.monotonic() + _EVERY_S
-        while not (self._asked_to_stop or self.pipe.wait(_STEP_S) or time.monotonic() >= until_s):
+        while not (self._asked_to_stop or self.pipe.wait(_STEP_S)):
+            if time.monotonic() >= until_s:
+                return False
             if time.monotonic() >= tell_at_s:
                 self.tell()
                 tell_at_s += _EVERY_S
+        return True
 
     def tell(self) -> None:
         """Its counts as a line, if anybody wants to know."""

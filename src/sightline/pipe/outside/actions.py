@@ -126,7 +126,9 @@ class Actions:
         if name == KILL_EVENT_NAME and not targets:
             self._killed()
         answer: Answer = {"event": name}
-        return answer if report is None else plain({**answer, "done": report.done, "failed": report.failed})
+        if report is not None:
+            answer |= plain({"done": report.done, "failed": report.failed})
+        return answer
 
     def execute(self, name: str, arguments: str | Mapping[str, Any] | None = None) -> Any:
         """Send an event, or do what else there is here, by its name.
@@ -145,7 +147,8 @@ class Actions:
 
     def structure(self) -> Answer:
         """`Routines`: each with its flow and events of its own; `Events`: those that all of them have."""
-        return plain(self._pipe.get_pipe_structure())
+        structure: Answer = plain(self._pipe.get_pipe_structure())
+        return structure
 
     def stats(self) -> Answer:
         """The counts of now, as `PipeStats` has them."""

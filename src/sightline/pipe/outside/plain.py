@@ -44,5 +44,6 @@ def _number(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Integral):
-        return int(value) if -(2**63) <= value < 2**64 else None
+        number = int(value)
+        return number if -(2**63) <= number < 2**64 else None
     return float(value) if math.isfinite(value) else None
