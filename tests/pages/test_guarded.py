@@ -1,7 +1,7 @@
 """An application behind its guard, told of requests as a server would: what it sees, and what others get."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, MutableMapping
+from collections.abc import AsyncGenerator, Iterable, MutableMapping
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,8 +11,8 @@ from sightline.pages.guard import Guard
 from sightline.pages.guarded import SECURITY, Guarded, Receive, Scope, Send
 
 Message = MutableMapping[str, Any]
-END = {"type": "http.request", "body": b"", "more_body": False}
-GONE = {"type": "http.disconnect"}
+END: Message = {"type": "http.request", "body": b"", "more_body": False}
+GONE: Message = {"type": "http.disconnect"}
 
 
 class Answer(NamedTuple):
@@ -35,7 +35,7 @@ def ask(
     """What is answered; None: nothing."""
     answers: list[Message] = []
 
-    async def told() -> AsyncIterator[Message]:
+    async def told() -> AsyncGenerator[Message, None]:
         for message in messages:
             yield message
         await asyncio.Event().wait()
@@ -81,7 +81,8 @@ def test_more_than_it_takes_is_refused_wherever_it_is_cut(parts: list[bytes]) ->
 
 
 def test_a_page_takes_nothing_unless_it_says_so() -> None:
-    for messages, status in (([END, GONE], 200), ([part(b"a", more=False)], 413)):
+    nothing, something = [END, GONE], [part(b"a", more=False)]
+    for messages, status in ((nothing, 200), (something, 413)):
         answer = ask(messages, most_body=0)
         assert answer is not None
         assert answer.status == status

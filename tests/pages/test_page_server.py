@@ -29,16 +29,16 @@ class Served:
     def __init__(self) -> None:
         self.over = False
         self.listening = listen("127.0.0.1", 0)
-        self.address = self.listening.getsockname()
+        self.port: int = self.listening.getsockname()[1]
         self.server = PageServer(hello, over=lambda: self.over)
         self.thread = threading.Thread(target=self.server.run, args=([self.listening],))
         self.thread.start()
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(self.address, timeout=WAIT_S)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S)
 
     def ask(self) -> bytes:
-        connection = HTTPConnection(*self.address, timeout=WAIT_S)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
         try:
             connection.request("GET", "/")
             return connection.getresponse().read()
@@ -93,7 +93,7 @@ def test_who_never_ends_the_head_of_a_request_is_cut_off(impatient: None, served
 
 
 def test_who_asks_again_and_again_on_one_connection_is_not(impatient: None, served: Served) -> None:
-    connection = HTTPConnection(*served.address, timeout=WAIT_S)
+    connection = HTTPConnection("127.0.0.1", served.port, timeout=WAIT_S)
     until = time.monotonic() + 3
     while time.monotonic() < until:
         connection.request("GET", "/")
@@ -130,7 +130,7 @@ def test_it_ends_when_it_is_told_that_it_is_over(served: Served) -> None:
 
 
 def test_where_it_cannot_listen_is_told_at_once(served: Served) -> None:
-    for port in (served.address[1], 70000, -1):
+    for port in (served.port, 70000, -1):
         with pytest.raises(OSError, match=r"in use|from 0 to 65535"):
             listen("127.0.0.1", port)
     with pytest.raises(OSError, match="not known|failure"):

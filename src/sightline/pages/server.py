@@ -59,7 +59,7 @@ class PageServer(uvicorn.Server):
     def __init__(self, app: App, *, over: Callable[[], bool] = lambda: False) -> None:
         super().__init__(
             uvicorn.Config(
-                app,  # type: ignore[arg-type]  # scopes and messages are dicts to us
+                app,
                 loop="asyncio",
                 http=_Connection,
                 ws="none",
