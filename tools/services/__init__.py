@@ -20,5 +20,6 @@ from tools.services.zerorpc import ZERORPC
 __all__ = ["SERVICES", "Docker", "KafkaBroker", "Mount", "Process", "RtspServer", "Service", "StartFailed"]
 
 SERVICES: dict[str, Service] = {
-    service.name: service for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS, KAFKA, KCAT, DOCKER, CURL, ZERORPC)
+    service.name: service
+    for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS, KAFKA, KCAT, DOCKER, CURL, ZERORPC)
 }
