@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sightline.pipe.counts.reports import DurationStats, RoutineStats
     from sightline.pipe.counts.stats import FlowStats, PipeState, PipeStats, WireStats
     from sightline.pipe.data import Data, FrameData
-    from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
+    from sightline.pipe.event_names import KILL_EVENT_NAME, LOG_DATA, START_EVENT_NAME, STOP_EVENT_NAME
     from sightline.pipe.fps import FPS_MULTIPLIER, ROUTINE_NOTIFY_DURATIONS_INTERVAL, FPSRoutine
     from sightline.pipe.functional import FunctionalMiddleRoutine, routine
     from sightline.pipe.handlers import events
