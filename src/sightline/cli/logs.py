@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import threading
@@ -103,10 +104,12 @@ class _Showing:
     def request_stop(self) -> None:
         self._asked_to_stop = True  # and no event, whose lock the thread may hold that a signal interrupts
 
-    def wait(self, seconds: float | None) -> None:
-        until_s = None if seconds is None else time.monotonic() + seconds
-        while not self._asked_to_stop and (until_s is None or time.monotonic() < until_s):
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """True: it was asked to stop."""
+        until_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        while not self._asked_to_stop and time.monotonic() < until_s:
             time.sleep(_STEP_S)
+        return self._asked_to_stop
 
     def take(self, entries: Sequence[LogEntry]) -> None:
         """From any thread."""

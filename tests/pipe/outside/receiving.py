@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,11 +42,12 @@ class Receiving(LogReceiver):
         return [entry.message for entry in self.entries]
 
     def wait_for(self, message: str) -> LogEntry:
-        return wait_for(
-            lambda: next((one for one in list(self.entries) if one.message == message), None),
-            SOON_S,
-            f"the record {message!r}",
-        )
+        return self.first(lambda entry: entry.message == message, f"the record {message!r}")
+
+    def first(self, is_it: Callable[[LogEntry], object], what: str) -> LogEntry:
+        """The first of that kind, once it is here."""
+        wait_for(lambda: any(map(is_it, list(self.entries))), SOON_S, what)
+        return next(filter(is_it, list(self.entries)))
 
 
 class Plain:

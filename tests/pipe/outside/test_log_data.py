@@ -250,7 +250,7 @@ def test_while_it_is_on_pictures_come_of_every_side(pipe: tuple[Pipe, Receiving]
 def test_told_again_it_is_off_and_told_how_it_is_so(pipe: tuple[Pipe, Receiving]) -> None:
     running, receiving = pipe
     for on in (None, None, True, True, False):
-        running.notify_event(LOG_DATA, wait=SOON_S, **({} if on is None else {"on": on}))
+        running.notify_event(LOG_DATA, wait=SOON_S, on=on)
     running.notify_event("look", wait=SOON_S)
     receiving.wait_for("seen by ***: 64 x 48")
     seen = [one for one in receiving.entries if one.routine == "grey" and one.side == "input"]

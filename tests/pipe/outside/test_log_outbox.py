@@ -20,8 +20,8 @@ STEPS = st.lists(
 )
 
 
-def outbox(**bounds: int) -> LogOutbox:
-    return LogOutbox(**{"most_records": 5, "most_bytes": 5000, **bounds})
+def outbox(most_records: int = 5, most_bytes: int = 5000) -> LogOutbox:
+    return LogOutbox(most_records=most_records, most_bytes=most_bytes)
 
 
 def entry(of: LogOutbox, size: int = 0, **facts: Any) -> LogEntry:

@@ -268,9 +268,9 @@ def test_what_is_no_message_harms_nobody(receiving: Receiving, said: str) -> Non
     address = receiving.url.replace("http", "ws") + "socket.io/?EIO=4&transport=websocket"
     stranger = websocket.create_connection(address, timeout=SOON_S)
     try:
-        assert stranger.recv().startswith("0")
+        assert str(stranger.recv()).startswith("0")
         stranger.send("40")
-        assert stranger.recv().startswith("40")
+        assert str(stranger.recv()).startswith("40")
         try:
             stranger.send(said)
             stranger.send_binary(b"x" * 1000)
@@ -280,7 +280,7 @@ def test_what_is_no_message_harms_nobody(receiving: Receiving, said: str) -> Non
             sending.say("I am well")
         assert receiving.messages == ["I am well"]
     finally:
-        stranger.shutdown()
+        stranger.close(timeout=0)
 
 
 # As a user types it.
@@ -337,9 +337,7 @@ class Fails(DestinationRoutine):
     def main_logic(self, data: str) -> None: ...
 
 
-def test_a_pipes_records_say_flow_routine_and_process(
-    receiving: Receiving, loggers: None, wait_for: WaitFor
-) -> None:
+def test_a_pipes_records_say_flow_routine_and_process(receiving: Receiving, loggers: None) -> None:
     with Pipe(logger=get_socket_logger("seen", logging.INFO, url=receiving.url)) as pipe:
         says, fails = Says("says"), Fails("fails")
         pipe.create_flow("one", False, says)
@@ -349,9 +347,7 @@ def test_a_pipes_records_say_flow_routine_and_process(
         pids = pipe.pids
         pipe.notify_event("start")
         said = receiving.wait_for("from within")
-        failed = wait_for(
-            lambda: next((one for one in receiving.entries if one.traceback), None), SOON_S, "a traceback"
-        )
+        failed = receiving.first(lambda entry: entry.traceback, "a traceback")
     assert (said.pipe, said.flow, said.routine, said.process) == ("seen", "one", "says", pids["one"])
     assert said.extra["lux"] == 3
     assert (failed.flow, failed.routine, failed.level) == ("other", "fails", "ERROR")

@@ -134,7 +134,7 @@ class LogReceiver:
 def _text_alone(library: Any) -> Any:
     """Packets without attachments: of these a stranger could announce any number, and each would be kept."""
 
-    class TextAlone(library.packet.Packet):  # type: ignore[name-defined, misc]  # a library without types
+    class TextAlone(library.packet.Packet):  # type: ignore[misc]  # a library without types
         def decode(self, encoded_packet: str) -> int:
             if super().decode(encoded_packet):
                 raise ValueError("expected no attachments")
