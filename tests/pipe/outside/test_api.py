@@ -1,6 +1,7 @@
 """A pipe over HTTP, asked by curl as people do."""
 
 import json
+import sys
 from urllib.parse import quote
 
 import msgspec
@@ -9,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.conftest import WaitFor
 from tests.pipe.outside.served import METHODS, Answer, Serve, Served
 
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, MissingExtra
 from sightline.log import hide_secret
 from sightline.pipe.counts.stats import PipeState, PipeStats
 from sightline.pipe.outside.api import MOST_BODY, APIWrapper
@@ -222,6 +223,12 @@ def test_wider_than_this_machine_needs_a_token() -> None:
         ConfigError, match=r"APIWrapper on host '0.0.0.0' .*token=os.environ\[\"PIPE_TOKEN\"\]"
     ):
         APIWrapper("0.0.0.0", 0, Pipe())
+
+
+def test_without_fastapi_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'sightline\[api\]'"):
+        APIWrapper("127.0.0.1", 0, Pipe())
 
 
 def test_a_port_that_is_taken_is_said(serve: Serve) -> None:
