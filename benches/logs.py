@@ -94,7 +94,7 @@ def measured(logger: logging.Logger, scale: Scale, meanwhile: Callable[[float], 
 def _cpu_s(pipe: Pipe) -> float:
     """Of this process and of the flows; no receiver's."""
     flows = [psutil.Process(pid).cpu_times() for pid in pipe.pids.values()]
-    return time.process_time() + sum(one.user + one.system for one in flows)
+    return time.process_time() + sum(float(one.user + one.system) for one in flows)
 
 
 def _records(logger: logging.Logger, took_s: float) -> Figures:
@@ -192,8 +192,8 @@ BENCHES: Final = (
             "As fast as it goes, on a lossless wire; LOG_DATA is on: each side of each routine is shown",
             "once a second. `to nowhere`: the same records to a handler that does nothing. A receiver is a",
             "process of its own on the same machine, and its CPU is taken from the pipe where both cores are",
-            "busy: CPU is of the pipe alone. `slow`: it takes a second for each batch; `killed`: with kill -9",
-            "after three seconds, and begun again.",
+            "busy: CPU is of the pipe alone. `slow`: it takes a second for each batch; `killed`: with kill",
+            "-9 after three seconds, and begun again.",
         ),
         rounds=5,
         warm_up=False,
