@@ -78,7 +78,9 @@ ROLES = {"record": record, "analyse": analyse, "display": display, "measure": me
 def main(role: str, host: str, port: str, seconds: str) -> None:
     """One of the four, as a program."""
     with StreamClient(role, host, port=int(port)) as client:
-        print(f"{role}: {ROLES[role](client, float(seconds))}", flush=True)
+        # In one piece, whatever Python's buffering: the others write to the same terminal.
+        sys.stdout.write(f"{role}: {ROLES[role](client, float(seconds))}\n")
+        sys.stdout.flush()
 
 
 def all_four(seconds: str) -> None:
