@@ -26,9 +26,11 @@ Block: TypeAlias = NDArray[np.float32]
 
 
 def measure(client: StreamClient, seconds: float) -> str:
-    """The input: blocks of samples, sent as they are taken; no reader can make it wait."""
-    client.create_new_channel(CHANNEL, may_block=False)
-    client.wait_for_active(CHANNEL, timeout_s=10)
+    """The input: blocks of samples, sent as they are taken; no reader can make it wait.
+
+    The hub keeps ten seconds of them for those who come later, also when the input has ended.
+    """
+    client.create_new_channel(CHANNEL, may_block=False, history=10 * RATE_HZ // BLOCK, keep=True)
     begun, blocks = time.monotonic(), round(seconds * RATE_HZ / BLOCK)
     for number in range(blocks):
         at = np.arange(number * BLOCK, (number + 1) * BLOCK) / RATE_HZ
@@ -39,8 +41,8 @@ def measure(client: StreamClient, seconds: float) -> str:
 
 
 def record(client: StreamClient, _seconds: float) -> str:
-    """The recorder must not lose a sample: its buffer on the hub has no bound."""
-    client.subscribe_read_channel(CHANNEL, server_buffer_size=None, wait=True)
+    """The recorder must not lose a sample: no bound on the hub, and what was kept comes first."""
+    client.subscribe_read_channel(CHANNEL, server_buffer_size=None, start="history", wait=True)
     blocks = list(_blocks(client))
     np.save("recording.npy", np.concatenate(blocks))
     return f"{len(blocks)} blocks recorded, {len(client.get_read_channel_buffer(CHANNEL).gaps)} gaps"
@@ -76,7 +78,9 @@ ROLES = {"record": record, "analyse": analyse, "display": display, "measure": me
 def main(role: str, host: str, port: str, seconds: str) -> None:
     """One of the four, as a program."""
     with StreamClient(role, host, port=int(port)) as client:
-        print(f"{role}: {ROLES[role](client, float(seconds))}", flush=True)
+        # In one piece, whatever Python's buffering: the others write to the same terminal.
+        sys.stdout.write(f"{role}: {ROLES[role](client, float(seconds))}\n")
+        sys.stdout.flush()
 
 
 def all_four(seconds: str) -> None:

@@ -258,10 +258,11 @@ def test_it_can_be_asked_to_stop_while_a_model_loads(
 ) -> None:
     model = {"kind": "python", "class": "tests.site.slow_model:SlowToLoad"}
     running = SupervisedSite(site(tmp_path, {"a": {"url": str(clip)}}, w={"model": model}))
+    others = set(psutil.Process().children(recursive=True))  # servers of other tests
     running.request_stop()
     with running:
         assert running.wait(5)
-        children = psutil.Process().children(recursive=True)
+        children = set(psutil.Process().children(recursive=True)) - others
     wait_for(lambda: not [one for one in children if one.is_running()], 10, "no process")
 
 

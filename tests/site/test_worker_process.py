@@ -371,7 +371,7 @@ def test_a_file_waits_for_a_stuck_sink_and_goes_on_with_it(
     full: Path,
     wait_for: WaitFor,
 ) -> None:
-    worker = begin(make({"a": {"url": str(clip)}}, sinks=[{"kind": "jsonl", "path": full}]), hung_s=0.5)
+    worker = begin(make({"a": {"url": str(clip)}}, sinks=[{"kind": "jsonl", "path": full}]), hung_s=1.5)
     assert capture(make({"a": {"url": str(clip)}})).wait(30)
     wait_for(lambda: worker.outlets()[0].waiting.held == 16, 30, "all room to be taken")
     patience_s = time.monotonic() + 4

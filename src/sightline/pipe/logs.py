@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME: Final = "Pipe"
 _KNOWN: Final = frozenset({*vars(logging.makeLogRecord({})), "message"})
+_STRUCTLOGS: Final = ("_logger", "_name")
+"""Where a record has these, structlog's formatter takes what it says for a dict; here it is a text."""
 
 
 class _StandardOutput(logging.StreamHandler[TextIO]):
@@ -57,6 +59,12 @@ class Forward(logging.handlers.QueueHandler):
         self._send = send
         self._flow = flow
         self._missed = 0
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        made: logging.LogRecord = super().prepare(record)
+        for mark in _STRUCTLOGS:
+            vars(made).pop(mark, None)
+        return made
 
     def enqueue(self, record: logging.LogRecord) -> None:
         record.processName = self._flow

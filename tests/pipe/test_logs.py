@@ -1,0 +1,70 @@
+"""What a flow writes to its log, as the pipe's own process writes it."""
+
+import io
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from sightline.log import configure, get_logger
+from sightline.pipe.logs import Forward, write
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_lines_of_sightline_itself_come_out_whole(root: logging.Logger, as_json: bool) -> None:
+    sent: list[bytes] = []
+
+    def send(record: bytes) -> bool:
+        sent.append(record)
+        return True
+
+    root.handlers[:] = [Forward(send, "worker-people")]
+    root.setLevel(logging.INFO)
+    get_logger("sightline.bus").warning("hub lost", hub="here")
+    try:
+        raise OSError("no bytes")
+    except OSError:
+        get_logger("sightline.bus").exception("broken")
+    assert len(sent) == 2
+
+    stream = io.StringIO()
+    configure(as_json=as_json, stream=stream)
+    for record in sent:
+        write(record, logging.getLogger("Pipe"))
+    lost, broken = (stream.getvalue()[i:] for i in (0, stream.getvalue().index("broken")))
+    assert "hub lost" in lost
+    assert "here" in lost
+    assert "worker-people" in lost
+    assert "OSError: no bytes" in broken
+
+
+def test_lines_that_nobody_took_are_told_of(root: logging.Logger) -> None:
+    sent: list[bytes] = []
+    takes = iter([False, True, True])
+
+    def send(record: bytes) -> bool:
+        taken = next(takes)
+        if taken:
+            sent.append(record)
+        return taken
+
+    root.handlers[:] = [Forward(send, "f")]
+    root.setLevel(logging.INFO)
+    for number in range(2):
+        get_logger("sightline.bus").warning("line", number=number)
+
+    stream = io.StringIO()
+    configure(stream=stream)
+    for record in sent:
+        write(record, logging.getLogger("Pipe"))
+    assert "number=1" in stream.getvalue()
+    assert "1 lines were dropped before" in stream.getvalue()
