@@ -165,6 +165,7 @@ def test_a_flow_that_is_cut_off_from_shared_pictures_is_begun_again(
     monkeypatch.setattr(PipeHost, "_heed", fail_once)
     with Pipe(logger=log.logger()) as pipe:
         paint, look = Paint(30), Look("look", looks=False)
+        paint.set_const_fps(50)  # it is to paint still when it hears of that
         pipe.create_flow("a", False, paint)
         pipe.create_flow("b", False, look)
         pipe.link(Wire(paint, look, settings=DEEP))

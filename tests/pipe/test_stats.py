@@ -217,9 +217,11 @@ def test_counts_go_on_where_flows_are_killed(tmp_path: Path, log: Lines, wait_fo
     # Of each of the two processes that were killed, one message may be written and not counted yet.
     assert written - 2 <= stats.routines["write"].processed <= written
     first, second = stats.wires
-    assert second.left == stats.routines["write"].processed + stats.routines["write"].dropped.get(
-        "died", 0
-    ) - second.dropped.get("died", 0)
+    # Of what died, some had left the wire and was in hand; some of what died in it waited at its other end.
+    write = stats.routines["write"]
+    in_hand = second.left - write.processed
+    died = write.dropped.get("died", 0)
+    assert max(0, died - second.dropped.get("died", 0)) <= in_hand <= died
     assert set(first.dropped) | set(second.dropped) <= {"died", "lost"}
 
 
