@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -29,25 +29,6 @@ from sightline.pipe import (
 
 LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=16)
 MakePipe = Callable[..., Pipe]
-
-
-@pytest.fixture
-def log() -> Lines:
-    return Lines()
-
-
-@pytest.fixture
-def make(no_leaks: None, log: Lines) -> Iterator[MakePipe]:
-    pipes: list[Pipe] = []
-
-    def made(**settings: Any) -> Pipe:
-        settings.setdefault("logger", log.logger())
-        pipes.append(Pipe(**settings))
-        return pipes[-1]
-
-    yield made
-    for pipe in pipes:
-        pipe.close()
 
 
 class Slow(DestinationRoutine):

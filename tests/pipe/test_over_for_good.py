@@ -2,9 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import pytest
 from tests.conftest import WaitFor
 from tests.pipe.lines import Lines
 from tests.pipe.parts import Collect, Counter, Double, Hello, Stuck
@@ -19,24 +18,6 @@ LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=16)
 SOON = Restart(delay_s=0.05)
 
 MakePipe = Callable[..., Pipe]
-
-
-@pytest.fixture
-def log() -> Lines:
-    return Lines()
-
-
-@pytest.fixture
-def make(no_leaks: None, log: Lines) -> Iterator[MakePipe]:
-    pipes: list[Pipe] = []
-
-    def made(**settings: object) -> Pipe:
-        pipes.append(Pipe(logger=log.logger(), **settings))  # type: ignore[arg-type]
-        return pipes[-1]
-
-    yield made
-    for pipe in pipes:
-        pipe.close()
 
 
 def kill(pipe: Pipe, flow: str, wait_for: WaitFor) -> None:

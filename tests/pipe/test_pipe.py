@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -26,25 +26,6 @@ SOON = Restart(delay_s=0.05)
 
 
 MakePipe = Callable[..., Pipe]
-
-
-@pytest.fixture
-def log() -> Lines:
-    return Lines()
-
-
-@pytest.fixture
-def make(no_leaks: None, log: Lines) -> Iterator[MakePipe]:
-    """Makes pipes whose log is `log`; all are closed at the end, and nothing may be left of them."""
-    pipes: list[Pipe] = []
-
-    def made(**settings: object) -> Pipe:
-        pipes.append(Pipe(logger=log.logger(), **settings))  # type: ignore[arg-type]
-        return pipes[-1]
-
-    yield made
-    for pipe in pipes:
-        pipe.close()
 
 
 def reported(report: EventReport | None) -> EventReport:

@@ -3,7 +3,7 @@
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,24 +33,6 @@ from sightline.shm.settings import Sharing
 
 LOSSLESS = WireSettings(policy=Policy.LOSSLESS, capacity=16)
 MakePipe = Callable[..., Pipe]
-
-
-@pytest.fixture
-def log() -> Lines:
-    return Lines()
-
-
-@pytest.fixture
-def make(no_leaks: None, log: Lines) -> Iterator[MakePipe]:
-    pipes: list[Pipe] = []
-
-    def made(**settings: Any) -> Pipe:
-        pipes.append(Pipe(**{"logger": log.logger(), **settings}))
-        return pipes[-1]
-
-    yield made
-    for pipe in pipes:
-        pipe.close()
 
 
 @pytest.mark.parametrize(

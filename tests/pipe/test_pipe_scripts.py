@@ -201,3 +201,53 @@ def test_logs_come_out_with_the_names_of_pipe_flow_and_routine(run: Run) -> None
     line = output.splitlines()[0].split(" — ")
     assert line[1:] == ["Pipe.example_flow.PrintResult-0", "INFO", "got {'value': 'example'}"]
     assert os.linesep not in line[0]
+
+
+def test_cells_of_a_notebook_are_run_and_run_again(tmp_path: Path) -> None:
+    """As a kernel runs them: in a `__main__` without a file, each by itself, in a loop of asyncio."""
+    cells = """
+from sightline.pipe import DestinationRoutine, Pipe, QueueNetwork, SourceRoutine
+# ---
+class Numbers(SourceRoutine):
+    def setup(self):
+        self.numbers = iter(range(2))
+    def main_logic(self):
+        return next(self.numbers) + OFFSET
+# ---
+class Show(DestinationRoutine):
+    def main_logic(self, number):
+        print(number, flush=True)
+# ---
+OFFSET = 10
+# ---
+def run():
+    with Pipe(network=QueueNetwork(put_block=True)) as pipe:
+        pipe.create_flow("all", True, Numbers(), Show())
+        pipe.build()
+        pipe.notify_event("start")
+        assert pipe.wait(60)
+# ---
+run()
+# ---
+OFFSET = 20
+# ---
+run()
+"""
+    kernel = """
+import __main__, asyncio, sys
+async def kernel():
+    for number, cell in enumerate(sys.stdin.read().split("# ---")):
+        exec(compile(cell, f"<cell {number}>", "exec"), vars(__main__))
+asyncio.run(kernel())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", kernel],
+        cwd=tmp_path,
+        input=cells,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.split()) == (0, ["10", "11", "20", "21"])
