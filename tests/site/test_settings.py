@@ -12,8 +12,8 @@ from sightline.detect import Tracker
 from sightline.detect.opening import MODELS
 from sightline.errors import ConfigError
 from sightline.kinds import Kinds
+from sightline.pages.guard import MIN_TOKEN
 from sightline.sink.opening import SINKS
-from sightline.sink.preview import MIN_TOKEN
 from sightline.sink.webhook import MIN_SECRET
 from sightline.site import Camera, Site
 from sightline.site.camera import SCHEMES

@@ -1,6 +1,7 @@
 """What tests of pipes from outside share."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from tests.pipe.outside.served import Serve, Served
@@ -11,7 +12,7 @@ def serve(no_leaks: None, found_at: Callable[[str], str]) -> Iterator[Serve]:
     """`serve()` gives a pipe that is served; `host=`, `token=` and `port=` are those of its `APIWrapper`."""
     all_of_them: list[Served] = []
 
-    def serve(**settings: object) -> Served:
+    def serve(**settings: Any) -> Served:
         all_of_them.append(Served(found_at("curl"), **settings))
         return all_of_them[-1]
 

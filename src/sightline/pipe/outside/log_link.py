@@ -167,7 +167,8 @@ class LogLink:
         self, entries: Sequence[LogEntry], dropped: Mapping[str, int], give_up: Callable[[], bool]
     ) -> bool:
         batch = {**self._sender, "dropped": dropped, "entries": msgspec.to_builtins(list(entries))}
-        return self._asked(BATCH, batch, CONFIRM_S, give_up) == len(entries)
+        taken = self._asked(BATCH, batch, CONFIRM_S, give_up)
+        return isinstance(taken, int) and taken == len(entries)
 
     def _asked(self, event: str, data: Any, timeout_s: float, give_up: Callable[[], bool]) -> Any:
         """What the receiver answers; None: nothing, or not in time."""

@@ -114,13 +114,16 @@ class SocketHandler(logging.Handler):
 
     def _wanted(self) -> bool:
         """Wait until there is something to send. False: nothing will be sent any more."""
-        while not self._outbox.held:
+        while not self._has_some():
             if self._ending.is_set():
                 return False
             self._bell.clear()
-            if not (self._outbox.held or self._ending.is_set()):
+            if not (self._has_some() or self._ending.is_set()):
                 self._bell.wait(math.inf)
         return not (self._late() or (self._away and self._ending.is_set()))
+
+    def _has_some(self) -> bool:
+        return self._outbox.held > 0
 
     def _send_over(self, link: LogLink) -> None:
         while link.alive:
