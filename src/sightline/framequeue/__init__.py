@@ -1,0 +1,40 @@
+"""Frame queue: a picture a second of each camera, processed once, by as many workers as it takes.
+
+Pictures lie in a store (memory, a folder, Redis), their keys go over a queue (memory, SQLite, the hub,
+RabbitMQ), and workers of ours or of Celery take them. Nothing here opens cameras: it takes packets from
+whoever has them, and gives pictures to whatever is called.
+"""
+
+from typing import TYPE_CHECKING
+
+from sightline.later import import_later
+
+if TYPE_CHECKING:
+    from sightline.framequeue.budget import Budget
+    from sightline.framequeue.grid import SecondGrid
+    from sightline.framequeue.image import decode, encode
+    from sightline.framequeue.key import FrameKey, PictureFormat
+    from sightline.framequeue.sampling import FrameSampler, Sampled, SamplerStats
+
+__all__ = [
+    "Budget",
+    "FrameKey",
+    "FrameSampler",
+    "PictureFormat",
+    "Sampled",
+    "SamplerStats",
+    "SecondGrid",
+    "decode",
+    "encode",
+]
+
+import_later(
+    __name__,
+    {
+        "sightline.framequeue.budget": "Budget",
+        "sightline.framequeue.grid": "SecondGrid",
+        "sightline.framequeue.image": "decode encode",
+        "sightline.framequeue.key": "FrameKey PictureFormat",
+        "sightline.framequeue.sampling": "FrameSampler Sampled SamplerStats",
+    },
+)
