@@ -1,7 +1,6 @@
 """The slots of the wall clock: none twice while time rises, the same ones for everybody."""
 
 from fractions import Fraction
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -110,8 +109,30 @@ def test_disordered_pictures_take_no_slot_twice(order: list[int], phase: int) ->
     grid = SecondGrid()
     at = [NOON + phase + (4 * group + n) * 40_000_000 for group in range(50) for n in order]
     slots = [grid.slot(moment) for moment in taken(grid, at)]
-    assert all(one < next_ for one, next_ in pairwise(slots))
-    assert set(slots) >= {NOON // S + n for n in range(1, 8)}
+    assert len(slots) == len(set(slots))
+    assert set(slots) == {grid.slot(moment) for moment in at if moment >= at[0] // S * S}
+
+
+@given(st.lists(st.integers(0, 10**9 - 1), min_size=1, max_size=200), rates)
+def test_within_a_second_in_any_order_a_slot_is_given_once(offsets: list[int], rate: float) -> None:
+    grid = SecondGrid(rate)
+    slots = [grid.slot(moment) for moment in taken(grid, [NOON + offset for offset in offsets])]
+    assert len(slots) == len(set(slots))
+    assert set(slots) >= {
+        slot for slot in map(grid.slot, [NOON + offset for offset in offsets]) if slot >= slots[0]
+    }
+
+
+def test_a_slot_that_was_passed_over_is_given_to_a_late_picture_once() -> None:
+    grid = SecondGrid(rate=25)
+    moments = [NOON + n * 40_000_000 for n in (0, 3, 1, 2, 2, 6, 4, 5)]
+    assert taken(grid, moments) == moments[:4] + moments[5:]
+
+
+def test_nothing_before_the_first_picture_is_late() -> None:
+    grid = SecondGrid()
+    assert grid.take(NOON)
+    assert not grid.take(NOON - 40_000_000)
 
 
 def test_a_restart_within_a_slot_takes_no_second_picture_of_it() -> None:

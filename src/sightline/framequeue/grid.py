@@ -5,8 +5,9 @@ camera, process and machine has the same ones: two cameras' pictures of one slot
 rate of 1 a slot is a second as the clock shows it. UTC knows no summer time. What a camera sends too seldom
 leaves slots empty; nothing is moved into them.
 
-Time may be anything: pictures out of order by up to a second are late, not new; a clock that is set back
-further begins anew, so the same slots come again; one that is set forward leaves slots out.
+Time may be anything. Pictures out of order by up to a second, as with B-frames, are late: they get a slot
+that was passed over, and never one that had its picture. A clock that is set back further begins anew, so the
+same slots come again; one that is set forward leaves slots out.
 
 `codec.Sampler` is something else: it counts media time, and shifts its grid to lose nothing of a camera
 whose own rate is the wanted one.
@@ -17,6 +18,7 @@ Pure: times go in, yes or no comes out.
 from __future__ import annotations
 
 import math
+from collections import deque
 from fractions import Fraction
 from typing import Final
 
@@ -25,6 +27,8 @@ from sightline.errors import ConfigError
 
 # No stream shows its pictures further out of order than this; time that goes back more was set anew.
 _DISORDER_NS: Final = NS_PER_S
+# As many slots as may lie within that at a camera's rate; what is forgotten is not given again.
+_REMEMBERED: Final = 64
 
 
 class SecondGrid:
@@ -44,6 +48,8 @@ class SecondGrid:
         # 0.1 is meant, not the fraction of a power of 2 that a float makes of it.
         self.rate = Fraction(rate).limit_denominator(1_000_000) or Fraction(rate)
         self.last_slot = last_slot
+        self._floor = last_slot or 0  # no slot up to this one is given any more
+        self._late: deque[int] = deque(maxlen=_REMEMBERED)  # what was given above it
 
     def slot(self, captured_at_ns: int) -> int:
         """The number of the slot of that moment."""
@@ -59,16 +65,33 @@ class SecondGrid:
 
     def free(self, captured_at_ns: int) -> bool:
         """Whether `take` would say yes."""
-        return self.last_slot is None or self.beyond(self.last_slot, captured_at_ns)
+        if self.last_slot is None or self.beyond(self.last_slot, captured_at_ns):
+            return True
+        slot = self.slot(captured_at_ns)
+        return slot > self._floor and slot not in self._late
 
     def take(self, captured_at_ns: int) -> bool:
         """Whether the picture of that moment is the first of its slot; the slot is taken now."""
         if not self.free(captured_at_ns):
             return False
-        self.last_slot = self.slot(captured_at_ns)
+        slot = self.slot(captured_at_ns)
+        if self.last_slot is None or captured_at_ns < self.begin_ns(self.last_slot) - _DISORDER_NS:
+            self._begin_anew(slot)
+        self._remember(slot)
+        self.last_slot = max(slot, self.last_slot or slot)
         return True
 
     def give_back(self, captured_at_ns: int) -> None:
         """The picture that was taken could not be had: another of its slot may be."""
-        if self.slot(captured_at_ns) == self.last_slot:
-            self.last_slot -= 1
+        slot = self.slot(captured_at_ns)
+        if slot in self._late:
+            self._late.remove(slot)
+
+    def _begin_anew(self, slot: int) -> None:
+        self._floor, self.last_slot = slot - 1, None
+        self._late.clear()
+
+    def _remember(self, slot: int) -> None:
+        if len(self._late) == _REMEMBERED:
+            self._floor = max(self._floor, self._late[0])
+        self._late.append(slot)

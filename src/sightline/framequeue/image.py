@@ -16,7 +16,7 @@ import numpy as np
 
 from sightline.errors import CodecError, ConfigError, WireError
 from sightline.frame import Image, Size
-from sightline.framequeue.key import FORMATS, FrameKey, PictureFormat
+from sightline.framequeue.key import FrameKey, PictureFormat, checked_format
 from sightline.framequeue.outline import size_of
 
 QUALITY: Final = 90
@@ -34,33 +34,30 @@ _QUALITIES: Final[dict[PictureFormat, int]] = {
 _AS_IT_IS: Final = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
 
-def encode(image: Image, picture_format: PictureFormat = "jpeg", quality: int = QUALITY) -> bytes:
+def encode(image: Image, format: PictureFormat = "jpeg", quality: int = QUALITY) -> bytes:  # noqa: A002
     """The bytes of `image`, `(height, width, 3)` uint8 BGR.
 
     Args:
         image: the picture.
-        picture_format: "jpeg", "png", "webp" or "raw"; "png" and "raw" lose nothing.
+        format: "jpeg", "png", "webp" or "raw"; "png" and "raw" lose nothing.
         quality: of "jpeg" and "webp", 1 to 100.
 
     Raises:
         ConfigError: the format or the quality is none.
         CodecError: the image is no such array, or too large for the format (WebP: 16383 pixels a side).
     """
-    if picture_format not in FORMATS:
-        raise ConfigError(f"expected a format of {', '.join(FORMATS)}, got {picture_format!r}")
+    checked_format(format)
     checked_quality(quality)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise CodecError(f"expected an image of (height, width, 3) uint8, got {image.shape} {image.dtype}")
-    if picture_format == "raw":
+    if format == "raw":
         return image.tobytes()
     try:
-        made, data = cv2.imencode(_ENDINGS[picture_format], image, _settings(picture_format, quality))
+        made, data = cv2.imencode(_ENDINGS[format], image, _settings(format, quality))
     except cv2.error as error:
-        raise CodecError(
-            f"expected an image that fits {picture_format}, got {image.shape}: {error.err}"
-        ) from None
+        raise CodecError(f"expected an image that fits {format}, got {image.shape}: {error.err}") from None
     if not made:
-        raise CodecError(f"expected an image that fits {picture_format}, got {image.shape}")
+        raise CodecError(f"expected an image that fits {format}, got {image.shape}")
     return data.tobytes()
 
 
