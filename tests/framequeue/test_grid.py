@@ -151,9 +151,11 @@ def test_a_slot_that_is_given_back_may_be_taken_again_and_none_before_it() -> No
     grid = SecondGrid()
     assert grid.take(NOON)
     grid.give_back(NOON + 10)
+    assert grid.last_slot == grid.slot(NOON) - 1
     assert not grid.take(NOON - 10)
     assert grid.take(NOON + 20)
     grid.give_back(NOON - S)
+    assert grid.last_slot == grid.slot(NOON)
     assert not grid.take(NOON + 30)
 
 

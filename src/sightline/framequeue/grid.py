@@ -49,7 +49,7 @@ class SecondGrid:
         self.rate = Fraction(rate).limit_denominator(1_000_000) or Fraction(rate)
         self.last_slot = last_slot
         self._floor = last_slot or 0  # no slot up to this one is given any more
-        self._late: deque[int] = deque(maxlen=_REMEMBERED)  # what was given above it
+        self._given: deque[int] = deque(maxlen=_REMEMBERED)  # those above it that had their picture
 
     def slot(self, captured_at_ns: int) -> int:
         """The number of the slot of that moment."""
@@ -68,7 +68,7 @@ class SecondGrid:
         if self.last_slot is None or self.beyond(self.last_slot, captured_at_ns):
             return True
         slot = self.slot(captured_at_ns)
-        return slot > self._floor and slot not in self._late
+        return slot > self._floor and slot not in self._given
 
     def take(self, captured_at_ns: int) -> bool:
         """Whether the picture of that moment is the first of its slot; the slot is taken now."""
@@ -84,14 +84,15 @@ class SecondGrid:
     def give_back(self, captured_at_ns: int) -> None:
         """The picture that was taken could not be had: another of its slot may be."""
         slot = self.slot(captured_at_ns)
-        if slot in self._late:
-            self._late.remove(slot)
+        if slot in self._given:
+            self._given.remove(slot)
+            self.last_slot = max(self._given, default=self._floor)
 
     def _begin_anew(self, slot: int) -> None:
         self._floor, self.last_slot = slot - 1, None
-        self._late.clear()
+        self._given.clear()
 
     def _remember(self, slot: int) -> None:
-        if len(self._late) == _REMEMBERED:
-            self._floor = max(self._floor, self._late[0])
-        self._late.append(slot)
+        if len(self._given) == _REMEMBERED:
+            self._floor = max(self._floor, self._given[0])
+        self._given.append(slot)
