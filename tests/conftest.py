@@ -12,13 +12,17 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import hypothesis
 import psutil
 import pytest
-from tools.services import SERVICES, KafkaBroker, Mount, RtspServer
+from tools.services import SERVICES, KafkaBroker, Mount, RabbitMqBroker, RedisServer, RtspServer
+from tools.services.certificates import Certificates
 from tools.services.ports import free_port as a_free_port
+from tools.services.rabbitmq_address import RabbitMqAddress
+from tools.services.rabbitmq_shared import shared_rabbitmq
+from tools.services.redis import Persistence
 from tools.services.waiting import wait_for as wait_until_true
 
 from sightline.hub.broker.loops import new_loop
@@ -177,6 +181,73 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBrok
     require("kafka")
     with KafkaBroker(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker
+
+
+class StartRedisServer(Protocol):
+    """`redis_server(persistence="always", ...)`: the type of the fixture of that name."""
+
+    def __call__(
+        self,
+        *,
+        persistence: Persistence = "none",
+        maxmemory_bytes: int = 0,
+        policy: str = "noeviction",
+        password: str = "",
+        users: Mapping[str, str] | None = None,
+        certificates: Certificates | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> RedisServer: ...
+
+
+@pytest.fixture
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRedisServer]:
+    """Starts Redis servers for this test, to be filled, killed and started again; each takes 50 ms."""
+    require("redis")
+    with ExitStack() as running:
+
+        def start(**settings: Any) -> RedisServer:
+            server = RedisServer(tmp_path_factory.mktemp("redis"), **settings)
+            running.callback(server.kill)
+            server.start()
+            return server
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis that keeps nothing. Shared: use a namespace of your own, never flush or kill it."""
+    require("redis")
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMqAddress]:
+    """Where a broker is that all processes of this run share: use `rabbitmq_url`, never kill it."""
+    require("rabbitmq")
+    own = tmp_path_factory.getbasetemp()
+    with shared_rabbitmq(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) as address:
+        yield address
+
+
+@pytest.fixture
+def rabbitmq_url(rabbitmq: RabbitMqAddress) -> Iterator[str]:
+    """The URL of a virtual host of this test's own on the shared broker."""
+    with rabbitmq.vhost() as url:
+        yield url
+
+
+@pytest.fixture
+def rabbitmq_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMqBroker]:
+    """A broker of this test's own, to be killed and started again: each start takes some six seconds."""
+    require("rabbitmq")
+    broker = RabbitMqBroker(tmp_path_factory.mktemp("rabbitmq"))
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.kill()
 
 
 @pytest.fixture

@@ -13,13 +13,26 @@ from tools.services.kcat import KCAT
 from tools.services.nats import NATS
 from tools.services.openssl import OPENSSL
 from tools.services.process import Process, StartFailed
+from tools.services.rabbitmq import RABBITMQ, RabbitMqBroker
+from tools.services.redis import REDIS, RedisServer
 from tools.services.rtsp import RTSP, Mount, RtspServer
 from tools.services.service import Service
 from tools.services.zerorpc import ZERORPC
 
-__all__ = ["SERVICES", "Docker", "KafkaBroker", "Mount", "Process", "RtspServer", "Service", "StartFailed"]
+__all__ = [
+    "SERVICES",
+    "Docker",
+    "KafkaBroker",
+    "Mount",
+    "Process",
+    "RabbitMqBroker",
+    "RedisServer",
+    "RtspServer",
+    "Service",
+    "StartFailed",
+]
 
 SERVICES: dict[str, Service] = {
     service.name: service
-    for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS, KAFKA, KCAT, DOCKER, CURL, ZERORPC)
+    for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS, KAFKA, KCAT, DOCKER, CURL, ZERORPC, REDIS, RABBITMQ)
 }

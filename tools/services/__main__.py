@@ -4,12 +4,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, Protocol
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from tools.services import SERVICES, KafkaBroker, Mount, RtspServer, Service
+from tools.services import SERVICES, KafkaBroker, Mount, RabbitMqBroker, RedisServer, RtspServer, Service
 from tools.services.install import CannotInstall
 from tools.services.install import install as add
 
@@ -25,6 +25,10 @@ Examples:
   python -m tools.services start rtsp --clip street.mp4 --clip gate.h264 --fps 25
 
   python -m tools.services start kafka --port 9092
+
+  python -m tools.services start redis --port 6379
+
+  python -m tools.services start rabbitmq --port 5672
 """
 
 app = typer.Typer(
@@ -102,7 +106,41 @@ def start_kafka(
         _watch(broker)
 
 
-def _watch(server: RtspServer | KafkaBroker) -> NoReturn:
+@start.command("redis")
+def start_redis(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to serve at; 0 for a free one.")] = 0,
+) -> None:
+    """Run a Redis server; what it holds goes with it."""
+    with (
+        suppress(KeyboardInterrupt),
+        TemporaryDirectory() as folder,
+        RedisServer(Path(folder), port) as server,
+    ):
+        typer.echo(server.url())
+        _watch(server)
+
+
+@start.command("rabbitmq")
+def start_rabbitmq(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to serve at; 0 for a free one.")] = 0,
+) -> None:
+    """Run a RabbitMQ broker with its management page; its queues go with it."""
+    with (
+        suppress(KeyboardInterrupt),
+        TemporaryDirectory() as folder,
+        RabbitMqBroker(Path(folder), port) as broker,
+    ):
+        typer.echo(broker.address.url())
+        typer.echo(broker.address.management_url)
+        _watch(broker)
+
+
+class _Runs(Protocol):
+    @property
+    def pid(self) -> int | None: ...
+
+
+def _watch(server: _Runs) -> NoReturn:
     """Waits for Ctrl-C; a server that ends by itself is a failure."""
     while server.pid:
         time.sleep(0.2)
