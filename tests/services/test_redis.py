@@ -43,7 +43,7 @@ def kept_after(server: RedisServer, end: Callable[[], None]) -> list[bytes]:
     end()
     server.start()
     with connected(server.url()) as client:
-        return sorted(client.keys())
+        return [key for key in (b"first", b"last") if client.exists(key)]
 
 
 @pytest.mark.parametrize(
