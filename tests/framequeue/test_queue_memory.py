@@ -1,0 +1,65 @@
+"""The queue within this process."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from itertools import count
+from typing import Any
+
+import pytest
+from tests.framequeue.queue_conformance import CHECKS, NAMES
+from tests.framequeue.queue_rig import Rig
+
+from sightline.framequeue.queue import KeyQueue
+from sightline.framequeue.queue_limits import QueueLimits
+from sightline.framequeue.queue_memory import MemoryQueue
+
+names = map("test {}".format, count())
+
+
+class MemoryRig:
+    timeout_s = 10.0
+    opener: tuple[str, Mapping[str, Any]] | None = None
+    serves = False
+    keeps = False
+    counts = True
+
+    def __init__(self, closing: ExitStack) -> None:
+        self._closing = closing
+        self._name = next(names)
+
+    def open(self, limits: QueueLimits | None = None) -> KeyQueue:
+        return self._closing.enter_context(MemoryQueue(self._name, limits))
+
+    def kill_server(self) -> None:
+        raise AssertionError("there is none")
+
+    start_server = kill_server
+
+
+@pytest.fixture
+def rig(no_leaks: None) -> Iterator[MemoryRig]:
+    with ExitStack() as closing:
+        yield MemoryRig(closing)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=NAMES)
+def test_it_keeps_the_promise(check: Callable[[Rig], None], rig: MemoryRig) -> None:
+    check(rig)
+
+
+def test_who_opens_a_name_meets_and_who_gives_none_is_alone() -> None:
+    with MemoryQueue("one") as here, MemoryQueue("one") as there, MemoryQueue("two") as elsewhere:
+        here.send(["key"])
+        assert elsewhere.depth().ready == 0
+        assert there.depth().ready == 1
+    with MemoryQueue() as alone, MemoryQueue() as other:
+        alone.send(["key"])
+        assert other.depth().ready == 0
+
+
+def test_the_keys_go_with_the_last_handle() -> None:
+    with MemoryQueue("gone") as queue:
+        queue.send(["key"])
+    del queue
+    with MemoryQueue("gone") as queue:
+        assert queue.depth().ready == 0

@@ -1,0 +1,195 @@
+"""The queue in a SQLite file."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from tests.framequeue.queue_conformance import CHECKS, NAMES
+from tests.framequeue.queue_rig import Rig, hand, take, texts
+
+from sightline.errors import BusError, Closed, ConfigError
+from sightline.framequeue import queue_sqlite
+from sightline.framequeue.queue import EXPIRED
+from sightline.framequeue.queue_limits import QueueLimits
+from sightline.framequeue.queue_sqlite import SqliteQueue
+from sightline.testing import ManualClock
+
+
+class SqliteRig:
+    timeout_s = 30.0
+    serves = False
+    keeps = True
+    counts = True
+
+    def __init__(self, path: Path, closing: ExitStack) -> None:
+        self.path = path
+        self.opener = "sightline.framequeue.queue_sqlite:SqliteQueue", {"path": str(path)}
+        self._closing = closing
+
+    def open(self, limits: QueueLimits | None = None) -> SqliteQueue:
+        return self._closing.enter_context(SqliteQueue(self.path, limits))
+
+    def kill_server(self) -> None:
+        raise AssertionError("there is none")
+
+    start_server = kill_server
+
+
+@pytest.fixture
+def rig(no_leaks: None, tmp_path: Path) -> Iterator[SqliteRig]:
+    with ExitStack() as closing:
+        yield SqliteRig(tmp_path / "folder" / "keys.queue", closing)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=NAMES)
+def test_it_keeps_the_promise(check: Callable[[Rig], None], rig: SqliteRig) -> None:
+    check(rig)
+
+
+def test_all_of_it_is_there_when_the_file_is_opened_again(tmp_path: Path) -> None:
+    with SqliteQueue(tmp_path / "q") as queue:
+        queue.send(["a", "b", "c"])
+        died, acked = queue.receive(2, 0)
+        assert queue.dead(died, "why")
+        assert queue.ack(acked)
+        before = queue.depth()
+    with SqliteQueue(tmp_path / "q") as queue:
+        assert queue.depth() == before
+        assert texts(queue.receive(3, 0)) == ["c"]
+        assert queue.dead_letters()[0].reason == "why"
+
+
+def test_limits_stay_with_the_file_until_others_are_given(tmp_path: Path) -> None:
+    with SqliteQueue(tmp_path / "q", QueueLimits(max_keys=1)) as queue:
+        assert [each.accepted for each in queue.send(["a", "b"])] == [True, False]
+    with SqliteQueue(tmp_path / "q") as queue:
+        assert [each.accepted for each in queue.send(["b"])] == [False]
+    with SqliteQueue(tmp_path / "q", QueueLimits(max_keys=2)) as queue:
+        assert [each.accepted for each in queue.send(["b", "c"])] == [True, False]
+
+
+def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "theirs")) as theirs:
+        theirs.execute("CREATE TABLE keys(id)")
+    (tmp_path / "text").write_text("no database at all, and longer than a hundred bytes " * 4)
+    before = (tmp_path / "theirs").read_bytes()
+    for name in ("theirs", "text"):
+        with pytest.raises(ConfigError, match=name):
+            SqliteQueue(tmp_path / name)
+    assert (tmp_path / "theirs").read_bytes() == before
+    (tmp_path / "q-bell").write_text("in the way")
+    with pytest.raises(ConfigError, match="pipe"):
+        SqliteQueue(tmp_path / "q")
+    with pytest.raises(ConfigError, match="cannot open"):
+        SqliteQueue(tmp_path / "text" / "q")
+
+
+def test_a_disk_that_is_full_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
+    with SqliteQueue(tmp_path / "q") as queue:
+        queue.send(["first"])
+        pages = queue._table._db.execute("PRAGMA page_count").fetchone()[0]
+        queue._table._db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(BusError, match="full"):
+            queue.send(["x" * 1000] * 1000)
+        assert queue.depth().ready == 1
+        assert queue.depth().balanced
+        assert texts(queue.receive(2, 0)) == ["first"]
+
+
+def test_a_wall_clock_that_is_set_by_an_hour_changes_nothing(tmp_path: Path) -> None:
+    clock = ManualClock()
+    with SqliteQueue(tmp_path / "q", QueueLimits(ttl_s=30), clock=clock) as queue:
+        queue.send(["waits", "tried again"])
+        _, later = queue.receive(2, 0)
+        queue.retry(later, 20)
+        for step_s in (3600, -7200):
+            clock.set_wall(step_s)
+            assert (queue.depth().delayed, queue.depth().dead) == (1, 0)
+        clock.move(20)
+        assert texts(queue.receive(2, 0)) == ["tried again"]
+
+
+def test_after_the_machine_began_anew_all_is_marked_and_ages_begin_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot = tmp_path / "boot"
+    monkeypatch.setattr(queue_sqlite, "_BOOT_ID", boot)
+    boot.write_text("first")
+    late, soon = ManualClock(monotonic_s=1_000_000), ManualClock(monotonic_s=5)
+    with SqliteQueue(tmp_path / "q", QueueLimits(ttl_s=30), clock=late) as queue:
+        queue.send(["delayed", "ready"])
+        queue.retry(queue.receive(1, 0)[0], 60)
+    boot.write_text("second")
+    with SqliteQueue(tmp_path / "q", clock=soon) as queue:
+        got = queue.receive(2, 0)
+        assert [(each.text, each.redelivered) for each in got] == [("delayed", True), ("ready", True)]
+        for each in got:
+            queue.retry(each)
+        soon.move(31)
+        assert {dead.reason for dead in queue.dead_letters()} == {EXPIRED}
+        assert queue.depth().dead == 2
+
+
+def test_a_sender_killed_before_it_told_is_found_out(rig: SqliteRig) -> None:
+    """The key is there and nobody was woken: whoever waits looks by itself."""
+    queue, sender = rig.open(), rig.open()
+    sender._bell.ring = lambda keys: None  # type: ignore[method-assign]
+    with ExitStack() as stack:
+        worker = stack.enter_context(hand(rig, "work"))
+        sender.send(["first"])
+        worker.wait("acked", 1)
+        sender.send(["second"])
+        worker.wait("acked", 2)
+    assert queue.depth().ready == 0
+
+
+def test_stale_bytes_wake_nobody_for_long(tmp_path: Path) -> None:
+    with SqliteQueue(tmp_path / "q") as queue:
+        for number in range(200):
+            queue.send([str(number)])
+            assert queue.ack(queue.receive(1, 0)[0])
+        looked = 0
+        took, queue._take = queue._take, lambda most: took(most)  # type: ignore[method-assign]
+
+        def counted(most: int) -> list[object]:
+            nonlocal looked
+            looked += 1
+            return list(took(most))
+
+        queue._take = counted  # type: ignore[assignment, method-assign]
+        assert queue.receive(1, 0.5) == []
+        assert looked <= 3
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of fork beside threads
+def test_a_child_of_fork_uses_nothing_and_keeps_nothing_alive(rig: SqliteRig) -> None:
+    other, queue = rig.open(), SqliteQueue(rig.path)
+    other.send(["key"])
+    assert texts(queue.receive(1, 0)) == ["key"]
+    parent, child = get_context("fork").Pipe()
+
+    def use() -> None:
+        try:
+            queue.depth()
+        except Closed:
+            child.send("closed")
+        child.recv()
+        os._exit(0)
+
+    process = get_context("fork").Process(target=use)
+    process.start()
+    assert parent.recv() == "closed"
+    queue._holders.close()  # as when this process ends, and the child does not
+    assert texts(take(rig, other, 1)) == ["key"]
+    parent.send("end")
+    process.join()
+    process.close()
+    with pytest.raises(ValueError, match="closed"):
+        queue._holders.lives(1)
+    queue.close()
+    parent.close()
+    child.close()
