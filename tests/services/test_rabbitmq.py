@@ -56,6 +56,7 @@ def left_of(folder: Path) -> list[str]:
 
 
 @pytest.mark.waits
+@pytest.mark.timeout(300)
 def test_what_was_confirmed_is_there_after_a_kill_and_nothing_else_stays(
     rabbitmq_broker: RabbitMqBroker,
 ) -> None:
@@ -81,6 +82,7 @@ def test_what_was_confirmed_is_there_after_a_kill_and_nothing_else_stays(
 
 
 @pytest.mark.waits
+@pytest.mark.timeout(300)
 def test_it_speaks_tls_with_the_certificates_that_it_is_given(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "authority")
     own = authority.hub()
@@ -110,6 +112,7 @@ def test_a_virtual_host_is_a_tests_own_and_goes_with_it(rabbitmq: RabbitMqAddres
 
 
 @pytest.mark.waits
+@pytest.mark.timeout(300)
 def test_the_shared_broker_is_one_for_all_and_ends_with_its_last_user(tmp_path: Path) -> None:
     user = "from tools.services.rabbitmq_shared import *\n"
     user += f"with shared_rabbitmq(Path({str(tmp_path)!r})) as at: print(at.port, flush=True); input()\n"
@@ -127,6 +130,7 @@ def test_the_shared_broker_is_one_for_all_and_ends_with_its_last_user(tmp_path: 
 
 
 @pytest.mark.waits
+@pytest.mark.timeout(300)
 def test_start_rabbitmq_prints_where_it_is_and_ends_on_ctrl_c(free_port: Callable[[], int]) -> None:
     port = free_port()
     command = [sys.executable, "-m", "tools.services", "start", "rabbitmq", "--port", str(port)]
