@@ -1,11 +1,16 @@
 """Packets with pictures that say which they are, as capture would hand them on at an hour of one's choice."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import av
+from av.packet import Packet as AvPacket
+from av.video.codeccontext import VideoCodecContext
 
 from sightline.frame import Size
 from sightline.packet import Packet
@@ -50,6 +55,41 @@ def filmed(
             captured_at_source="rtcp",
         )
         for index, unit in enumerate(units)
+    ]
+
+
+@cache
+def open_gops(encoder: str, frames: int) -> list[Packet]:
+    """As `filmed`; pictures that are shown before a keyframe come after it, and others refer to them."""
+    context = av.CodecContext.create(encoder, "w")
+    assert isinstance(context, VideoCodecContext)
+    context.width, context.height, context.pix_fmt = *SIZE, "yuv420p"
+    context.time_base, context.framerate = Fraction(1, FPS), Fraction(FPS)
+    details = "keyint=25:min-keyint=25:open-gop=1:bframes=4:b-adapt=0:scenecut=0:repeat-headers=1"
+    details += ":b-pyramid=normal" if encoder == "libx264" else ":b-pyramid=1:log-level=none"
+    context.options = {encoder.removeprefix("lib") + "-params": details}
+    scene = Scene(size=SIZE, camera=3)
+    made: list[AvPacket[Any]] = []
+    for number in range(frames):
+        picture = av.VideoFrame.from_ndarray(scene.frame(number), format="bgr24").reformat(format="yuv420p")
+        picture.pts = number
+        made += context.encode(picture)
+    made += context.encode(None)
+    return [
+        Packet(
+            camera_id="cam3",
+            epoch=EPOCH,
+            index=index,
+            data=bytes(one),
+            codec=context.codec.canonical_name,
+            keyframe=one.is_keyframe,
+            pts=one.pts,
+            dts=one.dts,
+            time_base=Fraction(1, FPS),
+            captured_at_ns=NOON + round(((one.pts or 0) / FPS + 0.3) * NS_PER_S),
+            captured_at_source="rtcp",
+        )
+        for index, one in enumerate(made)
     ]
 
 

@@ -129,6 +129,13 @@ def test_a_slot_that_was_passed_over_is_given_to_a_late_picture_once() -> None:
     assert taken(grid, moments) == moments[:4] + moments[5:]
 
 
+def test_a_slot_that_it_has_forgotten_is_not_given_again() -> None:
+    grid = SecondGrid(rate=1000)
+    moments = [NOON + n * 1_000_000 for n in range(500)]
+    assert taken(grid, moments) == moments
+    assert taken(grid, moments) == []
+
+
 def test_nothing_before_the_first_picture_is_late() -> None:
     grid = SecondGrid()
     assert grid.take(NOON)

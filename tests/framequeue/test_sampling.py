@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.framequeue.filmed import EPOCH, NOON, NS_PER_S, clip_packets, filmed, frame_of
+from tests.framequeue.filmed import EPOCH, NOON, NS_PER_S, clip_packets, filmed, frame_of, open_gops
 
 from sightline.codec import Decoder, DropReason
 from sightline.errors import Closed, ConfigError
@@ -188,6 +188,20 @@ def test_packets_without_our_headers_are_sampled_as_well() -> None:
     assert all(read_mark(one.image) == Mark(3, frame_of(packets[one.key.index // 3])) for one in taken)
 
 
+@pytest.mark.parametrize("encoder", ["libx264", "libx265"])
+@pytest.mark.parametrize("keyframes", ["auto", "never"])
+@pytest.mark.parametrize("epoch", [0, EPOCH])
+def test_pictures_that_refer_back_past_a_keyframe_do_no_harm(
+    encoder: str, keyframes: Keyframes, epoch: int
+) -> None:
+    """Open GOPs: what follows a keyframe may refer to pictures before it, which were left out."""
+    packets = [replaced(packet, epoch=epoch) for packet in open_gops(encoder, 140)]
+    taken = list(FrameSampler(packets, format="raw", keyframes=keyframes))
+    whole = all_decoded(packets, {one.key.index for one in taken})
+    assert seconds(taken) == [0, 1, 2, 3, 4, 5]
+    assert all(np.array_equal(one.image, whole[one.key.index]) for one in taken)
+
+
 def test_a_codec_that_libav_does_not_know_is_counted() -> None:
     sampler = FrameSampler([replaced(packet, codec="h999") for packet in filmed(50)])
     assert list(sampler) == []
@@ -214,14 +228,14 @@ def test_another_cameras_packet_is_refused() -> None:
 
 def test_closing_ends_the_iteration_and_counts_what_was_held() -> None:
     def packets() -> Iterator[Packet]:
-        yield from filmed()[:10]
+        yield from filmed()[:22]  # second 1 has begun, and waits for its keyframe
         sampler.close()
-        yield from filmed()[10:]
+        yield from filmed()[22:]
 
     sampler = FrameSampler(packets())
     assert seconds(list(sampler)) == [0]
     stats = sampler.stats()
-    assert stats.dropped == {"closed": 9}
+    assert stats.dropped == {"closed": 21}
     assert stats.balanced
     assert stats.last_slot == NOON // NS_PER_S
     with pytest.raises(Closed):

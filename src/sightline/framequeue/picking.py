@@ -121,7 +121,7 @@ class Picker:
 
     def _begin_gop(self, packet: Packet) -> list[Step]:
         steps = self._settle_before(packet) + self._skip()
-        if self._key is not None and packet.captured_at_ns > self._key.captured_at_ns:
+        if self._key is not None:
             self._gops_ns.append(packet.captured_at_ns - self._key.captured_at_ns)
         self._key, self._emptied = packet, False
         if self._grid.free(packet.captured_at_ns):
