@@ -191,11 +191,15 @@ def test_packets_without_our_headers_are_sampled_as_well() -> None:
 @pytest.mark.parametrize("encoder", ["libx264", "libx265"])
 @pytest.mark.parametrize("keyframes", ["auto", "never"])
 @pytest.mark.parametrize("epoch", [0, EPOCH])
+@pytest.mark.parametrize("later_ns", [0, 200_000_000])  # what is left out before a keyframe is not the same
 def test_pictures_that_refer_back_past_a_keyframe_do_no_harm(
-    encoder: str, keyframes: Keyframes, epoch: int
+    encoder: str, keyframes: Keyframes, epoch: int, later_ns: int
 ) -> None:
     """Open GOPs: what follows a keyframe may refer to pictures before it, which were left out."""
-    packets = [replaced(packet, epoch=epoch) for packet in open_gops(encoder, 140)]
+    packets = [
+        replaced(packet, epoch=epoch, captured_at_ns=packet.captured_at_ns + later_ns)
+        for packet in open_gops(encoder, 135)
+    ]
     taken = list(FrameSampler(packets, format="raw", keyframes=keyframes))
     whole = all_decoded(packets, {one.key.index for one in taken})
     assert seconds(taken) == [0, 1, 2, 3, 4, 5]
