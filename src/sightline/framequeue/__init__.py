@@ -15,15 +15,45 @@ if TYPE_CHECKING:
     from sightline.framequeue.image import decode, encode
     from sightline.framequeue.key import FrameKey, PictureFormat
     from sightline.framequeue.sampling import FrameSampler, Sampled, SamplerStats
+    from sightline.framequeue.store import (
+        Advice,
+        Busy,
+        CameraUsage,
+        Claim,
+        Claimed,
+        Done,
+        FrameStore,
+        Gone,
+        Put,
+        Refusal,
+        StoreUsage,
+        Swept,
+        Taking,
+    )
+    from sightline.framequeue.store_memory import MemoryStore
 
 __all__ = [
+    "Advice",
     "Budget",
+    "Busy",
+    "CameraUsage",
+    "Claim",
+    "Claimed",
+    "Done",
     "FrameKey",
     "FrameSampler",
+    "FrameStore",
+    "Gone",
+    "MemoryStore",
     "PictureFormat",
+    "Put",
+    "Refusal",
     "Sampled",
     "SamplerStats",
     "SecondGrid",
+    "StoreUsage",
+    "Swept",
+    "Taking",
     "decode",
     "encode",
 ]
@@ -36,5 +66,9 @@ import_later(
         "sightline.framequeue.image": "decode encode",
         "sightline.framequeue.key": "FrameKey PictureFormat",
         "sightline.framequeue.sampling": "FrameSampler Sampled SamplerStats",
+        "sightline.framequeue.store": (
+            "Advice Busy CameraUsage Claim Claimed Done FrameStore Gone Put Refusal StoreUsage Swept Taking"
+        ),
+        "sightline.framequeue.store_memory": "MemoryStore",
     },
 )

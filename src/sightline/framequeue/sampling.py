@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
-from sightline.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
+from sightline.clock import NS_PER_MS
 from sightline.codec.decoder import Decoder
 from sightline.codec.gate import DropReason
 from sightline.errors import Closed, CodecError, ConfigError
@@ -94,7 +94,6 @@ class FrameSampler:
         namespace: of the keys.
         last_slot: `stats().last_slot` of a sampler that this one goes on for.
         hwaccel: what decodes; see `sightline.codec.hardware`.
-        clock: dates nothing that is in a key.
 
     Raises:
         ConfigError: a setting is not one of those.
@@ -112,7 +111,6 @@ class FrameSampler:
         namespace: str = NAMESPACE,
         last_slot: int | None = None,
         hwaccel: str = "none",
-        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._packets = packets
         self._format = checked_format(format)
@@ -120,9 +118,7 @@ class FrameSampler:
         self._namespace = checked_namespace(namespace)
         self._grid = SecondGrid(rate, last_slot)
         self._picker = Picker(self._grid, keyframes)
-        self._decoder = Decoder(
-            size=size, pictures="all", hwaccel=hwaccel, on_drop=self._dropped_by, clock=clock
-        )
+        self._decoder = Decoder(size=size, pictures="all", hwaccel=hwaccel, on_drop=self._dropped_by)
         self._camera_id: str | None = None
         self._again: Packet | None = None
         self._entered = self._sampled = self._bytes = self._within = 0
@@ -155,6 +151,8 @@ class FrameSampler:
 
     def flush(self) -> list[Sampled]:
         """Gives what is held, as at the end of a file. What is fed afterwards begins at a keyframe.
+
+        For a camera that stopped as well: the slot that it was in waits for packets, not for time.
 
         Raises:
             Closed: the sampler was closed.
