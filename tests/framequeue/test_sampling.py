@@ -112,6 +112,12 @@ def test_ten_a_second_are_ten_in_each() -> None:
     assert seconds(taken) == [second for second in range(4) for _ in range(10)]
 
 
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_at_the_cameras_own_rate_all_are_given_in_the_order_of_capture(b_frames: int) -> None:
+    taken = list(FrameSampler(filmed(60, gop=20, b_frames=b_frames, phase_s=0.02), rate=25))
+    assert [read_mark(one.image) for one in taken] == [Mark(3, number) for number in range(60)]
+
+
 def test_one_in_two_seconds_is_one_in_two_of_the_clocks() -> None:
     assert seconds(list(FrameSampler(filmed(150), rate=0.5))) == [0, 2, 4, 6]
 

@@ -1,9 +1,9 @@
 """Packets of one camera to pictures in a store's form: one a slot of the wall clock, each with its key.
 
 Promises: pictures of a slot are the same ones whoever samples (see `grid`); as little is decoded as that
-allows (see `picking`); each picture has the identity of its own packet, and keys rise within an epoch. Every
-packet that entered was sampled, dropped for a reason that is counted, or is held. What cannot be read or
-written is counted and never raised: the next keyframe is another chance.
+allows (see `picking`); each picture has the identity of its own packet; they come in the order in which they
+were taken. Every packet that entered was sampled, dropped for a reason that is counted, or is held. What
+cannot be read or written is counted and never raised: the next keyframe is another chance.
 
 Does not do: threads, waiting, storing. A slot whose keyframe does not come is known when the next begins, so
 a picture may come a slot late.
