@@ -1,11 +1,11 @@
 """A process that uses a queue, to be killed: `queue_hand.py ROLE OPENER JSON [ARGUMENT ...]`.
 
 OPENER is `module:name` of what makes the queue, JSON its keyword arguments. Each line that it prints is the
-JSON of what happened, after it happened. It ends when its standard input does.
+JSON of what happened, after it did. It ends when its standard input does.
 
     hold COUNT          has so many keys in hand and keeps them: {"held": text}
     send PREFIX COUNT   sends PREFIX0, PREFIX1, ...: {"sent": text}
-    work                receives and acknowledges, one at a time: {"got": text, "again": bool}, {"acked": text}
+    work                receives and acknowledges, one by one: {"got": text, "again": bool}, {"acked": text}
 """
 
 import importlib
@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 
 from sightline.framequeue.queue import KeyQueue
 
@@ -22,7 +23,8 @@ def main() -> None:
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     module, _, name = opener.partition(":")
     queue: KeyQueue = getattr(importlib.import_module(module), name)(**json.loads(settings))
-    {"hold": _hold, "send": _send, "work": _work}[role](queue, *arguments)
+    roles: dict[str, Callable[..., None]] = {"hold": _hold, "send": _send, "work": _work}
+    roles[role](queue, *arguments)
     threading.Event().wait()
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from tools.services.waiting import wait_for
 
@@ -17,19 +17,26 @@ from sightline.framequeue.queue_limits import QueueLimits
 HAND = Path(__file__).with_name("queue_hand.py")
 
 
-class Rig(Protocol):
+Opener: TypeAlias = tuple[str, Mapping[str, Any]]
+"""`module:name` of what makes a queue in another process, and its keyword arguments as JSON has them."""
+
+
+class Timed(Protocol):
+    timeout_s: float
+
+
+class Rig(Timed, Protocol):
     """One queue, empty at first and this check's own, and how to trouble it.
 
     Attributes:
         timeout_s: within which what happens by itself has happened: a key that comes, or comes back.
-        opener: how another process opens the queue, `module:name` and keyword arguments; None: none can.
+        opener: how another process opens the queue; None: none can.
         serves: whether there is a server, to be killed and started again.
         keeps: whether accepted keys outlive that, and the end of all processes that use the queue.
         counts: whether `depth` knows of everything.
     """
 
-    timeout_s: float
-    opener: tuple[str, Mapping[str, Any]] | None
+    opener: Opener | None
     serves: bool
     keeps: bool
     counts: bool
@@ -98,12 +105,13 @@ def hand(rig: Rig, role: str, *arguments: str) -> Iterator[Hand]:
         process.kill()
 
 
-def take(rig: Rig, queue: KeyQueue, count: int, most: int = 100) -> list[Delivery]:
+def take(rig: Timed, queue: KeyQueue, count: int, most: int = 100) -> list[Delivery]:
     """So many deliveries, within the rig's time."""
     taken: list[Delivery] = []
 
     def enough() -> bool:
-        taken.extend(queue.receive(min(most, count - len(taken)), 0.2))
+        if len(taken) < count:
+            taken.extend(queue.receive(min(most, count - len(taken)), 0.2))
         return len(taken) == count
 
     wait_for(enough, rig.timeout_s, f"{count} keys")

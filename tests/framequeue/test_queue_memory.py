@@ -1,13 +1,12 @@
 """The queue within this process."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
-from typing import Any
 
 import pytest
 from tests.framequeue.queue_conformance import CHECKS, NAMES
-from tests.framequeue.queue_rig import Rig
+from tests.framequeue.queue_rig import Opener, Rig
 
 from sightline.framequeue.queue import KeyQueue
 from sightline.framequeue.queue_limits import QueueLimits
@@ -18,7 +17,7 @@ names = map("test {}".format, count())
 
 class MemoryRig:
     timeout_s = 10.0
-    opener: tuple[str, Mapping[str, Any]] | None = None
+    opener: Opener | None = None
     serves = False
     keeps = False
     counts = True

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.framequeue.queue_conformance import CHECKS, NAMES
-from tests.framequeue.queue_rig import Rig, hand, take, texts
+from tests.framequeue.queue_rig import Opener, Rig, hand, take, texts
 
 from sightline.errors import BusError, Closed, ConfigError
 from sightline.framequeue import queue_sqlite
@@ -27,7 +27,7 @@ class SqliteRig:
 
     def __init__(self, path: Path, closing: ExitStack) -> None:
         self.path = path
-        self.opener = "sightline.framequeue.queue_sqlite:SqliteQueue", {"path": str(path)}
+        self.opener: Opener | None = "sightline.framequeue.queue_sqlite:SqliteQueue", {"path": str(path)}
         self._closing = closing
 
     def open(self, limits: QueueLimits | None = None) -> SqliteQueue:
@@ -153,7 +153,7 @@ def test_stale_bytes_wake_nobody_for_long(tmp_path: Path) -> None:
             queue.send([str(number)])
             assert queue.ack(queue.receive(1, 0)[0])
         looked = 0
-        took, queue._take = queue._take, lambda most: took(most)  # type: ignore[method-assign]
+        took = queue._take
 
         def counted(most: int) -> list[object]:
             nonlocal looked

@@ -44,12 +44,13 @@ CREATE TABLE keys(
     due_ns INTEGER,
     expires_ns INTEGER,
     reason TEXT,
-    died_at_ns INTEGER);
+    died_at_ns INTEGER,
+    death INTEGER);
 CREATE INDEX by_state ON keys(state, id);
 CREATE INDEX by_due ON keys(due_ns) WHERE state = 1;
 CREATE INDEX by_expiry ON keys(expires_ns) WHERE expires_ns IS NOT NULL AND state <= 1;
 CREATE INDEX by_holder ON keys(holder) WHERE state = 2;
-CREATE INDEX by_death ON keys(died_at_ns, id) WHERE state = 3;
+CREATE INDEX by_death ON keys(death, id) WHERE state = 3;
 CREATE TABLE tally(state INTEGER PRIMARY KEY, keys INTEGER NOT NULL, bytes INTEGER NOT NULL);
 INSERT INTO tally VALUES (0, 0, 0), (1, 0, 0), (2, 0, 0), (3, 0, 0);
 CREATE TRIGGER comes AFTER INSERT ON keys BEGIN
@@ -63,7 +64,7 @@ CREATE TRIGGER moves AFTER UPDATE OF state ON keys WHEN old.state <> new.state B
     UPDATE tally SET keys = keys + 1, bytes = bytes + new.size WHERE state = new.state;
 END;
 CREATE TABLE totals(name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-INSERT INTO totals VALUES ('accepted', 0), ('acked', 0), ('forgotten', 0), ('holders', 0);
+INSERT INTO totals VALUES ('accepted', 0), ('acked', 0), ('forgotten', 0), ('deaths', 0), ('holders', 0);
 CREATE TABLE settings(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 _HELD: Final = "id = ? AND handed = ? AND holder IS NOT NULL AND state <= 2"
@@ -153,7 +154,7 @@ class KeyTable:
         with self._step(now):
             rows = self._db.execute(
                 "SELECT text, reason, died_at_ns, handed FROM keys"
-                " WHERE state = 3 ORDER BY died_at_ns, id LIMIT ?",
+                " WHERE state = 3 ORDER BY death, id LIMIT ?",
                 (max(0, limit),),
             )
             return [DeadKey(*row) for row in rows]
@@ -161,7 +162,7 @@ class KeyTable:
     def dead_retry(self, texts: frozenset[str] | None, now: Moment) -> int:
         with self._step(now, durable=True):
             dead = self._db.execute(
-                "SELECT id, text, size, handed FROM keys WHERE state = 3 ORDER BY died_at_ns, id"
+                "SELECT id, text, size, handed FROM keys WHERE state = 3 ORDER BY death, id"
             ).fetchall()
             count = 0
             for number, text, size, handed in dead:
@@ -177,7 +178,9 @@ class KeyTable:
     def depth(self, now: Moment) -> QueueDepth:
         with self._step(now):
             held = [keys for (keys,) in self._db.execute("SELECT keys FROM tally ORDER BY state")]
-            totals = dict(self._db.execute("SELECT name, value FROM totals WHERE name <> 'holders'"))
+            totals = dict(
+                self._db.execute("SELECT name, value FROM totals WHERE name NOT IN ('deaths', 'holders')")
+            )
             return QueueDepth(ready=held[0], delayed=held[1], in_hand=held[2], dead=held[3], **totals)
 
     def ready(self) -> int:
@@ -287,9 +290,11 @@ class KeyTable:
         )
 
     def _bury(self, where: str, values: tuple[int, ...], reason: str, now: Moment) -> int:
-        bury = f"UPDATE keys SET state = 3, reason = ?, died_at_ns = ?, holder = NULL WHERE {where}"  # noqa: S608
+        # In the order of their deaths, whatever the wall clock does; those of one step are of one age.
+        death = "death = (SELECT value FROM totals WHERE name = 'deaths')"
+        bury = f"UPDATE keys SET state = 3, reason = ?, died_at_ns = ?, holder = NULL, {death} WHERE {where}"  # noqa: S608
         count = self._changed(bury, reason, now.utc_ns, *values)
-        if count:
+        if self._count("deaths", count):
             self._forget()
         return count
 
@@ -297,7 +302,7 @@ class KeyTable:
         """The oldest of too many dead letters go."""
         above = self._one("SELECT keys FROM tally WHERE state = 3") - self._limits.max_dead
         if above > 0:
-            oldest = "SELECT id FROM keys WHERE state = 3 ORDER BY died_at_ns, id LIMIT ?"
+            oldest = "SELECT id FROM keys WHERE state = 3 ORDER BY death, id LIMIT ?"
             self._count("forgotten", self._changed(f"DELETE FROM keys WHERE id IN ({oldest})", above))  # noqa: S608
 
     def _changed(self, statement: str, *values: object) -> int:

@@ -1,0 +1,179 @@
+"""A queue that is served over a hub."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.conftest import WaitFor
+from tests.framequeue.queue_conformance import CHECKS, NAMES, SERVER_CHECKS
+from tests.framequeue.queue_rig import Opener, Rig, take, texts
+
+from sightline.errors import BusError, ConfigError, NoResponder, RemoteError
+from sightline.framequeue.queue_host import QueueHost
+from sightline.framequeue.queue_hub import HubQueue
+from sightline.framequeue.queue_limits import QueueLimits
+from sightline.framequeue.queue_memory import MemoryQueue
+from sightline.hub import HubAddress, StreamClient, StreamServer
+from sightline.hub.broker.loops import new_loop
+
+SERVING = Path(__file__).with_name("queue_serving.py")
+LEASE_S = 3.0
+numbers = count()
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[StreamServer]:
+    new_loop().close()  # libuv has a pipe for life from its first loop on
+    with StreamServer(port=0) as server:
+        yield server
+
+
+class HubRig:
+    """A hub of all, and a process that serves this check's queue on it, begun with the first handle."""
+
+    timeout_s = 30.0
+    serves = True
+    counts = True
+
+    def __init__(self, hub: StreamServer, path: str, closing: ExitStack) -> None:
+        self.url = f"{hub.url}?queue=check{next(numbers)}"
+        self.opener: Opener | None = "sightline.framequeue.queue_hub:HubQueue", {"url": self.url}
+        self.keeps = bool(path)
+        self._path = path
+        self._closing = closing
+        self._limits: QueueLimits | None = None
+        self._server: subprocess.Popen[str] | None = None
+
+    def open(self, limits: QueueLimits | None = None) -> HubQueue:
+        if self._limits is None:
+            self._limits = limits or QueueLimits()
+            self._closing.callback(self.kill_server)
+            self.start_server()
+        return self._closing.enter_context(HubQueue(self.url, reach_s=2.0))
+
+    def start_server(self) -> None:
+        told = msgspec.json.encode(self._limits).decode()
+        command = [sys.executable, str(SERVING), self.url, str(LEASE_S), self._path, told]
+        self._server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._server.stdout is not None
+        assert self._server.stdout.readline() == "serves\n"
+
+    def kill_server(self) -> None:
+        if self._server is not None:
+            self._server.kill()
+            self._server.communicate()
+            self._server = None
+
+
+@pytest.fixture
+def closing(hub: StreamServer, no_leaks: None) -> Iterator[ExitStack]:
+    with ExitStack() as closing:
+        yield closing
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=NAMES)
+def test_it_keeps_the_promise(
+    check: Callable[[Rig], None], hub: StreamServer, closing: ExitStack, tmp_path: Path
+) -> None:
+    check(HubRig(hub, str(tmp_path / "served"), closing))
+
+
+@pytest.mark.parametrize("check", SERVER_CHECKS, ids=lambda check: check.__name__)
+def test_one_in_memory_is_lost_with_its_host_and_goes_on(
+    check: Callable[[Rig], None], hub: StreamServer, closing: ExitStack
+) -> None:
+    check(HubRig(hub, "", closing))
+
+
+def test_a_queue_that_nobody_serves_is_told(hub: StreamServer) -> None:
+    with HubQueue(f"{hub.url}?queue=nobodys", reach_s=0.2) as queue:
+        with pytest.raises(BusError, match="nobody serves framequeue.nobodys"):
+            queue.send(["key"])
+        assert queue.receive(1, 0.1) == []
+        with MemoryQueue() as served, QueueHost(f"{hub.url}?queue=nobodys", served):
+            assert queue.send(["key"])[0].accepted
+            assert served.depth().ready == 1
+
+
+def test_a_queue_is_served_by_one(hub: StreamServer) -> None:
+    url = f"{hub.url}?queue=once"
+    with MemoryQueue() as served, QueueHost(url, served):
+        with pytest.raises(BusError, match="once"):
+            QueueHost(url, served)
+        with HubQueue(url) as queue:
+            assert queue.send(["key"])[0].accepted
+
+
+def test_wrong_addresses_are_told_and_their_tokens_are_not(silent_port: int) -> None:
+    with pytest.raises(ConfigError, match="expected queue"):
+        HubQueue("hub://127.0.0.1:1?quue=frames")
+    with pytest.raises(BusError, match="no hub answers") as told:
+        HubQueue(f"hub://:hunter2@127.0.0.1:{silent_port}", reach_s=0.3)
+    assert "hunter2" not in str(told.value)
+
+
+def test_a_worker_of_whom_nothing_is_heard_for_a_lease_has_lost_its_keys(
+    hub: StreamServer, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{hub.url}?queue=lease"
+    with MemoryQueue() as served, QueueHost(url, served, lease_s=0.6), HubQueue(url) as slow:
+        slow.send(["key"])
+        (held,) = take(_Time(), slow, 1)
+        once = slow._once
+
+        def unheard(method: str, *args: object) -> Any:
+            if method == "renew":
+                raise NoResponder("as if it did not come through")
+            return once(method, *args)
+
+        monkeypatch.setattr(slow, "_once", unheard)
+        wait_for(lambda: served.depth().ready == 1, 10, "the key to come back")
+        with HubQueue(url) as other:
+            (again,) = take(_Time(), other, 1)
+            assert again.redelivered
+            assert not slow.ack(held)
+            assert other.ack(again)
+        assert served.depth().acked == 1
+
+
+class _Time:
+    timeout_s = 10.0
+
+
+def test_a_delivery_that_was_lost_on_its_way_comes_back(hub: StreamServer) -> None:
+    url = f"{hub.url}?queue=way"
+    with MemoryQueue() as served, QueueHost(url, served, lease_s=0.6), HubQueue(url) as queue:
+        queue.send(["key"])
+        # As if the answer of this call had not come through: the host has it as handed over.
+        assert len(queue._once("receive", queue._session, 1, 1.0)) == 1
+        (again,) = take(_Time(), queue, 1)
+        assert again.redelivered
+        assert queue.ack(again)
+
+
+def test_a_stranger_on_the_hub_is_refused_what_is_no_call(hub: StreamServer) -> None:
+    url = f"{hub.url}?queue=strange"
+    settings = HubAddress.of(hub.url).client_settings()
+    with MemoryQueue() as served, QueueHost(url, served), StreamClient(**settings) as client:
+        remote = client.create_rpc_client_service("framequeue.strange")
+        for method, *arguments in (
+            ("send", "text"),
+            ("send", [1]),
+            ("receive", "", 1, 0.0),
+            ("receive", "me", "many", 0.0),
+            ("receive", "me", 0, 0.0),
+            ("ack", "me", "tag"),
+            ("ack", "x" * 1000, (1, 1)),
+            ("retry", "me", (1, 1), -1.0),
+        ):
+            with pytest.raises(RemoteError, match="ConfigError"):
+                getattr(remote, str(method))(*arguments)
+        assert remote.ack("me", (1, 1)) is False
+        remote.send(["key"])
+        assert texts(served.receive(1, 0)) == ["key"]
