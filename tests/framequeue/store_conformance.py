@@ -293,6 +293,78 @@ class StoreConformance:
         assert all(store.peek(key) for key in keys)
         assert store.usage().cameras["other"] == CameraUsage(refused=1)
 
+    def test_what_is_claimed_goes_for_nobody(self, rig: StoreRig) -> None:
+        store = rig.open(limit_bytes=40)
+        keys = put(store, *(picture(n) for n in range(4)))
+        claims = [claimed(store, key) for key in keys[:3]]
+        assert store.put([picture(4)], LONG_S) == [Put(picture(4)[0], evicted=(keys[3],))]
+        fat, newcomer = picture(5, size=11), picture(6)
+        assert store.put([fat], LONG_S) == [Put(fat[0], refused=Refusal.FULL)]
+        assert store.peek(picture(4)[0]) is not None
+        assert store.give_back(claims[1])
+        assert store.put([newcomer], LONG_S) == [Put(newcomer[0], evicted=(keys[1],))]
+        assert store.usage().total == CameraUsage(frames=4, bytes=40, stored=6, evicted=2, refused=1)
+
+    def test_whose_lease_ran_out_goes_for_others_again(self, rig: StoreRig) -> None:
+        store = rig.open(limit_bytes=20)
+        keys = put(store, picture(0), picture(1))
+        claimed(store, keys[0], lease_s=SHORT_S)
+        rig.wait_until(lambda: store.usage().claimed == 0)
+        assert store.put([picture(2)], LONG_S) == [Put(picture(2)[0], evicted=(keys[0],))]
+
+    def test_what_is_claimed_does_not_go_with_its_time(self, rig: StoreRig) -> None:
+        store = rig.open()
+        held, other = put(store, picture(0), picture(1), ttl_s=SHORT_S)
+        claim = claimed(store, held)
+        rig.wait_until(lambda: store.peek(other) is None)
+        assert store.peek(held) == picture(0)[1]
+        assert store.give_back(claim)
+        assert store.peek(held) is None
+        assert store.usage().total == CameraUsage(stored=2, expired=2)
+
+    def test_what_nobody_knows_of_is_told_once(self, rig: StoreRig) -> None:
+        store = rig.open()
+        lost, held, given_back, missed = put(store, *(picture(n) for n in range(4)))
+        claimed(store, held)
+        told: set[FrameKey] = set()
+
+        def tell() -> bool:
+            told.update(rig.open().overdue(SHORT_S, 10))
+            return missed in told
+
+        late = claimed(store, missed, lease_s=SHORT_S)
+        claim = claimed(store, given_back)
+        assert store.overdue(LONG_S, 10) == []
+        store.give_back(claim)
+        rig.wait_until(tell)
+        assert told == {lost, given_back, missed}
+        assert store.overdue(LONG_S, 10) == []
+        assert store.finish(late)
+
+    def test_no_more_are_told_than_are_asked_for_the_longest_waiting_first(self, rig: StoreRig) -> None:
+        store = rig.open()
+        [first] = put(store, picture(5))
+        rig.wait_until(lambda: store.overdue(SHORT_S, 1))
+        put(store, picture(6), picture(7))
+        told: list[FrameKey] = []
+
+        def tell() -> bool:
+            told.extend(store.overdue(SHORT_S, 1))
+            return len(told) >= 3
+
+        rig.wait_until(tell)
+        assert told[0] == first
+        assert sorted(told) == [first, picture(6)[0], picture(7)[0]]
+
+    def test_it_is_known_when_a_cameras_last_picture_was_taken(self, rig: StoreRig) -> None:
+        store = rig.open(limit_bytes=20)
+        assert store.last_captured_ms("gate") is None
+        put(store, picture(1), picture(2), picture(3, "Tür"))
+        store.put([picture(9, size=21)], LONG_S)
+        store.delete([picture(2)[0]])
+        assert rig.open().last_captured_ms("gate") == picture(2)[0].captured_at_ms
+        assert store.last_captured_ms("Tür") == picture(3)[0].captured_at_ms
+
     def test_what_left_makes_room(self, rig: StoreRig) -> None:
         store = rig.open(limit_bytes=40)
         keys = put(store, *(picture(n) for n in range(4)))
@@ -339,6 +411,10 @@ class StoreConformance:
                 store.claim(key, worker, LONG_S)
         with pytest.raises(ConfigError, match="time to live"):
             store.put([picture(2)], 0)
+        with pytest.raises(ConfigError, match="overdue"):
+            store.overdue(0, 1)
+        with pytest.raises(ConfigError, match="at least 1 key"):
+            store.overdue(1, 0)
         with pytest.raises(ConfigError, match="lease"):
             store.extend(claimed(store, key), 0)
         with pytest.raises(ConfigError, match="at most"):
@@ -365,6 +441,8 @@ class StoreConformance:
             lambda: store.give_back(claim),
             lambda: store.finish(claim),
             store.sweep,
+            lambda: store.overdue(1, 1),
+            lambda: store.last_captured_ms("gate"),
             store.usage,
             store.check,
         ):

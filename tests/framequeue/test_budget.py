@@ -20,14 +20,15 @@ class Picture(NamedTuple):
     size: int
 
 
-def _greediest_oldest(held: list[Picture], newcomer: Picture) -> Picture:
+def _greediest_oldest(held: list[Picture], newcomer: Picture, in_hand: set[int]) -> Picture:
     """Of the camera that has most, the newcomer counted; where two have as much, the oldest of both."""
     counted = [*held, newcomer]
 
     def weight(picture: Picture) -> int:
         return sum(one.size for one in counted if one.camera_id == picture.camera_id)
 
-    return max(held, key=lambda picture: (weight(picture), -held.index(picture)))
+    free = [picture for picture in held if picture.key not in in_hand]
+    return max(free, key=lambda picture: (weight(picture), -held.index(picture)))
 
 
 class AgainstAList(RuleBasedStateMachine):
@@ -35,6 +36,7 @@ class AgainstAList(RuleBasedStateMachine):
         super().__init__()
         self.budget = Budget[int](LIMIT)
         self.held: list[Picture] = []
+        self.in_hand: set[int] = set()
 
     @rule(
         key=st.integers(0, 30),
@@ -43,13 +45,14 @@ class AgainstAList(RuleBasedStateMachine):
     )
     def add(self, key: int, camera_id: str, size: int) -> None:
         added = self.budget.add(key, camera_id, size)
-        if size > LIMIT:
+        if size + sum(one.size for one in self.held if one.key in self.in_hand - {key}) > LIMIT:
             assert added == Added(stored=False)
             return
         self.held = [one for one in self.held if one.key != key]
+        self.in_hand.discard(key)
         newcomer, evicted = Picture(key, camera_id, size), []
         while sum(one.size for one in self.held) + size > LIMIT:
-            gone = _greediest_oldest(self.held, newcomer)
+            gone = _greediest_oldest(self.held, newcomer, self.in_hand)
             self.held.remove(gone)
             evicted.append(gone.key)
         self.held.append(newcomer)
@@ -59,6 +62,17 @@ class AgainstAList(RuleBasedStateMachine):
     def remove(self, key: int) -> None:
         assert self.budget.remove(key) == any(one.key == key for one in self.held)
         self.held = [one for one in self.held if one.key != key]
+        self.in_hand.discard(key)
+
+    @rule(key=st.integers(0, 30))
+    def hold(self, key: int) -> None:
+        self.budget.hold(key)
+        self.in_hand |= {key} & {one.key for one in self.held}
+
+    @rule(key=st.integers(0, 30))
+    def release(self, key: int) -> None:
+        self.budget.release(key)
+        self.in_hand.discard(key)
 
     @invariant()
     def counts_are_exact(self) -> None:

@@ -11,9 +11,9 @@ a mark says for a while that it is done. So no worker's death loses a picture, a
   brokers have no more than a flag.
 
 A store has a budget in bytes of pictures. At it the camera that holds most gives up its oldest picture for
-the newcomer (`sightline.framequeue.budget`); what could never fit is refused. Who has claimed a picture has
-its bytes: it may go meanwhile, and the claim holds. Every picture stored is held, or left in one way that is
-counted:
+the newcomer (`sightline.framequeue.budget`); what cannot fit is refused. A picture that is claimed goes
+neither for another nor with its time; who deletes or takes it nevertheless leaves the claim as it is. Every
+picture stored is held, or left in one way that is counted:
 
     stored = held + finished + taken + deleted + expired + evicted + orphans
 
@@ -21,7 +21,8 @@ Any number of processes may use one store, where it reaches them; any thread may
 one step: it happens wholly or not at all, whenever this process or another ends.
 
 Deliberately not here: which keys are to be worked on, and in which order. That is a queue's. So a store does
-not know that a key was never sent; `sweep` takes what nobody has in hand for longer than it is told.
+not know that a key was never sent, or that its queue was lost: `overdue` names pictures that nobody seems to
+know of, to be sent again, and `sweep` takes those that nobody has had in hand for as long as it is told.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Refusal(StrEnum):
     DONE = "done"
     """A picture of that key was finished already."""
     FULL = "full"
-    """The server has no room, whatever the budget says."""
+    """What is claimed leaves no room in the budget, or the server has none, whatever the budget says."""
 
 
 class Put(msgspec.Struct, frozen=True):
@@ -255,6 +256,26 @@ class FrameStore(Protocol):
             orphan_age_s: pictures that were put so long ago and are in nobody's hand go too; None: they stay.
         """
 
+    def overdue(self, after_s: float, limit: int) -> list[FrameKey]:
+        """Keys to be sent again, those first that have waited longest, and notes that they are told.
+
+        They are those of pictures that for `after_s` were not put, not told of here, and in nobody's hand.
+        A key that a queue has still is sent twice then, which claims make harmless.
+
+        Args:
+            after_s: longer than keys wait in the queue.
+            limit: at most so many.
+
+        Raises:
+            ConfigError: the time is none, or the limit is below 1.
+        """
+
+    def last_captured_ms(self, camera_id: str) -> int | None:
+        """When the picture of that camera that was stored last was taken, as its key says; None: never one.
+
+        A sampler that begins again asks, and takes no second twice.
+        """
+
     def usage(self) -> StoreUsage:
         """What it holds, and what became of all that came."""
 
@@ -288,6 +309,13 @@ def checked_time(what: str, seconds: float) -> float:
     if not 0 < seconds < math.inf:
         raise ConfigError(f"expected {what} above 0 s, got {seconds}")
     return seconds
+
+
+def checked_many(limit: int) -> int:
+    """`limit`. Raises ConfigError where it is below 1."""
+    if limit < 1:
+        raise ConfigError(f"expected a limit of at least 1 key, got {limit}")
+    return limit
 
 
 def checked_worker(name: str) -> str:

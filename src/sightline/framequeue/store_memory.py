@@ -25,6 +25,7 @@ from sightline.framequeue.store import (
     Swept,
     Taking,
     checked_frames,
+    checked_many,
     checked_reason,
     checked_result,
     checked_time,
@@ -122,6 +123,16 @@ class MemoryStore:
         age_ns = None if orphan_age_s is None else ns(checked_time("an age of orphans", orphan_age_s))
         with self._open() as place:
             return place.shelf.sweep(age_ns, self._now_ns())
+
+    def overdue(self, after_s: float, limit: int) -> list[FrameKey]:
+        after_ns = ns(checked_time("a time after which a key is overdue", after_s))
+        checked_many(limit)
+        with self._open() as place:
+            return place.shelf.overdue(after_ns, limit, self._now_ns())
+
+    def last_captured_ms(self, camera_id: str) -> int | None:
+        with self._open() as place:
+            return place.shelf.last_captured_ms(camera_id)
 
     def usage(self) -> StoreUsage:
         with self._open() as place:

@@ -32,10 +32,11 @@ class _Hold:
         return self.token > 0 and now_ns < self.until_ns
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class _Picture:
     put_ns: int
     until_ns: int | None
+    idle_ns: int  # since when nobody put it, told of it, or had it in hand
 
 
 @dataclass(slots=True, frozen=True)
@@ -58,6 +59,7 @@ class Shelf:
         self._pictures: dict[FrameKey, _Picture] = {}
         self._holds: dict[FrameKey, _Hold] = {}
         self._marks: dict[FrameKey, _Mark] = {}
+        self._captured_ms: dict[str, int] = {}  # by camera, of the picture that was put last
         self._counts: dict[str, Counter[str]] = {}  # by camera, by what became of its pictures
         self._seen: Counter[str] = Counter()  # since the last sweep
         self._due: list[tuple[int, FrameKey]] = []  # when to look at a key again
@@ -70,13 +72,15 @@ class Shelf:
             return self._refused(key, Refusal.DONE)
         added = self.budget.add(key, key.camera_id, key.size)
         if not added.stored:
-            return self._refused(key, Refusal.TOO_LARGE)
+            never = self.budget.limit is not None and key.size > self.budget.limit
+            return self._refused(key, Refusal.TOO_LARGE if never else Refusal.FULL)
         for gone in added.evicted:
             self._leave(gone, "evicted", now_ns)
         self._count(key, "stored", int(key not in self._pictures))
         until_ns = None if ttl_ns is None else now_ns + ttl_ns
-        self._pictures[key] = _Picture(now_ns, until_ns)
-        self._look_at(key, until_ns)
+        self._pictures[key] = _Picture(now_ns, until_ns, now_ns)
+        self._captured_ms[key.camera_id] = key.captured_at_ms
+        self._guard(key, now_ns)
         return Put(key, evicted=added.evicted)
 
     def has(self, key: FrameKey, now_ns: int) -> bool:
@@ -101,6 +105,7 @@ class Shelf:
         self._token += 1
         attempt, reason = (1, "") if hold is None else (hold.attempts + 1, hold.reason)
         self._holds[key] = _Hold(self._token, worker, now_ns + lease_ns, attempt)
+        self._guard(key, now_ns)
         self._look_at(key, now_ns + lease_ns)
         return Claim(key, self._token, worker, attempt, reason)
 
@@ -110,6 +115,7 @@ class Shelf:
         if hold is None:
             return False
         hold.until_ns, hold.missed = now_ns + lease_ns, False
+        self._guard(claim.key, now_ns)
         self._look_at(claim.key, hold.until_ns)
         return True
 
@@ -118,8 +124,11 @@ class Shelf:
         hold = self._hold_of(claim)
         if hold is None:
             return False
+        if hold.lasts(now_ns):
+            self._idle(claim.key, now_ns)
         hold.token, hold.reason = 0, reason
         self._forget(claim.key, now_ns)
+        self._guard(claim.key, now_ns)
         return True
 
     def finish(self, claim: Claim, result: bytes, done_ttl_ns: int, now_ns: int) -> bool:
@@ -137,6 +146,21 @@ class Shelf:
         orphans = 0 if orphan_age_ns is None else self._let_orphans_go(now_ns - orphan_age_ns, now_ns)
         seen, self._seen = self._seen, Counter()
         return Swept(leases=seen["leases"], expired=seen["expired"], orphans=orphans, marks=seen["marks"])
+
+    def overdue(self, after_ns: int, limit: int, now_ns: int) -> list[FrameKey]:
+        self._pass(now_ns)
+        free = [
+            key
+            for key, picture in self._pictures.items()
+            if picture.idle_ns <= now_ns - after_ns and not self._is_held(key, now_ns)
+        ]
+        told = heapq.nsmallest(limit, free, key=lambda key: self._pictures[key].idle_ns)
+        for key in told:
+            self._idle(key, now_ns)
+        return told
+
+    def last_captured_ms(self, camera_id: str) -> int | None:
+        return self._captured_ms.get(camera_id)
 
     def usage(self, now_ns: int) -> StoreUsage:
         self._pass(now_ns)
@@ -161,9 +185,8 @@ class Shelf:
         while self._due and self._due[0][0] <= now_ns:
             _, key = heapq.heappop(self._due)
             self._end_lease(key, now_ns)
-            picture, mark = self._pictures.get(key), self._marks.get(key)
-            if picture is not None and picture.until_ns is not None and picture.until_ns <= now_ns:
-                self._seen["expired"] += self._leave(key, "expired", now_ns)
+            self._end_life(key, now_ns)
+            mark = self._marks.get(key)
             if mark is not None and mark.until_ns <= now_ns:
                 del self._marks[key]
                 self._seen["marks"] += 1
@@ -175,7 +198,16 @@ class Shelf:
         if hold.token and not hold.missed:
             hold.missed = True
             self._seen["leases"] += 1
+            self._idle(key, hold.until_ns)
         self._forget(key, now_ns)
+        self._guard(key, now_ns)
+
+    def _end_life(self, key: FrameKey, now_ns: int) -> None:
+        picture = self._pictures.get(key)
+        if picture is None or picture.until_ns is None or self._is_held(key, now_ns):
+            return
+        if picture.until_ns <= now_ns:
+            self._seen["expired"] += self._leave(key, "expired", now_ns)
 
     def _let_orphans_go(self, before_ns: int, now_ns: int) -> int:
         orphans = [
@@ -207,6 +239,18 @@ class Shelf:
         """Drops what is known of a claim once neither picture nor lease is left."""
         if key in self._holds and key not in self._pictures and not self._is_held(key, now_ns):
             del self._holds[key]
+
+    def _guard(self, key: FrameKey, now_ns: int) -> None:
+        """What is in somebody's hand goes neither for others nor with its time."""
+        if self._is_held(key, now_ns):
+            self.budget.hold(key)
+        elif (picture := self._pictures.get(key)) is not None:
+            self.budget.release(key)
+            self._look_at(key, picture.until_ns)
+
+    def _idle(self, key: FrameKey, since_ns: int) -> None:
+        if (picture := self._pictures.get(key)) is not None:
+            picture.idle_ns = since_ns
 
     def _look_at(self, key: FrameKey, at_ns: int | None) -> None:
         if at_ns is not None:
