@@ -198,6 +198,43 @@ class StoreConformance:
         assert (again.attempt, again.worker, again.last_reason) == (2, "w2", "ValueError: no wheels")
         assert again.token > first.token
 
+    def test_what_is_buried_stays_for_its_time_and_is_not_overdue(self, rig: StoreRig) -> None:
+        store = rig.open()
+        dead, gone, lost = put(store, picture(0), picture(1), picture(2), ttl_s=LONG_S)
+        claims = [claimed(store, key) for key in (dead, gone)]
+        assert store.bury(claims[0], "ValueError: no wheels", LONG_S)
+        assert store.bury(claims[1], "ValueError: no wheels", SHORT_S)
+        assert not store.bury(claims[0], "again", LONG_S)
+        assert not store.finish(claims[0])
+        told: set[FrameKey] = set()
+
+        def tell() -> bool:
+            told.update(store.overdue(SHORT_S, 10))
+            return lost in told and store.peek(gone) is None
+
+        rig.wait_until(tell)
+        assert told == {lost}
+        assert store.peek(dead) == picture(0)[1]
+        assert store.usage().total == CameraUsage(stored=3, expired=1, frames=2, bytes=20)
+
+    def test_what_is_buried_begins_anew_for_who_claims_it(self, store: FrameStore) -> None:
+        [key] = put(store, picture(1), ttl_s=SHORT_S)
+        store.give_back(claimed(store, key))
+        second = claimed(store, key)
+        assert store.bury(second, "ValueError: no wheels", LONG_S)
+        again = claimed(store, key, "w2")
+        assert (again.attempt, again.last_reason) == (1, "ValueError: no wheels")
+        assert again.token > second.token
+        assert store.finish(again)
+
+    def test_a_key_without_its_picture_may_be_buried(self, store: FrameStore) -> None:
+        [key] = put(store, picture(1))
+        claim = claimed(store, key)
+        store.delete([key])
+        assert store.bury(claim, "no wheels", LONG_S)
+        assert store.claim(key, "w2", LONG_S) == Gone()
+        assert store.usage().total.balanced
+
     def test_a_reason_is_bounded_and_tells_no_secrets(self, store: FrameStore) -> None:
         [key] = put(store, picture(1))
         store.give_back(claimed(store, key), "redis://user:hunter22@host/0 \ud800 " + "x" * 5000)
@@ -417,6 +454,8 @@ class StoreConformance:
             store.overdue(1, 0)
         with pytest.raises(ConfigError, match="lease"):
             store.extend(claimed(store, key), 0)
+        with pytest.raises(ConfigError, match="dead"):
+            store.bury(Claim(key, 1, "w1", 1), "", 0)
         with pytest.raises(ConfigError, match="at most"):
             store.finish(Claim(key, 1, "w1", 1), bytes(MAX_RESULT_BYTES + 1))
 
@@ -439,6 +478,7 @@ class StoreConformance:
             lambda: store.claim(key, "w1", LONG_S),
             lambda: store.extend(claim, LONG_S),
             lambda: store.give_back(claim),
+            lambda: store.bury(claim, "", LONG_S),
             lambda: store.finish(claim),
             store.sweep,
             lambda: store.overdue(1, 1),
@@ -519,7 +559,7 @@ class _Both:
             assert one == other
 
     def _settle(self, data: st.DataObject) -> None:
-        how = data.draw(st.sampled_from(["finish", "give_back", "extend"]))
+        how = data.draw(st.sampled_from(["finish", "give_back", "bury", "extend"]))
         claims = data.draw(st.sampled_from(self.claims))
         answers = []
         for store, claim in zip(self.stores, claims, strict=True):
@@ -528,6 +568,8 @@ class _Both:
                     answers.append(store.finish(claim, b"result"))
                 case "give_back":
                     answers.append(store.give_back(claim, "reason"))
+                case "bury":
+                    answers.append(store.bury(claim, "reason", LONG_S))
                 case _:
                     answers.append(store.extend(claim, LONG_S))
         assert answers[0] == answers[1]

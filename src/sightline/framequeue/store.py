@@ -242,6 +242,17 @@ class FrameStore(Protocol):
     def give_back(self, claim: Claim, reason: str = "") -> bool:
         """The lease ends now, and the attempt counts; `reason` is for who claims next. False: as `extend`."""
 
+    def bury(self, claim: Claim, reason: str, ttl_s: float) -> bool:
+        """The lease ends now, as nobody is to work on the key again by itself. False: as `extend`.
+
+        Its picture, where it is still there, stays for `ttl_s` from now and is not told of as overdue. Who
+        claims it nevertheless, as for somebody who looked at the dead letter, begins with attempt 1, and is
+        told the reason.
+
+        Raises:
+            ConfigError: the time is none.
+        """
+
     def finish(self, claim: Claim, result: bytes = b"") -> bool:
         """Writes the result and lets the picture go, if it is still there. False: as `extend`.
 

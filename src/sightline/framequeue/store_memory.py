@@ -114,6 +114,11 @@ class MemoryStore:
         with self._open() as place:
             return place.shelf.give_back(claim, checked_reason(reason), self._now_ns())
 
+    def bury(self, claim: Claim, reason: str, ttl_s: float) -> bool:
+        ttl_ns = ns(checked_time("a time to keep what is dead", ttl_s))
+        with self._open() as place:
+            return place.shelf.bury(claim, checked_reason(reason), ttl_ns, self._now_ns())
+
     def finish(self, claim: Claim, result: bytes = b"") -> bool:
         checked_result(result)
         with self._open() as place:

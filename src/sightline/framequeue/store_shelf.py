@@ -131,6 +131,18 @@ class Shelf:
         self._guard(claim.key, now_ns)
         return True
 
+    def bury(self, claim: Claim, reason: str, ttl_ns: int, now_ns: int) -> bool:
+        self._pass(now_ns)
+        hold, picture = self._hold_of(claim), self._pictures.get(claim.key)
+        if hold is None:
+            return False
+        hold.token, hold.reason, hold.attempts = 0, reason, 0
+        if picture is not None:
+            picture.until_ns = picture.idle_ns = now_ns + ttl_ns  # so it is gone before it is overdue
+        self._forget(claim.key, now_ns)
+        self._guard(claim.key, now_ns)
+        return True
+
     def finish(self, claim: Claim, result: bytes, done_ttl_ns: int, now_ns: int) -> bool:
         self._pass(now_ns)
         if self._hold_of(claim) is None:
