@@ -15,7 +15,7 @@ the newcomer (`sightline.framequeue.budget`); what cannot fit is refused. A pict
 neither for another nor with its time; who deletes or takes it nevertheless leaves the claim as it is. Every
 picture stored is held, or left in one way that is counted:
 
-    stored = held + finished + taken + deleted + expired + evicted + orphans
+    stored = held + finished + taken + deleted + expired + evicted + orphans + lost
 
 Any number of processes may use one store, where it reaches them; any thread may use a handle. Each method is
 one step: it happens wholly or not at all, whenever this process or another ends.
@@ -143,6 +143,7 @@ class CameraUsage(msgspec.Struct, frozen=True, kw_only=True):
         frames, bytes: held now.
         stored: pictures that were put and not refused; one that took the place of its like is none more.
         finished, taken, deleted, expired, evicted, orphans: how those left that are not held.
+        lost: those that were not there, or not whole, when they were wanted: what keeps them failed us.
         refused: pictures that were put and not stored.
     """
 
@@ -155,13 +156,15 @@ class CameraUsage(msgspec.Struct, frozen=True, kw_only=True):
     expired: int = 0
     evicted: int = 0
     orphans: int = 0
+    lost: int = 0
     refused: int = 0
 
     @property
     def balanced(self) -> bool:
         """Whether the counts add up; they do at any moment."""
-        left = self.finished + self.taken + self.deleted + self.expired + self.evicted + self.orphans
-        return self.stored == self.frames + left
+        ended = self.finished + self.taken + self.deleted
+        dropped = self.expired + self.evicted + self.orphans + self.lost
+        return self.stored == self.frames + ended + dropped
 
     def __add__(self, other: CameraUsage) -> CameraUsage:
         names = CameraUsage.__struct_fields__
