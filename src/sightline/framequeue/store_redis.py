@@ -1,0 +1,259 @@
+"""The store in Redis (6.2 or newer), for samplers and workers on many machines.
+
+Each call is one trip, and one step within the server: a script keeps the budget, the claims and the counts by
+the server's own clock, whoever else is at it. A `put` of many pictures is one step for each MiB of them. What
+waits in the server too old goes by Redis itself, too, so that nothing stays where all processes are dead.
+
+    SET frames:door:1789000000123:...:jpeg ...      a picture is a plain value, its key is the frame's
+    frames::...                                     what is known of it; store_redis.lua has the names
+
+Two systems share a Redis under two names. A user needs no more than
+`on >PASSWORD ~NAME:* resetchannels -@all +@read +@write +@scripting +@connection +@transaction +info`;
+with `+config|get` as well, `check` knows more.
+
+Does not do: keep anything that its server does not. What that keeps through a crash `check` tells.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import resources
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
+from urllib.parse import quote, unquote
+
+from sightline.errors import ConfigError
+from sightline.framequeue.key import NAMESPACE, FrameKey, checked_namespace
+from sightline.framequeue.store import (
+    DONE_TTL_S,
+    Advice,
+    Busy,
+    CameraUsage,
+    Claim,
+    Claimed,
+    Done,
+    Gone,
+    Put,
+    Refusal,
+    StoreUsage,
+    Swept,
+    Taking,
+    checked_frames,
+    checked_many,
+    checked_reason,
+    checked_result,
+    checked_time,
+    checked_worker,
+)
+from sightline.framequeue.store_memory import LIMIT_BYTES
+from sightline.framequeue.store_redis_check import advice
+from sightline.framequeue.store_redis_line import Command, RedisLine
+
+TIMEOUT_S: Final = 10.0
+"""Of a call where nobody says another."""
+_STEP_BYTES: Final = 2**20
+_STEP_KEYS: Final = 100  # so that no script takes long
+_COUNTS: Final = CameraUsage.__struct_fields__
+_MAX_MS: Final = 10**13
+
+Numbered: TypeAlias = tuple[int, FrameKey, bytes]
+"""A picture of a `put`, with its place there."""
+
+
+class RedisStore:
+    """One handle. `sightline.framequeue.FrameStore` says what its methods do.
+
+    Nothing is asked of the server before the first call.
+
+    Args:
+        url: `redis://[user:password@]host[:port][/database]`, `rediss://...?ssl_ca_certs=PATH` for TLS.
+        name: of the store; all its names in Redis begin with `name:`.
+        limit_bytes: the budget, from this handle's next picture on for all who use the store; None: there is
+            none, and what the server has is the limit.
+        done_ttl_s: how long a key that this handle finished is remembered.
+        timeout_s: how long a call takes at most, about; then it raises BusError.
+
+    Raises:
+        ConfigError: one of these is none.
+        MissingExtra: redis is not installed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str = NAMESPACE,
+        limit_bytes: int | None = LIMIT_BYTES,
+        done_ttl_s: float = DONE_TTL_S,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        if limit_bytes is not None and limit_bytes < 1:
+            raise ConfigError(f"expected a budget of at least 1 byte, got {limit_bytes}")
+        self._name = checked_namespace(name)
+        self._limit = limit_bytes
+        self._state = f"{name}::state"
+        self._done_ttl_ms = _ms(checked_time("a time to remember what is done", done_ttl_s))
+        script = resources.files(__package__).joinpath("store_redis.lua").read_text("utf-8")
+        self._line = RedisLine(url, timeout_s=checked_time("a time to answer", timeout_s), script=script)
+
+    def put(self, frames: Sequence[tuple[FrameKey, bytes]], ttl_s: float | None) -> list[Put]:
+        checked_frames(frames)
+        settings = self._limit or "", "" if ttl_s is None else _ms(checked_time("a time to live", ttl_s))
+        left: list[Numbered] = [(at, key, data) for at, (key, data) in enumerate(frames)]
+        puts: dict[int, Put] = {}
+        evicted: defaultdict[int, list[FrameKey]] = defaultdict(list)
+        while left:
+            steps = list(_steps(left))
+            answers = self._run([("put", *settings, *_words(step)) for step in steps])
+            for step, of_step in zip(steps, answers, strict=True):
+                for (at, key, _), (what, *gone) in zip(step, of_step, strict=False):
+                    evicted[at] += map(_key, gone)
+                    if what != b"more":
+                        puts[at] = Put(key, _refusal(what), tuple(evicted[at]))
+            left = [frame for frame in left if frame[0] not in puts]
+        return [puts[at] for at in range(len(frames))]
+
+    def peek(self, key: FrameKey) -> bytes | None:
+        data: bytes | None = self._do("peek", str(key))
+        return data
+
+    def getdel(self, key: FrameKey) -> bytes | None:
+        data: bytes | None = self._do("getdel", str(key))
+        return data
+
+    def delete(self, keys: Iterable[FrameKey]) -> int:
+        texts = [str(key) for key in keys]
+        steps = range(0, len(texts), _STEP_KEYS)
+        return sum(self._run([("delete", *texts[at : at + _STEP_KEYS]) for at in steps]))
+
+    def claim(self, key: FrameKey, worker: str, lease_s: float) -> Taking:
+        checked_worker(worker)
+        lease_ms = _ms(checked_time("a lease", lease_s))
+        match self._do("claim", str(key), worker, lease_ms, _call_id()):
+            case [b"claimed", token, attempts, reason, data]:
+                return Claimed(Claim(key, int(token), worker, attempts, reason.decode()), data)
+            case [b"busy", for_ms, by]:
+                return Busy(for_ms / 1000, by.decode())
+            case [b"done", result]:
+                return Done(result)
+            case _:
+                return Gone()
+
+    def extend(self, claim: Claim, lease_s: float) -> bool:
+        lease_ms = _ms(checked_time("a lease", lease_s))
+        return bool(self._do("extend", str(claim.key), claim.token, lease_ms))
+
+    def give_back(self, claim: Claim, reason: str = "") -> bool:
+        return bool(self._do("give_back", str(claim.key), claim.token, checked_reason(reason), _call_id()))
+
+    def bury(self, claim: Claim, reason: str, ttl_s: float) -> bool:
+        ttl_ms = _ms(checked_time("a time to keep what is dead", ttl_s))
+        words = claim.token, checked_reason(reason), _call_id(), ttl_ms
+        return bool(self._do("bury", str(claim.key), *words))
+
+    def finish(self, claim: Claim, result: bytes = b"") -> bool:
+        words = claim.token, checked_result(result), self._done_ttl_ms, _call_id()
+        return bool(self._do("finish", str(claim.key), *words))
+
+    def sweep(self, orphan_age_s: float | None = None) -> Swept:
+        age = "" if orphan_age_s is None else _ms(checked_time("an age of orphans", orphan_age_s))
+        leases = expired = orphans = marks = 0
+        more = 1
+        while more:
+            more, *seen = self._do("sweep", age)
+            leases, expired, orphans, marks = (
+                one + other for one, other in zip((leases, expired, orphans, marks), seen, strict=True)
+            )
+        return Swept(leases=leases, expired=expired, orphans=orphans, marks=marks)
+
+    def overdue(self, after_s: float, limit: int) -> list[FrameKey]:
+        after_ms = _ms(checked_time("a time after which a key is overdue", after_s))
+        told: list[bytes] = []
+        for at in range(0, checked_many(limit), _STEP_KEYS):
+            asked = min(_STEP_KEYS, limit - at)
+            some = self._do("overdue", after_ms, asked)
+            told += some
+            if not some:
+                break
+        return [_key(text) for text in told]
+
+    def last_captured_ms(self, camera_id: str) -> int | None:
+        [captured] = self._line.ask(("HGET", f"{self._name}::camera:{quote(camera_id, safe='')}", "captured"))
+        return None if captured is None else int(captured)
+
+    def usage(self) -> StoreUsage:
+        more = 1
+        while more:
+            more, limit, claimed, marks, *cameras = self._do("usage", *_COUNTS)
+        return StoreUsage(
+            cameras={
+                unquote(name.decode()): CameraUsage(
+                    **{what: int(n or 0) for what, n in zip(_COUNTS, counts, strict=True)}
+                )
+                for name, counts in cameras
+            },
+            limit=self._limit if limit is None else int(limit or 0) or None,
+            claimed=claimed,
+            marks=marks,
+        )
+
+    def check(self) -> list[Advice]:
+        return advice(self._line, self.usage().limit)
+
+    def close(self) -> None:
+        self._line.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _do(self, *words: str | bytes | int) -> Any:
+        [answer] = self._run([words])
+        return answer
+
+    def _run(self, calls: Sequence[Command]) -> list[Any]:
+        return self._line.run(self._state, calls)
+
+
+def _steps(frames: Sequence[Numbered]) -> Iterator[list[Numbered]]:
+    """What one run of the script stores: so many bytes and keys that others need not wait for long."""
+    step: list[Numbered] = []
+    held = 0
+    for frame in frames:
+        if step and (held + len(frame[2]) > _STEP_BYTES or len(step) == _STEP_KEYS):
+            yield step
+            step, held = [], 0
+        step.append(frame)
+        held += len(frame[2])
+    if step:
+        yield step
+
+
+def _words(step: Iterable[Numbered]) -> Iterator[str | bytes]:
+    for _, key, data in step:
+        yield str(key)
+        yield data
+
+
+def _refusal(what: bytes) -> Refusal | None:
+    return None if what == b"stored" else Refusal(what.decode())
+
+
+def _key(text: bytes) -> FrameKey:
+    return FrameKey.parse(text.decode())
+
+
+def _ms(seconds: float) -> int:
+    return min(math.ceil(seconds * 1000), _MAX_MS)
+
+
+def _call_id() -> str:
+    """By which the script knows a call whose answer was lost and that is made again."""
+    return secrets.token_hex(8)
