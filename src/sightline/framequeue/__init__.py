@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from sightline.framequeue.grid import SecondGrid
     from sightline.framequeue.image import decode, encode
     from sightline.framequeue.key import FrameKey, PictureFormat
+    from sightline.framequeue.queue import DeadKey, Delivery, KeyQueue, Outcome, QueueDepth, Sent
+    from sightline.framequeue.queue_host import QueueHost
+    from sightline.framequeue.queue_hub import HubQueue
+    from sightline.framequeue.queue_limits import QueueLimits, WhenFull
+    from sightline.framequeue.queue_memory import MemoryQueue
+    from sightline.framequeue.queue_sqlite import SqliteQueue
     from sightline.framequeue.sampling import FrameSampler, Sampled, SamplerStats
     from sightline.framequeue.store import (
         Advice,
@@ -39,21 +45,33 @@ __all__ = [
     "CameraUsage",
     "Claim",
     "Claimed",
+    "DeadKey",
+    "Delivery",
     "Done",
     "FrameKey",
     "FrameSampler",
     "FrameStore",
     "Gone",
+    "HubQueue",
+    "KeyQueue",
+    "MemoryQueue",
     "MemoryStore",
+    "Outcome",
     "PictureFormat",
     "Put",
+    "QueueDepth",
+    "QueueHost",
+    "QueueLimits",
     "Refusal",
     "Sampled",
     "SamplerStats",
     "SecondGrid",
+    "Sent",
+    "SqliteQueue",
     "StoreUsage",
     "Swept",
     "Taking",
+    "WhenFull",
     "decode",
     "encode",
 ]
@@ -65,6 +83,12 @@ import_later(
         "sightline.framequeue.grid": "SecondGrid",
         "sightline.framequeue.image": "decode encode",
         "sightline.framequeue.key": "FrameKey PictureFormat",
+        "sightline.framequeue.queue": "DeadKey Delivery KeyQueue Outcome QueueDepth Sent",
+        "sightline.framequeue.queue_host": "QueueHost",
+        "sightline.framequeue.queue_hub": "HubQueue",
+        "sightline.framequeue.queue_limits": "QueueLimits WhenFull",
+        "sightline.framequeue.queue_memory": "MemoryQueue",
+        "sightline.framequeue.queue_sqlite": "SqliteQueue",
         "sightline.framequeue.sampling": "FrameSampler Sampled SamplerStats",
         "sightline.framequeue.store": (
             "Advice Busy CameraUsage Claim Claimed Done FrameStore Gone Put Refusal StoreUsage Swept Taking"
