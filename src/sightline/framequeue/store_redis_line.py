@@ -43,11 +43,12 @@ Command: TypeAlias = tuple[str | bytes | int | float, ...]
 
 CONNECTIONS: Final = 16
 """Of a handle; more threads than that wait for each other."""
-_OPTIONS: Final = {
+OPTIONS: Final = {
     *("db", "username", "password", "socket_keepalive"),
     *("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password"),
     *("ssl_cert_reqs", "ssl_check_hostname", "ssl_min_version"),
 }
+"""Of a URL."""
 _BROKEN: Final = (ConnectionError, TimeoutError, ReadOnlyError)
 _REFUSED: Final = (AuthenticationError, NoPermissionError)
 
@@ -160,9 +161,9 @@ def checked_url(url: str) -> str:
         )
     if parts.scheme != "unix" and not parts.path.strip("/").isdecimal() and parts.path.strip("/"):
         raise ConfigError(f"expected the number of a database after the host, got {redact(url)!r}")
-    if unknown := options.keys() - _OPTIONS:
+    if unknown := options.keys() - OPTIONS:
         raise ConfigError(
-            f"expected options of {', '.join(sorted(_OPTIONS))} in the URL, got {', '.join(sorted(unknown))}"
+            f"expected options of {', '.join(sorted(OPTIONS))} in the URL, got {', '.join(sorted(unknown))}"
         )
     return url
 
