@@ -1,0 +1,54 @@
+"""Queues at RabbitMQ for the conformance suite, and brokers that are killed for it."""
+
+from contextlib import ExitStack
+
+from tests.conftest import WaitFor
+from tools.services import RabbitMqBroker
+
+from sightline.framequeue.queue_limits import QueueLimits
+from sightline.framequeue.queue_rabbitmq import RabbitMqQueue
+
+KINDS = ("classic", "quorum")
+
+
+class RabbitMqRig:
+    """A queue in a virtual host of its own, on a broker that lives."""
+
+    timeout_s = 60.0
+    serves = False
+    keeps = True
+    counts = False
+
+    def __init__(self, url: str, kind: str, closing: ExitStack, *, reach_s: float = 30.0) -> None:
+        self.url = f"{url}?type={kind}"
+        self.opener = "sightline.framequeue.queue_rabbitmq:RabbitMqQueue", {"url": self.url}
+        self._closing = closing
+        self._reach_s = reach_s
+
+    def open(self, limits: QueueLimits | None = None) -> RabbitMqQueue:
+        return self._closing.enter_context(RabbitMqQueue(self.url, limits, reach_s=self._reach_s))
+
+    def kill_server(self) -> None:
+        raise AssertionError("it is shared")
+
+    start_server = kill_server
+
+
+class KilledRabbitMqRig(RabbitMqRig):
+    """A queue on a broker of its own."""
+
+    serves = True
+
+    def __init__(self, broker: RabbitMqBroker, kind: str, closing: ExitStack, wait_for: WaitFor) -> None:
+        super().__init__(broker.address.url(), kind, closing, reach_s=10.0)
+        self._broker = broker
+        self._quorum = kind == "quorum"
+        self._wait_for = wait_for
+
+    def kill_server(self) -> None:
+        for name in ("frames", "frames.dead") if self._quorum else ():
+            self._wait_for(lambda name=name: self._broker.keeps(name), 30.0, f"{name} to be written down")
+        self._broker.kill()
+
+    def start_server(self) -> None:
+        self._broker.start()
