@@ -109,7 +109,7 @@ class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
     """How many keys are where, and how many there ever were. None: the broker does not tell."""
 
     ready: int
-    delayed: int
+    delayed: int | None
     in_hand: int | None
     dead: int
     accepted: int | None = None
