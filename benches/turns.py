@@ -17,6 +17,7 @@ from benches.bench import Bench, Missing, Scale
 from benches.clips import ROOT
 from benches.decode import BENCHES as DECODE
 from benches.event import BENCHES as EVENT
+from benches.framequeue import BENCHES as FRAMEQUEUE
 from benches.hub import BENCHES as HUB
 from benches.inference import BENCHES as INFERENCE
 from benches.logs import BENCHES as LOGS
@@ -46,6 +47,7 @@ BENCHES: Final[dict[str, Bench]] = {
         *MUX,
         *PIPE,
         *LOGS,
+        *FRAMEQUEUE,
     )
 }
 _PATIENCE_S: Final = 900.0
