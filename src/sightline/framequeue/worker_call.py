@@ -1,0 +1,136 @@
+"""Calls of a handler that another thread can interrupt: a function's, and a coroutine's.
+
+A function is interrupted by an exception that is raised within its thread, at the next step of Python: a call
+into C is not (`PyThreadState_SetAsyncExc`). It is raised within the handler or not at all: never in what its
+thread does afterwards. A coroutine is cancelled, at its next await; all run in one thread of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import inspect
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
+from typing import Any, Protocol
+
+from sightline.errors import SightlineError
+
+
+class TimeLimitExceeded(SightlineError, TimeoutError):
+    """Raised within a handler that has run for its whole time: clean up, and let it pass."""
+
+    def __init__(self, message: str = "the handler ran longer than its time limit") -> None:
+        super().__init__(message)
+
+
+class Call(Protocol):
+    """One call of a handler."""
+
+    def run(self) -> Any:
+        """What the handler returned. Raises what it raised, and TimeLimitExceeded where that ended it."""
+
+    def interrupt(self) -> None:
+        """Ends the call, from any thread, if it runs and it lets itself be ended; once."""
+
+
+class FunctionCall:
+    """Of a function, in the thread that runs it."""
+
+    def __init__(self, handler: Callable[[Any], Any], argument: Any) -> None:
+        self._handler = handler
+        self._argument = argument
+        self._lock = threading.Lock()
+        self._thread_id: int | None = None
+        self._interrupted = False
+
+    def run(self) -> Any:
+        with self._lock:
+            self._thread_id = threading.get_ident()
+        try:
+            try:
+                return self._handler(self._argument)
+            finally:
+                self._leave()
+        except TimeLimitExceeded:
+            self._leave()  # it may have come before the lines above were through; there is no second one
+            raise
+
+    def interrupt(self) -> None:
+        with self._lock:
+            if self._thread_id is not None and not self._interrupted:
+                self._interrupted = True
+                _raise_in(self._thread_id, TimeLimitExceeded)
+
+    def _leave(self) -> None:
+        """From here on nothing is raised in this thread: what was on its way is taken back."""
+        with self._lock:
+            thread_id, self._thread_id = self._thread_id, None
+            if thread_id is not None and self._interrupted:
+                _raise_in(thread_id, None)
+
+
+class CoroutineCall:
+    """Of a coroutine function, in the thread of `loop`."""
+
+    def __init__(
+        self, handler: Callable[[Any], Coroutine[Any, Any, Any]], argument: Any, loop: LoopThread
+    ) -> None:
+        self._future = loop.submit(handler(argument))
+        self._interrupted = False
+
+    def run(self) -> Any:
+        try:
+            return self._future.result()
+        except CancelledError:
+            if not self._interrupted:
+                raise RuntimeError("the handler was cancelled by what it awaited") from None
+            raise TimeLimitExceeded from None
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+        self._future.cancel()
+
+
+class LoopThread:
+    """An event loop in a thread of its own, until it is closed."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="sightline-frames-loop", daemon=True)
+        self._thread.start()
+
+    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Raises RuntimeError where the loop is closed."""
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:
+            coroutine.close()
+            raise
+
+    def close(self, timeout_s: float) -> None:
+        """Cancels what runs, and ends; a handler that holds the loop up is left behind after `timeout_s`."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+
+def is_coroutine_function(handler: Callable[..., Any]) -> bool:
+    """Whether a call of `handler` is to be awaited; an object with an `async def __call__` counts."""
+    called = getattr(handler, "__call__", None)  # noqa: B004 - its kind is asked for, not whether it is there
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(called)
+
+
+def _raise_in(thread_id: int, kind: type[BaseException] | None) -> None:
+    raised = None if kind is None else ctypes.py_object(kind)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), raised)

@@ -1,0 +1,152 @@
+"""Handlers that are interrupted, from another thread."""
+
+import asyncio
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tools.services.waiting import wait_for
+
+from sightline.framequeue.worker_call import (
+    CoroutineCall,
+    FunctionCall,
+    LoopThread,
+    TimeLimitExceeded,
+    is_coroutine_function,
+)
+
+TIMEOUT_S = 30.0
+
+
+@pytest.fixture
+def loop() -> Iterator[LoopThread]:
+    thread = LoopThread()
+    yield thread
+    thread.close(TIMEOUT_S)
+
+
+def spin(began: threading.Event) -> None:
+    began.set()
+    while True:
+        time.sleep(0.001)
+
+
+def test_a_function_gives_what_it_returns_and_raises_what_it_raises() -> None:
+    assert FunctionCall(str, 7).run() == "7"
+    with pytest.raises(ValueError, match="invalid literal"):
+        FunctionCall(int, "x").run()
+
+
+def test_a_function_that_runs_is_interrupted() -> None:
+    began = threading.Event()
+    call = FunctionCall(spin, began)
+    threading.Thread(target=lambda: (began.wait(), call.interrupt())).start()
+    with pytest.raises(TimeLimitExceeded, match="longer than its time limit"):
+        call.run()
+
+
+def test_a_function_may_clean_up() -> None:
+    began, cleaned = threading.Event(), []
+
+    def tidy(_argument: object) -> str:
+        try:
+            spin(began)
+        except TimeLimitExceeded:
+            cleaned.append(True)
+        return "clean"
+
+    call = FunctionCall(tidy, None)
+    threading.Thread(target=lambda: (began.wait(), call.interrupt(), call.interrupt())).start()
+    assert call.run() == "clean"
+    assert cleaned == [True]
+
+
+def test_nothing_is_raised_before_it_begins_and_after_it_ended() -> None:
+    call = FunctionCall(str, 7)
+    call.interrupt()
+    assert call.run() == "7"
+    call.interrupt()
+    assert sum(range(1000)) == 499500
+
+
+def test_an_interrupt_at_the_very_end_hits_the_call_or_nothing() -> None:
+    """The exception of one call is never raised in what its thread does next."""
+    for _ in range(300):
+        call = FunctionCall(lambda _argument: sum(range(50)), None)
+        other = threading.Thread(target=call.interrupt)
+        other.start()
+        with contextlib.suppress(TimeLimitExceeded):
+            assert call.run() == 1225
+        other.join()
+        assert sum(range(200)) == 19900
+
+
+def test_a_coroutine_is_awaited_and_cancelled(loop: LoopThread) -> None:
+    began, cleaned = threading.Event(), threading.Event()
+
+    async def double(argument: int) -> int:
+        await asyncio.sleep(0)
+        return argument * 2
+
+    async def hang(_argument: object) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned.set()
+
+    assert CoroutineCall(double, 4, loop).run() == 8
+    call = CoroutineCall(hang, None, loop)
+    threading.Thread(target=lambda: (began.wait(), call.interrupt())).start()
+    with pytest.raises(TimeLimitExceeded):
+        call.run()
+    assert cleaned.wait(TIMEOUT_S)
+
+
+def test_a_coroutine_that_was_cancelled_by_others_failed(loop: LoopThread) -> None:
+    async def cancelled(_argument: object) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError, match="cancelled by what it awaited"):
+        CoroutineCall(cancelled, None, loop).run()
+
+
+def test_closing_a_loop_cancels_what_runs_and_takes_no_more() -> None:
+    loop, began, cleaned = LoopThread(), threading.Event(), threading.Event()
+
+    async def hang(_argument: object) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned.set()
+
+    CoroutineCall(hang, None, loop)
+    assert began.wait(TIMEOUT_S)
+    loop.close(TIMEOUT_S)
+    assert cleaned.is_set()
+    wait_for(
+        lambda: not any(t.name == "sightline-frames-loop" for t in threading.enumerate()), TIMEOUT_S, "end"
+    )
+    with pytest.raises(RuntimeError, match="closed"):
+        CoroutineCall(hang, None, loop)
+
+
+class Awaited:
+    async def __call__(self, argument: Any) -> Any:
+        return argument
+
+
+async def awaited(_one: object, _two: object) -> None: ...
+
+
+def test_it_is_known_what_is_to_be_awaited() -> None:
+    assert is_coroutine_function(Awaited())
+    assert is_coroutine_function(awaited)
+    assert is_coroutine_function(functools.partial(awaited, 1))
+    assert not is_coroutine_function(str)
+    assert not is_coroutine_function(lambda: None)
