@@ -133,7 +133,7 @@ class RabbitMqQueue:
         return [sending, receiving]
 
     async def _send(self, keys: Sequence[str]) -> list[Sent]:
-        outcomes = await self._published([Letter(_DIRECT, self._places.queue, key.encode()) for key in keys])
+        outcomes = await self._published([self._key_letter(key) for key in keys])
         return [Sent(key, outcome) for key, outcome in zip(keys, outcomes, strict=True)]
 
     async def _published(self, letters: Sequence[Letter]) -> list[Outcome]:
@@ -172,7 +172,7 @@ class RabbitMqQueue:
 
     async def _dead_letters(self, limit: int) -> list[DeadKey]:
         async with _Reading(await self._connection(), self._places.dead) as reading:
-            return [dead_key(message) for message in await reading.next(limit)]
+            return [self._dead_key(message) for message in await reading.next(limit)]
 
     async def _dead_retry(self, texts: frozenset[str] | None) -> int:
         count = 0
@@ -182,7 +182,7 @@ class RabbitMqQueue:
                 async with asyncio.timeout(self._reach_s):
                     messages = await reading.next(min(left, _RETRIED))
                 left = left - len(messages) if messages else 0
-                wanted = [each for each in messages if texts is None or dead_key(each).text in texts]
+                wanted = [each for each in messages if texts is None or self._dead_key(each).text in texts]
                 taken = await self._tried_again(wanted)
                 for message in taken:
                     reading.settle(message)
@@ -193,9 +193,19 @@ class RabbitMqQueue:
 
     async def _tried_again(self, messages: Sequence[Incoming]) -> list[Incoming]:
         """Those of them for which there was room."""
-        letters = [Letter(_DIRECT, self._places.queue, each.body, again(dead_key(each))) for each in messages]
-        outcomes = await self._published(letters)
+        outcomes = await self._published([self._again(each) for each in messages])
         return [each for each, told in zip(messages, outcomes, strict=True) if told is Outcome.ACCEPTED]
+
+    # How a key looks in a message: others may say it otherwise.
+
+    def _key_letter(self, text: str) -> Letter:
+        return Letter(_DIRECT, self._places.queue, text.encode())
+
+    def _dead_key(self, message: Incoming) -> DeadKey:
+        return dead_key(message)
+
+    def _again(self, message: Incoming) -> Letter:
+        return Letter(_DIRECT, self._places.queue, message.body, again(dead_key(message)))
 
     async def _depth(self) -> QueueDepth:
         async with _Reading(await self._connection(), self._places.dead) as reading:

@@ -29,6 +29,7 @@ class Letter(NamedTuple):
     key: str
     body: bytes
     headers: Mapping[str, Any] = {}
+    content_type: str = "text/plain"
 
 
 class Batch:
@@ -101,7 +102,7 @@ class Sender:
                 self._last += 1
                 self._sent[self._last] = (batch, index)
                 properties = BasicProperties(
-                    content_type="text/plain",
+                    content_type=letter.content_type,
                     content_encoding="utf-8",
                     delivery_mode=_PERSISTENT,
                     headers=dict(letter.headers) or None,
