@@ -89,7 +89,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         store, queue: the steps, in this order.
         delay_s: until it comes again, where it does.
         reason: for whoever has it next, or looks at it.
-        result: what is to be written.
+        result: what is to be written; of a key that was finished before, what was.
     """
 
     ending: Ending
@@ -178,8 +178,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
             case Busy(for_s):
                 delay_s = min(max(0.0, for_s), MOST_DELAY_S) + BUSY_MARGIN_S
                 return Verdict(ending=Ending.BUSY, queue=QueueStep.RETRY, delay_s=delay_s)
-            case Done():
-                return Verdict(ending=Ending.REPEATED)
+            case Done(result):
+                return Verdict(ending=Ending.REPEATED, result=result)
             case Gone():
                 return Verdict(ending=Ending.GONE)
 

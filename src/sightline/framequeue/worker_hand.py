@@ -71,7 +71,7 @@ class Hand:
     """Takes deliveries to their endings. Any number of threads may use one.
 
     Args:
-        store, queue: where pictures and keys are.
+        store, queue: where pictures and keys are; no queue: keys are settled by whoever calls `work`.
         handler: called with each picture, or awaited where there is a loop.
         loop: what runs coroutines; None: the handler is a function.
         rules, limits: what becomes of deliveries, and when.
@@ -83,7 +83,7 @@ class Hand:
     def __init__(
         self,
         store: FrameStore,
-        queue: KeyQueue,
+        queue: KeyQueue | None,
         handler: Callable[[Any], Any],
         loop: LoopThread | None,
         *,
@@ -104,13 +104,13 @@ class Hand:
         self._jobs = jobs
         self._trouble = Repeated(_log, "a worker could not settle a frame")
 
-    def work(self, job: Job) -> None:
-        """All of it. Does nothing more where it is settled by another meanwhile."""
+    def work(self, job: Job) -> Verdict | None:
+        """All of it. Gives how it was settled; None: it was settled by another meanwhile."""
         try:
             verdict = self._worked(job)
         except Exception as error:  # noqa: BLE001 - a store that is away, or broken in any way
             verdict = self._away(error)
-        self._settle(job, verdict)
+        return self._settle(job, verdict)
 
     def give_up(self, job: Job, handled: RanTooLong | Stopped) -> None:
         """Ends it over the head of the thread that works on it, or before one does."""
@@ -178,12 +178,13 @@ class Hand:
         finally:
             self._jobs.called(job, time.monotonic())
 
-    def _settle(self, job: Job, verdict: Verdict) -> None:
+    def _settle(self, job: Job, verdict: Verdict) -> Verdict | None:
         if not self._jobs.take_over(job):
-            return
+            return None
         verdict = self._in_store(job.claim, verdict)
         self._at_queue(job, verdict)
         self._jobs.end(job, verdict.ending)
+        return verdict
 
     def _in_store(self, claim: Claim | None, verdict: Verdict) -> Verdict:
         if claim is None or verdict.store is StoreStep.NONE:
@@ -208,22 +209,25 @@ class Hand:
                 return self._store.give_back(claim, verdict.reason)
 
     def _at_queue(self, job: Job, verdict: Verdict) -> None:
+        if self._queue is None:
+            return
         try:
-            settled = self._answered(job, verdict)
+            settled = _answered(self._queue, job, verdict)
         except Exception as error:  # noqa: BLE001 - a queue that is away, or broken; the key comes back
             self._trouble.add(of="the queue", error=f"{type(error).__name__}: {error}")
             settled = False
         if not settled:
             self._jobs.note("unsettled")
 
-    def _answered(self, job: Job, verdict: Verdict) -> bool:
-        match verdict.queue:
-            case QueueStep.ACK:
-                return self._queue.ack(job.delivery)
-            case QueueStep.RETRY:
-                return self._queue.retry(job.delivery, verdict.delay_s)
-            case QueueStep.DEAD:
-                return self._queue.dead(job.delivery, verdict.reason)
+
+def _answered(queue: KeyQueue, job: Job, verdict: Verdict) -> bool:
+    match verdict.queue:
+        case QueueStep.ACK:
+            return queue.ack(job.delivery)
+        case QueueStep.RETRY:
+            return queue.retry(job.delivery, verdict.delay_s)
+        case QueueStep.DEAD:
+            return queue.dead(job.delivery, verdict.reason)
 
 
 def as_bytes(outcome: Handed) -> bytes:
