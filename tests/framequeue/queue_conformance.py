@@ -256,7 +256,8 @@ def a_dead_key_is_kept_with_its_reason(rig: Rig) -> None:
         assert queue.dead(key, f"of {key.text}" if key.text == "key:0" else "é" * (MAX_REASON_CHARS + 1))
     settled(rig, rig.open(), ready=0, in_hand=0, dead=2)
     first, second = wait_for(rig.open().dead_letters, rig.timeout_s, "dead letters")
-    assert (first.text, first.reason, first.attempts) == ("key:0", "of key:0", 2)
+    assert (first.text, first.reason) == ("key:0", "of key:0")
+    assert first.attempts in ({2} if rig.counts else {1, 2})
     assert second.reason == "é" * MAX_REASON_CHARS
     assert before_ns - 1_000_000_000 <= first.died_at_ns <= time.time_ns()
     assert [letter.text for letter in queue.dead_letters(1)] == ["key:0"]

@@ -249,5 +249,6 @@ def test_it_answers_as_the_model_does(
     place: Callable[[], AbstractContextManager[Callable[..., KeyQueue]]], examples: int
 ) -> None:
     run_state_machine_as_test(
-        partial(QueueMachine, place), settings=settings(max_examples=examples, stateful_step_count=40)
+        partial(QueueMachine, place),  # type: ignore[arg-type]  # whatever makes one
+        settings=settings(max_examples=examples, stateful_step_count=40),
     )

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from multiprocessing import get_context
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 from tests.framequeue.queue_conformance import CHECKS, NAMES
 from tests.framequeue.queue_rig import Opener, Rig, hand, take, texts
+from tools.services.waiting import wait_for
 
 from sightline.errors import BusError, Closed, ConfigError
-from sightline.framequeue import queue_sqlite
+from sightline.framequeue import queue_sqlite, sqlite_file
 from sightline.framequeue.queue import EXPIRED
 from sightline.framequeue.queue_limits import QueueLimits
 from sightline.framequeue.queue_sqlite import SqliteQueue
@@ -91,8 +93,8 @@ def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
     with SqliteQueue(tmp_path / "q") as queue:
         queue.send(["first"])
-        pages = queue._table._db.execute("PRAGMA page_count").fetchone()[0]
-        queue._table._db.execute(f"PRAGMA max_page_count = {pages}")
+        pages = queue._table._file.execute("PRAGMA page_count").fetchone()[0]
+        queue._table._file.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(BusError, match="full"):
             queue.send(["x" * 1000] * 1000)
         assert queue.depth().ready == 1
@@ -117,7 +119,7 @@ def test_after_the_machine_began_anew_all_is_marked_and_ages_begin_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot = tmp_path / "boot"
-    monkeypatch.setattr(queue_sqlite, "_BOOT_ID", boot)
+    monkeypatch.setattr(sqlite_file, "_BOOT_ID", boot)
     boot.write_text("first")
     late, soon = ManualClock(monotonic_s=1_000_000), ManualClock(monotonic_s=5)
     with SqliteQueue(tmp_path / "q", QueueLimits(ttl_s=30), clock=late) as queue:
@@ -145,6 +147,48 @@ def test_a_sender_killed_before_it_told_is_found_out(rig: SqliteRig) -> None:
         sender.send(["second"])
         worker.wait("acked", 2)
     assert queue.depth().ready == 0
+
+
+def test_whoever_waits_is_woken_and_does_not_look_again_and_again(
+    rig: SqliteRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_sqlite, "LOOK_S", 3600.0)
+    receivers = [rig.open() for _ in range(3)]
+    with ThreadPoolExecutor(6) as pool, rig.open() as sender:
+        for count in (1, 6, 2):
+            waiting = [pool.submit(each.receive, 1, rig.timeout_s) for each in (receivers * 2)[:count]]
+            wait_for(lambda: sum(each._waiting for each in receivers) == count, 10, "receivers that wait")  # noqa: B023
+            sender.send([str(number) for number in range(count)])
+            got = [texts(each.result(rig.timeout_s)) for each in waiting]
+            assert sorted(got) == [[str(number)] for number in range(count)]
+        waiting = [pool.submit(receivers[0].receive, 1, rig.timeout_s)]
+        wait_for(lambda: receivers[0]._waiting == 1, 10, "a receiver that waits")
+        with rig.open() as closing:
+            closing.send(["held"])
+            (held,) = waiting[0].result(rig.timeout_s)
+            waiting = [pool.submit(closing.receive, 1, rig.timeout_s)]
+            wait_for(lambda: closing._waiting == 1, 10, "a receiver that waits")
+            receivers[0].retry(held, 0.2)
+            assert texts(waiting[0].result(rig.timeout_s)) == ["held"]
+            waiting = [pool.submit(receivers[0].receive, 1, rig.timeout_s)]
+            wait_for(lambda: receivers[0]._waiting == 1, 10, "a receiver that waits")
+        assert texts(waiting[0].result(rig.timeout_s)) == ["held"], "when its holder closes"
+
+
+def test_what_must_not_be_lost_is_on_the_disk(tmp_path: Path) -> None:
+    def synchronous(queue: SqliteQueue) -> int:
+        found: int = queue._table._file.execute("PRAGMA synchronous").fetchone()[0]
+        return found
+
+    normal, full = 1, 2
+    for durable, sure in ((True, full), (False, normal)):
+        with SqliteQueue(tmp_path / f"durable {durable}", durable=durable) as queue:
+            queue.send(["key"])
+            assert synchronous(queue) == sure
+            (delivery,) = queue.receive(1, 0)
+            assert synchronous(queue) == normal
+            queue.dead(delivery, "")
+            assert synchronous(queue) == sure
 
 
 def test_stale_bytes_wake_nobody_for_long(tmp_path: Path) -> None:

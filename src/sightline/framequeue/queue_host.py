@@ -35,6 +35,8 @@ WAIT_S: Final = 2.0
 """The longest that one call waits for a key: as long a client that died may still be handed one."""
 MOST_TEXTS: Final = 1000
 """Keys of one call."""
+MOST_LETTERS: Final = 5000
+"""Dead letters of one answer: more would not fit into a message."""
 MOST_WAITING: Final = 1000
 """Calls in hand: each worker that waits is one."""
 SECRET_CHARS: Final = 64
@@ -123,7 +125,7 @@ class QueueService:
     @rpc
     def dead_letters(self, limit: int) -> list[Any]:
         """Dead letters, each as its fields."""
-        found = self._queue.dead_letters(_read(limit, int))
+        found = self._queue.dead_letters(min(_read(limit, int), MOST_LETTERS))
         return [msgspec.structs.astuple(letter) for letter in found]
 
     @rpc
@@ -152,7 +154,9 @@ class QueueService:
 
 
 class QueueHost:
-    """Serves `queue` on the hub at `url` while it is open; `queue` stays the caller's.
+    """Serves `queue` on the hub at `url` while it is open.
+
+    `queue` stays the caller's, and what clients have in hand stays theirs until that is closed.
 
     Args:
         url: `hub://host:port?queue=NAME`; `frames` where it names none.

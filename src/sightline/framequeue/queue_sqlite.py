@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
-from weakref import WeakSet
 
 from sightline.clock import NS_PER_S, SYSTEM_CLOCK, Clock, ns
 from sightline.errors import Closed, ConfigError
@@ -39,12 +38,12 @@ from sightline.framequeue.queue_line import Moment
 from sightline.framequeue.queue_sqlite_bell import Bell
 from sightline.framequeue.queue_sqlite_holders import Holders
 from sightline.framequeue.queue_sqlite_table import KeyTable
+from sightline.framequeue.sqlite_file import boot_id, tell_of_forks
 
 T = TypeVar("T")
 
 LOOK_S: Final = 1.0
 """How often one who waits looks for holders that died, and for a key of which nobody told."""
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class SqliteQueue:
@@ -85,10 +84,10 @@ class SqliteQueue:
                 raise ConfigError(f"cannot open the queue {place}: {error.strerror}") from error
             self._table = opened.enter_context(contextlib.closing(KeyTable(place, durable=durable)))
             with self._holders.opening():
-                self._holder = self._table.open(limits, _boot(), self._now())
+                self._holder = self._table.open(limits, boot_id(), self._now())
                 self._holders.hold(self._holder)
             self._files = opened.pop_all()
-        _opened.add(self)
+        tell_of_forks(self)
 
     def send(self, texts: Sequence[str]) -> list[Sent]:
         checked = checked_texts(texts)
@@ -212,21 +211,5 @@ class SqliteQueue:
         return Moment(self._clock.monotonic_ns(), self._clock.utc_ns())
 
 
-_opened: Final[WeakSet[SqliteQueue]] = WeakSet()
-
-
-def _tell() -> None:
-    for queue in tuple(_opened):
-        queue._forked()  # noqa: SLF001 - for nobody else to call
-
-
-os.register_at_fork(after_in_child=_tell)
-
-
 def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
-
-
-def _boot() -> str:
-    """Which start of the kernel this is; the same in all its containers."""
-    return _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""

@@ -1,10 +1,8 @@
 """The queue as tables of a SQLite file: what `queue_line` is in memory, each step one transaction.
 
-The file is in WAL mode: whoever is killed at whatever moment, what was committed stands and nothing else. A
-step that must not be lost is on the disk before it ends (`synchronous=FULL`); the others survive the death of
-every process, and of those the last may be lost where the machine itself loses its power. Then a key that was
-handed over, or acknowledged, may be handed over again: the file knows by the kernel's boot id that this
-happened, and marks all that it has.
+What enters and what dies is on the disk before the step ends, where that is wanted (`sqlite_file`); what was
+handed over or acknowledged last may be forgotten where the machine itself loses its power, and is then handed
+over again. The file knows by the kernel's boot id that this may be so, and marks all that it has.
 
 Times are monotonic of this boot; after another one, delays are over and ages begin anew. How many keys of
 each state there are is kept by triggers, so that no step can forget to count.
@@ -13,20 +11,16 @@ each state there are is kept by triggers, so that no step can forget to count.
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from sightline.errors import BusError, ConfigError
 from sightline.framequeue.queue import EXPIRED, OVERFLOW, DeadKey, Delivery, Outcome, QueueDepth, Sent
 from sightline.framequeue.queue_limits import QueueLimits, Verdict, Waiting
 from sightline.framequeue.queue_line import Moment
-
-BUSY_S: Final = 30.0
-"""How long one process waits for others to end their steps, each of which takes a millisecond."""
+from sightline.framequeue.sqlite_file import SqliteFile
 
 _APPLICATION_ID: Final = 0x534C4651  # "SLFQ": so that no other program's file is taken for ours
 _VERSION: Final = 1
@@ -82,15 +76,8 @@ class KeyTable:
     """
 
     def __init__(self, path: Path, *, durable: bool) -> None:
-        self._path = path
-        self._durable = durable
         self._limits = QueueLimits()
-        try:
-            # In autocommit, where a transaction is what says BEGIN.
-            self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as error:
-            raise ConfigError(f"cannot open the queue {path}: {error}") from error
-        self._synchronous = ""
+        self._file = SqliteFile(path, "queue", durable=durable)
 
     def open(self, limits: QueueLimits | None, boot: str, now: Moment) -> int:
         """Makes what is not there; gives this handle's number among all holders. One process at a time.
@@ -98,17 +85,12 @@ class KeyTable:
         Raises:
             ConfigError: as the class.
         """
-        try:
-            self._check_ours()
-            self._db.execute("PRAGMA journal_mode = WAL")
-            with self._step(durable=True):
-                if self._one("PRAGMA user_version") == 0:
-                    self._make(now)
-                self._limits = self._agreed(limits)
-                self._notice(boot, now)
-                return self._count("holders", 1)
-        except sqlite3.DatabaseError as error:
-            raise ConfigError(f"cannot open the queue {self._path}: {error}") from error
+        with self._file.opening(_APPLICATION_ID, _VERSION, _SCHEMA) as new:
+            if new:  # above all tags of a file that stood here before
+                self._file.execute("INSERT INTO sqlite_sequence VALUES ('keys', ?)", (now.utc_ns,))
+            self._limits = self._agreed(limits)
+            self._notice(boot, now)
+            return self._count("holders", 1)
 
     def send(self, texts: Iterable[tuple[str, int]], now: Moment) -> list[Sent]:
         """Texts with their sizes."""
@@ -119,7 +101,7 @@ class KeyTable:
 
     def receive(self, most: int, holder: int, now: Moment) -> list[Delivery]:
         with self._step(now):
-            rows = self._db.execute(
+            rows = self._file.execute(
                 "UPDATE keys SET state = 2, handed = handed + 1, holder = ? WHERE id IN"
                 " (SELECT id FROM keys WHERE state = 0 ORDER BY id LIMIT ?) RETURNING id, text, handed",
                 (holder, most),
@@ -128,12 +110,12 @@ class KeyTable:
 
     def ack(self, tag: tuple[int, int], now: Moment) -> bool:
         with self._step(now):
-            return bool(self._count("acked", self._changed(f"DELETE FROM keys WHERE {_HELD}", *tag)))  # noqa: S608
+            return bool(self._count("acked", self._file.changed(f"DELETE FROM keys WHERE {_HELD}", *tag)))  # noqa: S608
 
     def retry(self, tag: tuple[int, int], delay_ns: int, now: Moment) -> bool:
         with self._step(now):
             move = f"UPDATE keys SET state = ?, due_ns = ?, holder = NULL WHERE {_HELD}"  # noqa: S608
-            return bool(self._changed(move, int(delay_ns > 0), now.monotonic_ns + delay_ns, *tag))
+            return bool(self._file.changed(move, int(delay_ns > 0), now.monotonic_ns + delay_ns, *tag))
 
     def die(self, tag: tuple[int, int], reason: str, now: Moment) -> bool:
         with self._step(now, durable=True):
@@ -142,17 +124,17 @@ class KeyTable:
     def let_go(self, holder: int) -> int:
         """All that it has comes back, marked. Gives how much that was."""
         with self._step():
-            return self._changed("UPDATE keys SET state = 0 WHERE state = 2 AND holder = ?", holder)
+            return self._file.changed("UPDATE keys SET state = 0 WHERE state = 2 AND holder = ?", holder)
 
     def holders(self) -> list[int]:
         """Who has something in hand."""
-        with self._told():
-            rows = self._db.execute("SELECT DISTINCT holder FROM keys WHERE state = 2")
+        with self._file.told():
+            rows = self._file.execute("SELECT DISTINCT holder FROM keys WHERE state = 2")
             return [number for (number,) in rows]
 
     def dead_letters(self, limit: int, now: Moment) -> list[DeadKey]:
         with self._step(now):
-            rows = self._db.execute(
+            rows = self._file.execute(
                 "SELECT text, reason, died_at_ns, handed FROM keys"
                 " WHERE state = 3 ORDER BY death, id LIMIT ?",
                 (max(0, limit),),
@@ -161,7 +143,7 @@ class KeyTable:
 
     def dead_retry(self, texts: frozenset[str] | None, now: Moment) -> int:
         with self._step(now, durable=True):
-            dead = self._db.execute(
+            dead = self._file.execute(
                 "SELECT id, text, size, handed FROM keys WHERE state = 3 ORDER BY death, id"
             ).fetchall()
             count = 0
@@ -170,61 +152,47 @@ class KeyTable:
                     continue
                 if self._limits.judge(self._waiting(), size) is not Verdict.TAKE:
                     break
-                self._db.execute("DELETE FROM keys WHERE id = ?", (number,))
+                self._file.execute("DELETE FROM keys WHERE id = ?", (number,))
                 self._add(text, size, now, handed)
                 count += 1
             return count
 
     def depth(self, now: Moment) -> QueueDepth:
         with self._step(now):
-            held = [keys for (keys,) in self._db.execute("SELECT keys FROM tally ORDER BY state")]
+            held = [keys for (keys,) in self._file.execute("SELECT keys FROM tally ORDER BY state")]
             totals = dict(
-                self._db.execute("SELECT name, value FROM totals WHERE name NOT IN ('deaths', 'holders')")
+                self._file.execute("SELECT name, value FROM totals WHERE name NOT IN ('deaths', 'holders')")
             )
             return QueueDepth(ready=held[0], delayed=held[1], in_hand=held[2], dead=held[3], **totals)
 
     def ready(self) -> int:
         """How many keys are ready, those aside that are due and were not looked at."""
-        with self._told():
-            return self._one("SELECT keys FROM tally WHERE state = 0")
+        with self._file.told():
+            return self._file.one("SELECT keys FROM tally WHERE state = 0")
 
     def due_ns(self) -> int | None:
         """When the next delayed key is ready."""
-        with self._told():
-            row = self._db.execute("SELECT min(due_ns) FROM keys WHERE state = 1").fetchone()
+        with self._file.told():
+            row = self._file.execute("SELECT min(due_ns) FROM keys WHERE state = 1").fetchone()
             return None if row[0] is None else int(row[0])
 
     def close(self) -> None:
-        self._db.close()
+        self._file.close()
 
     # What opening needs.
 
-    def _check_ours(self) -> None:
-        version, mark = self._one("PRAGMA user_version"), self._one("PRAGMA application_id")
-        empty = not version and not self._one("SELECT count(*) FROM sqlite_master")
-        if not empty and (version, mark) != (_VERSION, _APPLICATION_ID):
-            raise ConfigError(f"expected {self._path} to be a queue of version {_VERSION}, or no file yet")
-
-    def _make(self, now: Moment) -> None:
-        for statement in _statements(_SCHEMA):
-            self._db.execute(statement)
-        # Above all tags of a file that stood here before.
-        self._db.execute("INSERT INTO sqlite_sequence VALUES ('keys', ?)", (now.utc_ns,))
-        self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        self._db.execute(f"PRAGMA user_version = {_VERSION}")
-
     def _agreed(self, limits: QueueLimits | None) -> QueueLimits:
         if limits is None:
-            kept = self._db.execute("SELECT value FROM settings WHERE name = 'limits'").fetchone()
+            kept = self._file.execute("SELECT value FROM settings WHERE name = 'limits'").fetchone()
             return QueueLimits() if kept is None else msgspec.json.decode(kept[0], type=QueueLimits)
         self._set("limits", msgspec.json.encode(limits).decode())
         return limits
 
     def _notice(self, boot: str, now: Moment) -> None:
         """Whether the machine began anew since the file was last opened, and with it monotonic time."""
-        was = self._db.execute("SELECT value FROM settings WHERE name = 'boot'").fetchone()
+        was = self._file.execute("SELECT value FROM settings WHERE name = 'boot'").fetchone()
         if was is not None and was[0] != boot:
-            self._db.execute(
+            self._file.execute(
                 "UPDATE keys SET handed = max(handed, 1), expires_ns = iif(expires_ns IS NULL, NULL, ?),"
                 " state = 0, due_ns = NULL WHERE state <= 2",
                 (self._limits.expires_ns(now.monotonic_ns),),
@@ -232,40 +200,21 @@ class KeyTable:
         self._set("boot", boot)
 
     def _set(self, name: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+        self._file.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 
     # Within a step.
 
     @contextlib.contextmanager
     def _step(self, now: Moment | None = None, *, durable: bool = False) -> Iterator[None]:
         """One transaction, at a moment; all of it or nothing. Raises BusError where the file fails us."""
-        with self._told():
-            self._sync("FULL" if durable and self._durable else "NORMAL")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                if now is not None:
-                    self._pass_time(now)
-                yield
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:  # something failed, and perhaps only the COMMIT
-                    self._db.execute("ROLLBACK")
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
+        with self._file.step(durable=durable):
+            if now is not None:
+                self._pass_time(now)
             yield
-        except sqlite3.Error as error:
-            raise BusError(f"the queue {self._path} failed: {error}") from error
-
-    def _sync(self, how: str) -> None:
-        if how != self._synchronous:
-            self._db.execute(f"PRAGMA synchronous = {how}")
-            self._synchronous = how
 
     def _pass_time(self, now: Moment) -> None:
         """What is due is ready, and what waited too long dies."""
-        self._db.execute("UPDATE keys SET state = 0 WHERE state = 1 AND due_ns <= ?", (now.monotonic_ns,))
+        self._file.execute("UPDATE keys SET state = 0 WHERE state = 1 AND due_ns <= ?", (now.monotonic_ns,))
         expired = "expires_ns IS NOT NULL AND expires_ns <= ? AND state <= 1"
         self._bury(expired, (now.monotonic_ns,), EXPIRED, now)
 
@@ -279,53 +228,36 @@ class KeyTable:
         return Outcome.ACCEPTED
 
     def _add(self, text: str, size: int, now: Moment, handed: int = 0) -> None:
-        self._db.execute(
+        self._file.execute(
             "INSERT INTO keys(text, size, handed, expires_ns) VALUES (?, ?, ?, ?)",
             (text, size, handed, self._limits.expires_ns(now.monotonic_ns)),
         )
 
     def _waiting(self) -> Waiting:
         return Waiting(
-            *self._db.execute("SELECT sum(keys), sum(bytes) FROM tally WHERE state <= 1").fetchone()
+            *self._file.execute("SELECT sum(keys), sum(bytes) FROM tally WHERE state <= 1").fetchone()
         )
 
     def _bury(self, where: str, values: tuple[int, ...], reason: str, now: Moment) -> int:
         # In the order of their deaths, whatever the wall clock does; those of one step are of one age.
         death = "death = (SELECT value FROM totals WHERE name = 'deaths')"
         bury = f"UPDATE keys SET state = 3, reason = ?, died_at_ns = ?, holder = NULL, {death} WHERE {where}"  # noqa: S608
-        count = self._changed(bury, reason, now.utc_ns, *values)
+        count = self._file.changed(bury, reason, now.utc_ns, *values)
         if self._count("deaths", count):
             self._forget()
         return count
 
     def _forget(self) -> None:
         """The oldest of too many dead letters go."""
-        above = self._one("SELECT keys FROM tally WHERE state = 3") - self._limits.max_dead
+        above = self._file.one("SELECT keys FROM tally WHERE state = 3") - self._limits.max_dead
         if above > 0:
             oldest = "SELECT id FROM keys WHERE state = 3 ORDER BY death, id LIMIT ?"
-            self._count("forgotten", self._changed(f"DELETE FROM keys WHERE id IN ({oldest})", above))  # noqa: S608
-
-    def _changed(self, statement: str, *values: object) -> int:
-        return self._db.execute(statement, values).rowcount
+            self._count("forgotten", self._file.changed(f"DELETE FROM keys WHERE id IN ({oldest})", above))  # noqa: S608
 
     def _count(self, name: str, by: int) -> int:
         """Gives the total; 0 where nothing is to be counted."""
         if not by:
             return 0
         counted = "UPDATE totals SET value = value + ? WHERE name = ? RETURNING value"
-        total: int = self._db.execute(counted, (by, name)).fetchone()[0]
+        total: int = self._file.execute(counted, (by, name)).fetchone()[0]
         return total
-
-    def _one(self, statement: str) -> int:
-        value: int = self._db.execute(statement).fetchone()[0]
-        return value
-
-
-def _statements(script: str) -> Iterator[str]:
-    """One at a time: `executescript` would end the transaction."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
