@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sightline.later import import_later
 
 if TYPE_CHECKING:
+    from sightline.site.frame_queue_loop import save_frame_loop
     from sightline.site.mistakes import Mistake, SiteError
     from sightline.site.model import Camera, Site, Worker
     from sightline.site.reading import load_site, parse_site
@@ -31,11 +32,13 @@ __all__ = [
     "Worker",
     "load_site",
     "parse_site",
+    "save_frame_loop",
 ]
 
 import_later(
     __name__,
     {
+        "sightline.site.frame_queue_loop": "save_frame_loop",
         "sightline.site.mistakes": "Mistake SiteError",
         "sightline.site.model": "Camera Site Worker",
         "sightline.site.reading": "load_site parse_site",

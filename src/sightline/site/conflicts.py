@@ -35,6 +35,7 @@ def conflicts(site: Any, folder: Path = Path()) -> Iterator[Conflict]:
     """Where the parts of a site contradict each other, and how. Paths are meant from `folder`."""
     cameras = _mapping(_mapping(site).get("cameras"))
     yield from _one_topic_for_two(_packet_topics(site), cameras)
+    yield from _wrong_groups(_mapping(_mapping(site).get("frame_queue")), cameras)
     used: dict[tuple[str, str], Where] = {}
     for name, worker in _mapping(_mapping(site).get("workers")).items():
         where = ("workers", name)
@@ -58,6 +59,18 @@ def _wrong_cameras(names: list[Any], cameras: dict[str, Any], where: Where) -> I
         elif name in seen:
             yield Conflict((*where, index), f"the camera {quoted(name)} stands in this list twice")
         seen.add(name)
+
+
+def _wrong_groups(frame_queue: dict[str, Any], cameras: dict[str, Any]) -> Iterator[Conflict]:
+    """Cameras that are not there, or whose keys would go two ways."""
+    yield from _wrong_cameras(_list(frame_queue.get("cameras")), cameras, ("frame_queue", "cameras"))
+    used: dict[str, str] = {}
+    for group, names in _mapping(frame_queue.get("groups")).items():
+        where = ("frame_queue", "groups", group)
+        yield from _wrong_cameras(_list(names), cameras, where)
+        for index, name in enumerate(_list(names)):
+            if isinstance(name, str) and used.setdefault(name, group) != group:
+                yield Conflict((*where, index), f"the camera {quoted(name)} is in group {used[name]} already")
 
 
 def _too_slow_to_track(worker: dict[str, Any], where: Where) -> Iterator[Conflict]:

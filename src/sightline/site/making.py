@@ -40,8 +40,8 @@ def make_worker(
         {camera_id: camera.is_live for camera_id, camera in looked_at.items()},
         make_model(model_wanted(settings.model), _tracking(settings.track)),
         {
-            label: partial(make_sink, _sink_wanted(sink), status=status, bus=bus, **offered)
-            for label, sink in _labelled(settings.sinks).items()
+            label: partial(make_sink, sink_wanted(sink), status=status, bus=bus, **offered)
+            for label, sink in labelled(settings.sinks).items()
         },
         detect={camera_id for camera_id, camera in looked_at.items() if camera.detect_url},
         clock=clock,
@@ -81,7 +81,7 @@ def worker_routines(name: str, site: Site) -> WorkerRoutines:
         WorkerSink(
             partial(
                 make_sink_with_bus,
-                _sink_wanted(sink),
+                sink_wanted(sink),
                 site.bus,
                 reading.wait,
                 status=notice.read,
@@ -91,7 +91,7 @@ def worker_routines(name: str, site: Site) -> WorkerRoutines:
             cameras=len(cameras),
             live=all(camera.live for camera in cameras),
         )
-        for label, sink in _labelled(settings.sinks).items()
+        for label, sink in labelled(settings.sinks).items()
     )
     return WorkerRoutines(source, WorkerModel(make, "model", turn=turn), sinks or (Nobody("nobody"),))
 
@@ -116,8 +116,8 @@ def _offered(site: Site, looked_at: Mapping[str, Camera]) -> dict[str, Any]:
     }
 
 
-def _labelled(sinks: Iterable[Sink]) -> dict[str, Sink]:
-    """Two of a kind are told apart by their place in the file."""
+def labelled(sinks: Iterable[Sink]) -> dict[str, Sink]:
+    """By their kinds. Two of a kind are told apart by their place in the file."""
     labelled: dict[str, Sink] = {}
     for number, sink in enumerate(sinks, start=1):
         labelled[sink.kind if sink.kind not in labelled else f"{sink.kind}-{number}"] = sink
@@ -131,7 +131,8 @@ def model_wanted(settings: Model) -> Wanted:
     return Wanted(settings.kind, _plain(settings, leave={"kind"}))
 
 
-def _sink_wanted(settings: Sink) -> Wanted:
+def sink_wanted(settings: Sink) -> Wanted:
+    """What to open for it."""
     return Wanted(settings.kind, _plain(settings, leave={"kind"}))
 
 

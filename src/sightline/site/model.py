@@ -7,50 +7,27 @@ shows none. Nothing here opens a file, a camera or a socket.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
 
 from sightline.bus import PacketTopics
-from sightline.errors import ConfigError
 from sightline.site.camera import Camera
 from sightline.site.conflicts import conflicts
+from sightline.site.frame_queue import FrameQueue
 from sightline.site.mistakes import dotted
 from sightline.site.model_kinds import Model, PythonModel, Tracking
-from sightline.site.section import BusUrl, Name, PictureSize, Section, TopicPattern, complete
+from sightline.site.section import (
+    BusUrl,
+    ChosenCameras,
+    Hwaccel,
+    Name,
+    PictureSize,
+    Section,
+    TopicPattern,
+    complete,
+)
 from sightline.site.sink_kinds import Sink
-
-
-def _camera_names(value: object) -> object:
-    if value == "all":
-        return None
-    if isinstance(value, str):  # pydantic makes mistakes of a file out of ValueErrors alone
-        raise ValueError(  # noqa: TRY004
-            "expected a list of camera names such as [gate, parking], or the word all"
-        )
-    if value == []:
-        raise ValueError("expected at least one camera name, or the word all")
-    return value
-
-
-_NAMES_SCHEMA: Final = {"type": "array", "items": {"type": "string"}, "minItems": 1}
-ChosenCameras: TypeAlias = Annotated[
-    tuple[Name, ...] | None,
-    BeforeValidator(_camera_names),
-    WithJsonSchema({"anyOf": [{"const": "all"}, _NAMES_SCHEMA]}),
-]
-
-
-def _hwaccel(name: str) -> str:
-    from sightline.codec.hardware import checked_hwaccel  # noqa: PLC0415 - libav knows, and few sites ask
-
-    try:
-        return checked_hwaccel(name)
-    except ConfigError as error:
-        raise complete(error.message) from None
-
-
-Hwaccel: TypeAlias = Annotated[str, AfterValidator(_hwaccel)]
 
 
 def _tracking(value: object) -> object:
@@ -114,10 +91,19 @@ class Topics(Section):
         return PacketTopics(main=self.main, detect=self.detect)
 
 
+def _for_editors(schema: dict[str, Any]) -> None:
+    schema["patternProperties"] = {"^x-": {}}
+    schema["required"].remove("workers")
+    schema["anyOf"] = [{"required": ["workers"]}, {"required": ["frame_queue"]}]
+
+
+_ANY_WORKER: Final = {"any": {"model": {"kind": "motion"}}}
+
+
 class Site(Section):
     """Cameras, and the workers that look at them. Keys that begin with `x-` are a place for anchors."""
 
-    model_config = ConfigDict(json_schema_extra={"patternProperties": {"^x-": {}}})
+    model_config = ConfigDict(json_schema_extra=_for_editors)
 
     bus: BusUrl = Field(
         "memory://",
@@ -128,7 +114,22 @@ class Site(Section):
         Topics.model_validate({}), description="Where on the bus the packets of cameras are."
     )
     cameras: dict[Name, Camera] = Field(min_length=1, description="The cameras by name.")
-    workers: dict[Name, Worker] = Field(min_length=1, description="The workers by name.")
+    workers: dict[Name, Worker] = Field(
+        min_length=1, description="The workers by name; may be left out beside a frame_queue."
+    )
+    frame_queue: FrameQueue | None = Field(
+        None, description="Pictures of cameras now and then, each for one worker of many."
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _without_workers(cls, value: Any, validate: ModelWrapValidatorHandler[Self]) -> Self:
+        """Whoever samples for workers elsewhere has none here."""
+        if not isinstance(value, dict) or "workers" in value or not value.get("frame_queue"):
+            return validate(value)
+        site = validate({**value, "workers": _ANY_WORKER})
+        object.__setattr__(site, "workers", {})
+        return site
 
     @model_validator(mode="after")
     def _without_conflicts(self) -> Self:
@@ -144,5 +145,14 @@ class Site(Section):
         names = self.cameras if worker.cameras is None else worker.cameras
         return {name: self.cameras[name] for name in names if self.cameras[name].enabled}
 
+    def sampled_cameras(self) -> dict[str, Camera]:
+        """The cameras whose pictures go into the frame queue and that are enabled, by name."""
+        named = self.frame_queue and self.frame_queue.cameras
+        return {
+            name: camera
+            for name, camera in self.cameras.items()
+            if camera.enabled and (named is None or name in named)
+        }
 
-__all__ = ["Camera", "Model", "PythonModel", "Sink", "Site", "Topics", "Tracking", "Worker"]
+
+__all__ = ["Camera", "FrameQueue", "Model", "PythonModel", "Sink", "Site", "Topics", "Tracking", "Worker"]

@@ -136,3 +136,35 @@ PictureSize: TypeAlias = Annotated[
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "pattern": r"^\d{1,5}x\d{1,5}$"}),
 ]
+
+
+def _camera_names(value: object) -> object:
+    if value == "all":
+        return None
+    if isinstance(value, str):  # pydantic makes mistakes of a file out of ValueErrors alone
+        raise ValueError(  # noqa: TRY004
+            "expected a list of camera names such as [gate, parking], or the word all"
+        )
+    if value == []:
+        raise ValueError("expected at least one camera name, or the word all")
+    return value
+
+
+_NAMES_SCHEMA: Final = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+ChosenCameras: TypeAlias = Annotated[
+    tuple[Name, ...] | None,
+    BeforeValidator(_camera_names),
+    WithJsonSchema({"anyOf": [{"const": "all"}, _NAMES_SCHEMA]}),
+]
+
+
+def _hwaccel(name: str) -> str:
+    from sightline.codec.hardware import checked_hwaccel  # noqa: PLC0415 - libav knows, and few sites ask
+
+    try:
+        return checked_hwaccel(name)
+    except ConfigError as error:
+        raise complete(error.message) from None
+
+
+Hwaccel: TypeAlias = Annotated[str, AfterValidator(_hwaccel)]

@@ -192,7 +192,7 @@ def _chosen(part: dict[str, Any], value: Any) -> dict[str, Any]:
         if kind not in list(kinds):  # a list, as what came may be no word at all
             return {"properties": {"kind": {"enum": list(kinds)}}}
         part = {"$ref": kinds[kind]}
-    elif "anyOf" in part:
+    elif "anyOf" in part and "properties" not in part:  # a site says there what it must have
         part = next(choice for choice in part["anyOf"] if choice.get("type") != "null")
     if reference := part.get("$ref"):
         part = _schema()["$defs"][reference.rpartition("/")[2]]
