@@ -17,7 +17,9 @@ import typer.main
 from pydantic import BaseModel
 
 from sightline.cli import app
+from sightline.framequeue.celery_settings import table as celery_settings
 from sightline.site import Camera, Site, Worker, model_kinds, sink_kinds
+from sightline.site.frame_queue import FrameQueue
 from sightline.site.model import Topics
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
@@ -27,6 +29,7 @@ _SECTIONS: Final = (
     Topics,
     Camera,
     Worker,
+    FrameQueue,
     model_kinds.MotionModel,
     model_kinds.HogModel,
     model_kinds.OnnxModel,
@@ -118,7 +121,7 @@ def _plain(key: dict[str, Any]) -> str:
 def _default(key: dict[str, Any], *, needed: bool) -> str:
     if needed:
         return "must be there"
-    default = key["default"]
+    default = key.get("default")
     if default in (None, []) or isinstance(default, dict):
         return "-"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
@@ -197,8 +200,20 @@ def _shown(parameter: Any) -> str:
     return f"`{default.value if isinstance(default, Enum) else default}`"
 
 
+# Settings of Celery's workers
+
+
+def celery() -> str:
+    """What the environment tells a worker of Celery's."""
+    rows = (
+        (f"`{name}`", f"`{default}`" if default else "-", says) for name, default, says in celery_settings()
+    )
+    return _table(("variable", "left out", "what it says"), rows)
+
+
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "commands": commands,
+    "celery": celery,
     **{f"site.{section.__name__}": partial(keys_of, section) for section in _SECTIONS},
 }
 

@@ -24,6 +24,7 @@ from sightline.cli.check import check
 from sightline.cli.demo import demo
 from sightline.cli.doctor import doctor
 from sightline.cli.fakecam import fakecam
+from sightline.cli.framequeue import app as framequeue
 from sightline.cli.hub import app as hub
 from sightline.cli.logs import logs
 from sightline.cli.model import app as model
@@ -105,6 +106,7 @@ def _every_command(
 for _command in (demo, probe, check, up, capture, worker, mux, rpc, top, logs, doctor, fakecam):
     app.command()(_command)
 app.add_typer(cameras, name="cameras")
+app.add_typer(framequeue, name="framequeue")
 app.add_typer(hub, name="hub")
 app.add_typer(model, name="model")
 app.add_typer(pipe, name="pipe")

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 
 from sightline.cli.probe import Transport
-from sightline.cli.sources import checked, default_name
+from sightline.cli.sources import inputs_of_urls, picked
 from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
     from sightline.bus import PacketTopics
     from sightline.site.capturing import Capturing, Inputs
     from sightline.site.capturing_processes import CapturingProcesses
-
-T = TypeVar("T")
 
 _LEVELS: Final = ("warning", "info", "debug")
 
@@ -108,7 +104,7 @@ def capture(
     if site is not None:
         settings = load_site(site)
         inputs, topics, to = inputs_of(settings), settings.topics.of_packets(), to or settings.bus
-        inputs = inputs if camera is None else _picked(inputs, camera)
+        inputs = inputs if camera is None else picked(inputs, camera)
     else:
         options = {
             "transport": transport.value,
@@ -117,60 +113,10 @@ def capture(
             "loop": loop,
             "realtime": realtime or None,
         }
-        inputs = _inputs(urls or [], camera, username or [], password_env or [], options)
+        inputs = inputs_of_urls(urls or [], camera, username or [], password_env or [], options)
         topics = PACKET_TOPICS
     captures = _captures(_reaching(to), inputs, _renamed(topics, topic), context.obj or 0)
     raise typer.Exit(_run(captures, Console(), seconds, as_json=as_json))
-
-
-def _picked(inputs: Inputs, names: list[str]) -> Inputs:
-    from sightline.kinds import nearest
-
-    for name in names:
-        if name not in inputs:
-            raise ConfigError(f"there is no camera {name!r} that is enabled{nearest(name, inputs)}")
-    return {name: inputs[name] for name in names}
-
-
-def _inputs(
-    urls: list[str], names: list[str] | None, users: list[str], variables: list[str], options: dict[str, Any]
-) -> Inputs:
-    from sightline.site.camera import Camera
-    from sightline.site.section import Name
-
-    named = names or [default_name(url, number) for number, url in enumerate(urls, start=1)]
-    if len(named) != len(urls) or len(set(named)) != len(named):
-        raise typer.BadParameter(
-            f"expected a name for each of {len(urls)} URLs, each once, got {', '.join(named)}",
-            param_hint="--camera",
-        )
-    logins = zip(
-        _one_each(users, urls, "--username"), _one_each(variables, urls, "--password-env"), strict=True
-    )
-    settings = {
-        name: {"url": url, "username": user, "password": _password(variable), **options}
-        for name, url, (user, variable) in zip(named, urls, logins, strict=True)
-    }
-    return {
-        name: {"main": camera.as_input(name)}
-        for name, camera in checked(dict[Name, Camera], settings).items()
-    }
-
-
-def _one_each(given: Sequence[T], urls: list[str], option: str) -> Sequence[T | None]:
-    if len(given) in {0, 1}:
-        return [given[0] if given else None] * len(urls)
-    if len(given) != len(urls):
-        raise typer.BadParameter(
-            f"expected one for all or one for each of {len(urls)} URLs, got {len(given)}", param_hint=option
-        )
-    return given
-
-
-def _password(variable: str | None) -> str | None:
-    if variable is not None and variable not in os.environ:
-        raise typer.BadParameter(f"the variable {variable} is not set", param_hint="--password-env")
-    return None if variable is None else os.environ[variable]
 
 
 def _renamed(topics: PacketTopics, main: str | None) -> PacketTopics:

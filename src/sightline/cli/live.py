@@ -16,7 +16,7 @@ from sightline.site.any_site import AnySite
 from sightline.site.outlet import OutletStats
 from sightline.site.status import CameraView, ProcessView, SiteStatus, StreamView
 
-_COLOURS: Final = {
+COLOURS: Final = {
     "live": "green",
     "done": "cyan",
     "connecting": "yellow",
@@ -147,4 +147,4 @@ def state_text(stream: StreamView) -> Text:
     words = stream.state.replace("_", " ")
     if stream.retry_in_s is not None:
         words += f", again in {math.ceil(stream.retry_in_s)} s"
-    return Text(words, style=_COLOURS.get(stream.state, "red"))
+    return Text(words, style=COLOURS.get(stream.state, "red"))

@@ -66,7 +66,7 @@ def _cameras(value: object) -> object:
     return {name: {} for name in names}
 
 
-def _model(value: object) -> object:
+def model_of_text(value: object) -> object:
     """`motion`, `yolo11n.onnx`, `python:package.module:Class` or `none` in place of a mapping."""
     if not isinstance(value, str):
         return value
@@ -114,7 +114,7 @@ class MuxSettings(_Looking):
     topic: TopicPattern = PACKET_TOPICS.main
     group: Topic | None = None
     start: Begin = Begin.LATEST
-    model: Annotated[Model | None, BeforeValidator(_model)] = None
+    model: Annotated[Model | None, BeforeValidator(model_of_text)] = None
     out_bus: Text | None = None
     out_topic: TopicPattern = "stream_:camera_id"
     output: Output = Output.PACKET
