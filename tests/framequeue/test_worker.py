@@ -1,8 +1,8 @@
 """A worker on a store and a queue in memory: what handlers do, and what becomes of their pictures."""
 
-import _thread
 import asyncio
 import logging
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from tests.framequeue.working import (
 
 from sightline.errors import Closed, ConfigError
 from sightline.framequeue.queue_memory import MemoryQueue
-from sightline.framequeue.store import Busy, Claimed, Done, Gone
+from sightline.framequeue.store import Busy, Claim, Claimed, Done, Gone
 from sightline.framequeue.store_memory import MemoryStore
 from sightline.framequeue.worker import HARD_LIMIT_EXIT, Worker
 from sightline.framequeue.worker_call import TimeLimitExceeded
@@ -197,7 +197,7 @@ def test_two_workers_never_have_one_key(store: MemoryStore, queue: MemoryQueue) 
     store.put(frames, None)
     queue.send([str(key) for key, _ in frames] * 4)
     lock, inside, seen = threading.Lock(), set[int](), list[int]()
-    workers = [Worker(store, queue, concurrency=2, lease_s=0.2, **QUICK) for _ in range(3)]
+    workers = [Worker(store, queue, concurrency=2, lease_s=2.0, **QUICK) for _ in range(3)]
 
     def see(taken: TakenFrame) -> None:
         with lock:
@@ -220,22 +220,21 @@ def test_two_workers_never_have_one_key(store: MemoryStore, queue: MemoryQueue) 
 
 
 def test_a_lease_is_extended_while_its_handler_runs(store: MemoryStore, queue: MemoryQueue) -> None:
+    class Extended(Troubled):
+        def extend(self, claim: Claim, lease_s: float) -> bool:
+            extended.append(store.extend(claim, lease_s))
+            return extended[-1]
+
     [key] = hand_over(store, queue, frame())
-    worker, began, go_on = Worker(store, queue, lease_s=0.3, **QUICK), threading.Event(), threading.Event()
-
-    @worker.on_frame
-    def work(_taken: TakenFrame) -> None:
-        began.set()
-        go_on.wait(TIMEOUT_S)
-
+    extended, go_on = list[bool](), threading.Event()
+    worker = Worker(Extended(store), queue, lease_s=1.5, **QUICK)  # type: ignore[arg-type]
+    worker.on_frame(lambda _taken: bytes(go_on.wait(TIMEOUT_S)))
     with working(worker):
-        assert began.wait(TIMEOUT_S)
-        end_s = time.monotonic() + 1.0  # three leases
-        while time.monotonic() < end_s:
-            assert isinstance(store.claim(key, "w2", 0.001), Busy)
-            time.sleep(0.01)
+        until(lambda: len(extended) >= 4, "more than a lease to pass")
+        assert isinstance(store.claim(key, "w2", LONG_S), Busy)
         go_on.set()
         assert ended(worker, 1) == {"processed": 1}
+    assert all(extended)
 
 
 def test_who_lost_its_lease_is_late(store: MemoryStore, queue: MemoryQueue) -> None:
@@ -257,12 +256,13 @@ def test_who_lost_its_lease_is_late(store: MemoryStore, queue: MemoryQueue) -> N
 
 def test_a_lease_that_cannot_be_extended_is_counted(store: MemoryStore, queue: MemoryQueue) -> None:
     [key] = hand_over(store, queue, frame())
-    held_up = Troubled(store, extend=2)
+    held_up = Troubled(store, extend=10**9)
     worker = Worker(held_up, queue, lease_s=0.3, **QUICK)  # type: ignore[arg-type]
 
     @worker.on_frame
     def work(_taken: TakenFrame) -> None:
         answer = until(lambda: _claimed(store.claim(key, "w2", LONG_S)), "the lease to end")
+        held_up.away.clear()
         until(lambda: worker.stats().lost_leases, "the loss to be seen")
         store.give_back(answer.claim)
 
@@ -416,11 +416,11 @@ def test_what_does_not_end_in_time_is_given_back(store: MemoryStore, queue: Memo
 
 def test_ctrl_c_stops_a_worker_that_runs(store: MemoryStore, queue: MemoryQueue) -> None:
     hand_over(store, queue, frame())
-    worker = Worker(store, queue, **QUICK)
+    worker, main = Worker(store, queue, **QUICK), threading.get_ident()
 
     @worker.on_frame
     def work(_taken: TakenFrame) -> None:
-        _thread.interrupt_main()
+        signal.pthread_kill(main, signal.SIGINT)
         time.sleep(0.05)
 
     worker.run()
@@ -518,6 +518,7 @@ def test_a_worker_has_one_handler_and_one_life(store: MemoryStore, queue: Memory
         {"lease_s": 0},
         {"max_attempts": 0},
         {"take": "peek"},
+        {"name": "a\nb"},
     ],
 )
 def test_settings_that_are_none_are_refused(

@@ -65,9 +65,17 @@ def test_a_function_may_clean_up() -> None:
     assert cleaned == [True]
 
 
-def test_nothing_is_raised_before_it_begins_and_after_it_ended() -> None:
-    call = FunctionCall(str, 7)
+def test_a_function_that_is_interrupted_before_it_begins_does_not() -> None:
+    calls: list[int] = []
+    call = FunctionCall(calls.append, 7)
     call.interrupt()
+    with pytest.raises(TimeLimitExceeded):
+        call.run()
+    assert not calls
+
+
+def test_nothing_is_raised_after_it_ended() -> None:
+    call = FunctionCall(str, 7)
     assert call.run() == "7"
     call.interrupt()
     assert sum(range(1000)) == 499500
@@ -127,6 +135,7 @@ def test_closing_a_loop_cancels_what_runs_and_takes_no_more() -> None:
 
     CoroutineCall(hang, None, loop)
     assert began.wait(TIMEOUT_S)
+    loop.close(TIMEOUT_S)
     loop.close(TIMEOUT_S)
     assert cleaned.is_set()
     wait_for(

@@ -31,8 +31,8 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from sightline.errors import BusError, ConfigError
-from sightline.framequeue.queue import KeyQueue
-from sightline.framequeue.store import FrameStore, checked_time
+from sightline.framequeue.queue import Delivery, KeyQueue
+from sightline.framequeue.store import FrameStore, checked_time, checked_worker
 from sightline.framequeue.taking import RanTooLong, Rules, Stopped, Take
 from sightline.framequeue.worker_call import LoopThread, is_coroutine_function
 from sightline.framequeue.worker_hand import Hand
@@ -114,7 +114,7 @@ class Worker:
         )
         self._stop_s = checked_time("a stop_s", stop_s)
         self._dead_ttl_s = checked_time("a time to keep what is dead", dead_ttl_s)
-        self.name = name or f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}"
+        self.name = checked_worker(name or f"{socket.gethostname()}-{os.getpid()}-{next(_numbers)}")
         self._end_process = end_process
         self._handler: Callable[..., Any] | None = None
         self._jobs = Jobs()
@@ -149,13 +149,14 @@ class Worker:
             ConfigError: there is no handler, or it was begun before.
             Closed: store or queue were closed meanwhile.
         """
-        self.start()
         try:
+            self.start()
             self._ended.wait()
         except KeyboardInterrupt:
             _log.info("the worker stops", worker=self.name, in_hand=self.stats().held)
         finally:
-            self.stop()
+            if self._threads:
+                self.stop()
         if self._error is not None:
             raise self._error
 
@@ -179,7 +180,7 @@ class Worker:
                 dead_ttl_s=self._dead_ttl_s,
                 jobs=self._jobs,
             )
-            works = [self._receive, *[self._work] * self._concurrency, self._watch]
+            works = [self._receive, self._watch, *[self._work] * self._concurrency]
             self._threads = [
                 threading.Thread(target=work, name=f"{_THREADS}{work.__name__[1:]}", daemon=True)
                 for work in works
@@ -200,7 +201,7 @@ class Worker:
             return
         with self._once:
             if self._threads:
-                self._stop(self._threads)
+                self._stop(*self._threads)
             self._ended.set()
 
     def stats(self) -> WorkerStats:
@@ -216,20 +217,19 @@ class Worker:
     ) -> None:
         self.stop()
 
-    def _stop(self, threads: list[threading.Thread]) -> None:
-        receiver, *hands, watch = threads
+    def _stop(self, receiver: threading.Thread, watch: threading.Thread, *hands: threading.Thread) -> None:
         until_s = time.monotonic() + self._stop_s
-        receiver.join(self._stop_s)
+        _join(receiver, until_s)
         while (job := self._waiting()) is not None:
             self._give_up(job)
         for _ in hands:
             self._line.put(None)
         for thread in hands:
-            thread.join(max(0.0, until_s - time.monotonic()))
+            _join(thread, until_s)
         for job in self._jobs.held():
             self._give_up(job)
         self._jobs.close()
-        watch.join()
+        _join(watch, until_s + _LAST_WORDS_S)
         if self._loop is not None:
             self._loop.close(_LAST_WORDS_S)
 
@@ -249,7 +249,7 @@ class Worker:
             self._error = error
             self._ended.set()
 
-    def _received(self, most: int) -> list[Any]:
+    def _received(self, most: int) -> list[Delivery]:
         try:
             return self._queue.receive(most, _RECEIVE_S)
         except BusError as error:
@@ -261,7 +261,10 @@ class Worker:
     def _work(self) -> None:
         assert self._hand is not None
         while (job := self._line.get()) is not None:
-            self._hand.work(job)
+            if self._stopping.is_set():
+                self._give_up(job)
+            else:
+                self._hand.work(job)
 
     def _watch(self) -> None:
         assert self._hand is not None
@@ -284,7 +287,7 @@ class Worker:
     def _give_up(self, job: Job) -> None:
         assert self._hand is not None
         self._hand.give_up(job, Stopped())
-        if isinstance(self._loop, LoopThread) and job.call is not None:
+        if self._loop is not None and job.call is not None:
             job.call.interrupt()
 
     def _end(self, job: Job) -> None:
@@ -307,6 +310,11 @@ class Worker:
         self._jobs.drain()
         for other in self._jobs.held():
             self._hand.give_up(other, Stopped())
+
+
+def _join(thread: threading.Thread, until_s: float) -> None:
+    if thread.ident is not None:  # else Ctrl-C came before it was begun
+        thread.join(max(0.0, until_s - time.monotonic()))
 
 
 def _aside(work: Callable[..., None], *arguments: object) -> threading.Thread:

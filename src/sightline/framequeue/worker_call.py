@@ -8,6 +8,7 @@ thread does afterwards. A coroutine is cancelled, at its next await; all run in 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import inspect
 import threading
@@ -32,7 +33,7 @@ class Call(Protocol):
         """What the handler returned. Raises what it raised, and TimeLimitExceeded where that ended it."""
 
     def interrupt(self) -> None:
-        """Ends the call, from any thread, if it runs and it lets itself be ended; once."""
+        """Ends the call, from any thread, if it lets itself be ended, or has it not begin; once."""
 
 
 class FunctionCall:
@@ -47,6 +48,8 @@ class FunctionCall:
 
     def run(self) -> Any:
         with self._lock:
+            if self._interrupted:
+                raise TimeLimitExceeded
             self._thread_id = threading.get_ident()
         try:
             try:
@@ -59,8 +62,8 @@ class FunctionCall:
 
     def interrupt(self) -> None:
         with self._lock:
-            if self._thread_id is not None and not self._interrupted:
-                self._interrupted = True
+            first, self._interrupted = not self._interrupted, True
+            if first and self._thread_id is not None:
                 _raise_in(self._thread_id, TimeLimitExceeded)
 
     def _leave(self) -> None:
@@ -111,7 +114,8 @@ class LoopThread:
 
     def close(self, timeout_s: float) -> None:
         """Cancels what runs, and ends; a handler that holds the loop up is left behind after `timeout_s`."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        with contextlib.suppress(RuntimeError):  # it was closed before
+            self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout_s)
 
     def _run(self) -> None:

@@ -21,7 +21,6 @@ from sightline.framequeue.store import (
     Gone,
     checked_result,
     checked_time,
-    checked_worker,
 )
 from sightline.framequeue.taking import (
     Handled,
@@ -99,7 +98,7 @@ class Hand:
         self._loop = loop
         self._rules = rules
         self._limits = limits
-        self._name = checked_worker(name)
+        self._name = name
         self._dead_ttl_s = checked_time("a time to keep what is dead", dead_ttl_s)
         self._jobs = jobs
         self._trouble = Repeated(_log, "a worker could not settle a frame")
