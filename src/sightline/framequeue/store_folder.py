@@ -88,7 +88,6 @@ class FolderStore:
             raise ConfigError(f"expected a budget of at least 1 byte, got {limit_bytes}")
         self._limit = limit_bytes
         self._done_ttl_ns = ns(checked_time("a time to remember what is done", done_ttl_s))
-        self._clock = clock
         self._closed = False
         self._using = threading.Lock()
         self._path = Path(path).absolute()
@@ -100,10 +99,10 @@ class FolderStore:
             except OSError as error:
                 raise ConfigError(f"cannot use the folder {self._path}: {error.strerror}") from error
             self._holders = opened.enter_context(contextlib.closing(holders))
-            table = PictureTable(self._path / "table.sqlite", self._files, durable=durable)
+            table = PictureTable(self._path / "table.sqlite", self._files, clock, durable=durable)
             self._table = opened.enter_context(contextlib.closing(table))
             with self._holders.opening():
-                self._holder = self._table.open(boot_id(), self._now())
+                self._holder = self._table.open(boot_id())
                 self._holders.hold(self._holder)
             self._opened = opened.pop_all()
         tell_of_forks(self)
@@ -113,55 +112,55 @@ class FolderStore:
         ttl_ns = None if ttl_s is None else ns(checked_time("a time to live", ttl_s))
         with self._coming(frames) as coming:
             try:
-                return self._do(lambda table: table.put(coming, ttl_ns, self._limit, self._now()))
+                return self._do(lambda table: table.put(coming, ttl_ns, self._limit))
             except NoRoom:
                 return self._all_refused(coming)
 
     def peek(self, key: FrameKey) -> bytes | None:
-        return self._do(lambda table: table.peek(key, self._now()))
+        return self._do(lambda table: table.peek(key))
 
     def getdel(self, key: FrameKey) -> bytes | None:
-        return self._do(lambda table: table.take(key, self._now()))
+        return self._do(lambda table: table.take(key))
 
     def delete(self, keys: Iterable[FrameKey]) -> int:
         wanted = list(keys)
-        return self._do(lambda table: table.delete(wanted, self._now()))
+        return self._do(lambda table: table.delete(wanted))
 
     def claim(self, key: FrameKey, worker: str, lease_s: float) -> Taking:
         checked_worker(worker)
         lease_ns = ns(checked_time("a lease", lease_s))
-        return self._do(lambda table: table.claim(key, worker, lease_ns, self._now()))
+        return self._do(lambda table: table.claim(key, worker, lease_ns))
 
     def extend(self, claim: Claim, lease_s: float) -> bool:
         lease_ns = ns(checked_time("a lease", lease_s))
-        return self._do(lambda table: table.extend(claim, lease_ns, self._now()))
+        return self._do(lambda table: table.extend(claim, lease_ns))
 
     def give_back(self, claim: Claim, reason: str = "") -> bool:
         kept = checked_reason(reason)
-        return self._do(lambda table: table.give_back(claim, kept, self._now()))
+        return self._do(lambda table: table.give_back(claim, kept))
 
     def bury(self, claim: Claim, reason: str, ttl_s: float) -> bool:
         ttl_ns, kept = ns(checked_time("a time to keep what is dead", ttl_s)), checked_reason(reason)
-        return self._do(lambda table: table.bury(claim, kept, ttl_ns, self._now()))
+        return self._do(lambda table: table.bury(claim, kept, ttl_ns))
 
     def finish(self, claim: Claim, result: bytes = b"") -> bool:
         checked_result(result)
-        return self._do(lambda table: table.finish(claim, result, self._done_ttl_ns, self._now()))
+        return self._do(lambda table: table.finish(claim, result, self._done_ttl_ns))
 
     def sweep(self, orphan_age_s: float | None = None) -> Swept:
         age_ns = None if orphan_age_s is None else ns(checked_time("an age of orphans", orphan_age_s))
-        return self._do(lambda table: table.sweep(age_ns, self._lives, self._now()))
+        return self._do(lambda table: table.sweep(age_ns, self._lives))
 
     def overdue(self, after_s: float, limit: int) -> list[FrameKey]:
         after_ns = ns(checked_time("a time after which a key is overdue", after_s))
         checked_many(limit)
-        return self._do(lambda table: table.overdue(after_ns, limit, self._now()))
+        return self._do(lambda table: table.overdue(after_ns, limit))
 
     def last_captured_ms(self, camera_id: str) -> int | None:
         return self._do(lambda table: table.last_captured_ms(camera_id))
 
     def usage(self) -> StoreUsage:
-        return self._do(lambda table: table.usage(self._now()))
+        return self._do(PictureTable.usage)
 
     def check(self) -> list[Advice]:
         usage = self.usage()
@@ -219,9 +218,6 @@ class FolderStore:
 
     def _lives(self, holder: int) -> bool:
         return holder == self._holder or self._holders.lives(holder)
-
-    def _now(self) -> int:
-        return self._clock.monotonic_ns()
 
 
 def _make(path: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sightline.clock import NS_PER_S
+from sightline.clock import NS_PER_S, Clock
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.sqlite_file import SqliteFile
 from sightline.framequeue.store import (
@@ -48,32 +48,30 @@ class PictureTable:
         ConfigError: the file is another program's, or cannot be had.
     """
 
-    def __init__(self, path: Path, files: PictureFiles, *, durable: bool) -> None:
+    def __init__(self, path: Path, files: PictureFiles, clock: Clock, *, durable: bool) -> None:
         self._files = files
+        self._clock = clock
         self._db = SqliteFile(path, "table of pictures", durable=durable)
         self._untold: Counter[str] = Counter()  # refused pictures by camera, of steps that failed
 
-    def open(self, boot: str, now_ns: int) -> int:
+    def open(self, boot: str) -> int:
         """Makes what is not there; gives this handle's number among all. One process at a time.
 
         Args:
             boot: which start of the machine this is.
-            now_ns: the time.
 
         Raises:
             ConfigError, BusError: as `SqliteFile.opening`.
         """
         with self._db.opening(APPLICATION_ID, VERSION, SCHEMA):
             if self._db.changed("UPDATE store SET boot = ? WHERE boot <> ?", boot, boot):
-                self._begin_anew(now_ns)
+                self._begin_anew(self._clock.monotonic_ns())
             return self._db.one("UPDATE store SET holders = holders + 1 RETURNING holders")
 
-    def put(
-        self, pictures: Sequence[Coming], ttl_ns: int | None, limit: int | None, now_ns: int
-    ) -> list[Put]:
+    def put(self, pictures: Sequence[Coming], ttl_ns: int | None, limit: int | None) -> list[Put]:
         """Args: limit: the budget from now on; None: there is none."""
-        until_ns = None if ttl_ns is None else now_ns + ttl_ns
-        with self._step(now_ns, durable=True):
+        with self._step(durable=True) as now_ns:
+            until_ns = None if ttl_ns is None else now_ns + ttl_ns
             self._db.execute("UPDATE store SET limit_bytes = ?1 WHERE limit_bytes IS NOT ?1", (limit,))
             answers = [self._put(each, until_ns, now_ns) for each in pictures]
             self._files.settle()
@@ -83,23 +81,23 @@ class PictureTable:
         """Pictures were refused, which could not be written down; they are when something can."""
         self._untold += cameras
 
-    def peek(self, key: FrameKey, now_ns: int) -> bytes | None:
-        with self._step(now_ns):
+    def peek(self, key: FrameKey) -> bytes | None:
+        with self._step():
             return self._read(str(key))
 
-    def take(self, key: FrameKey, now_ns: int) -> bytes | None:
-        with self._step(now_ns):
+    def take(self, key: FrameKey) -> bytes | None:
+        with self._step():
             data = self._read(str(key))
             self._leave("taken", "key = ?", str(key))
             return data
 
-    def delete(self, keys: Sequence[FrameKey], now_ns: int) -> int:
-        with self._step(now_ns):
+    def delete(self, keys: Sequence[FrameKey]) -> int:
+        with self._step():
             return sum(self._leave("deleted", "key = ?", str(key)) for key in keys)
 
-    def claim(self, key: FrameKey, worker: str, lease_ns: int, now_ns: int) -> Taking:
+    def claim(self, key: FrameKey, worker: str, lease_ns: int) -> Taking:
         text = str(key)
-        with self._step(now_ns):
+        with self._step() as now_ns:
             mark = self._row("SELECT result FROM marks WHERE key = ?", text)
             if mark is not None:
                 return Done(mark[0])
@@ -111,18 +109,18 @@ class PictureTable:
                 return Gone()
             return Claimed(self._claim(key, worker, now_ns + lease_ns, "" if hold is None else hold[3]), data)
 
-    def extend(self, claim: Claim, lease_ns: int, now_ns: int) -> bool:
+    def extend(self, claim: Claim, lease_ns: int) -> bool:
         extend = "UPDATE holds SET until_ns = ?, lasts = 1 WHERE key = ? AND token = ?"
-        with self._step(now_ns):
+        with self._step() as now_ns:
             return self._db.changed(extend, now_ns + lease_ns, str(claim.key), claim.token) > 0
 
-    def give_back(self, claim: Claim, reason: str, now_ns: int) -> bool:
-        with self._step(now_ns):
+    def give_back(self, claim: Claim, reason: str) -> bool:
+        with self._step() as now_ns:
             return self._end(claim, reason, now_ns)
 
-    def bury(self, claim: Claim, reason: str, ttl_ns: int, now_ns: int) -> bool:
+    def bury(self, claim: Claim, reason: str, ttl_ns: int) -> bool:
         text = str(claim.key)
-        with self._step(now_ns):
+        with self._step() as now_ns:
             ended = self._end(claim, reason, now_ns)
             if ended:
                 self._db.execute("UPDATE holds SET attempts = 0 WHERE key = ?", (text,))
@@ -131,9 +129,9 @@ class PictureTable:
                 self._db.execute(stays, (now_ns + ttl_ns, text))
             return ended
 
-    def finish(self, claim: Claim, result: bytes, done_ttl_ns: int, now_ns: int) -> bool:
+    def finish(self, claim: Claim, result: bytes, done_ttl_ns: int) -> bool:
         text = str(claim.key)
-        with self._step(now_ns, durable=True):
+        with self._step(durable=True) as now_ns:
             if not self._db.changed("DELETE FROM holds WHERE key = ? AND token = ?", text, claim.token):
                 return False
             self._leave("finished", "key = ?", text)
@@ -141,13 +139,13 @@ class PictureTable:
             self._db.execute("INSERT INTO marks VALUES (?, ?, ?, ?)", mark)
             return True
 
-    def sweep(self, orphan_age_ns: int | None, lives: Callable[[int], bool], now_ns: int) -> Swept:
+    def sweep(self, orphan_age_ns: int | None, lives: Callable[[int], bool]) -> Swept:
         """Args: lives: whether the handle of a number does."""
         # In this order: what had a row before the files were looked at had a file then.
         with self._db.told():
             known = set(self._db.execute("SELECT number, file FROM pictures"))
         found = self._files.found()
-        with self._step(now_ns):
+        with self._step() as now_ns:
             for number, name in known:
                 if name not in found:
                     self._leave("lost", "number = ? AND file = ?", number, name)
@@ -160,8 +158,8 @@ class PictureTable:
         leases, expired, marks = seen or (0, 0, 0)
         return Swept(leases=leases, expired=expired, orphans=orphans, marks=marks)
 
-    def overdue(self, after_ns: int, limit: int, now_ns: int) -> list[FrameKey]:
-        with self._step(now_ns):
+    def overdue(self, after_ns: int, limit: int) -> list[FrameKey]:
+        with self._step() as now_ns:
             rows = self._db.execute(
                 "SELECT number, key FROM pictures WHERE held = 0 AND idle_ns <= ?"
                 " ORDER BY idle_ns, number LIMIT ?",
@@ -176,8 +174,8 @@ class PictureTable:
             row = self._row("SELECT captured_ms FROM cameras WHERE name = ?", camera_id)
             return None if row is None else row[0]
 
-    def usage(self, now_ns: int) -> StoreUsage:
-        with self._step(now_ns):
+    def usage(self) -> StoreUsage:
+        with self._step():
             rows = self._db.execute(f"SELECT name, {', '.join(COUNTS)} FROM cameras")  # noqa: S608
             limit = self._row("SELECT limit_bytes FROM store")
             return StoreUsage(
@@ -195,13 +193,17 @@ class PictureTable:
     # Within a step.
 
     @contextlib.contextmanager
-    def _step(self, now_ns: int, *, durable: bool = False) -> Iterator[None]:
-        """One transaction, at a moment, and what follows of it for the files. Raises NoRoom and BusError."""
+    def _step(self, *, durable: bool = False) -> Iterator[int]:
+        """One transaction, and what follows of it for the files. Raises NoRoom and BusError.
+
+        Gives the moment at which it is this one's turn, in monotonic ns.
+        """
         with self._files.changing(), self._db.step(durable=durable):
+            now_ns = self._clock.monotonic_ns()
             self._pass_time(now_ns)
             for camera_id, refused in self._untold.items():
                 self._count("refused", self._camera(camera_id), refused)
-            yield
+            yield now_ns
         self._untold.clear()
 
     def _pass_time(self, now_ns: int) -> None:
