@@ -11,9 +11,12 @@ from sightline.later import import_later
 
 if TYPE_CHECKING:
     from sightline.framequeue.budget import Budget
+    from sightline.framequeue.feeding import FrameFeed
+    from sightline.framequeue.feeding_line import CameraFeed, FeedStats
     from sightline.framequeue.grid import SecondGrid
     from sightline.framequeue.image import decode, encode
     from sightline.framequeue.key import FrameKey, PictureFormat
+    from sightline.framequeue.opening import open_queue, open_store
     from sightline.framequeue.queue import DeadKey, Delivery, KeyQueue, Outcome, QueueDepth, Sent
     from sightline.framequeue.queue_host import QueueHost
     from sightline.framequeue.queue_hub import HubQueue
@@ -36,18 +39,30 @@ if TYPE_CHECKING:
         Swept,
         Taking,
     )
+    from sightline.framequeue.store_folder import FolderStore
     from sightline.framequeue.store_memory import MemoryStore
+    from sightline.framequeue.sweeping import Sweeper, SweepStats
+    from sightline.framequeue.taking import Ending
+    from sightline.framequeue.worker import Worker
+    from sightline.framequeue.worker_call import TimeLimitExceeded
+    from sightline.framequeue.worker_hand import TakenFrame
+    from sightline.framequeue.worker_jobs import WorkerStats
 
 __all__ = [
     "Advice",
     "Budget",
     "Busy",
+    "CameraFeed",
     "CameraUsage",
     "Claim",
     "Claimed",
     "DeadKey",
     "Delivery",
     "Done",
+    "Ending",
+    "FeedStats",
+    "FolderStore",
+    "FrameFeed",
     "FrameKey",
     "FrameSampler",
     "FrameStore",
@@ -69,20 +84,31 @@ __all__ = [
     "Sent",
     "SqliteQueue",
     "StoreUsage",
+    "SweepStats",
+    "Sweeper",
     "Swept",
+    "TakenFrame",
     "Taking",
+    "TimeLimitExceeded",
     "WhenFull",
+    "Worker",
+    "WorkerStats",
     "decode",
     "encode",
+    "open_queue",
+    "open_store",
 ]
 
 import_later(
     __name__,
     {
         "sightline.framequeue.budget": "Budget",
+        "sightline.framequeue.feeding": "FrameFeed",
+        "sightline.framequeue.feeding_line": "CameraFeed FeedStats",
         "sightline.framequeue.grid": "SecondGrid",
         "sightline.framequeue.image": "decode encode",
         "sightline.framequeue.key": "FrameKey PictureFormat",
+        "sightline.framequeue.opening": "open_queue open_store",
         "sightline.framequeue.queue": "DeadKey Delivery KeyQueue Outcome QueueDepth Sent",
         "sightline.framequeue.queue_host": "QueueHost",
         "sightline.framequeue.queue_hub": "HubQueue",
@@ -93,6 +119,13 @@ import_later(
         "sightline.framequeue.store": (
             "Advice Busy CameraUsage Claim Claimed Done FrameStore Gone Put Refusal StoreUsage Swept Taking"
         ),
+        "sightline.framequeue.store_folder": "FolderStore",
         "sightline.framequeue.store_memory": "MemoryStore",
+        "sightline.framequeue.sweeping": "Sweeper SweepStats",
+        "sightline.framequeue.taking": "Ending",
+        "sightline.framequeue.worker": "Worker",
+        "sightline.framequeue.worker_call": "TimeLimitExceeded",
+        "sightline.framequeue.worker_hand": "TakenFrame",
+        "sightline.framequeue.worker_jobs": "WorkerStats",
     },
 )
