@@ -8,7 +8,7 @@ waits in the server too old goes by Redis itself, too, so that nothing stays whe
     frames::...                                     what is known of it; store_redis.lua has the names
 
 Two systems share a Redis under two names. A user needs no more than
-`on >PASSWORD ~NAME:* resetchannels -@all +@read +@write +@scripting +@connection +@transaction +info`;
+`on >PASSWORD ~NAME:* resetchannels -@all +@read +@write +@scripting +@connection +time +info`;
 with `+config|get` as well, `check` knows more.
 
 Does not do: keep anything that its server does not. What that keeps through a crash `check` tells.

@@ -26,7 +26,7 @@ _ALWAYS: Final = "appendonly yes\nappendfsync always"
 
 def advice(line: RedisLine, limit: int | None) -> list[Advice]:
     """What to set otherwise at that server, for a budget of `limit` bytes."""
-    info, config = line.ask(("INFO",), ("CONFIG", "GET", "*"))
+    info, config = line.ask(("INFO",), ("CONFIG GET", "*"))
     if isinstance(info, ResponseError):
         return [Advice(f"how {line.name} is set cannot be read: it refuses INFO and CONFIG to this user")]
     said = {name: str(value) for name, value in info.items()}
