@@ -149,6 +149,11 @@ def documented_rules() -> str:
     return match[1].replace("NAME", "frames")
 
 
+def test_the_page_and_the_module_document_the_same_rights() -> None:
+    page = Path(__file__).parents[2] / "docs" / "frame-queue.md"
+    assert f"`on >PASSWORD {documented_rules()}`" in page.read_text()
+
+
 def test_a_user_with_the_rights_that_are_documented_can_do_all(redis_server: StartRedisServer) -> None:
     server = redis_server(users={"worker": f"on >of/worker {documented_rules()}"})
     with RedisStore(server.url("worker", "of/worker"), limit_bytes=100) as store:
