@@ -1,0 +1,213 @@
+"""Celery's own workers, over a real RabbitMQ and a real Redis."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.framequeue.celery_rig import Crew, frame
+
+from sightline.framequeue.feeding import FrameFeed
+from sightline.framequeue.store import Claimed
+
+pytestmark = [pytest.mark.needs("rabbitmq", "redis"), pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def crew(tmp_path: Path, rabbitmq_url: str, redis_url: str) -> Iterator[Crew]:
+    with Crew(tmp_path, rabbitmq_url, redis_url, routes="gate-*=gates") as made:
+        yield made
+
+
+def test_two_workers_on_two_queues_do_each_frame_once(crew: Crew) -> None:
+    """Of three cameras; each key is sent twice, which is to change nothing."""
+    gates = crew.worker("-Q", "gates", concurrency=2)
+    others = crew.worker("-Q", "celery-frames", concurrency=2)
+    cameras = ["gate-1", "gate-2", "yard"]
+    frames = [frame(name, index, number) for index in range(10) for number, name in enumerate(cameras)]
+    keys = crew.hand_over(*frames, times=2)
+    crew.wait_until_done(keys)
+    crew.wait_for(lambda: crew.queue.depth().ready == 0, "both queues to be empty")
+    assert set(crew.done().values()) == {1}
+    assert {each.worker for each in crew.events() if each.camera == "yard"} == {others.name}
+    assert {each.worker for each in crew.events() if each.camera.startswith("gate")} == {gates.name}
+    for key in keys:
+        crew.wait_for(lambda key=key: crew.result(key)[0] == "SUCCESS", f"a result of {key}")  # type: ignore[misc]
+        assert crew.result(key)[1].decode() == f"{cameras.index(key.camera_id)} {key.index}"
+    usage = crew.store.usage()
+    assert (usage.total.frames, usage.total.finished) == (0, len(keys))
+    assert crew.queue.depth().dead == 0
+
+
+def test_a_feed_sends_to_celery(crew: Crew) -> None:
+    crew.worker("-Q", "gates,celery-frames", "--handler", "tests.framequeue.celery_hand:work_later")
+    frames = [frame("gate-1", index) for index in range(3)]
+    with FrameFeed(crew.store, crew.queue) as feed:
+        assert all(feed.offer(key, data) for key, data in frames)
+    crew.wait_until_done(key for key, _ in frames)
+    assert feed.stats().total.sent == 3
+
+
+def test_what_a_child_that_was_killed_had_is_done_by_another(crew: Crew) -> None:
+    crew.worker("-Q", "celery-frames")
+    [key] = crew.hand_over(frame("dies"))
+    crew.wait_until_done([key])
+    first, second = crew.events("begun")
+    assert (first.attempt, first.redelivered, second.attempt, second.redelivered) == (1, False, 2, True)
+    assert first.pid != second.pid
+    assert crew.done() == {("dies", 0): 1}
+
+
+def test_what_a_worker_that_was_killed_had_is_done_by_another(crew: Crew) -> None:
+    victim = crew.worker("-Q", "celery-frames")
+    keys = crew.hand_over(frame("waits"))
+    crew.wait_for(crew.events, "the worker to have it")
+    victim.kill()
+    (crew.happened.parent / "go").touch()
+    crew.worker("-Q", "celery-frames")
+    crew.wait_until_done(keys)
+    assert [(each.attempt, each.redelivered) for each in crew.events("begun")] == [(1, False), (2, True)]
+    assert crew.done() == {("waits", 0): 1}
+
+
+def test_a_child_that_outlives_its_worker_still_has_its_frame_to_itself(crew: Crew) -> None:
+    """Only Celery's main process is killed: the broker gives the key to another while the child works on."""
+    victim = crew.worker("-Q", "celery-frames")
+    keys = crew.hand_over(frame("waits"))
+    crew.wait_for(crew.events, "the worker to have it")
+    assert victim.pid is not None
+    psutil.Process(victim.pid).send_signal(signal.SIGKILL)
+    crew.worker("-Q", "celery-frames")
+    log = crew.folder / "worker2.log"
+    crew.wait_for(
+        lambda: "Retry" in log.read_text() or "retry" in log.read_text(), "the other to find it busy"
+    )
+    (crew.happened.parent / "go").touch()
+    crew.wait_until_done(keys)
+    assert crew.done() == {("waits", 0): 1}
+    assert [each.attempt for each in crew.events("begun")] in ([1], [1, 2])
+    os.killpg(victim_group(crew), signal.SIGKILL) if victim_group(crew) else None
+
+
+def victim_group(crew: Crew) -> int:
+    first = crew.events("begun")[0].pid
+    return os.getpgid(first) if psutil.pid_exists(first) else 0
+
+
+@pytest.mark.parametrize("kind", ["quorum", "classic"])
+def test_a_frame_that_another_has_waits_for_it(
+    tmp_path: Path, rabbitmq_url: str, redis_url: str, kind: str
+) -> None:
+    with Crew(tmp_path, rabbitmq_url, redis_url, queue_type=kind) as crew:
+        [key] = crew.hand_over(frame("yard"))
+        taken = crew.store.claim(key, "somebody", 2.0)
+        assert isinstance(taken, Claimed)
+        crew.worker("-Q", "celery-frames")
+        crew.wait_until_done([key])
+        [begun] = crew.events("begun")
+        assert (begun.attempt, begun.redelivered) == (2, True)
+        assert crew.done() == {("yard", 0): 1}
+
+
+def test_a_handler_that_runs_too_long_is_interrupted(
+    tmp_path: Path, rabbitmq_url: str, redis_url: str
+) -> None:
+    with Crew(tmp_path, rabbitmq_url, redis_url, time_limit_s=0.3, max_attempts=2) as crew:
+        crew.worker("-Q", "celery-frames")
+        [key] = crew.hand_over(frame("sleeps"))
+        crew.wait_for(lambda: crew.queue.depth().dead, "it to be dead")
+        [dead] = crew.queue.dead_letters()
+        assert (dead.text, dead.attempts) == (str(key), 2)
+        assert dead.reason == "its handler ran longer than 0.3 s"
+        assert len(crew.events("interrupted")) == 2
+        assert len({each.pid for each in crew.events()}) == 1
+
+
+def test_a_handler_that_hangs_ends_its_process(tmp_path: Path, rabbitmq_url: str, redis_url: str) -> None:
+    with Crew(tmp_path, rabbitmq_url, redis_url, time_limit_s=0.2, hard_limit_s=0.5, max_attempts=2) as crew:
+        crew.worker("-Q", "celery-frames")
+        [key] = crew.hand_over(frame("hangs"))
+        crew.wait_for(lambda: crew.queue.depth().dead, "it to be dead")
+        [dead] = crew.queue.dead_letters()
+        assert dead.text == str(key)
+        assert "given up after 2 attempts that did not end" in dead.reason
+        assert "its handler ran longer than 0.5 s" in dead.reason
+        begun = crew.events("begun")
+        assert [(each.attempt, each.redelivered) for each in begun] == [(1, False), (2, True)]
+        assert len({each.pid for each in begun}) == 2
+        [other] = crew.hand_over(frame("yard"))
+        crew.wait_until_done([other])
+
+
+def test_what_nothing_can_be_done_with_becomes_a_dead_letter(crew: Crew) -> None:
+    crew.worker("-Q", "celery-frames")
+    raises, spoilt = crew.hand_over(frame("raises"), frame("yard", 1, data=b"no picture"))
+    crew.queue.send(["no key"])
+    crew.wait_for(lambda: crew.queue.depth().dead == 3, "three to be dead")
+    reasons = {dead.text: (dead.attempts, dead.reason) for dead in crew.queue.dead_letters()}
+    attempts, reason = reasons[str(raises)]
+    assert attempts == 3
+    assert reason.startswith("ValueError: no plate in")
+    assert "hunter2" not in reason
+    assert reasons[str(spoilt)][0] == 1
+    assert "expected a frame's key" in reasons["no key"][1]
+    assert [each.redelivered for each in crew.events("begun")] == [False, True, True]
+    state, died = crew.result(raises)
+    assert (state, type(died).__name__) == ("FAILURE", "FrameDied")
+    assert "no plate" in str(died)
+    assert crew.queue.dead_retry([str(raises)]) == 1
+    crew.wait_for(lambda: len(crew.events("begun")) == 6, "it to be tried anew")
+    crew.wait_for(lambda: crew.queue.depth().dead == 3, "it to be dead again")
+
+
+def test_beat_has_what_nobody_knows_of_sent_again(tmp_path: Path, rabbitmq_url: str, redis_url: str) -> None:
+    """A feed died after it stored: no key was sent."""
+    with Crew(tmp_path, rabbitmq_url, redis_url, sweep_s=0.5, overdue_s=1) as crew:
+        key, data = frame("yard")
+        crew.store.put([(key, data)], None)
+        crew.worker()
+        crew.program("beat").start()
+        crew.wait_until_done([key])
+        assert crew.done() == {("yard", 0): 1}
+
+
+def test_a_result_may_be_any_bytes(crew: Crew) -> None:
+    crew.worker("-Q", "celery-frames")
+    [key] = crew.hand_over(frame("bytes"))
+    crew.wait_for(lambda: crew.result(key)[0] == "SUCCESS", "its result")
+    assert crew.result(key)[1] == b"\xff\x00"
+
+
+def test_a_pool_of_threads_has_time_limits_too(tmp_path: Path, rabbitmq_url: str, redis_url: str) -> None:
+    with Crew(tmp_path, rabbitmq_url, redis_url, time_limit_s=0.3, max_attempts=1) as crew:
+        crew.worker("-Q", "celery-frames", "--pool", "threads", concurrency=3)
+        keys = crew.hand_over(*(frame("yard", index) for index in range(5)), frame("sleeps"))
+        crew.wait_until_done(keys[:-1])
+        crew.wait_for(lambda: crew.queue.depth().dead, "one to be dead")
+        assert len({each.pid for each in crew.events()}) == 1
+
+
+def test_nothing_but_json_is_read(crew: Crew, tmp_path: Path) -> None:
+    """A message that has code run where it is read, if it is."""
+    kombu = pytest.importorskip("kombu")
+
+    class Harm:
+        def __reduce__(self) -> tuple[object, ...]:
+            return os.mkdir, (str(tmp_path / "harm"),)
+
+    crew.worker("-Q", "celery-frames")
+    with kombu.Connection(crew.broker) as broker, broker.Producer() as producer:
+        producer.publish(
+            ([Harm()], {}, {}),
+            routing_key="celery-frames",
+            serializer="pickle",
+            headers={"task": "sightline.framequeue.process", "id": "harm", "lang": "py"},
+        )
+    crew.wait_for(lambda: crew.queue.depth().dead, "it to be dead")
+    keys = crew.hand_over(frame("yard"))
+    crew.wait_until_done(keys)
+    assert not (tmp_path / "harm").exists()
