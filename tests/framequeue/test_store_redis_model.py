@@ -135,7 +135,8 @@ class AgainstMemory(RuleBasedStateMachine):
     def _tell_time(self) -> None:
         now_ms = BEGIN_MS + self.moved_ms
         with self.server.pipeline() as both:
-            both.delete(self.clock_name).rpush(self.clock_name, now_ms // 1000, now_ms % 1000 * 1000)
+            both.delete(self.clock_name)
+            both.rpush(self.clock_name, now_ms // 1000, now_ms % 1000 * 1000)
             both.execute()
 
     def teardown(self) -> None:

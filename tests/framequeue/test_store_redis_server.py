@@ -165,7 +165,7 @@ def test_a_user_with_the_rights_that_are_documented_can_do_all(redis_server: Sta
         assert store.bury(claims[3], "no wheels", LONG_S)
         assert store.getdel(keys[6])
         assert store.delete([keys[7]])
-        assert store.sweep(LONG_S)
+        assert store.sweep(LONG_S).orphans == 0
         assert store.overdue(LONG_S, 5) == []
         assert store.last_captured_ms("gate")
         assert store.usage().total.balanced
@@ -195,10 +195,8 @@ def test_a_full_server_refuses_pictures_and_settles_claims(redis_server: StartRe
     server = redis_server(maxmemory_bytes=8_000_000)
     with RedisStore(server.url(), limit_bytes=None) as store:
         keys: list[FrameKey] = []
-        for n in range(300):
-            [answer] = store.put([picture(n, size=60_000)], LONG_S)
-            if not answer.stored:
-                break
+        pictures = (picture(n, size=60_000) for n in range(300))
+        while (answer := store.put([next(pictures)], LONG_S)[0]).stored:
             keys.append(answer.key)
         assert answer == Put(answer.key, refused=Refusal.FULL)
         assert len(keys) > 20

@@ -185,9 +185,10 @@ class RedisStore:
         return None if captured is None else int(captured)
 
     def usage(self) -> StoreUsage:
-        more = 1
-        while more:
-            more, limit, claimed, marks, *cameras = self._do("usage", *_COUNTS)
+        answer = self._do("usage", *_COUNTS)
+        while answer[0]:  # more is too old than one step lets go
+            answer = self._do("usage", *_COUNTS)
+        _, limit, claimed, marks, *cameras = answer
         return StoreUsage(
             cameras={
                 unquote(name.decode()): CameraUsage(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sightline.errors import BusError, Closed, ConfigError, MissingExtra
@@ -126,7 +126,7 @@ class RedisLine:
     def _send(self, commands: Sequence[Command]) -> list[Any]:
         with self._redis.pipeline(transaction=False) as pipeline:
             for command in commands:
-                pipeline.execute_command(*command)
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
             replies = pipeline.execute(raise_on_error=False)
         for reply in replies:
             if isinstance(reply, _BROKEN):
@@ -170,18 +170,15 @@ def checked_url(url: str) -> str:
 
 def _pool(url: str, timeout_s: float) -> BlockingConnectionPool:
     try:
-        return cast(
-            "BlockingConnectionPool",
-            BlockingConnectionPool.from_url(
-                url,
-                max_connections=CONNECTIONS,
-                timeout=timeout_s,
-                socket_timeout=timeout_s,
-                socket_connect_timeout=timeout_s,
-                retry=Retry(NoBackoff(), 0),
-                protocol=2,  # as all servers and providers speak it; nothing here is better said in 3
-                driver_info=None,  # else each connection begins with two more trips
-            ),
+        return BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=timeout_s,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,  # as all servers and providers speak it; nothing here is better said in 3
+            driver_info=None,  # else each connection begins with two more trips
         )
     except (ValueError, TypeError) as error:
         raise ConfigError(f"expected the URL of a Redis, got {redact(url)!r}: {redact(str(error))}") from None
