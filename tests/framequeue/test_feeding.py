@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -68,7 +68,7 @@ def test_pictures_are_stored_and_their_keys_sent(store: MemoryStore, queue: Memo
 def test_many_cameras_share_a_trip(store: MemoryStore, queue: MemoryQueue) -> None:
     slow, keys = Counted(store, "put"), Counted(queue, "send")
     slow.opened.clear()
-    with FrameFeed(slow, keys, batch=8) as feed:  # type: ignore[arg-type]
+    with FrameFeed(slow, keys, batch=8) as feed:
         feed.offer(*frame(0))
         until(lambda: slow.trips, "the first trip")
         for n in range(16):
@@ -86,7 +86,7 @@ def test_what_there_is_no_room_for_is_dropped_as_is_said(
 ) -> None:
     slow = Counted(store, "put")
     slow.opened.clear()
-    with FrameFeed(slow, queue, when_full, wait_s=0.05, capacity=2) as feed:  # type: ignore[arg-type]
+    with FrameFeed(slow, queue, when_full, wait_s=0.05, capacity=2) as feed:
         feed.offer(*frame(0))
         until(lambda: slow.trips, "the first trip")
         taken = [feed.offer(*frame(n)) for n in (1, 2, 3, 4)]
@@ -100,7 +100,7 @@ def test_what_there_is_no_room_for_is_dropped_as_is_said(
 def test_whoever_waits_goes_on_when_there_is_room(store: MemoryStore, queue: MemoryQueue) -> None:
     slow = Counted(store, "put")
     slow.opened.clear()
-    with FrameFeed(slow, queue, wait_s=TIMEOUT_S, capacity=1) as feed:  # type: ignore[arg-type]
+    with FrameFeed(slow, queue, wait_s=TIMEOUT_S, capacity=1) as feed:
         feed.offer(*frame(0))
         until(lambda: slow.trips, "the first trip")
         feed.offer(*frame(1))
@@ -141,10 +141,10 @@ def test_a_picture_whose_key_is_not_taken_is_deleted(store: MemoryStore) -> None
 
 def test_a_queue_that_is_not_there_is_told_at_once(store: MemoryStore, queue: MemoryQueue) -> None:
     class Nowhere(Troubled):
-        def send(self, texts: list[str]) -> list[Sent]:
+        def send(self, texts: Sequence[str]) -> list[Sent]:
             return [Sent(text, Outcome.UNROUTABLE) for text in texts]
 
-    with FrameFeed(store, Nowhere(queue), wait_s=TIMEOUT_S) as feed:  # type: ignore[arg-type]
+    with FrameFeed(store, Nowhere(queue), wait_s=TIMEOUT_S) as feed:
         feed.offer(*frame(0))
         assert feed.flush(TIMEOUT_S)
         assert feed.stats().total.dropped == {"unroutable": 1}
@@ -175,7 +175,7 @@ def test_what_is_away_for_a_moment_is_tried_again(
     store: MemoryStore, queue: MemoryQueue, method: str
 ) -> None:
     kept, keys = (Troubled(one, **{method: 2}) for one in (store, queue))
-    with FrameFeed(kept, keys, wait_s=TIMEOUT_S) as feed:  # type: ignore[arg-type]
+    with FrameFeed(kept, keys, wait_s=TIMEOUT_S) as feed:
         feed.offer(*frame(0))
         assert feed.flush(TIMEOUT_S)
     assert feed.stats().total == CameraFeed(offered=1, sent=1, bytes=SIZE)
@@ -192,7 +192,7 @@ def test_nothing_is_ever_raised_into_the_loop_that_offers(
 ) -> None:
     kept, keys = (Troubled(one, **{method: 10**9}) for one in (store, queue))
     kept.error = keys.error = error
-    with FrameFeed(kept, keys, wait_s=0) as feed:  # type: ignore[arg-type]
+    with FrameFeed(kept, keys, wait_s=0) as feed:
         for n in range(3):
             assert feed.offer(*frame(n))
         assert feed.flush(TIMEOUT_S)
@@ -219,7 +219,7 @@ def test_a_feed_that_is_closed_hands_over_what_it_has_and_takes_no_more(
 
 def test_a_feed_that_is_closed_drops_what_cannot_go(store: MemoryStore, queue: MemoryQueue) -> None:
     away = Troubled(queue, send=10**9)
-    feed = FrameFeed(store, away, wait_s=3600, batch=1)  # type: ignore[arg-type]
+    feed = FrameFeed(store, away, wait_s=3600, batch=1)
     for n in range(3):
         feed.offer(*frame(n))
     until(lambda: feed.stats().retried, "a first try")
@@ -230,7 +230,7 @@ def test_a_feed_that_is_closed_drops_what_cannot_go(store: MemoryStore, queue: M
 
 def test_whoever_waits_in_a_feed_that_is_closed_goes_on(store: MemoryStore, queue: MemoryQueue) -> None:
     away = Troubled(queue, send=10**9)
-    feed = FrameFeed(store, away, wait_s=3600, batch=1, capacity=1)  # type: ignore[arg-type]
+    feed = FrameFeed(store, away, wait_s=3600, batch=1, capacity=1)
     feed.offer(*frame(0))
     until(lambda: feed.stats().retried, "a first try")
     feed.offer(*frame(1))

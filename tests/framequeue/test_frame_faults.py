@@ -93,7 +93,7 @@ def test_the_picture_of_a_worker_that_was_killed_is_done_once_by_another(
     start: Start, store: FolderStore, queue: SqliteQueue
 ) -> None:
     [key] = hand_over(store, queue, frame())
-    killed, other = start("work", "hang"), None
+    killed = start("work", "hang")
     assert killed.wait("has") == [{"has": str(key), "attempt": 1, "again": False}]
     other = start("work", "quick")
     assert (store.usage().claimed, queue.depth().in_hand) == (1, 1)
@@ -133,9 +133,8 @@ def test_however_many_workers_are_killed_each_picture_is_done_once(
     workers = [start("work", "quick") for _ in range(3)]
     left = list(workers)
     for _ in range(2):
-        busy = until(
-            lambda: next((one for one in left if len(one.all("has")) >= 3), None), "a worker at work"
-        )
+        until(lambda: any(len(one.all("has")) >= 3 for one in left), "a worker at work")
+        busy = max(left, key=lambda one: len(one.all("has")))
         busy.kill()
         left.remove(busy)
     until(lambda: store.usage().total.finished == count, "all pictures to be done")

@@ -106,7 +106,7 @@ def test_a_round_that_fails_is_told_and_counted(
 ) -> None:
     store.put([frame(0)], 10)
     clock.move(30)
-    sweeper = Sweeper(store, Troubled(queue, depth=1))  # type: ignore[arg-type]
+    sweeper = Sweeper(store, Troubled(queue, depth=1))
     with pytest.raises(BusError, match="away"):
         sweeper.sweep()
     assert sweeper.stats() == SweepStats(failed=1, expired=1)
@@ -115,7 +115,7 @@ def test_a_round_that_fails_is_told_and_counted(
 def test_it_sweeps_by_itself_whatever_happens(clock: ManualClock) -> None:
     store, queue = MemoryStore(), MemoryQueue()
     store.put([frame(0)], None)
-    with Sweeper(Troubled(store, sweep=2), queue, overdue_s=0.05, every_s=0.01) as sweeper:  # type: ignore[arg-type]
+    with Sweeper(Troubled(store, sweep=2), queue, overdue_s=0.05, every_s=0.01) as sweeper:
         until(lambda: sweeper.stats().sent, "a key to be sent")
         sweeper.start()
     sweeper.close()

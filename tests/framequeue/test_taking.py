@@ -1,5 +1,7 @@
 """What deliveries become: every way that one can go, by a machine without threads."""
 
+from itertools import chain, repeat
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -196,20 +198,26 @@ class Hand:
                 return self.queue.dead(delivery, verdict.reason)
 
 
-@given(st.data(), rules_of_any_kind.filter(lambda rules: rules.take == "lease"))
+@given(
+    rules_of_any_kind.filter(lambda rules: rules.take == "lease"),
+    st.integers(1, 4),
+    st.integers(1, 2),
+    st.lists(st.tuples(st.none() | handlings, st.sampled_from([0.0, 2.0, 11.0])), max_size=40),
+)
 def test_every_key_is_finished_once_or_a_dead_letter_and_all_deliveries_are_counted(
-    data: st.DataObject, rules: Rules
+    rules: Rules, count: int, copies: int, history: list[tuple[Handled | None, float]]
 ) -> None:
     """Any history of workers that succeed, fail, hang and die; each delivery ends once, and each key."""
-    frames = [picture(n) for n in range(data.draw(st.integers(1, 4)))]
+    frames = [picture(n) for n in range(count)]
     hand = Hand(rules, [key for key, _ in frames])
     hand.store.put(frames, None)
-    hand.queue.send([*hand.keys] * data.draw(st.integers(1, 2)))
-    while hand.queue.depth().ready + hand.queue.depth().delayed:
+    hand.queue.send([*hand.keys] * copies)
+    fates = chain(history, repeat((Returned(), 11.0)))
+    while hand.queue.depth().ready + (hand.queue.depth().delayed or 0):
+        handled, passes_s = next(fates)
         for delivery in hand.queue.receive(1, 0):
-            quiet = hand.received > 40  # so that it ends
-            hand.work(delivery, Returned() if quiet else data.draw(st.none() | handlings))
-        hand.clock.move(data.draw(st.sampled_from([0.0, 2.0, 11.0])) if hand.received < 40 else 11.0)
+            hand.work(delivery, handled)
+        hand.clock.move(passes_s)
     assert hand.received == len(hand.endings) + hand.died
     assert hand.endings.count(Ending.PROCESSED) == hand.store.usage().total.finished
     assert sum(ending in DEAD for ending in hand.endings) == hand.queue.depth().dead

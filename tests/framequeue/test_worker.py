@@ -24,6 +24,7 @@ from tests.framequeue.working import (
 )
 
 from sightline.errors import Closed, ConfigError
+from sightline.framequeue.key import FrameKey
 from sightline.framequeue.queue_memory import MemoryQueue
 from sightline.framequeue.store import Busy, Claim, Claimed, Done, Gone
 from sightline.framequeue.store_memory import MemoryStore
@@ -33,7 +34,7 @@ from sightline.framequeue.worker_hand import TakenFrame
 from sightline.result import Result
 from sightline.wire import result_from_json
 
-QUICK = {"retry_s": 0.01, "stop_s": TIMEOUT_S}
+QUICK: dict[str, Any] = {"retry_s": 0.01, "stop_s": TIMEOUT_S}
 
 
 @pytest.fixture
@@ -46,6 +47,18 @@ def store() -> Iterator[MemoryStore]:
 def queue() -> Iterator[MemoryQueue]:
     with MemoryQueue() as queue:
         yield queue
+
+
+def claimed_when_free(store: MemoryStore, key: FrameKey) -> Claimed:
+    answers: list[Claimed] = []
+
+    def claimed() -> bool:
+        answer = store.claim(key, "w2", LONG_S)
+        answers.extend([answer] if isinstance(answer, Claimed) else [])
+        return bool(answers)
+
+    until(claimed, "the lease to end")
+    return answers[0]
 
 
 def test_a_picture_is_handled_and_its_result_kept(store: MemoryStore, queue: MemoryQueue) -> None:
@@ -227,7 +240,7 @@ def test_a_lease_is_extended_while_its_handler_runs(store: MemoryStore, queue: M
 
     [key] = hand_over(store, queue, frame())
     extended, go_on = list[bool](), threading.Event()
-    worker = Worker(Extended(store), queue, lease_s=1.5, **QUICK)  # type: ignore[arg-type]
+    worker = Worker(Extended(store), queue, lease_s=1.5, **QUICK)
     worker.on_frame(lambda _taken: bytes(go_on.wait(TIMEOUT_S)))
     with working(worker):
         until(lambda: len(extended) >= 4, "more than a lease to pass")
@@ -240,11 +253,11 @@ def test_a_lease_is_extended_while_its_handler_runs(store: MemoryStore, queue: M
 def test_who_lost_its_lease_is_late(store: MemoryStore, queue: MemoryQueue) -> None:
     """The store is out of reach for longer than a lease; another worker has the picture meanwhile."""
     [key] = hand_over(store, queue, frame())
-    worker = Worker(Troubled(store, extend=10**9), queue, lease_s=0.05, **QUICK)  # type: ignore[arg-type]
+    worker = Worker(Troubled(store, extend=10**9), queue, lease_s=0.05, **QUICK)
 
     @worker.on_frame
     def work(_taken: TakenFrame) -> bytes:
-        answer = until(lambda: _claimed(store.claim(key, "w2", LONG_S)), "the lease to end")
+        answer = claimed_when_free(store, key)
         assert store.finish(answer.claim, b"of another")
         return b"late"
 
@@ -257,21 +270,17 @@ def test_who_lost_its_lease_is_late(store: MemoryStore, queue: MemoryQueue) -> N
 def test_a_lease_that_cannot_be_extended_is_counted(store: MemoryStore, queue: MemoryQueue) -> None:
     [key] = hand_over(store, queue, frame())
     held_up = Troubled(store, extend=10**9)
-    worker = Worker(held_up, queue, lease_s=0.3, **QUICK)  # type: ignore[arg-type]
+    worker = Worker(held_up, queue, lease_s=0.3, **QUICK)
 
     @worker.on_frame
     def work(_taken: TakenFrame) -> None:
-        answer = until(lambda: _claimed(store.claim(key, "w2", LONG_S)), "the lease to end")
+        answer = claimed_when_free(store, key)
         held_up.away.clear()
         until(lambda: worker.stats().lost_leases, "the loss to be seen")
         store.give_back(answer.claim)
 
     with working(worker):
         assert ended(worker, 1) == {"late": 1}
-
-
-def _claimed(answer: object) -> Claimed | None:
-    return answer if isinstance(answer, Claimed) else None
 
 
 def test_a_function_that_takes_too_long_is_interrupted(store: MemoryStore, queue: MemoryQueue) -> None:
@@ -442,7 +451,7 @@ def test_a_handler_may_stop_its_worker(store: MemoryStore, queue: MemoryQueue, k
 
 def test_a_store_that_is_away_has_the_key_come_again(store: MemoryStore, queue: MemoryQueue) -> None:
     hand_over(store, queue, frame())
-    worker = Worker(Troubled(store, claim=1, finish=1), queue, lease_s=0.2, **QUICK)  # type: ignore[arg-type]
+    worker = Worker(Troubled(store, claim=1, finish=1), queue, lease_s=0.2, **QUICK)
     seen: list[tuple[int, bool]] = []
     worker.on_frame(lambda taken: seen.append((taken.attempt, taken.redelivered)))
     with working(worker):
@@ -456,7 +465,7 @@ def test_a_queue_that_is_away_is_asked_again(
 ) -> None:
     monkeypatch.setattr("sightline.framequeue.worker._AGAIN_S", 0.01)
     hand_over(store, queue, frame())
-    worker = Worker(store, Troubled(queue, receive=3, ack=1), **QUICK)  # type: ignore[arg-type]
+    worker = Worker(store, Troubled(queue, receive=3, ack=1), **QUICK)
     worker.on_frame(lambda _taken: None)
     with working(worker):
         assert ended(worker, 1) == {"processed": 1}
@@ -467,7 +476,7 @@ def test_a_store_that_breaks_in_any_way_ends_no_thread(store: MemoryStore, queue
     hand_over(store, queue, frame())
     broken = Troubled(store, claim=2)
     broken.error = ZeroDivisionError()
-    worker = Worker(broken, queue, **QUICK)  # type: ignore[arg-type]
+    worker = Worker(broken, queue, **QUICK)
     worker.on_frame(lambda _taken: None)
     with working(worker):
         assert ended(worker, 3) == {"away": 2, "processed": 1}
@@ -487,7 +496,7 @@ def test_no_more_are_in_hand_than_is_said(store: MemoryStore, queue: MemoryQueue
 
     @worker.on_frame
     def work(_taken: TakenFrame) -> None:
-        most.append(queue.depth().in_hand)
+        most.append(queue.depth().in_hand or 0)
 
     with working(worker):
         ended(worker, 10)

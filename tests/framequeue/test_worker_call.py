@@ -12,6 +12,7 @@ import pytest
 from tools.services.waiting import wait_for
 
 from sightline.framequeue.worker_call import (
+    Call,
     CoroutineCall,
     FunctionCall,
     LoopThread,
@@ -35,6 +36,15 @@ def spin(began: threading.Event) -> None:
         time.sleep(0.001)
 
 
+def interrupt_after(began: threading.Event, call: Call, times: int = 1) -> None:
+    def interrupt() -> None:
+        began.wait(TIMEOUT_S)
+        for _ in range(times):
+            call.interrupt()
+
+    threading.Thread(target=interrupt).start()
+
+
 def test_a_function_gives_what_it_returns_and_raises_what_it_raises() -> None:
     assert FunctionCall(str, 7).run() == "7"
     with pytest.raises(ValueError, match="invalid literal"):
@@ -44,7 +54,7 @@ def test_a_function_gives_what_it_returns_and_raises_what_it_raises() -> None:
 def test_a_function_that_runs_is_interrupted() -> None:
     began = threading.Event()
     call = FunctionCall(spin, began)
-    threading.Thread(target=lambda: (began.wait(), call.interrupt())).start()
+    interrupt_after(began, call)
     with pytest.raises(TimeLimitExceeded, match="longer than its time limit"):
         call.run()
 
@@ -60,7 +70,7 @@ def test_a_function_may_clean_up() -> None:
         return "clean"
 
     call = FunctionCall(tidy, None)
-    threading.Thread(target=lambda: (began.wait(), call.interrupt(), call.interrupt())).start()
+    interrupt_after(began, call, times=2)
     assert call.run() == "clean"
     assert cleaned == [True]
 
@@ -109,7 +119,7 @@ def test_a_coroutine_is_awaited_and_cancelled(loop: LoopThread) -> None:
 
     assert CoroutineCall(double, 4, loop).run() == 8
     call = CoroutineCall(hang, None, loop)
-    threading.Thread(target=lambda: (began.wait(), call.interrupt())).start()
+    interrupt_after(began, call)
     with pytest.raises(TimeLimitExceeded):
         call.run()
     assert cleaned.wait(TIMEOUT_S)
