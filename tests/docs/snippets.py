@@ -40,7 +40,7 @@ DOCUMENTS = sorted(
 )
 INCLUDED = '--8<-- "'
 COMMAND_S = 60
-KNOWN_PROGRAMS = {"apt-get", "cd", "export", "git", "jq", "pip", "pre-commit", "tail", "zerorpc"}
+KNOWN_PROGRAMS = {"apt-get", "cd", "celery", "export", "git", "jq", "pip", "pre-commit", "tail", "zerorpc"}
 
 _LEXER = RawFencedCodeBlockLexer(
     re.compile(r'(?P<language>\w+)(?: title="(?P<title>[^"]+)")?$\n', re.MULTILINE)
@@ -92,7 +92,7 @@ def _load_site(example: Example) -> None:
 def _whole(text: str) -> str:
     """A site file as it is, or one made round cameras alone, or round keys of a camera or a worker."""
     part = YAML(typ="safe").load(text)
-    if "workers" in part:
+    if "workers" in part or "frame_queue" in part:
         return text
     if isinstance(part.get("cameras"), dict):
         return json.dumps({**part, "workers": {"a": {"model": {"kind": "motion"}}}})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from prometheus_client import generate_latest
 from tests.docs.snippets import ROOT
 from tests.docs.test_links import PAGES
 from tools.reference import refreshed
@@ -21,6 +22,9 @@ from sightline.codec import DropReason
 from sightline.detect.onnx import HEADS
 from sightline.fakecam import Fault
 from sightline.fakecam.script import NAMES
+from sightline.framequeue import Ending, FrameFeed, Sweeper, Worker, open_queue, open_store
+from sightline.framequeue.feeding_line import Drop
+from sightline.framequeue.metrics import registry_of
 from sightline.mux import CameraState, ControlStats, Reply
 from sightline.mux.acts import BUILT_IN, SETTINGS
 from sightline.mux.requests import ENVELOPE
@@ -179,6 +183,20 @@ def test_every_setting_of_a_pipe_is_explained_with_its_default(heading: str, set
     told = {name: cell.split()[0].strip('`"') for name, cell in rows("pipe.md", heading).items()}
     defaults = zip(settings.__struct_fields__, settings.__struct_defaults__, strict=True)
     assert told == {name: str(default) for name, default in defaults}
+
+
+def test_all_that_becomes_of_a_picture_of_the_frame_queue_is_explained() -> None:
+    assert names("frame-queue.md", "### Endings") == values(Ending)
+    assert names("frame-queue.md", "### Reasons") == values(Drop)
+
+
+def test_every_figure_of_the_frame_queue_that_is_named_is_there() -> None:
+    told = {name.partition("{")[0] for name in names("frame-queue.md", "## Looking after it")}
+    with open_store("memory:") as store, open_queue("memory:") as queue, FrameFeed(store, queue) as feed:
+        worker, sweeper = Worker(store, queue), Sweeper(store, queue)
+        registry = registry_of(store=store, queue=queue, feed=feed, worker=worker, sweeper=sweeper)
+        text = generate_latest(registry).decode()
+    assert told == {name for name in told if f"# HELP sightline_framequeue_{name} " in text}
 
 
 def test_every_output_schema_is_explained() -> None:

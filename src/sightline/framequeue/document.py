@@ -40,6 +40,7 @@ T = TypeVar("T", "FrameStore", "KeyQueue")
 HOST: Final = "localhost"
 QUEUE: Final = "frame_queue"
 LEASE_S: Final = 30.0
+_FILES: Final = ("memory:", "sqlite:")
 
 RedisClient: TypeAlias = Any
 """A `redis.Redis`, the URL of a store, or a `FrameStore`."""
@@ -163,11 +164,13 @@ def close() -> None:
 
 
 def queue_url(host: str, queue_name: str) -> str:
-    """The URL of a queue at `host`, `host:port`, or at a broker that has a URL.
+    """The URL of a queue at `host`, `host:port`, or at a broker that has a URL; a file's is whole as it is.
 
     Raises:
         ConfigError: there is no host, or no name.
     """
+    if host.startswith(_FILES):
+        return host
     if not host or not queue_name:
         raise ConfigError(f"expected a host and the name of a queue, got {host!r} and {queue_name!r}")
     parts = urlsplit(host if "://" in host else f"amqp://{host}")

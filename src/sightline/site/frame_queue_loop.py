@@ -57,6 +57,8 @@ def save_frame_loop(
     """
     camera = CameraInput(camera_id=str(camera_id), url=rtsp_link)
     place = None if folder is None else Path(folder)
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
     told = on_saved or _tell
 
     def saved(sampled: Sampled) -> None:

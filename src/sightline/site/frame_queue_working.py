@@ -114,7 +114,7 @@ class Working(Runs):
             return False
         finally:
             self._asked_ns = self._clock.monotonic_ns()
-        left = depth.ready + depth.delayed + (depth.in_hand or 0) + self.stats().held
+        left = depth.ready + (depth.delayed or 0) + (depth.in_hand or 0) + self.stats().held
         self._empty = 0 if left else self._empty + 1
         return self._empty >= 2
 
