@@ -166,9 +166,10 @@ end
 
 -- Lets pictures go until there is room, the newcomer counted: 'stored' where there is, 'more' where others must
 -- go yet, 'full' where nobody may.
-local function make_room(limit, evicted)
-  for _ = 1, BOUND do
+local function make_room(it, limit, evicted)
+  for n = 1, BOUND do
     if tonumber(redis.call('HGET', STATE, 'used') or 0) <= limit then return 'stored' end
+    if n == 1 then rank(it) end
     if not pass_list('due', 1) then
       local greediest = redis.call('ZRANGE', BASE .. 'greed', 0, 0)[1]
       if not greediest then return 'full' end
@@ -188,7 +189,6 @@ end
 local function count_in(it, size, by)
   redis.call('HINCRBY', STATE, 'used', size * by)
   redis.call('HINCRBY', it.camera, 'bytes', size * by)
-  rank(it)
 end
 
 local function refused(it, why)
@@ -225,13 +225,14 @@ local function put(it, data, limit, ttl, full)
   local answer, again = {'stored'}, it.size
   if again and not it.hand then take_up(it) end
   count_in(it, size, again and 0 or 1)
-  if limit then answer[1] = make_room(limit, answer) end
+  if limit then answer[1] = make_room(it, limit, answer) end
   if answer[1] == 'stored' then
     store(it, data, ttl)
     return answer
   end
   if again and not it.hand then place(it) end
   count_in(it, size, again and 0 or -1)
+  rank(it)
   return answer[1] == 'full' and refused(it, 'full') or answer
 end
 
