@@ -85,7 +85,9 @@ def test_a_camera_goes_through_all_functions_of_the_document(
     with redis.Redis.from_url(where) as redis_client:
         frame = retrieve_frame_from_redis(redis_client, str(keys[0]))
         assert frame is not None
-        assert np.array_equal(frame, cv2.imdecode(np.frombuffer(taken[0].data, np.uint8), cv2.IMREAD_COLOR))
+        stored = cv2.imdecode(np.frombuffer(taken[0].data, np.uint8), cv2.IMREAD_COLOR)
+        assert stored is not None
+        assert np.array_equal(frame, stored)
         assert retrieve_frame_from_redis(redis_client, str(keys[0])) is None
         assert delete_frame_from_redis(redis_client, str(keys[1]))
         assert not delete_frame_from_redis(redis_client, str(keys[1]))

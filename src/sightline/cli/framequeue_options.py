@@ -121,7 +121,9 @@ def opened(
 
     if groups and settings is None:
         raise typer.BadParameter("expected --site with groups, which are a site's", param_hint="--group")
-    most_mb = budget_mb if budget_mb is not None else settings and settings.budget_mb
+    most_mb = budget_mb
+    if most_mb is None and settings is not None:
+        most_mb = settings.budget_mb
     return Places(
         place.store,
         place.queue,

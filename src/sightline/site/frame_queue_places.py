@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import PurePath
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from sightline.errors import ConfigError, WireError
@@ -81,9 +81,9 @@ class Places:
     def depth(self) -> QueueDepth:
         """Of all queues together."""
         depths = [queue.depth() for queue in self.queues.values()]
-        return QueueDepth(
-            **{name: _sum(getattr(one, name) for one in depths) for name in QueueDepth.__struct_fields__}
-        )
+        names = QueueDepth.__struct_fields__
+        counts: dict[str, Any] = {name: _sum(getattr(one, name) for one in depths) for name in names}
+        return QueueDepth(**counts)
 
     def dead_letters(self, limit: int) -> list[DeadKey]:
         """Of all queues, the oldest first."""

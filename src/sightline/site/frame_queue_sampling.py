@@ -148,7 +148,7 @@ class Sampling(Runs):
             queue = self._queue_of(name)
             queues[id(queue)] = queue
             by_queue.setdefault(id(queue), []).append(name)
-        feeds = {}
+        feeds: dict[str, FrameFeed] = {}
         for which, names in by_queue.items():
             wait_s = _WHOLE_WAIT_S if all(whole[name] for name in names) else _LIVE_WAIT_S
             feed = FrameFeed(self._store, queues[which], self._when_full, ttl_s=self._ttl_s, wait_s=wait_s)
