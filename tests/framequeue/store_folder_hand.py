@@ -1,6 +1,7 @@
 """A process at a folder of pictures, to be killed: `store_folder_hand.py ROLE FOLDER [ARGUMENT ...]`.
 
-Each line that it prints is the JSON of what happened, after it did. It ends when its standard input does, at the latest.
+Each line that it prints is the JSON of what happened, after it did. It ends with its standard input at the
+latest.
 
     put CAMERA      puts a picture after the other: {"put": key}
     work NAME       finishes whatever is there: {"finished": key}; gives back some, and sweeps: {"swept": ...}
@@ -13,6 +14,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from itertools import count
 
 from sightline.framequeue.key import FrameKey
@@ -20,6 +22,7 @@ from sightline.framequeue.store import Claimed, Refusal
 from sightline.framequeue.store_folder import FolderStore
 
 SIZE = 20_000
+FILL = 1500
 
 
 def key_of(camera_id: str, index: int) -> FrameKey:
@@ -44,7 +47,8 @@ def main() -> None:
     if role != "fill":  # which ends by itself
         threading.Thread(target=_end_with_stdin, daemon=True).start()
     with FolderStore(folder, limit_bytes=None) as store:
-        {"put": _put, "work": _work, "fill": _fill}[role](store, *arguments)
+        roles: dict[str, Callable[..., None]] = {"put": _put, "work": _work, "fill": _fill}
+        roles[role](store, *arguments)
 
 
 def _put(store: FolderStore, camera_id: str) -> None:
@@ -71,13 +75,14 @@ def _work(store: FolderStore, name: str) -> None:
 
 
 def _fill(store: FolderStore) -> None:
-    keys = [key_of("a", index) for index in range(1000)]
+    keys = [key_of("a", index) for index in range(FILL)]
     refused = [store.put([(key, picture_of(key))], None)[0].refused for key in keys]
     held = [key for key, why in zip(keys, refused, strict=True) if why is None]
     assert all(store.peek(key) == picture_of(key) for key in held)
     _tell(full=[len(held), refused.count(Refusal.FULL)], usage=_usage(store))
     deleted = store.delete(held[:10])
-    again = [store.put([(key, picture_of(key))], None)[0].stored for key in keys[-deleted:]]
+    # No more than half of them: the table may have grown meanwhile.
+    again = [store.put([(key, picture_of(key))], None)[0].stored for key in keys[-5:]]
     _tell(again=[deleted, sum(again)], usage=_usage(store))
 
 

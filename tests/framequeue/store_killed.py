@@ -11,6 +11,7 @@ Prints how often it killed.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -56,11 +57,12 @@ CALLS: dict[str, Callable[[FolderStore, Claim], object]] = {
 
 def main() -> None:
     folder, call = Path(sys.argv[1]), sys.argv[2]
-    before, _ = left(folder / "before", call, 1)
-    after, _ = left(folder / "after", call, None)
+    claim = prepare(folder / "begin", call)
+    before, _ = left(folder / "before", call, claim, 1)
+    after, _ = left(folder / "after", call, claim, None)
     assert before != after, f"{call} does nothing here"
     for line in count(1):
-        found, killed = left(folder / str(line), call, line)
+        found, killed = left(folder / str(line), call, claim, line)
         assert found in (before, after), f"killed at line {line}: {found}, not {before} or {after}"
         if not killed:
             assert found == after
@@ -68,24 +70,30 @@ def main() -> None:
             return
 
 
-def left(folder: Path, call: str, line: int | None) -> tuple[object, bool]:
-    """What is told of a new store after a process made the call, killed at that line; and whether it was."""
-    clock = ManualClock()
-    with FolderStore(folder, limit_bytes=40, clock=clock) as store:
+def prepare(folder: Path, call: str) -> Claim:
+    """A store with some pictures, one of which is claimed."""
+    with FolderStore(folder, limit_bytes=40, clock=ManualClock()) as store:
         store.put([(key, b"x" * 10) for key in KEYS[:4]], 60)
         answer = store.claim(KEYS[0], "w1", 60)
         assert isinstance(answer, Claimed)
     if call == "sweep":  # what it is to find
-        next((folder / "pictures").iterdir()).unlink()
+        min((folder / "pictures").iterdir()).unlink()
         (folder / "pictures" / f"{'0' * 24}.jpeg").touch()
         (folder / "incoming" / "999-1").touch()
+    return answer.claim
+
+
+def left(folder: Path, call: str, claim: Claim, line: int | None) -> tuple[object, bool]:
+    """What is told of the store after a process made the call, killed at that line; and whether it was."""
+    shutil.copytree(folder.parent / "begin", folder)
+    clock = ManualClock()
     clock.move(2)
     process = os.fork()
     if not process:
-        make(folder, clock, lambda store: CALLS[call](store, answer.claim), line)
+        make(folder, clock, lambda store: CALLS[call](store, claim), line)
     status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     assert status in (0, -signal.SIGKILL), status
-    return told(folder, clock, answer.claim), status != 0
+    return told(folder, clock, claim), status != 0
 
 
 def make(folder: Path, clock: Clock, call: Callable[[FolderStore], object], line: int | None) -> None:

@@ -169,7 +169,7 @@ def _prepared(name: str, text: str) -> object:
 def _signature(maker: Callable[..., object], own: Collection[str]) -> Callable[..., object]:
     """What may be given to a class by a URL, as a function with these options."""
     parameters = list(inspect.signature(maker).parameters.values())[1:]  # the first is the address
-    hints = get_type_hints(maker.__init__)  # type: ignore[misc]
+    hints = get_type_hints(maker.__init__)
     named = [each for each in parameters if each.name not in _NOT_OPTIONS]
     if len(named) < len(parameters) and any(each.name == "limits" for each in parameters):
         named += inspect.signature(QueueLimits).parameters.values()
@@ -195,9 +195,10 @@ def _found(place: str) -> Callable[..., object]:
     try:
         found: Callable[..., object] = getattr(import_module(module), name)
     except ModuleNotFoundError as error:
-        if error.name not in _LIBRARIES:
+        library = (error.name or "").partition(".")[0]
+        if library not in _LIBRARIES:
             raise
         raise MissingExtra(
-            f"{error.name} is not installed; it comes with: pip install 'sightline[framequeue]'"
+            f"{library} is not installed; it comes with: pip install 'sightline[framequeue]'"
         ) from error
     return found

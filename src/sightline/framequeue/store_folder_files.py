@@ -30,7 +30,7 @@ _INCOMING: Final = re.compile(r"(?P<holder>[0-9]{1,18})-[0-9]+", re.ASCII)
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _NOT_THERE: Final = (errno.ENOENT, errno.EIO)
 _SPARE_BYTES: Final = 8 * 2**20
-"""Of the disk, or a sixteenth of a small one: left to the table, so that what makes room can be written."""
+"""Of the disk, left to the table, whose log has some 4 MiB: so that what makes room can be written."""
 
 
 class Written(NamedTuple):
@@ -70,8 +70,7 @@ class PictureFiles:
         """
         with _told():
             disk = os.statvfs(self._pictures)
-        free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-        return not whole or free - size >= min(_SPARE_BYTES, whole // 16)
+        return not disk.f_blocks or disk.f_bavail * disk.f_frsize - size >= _SPARE_BYTES
 
     def write(self, data: bytes, kind: PictureFormat, holder: int) -> Written | None:
         """A picture aside; None where the disk has no room for it. Raises BusError."""
