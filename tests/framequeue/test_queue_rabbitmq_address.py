@@ -1,5 +1,7 @@
 """What stands in the URL of a queue at RabbitMQ."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,9 @@ def test_a_password_is_known_to_the_redactor_and_not_shown() -> None:
     address = RabbitAddress.of("amqp://user:hunter2secret@[::1]:1/v")
     assert redact("it was hunter2secret") == "it was ***"
     assert address.shown == "queue 'frames' at amqp://[::1]:1/v"
+
+
+def test_without_pika_it_is_said_what_installs_it() -> None:
+    program = "import sys; sys.modules['pika'] = None; import sightline.framequeue.queue_rabbitmq"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False).stderr
+    assert "MissingExtra: pika is not installed; it comes with: pip install 'sightline[framequeue]'" in told

@@ -177,11 +177,9 @@ class RabbitMqQueue:
     async def _dead_retry(self, texts: frozenset[str] | None) -> int:
         count = 0
         async with _Reading(await self._connection(), self._places.dead) as reading:
-            left = await reading.ready(self._places.dead)  # what dies again meanwhile is not tried again
-            while left > 0:
-                async with asyncio.timeout(self._reach_s):
-                    messages = await reading.next(min(left, _RETRIED))
-                left = left - len(messages) if messages else 0
+            messages = await reading.next(1)
+            left = messages[0].behind if messages else 0  # what dies again meanwhile is not tried again
+            while messages:
                 wanted = [each for each in messages if texts is None or self._dead_key(each).text in texts]
                 taken = await self._tried_again(wanted)
                 for message in taken:
@@ -189,6 +187,9 @@ class RabbitMqQueue:
                 count += len(taken)
                 if len(taken) < len(wanted):
                     break
+                async with asyncio.timeout(self._reach_s):
+                    messages = await reading.next(min(left, _RETRIED))
+                left -= len(messages)
         return count
 
     async def _tried_again(self, messages: Sequence[Incoming]) -> list[Incoming]:

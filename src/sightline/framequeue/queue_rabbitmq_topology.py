@@ -26,11 +26,12 @@ _INEQUIVALENT: Final = re.compile(
     r"received (?P<wanted>.*) but current is (?P<there>.*)",
     re.DOTALL,
 )
-_VALUE: Final = re.compile(r"(?:the value )?'(?P<value>.*)'(?: of type '\w+')?", re.DOTALL)
+_VALUE: Final = re.compile(r"(?:the value )?'(?P<value>.*?)'(?: of type '\w+')?", re.DOTALL)
 _SETTINGS: Final = {
     "x-max-length": "max_keys; for dead letters max_dead",
     "x-max-length-bytes": "max_bytes",
     "x-overflow": "when_full",
+    "x-dead-letter-strategy": "by when_full",
     "x-message-ttl": "ttl_s, here in ms",
     "x-queue-type": "type= in the URL",
 }

@@ -51,12 +51,18 @@ class Denied(Cut):
 
 
 class Incoming(NamedTuple):
-    """A message that the broker gave us. `tag` is good for the channel that it came over."""
+    """A message that the broker gave us.
+
+    Attributes:
+        tag: good for the channel that it came over.
+        behind: of one that was asked for: how many are ready in its queue now.
+    """
 
     tag: int
     redelivered: bool
     headers: Mapping[str, Any]
     body: bytes
+    behind: int
 
 
 class Wire:
@@ -85,10 +91,14 @@ class Wire:
         """Has it called before anybody who waits hears of the end."""
         self._ends.append(call)
 
+    def check(self) -> None:
+        """Raises Cut where it ended; an error of its own for each, as each goes its own way up."""
+        if self.cut is not None:
+            raise Cut(self.cut.message, self.cut.code)
+
     async def wait(self, answer: asyncio.Future[T]) -> T:
         """Its result, or the end of the channel."""
-        if self.cut is not None:
-            raise self.cut
+        self.check()
         self._waiting.add(answer)
         try:
             return await answer
@@ -97,8 +107,7 @@ class Wire:
 
     async def ask(self, method: str, **arguments: Any) -> Any:
         """Calls a method of pika's channel; gives the broker's answer to it."""
-        if self.cut is not None:
-            raise self.cut
+        self.check()
         answer: asyncio.Future[Any] = self._loop.create_future()
         getattr(self._channel, method)(**arguments, callback=partial(_tell, answer))
         return await self.wait(answer)
@@ -109,8 +118,7 @@ class Wire:
 
     async def consume(self, queue: str, tag: str, most: int, take: Callable[[Incoming], None]) -> None:
         """Has at most so many messages brought, until some are settled; `tag` is the consumer's name."""
-        if self.cut is not None:
-            raise self.cut
+        self.check()
         if self._prefetch != most:
             self._prefetch = min(most, MOST_PREFETCH)
             self._channel.basic_qos(prefetch_count=self._prefetch, callback=_nothing)
@@ -136,8 +144,7 @@ class Wire:
 
     async def get(self, queue: str) -> Incoming | None:
         """The oldest message that is ready; None: there is none."""
-        if self.cut is not None:
-            raise self.cut
+        self.check()
         got = self._got = self._loop.create_future()
         self._channel.basic_get(
             queue, lambda _, method, properties, body: _tell(got, _incoming(method, properties, body))
@@ -193,7 +200,7 @@ class Wire:
             call()
         for each in self._waiting:
             if not each.done():
-                each.set_exception(why)
+                each.set_exception(Cut(why.message, why.code))
 
     def _cancelled(self, frame: Any) -> None:
         _tell(self._cancels.get(frame.method.consumer_tag), None)
@@ -280,7 +287,8 @@ def cut(reason: BaseException | str) -> Cut:
 
 
 def _incoming(method: Any, properties: Any, body: bytes) -> Incoming:
-    return Incoming(method.delivery_tag, method.redelivered, properties.headers or {}, body)
+    behind = getattr(method, "message_count", 0)
+    return Incoming(method.delivery_tag, method.redelivered, properties.headers or {}, body, behind)
 
 
 def _tell(answer: asyncio.Future[Any] | None, told: Any) -> None:
