@@ -5,6 +5,7 @@ class on top of `process.Process`), and put it here. `python -m tools.services -
 """
 
 from tools.services.browser import BROWSER
+from tools.services.compose import COMPOSE
 from tools.services.curl import CURL
 from tools.services.docker import DOCKER, Docker
 from tools.services.ffmpeg import FFMPEG
@@ -34,5 +35,19 @@ __all__ = [
 
 SERVICES: dict[str, Service] = {
     service.name: service
-    for service in (RTSP, FFMPEG, BROWSER, OPENSSL, NATS, KAFKA, KCAT, DOCKER, CURL, ZERORPC, REDIS, RABBITMQ)
+    for service in (
+        RTSP,
+        FFMPEG,
+        BROWSER,
+        OPENSSL,
+        NATS,
+        KAFKA,
+        KCAT,
+        DOCKER,
+        COMPOSE,
+        CURL,
+        ZERORPC,
+        REDIS,
+        RABBITMQ,
+    )
 }

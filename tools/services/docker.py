@@ -2,8 +2,8 @@
 
 A container has its own mounts, processes, network (nothing but its own loopback) and `/dev/shm`. Its image
 holds nothing but the links at the root of this machine's file system; programs are seen where they are here,
-to be read only. It needs root that may mount. What is deliberately not here: building images, networks,
-anybody's daemon.
+to be read only. It needs root that may mount. What is deliberately not here: building images from a
+Dockerfile, anybody's daemon.
 """
 
 import io
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -25,25 +25,50 @@ CLIENTS = ("/usr/bin/docker", "docker")  # Debian's first: another client may co
 CAP_SYS_ADMIN = 1 << 21  # linux/capability.h
 IMAGE = "this-machine"
 ROOT = Path(__file__).resolve().parents[2]
+APART = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"')
 
 
 class Docker:
     """A daemon in a folder of its own, which must exist; containers end with it.
 
     Usable as a context manager: started on entry, stopped on exit.
+
+    Args:
+        folder: the daemon's.
+        networks: containers may have networks of theirs, within one that is the daemon's alone: what they
+            publish is reached from no other process.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, networks: bool = False) -> None:
         self._folder = folder
         # Sockets are made in it, whose paths may have 104 characters.
         self._run = Path(tempfile.mkdtemp(prefix="docker-"))
-        self._address = f"unix://{self._run}/docker.sock"
-        self._process = Process("docker", [str(_look()), *self._settings()], folder, ready=self._answers)
+        self.address = f"unix://{self._run}/docker.sock"
+        command = [*(APART if networks else ()), str(_look()), *self._settings()]
+        self._process = Process("docker", command, folder, ready=self._answers)
 
     def start(self) -> None:
         """Raises StartFailed where it cannot run here."""
         self._process.start()
-        self._call("import", "-", IMAGE, data=_image())
+        self.add(IMAGE)
+
+    def add(
+        self,
+        name: str,
+        *changes: str,
+        files: Mapping[str, str] | None = None,
+        owners: Mapping[str, int] | None = None,
+    ) -> None:
+        """An image of that name, with `changes` as lines of a Dockerfile.
+
+        Args:
+            name: and its tag.
+            changes: `ENV ...`, `CMD ...` and their like.
+            files: texts, by their places.
+            owners: users by their folders.
+        """
+        lines = [f"--change={change}" for change in changes]
+        self._call("import", *lines, "-", name, data=_image(files or {}, owners or {}))
 
     def run(
         self, name: str, command: Sequence[str], *, shares: Sequence[Path] = (), options: Sequence[str] = ()
@@ -59,7 +84,7 @@ class Docker:
         Returns:
             Who holds its standard input and output, as pipes; and whose end is the container's.
         """
-        mounts = [f"--volume={place}:{place}:ro" for place in _programs()]
+        mounts = [f"--volume={mount}" for mount in programs()]
         mounts += [f"--volume={folder}:{folder}" for folder in shares]
         once = ("--rm", "--interactive", f"--name={name}")
         alone = ("--network=none", "--ipc=private", "--read-only", f"--env=PYTHONPATH={ROOT}:{ROOT / 'src'}")
@@ -96,14 +121,14 @@ class Docker:
         places = {"data-root": "data", "pidfile": "pid"}
         own = [f"--exec-root={self._run}", *(f"--{name}={self._folder / at}" for name, at in places.items())]
         nothing = ["--iptables=false", "--ip-masq=false", "--bridge=none", "--storage-driver=vfs"]
-        return [f"--host={self._address}", *own, *nothing]
+        return [f"--host={self.address}", *own, *nothing]
 
     def _answers(self) -> bool:
         done = subprocess.run([*self._client(), "version"], capture_output=True, check=False)
         return done.returncode == 0
 
     def _client(self) -> list[str]:
-        return [str(on_path(*CLIENTS)()), f"--host={self._address}"]
+        return [str(on_path(*CLIENTS)()), f"--host={self.address}"]
 
     def _call(self, *command: str, data: bytes | None = None) -> str:
         done = subprocess.run([*self._client(), *command], input=data, capture_output=True, check=False)
@@ -119,27 +144,35 @@ class Docker:
         self.stop()
 
 
-def _programs() -> list[str]:
-    """Where programs, libraries, this Python and the checkout are; those within others left out."""
+def programs() -> list[str]:
+    """Mounts of where programs, libraries, this Python and the checkout are, to be read only."""
     wanted = {"/usr", "/lib", "/bin", "/lib64", "/etc/ld.so.cache"}
     wanted |= {str(ROOT), sys.prefix, sys.base_prefix}
     there = sorted(place for place in wanted if Path(place).exists() and not Path(place).is_symlink())
-    return [place for place in there if not any(place.startswith(f"{other}/") for other in there)]
+    alone = [place for place in there if not any(place.startswith(f"{other}/") for other in there)]
+    return [f"{place}:{place}:ro" for place in alone]
 
 
-def _image() -> bytes:
-    """A tar file of the links at the root, such as `/lib64`, and of a folder for each mount."""
-    links = [entry for entry in Path("/").iterdir() if entry.is_symlink()]
+def _image(files: Mapping[str, str], owners: Mapping[str, int]) -> bytes:
+    """A tar file of the links at the root, such as `/lib64`, of a folder for each mount, and of these."""
+    mounted = dict.fromkeys(("/tmp", "/dev", "/proc", "/sys"), 0)
+    parents = {str(parent): 0 for place in (*files, *owners) for parent in Path(place).parents}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
-        for link in links:
+        for link in (entry for entry in Path("/").iterdir() if entry.is_symlink()):
             entry = tarfile.TarInfo(link.name)
             entry.type, entry.linkname = tarfile.SYMTYPE, str(link.readlink())
             tar.addfile(entry)
-        for name in ("tmp", "dev", "proc", "sys"):
-            entry = tarfile.TarInfo(name)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+        for folder, owner in sorted({**mounted, **parents, **owners}.items()):
+            entry = tarfile.TarInfo(f".{folder}")
+            # A tmpfs in its place has its mode, not the one that is asked for.
+            entry.mode = 0o1777 if folder in {"/tmp", *owners} else 0o755
+            entry.type, entry.uid, entry.gid = tarfile.DIRTYPE, owner, owner
             tar.addfile(entry)
+        for place, text in files.items():
+            entry = tarfile.TarInfo(f".{place}")
+            entry.size = len(text.encode())
+            tar.addfile(entry, io.BytesIO(text.encode()))
     return packed.getvalue()
 
 

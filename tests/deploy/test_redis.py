@@ -1,0 +1,80 @@
+"""The Redis of the compose file: its own command, run here."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError
+from tests.deploy.files import PASSWORDS, compose, filled_in, put_in
+from tools.services.ports import free_port
+from tools.services.process import Process, answers_at
+
+from sightline.framequeue import FrameKey
+from sightline.framequeue.opening import open_store
+
+pytestmark = pytest.mark.needs("redis")
+SERVICE = compose()["services"]["redis"]
+PASSWORD = PASSWORDS["REDIS_PASSWORD"]
+KEY = FrameKey(camera_id="gate", epoch=0, index=0, captured_at_ms=1, width=4, height=1, size=3, format="jpeg")
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    named = filled_in(REDIS_PORT=str(free_port()))
+    return {name: put_in(value, named) for name, value in SERVICE["environment"].items()}
+
+
+@pytest.fixture
+def port(environment: dict[str, str], tmp_path: Path) -> Iterator[int]:
+    """Where it answers; its folders are the test's."""
+    port = int(environment["REDIS_PORT"])
+    script = put_in(SERVICE["command"][2], {})
+    script = script.replace("/run/redis", str(tmp_path)).replace("dir /data", f"dir {tmp_path}")
+    with Process(
+        "redis", [*SERVICE["command"][:2], script], tmp_path, ready=answers_at(port), environment=environment
+    ):
+        yield port
+
+
+def test_it_lets_in_one_user_who_may_do_what_a_store_needs(port: int) -> None:
+    for user, password in ((None, None), (None, PASSWORD), ("frames", "another")):
+        with Redis(port=port, username=user, password=password) as redis, pytest.raises(AuthenticationError):
+            redis.ping()
+    with Redis(port=port, username="frames", password=PASSWORD) as redis:
+        for refused in ("CONFIG SET maxmemory 0", "SHUTDOWN", "FLUSHALL", "ACL LIST", "KEYS *"):
+            with pytest.raises(NoPermissionError):
+                redis.execute_command(*refused.split())
+
+
+def test_a_store_works_there_and_has_no_better_advice(port: int) -> None:
+    limit = filled_in()["FRAMES_BYTES"]
+    with open_store(f"redis://frames:{PASSWORD}@127.0.0.1:{port}/0?limit_bytes={limit}") as store:
+        (put,) = store.put([(KEY, b"abc")], ttl_s=60)
+        assert put.stored
+        assert store.peek(KEY) == b"abc"
+        assert store.check() == []
+
+
+@pytest.mark.skipif(shutil.which("redis-cli") is None, reason="no redis-cli")
+def test_it_is_healthy_only_while_it_answers(port: int, environment: dict[str, str]) -> None:
+    assert check(environment) == 0
+    assert check(environment | {"REDISCLI_AUTH": "another"}) != 0
+    assert check(environment | {"REDIS_PORT": "1"}) != 0
+
+
+def test_its_password_is_written_nowhere(port: int, tmp_path: Path) -> None:
+    written = tmp_path / "redis.conf"
+    assert "user frames on #" in written.read_text()
+    assert written.stat().st_mode & 0o077 == 0
+    assert PASSWORD not in written.read_text()
+
+
+def check(environment: dict[str, str]) -> int:
+    script = put_in(SERVICE["healthcheck"]["test"][1], {})
+    return subprocess.run(
+        ["sh", "-c", script], env={**os.environ, **environment}, capture_output=True, check=False
+    ).returncode
