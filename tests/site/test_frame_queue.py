@@ -122,6 +122,7 @@ def test_cameras_of_the_frame_queue_are_those_that_are_named_and_enabled() -> No
         ("amqp://me:p%2Fw@h/v", "amqp://me:p%2Fw@h/v?queue=frames-out"),
         ("amqps://h/v?queue=a&type=quorum", "amqps://h/v?queue=a-out&type=quorum"),
         ("hub://h:4820?queue=a", "hub://h:4820?queue=a-out"),
+        ("celery+amqp://h/v", "celery+amqp://h/v?queue=celery-frames-out"),
     ],
 )
 def test_a_group_has_a_queue_of_its_own(url: str, of_group: str) -> None:

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sightline.framequeue.queue import DeadKey, QueueDepth
-    from sightline.framequeue.store import Advice, StoreUsage
+    from sightline.framequeue.store import Advice, CameraUsage, StoreUsage
     from sightline.site.stopping import Stopping
 
+_SHOWN: Final = ("frames", "bytes", "stored", "finished")
 _HUB: Final = "hub://127.0.0.1:4820?queue=frames"
 
 dead = typer.Typer(no_args_is_help=True, help="Keys that nobody is given any more, with the reason.")
@@ -239,21 +240,27 @@ def _store_table(usage: StoreUsage) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from sightline.cli.live import dropped_text
+
     of = "" if usage.limit is None else f" of {usage.limit / 2**20:,.0f}"
     table = Table(
         title=f"store: {usage.total.bytes / 2**20:,.1f}{of} MiB, {usage.claimed} in hand, {usage.marks} done",
         title_justify="left",
     )
     table.add_column("camera", overflow="fold")
-    counts = ("frames", "stored", "finished", "taken", "deleted", "expired", "evicted", "orphans", "refused")
-    for name in (*counts, "MiB"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("frames", "MiB", "stored", "finished"):
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
+    table.add_column("what else became of pictures", overflow="fold", ratio=1)
     rows = [*usage.cameras.items(), *([("all", usage.total)] if len(usage.cameras) > 1 else [])]
     for name, camera in rows:
-        table.add_row(
-            Text(name), *(str(getattr(camera, count)) for count in counts), f"{camera.bytes / 2**20:.1f}"
-        )
+        figures = (camera.frames, f"{camera.bytes / 2**20:.1f}", camera.stored, camera.finished)
+        table.add_row(Text(name), *map(str, figures), dropped_text(_else(camera)))
     return table
+
+
+def _else(camera: CameraUsage) -> dict[str, int]:
+    counts = _to_builtins(camera)
+    return {name: count for name, count in counts.items() if count and name not in _SHOWN}
 
 
 def _queue_table(depths: Mapping[str, QueueDepth]) -> Table:

@@ -6,6 +6,7 @@
     sqlite:PATH                                    a queue of the processes of one machine
     hub://HOST                                     a queue that somebody serves on our hub
     amqp://HOST  amqps://HOST                      a queue of RabbitMQ
+    celery+amqp://HOST  celery+amqps://HOST        the queues of Celery's workers, to send to
 
 What a back end may be told besides stands behind a `?`, by the names of its class and of `QueueLimits`, with
 sizes as in `limit_bytes=2GiB` and `none` for None; whatever else its own URLs have there stays in them:
@@ -61,6 +62,9 @@ _REDIS: Final = _BackEnd(f"{_HERE}.store_redis:RedisStore", "redis://", f"{_HERE
 _RABBIT: Final = _BackEnd(
     f"{_HERE}.queue_rabbitmq:RabbitMqQueue", "amqp://", f"{_HERE}.queue_rabbitmq_address:OPTIONS"
 )
+_CELERY: Final = _BackEnd(
+    f"{_HERE}.queue_celery:CeleryQueue", "celery+amqp://", f"{_HERE}.queue_celery:OPTIONS"
+)
 _STORES: Final = {
     "memory": _BackEnd(f"{_HERE}.store_memory:MemoryStore", "memory:", from_url=_name),
     "folder": _BackEnd(f"{_HERE}.store_folder:FolderStore", "folder:PATH", from_url=_path),
@@ -76,6 +80,8 @@ _QUEUES: Final = {
     ),
     "amqp": _RABBIT,
     "amqps": _RABBIT._replace(example="amqps://"),
+    "celery+amqp": _CELERY,
+    "celery+amqps": _CELERY._replace(example="celery+amqps://"),
 }
 _LIBRARIES: Final = ("pika", "redis")
 _NOT_OPTIONS: Final = ("clock", "limits")

@@ -78,7 +78,8 @@ class FrameQueue(Section):
         "sqlite:frames/keys.db",
         validate_default=True,
         description="What their keys go over: sqlite:PATH, from the site file's folder, amqp://host/vhost "
-        "of a RabbitMQ, hub://host:4820?queue=NAME, or memory:NAME within one process.",
+        "of a RabbitMQ, celery+amqp:// for Celery's workers, hub://host:4820?queue=NAME, or memory:NAME "
+        "within one process.",
     )
     namespace: Annotated[str, AfterValidator(_namespace)] = Field(
         NAMESPACE, description="What keys begin with, so that several sites can share a store."

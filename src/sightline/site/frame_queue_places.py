@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from sightline.errors import ConfigError, WireError
+from sightline.framequeue.celery_layout import QUEUE as CELERY_QUEUE
 from sightline.framequeue.key import NAMESPACE, FrameKey
 from sightline.framequeue.opening import open_queue, open_store
 from sightline.framequeue.queue import DeadKey, KeyQueue, QueueDepth, Sent
@@ -138,7 +139,8 @@ def queue_of_group(url: str, group: str) -> str:
         return f"{scheme}:{named}{question}{query}"
     parts = urlsplit(url)
     asked = dict(parse_qsl(parts.query, keep_blank_values=True))
-    asked["queue"] = f"{asked.get('queue', _QUEUE)}-{group}"
+    left_out = CELERY_QUEUE if scheme.startswith("celery") else _QUEUE
+    asked["queue"] = f"{asked.get('queue', left_out)}-{group}"
     return urlunsplit(parts._replace(query=urlencode(asked, quote_via=quote)))
 
 
