@@ -25,12 +25,16 @@ from tests.framequeue.working import (
 
 from sightline.errors import Closed, ConfigError
 from sightline.framequeue.key import FrameKey
+from sightline.framequeue.queue import Delivery
 from sightline.framequeue.queue_memory import MemoryQueue
-from sightline.framequeue.store import Busy, Claim, Claimed, Done, Gone
+from sightline.framequeue.store import Busy, Claim, Claimed, Done, Gone, Taking
 from sightline.framequeue.store_memory import MemoryStore
+from sightline.framequeue.taking import Ending
 from sightline.framequeue.worker import HARD_LIMIT_EXIT, Worker
-from sightline.framequeue.worker_call import TimeLimitExceeded
+from sightline.framequeue.worker_call import FunctionCall, TimeLimitExceeded
 from sightline.framequeue.worker_hand import TakenFrame
+from sightline.framequeue.worker_jobs import Jobs
+from sightline.framequeue.worker_timing import Limits, Timing
 from sightline.result import Result
 from sightline.wire import result_from_json
 
@@ -348,6 +352,73 @@ def test_a_handler_that_cannot_be_interrupted_loses_its_picture_and_ends_its_pro
     answer = store.claim(first, "w2", LONG_S)
     assert isinstance(answer, Claimed)
     assert (answer.claim.attempt, answer.claim.last_reason) == (2, "its handler ran longer than 0.1 s")
+
+
+def test_a_handler_that_was_given_up_takes_up_room_until_it_ends() -> None:
+    jobs, limits = Jobs(), Limits()
+    [job] = jobs.begin([Delivery("key", redelivered=False, received_at_ns=0, tag=(1, 1))])
+    assert jobs.call(job, FunctionCall(str, None), Timing(limits, 0.0), 0.0)
+    assert jobs.take_over(job)
+    assert not jobs.take_over(job)
+    jobs.end(job, Ending.TIMED_OUT)
+    assert (jobs.stats().held, jobs.stats().stuck, jobs.wait_for_room(3)) == (0, 1, 2)
+    jobs.called(job, 1.0)
+    assert (jobs.stats().stuck, jobs.wait_for_room(3)) == (0, 3)
+
+
+def test_what_was_claimed_before_is_marked_although_its_key_is_new(
+    store: MemoryStore, queue: MemoryQueue
+) -> None:
+    store.put([frame()], None)
+    claim = claimed_when_free(store, frame()[0]).claim
+    store.give_back(claim)
+    queue.send([str(claim.key)])
+    worker, seen = Worker(store, queue, **QUICK), []
+    worker.on_frame(lambda taken: seen.append((taken.attempt, taken.redelivered)))
+    with working(worker):
+        ended(worker, 1)
+    assert seen == [(2, True)]
+
+
+def test_a_claim_that_comes_after_the_stop_is_given_back(store: MemoryStore, queue: MemoryQueue) -> None:
+    class Slow(Troubled):
+        def claim(self, key: FrameKey, worker: str, lease_s: float) -> Taking:
+            asked.set()
+            stopped.wait(TIMEOUT_S)
+            answer = store.claim(key, worker, lease_s)
+            answered.set()
+            return answer
+
+    hand_over(store, queue, frame())
+    asked, stopped, answered = threading.Event(), threading.Event(), threading.Event()
+    worker, seen = Worker(Slow(store), queue, lease_s=LONG_S, stop_s=0.1), []
+    worker.on_frame(seen.append)
+    with working(worker):
+        assert asked.wait(TIMEOUT_S)
+    stopped.set()
+    assert answered.wait(TIMEOUT_S)
+    until(lambda: not store.usage().claimed, "the claim to be given back")
+    assert (queue.depth().ready, seen) == (1, [])
+
+
+def test_what_comes_while_it_stops_is_not_begun(store: MemoryStore, queue: MemoryQueue) -> None:
+    class Late(Troubled):
+        def receive(self, most: int, timeout_s: float) -> list[Delivery]:
+            stopping.wait(TIMEOUT_S)
+            return queue.receive(most, timeout_s)
+
+    hand_over(store, queue, *(frame(n) for n in range(8)))
+    stopping = threading.Event()
+    worker, seen = Worker(store, Late(queue), concurrency=8, **QUICK), []
+    worker.on_frame(seen.append)
+    with working(worker):
+        stop = threading.Thread(target=worker.stop)
+        stop.start()
+        until(worker._stopping.is_set, "the stop")
+        stopping.set()
+        stop.join(TIMEOUT_S)
+    assert worker.stats().endings == {"stopped": 8}
+    assert (seen, queue.depth().ready) == ([], 8)
 
 
 def test_pictures_taken_for_good_are_gone_with_their_failure(store: MemoryStore, queue: MemoryQueue) -> None:

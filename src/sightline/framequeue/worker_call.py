@@ -52,13 +52,9 @@ class FunctionCall:
                 raise TimeLimitExceeded
             self._thread_id = threading.get_ident()
         try:
-            try:
-                return self._handler(self._argument)
-            finally:
-                self._leave()
-        except TimeLimitExceeded:
-            self._leave()  # it may have come before the lines above were through; there is no second one
-            raise
+            return self._handler(self._argument)
+        finally:
+            self._leave()  # where it is raised in here it comes out of `run` as well, and there is no second
 
     def interrupt(self) -> None:
         with self._lock:
