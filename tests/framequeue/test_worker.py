@@ -391,7 +391,7 @@ def test_a_claim_that_comes_after_the_stop_is_given_back(store: MemoryStore, que
 
     hand_over(store, queue, frame())
     asked, stopped, answered = threading.Event(), threading.Event(), threading.Event()
-    worker, seen = Worker(Slow(store), queue, lease_s=LONG_S, stop_s=0.1), []
+    worker, seen = Worker(Slow(store), queue, lease_s=LONG_S, stop_s=0.1), list[TakenFrame]()
     worker.on_frame(seen.append)
     with working(worker):
         assert asked.wait(TIMEOUT_S)
@@ -409,7 +409,7 @@ def test_what_comes_while_it_stops_is_not_begun(store: MemoryStore, queue: Memor
 
     hand_over(store, queue, *(frame(n) for n in range(8)))
     stopping = threading.Event()
-    worker, seen = Worker(store, Late(queue), concurrency=8, **QUICK), []
+    worker, seen = Worker(store, Late(queue), concurrency=8, **QUICK), list[TakenFrame]()
     worker.on_frame(seen.append)
     with working(worker):
         stop = threading.Thread(target=worker.stop)
