@@ -63,6 +63,21 @@ def test_a_wrong_site_is_refused_with_every_mistake(sightline_command: Run, wron
     ]
 
 
+def test_the_frame_queue_is_told_without_its_passwords(invoke: Invoke, tmp_path: Path) -> None:
+    site = tmp_path / "queued.yaml"
+    site.write_text(
+        "cameras: {gate: {url: a.mp4}, yard: {url: b.mp4, enabled: false}}\n"
+        'frame_queue: {store: "redis://:sw0rdfish@h/0", queue: "amqp://me:b1ackbeard@h/", rate: 0.5}\n'
+    )
+    shown = "frame queue: 0.5 pictures/s of 1 camera, to redis://***@h/0 and amqp://***@h/\n"
+    assert invoke("check", site).stdout.endswith(shown)
+    assert json.loads(invoke("check", site, "--json").stdout)["frame_queue"] == {
+        "store": "redis://***@h/0",
+        "queue": "amqp://***@h/",
+        "cameras": ["gate"],
+    }
+
+
 def test_programs_get_json(invoke: Invoke, site: Path, wrong: Path) -> None:
     right = invoke("check", site, "--json")
     assert right.exit_code == 0
@@ -71,6 +86,7 @@ def test_programs_get_json(invoke: Invoke, site: Path, wrong: Path) -> None:
         "cameras": ["gate", "yard", "roof"],
         "workers": ["people", "cars"],
         "bus": {"url": "memory://", "answers": None},
+        "frame_queue": None,
     }
 
     refused = invoke("check", wrong, "--json")

@@ -15,6 +15,7 @@ import pytest
 from tests.cli.conftest import COMMAND, Invoke
 from tests.conftest import StartRedisServer, WaitFor
 
+from sightline.frame import Size
 from sightline.framequeue import FrameKey, open_queue, open_store
 from sightline.scene import Scene, write_clip
 from sightline.wire import result_from_json
@@ -190,6 +191,20 @@ def test_a_camera_of_a_site_may_be_picked(invoke: Invoke, film: Path, folder: Pa
     wrong = invoke("framequeue", "sample", "--site", "site.yaml", "--camera", "yrd")
     assert wrong.exit_code == 1
     assert 'did you mean "yard"?' in wrong.output
+
+
+def test_of_a_camera_with_a_stream_for_models_that_is_sampled(
+    invoke: Invoke, film: Path, folder: Path
+) -> None:
+    small = write_clip(Scene(size=Size(160, 90)), folder / "small.mp4", 50, gop=25)
+    (folder / "site.yaml").write_text(
+        f"cameras: {{gate: {{url: {film}, detect_url: {small}}}}}\nframe_queue: {{rate: 1}}\n"
+    )
+    assert invoke("framequeue", "sample", "--site", "site.yaml").exit_code == 0
+
+    with open_queue("sqlite:frames/keys.db") as queue:
+        keys = [FrameKey.parse(delivery.text) for delivery in queue.receive(100, 1.0)]
+    assert {(key.width, key.height) for key in keys} == {(160, 90)}
 
 
 def test_dead_letters_are_listed_with_their_reasons_and_tried_again(

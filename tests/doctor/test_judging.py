@@ -12,7 +12,15 @@ from sightline.capture import ProbeReport
 from sightline.clock import NS_PER_S
 from sightline.doctor.cameras import judge_camera
 from sightline.doctor.finding import Finding, State
-from sightline.doctor.libraries import DECODERS, ENCODERS, FORMATS, PROTOCOLS, LibraryFacts, judge_libraries
+from sightline.doctor.libraries import (
+    DECODERS,
+    ENCODERS,
+    EXTRAS,
+    FORMATS,
+    PROTOCOLS,
+    LibraryFacts,
+    judge_libraries,
+)
 from sightline.doctor.machine import GIB, MIB, MachineFacts, judge_machine
 from sightline.errors import AccessDenied
 
@@ -42,7 +50,7 @@ GOOD_LIBRARIES = LibraryFacts(
     opencv="4.14.0",
     opencv_packages=["opencv-python-headless 4.14.0"],
     people_detector=True,
-    extras={"onnxruntime": "1.31", "scipy": "1", "supervision": "0.31", "httpx": "0.28", "pyarrow": "26"},
+    extras=dict.fromkeys(EXTRAS, "1.31"),
     providers=["CPUExecutionProvider"],
 )
 GOOD_CAMERA = ProbeReport(
@@ -127,6 +135,7 @@ def test_whoever_may_not_raise_a_limit_is_told_who_may() -> None:
         ({"opencv_packages": ["opencv-python 4.10", "opencv-python-headless 4.14"]}, [("note", "packages")]),
         ({"opencv": "5.0.0", "people_detector": False}, [("note", "people")]),
         ({"extras": {**GOOD_LIBRARIES.extras, "httpx": None}}, [("note", "httpx")]),
+        ({"extras": {**GOOD_LIBRARIES.extras, "pika": None}}, [("note", "pika")]),
         ({"providers": None}, [("note", "onnxruntime")]),
     ],
 )

@@ -132,6 +132,21 @@ def test_a_live_camera_goes_on_after_the_last_second_that_the_store_has(places: 
     assert last_slot_of(places.store, "other", 1.0) is None
 
 
+def test_a_live_camera_that_is_begun_again_gives_no_picture_of_the_same_time_twice(
+    places: Places, wait_for: WaitFor
+) -> None:
+    def sampling() -> Sampling:
+        live = CameraInput(camera_id="a", url="synthetic://street")
+        rate = {"rate": 0.0001}  # the test is over within its time
+        return Sampling([live], places.store, places.queue_of, sampler=rate, ttl_s=None)
+
+    with sampling() as first:
+        wait_for(lambda: first.status()["a"].feed.sent == 1, WAIT_S, "the first picture")
+    with sampling() as second:
+        wait_for(lambda: second.status()["a"].sampler.entered >= 60, WAIT_S, "two GOPs and more")
+    assert second.status()["a"].sampler.sampled == 0
+
+
 def test_stop_frees_a_recording_that_waits_for_room(film: Path, wait_for: WaitFor) -> None:
     with Places("memory:", "memory:?max_keys=1") as places:
         sampling = sampling_of(places, CameraInput(camera_id="a", url=str(film)))

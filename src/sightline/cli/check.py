@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,7 +67,7 @@ def _mistakes_as_json(error: SiteError) -> str:
 
 def _as_json(site: Site) -> str:
     told = {"ok": True, "cameras": list(site.cameras), "workers": list(site.workers)}
-    return json.dumps({**told, "bus": _bus(site)}, indent=2)
+    return json.dumps({**told, "bus": _bus(site), "frame_queue": _frame_queue(site)}, indent=2)
 
 
 def _bus(site: Site) -> dict[str, Any]:
@@ -91,8 +92,29 @@ def _summary(site: Site) -> str:
     off = len(site.cameras) - enabled
     first = f"  {_counted(enabled, 'camera')}" + (f" ({off} more not enabled)" if off else "")
     return "\n".join(
-        [first, *(f"  {name}: {_in_words(site, worker)}" for name, worker in site.workers.items())]
+        [
+            first,
+            *(f"  {name}: {_in_words(site, worker)}" for name, worker in site.workers.items()),
+            *_frame_queue_in_words(site),
+        ]
     )
+
+
+def _frame_queue(site: Site) -> dict[str, Any] | None:
+    """Where it is, without what is secret, and of which cameras; None where there is none."""
+    from sightline.log import redact
+
+    of = site.frame_queue
+    if of is None:
+        return None
+    return {"store": redact(of.store), "queue": redact(of.queue), "cameras": list(site.sampled_cameras())}
+
+
+def _frame_queue_in_words(site: Site) -> Iterator[str]:
+    told = _frame_queue(site)
+    if told is not None and site.frame_queue is not None:
+        rate, of = site.frame_queue.rate, _counted(len(told["cameras"]), "camera")
+        yield f"  frame queue: {rate:g} pictures/s of {of}, to {told['store']} and {told['queue']}"
 
 
 def _in_words(site: Site, worker: Worker) -> str:

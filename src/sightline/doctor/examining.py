@@ -8,6 +8,7 @@ from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.doctor.bus import look_at_bus
 from sightline.doctor.cameras import look_at_cameras
 from sightline.doctor.finding import Finding
+from sightline.doctor.frame_queue import look_at_frame_queue
 from sightline.doctor.libraries import judge_libraries, look_at_libraries
 from sightline.doctor.machine import judge_machine, look_at_machine
 from sightline.doctor.places import look_at_places
@@ -28,11 +29,14 @@ def examine(
     if site is not None:
         yield look_at_bus(site)
         yield from look_at_places(site)
+        yield from look_at_frame_queue(site)
         yield from look_at_cameras(cameras, timeout_s=timeout_s)
 
 
 def _kinds(site: Site | None) -> set[str]:
-    """What libraries are needed for: the kinds of models and sinks, and `track`."""
+    """What libraries are needed for: the kinds of models and sinks, `track`, schemes of the frame queue."""
     workers = site.workers.values() if site is not None else ()
     kinds: set[str] = {stage.kind for worker in workers for stage in (worker.model, *worker.sinks)}
+    if site is not None and site.frame_queue is not None:
+        kinds |= {url.partition(":")[0] for url in (site.frame_queue.store, site.frame_queue.queue)}
     return kinds | {"track" for worker in workers if worker.track is not None}

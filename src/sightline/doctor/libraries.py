@@ -42,6 +42,14 @@ EXTRAS: Final[Mapping[str, Extra]] = {
     "supervision": Extra("supervision", "its detections and annotators", frozenset({"video"})),
     "httpx": Extra("webhook", "results to a URL", frozenset({"webhook"})),
     "pyarrow": Extra("parquet", "results as Parquet", frozenset({"parquet"})),
+    "redis": Extra(
+        "framequeue", "the frame queue's pictures in Redis", frozenset({"redis", "rediss", "unix"})
+    ),
+    "pika": Extra(
+        "framequeue",
+        "the frame queue's keys on RabbitMQ",
+        frozenset({"amqp", "amqps", "celery+amqp", "celery+amqps"}),
+    ),
 }
 
 
