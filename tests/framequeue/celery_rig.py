@@ -106,7 +106,8 @@ class Crew:
     def __enter__(self) -> Self:
         self.store = self._open.enter_context(open_store(self.environment[f"{PREFIX}STORE"]))
         kind = self.environment.get(f"{PREFIX}QUEUE_TYPE", "quorum")
-        url = f"celery+{self.broker}?type={kind}{self._routes}"
+        between = "&" if "?" in self.broker else "?"
+        url = f"celery+{self.broker}{between}type={kind}{self._routes}"
         self.queue = self._open.enter_context(CeleryQueue(url, self._limits))
         return self
 

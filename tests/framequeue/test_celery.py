@@ -74,28 +74,45 @@ def test_what_a_worker_that_was_killed_had_is_done_by_another(crew: Crew) -> Non
     assert crew.done() == {("waits", 0): 1}
 
 
-def test_a_child_that_outlives_its_worker_still_has_its_frame_to_itself(crew: Crew) -> None:
-    """Only Celery's main process is killed: the broker gives the key to another while the child works on."""
+def test_the_children_of_a_worker_end_with_it(crew: Crew) -> None:
+    """Only Celery's main process is killed: nobody is left who works on what another is given."""
     victim = crew.worker("-Q", "celery-frames")
     keys = crew.hand_over(frame("waits"))
-    crew.wait_for(crew.events, "the worker to have it")
+    [begun] = crew.wait_for(crew.events, "the worker to have it")
     assert victim.pid is not None
-    psutil.Process(victim.pid).send_signal(signal.SIGKILL)
-    crew.worker("-Q", "celery-frames")
-    log = crew.folder / "worker2.log"
-    crew.wait_for(
-        lambda: "Retry" in log.read_text() or "retry" in log.read_text(), "the other to find it busy"
-    )
+    psutil.Process(victim.pid).kill()
+    crew.wait_for(lambda: not psutil.pid_exists(begun.pid), "its child to be gone")
     (crew.happened.parent / "go").touch()
+    crew.worker("-Q", "celery-frames")
     crew.wait_until_done(keys)
-    assert crew.done() == {("waits", 0): 1}
-    assert [each.attempt for each in crew.events("begun")] in ([1], [1, 2])
-    os.killpg(victim_group(crew), signal.SIGKILL) if victim_group(crew) else None
+    assert [(each.attempt, each.redelivered) for each in crew.events("begun")] == [(1, False), (2, True)]
 
 
-def victim_group(crew: Crew) -> int:
-    first = crew.events("begun")[0].pid
-    return os.getpgid(first) if psutil.pid_exists(first) else 0
+def test_whoever_was_away_for_too_long_has_not_been(
+    tmp_path: Path, rabbitmq_url: str, redis_url: str
+) -> None:
+    """A worker's machine stands still, the broker gives its key to another, and then it goes on."""
+    with Crew(tmp_path, f"{rabbitmq_url}?heartbeat_s=1", redis_url, lease_s=1) as crew:
+        stopped = crew.worker("-Q", "celery-frames")
+        [key] = crew.hand_over(frame("waits"))
+        [begun] = crew.wait_for(crew.events, "the worker to have it")
+        assert stopped.pid is not None
+        os.killpg(stopped.pid, signal.SIGSTOP)
+        (crew.happened.parent / "go").touch()
+        crew.worker("-Q", "celery-frames")
+        crew.wait_until_done([key])
+        assert crew.store.usage().total.finished == 1
+        os.killpg(stopped.pid, signal.SIGCONT)
+        crew.wait_for(lambda: len(crew.events("done")) == 2, "the other to be through as well")
+        crew.wait_for(lambda: crew.queue.depth().ready == 0, "no key to wait")
+        again = crew.hand_over(*(frame("yard", index) for index in range(6)))
+        crew.wait_until_done(again)
+        assert crew.store.usage().total.finished == 7
+        assert [(each.attempt, each.redelivered) for each in crew.events("begun")][:2] == [
+            (1, False),
+            (2, True),
+        ]
+        assert begun.pid in {each.pid for each in crew.events("done")}
 
 
 @pytest.mark.parametrize("kind", ["quorum", "classic"])

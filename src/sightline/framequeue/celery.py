@@ -103,7 +103,7 @@ class _Ready(bootsteps.Step):  # type: ignore[misc]
         try:
             _chosen.handler = find_handler(handler or settings.handler)
             _look_at_store()
-            CeleryQueue(settings.queue_url, settings.queue_limits, reach_s=BROKER_WITHIN_S).close()
+            _declare_queues()
         except SightlineError as error:
             raise ClickException(str(error)) from error
 
@@ -119,6 +119,14 @@ def _look_at_store() -> None:
             return
         for each in advice:
             _log.warning(each.text, line=each.line)
+
+
+def _declare_queues() -> None:
+    """All, also those that this worker does not take from: Celery binds its delays to each."""
+    CeleryQueue(settings.queue_url, settings.queue_limits, reach_s=BROKER_WITHIN_S).close()
+    with app.connection_for_write() as connection, connection.channel() as channel:
+        for queue in app.amqp.queues.values():
+            queue(channel).declare()
 
 
 app.user_options["worker"].add(
