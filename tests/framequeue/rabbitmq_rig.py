@@ -46,8 +46,9 @@ class KilledRabbitMqRig(RabbitMqRig):
         self._wait_for = wait_for
 
     def kill_server(self) -> None:
-        for name in ("frames", "frames.dead") if self._quorum else ():
-            self._wait_for(lambda name=name: self._broker.keeps(name), 30.0, f"{name} to be written down")
+        for name in ("%2F_frames", "%2F_frames.dead") if self._quorum else ():
+            atom = chr(len(name)) + name  # as Erlang writes it: one name is the beginning of the other
+            self._wait_for(lambda atom=atom: self._broker.keeps(atom), 30.0, f"{name} to be written down")
         self._broker.kill()
 
     def start_server(self) -> None:
