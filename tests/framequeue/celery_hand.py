@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sightline.framequeue.worker_call import TimeLimitExceeded
@@ -19,7 +20,8 @@ LONG_S = 600.0
 
 def work(frame: TakenFrame) -> str | bytes:
     _tell(frame, "begun")
-    return _DOES.get(frame.key.camera_id.partition("-")[0], _sees)(frame)
+    does = _DOES.get(frame.key.camera_id.partition("-")[0], _sees)
+    return does(frame)
 
 
 async def work_later(frame: TakenFrame) -> str | bytes:
@@ -79,7 +81,7 @@ def _bytes(_: TakenFrame) -> bytes:
     return b"\xff\x00"
 
 
-_DOES = {
+_DOES: dict[str, Callable[[TakenFrame], str | bytes]] = {
     "raises": _raises,
     "dies": _dies,
     "waits": _waits,
@@ -97,7 +99,7 @@ def _tell(frame: TakenFrame, what: str) -> None:
     line = {
         "what": what,
         "camera": frame.key.camera_id,
-        "index": frame.key.index,
+        "frame": frame.key.index,
         "attempt": frame.attempt,
         "redelivered": frame.redelivered,
         "pid": os.getpid(),

@@ -38,7 +38,7 @@ class Event(NamedTuple):
 
     what: str
     camera: str
-    index: int
+    frame: int
     attempt: int
     redelivered: bool
     pid: int
@@ -159,7 +159,7 @@ class Crew:
 
     def done(self) -> Counter[tuple[str, int]]:
         """How often each frame was."""
-        return Counter((each.camera, each.index) for each in self.events("done"))
+        return Counter((each.camera, each.frame) for each in self.events("done"))
 
     def result(self, key: FrameKey) -> Any:
         """What Celery has as the result of a key's task: its state and its value."""

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.conftest import StartRedisServer
 from tests.framequeue.celery_rig import Crew, frame
+from tools.services.rabbitmq import RabbitMqBroker
 
 from sightline.framequeue.feeding import FrameFeed
 from sightline.framequeue.store import Claimed
 
-pytestmark = [pytest.mark.needs("rabbitmq", "redis"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.needs("rabbitmq", "redis"), pytest.mark.waits, pytest.mark.timeout(240)]
 
 
 @pytest.fixture
@@ -228,3 +230,28 @@ def test_nothing_but_json_is_read(crew: Crew, tmp_path: Path) -> None:
     keys = crew.hand_over(frame("yard"))
     crew.wait_until_done(keys)
     assert not (tmp_path / "harm").exists()
+
+
+def test_a_broker_and_a_store_that_are_killed_lose_and_repeat_nothing(
+    tmp_path: Path, rabbitmq_broker: RabbitMqBroker, redis_server: StartRedisServer
+) -> None:
+    """Durable queues, and a Redis that writes before it answers; both are killed while there is work."""
+    redis = redis_server(persistence="always")
+    with Crew(tmp_path, rabbitmq_broker.address.url(), redis.url()) as crew:
+        crew.worker("-Q", "celery-frames", concurrency=2)
+        frames = [frame("yard", index) for index in range(40)]
+        crew.wait_for(lambda: rabbitmq_broker.keeps("celery-frames"), "the queue to be on disk")
+        waiting = crew.hand_over(frame("waits"))
+        crew.wait_for(crew.events, "work to be in hand")
+        keys = waiting + crew.hand_over(*frames)
+        rabbitmq_broker.restart()
+        redis.restart()
+        (crew.happened.parent / "go").touch()
+        crew.wait_for(lambda: crew.store.usage().total.finished == len(keys), "all to be finished")
+        crew.wait_for(lambda: crew.queue.depth().ready == 0, "no key to wait")
+        assert crew.queue.depth().dead == 0
+        begun = crew.events("begun")
+        assert {(each.camera, each.frame) for each in begun} == {(key.camera_id, key.index) for key in keys}
+        assert all(each.redelivered for each in begun if each.attempt > 1)
+        for key in keys:
+            crew.wait_for(lambda key=key: crew.result(key)[0] == "SUCCESS", f"a result of {key}")  # type: ignore[misc]

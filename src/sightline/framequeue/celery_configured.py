@@ -20,7 +20,7 @@ from sightline.framequeue.queue_rabbitmq_topology import Places, queue_arguments
 from sightline.log import hide_secret
 
 try:
-    from kombu import Exchange, Queue
+    from kombu.entity import Exchange, Queue
 except ImportError as error:
     raise MissingExtra(
         "celery is not installed; it comes with: pip install 'sightline[framequeue]'"
@@ -64,10 +64,13 @@ def configuration(settings: Settings) -> dict[str, Any]:
 
 def _queues(settings: Settings) -> list[Queue]:
     """What the workers declare, as whoever sends does (`queue_rabbitmq_topology`)."""
-    layout, exchange = settings.layout, Exchange(EXCHANGE, type="topic")
+    layout, exchange = settings.layout, Exchange(EXCHANGE, type="topic")  # type: ignore[no-untyped-call]
     arguments = {name: _arguments(settings, name) for name in layout.queues}
     arguments[layout.sweeping] = {"x-max-length": 1, "x-overflow": "drop-head"}
-    return [Queue(name, exchange, routing_key=name, queue_arguments=each) for name, each in arguments.items()]
+    return [
+        Queue(name, exchange, routing_key=name, queue_arguments=each)  # type: ignore[no-untyped-call]
+        for name, each in arguments.items()
+    ]
 
 
 def _arguments(settings: Settings, queue: str) -> dict[str, Any]:
