@@ -342,6 +342,22 @@ class StoreConformance:
         assert store.put([newcomer], LONG_S) == [Put(newcomer[0], evicted=(keys[1],))]
         assert store.usage().total == CameraUsage(frames=4, bytes=40, stored=6, evicted=2, refused=1)
 
+    def test_what_is_claimed_and_put_again_needs_no_more_room(self, rig: StoreRig) -> None:
+        store = rig.open(limit_bytes=20)
+        keys = put(store, picture(0), picture(1))
+        claims = [claimed(store, key) for key in keys]
+        assert store.put([picture(0)], LONG_S) == [Put(keys[0])]
+        assert all(store.finish(claim) for claim in claims)
+
+    def test_what_is_buried_late_goes_with_its_time_too(self, rig: StoreRig) -> None:
+        store = rig.open()
+        [key] = put(store, picture(0), ttl_s=None)
+        late = claimed(store, key, lease_s=SHORT_S)
+        rig.wait_until(lambda: store.usage().claimed == 0)
+        assert store.bury(late, "no wheels", SHORT_S)
+        rig.wait_until(lambda: store.peek(key) is None)
+        assert store.usage().total == CameraUsage(stored=1, expired=1)
+
     def test_whose_lease_ran_out_goes_for_others_again(self, rig: StoreRig) -> None:
         store = rig.open(limit_bytes=20)
         keys = put(store, picture(0), picture(1))
