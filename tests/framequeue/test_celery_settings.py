@@ -31,7 +31,8 @@ def test_what_is_given_is_read_and_what_is_empty_is_not() -> None:
 
 
 def test_other_variables_are_none_of_ours() -> None:
-    assert Settings.of({f"{PREFIX}SAMPLER": "1", "PATH": "x"}) == Settings()
+    """Those of `sightline framequeue` among them."""
+    assert Settings.of({f"{PREFIX}QUEUE": "amqp://me:pw@h", "PATH": "x"}) == Settings()
 
 
 @pytest.mark.parametrize("broker", ["redis://h:1/0", "rediss://me:pw@h", "sentinel://h"])
@@ -49,7 +50,7 @@ def test_a_redis_is_no_broker(broker: str) -> None:
         ("lease_s", "soon", "lease_s"),
         ("lease_s", "0", "a lease"),
         ("max_attempts", "0", "at least 1 attempt"),
-        ("queue", "a.b", "the name of a queue"),
+        ("queue_name", "a.b", "the name of a queue"),
         ("queue_type", "quick", "queue_type"),
         ("max_keys", "0", "at least 1"),
         ("results_ttl_s", "-1", "keep results"),

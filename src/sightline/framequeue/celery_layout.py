@@ -18,6 +18,7 @@ import msgspec
 
 from sightline.errors import ConfigError, WireError
 from sightline.framequeue.key import FrameKey
+from sightline.log import redact
 
 QUEUE: Final = "celery-frames"
 """Not `frames`: keys that lie there for our own workers are no tasks, and the other way round."""
@@ -55,7 +56,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         for name in self.queues:
             if not _NAME.fullmatch(name):
                 raise ConfigError(
-                    f"expected the name of a queue, of 100 letters, digits or _ -, got {name[:50]!r}"
+                    f"expected the name of a queue, of 100 letters, digits or _ -, got {redact(name)[:50]!r}"
                 )
 
     @property

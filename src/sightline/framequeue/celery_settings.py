@@ -1,7 +1,8 @@
 """What a worker of Celery's is told by its environment.
 
 Every name begins with `SIGHTLINE_FRAMEQUEUE_`; one that is empty counts as not there. `table()` has them all,
-as the documentation shows them. Addresses hold passwords: no message shows one.
+as the documentation shows them. Addresses hold passwords: no message shows one. Who sends names the same
+broker, queue, type, routes and limits in its URL: `celery+amqp://…`; a worker says where they differ.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     results: Annotated[str, Meta(description="Redis for Celery's results; none are kept where empty")] = ""
     results_ttl_s: Annotated[float, Meta(description="how long those are kept")] = 3600.0
     handler: Annotated[str, Meta(description="module:function, or the name of an entry point")] = ""
-    queue: Annotated[str, Meta(description="the queue of cameras that have no other")] = QUEUE
+    queue_name: Annotated[str, Meta(description="the queue of cameras that have no other")] = QUEUE
     queue_type: Annotated[Literal["quorum", "classic"], Meta(description="of all queues")] = "quorum"
     routes: Annotated[str, Meta(description="camera groups: gate-*=gates, yard-*=yard")] = ""
     max_keys: Annotated[int, Meta(description="keys that may wait in a queue")] = 10_000
@@ -85,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def layout(self) -> Layout:
-        return Layout.of(self.queue, self.queue_type, self.routes)
+        return Layout.of(self.queue_name, self.queue_type, self.routes)
 
     @property
     def queue_limits(self) -> QueueLimits:
