@@ -5,7 +5,7 @@ latest.
 
     put CAMERA      puts a picture after the other: {"put": key}
     work NAME       finishes whatever is there: {"finished": key}; gives back some, and sweeps: {"swept": ...}
-    fill            puts until the disk is full, then makes room: {"full": ...}, {"again": ...}
+    fill FOLDER     puts until the disk is full, then makes room: {"full": ...}, {"again": ...}
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 from itertools import count
+from shutil import disk_usage
 
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.store import Claimed, Refusal
@@ -74,12 +75,12 @@ def _work(store: FolderStore, name: str) -> None:
             store.sweep()
 
 
-def _fill(store: FolderStore) -> None:
+def _fill(store: FolderStore, folder: str) -> None:
     keys = [key_of("a", index) for index in range(FILL)]
     refused = [store.put([(key, picture_of(key))], None)[0].refused for key in keys]
     held = [key for key, why in zip(keys, refused, strict=True) if why is None]
     assert all(store.peek(key) == picture_of(key) for key in held)
-    _tell(full=[len(held), refused.count(Refusal.FULL)], usage=_usage(store))
+    _tell(full=[len(held), refused.count(Refusal.FULL)], usage=_usage(store), free=disk_usage(folder).free)
     deleted = store.delete(held[:10])
     # No more than half of them: the table may have grown meanwhile.
     again = [store.put([(key, picture_of(key))], None)[0].stored for key in keys[-5:]]

@@ -98,6 +98,28 @@ def test_a_smaller_budget_holds_from_the_next_picture_on(folder: Path) -> None:
         assert len(files(folder)) == 2
 
 
+def test_a_claimed_picture_that_was_deleted_and_put_again_is_in_hand(folder: Path) -> None:
+    with FolderStore(folder, limit_bytes=20) as store:
+        [held] = put(store, picture(0))
+        claimed(store, held)
+        store.delete([held])
+        _, free = put(store, picture(0), picture(1))
+        assert store.put([picture(2)], LONG_S) == [Put(picture(2)[0], evicted=(free,))]
+
+
+def test_a_claimed_picture_may_be_put_again_where_it_has_all_the_room(folder: Path) -> None:
+    with FolderStore(folder, limit_bytes=10) as store:
+        claim = claimed(store, put(store, picture(0))[0])
+        assert store.put([picture(0)], LONG_S) == [Put(picture(0)[0])]
+        assert store.finish(claim)
+
+
+def test_a_picture_that_is_put_again_is_the_newest(folder: Path) -> None:
+    with FolderStore(folder, limit_bytes=20) as store:
+        _, old, _ = put(store, picture(0), picture(1), picture(0))
+        assert store.put([picture(2)], LONG_S) == [Put(picture(2)[0], evicted=(old,))]
+
+
 @pytest.mark.parametrize("spoil", ["another byte", "cut off", "longer", "gone"])
 def test_a_picture_that_was_spoiled_is_none_and_counted(folder: Path, spoil: str) -> None:
     with FolderStore(folder) as store:
@@ -126,7 +148,9 @@ def test_a_sweeper_removes_what_the_dead_left_and_nothing_else(folder: Path) -> 
         [key] = put(store, picture(0))
         kept = files(folder)
         begun = living._files.write(b"begun", "jpeg", living._holder)
+        own = store._files.write(b"begun by another thread", "jpeg", store._holder)
         assert begun is not None
+        assert own is not None
         (folder / "incoming" / "999-1").write_bytes(b"of the dead")
         (folder / "pictures" / f"{'0' * 24}.jpeg").write_bytes(b"of the dead")
         theirs = [folder / "pictures" / "holiday.jpeg", folder / "incoming" / "notes"]
@@ -134,11 +158,11 @@ def test_a_sweeper_removes_what_the_dead_left_and_nothing_else(folder: Path) -> 
             path.write_bytes(b"of others")
         store.sweep()
         assert files(folder) == sorted([*kept, theirs[0]])
-        assert set((folder / "incoming").iterdir()) == {begun.path, theirs[1]}
+        assert set((folder / "incoming").iterdir()) == {begun.path, own.path, theirs[1]}
         assert store.peek(key) == picture(0)[1]
         living.close()
         store.sweep()
-        assert set((folder / "incoming").iterdir()) == {theirs[1]}
+        assert set((folder / "incoming").iterdir()) == {own.path, theirs[1]}
 
 
 def test_a_disk_that_is_full_refuses_a_picture_and_keeps_the_others(folder: Path) -> None:

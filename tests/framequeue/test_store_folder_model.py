@@ -18,9 +18,9 @@ from sightline.framequeue.store_memory import MemoryStore
 from sightline.testing import ManualClock
 
 KEYS = st.builds(
-    lambda camera_id, index: picture(index, camera_id, 10 + 7 * index)[0],
-    st.sampled_from("abc"),
-    st.integers(0, 4),
+    lambda camera_id, index: picture(index, camera_id, 10 + 15 * index)[0],
+    st.sampled_from("ab"),
+    st.integers(0, 2),
 )
 TIMES = st.sampled_from([1.0, 2.0, 5.0, 60.0])
 LIMITS = st.sampled_from([40, 100, None])
@@ -105,14 +105,14 @@ class AgainstMemory(RuleBasedStateMachine):
     def overdue(self, after_s: float) -> None:
         self.same(lambda store: set(store.overdue(after_s, 100)))
 
-    @rule(seconds=TIMES)
+    @rule(seconds=st.sampled_from([0.5, 1.0, 3.0]))
     def wait(self, seconds: float) -> None:
         self.clock.move(seconds)
 
     @invariant()
     def it_holds_the_same(self) -> None:
         self.same(lambda store: msgspec.structs.replace(store.usage(), limit=None))
-        self.same(lambda store: [store.last_captured_ms(camera_id) for camera_id in "abc"])
+        self.same(lambda store: [store.last_captured_ms(camera_id) for camera_id in "ab"])
 
     @invariant()
     def there_is_one_file_for_each_picture(self) -> None:
@@ -134,5 +134,5 @@ class AgainstMemory(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-AgainstMemory.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+AgainstMemory.TestCase.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
 TestFolderAgainstMemory = AgainstMemory.TestCase
