@@ -355,7 +355,7 @@ class StoreConformance:
         late = claimed(store, key, lease_s=SHORT_S)
         rig.wait_until(lambda: store.usage().claimed == 0)
         assert store.bury(late, "no wheels", SHORT_S)
-        rig.wait_until(lambda: store.peek(key) is None)
+        rig.wait_until(lambda: store.usage().total.expired == 1)
         assert store.usage().total == CameraUsage(stored=1, expired=1)
 
     def test_whose_lease_ran_out_goes_for_others_again(self, rig: StoreRig) -> None:
