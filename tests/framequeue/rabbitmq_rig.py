@@ -1,6 +1,9 @@
 """Queues at RabbitMQ for the conformance suite, and brokers that are killed for it."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
 from tests.conftest import WaitFor
 from tools.services import RabbitMqBroker
@@ -21,7 +24,8 @@ class RabbitMqRig:
 
     def __init__(self, url: str, kind: str, closing: ExitStack, *, reach_s: float = 30.0) -> None:
         self.url = f"{url}?type={kind}"
-        self.opener = "sightline.framequeue.queue_rabbitmq:RabbitMqQueue", {"url": self.url}
+        opener = "sightline.framequeue.queue_rabbitmq:RabbitMqQueue"
+        self.opener: tuple[str, Mapping[str, Any]] | None = (opener, {"url": self.url})
         self._closing = closing
         self._reach_s = reach_s
 
@@ -48,7 +52,7 @@ class KilledRabbitMqRig(RabbitMqRig):
     def kill_server(self) -> None:
         for name in ("%2F_frames", "%2F_frames.dead") if self._quorum else ():
             atom = chr(len(name)) + name  # as Erlang writes it: one name is the beginning of the other
-            self._wait_for(lambda atom=atom: self._broker.keeps(atom), 30.0, f"{name} to be written down")
+            self._wait_for(partial(self._broker.keeps, atom), 30.0, f"{name} to be written down")
         self._broker.kill()
 
     def start_server(self) -> None:

@@ -84,7 +84,7 @@ def test_dead_letters_are_tried_again_as_long_as_there_is_room(rig: RabbitMqRig)
     queue = rig.open(QueueLimits(max_keys=2))
     for key in numbered(4):
         queue.send([key])
-        assert queue.dead(*take(rig, queue, 1), "for a while")
+        assert queue.dead(take(rig, queue, 1)[0], "for a while")
     assert queue.dead_retry() >= 2
     depth = queue.depth()
     assert (depth.ready, depth.dead) in {(2, 2), (3, 1), (4, 0)}  # a quorum queue may take some more

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_a_broker_that_comes_back_has_what_it_accepted(rig: KilledRabbitMqRig) -
     """As the suite has it, but for what was settled just before: RabbitMQ writes that down a moment later."""
     queue, other = rig.open(), rig.open()
     queue.send(numbered(4))
-    queue.dead(*take(rig, queue, 1), "kept")
+    queue.dead(take(rig, queue, 1)[0], "kept")
     (held,) = take(rig, queue, 1)
     rig.kill_server()
     with ThreadPoolExecutor() as pool:
@@ -54,7 +55,8 @@ def test_a_broker_that_comes_back_has_what_it_accepted(rig: KilledRabbitMqRig) -
 
     rig._wait_for(all_came, rig.timeout_s, "all that was accepted")
     assert set(texts(got)) - expected <= {"key:0"}
-    assert {each.redelivered for each in got if each.text == "key:1"} == {True}
+    if "type=quorum" in rig.url:  # of a classic queue, that a key was handed over is written down later too
+        assert {each.redelivered for each in got if each.text == "key:1"} == {True}
     assert not queue.ack(held), "somebody else has it by now"
     assert [letter.text for letter in other.dead_letters()] == ["key:0"]
 
@@ -87,12 +89,10 @@ def test_nothing_confirmed_is_lost_when_the_broker_is_killed(rig: KilledRabbitMq
         working = [pool.submit(send), pool.submit(receive)]
         try:
             for _ in range(2):
-                before = len(got)
-                rig._wait_for(lambda before=before: len(got) > before + 200, rig.timeout_s, "200 keys")
+                rig._wait_for(partial(_more, got, len(got) + 200), rig.timeout_s, "200 keys")
                 rig.kill_server()
                 rig.start_server()
-            before = len(accepted)
-            rig._wait_for(lambda: len(accepted) > before + 200, rig.timeout_s, "200 keys more")
+            rig._wait_for(partial(_more, accepted, len(accepted) + 200), rig.timeout_s, "200 keys more")
         finally:
             enough.set()
         for each in working:
@@ -108,11 +108,15 @@ def test_nothing_confirmed_is_lost_when_the_broker_is_killed(rig: KilledRabbitMq
     assert got <= accepted | unknown, "nothing that nobody sent"
 
 
+def _more(keys: set[str], than: int) -> bool:
+    return len(keys) > than
+
+
 def test_without_memory_the_broker_is_full_and_takes_again_when_it_has_some(
     tmp_path: Path, no_leaks: None, wait_for: WaitFor
 ) -> None:
     broker = RabbitMqBroker(tmp_path, settings={"vm_memory_high_watermark.absolute": "1MB"})
-    same = {"port": broker.address.port, "management_port": broker.address.management_port}
+    port, management_port = broker.address.port, broker.address.management_port
 
     def end() -> None:
         broker.kill()
@@ -131,7 +135,7 @@ def test_without_memory_the_broker_is_full_and_takes_again_when_it_has_some(
         wait_for(lambda: full(shut), 20.0, "the broker to shut off the other too")
         shut.close()  # within a moment, though nobody reads that it wants to
         broker.kill()
-        broker = RabbitMqBroker(tmp_path, **same)
+        broker = RabbitMqBroker(tmp_path, port, management_port=management_port)
         broker.start()
         assert wait_for(lambda: queue.send(["after"])[0].accepted, 30.0, "a key to be taken")
         assert "after" in texts(queue.receive(100, 10.0))
