@@ -114,7 +114,7 @@ def _open(what: str, back_ends: Mapping[str, _BackEnd], url: str) -> object:
     address, _, query = rest.partition("?")
     maker, own = _found(back_end.place), _names(back_end.own)
     options = _read(f"{what} {scheme}:", maker, own, query)
-    theirs = {name: options.pop(name) for name in own if name in options}
+    theirs = {name: options.pop(name) for name in tuple(options) if name in own}
     if back_end.from_url is not None:
         return maker(back_end.from_url(scheme, address), **options)
     return maker(f"{scheme}:{address}" + (f"?{urlencode(theirs)}" if theirs else ""), **options)
