@@ -45,6 +45,36 @@ def test_two_workers_on_two_queues_do_each_frame_once(crew: Crew) -> None:
     assert crew.queue.depth().dead == 0
 
 
+def test_a_frame_that_takes_longer_than_its_lease_stays_its_workers(
+    tmp_path: Path, rabbitmq_url: str, redis_url: str
+) -> None:
+    """Its key is in line twice, and the other worker asks for it again and again."""
+    with Crew(tmp_path, rabbitmq_url, redis_url, lease_s=1) as crew:
+        workers = [crew.worker("-Q", "celery-frames") for _ in range(2)]
+        keys = crew.hand_over(frame("waits"), times=2)
+        crew.wait_for(
+            lambda: sum(each.log.read_text().count("retry: busy") for each in workers) >= 4, "it to be busy"
+        )
+        (crew.happened.parent / "go").touch()
+        crew.wait_until_done(keys)
+        crew.wait_for(lambda: crew.queue.depth().ready == 0, "no key to wait")
+        assert [(each.attempt, each.redelivered) for each in crew.events("begun")] == [(1, False)]
+
+
+def test_a_worker_that_is_told_to_stop_ends_what_it_has(crew: Crew) -> None:
+    worker = crew.worker("-Q", "celery-frames")
+    keys = crew.hand_over(frame("waits"))
+    crew.wait_for(crew.events, "the worker to have it")
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGTERM)
+    crew.wait_for(lambda: "Warm shutdown" in worker.log.read_text(), "it to stop")
+    (crew.happened.parent / "go").touch()
+    crew.wait_for(lambda: worker.pid is None, "it to have ended")
+    assert crew.done() == {("waits", 0): 1}
+    assert crew.store.usage().total.finished == len(keys)
+    assert not {"Traceback", "ERROR", "CRITICAL"} & set(worker.log.read_text().replace(":", " ").split())
+
+
 def test_a_feed_sends_to_celery(crew: Crew) -> None:
     crew.worker("-Q", "gates,celery-frames", "--handler", "tests.framequeue.celery_hand:work_later")
     frames = [frame("gate-1", index) for index in range(3)]
