@@ -133,6 +133,59 @@ def test_a_coroutine_that_was_cancelled_by_others_failed(loop: LoopThread) -> No
         CoroutineCall(cancelled, None, loop).run()
 
 
+def test_a_coroutine_that_will_not_be_cancelled_is_not_over(loop: LoopThread) -> None:
+    began, go_on, answers = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def stubborn(_argument: object) -> str:
+        began.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await go_on.wait()
+        return "late"
+
+    call = CoroutineCall(stubborn, None, loop)
+    waiting = threading.Thread(target=lambda: answers.append(call.run()))
+    waiting.start()
+    wait_for(began.is_set, TIMEOUT_S, "it to begin")
+    call.interrupt()
+    call.interrupt()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    loop.soon(go_on.set)
+    waiting.join(TIMEOUT_S)
+    assert answers == ["late"]
+
+
+def test_a_coroutine_that_is_interrupted_before_it_begins_does_not(loop: LoopThread) -> None:
+    held, calls = threading.Event(), list[object]()
+
+    async def called(argument: object) -> None:
+        calls.append(argument)
+
+    loop.soon(lambda: held.wait(TIMEOUT_S))
+    call = CoroutineCall(called, 7, loop)
+    call.interrupt()
+    held.set()
+    with pytest.raises(TimeLimitExceeded):
+        call.run()
+    assert not calls
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_a_coroutine_that_wants_to_end_the_process_ends_alone(
+    loop: LoopThread, kind: type[BaseException]
+) -> None:
+    async def end(_argument: object) -> None:
+        raise kind
+
+    async def go_on(argument: int) -> int:
+        return argument
+
+    with pytest.raises(kind):
+        CoroutineCall(end, None, loop).run()
+    assert CoroutineCall(go_on, 4, loop).run() == 4
+
+
 def test_closing_a_loop_cancels_what_runs_and_takes_no_more() -> None:
     loop, began, cleaned = LoopThread(), threading.Event(), threading.Event()
 

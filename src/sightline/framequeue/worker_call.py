@@ -71,13 +71,15 @@ class FunctionCall:
 
 
 class CoroutineCall:
-    """Of a coroutine function, in the thread of `loop`."""
+    """Of a coroutine function, in the thread of `loop`; one that is cancelled and goes on is not over."""
 
     def __init__(
         self, handler: Callable[[Any], Coroutine[Any, Any, Any]], argument: Any, loop: LoopThread
     ) -> None:
-        self._future = loop.submit(handler(argument))
+        self._loop = loop
+        self._task: asyncio.Task[Any] | None = None
         self._interrupted = False
+        self._future = loop.submit(self._awaited(handler, argument))
 
     def run(self) -> Any:
         try:
@@ -88,8 +90,19 @@ class CoroutineCall:
             raise TimeLimitExceeded from None
 
     def interrupt(self) -> None:
-        self._interrupted = True
-        self._future.cancel()
+        first, self._interrupted = not self._interrupted, True
+        if first:
+            self._loop.soon(self._cancel)
+
+    async def _awaited(self, handler: Callable[[Any], Coroutine[Any, Any, Any]], argument: Any) -> Any:
+        self._task = asyncio.current_task()
+        if self._interrupted:
+            raise asyncio.CancelledError
+        return await handler(argument)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
 
 class LoopThread:
@@ -97,6 +110,7 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._ending = False
         self._thread = threading.Thread(target=self._run, name="sightline-frames-loop", daemon=True)
         self._thread.start()
 
@@ -108,15 +122,27 @@ class LoopThread:
             coroutine.close()
             raise
 
+    def soon(self, call: Callable[[], object]) -> None:
+        """Calls it in the thread of the loop, unless that is closed."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call)
+
     def close(self, timeout_s: float) -> None:
         """Cancels what runs, and ends; a handler that holds the loop up is left behind after `timeout_s`."""
-        with contextlib.suppress(RuntimeError):  # it was closed before
-            self._loop.call_soon_threadsafe(self._loop.stop)
+        self.soon(self._end)
         self._thread.join(timeout_s)
+
+    def _end(self) -> None:
+        self._ending = True
+        self._loop.stop()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_forever()
+        while not self._ending:
+            with contextlib.suppress(
+                SystemExit, KeyboardInterrupt
+            ):  # a handler's: they end a loop of asyncio
+                self._loop.run_forever()
         left = asyncio.all_tasks(self._loop)
         for task in left:
             task.cancel()
