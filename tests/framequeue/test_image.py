@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sightline.errors import CodecError, ConfigError, WireError
 from sightline.frame import Image, Size
 from sightline.framequeue.image import MAX_PIXELS, decode, encode
+from sightline.framequeue.image_header import size_of
 from sightline.framequeue.key import FORMATS, FrameKey, PictureFormat
-from sightline.framequeue.outline import size_of
 from sightline.scene import Scene
 
 SIZE = Size(320, 180)
@@ -145,6 +145,21 @@ def test_a_bomb_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
         decode(bomb, key_of(bomb, "png"))
     with pytest.raises(WireError, match=f"at most {MAX_PIXELS} pixels"):
         decode(bomb, key_of(bomb, "png", Size(16384, 16384)))
+
+
+@pytest.mark.parametrize("marker", [0x00, 0x01, 0xD0, 0xD7, 0xD8, 0xC8, 0xF0])
+def test_a_jpeg_with_a_header_for_us_and_another_for_the_decoder_is_none(marker: int) -> None:
+    """Markers without a length (T.81, B.1.1.3), and what is none: a decoder looks for the next one within."""
+    begin, at = encode(IMAGE), 2
+    while begin[at + 1] != 0xC0:
+        at += 2 + int.from_bytes(begin[at + 2 : at + 4])
+    small = begin[at : at + 2 + int.from_bytes(begin[at + 2 : at + 4])]
+    large = small[:5] + struct.pack(">HH", 30000, 30000) + small[9:]
+    hidden = large + begin[at + len(small) : -2]
+    data = (
+        b"\xff\xd8\xff" + bytes([marker]) + struct.pack(">H", len(hidden) + 2) + hidden + small + begin[-2:]
+    )
+    assert size_of(data, "jpeg") is None
 
 
 @pytest.mark.parametrize(("named", "is_a"), [("jpeg", "png"), ("png", "webp"), ("webp", "jpeg")])

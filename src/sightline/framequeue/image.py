@@ -16,8 +16,8 @@ import numpy as np
 
 from sightline.errors import CodecError, ConfigError, WireError
 from sightline.frame import Image, Size
+from sightline.framequeue.image_header import size_of
 from sightline.framequeue.key import FrameKey, PictureFormat, checked_format
-from sightline.framequeue.outline import size_of
 
 QUALITY: Final = 90
 """Of JPEG and WebP where nobody says: no model sees the difference, and it is half the bytes of 95."""

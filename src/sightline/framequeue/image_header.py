@@ -3,6 +3,7 @@
 A JPEG of a few hundred bytes may claim 65535 x 65535 pixels, and a decoder believes it. So the header is read
 first, by hand: JPEG's frame header (ITU-T T.81, B.2.2), PNG's IHDR (ISO/IEC 15948, 11.2.2), WebP's first
 chunk (RFC 9649, 2). Whether the picture ends as it should is seen here too: a cut one does not.
+What a decoder might read otherwise is taken for none: nobody shows one size to us and another to it.
 
 Does not do: say whether what lies between is sound. That is the decoder's work.
 """
@@ -20,6 +21,8 @@ _PNG_END: Final = b"\0\0\0\0IEND\xae\x42\x60\x82"
 _JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 # SOF0 to SOF15, but for those of their numbers that mean DHT, JPG and DAC (T.81, table B.1).
 _FRAME_HEADERS: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# What may come before it, each with its length: DHT, DAC, DQT, DRI, APP0 to APP15 and COM (T.81, B.2.4).
+_SEGMENTS: Final = frozenset({0xC4, 0xCC, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE})
 
 
 def size_of(data: bytes, picture_format: PictureFormat) -> Size | None:
@@ -40,8 +43,10 @@ def _jpeg(data: bytes) -> Size | None:
             return Size(
                 height=int.from_bytes(data[at + 5 : at + 7]), width=int.from_bytes(data[at + 7 : at + 9])
             )
-        else:
+        elif marker in _SEGMENTS:
             at += 2 + int.from_bytes(data[at + 2 : at + 4])
+        else:
+            return None
     return None
 
 
