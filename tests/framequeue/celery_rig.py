@@ -17,7 +17,8 @@ from tools.services.celery import CeleryProgram
 from tools.services.waiting import wait_for
 
 from sightline.frame import Size
-from sightline.framequeue.celery_settings import PREFIX
+from sightline.framequeue.celery_configured import configuration
+from sightline.framequeue.celery_settings import PREFIX, Settings
 from sightline.framequeue.image import encode
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.opening import open_store
@@ -68,6 +69,10 @@ def frame(
     return key, data
 
 
+def _with(url: str, option: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{option}"
+
+
 class Crew:
     """Workers of Celery over one broker and one Redis, and what a feed has: the store and the queue.
 
@@ -84,7 +89,7 @@ class Crew:
         self.happened = happened / "happened.jsonl"
         self.namespace = f"celery-{secrets.token_hex(6)}"
         told = {
-            "store": f"{redis}?name={self.namespace}",
+            "store": _with(redis, f"name={self.namespace}"),
             "broker": broker,
             "results": redis,
             "handler": HAND,
@@ -106,8 +111,7 @@ class Crew:
     def __enter__(self) -> Self:
         self.store = self._open.enter_context(open_store(self.environment[f"{PREFIX}STORE"]))
         kind = self.environment.get(f"{PREFIX}QUEUE_TYPE", "quorum")
-        between = "&" if "?" in self.broker else "?"
-        url = f"celery+{self.broker}{between}type={kind}{self._routes}"
+        url = f"celery+{_with(self.broker, f'type={kind}{self._routes}')}"
         self.queue = self._open.enter_context(CeleryQueue(url, self._limits))
         return self
 
@@ -166,7 +170,8 @@ class Crew:
         from celery import Celery  # noqa: PLC0415
         from celery.result import AsyncResult  # noqa: PLC0415
 
-        app = Celery(backend=self.redis, set_as_current=False)
+        app = Celery(set_as_current=False)
+        app.conf.update(configuration(Settings.of(self.environment)))
         try:
             found = AsyncResult(str(key), app=app)
             return found.state, found.result

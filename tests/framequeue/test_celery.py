@@ -11,10 +11,12 @@ import psutil
 import pytest
 from tests.conftest import StartRedisServer
 from tests.framequeue.celery_rig import Crew, frame
+from tools.services.certificates import Certificates
 from tools.services.rabbitmq import RabbitMqBroker
 
 from sightline.framequeue.feeding import FrameFeed
 from sightline.framequeue.store import Claimed
+from sightline.hub.certificates import Authority
 
 pytestmark = [pytest.mark.needs("rabbitmq", "redis"), pytest.mark.waits, pytest.mark.timeout(240)]
 
@@ -238,6 +240,25 @@ def test_a_pool_of_threads_has_time_limits_too(tmp_path: Path, rabbitmq_url: str
         crew.wait_until_done(keys[:-1])
         crew.wait_for(lambda: crew.queue.depth().dead, "one to be dead")
         assert len({each.pid for each in crew.events()}) == 1
+
+
+def test_all_may_go_within_tls(tmp_path: Path, redis_server: StartRedisServer) -> None:
+    authority, folder = Authority(tmp_path / "authority"), tmp_path / "broker"
+    own = authority.hub()
+    folder.mkdir()
+    files = Certificates(authority.certificate.file, own.file, own.key)
+    redis = redis_server(password="of the pictures", certificates=files)
+    with (
+        RabbitMqBroker(folder, certificates=files) as broker,
+        Crew(tmp_path, broker.address.url(), redis.url()) as crew,
+    ):
+        worker = crew.worker("-Q", "celery-frames")
+        [key] = crew.hand_over(frame("yard"))
+        crew.wait_until_done([key])
+        crew.wait_for(lambda: crew.result(key)[0] == "SUCCESS", "its result")
+        told = worker.log.read_text()
+        assert "of the pictures" not in told
+        assert "of%20the%20pictures" not in told
 
 
 def test_nothing_but_json_is_read(crew: Crew, tmp_path: Path) -> None:
