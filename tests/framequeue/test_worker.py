@@ -392,6 +392,8 @@ def test_a_claim_that_comes_after_the_stop_is_given_back(store: MemoryStore, que
     hand_over(store, queue, frame())
     asked, stopped, answered = threading.Event(), threading.Event(), threading.Event()
     worker, seen = Worker(Slow(store), queue, lease_s=LONG_S, stop_s=0.1), list[TakenFrame]()
+    other = Worker(store, queue, max_attempts=1, **QUICK)
+    other.on_frame(lambda _taken: None)
     worker.on_frame(seen.append)
     with working(worker):
         assert asked.wait(TIMEOUT_S)
@@ -399,6 +401,8 @@ def test_a_claim_that_comes_after_the_stop_is_given_back(store: MemoryStore, que
     assert answered.wait(TIMEOUT_S)
     until(lambda: not store.usage().claimed, "the claim to be given back")
     assert (queue.depth().ready, seen) == (1, [])
+    with working(other):  # to stop is no reason to give a picture up
+        assert ended(other, 1) == {"processed": 1}
 
 
 def test_what_comes_while_it_stops_is_not_begun(store: MemoryStore, queue: MemoryQueue) -> None:

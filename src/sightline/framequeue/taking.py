@@ -131,7 +131,8 @@ class Stopped(msgspec.Struct, frozen=True):
 Handled: TypeAlias = Returned | Raised | RanTooLong | Undecodable | Stopped
 """How it went with a picture."""
 
-_STOPPED: Final = "its worker stopped"
+STOPPED: Final = "its worker stopped"
+"""What a key is given back for that its worker cannot go on with; such an attempt makes no dead letter."""
 _AGAIN: Final[dict[type, Ending]] = {
     Raised: Ending.FAILED,
     RanTooLong: Ending.TIMED_OUT,
@@ -169,7 +170,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     def before(self, taking: Taking) -> Verdict | None:
         """What becomes of a delivery whose key was asked for; None: its picture is to be worked on."""
         match taking:
-            case Claimed(claim) if claim.attempt > self.max_attempts and claim.last_reason != _STOPPED:
+            case Claimed(claim) if claim.attempt > self.max_attempts and claim.last_reason != STOPPED:
                 died = f"given up after {claim.attempt - 1} attempts that did not end"
                 reason = f"{died}; the last: {claim.last_reason}" if claim.last_reason else died
                 return self._bury(Ending.DEAD_EXHAUSTED, reason)
@@ -236,6 +237,6 @@ def _told(handled: Raised | RanTooLong | Undecodable | Stopped) -> str:
         case RanTooLong(limit_s):
             return f"its handler ran longer than {limit_s:g} s"
         case Stopped():
-            return _STOPPED
+            return STOPPED
         case _:
             return handled.what

@@ -23,6 +23,7 @@ from sightline.framequeue.store import (
     checked_time,
 )
 from sightline.framequeue.taking import (
+    STOPPED,
     Handled,
     QueueStep,
     Raised,
@@ -150,7 +151,7 @@ class Hand:
         if isinstance(answer, Claimed) and not self._jobs.lease(
             job, answer.claim, Timing(self._limits, asked_s)
         ):
-            self._store.give_back(answer.claim)
+            self._store.give_back(answer.claim, STOPPED)
             return self._rules.untouched()
         verdict = self._rules.before(answer)
         return answer.data if verdict is None and isinstance(answer, Claimed) else verdict or self._gone()
