@@ -4,11 +4,18 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
-from tests.framequeue.store_conformance import LONG_S, StoreConformance, StoreRig, picture, put
+from tests.framequeue.store_conformance import (
+    LONG_S,
+    StoreConformance,
+    StoreRig,
+    claimed,
+    picture,
+    put,
+)
 
 from sightline.errors import ConfigError
 from sightline.framequeue.store import FrameStore
-from sightline.framequeue.store_memory import MemoryStore
+from sightline.framequeue.store_memory import MemoryStore, _places
 from sightline.testing import ManualClock
 
 
@@ -35,6 +42,18 @@ class TestMemoryStore(StoreConformance):
 def test_a_store_of_no_name_is_its_own() -> None:
     [key] = put(MemoryStore(), picture())
     assert MemoryStore().peek(key) is None
+
+
+def test_what_is_done_leaves_nothing_behind_but_its_mark() -> None:
+    """However long pictures may stay: here a day, at which nobody has to look any more."""
+    clock = ManualClock()
+    store = MemoryStore("long", done_ttl_s=1.0, clock=clock)
+    for number in range(2000):
+        [key] = put(store, picture(number), ttl_s=86_400)
+        assert store.finish(claimed(store, key, lease_s=86_400))
+        clock.move(1.0)
+    assert len(_places["long"].shelf._due) < 200
+    assert store.usage().total.balanced
 
 
 def test_a_store_goes_with_its_last_handle() -> None:

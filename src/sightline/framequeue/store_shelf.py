@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import Final
 
 from sightline.clock import NS_PER_S
 from sightline.framequeue.budget import Budget
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.store import Busy, CameraUsage, Claim, Done, Gone, Put, Refusal, StoreUsage, Swept
+
+_SPARE_LOOKS: Final = 64
 
 
 @dataclass(slots=True)
@@ -267,6 +271,14 @@ class Shelf:
     def _look_at(self, key: FrameKey, at_ns: int | None) -> None:
         if at_ns is not None:
             heapq.heappush(self._due, (at_ns, key))
+        if len(self._due) > 4 * (len(self._pictures) + len(self._holds) + len(self._marks)) + _SPARE_LOOKS:
+            self._due = list(self._all_due())  # most were of keys that are no more
+            heapq.heapify(self._due)
+
+    def _all_due(self) -> Iterator[tuple[int, FrameKey]]:
+        for key, kept in chain(self._pictures.items(), self._holds.items(), self._marks.items()):
+            if kept.until_ns is not None:
+                yield kept.until_ns, key
 
     def _refused(self, key: FrameKey, why: Refusal) -> Put:
         self._count(key, "refused")
