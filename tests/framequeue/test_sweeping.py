@@ -1,11 +1,14 @@
 """What is sent again, when, and what is not."""
 
+import threading
+
 import pytest
 from tests.framequeue.working import TIMEOUT_S, Troubled, ended, frame, hand_over, until, working
 
 from sightline.errors import BusError, ConfigError
 from sightline.framequeue.queue_limits import QueueLimits
 from sightline.framequeue.queue_memory import MemoryQueue
+from sightline.framequeue.store import Swept
 from sightline.framequeue.store_memory import MemoryStore
 from sightline.framequeue.sweeping import Sweeper, SweepStats
 from sightline.framequeue.worker import Worker
@@ -121,6 +124,27 @@ def test_it_sweeps_by_itself_whatever_happens(clock: ManualClock) -> None:
     sweeper.close()
     assert sweeper.stats().failed == 2
     assert queue.receive(1, TIMEOUT_S)
+
+
+def test_a_store_that_hangs_does_not_hold_up_the_end(
+    store: MemoryStore, queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline.framequeue.sweeping._LAST_S", 0.1)
+    asked, go_on = threading.Event(), threading.Event()
+
+    class Hanging(Troubled):
+        def sweep(self, orphan_age_s: float | None = None) -> Swept:
+            asked.set()
+            go_on.wait(TIMEOUT_S)
+            return store.sweep(orphan_age_s)
+
+    sweeper = Sweeper(Hanging(store), queue, every_s=0.01)
+    sweeper.start()
+    assert asked.wait(TIMEOUT_S)
+    sweeper.close()
+    assert not go_on.is_set()
+    go_on.set()
+    until(lambda: not any("frames-sweep" in thread.name for thread in threading.enumerate()), "the end")
 
 
 @pytest.mark.parametrize("settings", [{"overdue_s": 0}, {"every_s": 0}, {"most": 0}])

@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 import msgspec
 
@@ -23,6 +23,7 @@ from sightline.framequeue.queue import QueueDepth, Sent
 from sightline.framequeue.store import FrameStore, checked_time
 from sightline.log import Repeated, get_logger
 
+_LAST_S: Final = 5.0  # for a round that runs at the end
 _log = get_logger("sightline.framequeue")
 
 
@@ -122,10 +123,10 @@ class Sweeper:
             return self._total
 
     def close(self) -> None:
-        """Sweeps no more. Again is allowed."""
+        """Sweeps no more; a round that a store or a queue holds up is left behind. Again is allowed."""
         self._closing.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_LAST_S)
         self._trouble.flush()
 
     def __enter__(self) -> Self:
