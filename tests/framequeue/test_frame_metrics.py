@@ -2,18 +2,29 @@
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from tests.framequeue.filmed import filmed
 from tests.framequeue.working import TIMEOUT_S, ended, frame, working
 
 from sightline.framequeue.feeding import FrameFeed
 from sightline.framequeue.metrics import registry_of
 from sightline.framequeue.queue_memory import MemoryQueue
+from sightline.framequeue.sampling import FrameSampler, SamplerStats
+from sightline.framequeue.store import CameraUsage
 from sightline.framequeue.store_memory import MemoryStore
 from sightline.framequeue.sweeping import Sweeper
 from sightline.framequeue.taking import Ending
 from sightline.framequeue.worker import Worker
 
 
-@pytest.fixture
+class Sampled:
+    @property
+    def samplers(self) -> dict[str, SamplerStats]:
+        sampler = FrameSampler(filmed(30))
+        assert len(list(sampler)) == 2
+        return {"cam3": sampler.stats()}
+
+
+@pytest.fixture(scope="module")
 def registry() -> CollectorRegistry:
     store, queue = MemoryStore(limit_bytes=10_000), MemoryQueue()
     worker, sweeper = Worker(store, queue), Sweeper(store, queue)
@@ -26,12 +37,17 @@ def registry() -> CollectorRegistry:
     with working(worker):
         ended(worker, 2)
     sweeper.sweep()
-    return registry_of(store=store, queue=queue, feed=feed, worker=worker, sweeper=sweeper)
+    return registry_of(
+        sampling=Sampled(), store=store, queue=queue, feed=feed, worker=worker, sweeper=sweeper
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "labels", "value"),
     [
+        ("sampler_packets_total", {"camera": "cam3"}, 30),
+        ("sampler_sampled_frames_total", {"camera": "cam3"}, 2),
+        ("sampler_unreadable_packets_total", {"camera": "cam3"}, 0),
         ("store_frames", {"camera": "gate"}, 0),
         ("store_frames", {"camera": "Tür 1"}, 1),
         ("store_bytes", {"camera": "Tür 1"}, 6),
@@ -75,6 +91,17 @@ def test_it_is_what_prometheus_reads(registry: CollectorRegistry) -> None:
     text = generate_latest(registry).decode()
     assert 'sightline_framequeue_worker_ended_keys_total{ending="processed"} 1.0' in text
     assert text.count("_ended_keys_total{") == len(Ending)
+
+
+def test_all_ways_in_which_pictures_leave_a_store_are_told() -> None:
+    """So what was stored is what is held and what left, as in the store itself."""
+    kinds = set(CameraUsage.__struct_fields__) - {"frames", "bytes", "stored", "refused"}
+    store = MemoryStore()
+    store.put([frame(0)], None)
+    registry = registry_of(store=store)
+    for kind in kinds:
+        labels = {"camera": "gate", "how": kind}
+        assert registry.get_sample_value("sightline_framequeue_store_left_frames_total", labels) == 0
 
 
 def test_what_cannot_be_asked_is_down_and_the_rest_is_told() -> None:

@@ -133,7 +133,7 @@ def _metrics(sampling: Sampling, store: Any, port: int | None, stack: ExitStack)
     from sightline.framequeue.metrics import registry_of
     from sightline.pages.metrics import FiguresPage
 
-    registry = registry_of(store=store, feed=_Feeds(sampling))
+    registry = registry_of(sampling=sampling, store=store, feed=_Feeds(sampling))
     return [f"metrics: {stack.enter_context(FiguresPage(registry, port, whose='framequeue')).url}"]
 
 

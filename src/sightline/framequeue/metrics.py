@@ -1,4 +1,4 @@
-"""Counts of stores, queues, feeds, workers and sweepers as Prometheus reads them.
+"""Counts of samplers, stores, queues, feeds, workers and sweepers as Prometheus reads them.
 
 Names begin with `sightline_framequeue_`; counters end in `_total`, and each has its unit in its name. Labels
 are cameras, which a site knows, and states, reasons and endings, of which there are a few: so there are no
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -25,8 +25,18 @@ from sightline.framequeue.sweeping import SweepStats
 from sightline.framequeue.taking import Ending
 from sightline.framequeue.worker_jobs import WorkerStats
 
+if TYPE_CHECKING:
+    from sightline.framequeue.sampling import SamplerStats  # libav, which a worker has no use for
+
 _PREFIX: Final = "sightline_framequeue_"
-_LEFT: Final = ("finished", "taken", "deleted", "expired", "evicted", "orphans")
+_LEFT: Final = ("finished", "taken", "deleted", "expired", "evicted", "orphans", "lost")
+
+
+class Samples(Protocol):
+    """Samplers, by camera."""
+
+    @property
+    def samplers(self) -> Mapping[str, SamplerStats]: ...
 
 
 class Usable(Protocol):
@@ -65,6 +75,7 @@ class FrameCollector(Collector):
     def __init__(
         self,
         *,
+        sampling: Samples | None = None,
         store: Usable | None = None,
         queue: Deep | None = None,
         feed: Fed | None = None,
@@ -72,6 +83,8 @@ class FrameCollector(Collector):
         sweeper: Sweeps | None = None,
     ) -> None:
         self._parts: dict[str, Callable[[], list[Metric]]] = {}
+        if sampling is not None:
+            self._parts["sampling"] = lambda: list(_of_samplers(sampling.samplers))
         if store is not None:
             self._parts["store"] = lambda: list(_of_store(store.usage()))
         if queue is not None:
@@ -97,6 +110,7 @@ class FrameCollector(Collector):
 
 def registry_of(
     *,
+    sampling: Samples | None = None,
     store: Usable | None = None,
     queue: Deep | None = None,
     feed: Fed | None = None,
@@ -105,8 +119,20 @@ def registry_of(
 ) -> CollectorRegistry:
     """A registry of these alone."""
     registry = CollectorRegistry()
-    registry.register(FrameCollector(store=store, queue=queue, feed=feed, worker=worker, sweeper=sweeper))
+    registry.register(
+        FrameCollector(sampling=sampling, store=store, queue=queue, feed=feed, worker=worker, sweeper=sweeper)
+    )
     return registry
+
+
+def _of_samplers(samplers: Mapping[str, SamplerStats]) -> Iterator[Metric]:
+    for name, what, meaning in (
+        ("packets", "entered", "Packets that came."),
+        ("sampled_frames", "sampled", "Pictures that were made of them."),
+        ("unreadable_packets", "unreadable", "Packets whose pictures were wanted, and could not be had."),
+    ):
+        counts = ((camera, getattr(one, what)) for camera, one in samplers.items())
+        yield _counter(f"sampler_{name}_total", meaning, counts, "camera")
 
 
 def _of_store(usage: StoreUsage) -> Iterator[Metric]:
