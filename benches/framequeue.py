@@ -221,7 +221,7 @@ BENCHES: Final = (
         },
         aims=(
             Aim(OURS, RATE, None, DOCUMENT, least=4),
-            Aim(OURS, COST, 0.25, DOCUMENT),
+            Aim(OURS, COST, None, DOCUMENT),
             Aim(OURS, RATE, None, KEPT),
             Aim(OURS, COST, None, KEPT),
         ),

@@ -7,6 +7,7 @@ Of the variant "kept", the same with one connection that is kept. Nothing is con
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -59,7 +60,7 @@ def write(job: Job) -> None:
     if job.variant == "kept":
         send = _sender(pika.BlockingConnection(pika.URLParameters(job.rabbit)))
     else:
-        send = lambda key: send_key(job.rabbit, key)  # noqa: E731
+        send = partial(send_key, job.rabbit)
     job.begin(board)
     for number in count():
         job.wait_for_room(board, number)

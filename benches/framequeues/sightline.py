@@ -6,6 +6,7 @@ Of the variant "one by one" a picture is handed over before the next one is offe
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ from benches.framequeues.pictures import Pictures
 from sightline.clock import NS_PER_MS
 from sightline.framequeue import Claimed, FrameKey, FrameSampler
 from sightline.framequeue.feeding import FrameFeed
+from sightline.framequeue.queue import Delivery
 from sightline.framequeue.queue_rabbitmq import RabbitMqQueue
 from sightline.framequeue.store_redis import RedisStore
 from sightline.framequeue.worker import Worker
@@ -28,6 +30,8 @@ QUALITY: Final = 95
 """OpenCV's own of JPEG, which the document leaves as it is."""
 _ONE_BY_ONE: Final = "one by one"
 _PREFETCH: Final = 16
+_HANDS: Final = 4
+"""Threads of who works, as a worker of that concurrency has."""
 _LEASE_S: Final = 30.0
 _PATIENCE_S: Final = 30.0
 
@@ -77,16 +81,22 @@ def write(job: Job) -> None:
 
 
 def read(job: Job) -> None:
-    board, taken = job.board(), 0
-    with RedisStore(job.redis) as store, RabbitMqQueue(job.rabbit) as queue:
+    board, taken = job.board(), count(1)
+    with (
+        RedisStore(job.redis) as store,
+        RabbitMqQueue(job.rabbit) as queue,
+        ThreadPoolExecutor(_HANDS) as hands,
+    ):
+
+        def take(delivery: Delivery) -> None:
+            answer = store.claim(FrameKey.parse(delivery.text), "bench", _LEASE_S)
+            if not (isinstance(answer, Claimed) and store.finish(answer.claim) and queue.ack(delivery)):
+                raise WrongWork(f"not to be had: {delivery}")
+
         job.begin(board)
         while True:
-            for delivery in queue.receive(_PREFETCH, 1.0):
-                answer = store.claim(FrameKey.parse(delivery.text), "bench", _LEASE_S)
-                if not (isinstance(answer, Claimed) and store.finish(answer.claim) and queue.ack(delivery)):
-                    raise WrongWork(f"not to be had: {delivery}")
-                taken += 1
-                board.count(job.reader, taken, 0, 0)
+            for _ in hands.map(take, queue.receive(_PREFETCH, 1.0)):
+                board.count(job.reader, next(taken), 0, 0)
 
 
 def work(job: Job) -> None:

@@ -10,6 +10,7 @@ from benches.turns import BENCHES, run
 
 SHORT = Scale(clip_s=4, window_s=0.3)
 ALL = pytest.mark.needs("redis", "rabbitmq", "ffmpeg")
+pytestmark = pytest.mark.timeout(400)  # each turn has a broker of its own to wait for
 
 
 def quiet(_turn: object) -> None:
