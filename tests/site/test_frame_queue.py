@@ -158,6 +158,19 @@ def test_keys_go_over_the_queue_of_their_cameras_group() -> None:
         assert places.dead_retry(None) == 1
 
 
+def test_a_worker_of_one_group_sends_keys_of_another_again_over_that_ones_queue(tmp_path: Path) -> None:
+    where = f"folder:{tmp_path}/s", f"sqlite:{tmp_path}/k.db", {"out": ["yard"], "in": ["gate"]}
+    texts = [f"frames:{name}:1789041600000:1789041600000:1:16x8:9:png" for name in ("gate", "yard", "hall")]
+
+    with Places(*where, only=["in"]) as places:
+        assert all(sent.accepted for sent in places.send([*texts, "no key"]))
+        assert list(places.queues) == ["in"]
+
+    with Places(*where) as places:
+        ready = {name: [each.text for each in of.receive(9, 0.1)] for name, of in places.queues.items()}
+    assert ready == {"": [texts[2], "no key"], "out": [texts[1]], "in": [texts[0]]}
+
+
 def test_only_groups_that_are_wanted_are_opened() -> None:
     with Places("memory:", "memory:", {"out": ["yard"], "in": ["gate"]}, only=["in"]) as places:
         assert list(places.queues) == ["in"]

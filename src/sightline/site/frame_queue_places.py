@@ -1,11 +1,12 @@
 """Where the pictures and keys of a frame queue are: its store, and a queue for each group of cameras.
 
-Promises: each is opened once, and closed with the whole. A camera's keys go over its group's queue, and what
-is asked of all queues is asked here.
+Promises: each is opened once, and closed with the whole. A camera's keys go over its group's queue and no
+other, also those that a worker of another group sends again; what is asked of all queues is asked here.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import PurePath
@@ -55,6 +56,9 @@ class Places:
         groups = groups or {}
         self._group_of = {camera: group for group, cameras in groups.items() for camera in cameras}
         wanted = [EVERYBODY, *groups] if only is None else _known(only, groups)
+        self._queue_url = queue
+        self._others: dict[str, KeyQueue] = {}
+        self._lock = threading.Lock()
         with ExitStack() as opened:
             url = store_with(store, budget_bytes, namespace)
             self.store: FrameStore = opened.enter_context(open_store(url))
@@ -65,18 +69,19 @@ class Places:
 
     def queue_of(self, camera_id: str) -> KeyQueue:
         """The queue of a camera's keys. Raises ConfigError: it is none of those that are wanted."""
-        group = self._group_of.get(camera_id, EVERYBODY)
+        group = self._group(camera_id)
         if group not in self.queues:
             raise ConfigError(f"expected a camera of group {', '.join(self.queues)}, got {camera_id!r}")
         return self.queues[group]
 
     def send(self, texts: Sequence[str]) -> list[Sent]:
-        """Each key to the queue of its camera; what is of none that is wanted here, to the first."""
-        by_queue: dict[int, list[str]] = {}
-        queues = {id(queue): queue for queue in self.queues.values()}
+        """Each key to the queue of its camera, which is opened for that; what is no key to everybody's."""
+        by_group: dict[str, list[str]] = {}
         for text in texts:
-            by_queue.setdefault(id(self._queue_for(text)), []).append(text)
-        sent = {each.text: each for which, some in by_queue.items() for each in queues[which].send(some)}
+            by_group.setdefault(self._group_of_key(text), []).append(text)
+        sent = {
+            each.text: each for group, some in by_group.items() for each in self._sender(group).send(some)
+        }
         return [sent[text] for text in texts]
 
     def depth(self) -> QueueDepth:
@@ -105,11 +110,23 @@ class Places:
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    def _queue_for(self, text: str) -> KeyQueue:
+    def _group(self, camera_id: str) -> str:
+        return self._group_of.get(camera_id, EVERYBODY)
+
+    def _group_of_key(self, text: str) -> str:
         try:
-            return self.queue_of(FrameKey.parse(text).camera_id)
-        except (WireError, ConfigError):
-            return next(iter(self.queues.values()))
+            return self._group(FrameKey.parse(text).camera_id)
+        except WireError:
+            return EVERYBODY
+
+    def _sender(self, group: str) -> KeyQueue:
+        if group in self.queues:
+            return self.queues[group]
+        with self._lock:
+            if group not in self._others:
+                queue = open_queue(queue_of_group(self._queue_url, group))
+                self._others[group] = self._opened.enter_context(queue)
+            return self._others[group]
 
 
 def store_with(url: str, budget_bytes: int | None, namespace: str) -> str:
