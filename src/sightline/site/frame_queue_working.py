@@ -64,7 +64,8 @@ class Working(Runs):
         self._broken: list[str] = []
 
     def start(self) -> None:
-        """Begin to take keys."""
+        """Begin to take keys. Raises SightlineError: the store cannot be asked; nothing runs then."""
+        self._places.store.usage()
         for thread in self._threads:
             thread.start()
         if self.sweeper is not None:
@@ -97,8 +98,8 @@ class Working(Runs):
     def _run(self, group: str) -> None:
         try:
             self._workers[group].run()
-        except SightlineError as error:
-            self._broken.append(f"{group or 'frames'}: {redact(str(error))}")
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, of whatever kind it is
+            self._broken.append(f"{group or 'frames'}: {redact(str(error) or repr(error))}")
             get_logger("sightline.site").error("a worker ended", group=group, error=str(error))
 
     def _is_over(self) -> bool:
