@@ -10,14 +10,15 @@ from tests.conftest import WaitFor
 from tests.framequeue.working import frame
 
 from sightline.capture import CameraInput
-from sightline.errors import ConfigError, SinkError
+from sightline.errors import BusError, ConfigError, SinkError
+from sightline.fakecam import FakeCamera, FakeCameras, Kill
 from sightline.frame import Frame
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.sampling import Sampled
 from sightline.framequeue.store import Done
 from sightline.result import Result
 from sightline.scene import Scene, read_mark, write_clip
-from sightline.site import parse_site
+from sightline.site import frame_queue_sampling, parse_site
 from sightline.site.frame_queue_looking import Looker, Looking, lookers_of
 from sightline.site.frame_queue_loop import save_frame_loop
 from sightline.site.frame_queue_places import Places
@@ -148,6 +149,26 @@ def test_a_live_camera_that_is_begun_again_gives_no_picture_of_the_same_time_twi
     assert second.status()["a"].sampler.sampled == 0
 
 
+def test_the_last_second_before_a_camera_broke_off_does_not_wait_for_its_return(
+    places: Places, wait_for: WaitFor
+) -> None:
+    """No keyframe but the first, so each second waits until it is over: for a packet of the next."""
+    seen: list[Sampled] = []
+    with FakeCameras({"gate": FakeCamera(url="synthetic://street?gop=10000")}) as server:
+        camera = CameraInput(camera_id="a", url=server.url("gate"), stall_after_s=1.5, read_timeout_s=1)
+        with sampling_of(places, camera, on_sampled=seen.append) as sampling:
+            ended = threading.Thread(target=sampling.wait)
+            ended.start()
+            wait_for(lambda: len(seen) == 2, WAIT_S, "two seconds")
+            server.misbehave("*", Kill())
+            wait_for(lambda: not sampling.status()["a"].sampler.held, WAIT_S, "the third")
+            sampling.request_stop()
+            ended.join(WAIT_S)
+    seconds = [one.key.captured_at_ms // 1000 for one in seen]
+    assert len(seconds) > 2
+    assert seconds == list(range(seconds[0], seconds[0] + len(seconds)))
+
+
 def test_stop_frees_a_recording_that_waits_for_room(film: Path, wait_for: WaitFor) -> None:
     with Places("memory:", "memory:?max_keys=1") as places:
         sampling = sampling_of(places, CameraInput(camera_id="a", url=str(film)))
@@ -259,6 +280,40 @@ def test_a_closed_queue_ends_the_work_and_is_told(places: Places) -> None:
         assert working.wait(WAIT_S)
         (fault,) = working.faults
     assert fault.startswith("far: ")
+
+
+def test_a_queue_that_breaks_in_any_way_ends_the_work_and_is_told(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def receive(*_: object) -> Any:
+        raise RuntimeError("no such table")
+
+    monkeypatch.setattr(places.queues["far"], "receive", receive)
+    with Working(places, print, settings={}) as working:
+        assert working.wait(WAIT_S)
+        assert working.faults == ["far: no such table"]
+
+
+def test_a_store_that_cannot_be_asked_is_told_at_the_start(film: Path) -> None:
+    pytest.importorskip("redis")
+    with Places("redis://127.0.0.1:1?timeout_s=0.1", "memory:") as away:
+        with pytest.raises(BusError, match="127.0.0.1:1"):
+            sampling_of(away, CameraInput(camera_id="a", url=str(film))).start()
+        with pytest.raises(BusError, match="127.0.0.1:1"), Working(away, print, settings={}):
+            pass
+
+
+def test_a_recording_waits_for_room_beside_a_camera_that_does_not(
+    film: Path, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame_queue_sampling, "_LIVE_WAIT_S", 0.1)
+    whole = CameraInput(camera_id="a", url=str(film))
+    live = CameraInput(camera_id="c", url=str(film), loop=True, realtime=True)
+    with Places("memory:", "memory:?max_keys=1") as places, sampling_of(places, whole, live) as sampling:
+        wait_for(lambda: sampling.status()["c"].feed.dropped, WAIT_S, "the camera to lose a picture")
+        recording = sampling.status()["a"].feed
+        assert not recording.dropped
+        assert recording.held
 
 
 def test_save_frame_loop_saves_a_file_and_says_how_many(film: Path, tmp_path: Path) -> None:

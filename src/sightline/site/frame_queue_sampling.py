@@ -141,25 +141,24 @@ class Sampling(Runs):
         self._opened.close()
 
     def _made_feeds(self, opened: ExitStack) -> dict[str, FrameFeed]:
-        by_queue: dict[int, list[str]] = {}
-        queues: dict[int, KeyQueue] = {}
-        whole = {camera.camera_id: camera.is_recording and not camera.loop for camera in self._cameras}
-        for name in whole:
-            queue = self._queue_of(name)
-            queues[id(queue)] = queue
-            by_queue.setdefault(id(queue), []).append(name)
-        feeds: dict[str, FrameFeed] = {}
-        for which, names in by_queue.items():
-            wait_s = _WHOLE_WAIT_S if all(whole[name] for name in names) else _LIVE_WAIT_S
-            feed = FrameFeed(self._store, queues[which], self._when_full, ttl_s=self._ttl_s, wait_s=wait_s)
-            opened.callback(feed.close)
-            feeds |= dict.fromkeys(names, feed)
-        return feeds
+        feeds: dict[tuple[int, bool], FrameFeed] = {}
+        by_camera: dict[str, FrameFeed] = {}
+        for camera in self._cameras:
+            queue, whole = self._queue_of(camera.camera_id), camera.is_recording and not camera.loop
+            which = id(queue), whole  # no camera waits behind a recording
+            if which not in feeds:
+                wait_s = _WHOLE_WAIT_S if whole else _LIVE_WAIT_S
+                feeds[which] = FrameFeed(
+                    self._store, queue, self._when_full, ttl_s=self._ttl_s, wait_s=wait_s
+                )
+                opened.callback(feeds[which].close)
+            by_camera[camera.camera_id] = feeds[which]
+        return by_camera
 
     def _sampler_of(self, camera: CameraInput) -> FrameSampler:
-        last_slot = None
-        if not camera.is_recording:  # that one begins anew, and so does its time
-            last_slot = last_slot_of(self._store, camera.camera_id, self._settings.get("rate", 1.0))
+        last_slot = last_slot_of(self._store, camera.camera_id, self._settings.get("rate", 1.0))
+        if camera.is_recording:  # it begins anew, and so does its time
+            last_slot = None
         return FrameSampler(**self._settings, last_slot=last_slot)
 
     def _stop_captures(self) -> None:
@@ -203,12 +202,16 @@ class _Camera:
         self.capture: Capture = Capture(camera, self._deliver, clock=clock)
 
     def look(self) -> bool:
-        """Whether nothing more will come of it; what is held at its end is given out."""
-        if self.capture.done and self._ending is None:
+        """Whether nothing more will come of it; what is held where its stream ends or breaks is given out."""
+        if self._ending is not None and self._ending.is_alive():
+            return False
+        ended = self.capture.done
+        if (ended or self.capture.fault is not None) and self.stats().held:
             # In a thread, as it may wait for room; whoever looks is to be able to stop.
             self._ending = threading.Thread(target=self._end, name="sample the end", daemon=True)
             self._ending.start()
-        return self._ending is not None and not self._ending.is_alive()
+            return False
+        return ended
 
     def status(self, feed: CameraFeed) -> SampledCamera:
         return SampledCamera(capture=self.capture.status(), sampler=self.stats(), feed=feed)
