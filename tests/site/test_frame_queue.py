@@ -131,11 +131,10 @@ def test_a_group_has_a_queue_of_its_own(url: str, of_group: str) -> None:
 
 
 def test_what_stands_in_the_url_of_a_store_counts_more() -> None:
-    assert store_with("folder:/x", 5, "frames") == "folder:/x?limit_bytes=5"
-    assert store_with("folder:/x?limit_bytes=7", 5, "frames") == "folder:/x?limit_bytes=7"
-    assert store_with("redis://h", None, "mine") == "redis://h?name=mine"
-    assert store_with("redis://h?name=other", None, "mine") == "redis://h?name=other"
-    assert store_with("redis://h?x=%3F", None, "frames") == "redis://h?x=%3F"
+    assert store_with("folder:/x", 5) == "folder:/x?limit_bytes=5"
+    assert store_with("folder:/x?limit_bytes=7", 5) == "folder:/x?limit_bytes=7"
+    assert store_with("redis://h?name=a%3Fb", 5) == "redis://h?name=a%3Fb&limit_bytes=5"
+    assert store_with("redis://h?x=%3F", None) == "redis://h?x=%3F"
 
 
 def test_keys_go_over_the_queue_of_their_cameras_group() -> None:

@@ -112,25 +112,19 @@ def opened(
     place: Where,
     settings: FrameQueue | None,
     groups: Collection[str] | None = None,
-    budget_mb: int | None = None,
-    namespace: str | None = None,
 ) -> Places:
     """The store and its queues, to be closed. Raises SightlineError: they cannot be had."""
-    from sightline.framequeue.key import NAMESPACE
     from sightline.site.frame_queue_places import Places
 
     if groups and settings is None:
         raise typer.BadParameter("expected --site with groups, which are a site's", param_hint="--group")
-    most_mb = budget_mb
-    if most_mb is None and settings is not None:
-        most_mb = settings.budget_mb
+    most_mb = None if settings is None else settings.budget_mb
     return Places(
         place.store,
         place.queue,
         settings.groups if settings else {},
         only=groups or None,
         budget_bytes=None if most_mb is None else most_mb << 20,
-        namespace=namespace or (settings.namespace if settings else NAMESPACE),
     )
 
 

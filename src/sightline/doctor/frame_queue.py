@@ -38,7 +38,7 @@ def look_at_frame_queue(site: Site) -> Iterator[Finding]:
 
 def _of_store(settings: FrameQueue) -> Iterator[Finding]:
     budget = None if settings.budget_mb is None else settings.budget_mb << 20
-    url = store_with(settings.store, budget, settings.namespace)
+    url = store_with(settings.store, budget)
     if (made := _to_be_made(url)) is not None:
         yield ok(_AREA, "store", made)
         return

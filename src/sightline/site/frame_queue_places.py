@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from sightline.errors import ConfigError, WireError
 from sightline.framequeue.celery_layout import QUEUE as CELERY_QUEUE
-from sightline.framequeue.key import NAMESPACE, FrameKey
+from sightline.framequeue.key import FrameKey
 from sightline.framequeue.opening import open_queue, open_store
 from sightline.framequeue.queue import DeadKey, KeyQueue, QueueDepth, Sent
 from sightline.framequeue.store import FrameStore
@@ -24,7 +24,6 @@ from sightline.kinds import nearest
 EVERYBODY: Final = ""
 """The group of those that are in no other."""
 _QUEUE: Final = "frames"  # where a URL names none
-_OF_REDIS: Final = ("redis:", "rediss:", "unix:")
 
 
 class Places:
@@ -35,7 +34,6 @@ class Places:
         groups: names of cameras by group.
         only: groups whose queues are wanted; None: all.
         budget_bytes: of the store; None: as it is, or as its URL says.
-        namespace: what keys begin with.
 
     Raises:
         ConfigError: there is no such group, or a URL is wrong.
@@ -51,7 +49,6 @@ class Places:
         *,
         only: Collection[str] | None = None,
         budget_bytes: int | None = None,
-        namespace: str = NAMESPACE,
     ) -> None:
         groups = groups or {}
         self._group_of = {camera: group for group, cameras in groups.items() for camera in cameras}
@@ -60,8 +57,7 @@ class Places:
         self._others: dict[str, KeyQueue] = {}
         self._lock = threading.Lock()
         with ExitStack() as opened:
-            url = store_with(store, budget_bytes, namespace)
-            self.store: FrameStore = opened.enter_context(open_store(url))
+            self.store: FrameStore = opened.enter_context(open_store(store_with(store, budget_bytes)))
             self.queues: dict[str, KeyQueue] = {
                 group: opened.enter_context(open_queue(queue_of_group(queue, group))) for group in wanted
             }
@@ -129,15 +125,12 @@ class Places:
             return self._others[group]
 
 
-def store_with(url: str, budget_bytes: int | None, namespace: str) -> str:
-    """The URL of a store with what is said beside it; what stands in it counts more."""
-    asked = {} if budget_bytes is None else {"limit_bytes": str(budget_bytes)}
-    if url.startswith(_OF_REDIS) and namespace != NAMESPACE:
-        asked["name"] = namespace
+def store_with(url: str, budget_bytes: int | None) -> str:
+    """The URL of a store with its budget; what stands in it counts more."""
     address, _, query = url.partition("?")
-    said = dict(parse_qsl(query, keep_blank_values=True))
-    both = urlencode({**asked, **said}, quote_via=quote) if asked else query
-    return f"{address}?{both}" if both else address
+    if budget_bytes is None or "limit_bytes" in dict(parse_qsl(query, keep_blank_values=True)):
+        return url
+    return f"{address}?{query}{'&' if query else ''}limit_bytes={budget_bytes}"
 
 
 def queue_of_group(url: str, group: str) -> str:
