@@ -182,6 +182,28 @@ def test_a_site_says_all_of_it(invoke: Invoke, film: Path, folder: Path) -> None
     assert (folder / "site/cars.csv").is_file()
 
 
+def test_up_says_that_it_does_not_run_the_frame_queue(invoke: Invoke, film: Path, folder: Path) -> None:
+    (folder / "site.yaml").write_text(f"cameras: {{gate: {{url: {film}}}}}\nframe_queue: {{rate: 1}}\n")
+
+    done = invoke("up", "site.yaml")
+
+    assert done.exit_code == 1
+    assert "sightline framequeue sample --site site.yaml" in done.stderr
+    assert "expected a worker" in done.stderr
+
+
+@pytest.mark.needs("redis")
+def test_keys_of_any_namespace_are_worked_on(
+    redis_server: StartRedisServer, invoke: Invoke, film: Path
+) -> None:
+    where = ("--store", redis_server().url(), "--queue", "sqlite:k.db")
+    assert invoke("framequeue", "sample", film, "--namespace", "shop", *where).exit_code == 0
+
+    worked = invoke("framequeue", "work", "--model", "motion", "--drain", "--json", *where)
+
+    assert list(last_line(worked.stdout)["queues"]["frames"]["endings"]) == ["processed"]
+
+
 def test_a_camera_of_a_site_may_be_picked(invoke: Invoke, film: Path, folder: Path) -> None:
     (folder / "site.yaml").write_text(
         f"cameras: {{gate: {{url: {film}}}, yard: {{url: {film}}}}}\nframe_queue: {{rate: 1}}\n"

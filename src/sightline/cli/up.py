@@ -31,7 +31,7 @@ def up(
 
     Each worker is a process of its own, and so are captures, one for eight inputs; with bus: memory:// a hub
     that nobody else can reach is between them. One that dies or hangs is begun again, while the others go on;
-    --json tells of them too.
+    --json tells of them too. A frame_queue has commands of its own, sightline framequeue sample and work.
 
     Ends by itself, with exit code 0, when all its cameras were files that are played once; with 1 when one
     of them could not be read, or a worker or the hub ended too often to be begun again. Ctrl-C or SIGTERM
@@ -48,7 +48,11 @@ def up(
     from sightline.site.supervised_site import SupervisedSite
 
     level = _LEVELS[min(context.obj or 0, 2)]
-    running = SupervisedSite(load_with_models(site), name=site.name, log_level=level)
+    loaded = load_with_models(site)
+    if loaded.frame_queue is not None:
+        command = f"sightline framequeue sample --site {site}"
+        typer.echo(f"frame_queue: not run here; begin it with {command}, and work --site {site}", err=True)
+    running = SupervisedSite(loaded, name=site.name, log_level=level)
     raise typer.Exit(run_site(running, Console(), seconds=seconds, as_json=as_json))
 
 
