@@ -184,6 +184,19 @@ def test_a_restart_within_a_second_takes_no_second_picture_of_it() -> None:
     assert seconds(list(again)) == [2, 3]
 
 
+@pytest.mark.parametrize("keyframes", ["auto", "never"])
+@pytest.mark.parametrize("back", [1, 2, 5])
+def test_packets_that_come_twice_give_no_second_twice(keyframes: Keyframes, back: int) -> None:
+    """As a log gives them that is read again from a little before: at least once."""
+    once = filmed(110, gop=40, b_frames=2)
+    packets = [one for n, packet in enumerate(once) for one in (packet, *once[max(0, n - back) : n])]
+    sampler = FrameSampler(packets, keyframes=keyframes)
+    assert seconds(list(sampler)) == [0, 1, 2, 3, 4]
+    stats = sampler.stats()
+    assert (stats.dropped[DropReason.REPEATED], stats.unreadable) == (len(packets) - 110, 0)
+    assert stats.balanced
+
+
 def test_packets_without_our_headers_are_sampled_as_well() -> None:
     """Epoch 0: the index is the offset of a message, and shows no hole."""
     packets = [

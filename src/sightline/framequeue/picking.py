@@ -42,6 +42,7 @@ class Act(Enum):
     AGAIN = auto()  # as NEEDED; it had its own step before
     SKIPPED = auto()  # leave it out
     KEYLESS = auto()  # leave it out: the stretch has had no keyframe yet
+    REPEATED = auto()  # leave it out: it was here before
 
 
 class Step(NamedTuple):
@@ -65,6 +66,7 @@ class Picker:
         self._only = keyframes == "only"
         self._waits = keyframes == "auto" and 1 / grid.rate >= _WORTH_WAITING_S
         self._epoch: int | None = None
+        self._index = -1  # of the last packet of that epoch
         self._key: Packet | None = None  # of the GOP that is open
         self._emptied = False  # the decoder has to begin at that keyframe again
         self._held: deque[Packet] = deque()
@@ -84,8 +86,11 @@ class Picker:
 
     def see(self, packet: Packet) -> list[Step]:
         """What to do, in this order, now that `packet` has come."""
-        steps = self.end() if packet.epoch != self._epoch else []
-        self._epoch = packet.epoch
+        same = packet.epoch == self._epoch
+        if same and packet.epoch and packet.index <= self._index:  # those of epoch 0 do not count packets
+            return [Step(packet, Act.REPEATED)]
+        steps = [] if same else self.end()
+        self._epoch, self._index = packet.epoch, packet.index
         if packet.keyframe:
             return steps + self._begin_gop(packet)
         if self._key is None:

@@ -35,7 +35,9 @@ UNKNOWN_CODEC: Final = "unknown_codec"
 UNWRITABLE: Final = "unwritable"
 """The picture does not fit its format, or its figures no key."""
 
-_NOT_NEEDED: Final = frozenset({DropReason.SKIPPED.value, DropReason.UNWANTED.value, DropReason.CLOSED.value})
+_NOT_NEEDED: Final = frozenset(
+    {DropReason.SKIPPED.value, DropReason.UNWANTED.value, DropReason.REPEATED.value, DropReason.CLOSED.value}
+)
 
 
 class Sampled(NamedTuple):
@@ -53,8 +55,8 @@ class SamplerStats(msgspec.Struct, frozen=True, kw_only=True):
         entered: packets fed.
         sampled: pictures given out.
         dropped: packets that became no picture, by reason: `skipped`, never decoded; `unwanted`, needed by
-            others at most; any other of `sightline.codec.DropReason`, `unknown_codec` or `unwritable`, a
-            picture that was wanted and could not be had.
+            others at most; `repeated`, here before; any other of `sightline.codec.DropReason`,
+            `unknown_codec` or `unwritable`, a picture that was wanted and could not be had.
         held: packets of which it is not known yet.
         bytes: of the pictures given out.
         last_slot: of the last picture; what a sampler after a restart is to be given.
@@ -210,6 +212,8 @@ class FrameSampler:
                     self._dropped[DropReason.SKIPPED] += 1
                 case Act.KEYLESS:
                     self._dropped[DropReason.BEFORE_KEYFRAME] += 1
+                case Act.REPEATED:
+                    self._dropped[DropReason.REPEATED] += 1
                 case _:
                     frames += self._decode(packet, act)
         return frames
