@@ -81,6 +81,8 @@ def what_is_no_key_is_refused_and_nothing_is_sent(rig: Rig) -> None:
         queue.send("not a list")
     with pytest.raises(ConfigError):
         queue.receive(0, 0)
+    with pytest.raises(ConfigError):
+        queue.receive(1, float("nan"))
     assert queue.receive(1, MOMENT_S) == []
     settled(rig, queue, ready=0, accepted=0)
 

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -15,6 +17,7 @@ from tests.framequeue.queue_conformance import CHECKS, NAMES, SERVER_CHECKS
 from tests.framequeue.queue_rig import Opener, Rig, take, texts
 
 from sightline.errors import BusError, ConfigError, NoResponder, RemoteError
+from sightline.framequeue.queue import Delivery
 from sightline.framequeue.queue_host import QueueHost
 from sightline.framequeue.queue_hub import HubQueue
 from sightline.framequeue.queue_limits import QueueLimits
@@ -157,6 +160,86 @@ def test_a_delivery_that_was_lost_on_its_way_comes_back(hub: StreamServer) -> No
         assert queue.ack(again)
 
 
+def test_what_could_not_be_settled_comes_back(hub: StreamServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"{hub.url}?queue=unsettled"
+    with MemoryQueue() as served, QueueHost(url, served, lease_s=0.6), HubQueue(url, reach_s=0.2) as queue:
+        queue.send(["key"])
+        (held,) = take(_Time(), queue, 1)
+        asked = queue._asked
+
+        def unheard(method: str, *args: object, tto: float) -> Any:
+            if method == "ack":
+                raise NoResponder("as if it did not come through")
+            return asked(method, *args, tto=tto)
+
+        monkeypatch.setattr(queue, "_asked", unheard)
+        with pytest.raises(BusError):
+            queue.ack(held)
+        monkeypatch.undo()
+        (again,) = take(_Time(), queue, 1)
+        assert again.redelivered
+        assert queue.ack(again)
+
+
+def test_one_key_that_cannot_go_back_keeps_none_of_the_others(
+    hub: StreamServer, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{hub.url}?queue=back"
+    with MemoryQueue() as served, QueueHost(url, served, lease_s=0.6), HubQueue(url) as queue:
+        queue.send(["stuck", "other", "third"])
+        stuck, *_ = take(_Time(), queue, 3)
+        retry = served.retry
+
+        def full(delivery: Delivery, delay_s: float = 0.0) -> bool:
+            if delivery.tag == stuck.tag:
+                raise BusError("a full disk")
+            return retry(delivery, delay_s)
+
+        monkeypatch.setattr(served, "retry", full)
+        queue.close()
+        wait_for(lambda: served.depth().ready == 2, 10, "the others to come back")
+
+
+def test_a_host_that_was_closed_takes_nothing_any_more(
+    hub: StreamServer, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, asked = f"{hub.url}?queue=closed", threading.Event()
+    with MemoryQueue() as served, HubQueue(url, reach_s=0.2) as queue, ThreadPoolExecutor() as pool:
+        receive = served.receive
+
+        def waiting(most: int, timeout_s: float) -> list[Delivery]:
+            asked.set()
+            return receive(most, 10)
+
+        with QueueHost(url, served):
+            monkeypatch.setattr(served, "receive", waiting)
+            came = pool.submit(queue.receive, 1, 1.0)
+            assert asked.wait(10)
+            monkeypatch.undo()
+        served.send(["key"])
+        assert came.result(10) == []
+        assert texts(take(_Time(), served, 1)) == ["key"]
+
+
+def test_a_hub_that_begins_anew_costs_nothing(free_port: Callable[[], int], no_leaks: None) -> None:
+    port = free_port()
+    url = f"hub://127.0.0.1:{port}?queue=anew"
+    with ExitStack() as until:
+        server = StreamServer(port=port)
+        server.start()
+        until.callback(server.stop)
+        served = until.enter_context(MemoryQueue())
+        until.enter_context(QueueHost(url, served))
+        queue, other = until.enter_context(HubQueue(url)), until.enter_context(HubQueue(url))
+        queue.send(["held", "waits"])
+        (held,) = take(_Time(), queue, 1)
+        server.stop()
+        until.enter_context(StreamServer(port=port))
+        assert queue.ack(held)
+        assert texts(take(_Time(), other, 1)) == ["waits"]
+        assert served.depth().acked == 1
+
+
 def test_a_stranger_on_the_hub_is_refused_what_is_no_call(hub: StreamServer) -> None:
     url = f"{hub.url}?queue=strange"
     settings = HubAddress.of(hub.url).client_settings()
@@ -168,6 +251,7 @@ def test_a_stranger_on_the_hub_is_refused_what_is_no_call(hub: StreamServer) -> 
             ("receive", "", 1, 0.0),
             ("receive", "me", "many", 0.0),
             ("receive", "me", 0, 0.0),
+            ("receive", "me", 1, float("nan")),
             ("ack", "me", "tag"),
             ("ack", "x" * 1000, (1, 1)),
             ("retry", "me", (1, 1), -1.0),

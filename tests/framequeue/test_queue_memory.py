@@ -1,14 +1,17 @@
 """The queue within this process."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
+from typing import Any
 
 import pytest
+from tests.conftest import WaitFor
 from tests.framequeue.queue_conformance import CHECKS, NAMES
 from tests.framequeue.queue_rig import Opener, Rig
 
-from sightline.framequeue.queue import KeyQueue
+from sightline.framequeue.queue import Delivery, KeyQueue
 from sightline.framequeue.queue_limits import QueueLimits
 from sightline.framequeue.queue_memory import MemoryQueue
 
@@ -57,8 +60,30 @@ def test_who_opens_a_name_meets_and_who_gives_none_is_alone() -> None:
 
 
 def test_the_keys_go_with_the_last_handle() -> None:
-    with MemoryQueue("gone") as queue:
-        queue.send(["key"])
-    del queue
+    with MemoryQueue("gone") as first:
+        first.send(["key"])
+        with MemoryQueue("gone") as second:
+            assert second.depth().ready == 1
+        assert first.depth().ready == 1
     with MemoryQueue("gone") as queue:
         assert queue.depth().ready == 0
+
+
+def test_a_key_wakes_one_of_many_who_wait(wait_for: WaitFor) -> None:
+    with ThreadPoolExecutor(20) as pool, MemoryQueue() as queue:
+        waiting = [pool.submit(queue.receive, 1, 60) for _ in range(20)]
+        asleep = queue._place.changed._waiters  # type: ignore[attr-defined]
+        wait_for(lambda: len(asleep) == 20, 10, "all to wait")
+        looked = 0
+        receive = queue._place.line.receive
+
+        def counted(*how: Any) -> list[Delivery]:
+            nonlocal looked
+            looked += 1
+            return receive(*how)
+
+        queue._place.line.receive = counted  # type: ignore[method-assign]
+        for number in range(10):
+            queue.send([str(number)])
+        wait_for(lambda: sum(each.done() for each in waiting) == 10, 10, "all to be handed over")
+        assert looked == 10

@@ -1,7 +1,7 @@
 """The queue in a SQLite file."""
 
-import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -77,6 +77,10 @@ def test_limits_stay_with_the_file_until_others_are_given(tmp_path: Path) -> Non
 def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "theirs")) as theirs:
         theirs.execute("CREATE TABLE keys(id)")
+    with SqliteQueue(tmp_path / "later") as queue:
+        queue._table._file.execute("PRAGMA user_version = 7")
+    with pytest.raises(ConfigError, match="expected .* of version 1, or no file yet; got version 7"):
+        SqliteQueue(tmp_path / "later")
     (tmp_path / "text").write_text("no database at all, and longer than a hundred bytes " * 4)
     before = (tmp_path / "theirs").read_bytes()
     for name in ("theirs", "text"):
@@ -88,6 +92,78 @@ def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
         SqliteQueue(tmp_path / "q")
     with pytest.raises(ConfigError, match="cannot open"):
         SqliteQueue(tmp_path / "text" / "q")
+
+
+def test_a_queue_is_one_by_whatever_name_it_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "q")
+    with SqliteQueue(tmp_path / "q") as queue, SqliteQueue(tmp_path / "link") as other:
+        queue.send(["key"])
+        assert texts(queue.receive(1, 0)) == ["key"]
+        assert other.depth().in_hand == 1, "its holder is seen to live"
+
+
+def test_a_file_that_was_deleted_in_use_is_told(tmp_path: Path) -> None:
+    queue = SqliteQueue(tmp_path / "q")
+    (tmp_path / "q").unlink()
+    with pytest.raises(ConfigError, match="still in use"):
+        SqliteQueue(tmp_path / "q")
+    with pytest.raises(BusError):
+        queue.close()
+    queue.close()
+
+
+def test_what_could_not_be_settled_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_file, "BUSY_S", 0.1)
+    with SqliteQueue(tmp_path / "q") as queue, closing(sqlite3.connect(tmp_path / "q")) as locks:
+        queue.send(["acked", "retried", "dead", "settled"])
+        acked, retried, died, settled = queue.receive(4, 0)
+        locks.execute("BEGIN IMMEDIATE")
+        for settle in (
+            lambda: queue.ack(acked),
+            lambda: queue.retry(retried, 60),
+            lambda: queue.dead(died, ""),
+            lambda: queue.ack(settled),
+        ):
+            with pytest.raises(BusError, match="locked"):
+                settle()
+        locks.execute("ROLLBACK")
+        assert queue.ack(settled)
+        again = queue.receive(4, 0) or queue.receive(4, 2 * queue_sqlite.LOOK_S)
+        assert [(each.text, each.redelivered) for each in again] == [
+            ("acked", True),
+            ("retried", True),
+            ("dead", True),
+        ]
+        assert not queue.ack(acked)
+
+
+def test_an_interrupt_as_one_begins_to_wait_leaves_it_to_be_closed(tmp_path: Path) -> None:
+    class Interrupted(ManualClock):
+        armed = False
+
+        def monotonic_ns(self) -> int:
+            if self.armed:
+                self.armed = False
+                raise KeyboardInterrupt
+            return super().monotonic_ns()
+
+    clock = Interrupted()
+    queue = SqliteQueue(tmp_path / "q", clock=clock)
+    queue.send(["key"])
+    queue.retry(queue.receive(1, 0)[0], 60)
+    due_ns = queue._table.due_ns
+
+    def and_then_interrupted() -> int | None:
+        clock.armed = True
+        return due_ns()
+
+    queue._table.due_ns = and_then_interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        queue.receive(1, 5)
+    closing = threading.Thread(target=queue.close, daemon=True)
+    closing.start()
+    closing.join(10)
+    assert not closing.is_alive()
 
 
 def test_a_disk_that_is_full_loses_nothing_that_was_accepted(tmp_path: Path) -> None:
@@ -157,21 +233,21 @@ def test_whoever_waits_is_woken_and_does_not_look_again_and_again(
     with ThreadPoolExecutor(6) as pool, rig.open() as sender:
         for count in (1, 6, 2):
             waiting = [pool.submit(each.receive, 1, rig.timeout_s) for each in (receivers * 2)[:count]]
-            wait_for(lambda: sum(each._waiting for each in receivers) == count, 10, "receivers that wait")  # noqa: B023
+            wait_for(lambda: sum(len(each._waiting) for each in receivers) == count, 10, "all to wait")  # noqa: B023
             sender.send([str(number) for number in range(count)])
             got = [texts(each.result(rig.timeout_s)) for each in waiting]
             assert sorted(got) == [[str(number)] for number in range(count)]
         waiting = [pool.submit(receivers[0].receive, 1, rig.timeout_s)]
-        wait_for(lambda: receivers[0]._waiting == 1, 10, "a receiver that waits")
+        wait_for(lambda: len(receivers[0]._waiting) == 1, 10, "a receiver that waits")
         with rig.open() as closing:
             closing.send(["held"])
             (held,) = waiting[0].result(rig.timeout_s)
             waiting = [pool.submit(closing.receive, 1, rig.timeout_s)]
-            wait_for(lambda: closing._waiting == 1, 10, "a receiver that waits")
+            wait_for(lambda: len(closing._waiting) == 1, 10, "a receiver that waits")
             receivers[0].retry(held, 0.2)
             assert texts(waiting[0].result(rig.timeout_s)) == ["held"]
             waiting = [pool.submit(receivers[0].receive, 1, rig.timeout_s)]
-            wait_for(lambda: receivers[0]._waiting == 1, 10, "a receiver that waits")
+            wait_for(lambda: len(receivers[0]._waiting) == 1, 10, "a receiver that waits")
         assert texts(waiting[0].result(rig.timeout_s)) == ["held"], "when its holder closes"
 
 
@@ -221,17 +297,18 @@ def test_a_child_of_fork_uses_nothing_and_keeps_nothing_alive(rig: SqliteRig) ->
             queue.depth()
         except Closed:
             child.send("closed")
-        child.recv()
-        os._exit(0)
+        threading.Event().wait()
 
     process = get_context("fork").Process(target=use)
     process.start()
-    assert parent.recv() == "closed"
-    queue._holders.close()  # as when this process ends, and the child does not
-    assert texts(take(rig, other, 1)) == ["key"]
-    parent.send("end")
-    process.join()
-    process.close()
+    try:
+        assert parent.recv() == "closed"
+        queue._holders.close()  # as when this process ends, and the child does not
+        assert texts(take(rig, other, 1)) == ["key"]
+    finally:
+        process.kill()
+        process.join()
+        process.close()
     with pytest.raises(ValueError, match="closed"):
         queue._holders.lives(1)
     queue.close()

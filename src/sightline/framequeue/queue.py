@@ -28,6 +28,7 @@ What several brokers taught:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from types import TracebackType
@@ -146,7 +147,8 @@ class KeyQueue(Protocol):
     def ack(self, delivery: Delivery) -> bool:
         """It is done with. False: it was not this handle's to settle any more, and nothing happened.
 
-        So it is where it was settled before, or came back and was given to another.
+        So it is where it was settled before, or came back and was given to another. Where this, `retry` or
+        `dead` raises BusError, the key comes back by itself, unless it was settled after all.
         """
 
     def retry(self, delivery: Delivery, delay_s: float = 0.0) -> bool:
@@ -186,14 +188,15 @@ def checked_texts(texts: Sequence[str]) -> list[tuple[str, int]]:
 
 def checked_reason(reason: str) -> str:
     """A reason that may be kept: without secrets, bounded, and sendable."""
-    return redact(reason).encode("utf-8", "backslashreplace").decode()[:MAX_REASON_CHARS]
+    searched = reason[: MAX_REASON_CHARS + _SLACK_CHARS]
+    return redact(searched).encode("utf-8", "backslashreplace").decode()[:MAX_REASON_CHARS]
 
 
-def checked_most(most: int) -> int:
-    """Raises ConfigError where it is below 1."""
-    if most < 1:
-        raise ConfigError(f"expected to receive at least 1 key, got {most}")
-    return most
+def checked_receive(most: int, timeout_s: float) -> tuple[int, float]:
+    """Both. Raises ConfigError where the first is below 1, or the second no time."""
+    if most < 1 or math.isnan(timeout_s):
+        raise ConfigError(f"expected to receive at least 1 key, within seconds; got {most}, {timeout_s}")
+    return most, timeout_s
 
 
 def checked_delay(delay_s: float) -> float:
@@ -204,6 +207,8 @@ def checked_delay(delay_s: float) -> float:
 
 
 MAX_DELAY_S: Final = 7 * 24 * 3600.0
+_SLACK_CHARS: Final = 8192
+"""What of a reason is searched for secrets beyond its bound: one that lies across that is found whole."""
 
 
 def _size(text: str) -> int:

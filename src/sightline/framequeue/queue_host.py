@@ -15,6 +15,7 @@ Does not do: begin again by itself, or serve twice under a name: the hub refuses
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -22,7 +23,7 @@ import msgspec
 
 from sightline.clock import SYSTEM_CLOCK, Clock, ns
 from sightline.errors import BusError, Closed, ConfigError, SightlineError
-from sightline.framequeue.queue import KeyQueue
+from sightline.framequeue.queue import Delivery, KeyQueue
 from sightline.framequeue.queue_sessions import Sessions, Tag
 from sightline.hub import StreamClient, rpc
 from sightline.hub.address import HubAddress
@@ -68,6 +69,7 @@ class QueueService:
         self._lock = threading.Lock()
         self._lease_s = lease_s
         self._sessions = Sessions(ns(lease_s))
+        self._ended = False
 
     @rpc
     def send(self, texts: list[str]) -> list[str]:
@@ -82,10 +84,9 @@ class QueueService:
             self._sessions.heard(name, self._clock.monotonic_ns())
         got = self._queue.receive(min(_read(most, int), MOST_TEXTS), min(_read(timeout_s, float), WAIT_S))
         with self._lock:
-            handed = self._sessions.hand(name, got, self._clock.monotonic_ns())
+            handed = not self._ended and self._sessions.hand(name, got, self._clock.monotonic_ns())
         if not handed:
-            for delivery in got:
-                self._queue.retry(delivery)
+            self._give_back(got)
             return []
         return [msgspec.structs.astuple(delivery) for delivery in got]
 
@@ -110,8 +111,7 @@ class QueueService:
         name, known = _session(session), frozenset(_read(held, list[Tag]))
         with self._lock:
             lost = self._sessions.renew(name, known, self._clock.monotonic_ns())
-        for delivery in lost:
-            self._queue.retry(delivery)
+        self._give_back(lost)
         return self._lease_s
 
     @rpc
@@ -119,8 +119,7 @@ class QueueService:
         """A client goes; what it held comes back."""
         with self._lock:
             held = self._sessions.leave(_session(session))
-        for delivery in held:
-            self._queue.retry(delivery)
+        self._give_back(held)
 
     @rpc
     def dead_letters(self, limit: int) -> list[Any]:
@@ -140,8 +139,23 @@ class QueueService:
         """What those held of whom nothing was heard comes back."""
         with self._lock:
             held = self._sessions.lapsed(self._clock.monotonic_ns())
-        for delivery in held:
-            self._queue.retry(delivery)
+        self._give_back(held)
+
+    def end(self) -> None:
+        """What calls take that are in hand goes back: nobody is told any more."""
+        with self._lock:
+            self._ended = True
+
+    def _give_back(self, deliveries: Iterable[Delivery]) -> None:
+        """Into line again, each of them, whatever comes of the others."""
+        failed: BusError | None = None
+        for delivery in deliveries:
+            try:
+                self._queue.retry(delivery)
+            except BusError as error:  # then it comes back by itself
+                failed = error
+        if failed is not None:
+            raise failed
 
     def _find(self, name: str, tag: Tag) -> Any:
         with self._lock:
@@ -200,6 +214,7 @@ class QueueHost:
     def close(self) -> None:
         """Serve no more; again is fine."""
         self._ended.set()
+        self._service.end()
         self._client.stop_client()
         self._reaper.join()
 
@@ -217,7 +232,7 @@ class QueueHost:
                 self._service.let_lapsed_go()
             except Closed:
                 return
-            except SightlineError as error:  # they are asked again when they are heard of again
+            except SightlineError as error:
                 self._lost.add(error=str(error))
 
 

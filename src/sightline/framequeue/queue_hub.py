@@ -24,8 +24,8 @@ from sightline.framequeue.queue import (
     QueueDepth,
     Sent,
     checked_delay,
-    checked_most,
     checked_reason,
+    checked_receive,
     checked_texts,
 )
 from sightline.framequeue.queue_host import MOST_TEXTS, WAIT_S, address_of, unreachable
@@ -83,7 +83,7 @@ class HubQueue:
         return sent
 
     def receive(self, most: int, timeout_s: float) -> list[Delivery]:
-        checked_most(most)
+        checked_receive(most, timeout_s)
         until_s = time.monotonic() + timeout_s
         while True:
             left_s = max(0.0, until_s - time.monotonic())
@@ -139,9 +139,11 @@ class HubQueue:
         return got
 
     def _settle(self, how: str, delivery: Delivery, *more: object) -> bool:
-        done: bool = self._call(how, self._session, delivery.tag, *more)
-        with self._lock:
-            self._held.discard(delivery.tag)
+        try:
+            done: bool = self._call(how, self._session, delivery.tag, *more)
+        finally:  # what could not be settled is not told to be here any more, so it comes back
+            with self._lock:
+                self._held.discard(delivery.tag)
         return done
 
     def _call(self, method: str, *args: object) -> Any:

@@ -6,6 +6,7 @@ reaches no other process. `sightline.framequeue.queue_hub` serves it to others, 
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -21,8 +22,8 @@ from sightline.framequeue.queue import (
     QueueDepth,
     Sent,
     checked_delay,
-    checked_most,
     checked_reason,
+    checked_receive,
     checked_texts,
 )
 from sightline.framequeue.queue_limits import QueueLimits
@@ -38,7 +39,8 @@ class _Place:
         # Above all tags of a queue that a process before this one may have served.
         self.line = QueueLine(QueueLimits(), clock.utc_ns())
         self.changed = threading.Condition()
-        self.holders = 0
+        self.holders = 0  # that there ever were
+        self.open = 0
 
 
 _places: WeakValueDictionary[str, _Place] = WeakValueDictionary()
@@ -59,6 +61,7 @@ class MemoryQueue:
     ) -> None:
         self._clock = clock
         self._closed = False
+        self._name = name
         self._place = _place(name, clock)
         with self._place.changed:
             self._place.holders += 1
@@ -69,11 +72,11 @@ class MemoryQueue:
     def send(self, texts: Sequence[str]) -> list[Sent]:
         checked = checked_texts(texts)
         sent = self._do(lambda line, now: line.send(checked, now))
-        self._wake()
+        self._wake(sum(each.accepted for each in sent))
         return sent
 
     def receive(self, most: int, timeout_s: float) -> list[Delivery]:
-        checked_most(most)
+        checked_receive(most, timeout_s)
         until_s = time.monotonic() + timeout_s
         with self._place.changed:
             while True:
@@ -89,7 +92,7 @@ class MemoryQueue:
     def retry(self, delivery: Delivery, delay_s: float = 0.0) -> bool:
         delay_ns = ns(checked_delay(delay_s))
         done = self._do(lambda line, now: line.retry(delivery.tag, delay_ns, now))
-        self._wake()
+        self._wake(sys.maxsize if delay_ns else 1)  # all who wait have to know until when
         return done
 
     def dead(self, delivery: Delivery, reason: str) -> bool:
@@ -102,7 +105,7 @@ class MemoryQueue:
     def dead_retry(self, texts: Iterable[str] | None = None) -> int:
         wanted = None if texts is None else frozenset(texts)
         count = self._do(lambda line, now: line.dead_retry(wanted, now))
-        self._wake()
+        self._wake(count)
         return count
 
     def depth(self) -> QueueDepth:
@@ -114,6 +117,7 @@ class MemoryQueue:
                 self._closed = True
                 self._place.line.let_go(self._holder)
                 self._place.changed.notify_all()
+                _leave(self._name, self._place)
 
     def __enter__(self) -> Self:
         return self
@@ -129,9 +133,9 @@ class MemoryQueue:
                 raise Closed("this queue is closed")
             return action(self._place.line, Moment(self._clock.monotonic_ns(), self._clock.utc_ns()))
 
-    def _wake(self) -> None:
+    def _wake(self, most: int) -> None:
         with self._place.changed:
-            self._place.changed.notify_all()
+            self._place.changed.notify(most)
 
     def _due_in_s(self) -> float:
         due_ns = self._place.line.due_ns()
@@ -139,7 +143,14 @@ class MemoryQueue:
 
 
 def _place(name: str, clock: Clock) -> _Place:
-    if not name:
-        return _Place(clock)
     with _opening:
-        return _places.setdefault(name, _Place(clock))
+        place = _places.setdefault(name, _Place(clock)) if name else _Place(clock)
+        place.open += 1
+        return place
+
+
+def _leave(name: str, place: _Place) -> None:
+    with _opening:
+        place.open -= 1
+        if not place.open:
+            _places.pop(name, None)

@@ -36,8 +36,8 @@ from sightline.framequeue.queue import (
     QueueDepth,
     Sent,
     checked_delay,
-    checked_most,
     checked_reason,
+    checked_receive,
     checked_texts,
 )
 from sightline.framequeue.queue_limits import QueueLimits
@@ -92,7 +92,7 @@ class RabbitMqQueue:
         return sent
 
     def receive(self, most: int, timeout_s: float) -> list[Delivery]:
-        return self._link.do(self._receiver.receive(checked_most(most), timeout_s))
+        return self._link.do(self._receiver.receive(*checked_receive(most, timeout_s)))
 
     def ack(self, delivery: Delivery) -> bool:
         return self._link.do(self._receiver.settle(delivery.tag, Wire.ack), self._reach_s)

@@ -22,15 +22,15 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from sightline.clock import NS_PER_S, SYSTEM_CLOCK, Clock, ns
-from sightline.errors import Closed, ConfigError
+from sightline.errors import BusError, Closed, ConfigError
 from sightline.framequeue.queue import (
     DeadKey,
     Delivery,
     QueueDepth,
     Sent,
     checked_delay,
-    checked_most,
     checked_reason,
+    checked_receive,
     checked_texts,
 )
 from sightline.framequeue.queue_limits import QueueLimits
@@ -72,9 +72,10 @@ class SqliteQueue:
         self._clock = clock
         self._closed = False
         self._using = threading.Condition()
-        self._waiting = 0
+        self._waiting: set[int] = set()  # threads
+        self._unsettled: set[tuple[int, int]] = set()
         self._looked_s = float("-inf")
-        place = Path(path).absolute()
+        place = Path(path).resolve()  # by whatever name it is opened, its neighbours are the same
         with contextlib.ExitStack() as opened:
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +86,8 @@ class SqliteQueue:
             self._table = opened.enter_context(contextlib.closing(KeyTable(place, durable=durable)))
             with self._holders.opening():
                 self._holder = self._table.open(limits, boot_id(), self._now())
-                self._holders.hold(self._holder)
+                if not self._holders.hold(self._holder):
+                    raise ConfigError(f"cannot open the queue {place}: the file that it was is still in use")
             self._files = opened.pop_all()
         tell_of_forks(self)
 
@@ -96,7 +98,7 @@ class SqliteQueue:
         return sent
 
     def receive(self, most: int, timeout_s: float) -> list[Delivery]:
-        checked_most(most)
+        checked_receive(most, timeout_s)
         until_s = time.monotonic() + timeout_s
         while True:
             got = self._take(most)
@@ -106,17 +108,17 @@ class SqliteQueue:
             self._wait(left_s)
 
     def ack(self, delivery: Delivery) -> bool:
-        return self._do(lambda table: table.ack(delivery.tag, self._now()))
+        return self._settle(delivery, lambda table: table.ack(delivery.tag, self._now()))
 
     def retry(self, delivery: Delivery, delay_s: float = 0.0) -> bool:
         delay_ns = ns(checked_delay(delay_s))
-        done = self._do(lambda table: table.retry(delivery.tag, delay_ns, self._now()))
+        done = self._settle(delivery, lambda table: table.retry(delivery.tag, delay_ns, self._now()))
         self._ring(int(done))  # also for a delay: who waits has to know until when
         return done
 
     def dead(self, delivery: Delivery, reason: str) -> bool:
         kept = checked_reason(reason)
-        return self._do(lambda table: table.die(delivery.tag, kept, self._now()))
+        return self._settle(delivery, lambda table: table.die(delivery.tag, kept, self._now()))
 
     def dead_letters(self, limit: int = 100) -> list[DeadKey]:
         return self._do(lambda table: table.dead_letters(limit, self._now()))
@@ -128,7 +130,7 @@ class SqliteQueue:
         return count
 
     def depth(self) -> QueueDepth:
-        self._do(self._let_dead_go)
+        self._do(self._bring_back)
         return self._do(lambda table: table.depth(self._now()))
 
     def close(self) -> None:
@@ -163,6 +165,13 @@ class SqliteQueue:
                 raise Closed("this queue is closed")
             return action(self._table)
 
+    def _settle(self, delivery: Delivery, action: Callable[[KeyTable], bool]) -> bool:
+        try:
+            return self._do(action)
+        except BusError:
+            self._unsettled.add(delivery.tag)
+            raise
+
     def _take(self, most: int) -> list[Delivery]:
         """Looks twice where it finds nothing: once more after all that was told is known."""
 
@@ -178,29 +187,34 @@ class SqliteQueue:
         return self._do(take)
 
     def _wait(self, timeout_s: float) -> None:
-        with self._using:
-            if self._closed:
-                raise Closed("this queue is closed")
-            due_ns = self._table.due_ns()
-            self._waiting += 1
-        due_s = LOOK_S if due_ns is None else (due_ns - self._clock.monotonic_ns()) / NS_PER_S
-        try:
+        me = threading.get_ident()
+        try:  # from before it is noted: Ctrl-C comes between any two steps
+            due_s = self._do(lambda table: self._noted(table, me))
             self._bell.wait(min(timeout_s, due_s, LOOK_S))
         finally:
             with self._using:
-                self._waiting -= 1
+                self._waiting.discard(me)
                 self._using.notify_all()
+
+    def _noted(self, table: KeyTable, waiting: int) -> float:
+        """In how many seconds the next delayed key is ready, at most."""
+        due_ns = table.due_ns()
+        self._waiting.add(waiting)
+        return LOOK_S if due_ns is None else (due_ns - self._clock.monotonic_ns()) / NS_PER_S
 
     def _look(self, table: KeyTable) -> None:
         now_s = time.monotonic()
         if now_s >= self._looked_s + LOOK_S:
             self._looked_s = now_s
-            self._let_dead_go(table)
+            self._bring_back(table)
 
-    def _let_dead_go(self, table: KeyTable) -> None:
-        """What a holder had that died comes back."""
+    def _bring_back(self, table: KeyTable) -> None:
+        """What a holder had that died, and what could not be settled."""
         gone = [each for each in table.holders() if each != self._holder and not self._holders.lives(each)]
         self._bell.ring(sum(map(table.let_go, gone)))
+        for tag in tuple(self._unsettled):
+            self._bell.ring(table.retry(tag, 0, self._now()))
+            self._unsettled.discard(tag)
 
     def _ring(self, keys: int) -> None:
         with self._using:

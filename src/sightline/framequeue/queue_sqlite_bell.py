@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import stat
+import time
 from pathlib import Path
 from typing import Final
 
@@ -42,13 +43,15 @@ class Bell:
         if keys:
             self._pipe.write(bytes(min(keys, _MOST)))
 
-    def wait(self, timeout_s: float) -> bool:
-        """Until there is a byte for us, or `end`; False when it took longer."""
+    def wait(self, timeout_s: float) -> None:
+        """Until there is a byte for us, or `end`, or for so long."""
         poll = select.poll()
         poll.register(self._pipe, select.POLLIN)
         poll.register(self._ending, select.POLLIN)
-        ready = dict(poll.poll(max(0.0, timeout_s) * 1000))
-        return self._ending.fileno() in ready or (bool(ready) and bool(self._pipe.read(1)))
+        until_s = time.monotonic() + timeout_s
+        while ready := poll.poll(max(0.0, until_s - time.monotonic()) * 1000):
+            if (self._ending.fileno(), select.POLLIN) in ready or self._pipe.read(1):
+                return  # else another of all who woke has taken it
 
     def clear(self) -> None:
         """Throw away what is in it."""

@@ -36,9 +36,12 @@ class Holders:
         finally:
             self._set(fcntl.F_OFD_SETLKW, fcntl.F_UNLCK, _OPENING)
 
-    def hold(self, number: int) -> None:
-        """From now on this number lives, until `close` or the end of this process."""
-        self._set(fcntl.F_OFD_SETLK, fcntl.F_WRLCK, number)
+    def hold(self, number: int) -> bool:
+        """From now on this number lives, until `close` or the end of this process. False: another's does."""
+        free = not self.lives(number)
+        if free:
+            self._set(fcntl.F_OFD_SETLK, fcntl.F_WRLCK, number)
+        return free
 
     def lives(self, number: int) -> bool:
         """Whether another one has this number."""

@@ -119,7 +119,8 @@ class SqliteFile:
         empty = not kept[0] and not self.one("SELECT count(*) FROM sqlite_master")
         if not empty and kept != (version, mark):
             raise ConfigError(
-                f"expected {self._path} to be a {self._what} of version {version}, or no file yet"
+                f"expected {self._path} to be a {self._what} of version {version}, or no file yet; got"
+                + (f" version {kept[0]}" if kept[1] == mark else " another program's file")
             )
 
     def _make(self, mark: int, version: int, schema: str) -> None:
