@@ -13,7 +13,7 @@ from itertools import count
 from typing import Protocol
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.errors import Closed, ConfigError
@@ -507,16 +507,19 @@ class StoreConformance:
         assert isinstance(other.claim(key, "w2", LONG_S), Busy)
         assert other.finish(claim)
 
-    @given(st.data())
-    @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    def test_any_history_is_answered_as_in_memory(self, rig: StoreRig, data: st.DataObject) -> None:
-        both = _Both(rig.open(limit_bytes=100), MemoryStore(limit_bytes=100))
-        try:
-            for _ in range(data.draw(st.integers(1, 25))):
-                both.step(data)
-            both.compare()
-        finally:  # Hypothesis may leave an example in the middle, and the next is in the same store
-            both.clear()
+    def test_any_history_is_answered_as_in_memory(self, rig: StoreRig) -> None:
+        @given(st.data())
+        @settings(max_examples=30)
+        def any_history(data: st.DataObject) -> None:
+            both = _Both(rig.open(limit_bytes=100), MemoryStore(limit_bytes=100))
+            try:
+                for _ in range(data.draw(st.integers(1, 25))):
+                    both.step(data)
+                both.compare()
+            finally:  # Hypothesis may leave an example in the middle, and the next is in the same store
+                both.clear()
+
+        any_history()
 
 
 _epochs = count(1)  # the pictures of an example are none of those before it, of which a store may know still
