@@ -271,6 +271,30 @@ def test_who_lost_its_lease_is_late(store: MemoryStore, queue: MemoryQueue) -> N
     assert queue.depth().acked == 1
 
 
+def test_a_store_that_hangs_holds_up_no_time_limit(store: MemoryStore, queue: MemoryQueue) -> None:
+    class Hanging(Troubled):
+        def extend(self, _claim: Claim, _lease_s: float) -> bool:
+            asked.set()
+            return go_on.wait(TIMEOUT_S)
+
+    hand_over(store, queue, frame(0), frame(1))
+    asked, go_on = threading.Event(), threading.Event()
+    worker = Worker(
+        Hanging(store), queue, concurrency=2, lease_s=0.2, time_limit_s=0.5, max_attempts=1, **QUICK
+    )
+
+    @worker.on_frame
+    def hang(_taken: TakenFrame) -> None:
+        while True:
+            time.sleep(0.001)
+
+    with working(worker):
+        assert asked.wait(TIMEOUT_S)
+        assert ended(worker, 2).keys() <= {"dead_timed_out", "late"}
+        assert not go_on.is_set()
+        go_on.set()
+
+
 def test_a_lease_that_cannot_be_extended_is_counted(store: MemoryStore, queue: MemoryQueue) -> None:
     [key] = hand_over(store, queue, frame())
     held_up = Troubled(store, extend=10**9)

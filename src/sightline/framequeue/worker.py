@@ -274,12 +274,12 @@ class Worker:
 
     def _do(self, hand: Hand, job: Job, act: Act) -> None:
         match act:
+            # A store or a queue may be slow to answer, and others' time limits are to hold meanwhile.
             case Act.EXTEND:
-                hand.extend(job)
+                _aside(hand.extend, job)
             case Act.INTERRUPT if job.call is not None:
                 job.call.interrupt()
             case Act.GIVE_UP:
-                # The queue may be slow, and other leases are to be extended meanwhile.
                 _aside(hand.give_up, job, RanTooLong(self._limits.time_limit_s or 0.0))
             case Act.END_PROCESS:
                 self._end(job)
