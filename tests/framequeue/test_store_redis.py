@@ -2,9 +2,10 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from sightline.framequeue.key import FrameKey
 from sightline.framequeue.store import Busy, CameraUsage, Claimed, Done, FrameStore, Gone
 from sightline.framequeue.store_memory import MemoryStore
 from sightline.framequeue.store_redis import RedisStore
+from sightline.framequeue.store_redis_line import Command
 
 pytestmark = pytest.mark.needs("redis")
 
@@ -139,6 +141,61 @@ def test_more_pictures_go_for_one_than_one_step_lets_go(
         usage = store.usage()
         assert usage.cameras == model.usage().cameras
         assert usage.total.bytes == held(server, name) <= 12_000
+
+
+def test_pictures_keep_their_order_where_many_go_for_them(redis_url: str, name: str) -> None:
+    """A step that lets go of no more does not let the next one pass."""
+    tiny = [picture(n) for n in range(1200)]
+    large = [picture(5000 + n, "other", 9000 if n == 0 else 20) for n in range(130)]
+    model = MemoryStore(limit_bytes=12_000)
+    with RedisStore(redis_url, name=name, limit_bytes=12_000) as store:
+        for frames in (tiny, large, [picture(6000, "gate", 7000)]):
+            assert store.put(frames, None) == model.put(frames, None)
+            assert store.usage().cameras == model.usage().cameras
+        assert store.last_captured_ms("other") == model.last_captured_ms("other")
+
+
+def test_one_call_lets_go_of_no_more_than_its_bound(
+    redis_url: str, server: redis.Redis, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[list[list[bytes]]] = []
+    with RedisStore(redis_url, name=name, limit_bytes=20_000) as store:
+        put(store, *(picture(n, "ab"[n % 2]) for n in range(2000)))
+        run = store._line.run
+
+        def noted(key: str, calls: Sequence[Command]) -> list[Any]:
+            answers.extend(run(key, calls))
+            return answers[-1:]
+
+        monkeypatch.setattr(store._line, "run", noted)
+        put(store, *(picture(5000 + n, "c", 150) for n in range(60)))
+    gone = [sum(len(of_one) - 1 for of_one in answer) for answer in answers]
+    assert sum(gone) > 500
+    assert max(gone) <= 500
+
+
+@pytest.mark.parametrize("claims", [0, 3])
+def test_a_picture_that_is_put_again_while_many_go_for_it_stays(
+    redis_url: str, server: redis.Redis, name: str, claims: int
+) -> None:
+    """The budget has become smaller; the undoing within the script is seen by who asks in between."""
+    with RedisStore(redis_url, name=name, limit_bytes=None) as large:
+        put(large, *(picture(n) for n in range(1200)))
+        for n in range(claims):
+            claimed(large, picture(n)[0])
+    key, data = picture(1100)
+    words = f"{name}::state", [("put", 50, "", str(key), data)]
+    with RedisStore(redis_url, name=name, limit_bytes=50) as store:
+        [[[what, *gone]]] = store._line.run(*words)
+        assert (what, len(gone)) == (b"more", 500)
+        usage = store.usage()
+        assert usage.total.balanced
+        assert usage.total == CameraUsage(stored=1200, evicted=500, frames=700, bytes=7000)
+        assert server.zscore(f"{name}::greed", server.hget(f"{name}::camera:gate", "rank") or "") == -7000
+        assert server.zcard(f"{name}::order:gate") == server.zcard(f"{name}::idle") == 700 - claims
+        assert store.put([(key, data)], None)[0].stored
+        assert store.peek(key) == data
+        assert store.usage().total.bytes == held(server, name) == 50
 
 
 def test_a_smaller_budget_holds_from_the_next_picture_on_and_workers_do_not_change_it(

@@ -17,6 +17,7 @@
 -- Times are ms. No call looks at more than BOUND keys beyond its own: who is told that there are more calls again.
 
 local BOUND = 500
+local left = BOUND -- keys beyond its own that this call may look at
 local STATE = KEYS[1]
 local BASE = string.sub(STATE, 1, -6)
 local NAME = string.sub(BASE, 1, -3)
@@ -156,6 +157,7 @@ local function pass_list(list, most)
     look(text)
     redis.call('ZREM', BASE .. list, text)
   end
+  left = left - #old
   return #old == most
 end
 
@@ -167,18 +169,21 @@ end
 -- Lets pictures go until there is room, the newcomer counted: 'stored' where there is, 'more' where others must
 -- go yet, 'full' where nobody may.
 local function make_room(it, limit, evicted)
-  for n = 1, BOUND do
-    if tonumber(redis.call('HGET', STATE, 'used') or 0) <= limit then return 'stored' end
-    if n == 1 then rank(it) end
+  local ranked = false
+  while tonumber(redis.call('HGET', STATE, 'used') or 0) > limit do
+    if left == 0 then return 'more' end
+    if not ranked then rank(it) end
+    ranked = true
     if not pass_list('due', 1) then
       local greediest = redis.call('ZRANGE', BASE .. 'greed', 0, 0)[1]
       if not greediest then return 'full' end
       local text = redis.call('ZRANGE', BASE .. 'order:' .. string.sub(greediest, 18), 0, 0)[1]
       leave(read(text), 'evicted')
+      left = left - 1
       table.insert(evicted, text)
     end
   end
-  return 'more'
+  return 'stored'
 end
 
 local function fits(it, size, limit)
@@ -219,8 +224,8 @@ local function put(it, data, limit, ttl, full)
   if limit and size > limit then return refused(it, 'too_large') end
   if full then return refused(it, 'full') end
   if limit and not fits(it, size, limit) then
-    pass_list('leases', BOUND)
-    if not fits(it, size, limit) then return refused(it, 'full') end
+    local more = pass_list('leases', left)
+    if not fits(it, size, limit) then return more and {'more'} or refused(it, 'full') end
   end
   local answer, again = {'stored'}, it.size
   if again and not it.hand then take_up(it) end

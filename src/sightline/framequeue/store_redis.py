@@ -1,7 +1,7 @@
 """The store in Redis (6.2 or newer), for samplers and workers on many machines.
 
 Each call is one trip, and one step within the server: a script keeps the budget, the claims and the counts by
-the server's own clock, whoever else is at it. A `put` of many pictures is one step for each MiB of them. What
+the server's own clock, whoever else is at it. A `put` of many pictures is a trip for each MiB of them. What
 waits in the server too old goes by Redis itself, too, so that nothing stays where all processes are dead.
 
     SET frames:door:1789000000123:...:jpeg ...      a picture is a plain value, its key is the frame's
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from types import TracebackType
@@ -59,8 +58,7 @@ _STEP_KEYS: Final = 100  # so that no script takes long
 _COUNTS: Final = CameraUsage.__struct_fields__
 _MAX_MS: Final = 10**13
 
-Numbered: TypeAlias = tuple[int, FrameKey, bytes]
-"""A picture of a `put`, with its place there."""
+Picture: TypeAlias = tuple[FrameKey, bytes]
 
 
 class RedisStore:
@@ -102,19 +100,17 @@ class RedisStore:
     def put(self, frames: Sequence[tuple[FrameKey, bytes]], ttl_s: float | None) -> list[Put]:
         checked_frames(frames)
         settings = self._limit or "", "" if ttl_s is None else _ms(checked_time("a time to live", ttl_s))
-        left: list[Numbered] = [(at, key, data) for at, (key, data) in enumerate(frames)]
-        puts: dict[int, Put] = {}
-        evicted: defaultdict[int, list[FrameKey]] = defaultdict(list)
-        while left:
-            steps = list(_steps(left))
-            answers = self._run([("put", *settings, *_words(step)) for step in steps])
-            for step, of_step in zip(steps, answers, strict=True):
-                for (at, key, _), (what, *gone) in zip(step, of_step, strict=False):
-                    evicted[at] += map(_key, gone)
-                    if what != b"more":
-                        puts[at] = Put(key, _refusal(what), tuple(evicted[at]))
-            left = [frame for frame in left if frame[0] not in puts]
-        return [puts[at] for at in range(len(frames))]
+        puts: list[Put] = []
+        gone: list[FrameKey] = []  # for the picture that is next
+        while len(puts) < len(frames):
+            step = _step(frames, len(puts))
+            answers = self._do("put", *settings, *_words(step))
+            for (key, _), (what, *evicted) in zip(step, answers, strict=False):
+                gone += map(_key, evicted)
+                if what != b"more":
+                    puts.append(Put(key, _refusal(what), tuple(gone)))
+                    gone = []
+        return puts
 
     def peek(self, key: FrameKey) -> bytes | None:
         data: bytes | None = self._do("peek", str(key))
@@ -223,22 +219,20 @@ class RedisStore:
         return self._line.run(self._state, calls)
 
 
-def _steps(frames: Sequence[Numbered]) -> Iterator[list[Numbered]]:
+def _step(frames: Sequence[Picture], begin: int) -> list[Picture]:
     """What one run of the script stores: so many bytes and keys that others need not wait for long."""
-    step: list[Numbered] = []
+    step: list[Picture] = []
     held = 0
-    for frame in frames:
-        if step and (held + len(frame[2]) > _STEP_BYTES or len(step) == _STEP_KEYS):
-            yield step
-            step, held = [], 0
+    for frame in frames[begin : begin + _STEP_KEYS]:
+        held += len(frame[1])
+        if step and held > _STEP_BYTES:
+            break
         step.append(frame)
-        held += len(frame[2])
-    if step:
-        yield step
+    return step
 
 
-def _words(step: Iterable[Numbered]) -> Iterator[str | bytes]:
-    for _, key, data in step:
+def _words(step: Iterable[Picture]) -> Iterator[str | bytes]:
+    for key, data in step:
         yield str(key)
         yield data
 
