@@ -83,6 +83,16 @@ def test_a_folder_that_cannot_be_had_is_told(tmp_path: Path) -> None:
         FolderStore(tmp_path)
 
 
+def test_a_table_that_was_removed_under_its_users_is_not_made_anew(folder: Path) -> None:
+    """Both would write under one number, each over the other's pictures."""
+    with FolderStore(folder):
+        for table in folder.glob("table.sqlite*"):
+            table.unlink()
+        with pytest.raises(ConfigError, match="is still in use"):
+            FolderStore(folder)
+    FolderStore(folder).close()
+
+
 @pytest.mark.parametrize("settings", [{"limit_bytes": 0}, {"done_ttl_s": 0}])
 def test_a_setting_that_is_none_is_refused(folder: Path, settings: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match="expected"):

@@ -103,7 +103,10 @@ class FolderStore:
             self._table = opened.enter_context(contextlib.closing(table))
             with self._holders.opening():
                 self._holder = self._table.open(boot_id())
-                self._holders.hold(self._holder)
+                if not self._holders.hold(self._holder):
+                    raise ConfigError(
+                        f"cannot use the folder {self._path}: the table that it had is still in use"
+                    )
             self._opened = opened.pop_all()
         tell_of_forks(self)
 
