@@ -145,6 +145,15 @@ def test_a_worker_of_whom_nothing_is_heard_for_a_lease_has_lost_its_keys(
         assert served.depth().acked == 1
 
 
+def test_what_a_client_had_that_closed_is_there_at_once(hub: StreamServer) -> None:
+    url = f"{hub.url}?queue=goodbye"
+    with MemoryQueue() as served, QueueHost(url, served, lease_s=600):
+        with HubQueue(url) as queue:
+            queue.send(["key"])
+            take(_Time(), queue, 1)
+        assert served.depth().ready == 1
+
+
 class _Time:
     timeout_s = 10.0
 

@@ -252,3 +252,18 @@ def test_it_answers_as_the_model_does(
         partial(QueueMachine, place),  # type: ignore[arg-type]  # whatever makes one
         settings=settings(max_examples=examples, stateful_step_count=40),
     )
+
+
+@pytest.mark.parametrize("place", [memory, sqlite])
+def test_what_is_ready_dies_at_the_cap_before_what_is_delayed(
+    place: Callable[[], AbstractContextManager[Callable[..., KeyQueue]]],
+) -> None:
+    limits = QueueLimits(max_keys=2, when_full=WhenFull.DROP_OLDEST)
+    with place() as opened, opened(limits=limits) as queue:
+        queue.send(["delayed"])
+        queue.retry(queue.receive(1, 0)[0], 60)
+        queue.send(["first", "second"])
+        assert [letter.text for letter in queue.dead_letters()] == ["first"]
+        queue.retry(queue.receive(1, 0)[0], 90)
+        queue.send(["third"])
+        assert [letter.text for letter in queue.dead_letters()] == ["first", "delayed"]

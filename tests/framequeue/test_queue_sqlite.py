@@ -249,6 +249,30 @@ def test_whoever_waits_is_woken_and_does_not_look_again_and_again(
             waiting = [pool.submit(receivers[0].receive, 1, rig.timeout_s)]
             wait_for(lambda: len(receivers[0]._waiting) == 1, 10, "a receiver that waits")
         assert texts(waiting[0].result(rig.timeout_s)) == ["held"], "when its holder closes"
+        waiting = [pool.submit(receivers[1].receive, 1, 3600)]
+        wait_for(lambda: len(receivers[1]._waiting) == 1, 10, "a receiver that waits")
+        receivers[1].close()
+        with pytest.raises(Closed):
+            waiting[0].result(rig.timeout_s)
+
+
+def test_who_throws_bytes_away_that_were_for_others_wakes_them(
+    rig: SqliteRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_sqlite, "LOOK_S", 3600.0)
+    with ThreadPoolExecutor() as pool, rig.open() as sender, rig.open() as receiver, rig.open() as other:
+        waiting = pool.submit(other.receive, 1, rig.timeout_s)
+        wait_for(lambda: len(other._waiting) == 1, 10, "a receiver that waits")
+        sender._bell.ring = lambda keys: None  # type: ignore[method-assign]
+        clear = receiver._bell.clear
+
+        def late() -> None:  # two keys and their bytes came since it looked
+            sender.send(["first", "second"])
+            clear()
+
+        receiver._bell.clear = late  # type: ignore[method-assign]
+        assert texts(receiver.receive(1, 0)) == ["first"]
+        assert texts(waiting.result(2 * rig.timeout_s)) == ["second"]
 
 
 def test_what_must_not_be_lost_is_on_the_disk(tmp_path: Path) -> None:
