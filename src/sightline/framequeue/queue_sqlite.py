@@ -130,7 +130,7 @@ class SqliteQueue:
         return count
 
     def depth(self) -> QueueDepth:
-        self._do(self._bring_back)
+        self._do(self._let_dead_go)
         return self._do(lambda table: table.depth(self._now()))
 
     def close(self) -> None:
@@ -206,12 +206,15 @@ class SqliteQueue:
         now_s = time.monotonic()
         if now_s >= self._looked_s + LOOK_S:
             self._looked_s = now_s
-            self._bring_back(table)
+            self._let_dead_go(table)
+            self._let_unsettled_go(table)
 
-    def _bring_back(self, table: KeyTable) -> None:
-        """What a holder had that died, and what could not be settled."""
+    def _let_dead_go(self, table: KeyTable) -> None:
+        """What a holder had that died comes back."""
         gone = [each for each in table.holders() if each != self._holder and not self._holders.lives(each)]
         self._bell.ring(sum(map(table.let_go, gone)))
+
+    def _let_unsettled_go(self, table: KeyTable) -> None:
         for tag in tuple(self._unsettled):
             self._bell.ring(table.retry(tag, 0, self._now()))
             self._unsettled.discard(tag)
