@@ -2,9 +2,10 @@
 
 FOLDER has the store and the queue. Each line that it prints is the JSON of what happened, after it did.
 
-    work quick|hang|stuck   a worker until Ctrl-C: {"has": text, "attempt": n, "again": bool}, {"did": text},
+    work quick|hang|stuck|wait
+                            a worker until Ctrl-C: {"has": text, "attempt": n, "again": bool}, {"did": text},
                             and at its end {"endings": {...}, "held": n}. With `hang` no handler ever ends,
-                            with `stuck` none can even be interrupted.
+                            with `stuck` none can even be interrupted, with `wait` all wait for FOLDER/go.
     feed COUNT              stores pictures, and waits for ever when their keys are to be sent: {"stored": n}
 """
 
@@ -12,10 +13,12 @@ import json
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.framequeue.working import LONG_S, Troubled, frame
+from tools.services.waiting import wait_for
 
 from sightline.framequeue.feeding import FrameFeed
 from sightline.framequeue.queue_sqlite import SqliteQueue
@@ -37,10 +40,10 @@ def queue_in(folder: Path) -> SqliteQueue:
 def main() -> None:
     role, folder, argument = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
     with store_in(folder) as store, queue_in(folder) as queue:
-        {"work": _work, "feed": _feed}[role](store, queue, argument)
+        {"work": partial(_work, folder), "feed": _feed}[role](store, queue, argument)
 
 
-def _work(store: FolderStore, queue: SqliteQueue, how: str) -> None:
+def _work(folder: Path, store: FolderStore, queue: SqliteQueue, how: str) -> None:
     limits: dict[str, Any] = {"time_limit_s": 0.2, "hard_limit_s": 0.5} if how == "stuck" else {}
     worker = Worker(store, queue, lease_s=LEASE_S, retry_s=0.05, **limits)
 
@@ -48,7 +51,10 @@ def _work(store: FolderStore, queue: SqliteQueue, how: str) -> None:
     def work(taken: TakenFrame) -> bytes:
         text = str(taken.key)
         _tell(has=text, attempt=taken.attempt, again=taken.redelivered)
-        time.sleep(0.02 if how == "quick" else LONG_S)  # one step of Python
+        if how == "wait":
+            wait_for((folder / "go").exists, LONG_S, "the file")
+        else:
+            time.sleep(0.02 if how == "quick" else LONG_S)  # one step of Python
         _tell(did=text)
         return b"seen"
 

@@ -107,6 +107,31 @@ def test_the_picture_of_a_worker_that_was_killed_is_done_once_by_another(
     assert len(other.all("did")) == 1
 
 
+def test_what_a_worker_that_froze_does_too_late_counts_for_nothing(
+    start: Start, store: FolderStore, queue: SqliteQueue, tmp_path: Path
+) -> None:
+    """A machine that stands still for longer than a lease; its key stays in its hand, and is sent again."""
+    [key] = hand_over(store, queue, frame())
+    frozen = start("work", "wait")
+    frozen.wait("has")
+    frozen.program.send_signal(signal.SIGSTOP)
+    with Sweeper(store, queue, overdue_s=0.1, every_s=0.05):
+        other = start("work", "quick")
+        assert other.wait("has") == [{"has": str(key), "attempt": 2, "again": True}]
+        other.wait("did")
+        until(lambda: store.usage().total.finished == 1, "the picture to be done")
+    (tmp_path / "go").touch()
+    frozen.program.send_signal(signal.SIGCONT)
+    frozen.wait("did")
+    frozen.program.send_signal(signal.SIGINT)
+    assert frozen.end() == 0
+    [told] = frozen.all("endings")
+    assert told["endings"].pop("late") == 1
+    assert told["endings"].keys() <= {"repeated"}  # a key that was sent more than once more
+    assert store.usage().total == CameraUsage(stored=1, finished=1)
+    assert queue.depth().balanced
+
+
 def test_pictures_of_a_feed_that_was_killed_before_it_sent_them_are_swept(
     start: Start, store: FolderStore, queue: SqliteQueue
 ) -> None:
