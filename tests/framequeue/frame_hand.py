@@ -5,11 +5,13 @@ FOLDER has the store and the queue. Each line that it prints is the JSON of what
     work quick|hang|stuck|wait
                             a worker until Ctrl-C: {"has": text, "attempt": n, "again": bool}, {"did": text},
                             and at its end {"endings": {...}, "held": n}. With `hang` no handler ever ends,
-                            with `stuck` none can even be interrupted, with `wait` all wait for FOLDER/go.
+                            with `stuck` none can even be interrupted, with `wait` all wait for FOLDER/go, and
+                            SIGTERM stops it.
     feed COUNT              stores pictures, and waits for ever when their keys are to be sent: {"stored": n}
 """
 
 import json
+import signal
 import sys
 import threading
 import time
@@ -58,6 +60,8 @@ def _work(folder: Path, store: FolderStore, queue: SqliteQueue, how: str) -> Non
         _tell(did=text)
         return b"seen"
 
+    if how == "wait":
+        signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     worker.run()
     _tell(endings=worker.stats().endings, held=worker.stats().held)
 

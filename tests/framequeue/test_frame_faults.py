@@ -188,6 +188,22 @@ def test_a_worker_that_hangs_within_c_says_so_and_ends_for_others_to_go_on(
     until(lambda: store.usage().total.finished == 1, "the picture to be done")
 
 
+def test_signals_may_stop_a_worker_that_is_being_stopped(
+    start: Start, store: FolderStore, queue: SqliteQueue, tmp_path: Path
+) -> None:
+    hand_over(store, queue, frame(0), frame(1))
+    worker = start("work", "wait")
+    worker.wait("has")
+    for stop in (signal.SIGTERM, signal.SIGTERM, signal.SIGTERM):
+        worker.program.send_signal(stop)
+        with pytest.raises(subprocess.TimeoutExpired):
+            worker.program.wait(0.2)  # it waits for what is in hand
+    (tmp_path / "go").touch()
+    assert worker.end() == 0
+    [told] = worker.all("endings")
+    assert (told["endings"], told["held"]) == ({"processed": 1}, 0)
+
+
 def test_ctrl_c_lets_a_worker_finish_and_end(start: Start, store: FolderStore, queue: SqliteQueue) -> None:
     hand_over(store, queue, *(frame(n) for n in range(400)))
     worker = start("work", "quick")

@@ -120,7 +120,7 @@ class Worker:
         self._jobs = Jobs()
         self._line: queues.SimpleQueue[Job | None] = queues.SimpleQueue()
         self._stopping, self._ended = threading.Event(), threading.Event()
-        self._once = threading.Lock()
+        self._once = threading.RLock()  # a signal may stop what is being stopped
         self._error: Exception | None = None
         self._hand: Hand | None = None
         self._loop: LoopThread | None = None
