@@ -1,9 +1,12 @@
 """The pure parts of the queues: limits, and who of a served queue's clients holds what."""
 
+from collections.abc import Callable
+
 import pytest
 
 from sightline.errors import ConfigError
-from sightline.framequeue.queue import Delivery
+from sightline.framequeue import queue, store
+from sightline.framequeue.queue import MAX_REASON_CHARS, Delivery
 from sightline.framequeue.queue_limits import QueueLimits, Verdict, Waiting, WhenFull
 from sightline.framequeue.queue_sessions import Sessions
 
@@ -35,6 +38,19 @@ def test_at_the_cap_a_key_is_refused_or_the_oldest_goes() -> None:
 def test_limits_that_are_none_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         QueueLimits(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("checked", [queue.checked_reason, store.checked_reason])
+def test_a_reason_is_searched_for_secrets_as_far_as_it_is_kept(
+    checked: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    across = "x" * (MAX_REASON_CHARS - 20) + " rtsp://me:" + "secret" * 100 + "@host"
+    assert "secret" not in checked(across)
+    searched: list[str] = []
+    for module in (queue, store):
+        monkeypatch.setattr(module, "redact", lambda text: searched.append(text) or text)
+    assert len(checked("y" * 10_000_000)) == MAX_REASON_CHARS
+    assert len(searched[0]) < 10_000, "a handler may raise an error of any length"
 
 
 def test_a_client_that_is_silent_for_a_lease_is_gone() -> None:
