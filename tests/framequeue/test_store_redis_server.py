@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 from tests.conftest import StartRedisServer
@@ -18,7 +19,7 @@ from tools.services.certificates import Certificates
 from tools.services.redis import Persistence, RedisServer
 from tools.services.waiting import wait_for
 
-from sightline.errors import BusError, ConfigError
+from sightline.errors import BusError, Closed, ConfigError
 from sightline.framequeue import store_redis
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.store import Claim, Gone, Put, Refusal
@@ -36,8 +37,10 @@ def connected(server: RedisServer) -> Iterator[redis.Redis]:
         yield client
 
 
-def there(store: RedisStore, keys: list[FrameKey]) -> list[bool]:
-    return [store.peek(key) is not None for key in keys]
+def connections(server: RedisServer) -> int:
+    """Of this process."""
+    ports = [each.raddr.port for each in psutil.Process().net_connections("tcp4") if each.raddr]
+    return ports.count(server.port)
 
 
 def used_up(server: RedisServer, keys: list[FrameKey]) -> tuple[list[Claim], list[Claim]]:
@@ -129,6 +132,23 @@ def test_a_server_that_hangs_holds_nobody_for_long_and_is_met_again(redis_server
         finally:
             os.kill(server.pid, signal.SIGCONT)
         assert store.peek(key) == picture(1)[1]
+
+
+def test_who_closes_ends_the_calls_of_others_and_no_connection_stays(
+    no_leaks: None, redis_server: StartRedisServer
+) -> None:
+    server = redis_server()
+    with ThreadPoolExecutor(3) as threads, RedisStore(server.url(), timeout_s=60) as store:
+        put(store, picture(1))
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGSTOP)
+        calls = [threads.submit(store.peek, picture(1)[0]) for _ in range(3)]
+        wait_for(lambda: connections(server) == 3, 30, "three calls to be under way")
+        store.close()
+        for call in calls:
+            with pytest.raises(Closed):
+                call.result(30)
+        os.kill(server.pid, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("login", ["default:wrong-word@", "nobody:wrong-word@", ""])

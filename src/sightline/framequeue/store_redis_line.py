@@ -82,7 +82,7 @@ class RedisLine:
 
         Raises:
             BusError: it cannot be reached, or refuses; the message has no secrets.
-            Closed: this was closed.
+            Closed: this was closed, maybe after the call had begun: the server may have done it then.
         """
         return self._within_time(lambda: self._run(key, calls))
 
@@ -91,6 +91,7 @@ class RedisLine:
         return self._within_time(lambda: self._send(commands))
 
     def close(self) -> None:
+        """Who waits for an answer gets Closed."""
         self._closed = True
         self._pool.disconnect()
 
@@ -100,12 +101,16 @@ class RedisLine:
         end_s = time.monotonic() + self._timeout_s / 2
 
         def may_go_on(error: Exception) -> bool:
-            return not isinstance(error, AuthenticationError) and time.monotonic() < end_s
+            final = self._closed or isinstance(error, AuthenticationError)
+            return not final and time.monotonic() < end_s
 
         try:
             return self._retry.call_with_retry(trip, self._broke, may_go_on)
         except RedisError as error:
             raise self._error(error) from None
+        finally:
+            if self._closed:  # meanwhile, and another connection may have been opened after that
+                self._pool.disconnect()
 
     def _run(self, key: str, calls: Sequence[Command]) -> list[Any]:
         replies = self._send([("EVALSHA", self._sha, 1, key, *call) for call in calls])
@@ -137,7 +142,9 @@ class RedisLine:
         if isinstance(error, ReadOnlyError):  # it is a replica now; the name may lead to another by now
             self._pool.disconnect(inuse_connections=False)
 
-    def _error(self, error: RedisError) -> BusError:
+    def _error(self, error: RedisError) -> BusError | Closed:
+        if self._closed:
+            return Closed("this store was closed")
         if isinstance(error, _REFUSED):
             return BusError(f"{self.name} refuses this user or password: {redact(str(error))}")
         if isinstance(error, TimeoutError):
@@ -146,7 +153,7 @@ class RedisLine:
 
 
 def checked_url(url: str) -> str:
-    """`url`,  with its password hidden from now on. Raises ConfigError where it leads to no Redis."""
+    """`url`, with its password hidden from now on. Raises ConfigError where it leads to no Redis."""
     try:
         parts = urlsplit(url)
         known = parts.scheme in ("redis", "rediss", "unix") and (parts.port is None or parts.port > 0)
