@@ -1,10 +1,10 @@
 """The store in Redis: the promise, and what is its own."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
 from typing import Any
 from uuid import uuid4
 
@@ -267,45 +267,56 @@ def test_a_call_whose_answer_is_lost_is_answered_as_if_it_were_not(
         assert store.usage().total == CameraUsage(stored=2, finished=1, frames=1, bytes=10)
 
 
-def test_of_many_at_once_each_key_has_one_and_all_counts_are_exact(
-    redis_url: str, server: redis.Redis, name: str
-) -> None:
-    keys = [[picture(n, f"cam{camera}", 50 + n % 9) for n in range(150)] for camera in range(3)]
-    known: list[FrameKey] = []
-    finished: list[FrameKey] = []
-    over = threading.Event()
+CAMERAS, EACH = 3, 150
 
-    def sample(camera: int) -> None:
-        with RedisStore(redis_url, name=name, limit_bytes=6000) as store:
-            for at in range(0, 150, 3):
-                store.put(keys[camera][at : at + 3], LONG_S)
-                known.extend(key for key, _ in keys[camera][at : at + 3])
 
-    def work(worker: str) -> None:
-        with RedisStore(redis_url, name=name) as store:
-            at = 0
-            while not over.is_set() or at < len(known):
-                if at == len(known):
-                    over.wait(0.001)
-                    continue
-                answer = store.claim(known[at], worker, LONG_S)
-                if isinstance(answer, Claimed) and store.finish(answer.claim, worker.encode()):
-                    finished.append(known[at])
+def frames_of(camera: int) -> list[tuple[FrameKey, bytes]]:
+    return [picture(n, f"cam{camera}", 50 + n % 9) for n in range(EACH)]
+
+
+def sample(url: str, name: str, camera: int) -> list[FrameKey]:
+    """In a process of its own. What went for its pictures."""
+    frames, gone = frames_of(camera), list[FrameKey]()
+    with RedisStore(url, name=name, limit_bytes=6000) as store:
+        for at in range(0, EACH, 3):
+            for answer in store.put(frames[at : at + 3], LONG_S):
+                assert answer.stored
+                gone += answer.evicted
+    return gone
+
+
+def work(url: str, name: str) -> list[FrameKey]:
+    """In a process of its own. What it finished, once nothing is left and nothing more comes."""
+    keys, finished = [key for camera in range(CAMERAS) for key, _ in frames_of(camera)], list[FrameKey]()
+    with RedisStore(url, name=name) as store:
+        while (total := store.usage().total).stored < CAMERAS * EACH or total.frames:
+            for key in keys:
+                answer = store.claim(key, "w", LONG_S)
                 assert isinstance(answer, Claimed | Busy | Done | Gone)
-                at += 1
+                if isinstance(answer, Claimed) and store.finish(answer.claim, b"result"):
+                    finished.append(key)
+    return finished
 
-    with ThreadPoolExecutor(7) as threads:
-        workers = [threads.submit(work, f"w{n}") for n in range(4)]
-        list(threads.map(sample, range(3)))
-        over.set()
-        for worker in workers:
-            worker.result(60)
+
+@pytest.mark.parametrize(
+    "processes",
+    [pytest.param(False, id="threads"), pytest.param(True, id="processes", marks=pytest.mark.waits)],
+)
+def test_of_many_at_once_each_key_has_one_and_all_counts_are_exact(
+    redis_url: str, server: redis.Redis, name: str, processes: bool
+) -> None:
+    own = ProcessPoolExecutor(5, get_context("spawn")) if processes else ThreadPoolExecutor(5)
+    with own as pool:
+        workers = [pool.submit(work, redis_url, name) for _ in range(2)]
+        samplers = [pool.submit(sample, redis_url, name, camera) for camera in range(CAMERAS)]
+        evicted = [key for each in samplers for key in each.result(60)]
+        finished = [key for each in workers for key in each.result(60)]
+    assert sorted(finished + evicted) == sorted(key for n in range(CAMERAS) for key, _ in frames_of(n))
     with RedisStore(redis_url, name=name) as store:
         usage = store.usage()
-    assert len(finished) == len(set(finished)) == usage.total.finished
-    assert usage.total.stored == 450 == usage.total.finished + usage.total.evicted + usage.total.frames
-    assert all(each.balanced for each in usage.cameras.values())
-    assert usage.total.bytes == held(server, name) == int(server.hget(f"{name}::state", "used") or 0)
+    assert (usage.total.finished, usage.total.evicted) == (len(finished), len(evicted))
+    assert all(each.balanced and each.stored == EACH for each in usage.cameras.values())
+    assert usage.total.bytes == held(server, name) == int(server.hget(f"{name}::state", "used") or 0) == 0
 
 
 def test_a_handle_goes_on_in_a_child_of_its_process(redis_url: str, name: str) -> None:
