@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
-from typing import Any
 
 import pytest
 from tests.conftest import WaitFor
@@ -13,6 +12,7 @@ from tests.framequeue.queue_rig import Opener, Rig
 
 from sightline.framequeue.queue import Delivery, KeyQueue
 from sightline.framequeue.queue_limits import QueueLimits
+from sightline.framequeue.queue_line import Moment
 from sightline.framequeue.queue_memory import MemoryQueue
 
 names = map("test {}".format, count())
@@ -77,10 +77,10 @@ def test_a_key_wakes_one_of_many_who_wait(wait_for: WaitFor) -> None:
         looked = 0
         receive = queue._place.line.receive
 
-        def counted(*how: Any) -> list[Delivery]:
+        def counted(most: int, holder: int, now: Moment) -> list[Delivery]:
             nonlocal looked
             looked += 1
-            return receive(*how)
+            return receive(most, holder, now)
 
         queue._place.line.receive = counted  # type: ignore[method-assign]
         for number in range(10):

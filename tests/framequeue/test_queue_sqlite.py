@@ -118,12 +118,13 @@ def test_what_could_not_be_settled_comes_back(tmp_path: Path, monkeypatch: pytes
         queue.send(["acked", "retried", "dead", "settled"])
         acked, retried, died, settled = queue.receive(4, 0)
         locks.execute("BEGIN IMMEDIATE")
-        for settle in (
+        settling: tuple[Callable[[], bool], ...] = (
             lambda: queue.ack(acked),
             lambda: queue.retry(retried, 60),
             lambda: queue.dead(died, ""),
             lambda: queue.ack(settled),
-        ):
+        )
+        for settle in settling:
             with pytest.raises(BusError, match="locked"):
                 settle()
         locks.execute("ROLLBACK")
