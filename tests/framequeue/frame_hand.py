@@ -15,7 +15,6 @@ import signal
 import sys
 import threading
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,10 @@ def queue_in(folder: Path) -> SqliteQueue:
 def main() -> None:
     role, folder, argument = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
     with store_in(folder) as store, queue_in(folder) as queue:
-        {"work": partial(_work, folder), "feed": _feed}[role](store, queue, argument)
+        if role == "work":
+            _work(folder, store, queue, argument)
+        else:
+            _feed(store, queue, argument)
 
 
 def _work(folder: Path, store: FolderStore, queue: SqliteQueue, how: str) -> None:

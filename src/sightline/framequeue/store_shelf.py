@@ -276,7 +276,10 @@ class Shelf:
             heapq.heapify(self._due)
 
     def _all_due(self) -> Iterator[tuple[int, FrameKey]]:
-        for key, kept in chain(self._pictures.items(), self._holds.items(), self._marks.items()):
+        all_kept: Iterator[tuple[FrameKey, _Picture | _Hold | _Mark]] = chain(
+            self._pictures.items(), self._holds.items(), self._marks.items()
+        )
+        for key, kept in all_kept:
             if kept.until_ns is not None:
                 yield kept.until_ns, key
 

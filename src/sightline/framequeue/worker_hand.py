@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from sightline.errors import WireError
 from sightline.frame import Image
@@ -61,10 +61,6 @@ class TakenFrame(NamedTuple):
     data: bytes
     attempt: int
     redelivered: bool
-
-
-Handed: TypeAlias = bytes | str | Result | None
-"""What a handler may return. It is written as the key's result; text as UTF-8, a Result as its JSON."""
 
 
 class Hand:
@@ -230,8 +226,8 @@ def _answered(queue: KeyQueue, job: Job, verdict: Verdict) -> bool:
             return queue.dead(job.delivery, verdict.reason)
 
 
-def as_bytes(outcome: Handed) -> bytes:
-    """A handler's result as it is written.
+def as_bytes(outcome: object) -> bytes:
+    """What a handler returned as it is written: bytes, text as UTF-8, a Result as its JSON, None as nothing.
 
     Raises:
         TypeError: it is of another kind.
