@@ -31,7 +31,10 @@ def servers(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
         redis = running.enter_context(redis_of_its_own(folder, settings))
         places = folder / "rabbitmq"
         places.mkdir()
-        yield Servers(redis, running.enter_context(RabbitMqBroker(places)))
+        rabbit = RabbitMqBroker(places)
+        running.callback(rabbit.kill)  # it would take seconds to end well, and nothing of it is kept
+        rabbit.start()
+        yield Servers(redis, rabbit)
 
 
 @contextmanager
