@@ -116,6 +116,9 @@ def test_a_queue_is_served_by_one(hub: StreamServer) -> None:
 def test_wrong_addresses_are_told_and_their_tokens_are_not(silent_port: int) -> None:
     with pytest.raises(ConfigError, match="expected queue"):
         HubQueue("hub://127.0.0.1:1?quue=frames")
+    for wrong in (0.0, -1.0, float("nan"), float("inf")):
+        with MemoryQueue() as queue, pytest.raises(ConfigError, match="lease"):
+            QueueHost("hub://127.0.0.1:1", queue, lease_s=wrong)
     with pytest.raises(BusError, match="no hub answers") as told:
         HubQueue(f"hub://:hunter2@127.0.0.1:{silent_port}", reach_s=0.3)
     assert "hunter2" not in str(told.value)

@@ -14,6 +14,7 @@ Does not do: begin again by itself, or serve twice under a name: the hub refuses
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable
 from types import TracebackType
@@ -32,6 +33,8 @@ from sightline.log import Repeated, get_logger
 QUEUE: Final = "frames"
 """Of the queue where the URL names none."""
 LEASE_S: Final = 15.0
+LEAST_LEASE_S: Final = 0.5
+"""Each client tells three times a lease that it lives."""
 WAIT_S: Final = 2.0
 """The longest that one call waits for a key: as long a client that died may still be handed one."""
 MOST_TEXTS: Final = 1000
@@ -179,7 +182,7 @@ class QueueHost:
         clock: tells the time.
 
     Raises:
-        ConfigError: `url` is no such address.
+        ConfigError: `url` is no such address, or the lease below `LEAST_LEASE_S`.
         BusError: no hub answers there, it does not take us, or another serves this queue.
     """
 
@@ -187,6 +190,8 @@ class QueueHost:
         self, url: str, queue: KeyQueue, *, lease_s: float = LEASE_S, clock: Clock = SYSTEM_CLOCK
     ) -> None:
         address, name = address_of(url)
+        if not LEAST_LEASE_S <= lease_s < math.inf:
+            raise ConfigError(f"expected a lease of at least {LEAST_LEASE_S} s, got {lease_s}")
         self._service = QueueService(queue, lease_s=lease_s, clock=clock)
         self._client = StreamClient(
             name,
