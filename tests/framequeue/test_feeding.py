@@ -97,6 +97,29 @@ def test_what_there_is_no_room_for_is_dropped_as_is_said(
     assert [delivery.text for delivery in queue.receive(9, 0)] == [str(frame(n)[0]) for n in kept]
 
 
+@pytest.mark.parametrize(
+    ("when_full", "kept"), [("drop_oldest", [0, 2, 3]), ("drop_newest", [0, 1, 2]), ("wait", [0, 1, 2])]
+)
+def test_large_pictures_that_wait_are_bounded_in_bytes(
+    store: MemoryStore, queue: MemoryQueue, when_full: str, kept: list[int]
+) -> None:
+    """The first goes at once; then there is room for what is less than 100 bytes, and one more."""
+    slow = Counted(store, "put")
+    slow.opened.clear()
+    frames = [frame(n, data=bytes(size)) for n, size in enumerate((10, 50, 60, 200, 10))]
+    with FrameFeed(slow, queue, when_full, wait_s=0.05, capacity_bytes=100) as feed:
+        feed.offer(*frames[0])
+        until(lambda: slow.trips, "the first trip")
+        for one in frames[1:4]:
+            feed.offer(*one)
+        slow.opened.set()
+        assert feed.flush(TIMEOUT_S)
+        assert feed.offer(*frames[4])
+        assert feed.flush(TIMEOUT_S)
+        assert feed.stats().total.balanced
+    assert [delivery.text for delivery in queue.receive(9, 0)] == [str(frames[n][0]) for n in [*kept, 4]]
+
+
 def test_whoever_waits_goes_on_when_there_is_room(store: MemoryStore, queue: MemoryQueue) -> None:
     slow = Counted(store, "put")
     slow.opened.clear()
@@ -278,7 +301,7 @@ class _Steps:
 def test_counts_of_each_camera_add_up_at_any_moment(
     capacity: int, when_full: WhenFull, history: list[tuple[str, int]]
 ) -> None:
-    steps = _Steps(FeedLine(capacity, when_full))
+    steps = _Steps(FeedLine(capacity, when_full, 2 * SIZE))
     for what, n in history:
         steps.step(what, n)
         stats = steps.line.stats()
@@ -290,7 +313,15 @@ def test_counts_of_each_camera_add_up_at_any_moment(
 
 
 @pytest.mark.parametrize(
-    "settings", [{"when_full": "explode"}, {"capacity": 0}, {"batch": 0}, {"wait_s": -1}, {"ttl_s": 0}]
+    "settings",
+    [
+        {"when_full": "explode"},
+        {"capacity": 0},
+        {"capacity_bytes": 0},
+        {"batch": 0},
+        {"wait_s": -1},
+        {"ttl_s": 0},
+    ],
 )
 def test_settings_that_are_none_are_refused(
     store: MemoryStore, queue: MemoryQueue, settings: dict[str, Any]

@@ -31,6 +31,9 @@ from sightline.log import Repeated, get_logger
 TTL_S: Final = 300.0
 """How long a picture may wait for a worker where nobody says."""
 
+CAPACITY_BYTES: Final = 64 * 2**20
+"""Of pictures that wait where nobody says: those of raw pixels are large."""
+
 _LAST_S: Final = 5.0  # for what is on its way at the end
 _AGAIN_S: Final = 0.2  # between two tries to hand over
 _REFUSED: Final = {
@@ -54,7 +57,7 @@ class FrameFeed:
         ttl_s: when a picture is too old to be of use; None: never.
         wait_s: how long a picture may wait for room here, and how long one that neither the store nor the
             queue takes is tried again. Meanwhile others wait behind it.
-        capacity: pictures that may wait.
+        capacity, capacity_bytes: pictures that may wait, and bytes of them, but for the last.
         batch: pictures of one trip.
 
     Raises:
@@ -70,21 +73,22 @@ class FrameFeed:
         ttl_s: float | None = TTL_S,
         wait_s: float = 5.0,
         capacity: int = 256,
+        capacity_bytes: int = CAPACITY_BYTES,
         batch: int = 32,
     ) -> None:
         if when_full not in list(WhenFull):
             raise ConfigError(f"expected when_full of {', '.join(WhenFull)}, got {when_full!r}")
-        if min(capacity, batch) < 1 or not 0 <= wait_s < float("inf"):
+        if min(capacity, capacity_bytes, batch) < 1 or not 0 <= wait_s < float("inf"):
             raise ConfigError(
-                "expected a capacity and a batch of at least 1 and a wait_s of 0 or more, "
-                f"got {capacity}, {batch} and {wait_s}"
+                "expected a capacity, capacity_bytes and a batch of at least 1 and a wait_s of 0 or more, "
+                f"got {capacity}, {capacity_bytes}, {batch} and {wait_s}"
             )
         self._store, self._queue = store, queue
         self._waits = when_full == WhenFull.WAIT
         self._ttl_s = None if ttl_s is None else checked_time("a ttl_s", ttl_s)
         self._wait_s = wait_s
         self._batch = batch
-        self._line = FeedLine(capacity, WhenFull(when_full))
+        self._line = FeedLine(capacity, WhenFull(when_full), capacity_bytes)
         self._changed = threading.Condition()
         self._closed = self._hurry = False
         self._trouble = Repeated(_log, "frames could not be handed over")

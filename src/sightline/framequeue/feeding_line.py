@@ -107,10 +107,12 @@ class FeedLine:
     Args:
         capacity: how many may wait.
         when_full: what happens beyond that.
+        capacity_bytes: of those that wait; the last of them may be beyond it.
     """
 
-    def __init__(self, capacity: int, when_full: WhenFull) -> None:
-        self._capacity = capacity
+    def __init__(self, capacity: int, when_full: WhenFull, capacity_bytes: int) -> None:
+        self._capacity, self._capacity_bytes = capacity, capacity_bytes
+        self._waiting_bytes = 0
         self._when_full = when_full
         self._line: deque[Item] = deque()
         self._offered: Counter[str] = Counter()
@@ -130,7 +132,7 @@ class FeedLine:
 
     def has_room(self) -> bool:
         """Whether a picture may be offered without any being dropped."""
-        return len(self._line) < self._capacity
+        return len(self._line) < self._capacity and self._waiting_bytes < self._capacity_bytes
 
     def offer(self, key: FrameKey, data: bytes, now_s: float, refused: Drop | None = None) -> bool:
         """A picture came. False: it was dropped; for `refused`, where that is given.
@@ -141,20 +143,23 @@ class FeedLine:
         self._held[key.camera_id] += 1
         item = Item(key, data, now_s)
         refused = Drop.INVALID if len(data) != key.size else refused
-        if refused is None and not self.has_room():
+        while refused is None and not self.has_room():
             if self._when_full is WhenFull.DROP_OLDEST:
-                self.drop([self._line.popleft()], Drop.OVERFLOW)
+                self.drop(self.take(1), Drop.OVERFLOW)
             else:
                 refused = Drop.OVERFLOW
         if refused is not None:
             self.drop([item], refused)
             return False
         self._line.append(item)
+        self._waiting_bytes += len(data)
         return True
 
     def take(self, most: int) -> list[Item]:
         """The next to be handed over; they stay held until they are `sent` or dropped."""
-        return [self._line.popleft() for _ in range(min(most, len(self._line)))]
+        items = [self._line.popleft() for _ in range(min(most, len(self._line)))]
+        self._waiting_bytes -= sum(len(item.data) for item in items)
+        return items
 
     def sent(self, items: Iterable[Item]) -> None:
         for item in items:
