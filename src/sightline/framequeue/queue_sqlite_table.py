@@ -61,7 +61,7 @@ CREATE TABLE totals(name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT INTO totals VALUES ('accepted', 0), ('acked', 0), ('forgotten', 0), ('deaths', 0), ('holders', 0);
 CREATE TABLE settings(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_HELD: Final = "id = ? AND handed = ? AND holder IS NOT NULL AND state <= 2"
+_HELD: Final = "id = ? AND handed = ? AND holder IS NOT NULL"
 
 
 class KeyTable:
