@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from tests.conftest import WaitFor
 from tools.services import RabbitMqBroker
+from tools.services.waiting import wait_for
 
 from sightline.framequeue.queue_limits import QueueLimits
 from sightline.framequeue.queue_rabbitmq import RabbitMqQueue
@@ -43,16 +43,14 @@ class KilledRabbitMqRig(RabbitMqRig):
 
     serves = True
 
-    def __init__(self, broker: RabbitMqBroker, kind: str, closing: ExitStack, wait_for: WaitFor) -> None:
-        super().__init__(broker.address.url(), kind, closing, reach_s=10.0)
+    def __init__(self, broker: RabbitMqBroker, kind: str, closing: ExitStack, *, reach_s: float) -> None:
+        super().__init__(broker.address.url(), kind, closing, reach_s=reach_s)
         self._broker = broker
         self._quorum = kind == "quorum"
-        self._wait_for = wait_for
 
     def kill_server(self) -> None:
-        for name in ("%2F_frames", "%2F_frames.dead") if self._quorum else ():
-            atom = chr(len(name)) + name  # as Erlang writes it: one name is the beginning of the other
-            self._wait_for(partial(self._broker.keeps, atom), 30.0, f"{name} to be written down")
+        for name in ("frames", "frames.dead") if self._quorum else ():
+            wait_for(partial(self._broker.keeps, name), 30.0, f"{name} to be written down")
         self._broker.kill()
 
     def start_server(self) -> None:

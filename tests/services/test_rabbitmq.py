@@ -68,6 +68,7 @@ def test_what_was_confirmed_is_there_after_a_kill_and_nothing_else_stays(
             channel.basic_publish("", kind, b"kept", KEPT, mandatory=True)
         channel.basic_publish("", "classic", b"in memory", mandatory=True)
     wait_for(lambda: rabbitmq_broker.keeps("quorum"), 20.0, "the quorum queue to be on disk")
+    assert not rabbitmq_broker.keeps("quo"), "one name may be the beginning of another"
     assert {"beam.smp", "epmd"} <= set(left_of(folder))
     rabbitmq_broker.kill()
     wait_for(lambda: not left_of(folder), 10.0, "all of the broker to be gone")

@@ -111,13 +111,16 @@ class RabbitMqBroker:
         self.start()
 
     def keeps(self, queue: str) -> bool:
-        """Whether this quorum queue will be there after a kill; to be waited for once it was declared.
+        """Whether this quorum queue, of the virtual host "/", will be there after a kill.
+
+        To be waited for once it was declared.
 
         Ra writes down within a second, and after it has answered, that there is a queue; where the broker
         dies before, the queue is declared, and all that is asked of it ends in a timeout.
         """
-        written = self._folder.glob("queues/*/quorum/*/names.dets")
-        return any(queue.encode() in file.read_bytes() for file in written)
+        name = b"%2F_" + queue.encode()
+        atom = bytes([len(name)]) + name  # as Erlang writes it; one name may be the beginning of another
+        return any(atom in file.read_bytes() for file in self._folder.glob("queues/*/quorum/*/names.dets"))
 
     def _answers(self) -> bool:
         """Clients are let in last: after that, all is there."""

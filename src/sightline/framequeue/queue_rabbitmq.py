@@ -10,8 +10,10 @@ What RabbitMQ does in its own way:
 - A key that is delayed stays in this handle's hand until it is due: it comes early where the handle closes or
   the connection breaks. RabbitMQ takes keys from who keeps them for half an hour (its `consumer_timeout`),
   so a delay is 10 minutes at most.
-- A broker that is killed may not have written down yet what was just settled or handed over: that comes
-  again, from a classic queue unmarked.
+- A broker that is killed may not have written down yet what was just settled: that comes again. All that a
+  classic queue has then is marked as redelivered.
+- Where the connection breaks while a key is settled, that is told as not this handle's any more, though the
+  broker may have taken it in.
 - A quorum queue sees that it is full a moment late: with many keys on their way it takes some above its cap.
 - A broker without memory or disk takes in nothing: that is `full`. It also does not read from a connection
   that has sent something then, so who sends and receives much takes two handles.

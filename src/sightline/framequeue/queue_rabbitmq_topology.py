@@ -88,10 +88,12 @@ async def declare(connection: Connection, address: RabbitAddress, limits: QueueL
     places, kind = Places.of(address), address.kind
     declaring = _Declaring(connection, address, as_it_is=limits is None)
     wanted = limits or QueueLimits()
+    # A broker that is killed may forget what it made last, a queue with all that was confirmed. The binding
+    # holds nothing, and is made anew.
+    await declaring.queue(places.queue, queue_arguments(wanted, kind, places.dead))
     await declaring.queue(places.dead, dead_arguments(wanted, kind))
     await declaring.ask("exchange_declare", exchange=places.dead, exchange_type="fanout", durable=True)
     await declaring.ask("queue_bind", queue=places.dead, exchange=places.dead)
-    await declaring.queue(places.queue, queue_arguments(wanted, kind, places.dead))
     await declaring.close()
 
 
