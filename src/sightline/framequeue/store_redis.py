@@ -11,8 +11,8 @@ Two systems share a Redis under two names. A user needs no more than
 `on >PASSWORD ~NAME:* resetchannels -@all +@read +@write +@scripting +@connection +time +info`;
 with `+config|get` as well, `check` knows more.
 
-Does not do: keep anything that its server does not. What that keeps through a crash `check` tells. A call whose
-answer is lost is made again and counts once; what went for its pictures then is counted, and not told by name.
+Does not do: keep anything that its server does not. What that keeps through a crash `check` tells. A call
+whose answer is lost is made again and counts once; what went for its pictures is then counted, not told.
 """
 
 from __future__ import annotations
