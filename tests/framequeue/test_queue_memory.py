@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 from tests.conftest import WaitFor
 from tests.framequeue.queue_conformance import CHECKS, NAMES
-from tests.framequeue.queue_rig import Opener, Rig
+from tests.framequeue.queue_rig import Opener, Rig, texts
 
 from sightline.framequeue.queue import Delivery, KeyQueue
 from sightline.framequeue.queue_limits import QueueLimits
@@ -87,3 +87,17 @@ def test_a_key_wakes_one_of_many_who_wait(wait_for: WaitFor) -> None:
             queue.send([str(number)])
         wait_for(lambda: sum(each.done() for each in waiting) == 10, 10, "all to be handed over")
         assert looked == 10
+
+
+def test_all_who_wait_know_of_a_delayed_key(wait_for: WaitFor) -> None:
+    with ThreadPoolExecutor() as pool, MemoryQueue() as queue:
+        queue.send(["key"])
+        (held,) = queue.receive(1, 0)
+        asleep = queue._place.changed._waiters  # type: ignore[attr-defined]
+        leaves = pool.submit(queue.receive, 1, 0.5)
+        wait_for(lambda: len(asleep) == 1, 10, "the first to wait")
+        stays = pool.submit(queue.receive, 1, 3600)
+        wait_for(lambda: len(asleep) == 2, 10, "the second to wait")
+        assert queue.retry(held, 1.0)
+        assert leaves.result(10) == []
+        assert texts(stays.result(10)) == ["key"]
