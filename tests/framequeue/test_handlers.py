@@ -58,11 +58,29 @@ def test_without_any_it_is_said_how_to_name_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "named", [f"{HERE}:absent", "no.such.module:work", ":work", f"{HERE}:", f"{HERE}:nothing"]
+    "named", [f"{HERE}:absent", "no.such.module:work", ".here:work", ":work", f"{HERE}:", f"{HERE}:nothing"]
 )
 def test_what_is_not_there_or_no_function_is_told(named: str) -> None:
     with pytest.raises(ConfigError, match="expected a handler"):
         find_handler(named)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("def look(frame:\n", "SyntaxError: '\\(' was never closed"),
+        ("import os\n\nos.environ['NO_SUCH_MODEL']\n", "KeyError: 'NO_SUCH_MODEL' .*broken_plates.py:3"),
+        ("raise SystemExit('set MODEL')\n", "SystemExit: set MODEL"),
+        ("import no_such_library\n", "No module named 'no_such_library' .*broken_plates.py:1"),
+    ],
+)
+def test_a_module_that_breaks_as_it_is_imported_is_told(offered: Path, source: str, told: str) -> None:
+    """By name, and by entry point."""
+    (offered / "broken_plates.py").write_text(source)
+    offer(offered, plates="broken_plates:look")
+    for named in ("broken_plates:look", "plates"):
+        with pytest.raises(ConfigError, match=told):
+            find_handler(named)
 
 
 def test_an_offer_that_does_not_hold_is_told(offered: Path) -> None:

@@ -11,10 +11,12 @@ is looked into as well, as Python does for `-m`.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
@@ -49,22 +51,37 @@ def _imported(named: str) -> Callable[..., Any]:
     here = os.getcwd()  # noqa: PTH109 - as sys.path has it
     if here not in sys.path:
         sys.path.insert(0, here)
-    try:
+    with _told(f"expected a handler as module:function, {named[:200]!r}"):
         found: Any = importlib.import_module(module)
         for part in name.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"expected a handler as module:function, {named[:200]!r} is not to be had: {error}"
-        ) from error
     return _callable(named, found)
 
 
 def _loaded(point: EntryPoint) -> Callable[..., Any]:
+    with _told(f"the handler {point.name!r} of {point.value}"):
+        found = point.load()
+    return _callable(point.name, found)
+
+
+@contextlib.contextmanager
+def _told(which: str) -> Iterator[None]:
+    """Whatever a module raises while it is imported is told in a line, and where; SystemExit too."""
     try:
-        return _callable(point.name, point.load())
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"the handler {point.name!r} of {point.value} is not to be had: {error}") from error
+        yield
+    except (Exception, SystemExit) as error:
+        raise ConfigError(
+            f"{which} is not to be had: {type(error).__name__}: {error}{_where(error)}"
+        ) from error
+
+
+def _where(error: BaseException) -> str:
+    """The innermost line of a file that was imported, not of what imports."""
+    importing = ("<", __file__, os.path.dirname(importlib.__file__))  # noqa: PTH120 - to compare text
+    steps = [
+        step for step in traceback.extract_tb(error.__traceback__) if not step.filename.startswith(importing)
+    ]
+    return f" ({steps[-1].filename}:{steps[-1].lineno})" if steps else ""
 
 
 def _callable(named: str, found: object) -> Callable[..., Any]:
