@@ -48,6 +48,7 @@ def test_a_layout_is_what_it_was_after_a_url() -> None:
         ("a", "quorum", "gates", "expected a route as PATTERN=QUEUE"),
         ("a", "quorum", "=gates", "expected a route as PATTERN=QUEUE"),
         ("a", "quorum", "gate-*=", "expected the name of a queue"),
+        ("a", "quorum", "gate-*=a-sweep", "'a-sweep' is that of what sweeps"),
     ],
 )
 def test_what_is_no_layout_is_explained(queue: str, kind: str, routes: str, told: str) -> None:

@@ -58,6 +58,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError(
                     f"expected the name of a queue, of 100 letters, digits or _ -, got {redact(name)[:50]!r}"
                 )
+        if self.sweeping in self.queues:
+            raise ConfigError(f"expected another name for a queue, {self.sweeping!r} is that of what sweeps")
 
     @property
     def queues(self) -> tuple[str, ...]:
