@@ -40,6 +40,7 @@ from sightline.sink import csv_file, parquet
 from sightline.sink.clip_file import ClipFileReport, ClipReport
 from sightline.sink.cutter import Ended, Trigger
 from sightline.sink.opening import SINKS
+from sightline.site.frame_queue_sampling import Sampling
 from sightline.wire import result_from_json
 
 
@@ -194,7 +195,10 @@ def test_every_figure_of_the_frame_queue_that_is_named_is_there() -> None:
     told = {name.partition("{")[0] for name in names("frame-queue.md", "## Looking after it")}
     with open_store("memory:") as store, open_queue("memory:") as queue, FrameFeed(store, queue) as feed:
         worker, sweeper = Worker(store, queue), Sweeper(store, queue)
-        registry = registry_of(store=store, queue=queue, feed=feed, worker=worker, sweeper=sweeper)
+        sampling = Sampling([], store, lambda _camera: queue, sampler={}, ttl_s=None)
+        registry = registry_of(
+            sampling=sampling, store=store, queue=queue, feed=feed, worker=worker, sweeper=sweeper
+        )
         text = generate_latest(registry).decode()
     assert told == {name for name in told if f"# HELP sightline_framequeue_{name} " in text}
 
