@@ -144,6 +144,7 @@ def test_a_client_of_redis_is_known_by_its_url() -> None:
             return redis_url(client)
 
     assert of("redis://10.0.0.9") == "redis://10.0.0.9:6379/0"
+    assert of("redis://[::1]") == "redis://[::1]:6379/0"
     assert of("redis://me:p%40w@h:7000/3") == "redis://me:p%40w@h:7000/3"
     assert of("rediss://h?ssl_ca_certs=ca.pem").startswith("rediss://h:6379/0?")
     assert "ssl_ca_certs=ca.pem" in of("rediss://h?ssl_ca_certs=ca.pem")

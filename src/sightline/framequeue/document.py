@@ -200,7 +200,9 @@ def redis_url(client: Any) -> str:
     asked = {name: str(said[name]) for name in _OF_TLS if tls and said.get(name) is not None}
     query = f"?{urlencode(asked)}" if asked else ""
     scheme = "rediss" if tls else "redis"
-    return f"{scheme}://{at}{said.get('host') or HOST}:{said.get('port') or 6379}/{database}{query}"
+    host = said.get("host") or HOST
+    host = f"[{host}]" if ":" in host else host  # RFC 3986, 3.2.2
+    return f"{scheme}://{at}{host}:{said.get('port') or 6379}/{database}{query}"
 
 
 def _key(frame_key: str | FrameKey) -> FrameKey:
