@@ -9,11 +9,15 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Final
+
+from billiard.process import current_process  # type: ignore[import-untyped]
 
 from sightline.clock import SYSTEM_CLOCK
 from sightline.framequeue.celery_settings import Settings
@@ -21,7 +25,7 @@ from sightline.framequeue.opening import open_store
 from sightline.framequeue.queue import Delivery
 from sightline.framequeue.queue_celery import CeleryQueue
 from sightline.framequeue.sweeping import Sweeper, SweepStats
-from sightline.framequeue.taking import Verdict
+from sightline.framequeue.taking import STOPPED, Verdict
 from sightline.framequeue.worker import HARD_LIMIT_EXIT
 from sightline.framequeue.worker_call import LoopThread, is_coroutine_function
 from sightline.framequeue.worker_hand import Hand
@@ -57,13 +61,20 @@ class Bench:
         )
         self._watching = threading.Thread(target=self._watch, name="sightline-frames-watch", daemon=True)
         self._watching.start()
+        if current_process().name != "MainProcess" and threading.current_thread() is threading.main_thread():
+            self._theirs: Any = signal.signal(signal.SIGTERM, self._stop)
 
     def work(self, text: str, *, redelivered: bool) -> tuple[Verdict, int]:
-        """What becomes of a key; in the store it is done already. And at which attempt."""
+        """What becomes of a key; in the store it is done already. And at which attempt.
+
+        Raises:
+            SystemExit: its handler was ended by Celery, and the picture is given back.
+        """
         tag = (os.getpid(), next(self._numbers))
         [job] = self._jobs.begin([Delivery(text, redelivered, SYSTEM_CLOCK.utc_ns(), tag)])
         verdict = self._hand.work(job)
-        assert verdict is not None, "nobody here settles a key over another's head, but to end the process"
+        if verdict is None:  # by whoever ends this process
+            raise SystemExit(STOPPED)
         return verdict, job.attempt
 
     def sweep(self) -> SweepStats:
@@ -108,6 +119,12 @@ class Bench:
             case _:  # to give a picture up while its key is here would leave the key to come again
                 pass
 
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
+        """Celery ends its children so, in a cold shutdown: the handler did not fail."""
+        signal.signal(signum, self._theirs)
+        self._say()
+        self._theirs(signum, frame)  # which raises SystemExit, in the handler
+
     def _end(self, job: Job) -> None:
         """This process ends, and Celery gives its keys to another."""
         reason = f"its handler ran longer than {self._settings.hard_limit_s:g} s"
@@ -116,13 +133,17 @@ class Bench:
             key=job.delivery.text,
             exit_code=HARD_LIMIT_EXIT,
         )
-        saying = threading.Thread(target=self._last_words, args=(job, reason), daemon=True)
-        saying.start()
-        saying.join(_LAST_WORDS_S)
+        self._say(job, reason)
         os._exit(HARD_LIMIT_EXIT)
 
-    def _last_words(self, ran: Job, reason: str) -> None:
+    def _say(self, ran: Job | None = None, reason: str = "") -> None:
+        """Last words, in a thread of their own: who is interrupted may have the store in hand."""
+        saying = threading.Thread(target=self._give_back, args=(ran, reason), daemon=True)
+        saying.start()
+        saying.join(_LAST_WORDS_S)
+
+    def _give_back(self, ran: Job | None, reason: str) -> None:
         for job in self._jobs.held():
             if self._jobs.take_over(job) and job.claim is not None:
                 with contextlib.suppress(Exception):  # else its lease runs out
-                    self._store.give_back(job.claim, reason if job is ran else "its worker stopped")
+                    self._store.give_back(job.claim, reason if job is ran else STOPPED)
