@@ -18,6 +18,7 @@ from sightline.framequeue.queue_limits import QueueLimits, WhenFull
 from sightline.framequeue.queue_rabbitmq import MOST_DELAY_S, RabbitMqQueue
 from sightline.framequeue.queue_rabbitmq_dead import NOT_A_KEY, TOO_OFTEN
 from sightline.framequeue.queue_rabbitmq_sender import MOST_IN_FLIGHT
+from sightline.framequeue.queue_rabbitmq_wire import Wire
 
 pytestmark = pytest.mark.needs("rabbitmq")
 
@@ -176,6 +177,20 @@ def test_a_queue_of_another_type_is_explained(rabbitmq_url: str, closing_all: Ex
     with pytest.raises(ConfigError, match=r"x-queue-type none, and quorum was wanted \(type= in the URL\)"):
         quorum.open(QueueLimits())
     assert quorum.open().send(["key"])[0].accepted
+
+
+def test_what_is_made_last_holds_no_keys(rig: RabbitMqRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RabbitMQ that is killed within 0.1 s of it may forget it, and all keys that it confirmed with it."""
+    made, ask = list[str](), Wire.ask
+
+    async def noted(self: Wire, method: str, **arguments: Any) -> Any:
+        if method.endswith(("declare", "bind")):
+            made.append(method)
+        return await ask(self, method, **arguments)
+
+    monkeypatch.setattr(Wire, "ask", noted)
+    rig.open()
+    assert made[-2:] == ["exchange_declare", "queue_bind"]
 
 
 def test_a_queue_that_another_program_made_is_used_as_it_is(rig: RabbitMqRig) -> None:

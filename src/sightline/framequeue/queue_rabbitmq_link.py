@@ -141,24 +141,24 @@ class Link:
         failures = 0
         while True:
             try:
-                await self._live()
+                why: SightlineError = await self._live()
             except SightlineError as error:
-                why: SightlineError = error
+                why = error
             except Exception as error:  # noqa: BLE001 - whatever it is, one tries again and tells
                 why = BusError(f"{type(error).__name__}: {error}")
             failures = 1 if self._connection is not None else failures + 1
             self._lost(why, first=failures == 1)
             await asyncio.sleep(delay_s(failures))
 
-    async def _live(self) -> None:
-        """One connection, from its beginning to its end, which is always an error."""
+    async def _live(self) -> SightlineError:
+        """One connection, from its beginning to its end; gives why it ended."""
         async with Connection(self._address, self._blocked) as connection:
             wires = await self._prepare(connection)
             self._connection, self._trouble = connection, None
             self._tell()
             ended = {connection.ended, *(wire.ended for wire in wires)}
             done, _ = await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
-            raise next(iter(done)).result()
+            return next(iter(done)).result()
 
     def _lost(self, why: SightlineError, *, first: bool) -> None:
         self._connection, self._trouble = None, why

@@ -90,8 +90,8 @@ async def declare(connection: Connection, address: RabbitAddress, limits: QueueL
     wanted = limits or QueueLimits()
     # A broker that is killed may forget what it made last, a queue with all that was confirmed. The binding
     # holds nothing, and is made anew.
-    await declaring.queue(places.queue, queue_arguments(wanted, kind, places.dead))
     await declaring.queue(places.dead, dead_arguments(wanted, kind))
+    await declaring.queue(places.queue, queue_arguments(wanted, kind, places.dead))
     await declaring.ask("exchange_declare", exchange=places.dead, exchange_type="fanout", durable=True)
     await declaring.ask("queue_bind", queue=places.dead, exchange=places.dead)
     await declaring.close()

@@ -235,7 +235,8 @@ class Connection:
     async def __aenter__(self) -> Self:
         """Raises Cut, or Denied, where it cannot be opened."""
         try:
-            await asyncio.wait({self._opened, self.ended}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {self._opened, self.ended}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             self._check()
         except BaseException:
             await self._close()

@@ -10,6 +10,7 @@ Deliberately not here: clusters and sentinels. It is one server, or what a provi
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
@@ -75,7 +76,7 @@ class RedisLine:
         self._retry = Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.02), -1, _BROKEN)
         self._pool = _pool(checked_url(url), timeout_s / 2)
         self._redis = Redis(connection_pool=self._pool)
-        self._closed = False
+        self._closed = threading.Event()
 
     def run(self, key: str, calls: Sequence[Command]) -> list[Any]:
         """Runs the script of each call's words, in one trip.
@@ -92,16 +93,16 @@ class RedisLine:
 
     def close(self) -> None:
         """Who waits for an answer gets Closed."""
-        self._closed = True
+        self._closed.set()
         self._pool.disconnect()
 
     def _within_time(self, trip: Callable[[], list[Any]]) -> list[Any]:
-        if self._closed:
+        if self._closed.is_set():
             raise Closed("this store is closed")
         end_s = time.monotonic() + self._timeout_s / 2
 
         def may_go_on(error: Exception) -> bool:
-            final = self._closed or isinstance(error, AuthenticationError)
+            final = self._closed.is_set() or isinstance(error, AuthenticationError)
             return not final and time.monotonic() < end_s
 
         try:
@@ -109,7 +110,7 @@ class RedisLine:
         except RedisError as error:
             raise self._error(error) from None
         finally:
-            if self._closed:  # meanwhile, and another connection may have been opened after that
+            if self._closed.is_set():  # meanwhile, and another connection may have been opened after that
                 self._pool.disconnect()
 
     def _run(self, key: str, calls: Sequence[Command]) -> list[Any]:
@@ -143,7 +144,7 @@ class RedisLine:
             self._pool.disconnect(inuse_connections=False)
 
     def _error(self, error: RedisError) -> BusError | Closed:
-        if self._closed:
+        if self._closed.is_set():
             return Closed("this store was closed")
         if isinstance(error, _REFUSED):
             return BusError(f"{self.name} refuses this user or password: {redact(str(error))}")
