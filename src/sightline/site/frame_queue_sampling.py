@@ -26,6 +26,7 @@ from sightline.framequeue.grid import SecondGrid
 from sightline.framequeue.queue import KeyQueue
 from sightline.framequeue.sampling import FrameSampler, Sampled, SamplerStats
 from sightline.framequeue.store import FrameStore
+from sightline.log import get_logger
 from sightline.site.stopping import Runs
 
 if TYPE_CHECKING:
@@ -84,7 +85,13 @@ class Sampling(Runs):
         self._opened = ExitStack()
 
     def start(self) -> None:
-        """Open the cameras. Raises SightlineError: store or queue cannot be asked; nothing runs then."""
+        """Open the cameras, and log what is wrong with how the store is set.
+
+        Raises:
+            SightlineError: store or queue cannot be asked; nothing runs then.
+        """
+        for advice in self._store.check():
+            get_logger("sightline.framequeue").warning(advice.text, mended_by=advice.line or None)
         with ExitStack() as opened:
             self._feeds = self._made_feeds(opened)
             for camera in self._cameras:
