@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -63,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         checked_time("an overdue_s", self.overdue_s)
         if self.sweep_s:
             checked_time("a sweep_s", self.sweep_s)
+        if self.orphan_s is not None:
+            checked_time("an orphan_s", self.orphan_s)
         _ = (
             self.layout,
             self.queue_limits,
@@ -79,10 +81,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             for name, value in found.items()
             if name.startswith(PREFIX) and value.strip()
         }
+        told = {name: given[name] for name in cls.__struct_fields__ if name in given}
         try:
-            return msgspec.convert({name: given[name] for name in _names() & given.keys()}, cls, strict=False)
+            return msgspec.convert(told, cls, strict=False)
         except msgspec.ValidationError as error:
-            raise ConfigError(f"{PREFIX}*: {error}") from None
+            raise ConfigError(_named(error, told)) from None
 
     @property
     def layout(self) -> Layout:
@@ -120,8 +123,20 @@ def table() -> list[tuple[str, str, str]]:
     ]
 
 
-def _names() -> set[str]:
-    return set(Settings.__struct_fields__)
+def _named(error: msgspec.ValidationError, told: Mapping[str, str]) -> str:
+    """A mistake by its variable: what was expected, and what came; no address is of a type that fails."""
+    name = str(error).rpartition("$.")[2].rstrip("`")
+    kinds = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    if name not in told:
+        return f"{PREFIX}*: {error}"
+    return f"{PREFIX}{name.upper()}: expected {_expected(kinds[name])}, got {told[name][:50]!r}"
+
+
+def _expected(kind: Any) -> str:
+    kind = get_args(kind)[0]
+    if kind is WhenFull or get_origin(kind) is Literal:
+        return " or ".join(kind if kind is WhenFull else get_args(kind))
+    return "a whole number" if kind is int else "a number"
 
 
 def _shown(default: Any) -> str:
