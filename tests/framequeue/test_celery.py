@@ -195,7 +195,7 @@ def test_a_handler_that_hangs_ends_its_process(tmp_path: Path, rabbitmq_url: str
 
 
 def test_what_nothing_can_be_done_with_becomes_a_dead_letter(crew: Crew) -> None:
-    crew.worker("-Q", "celery-frames")
+    worker = crew.worker("-Q", "celery-frames")
     raises, spoilt = crew.hand_over(frame("raises"), frame("yard", 1, data=b"no picture"))
     crew.queue.send(["no key"])
     crew.wait_for(lambda: crew.queue.depth().dead == 3, "three to be dead")
@@ -210,6 +210,8 @@ def test_what_nothing_can_be_done_with_becomes_a_dead_letter(crew: Crew) -> None
     state, died = crew.result(raises)
     assert (state, type(died).__name__) == ("FAILURE", "FrameDied")
     assert "no plate" in str(died)
+    assert "hunter2" not in str(died)
+    assert "hunter2" not in worker.log.read_text()
     assert crew.queue.dead_retry([str(raises)]) == 1
     crew.wait_for(lambda: len(crew.events("begun")) == 6, "it to be tried anew")
     crew.wait_for(lambda: crew.queue.depth().dead == 3, "it to be dead again")

@@ -39,7 +39,7 @@ def test_the_handler_is_an_option_of_the_worker(tmp_path: Path) -> None:
     ("settings", "expected"),
     [
         ({}, "expected a handler as module:function"),
-        ({"handler": "absent:work"}, "absent:work"),
+        ({"handler": "absent:work"}, "--handler or SIGHTLINE_FRAMEQUEUE_HANDLER: expected a handler"),
         ({"handler": HAND}, "expected SIGHTLINE_FRAMEQUEUE_STORE"),
         ({"broker": "redis://user:pw-of-mine@host"}, "expected amqp:// or amqps:// of a RabbitMQ"),
     ],
@@ -48,6 +48,14 @@ def test_what_is_missing_is_told_in_a_line(tmp_path: Path, settings: dict[str, s
     code, told = celery(tmp_path, "worker", **settings)
     assert code != 0
     assert expected in told
+    assert "pw-of-mine" not in told
+
+
+def test_a_broker_by_an_option_of_celerys_is_refused(tmp_path: Path) -> None:
+    """Keys go to ours: its workers would wait at the other."""
+    code, told = celery(tmp_path, "-b", "amqp://me:pw-of-mine@host", "worker", handler=HAND)
+    assert code != 0
+    assert "expected SIGHTLINE_FRAMEQUEUE_BROKER alone, got CELERY_BROKER_URL" in told
     assert "pw-of-mine" not in told
 
 

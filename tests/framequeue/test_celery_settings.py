@@ -47,15 +47,20 @@ def test_a_redis_is_no_broker(broker: str) -> None:
     [
         ("broker", "kafka://h", "expected amqp:// or amqps://"),
         ("results", "db+sqlite://x", "expected redis:// or rediss://"),
-        ("lease_s", "soon", "lease_s"),
+        ("lease_s", "soon", f"{PREFIX}LEASE_S: expected a number, got 'soon'"),
+        ("max_keys", "1.5", f"{PREFIX}MAX_KEYS: expected a whole number, got '1.5'"),
+        ("when_full", "drop", f"{PREFIX}WHEN_FULL: expected reject or drop_oldest, got 'drop'"),
+        ("key_ttl_s", "x", f"{PREFIX}KEY_TTL_S: expected a number, got 'x'"),
         ("lease_s", "0", "a lease"),
         ("max_attempts", "0", "at least 1 attempt"),
         ("queue_name", "a.b", "the name of a queue"),
-        ("queue_type", "quick", "queue_type"),
+        ("queue_type", "quick", f"{PREFIX}QUEUE_TYPE: expected quorum or classic, got 'quick'"),
         ("max_keys", "0", "at least 1"),
         ("results_ttl_s", "-1", "keep results"),
         ("sweep_s", "-1", "a sweep_s"),
-        ("take", "borrow", "take"),
+        ("orphan_s", "-1", "an orphan_s above 0 s"),
+        ("orphan_s", "nan", "an orphan_s above 0 s"),
+        ("take", "borrow", f"{PREFIX}TAKE: expected lease or getdel, got 'borrow'"),
     ],
 )
 def test_what_makes_no_sense_is_told_at_once(name: str, value: str, told: str) -> None:
@@ -80,6 +85,7 @@ def test_celery_takes_json_alone_and_acknowledges_late() -> None:
     told = configuration(settings(hard_limit_s="9"))
     assert told["accept_content"] == told["result_accept_content"] == ["json"]
     assert told["task_acks_late"]
+    assert told["broker_channel_error_retry"]  # else a worker ends where RabbitMQ's consumer_timeout is over
     assert told["task_reject_on_worker_lost"]
     assert told["worker_prefetch_multiplier"] == 1
     assert told["task_time_limit"] == 9 + BACKSTOP_S

@@ -40,12 +40,15 @@ except ImportError as error:
     ) from error
 
 from sightline.framequeue.celery_bench import Bench
-from sightline.framequeue.celery_task import perform
+from sightline.framequeue.celery_task import CheckedRequest, perform
 
 BROKER_WITHIN_S: Final = 60.0
 
 settings: Final = Settings.of()
 app: Final = Celery("sightline.framequeue")
+app.loader.override_backends = dict.fromkeys(
+    ("redis", "rediss"), "sightline.framequeue.celery_results:Results"
+)
 app.conf.update(configuration(settings))
 _log = get_logger("sightline.framequeue")
 
@@ -75,13 +78,13 @@ class _Chosen:
 _chosen: Final = _Chosen()
 
 
-@app.task(name=PROCESS, bind=True)  # type: ignore[untyped-decorator]
+@app.task(name=PROCESS, bind=True, Request=CheckedRequest)  # type: ignore[untyped-decorator]
 def process(self: Any, text: str) -> bytes:
     """Works on the picture of a key."""
     return perform(self, _chosen.bench(), text)
 
 
-@app.task(name=SWEEP, ignore_result=True)  # type: ignore[untyped-decorator]
+@app.task(name=SWEEP, ignore_result=True, Request=CheckedRequest)  # type: ignore[untyped-decorator]
 def sweep() -> None:
     """Sends again what nobody seems to know of, and puts the store in order."""
     found = _chosen.bench().sweep()
@@ -101,11 +104,26 @@ class _Ready(bootsteps.Step):  # type: ignore[misc]
     def __init__(self, parent: Any, handler: str | None = None, **options: Any) -> None:
         super().__init__(parent, **options)
         try:
-            _chosen.handler = find_handler(handler or settings.handler)
+            _refuse_another_broker()
+            _chosen.handler = _handler(handler or settings.handler)
             _look_at_store()
             _declare_queues()
         except SightlineError as error:
             raise ClickException(str(error)) from error
+
+
+def _refuse_another_broker() -> None:
+    """Celery believes these rather than us, and its own options set them; keys are sent by our settings."""
+    for name, ours in (("CELERY_BROKER_URL", "BROKER"), ("CELERY_RESULT_BACKEND", "RESULTS")):
+        if os.environ.get(name):
+            raise ConfigError(f"expected {PREFIX}{ours} alone, got {name} as well, or an option that sets it")
+
+
+def _handler(named: str) -> Callable[..., Any]:
+    try:
+        return find_handler(named)
+    except ConfigError as error:
+        raise ConfigError(f"--handler or {PREFIX}HANDLER: {error}") from error
 
 
 def _look_at_store() -> None:

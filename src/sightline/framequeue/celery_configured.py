@@ -53,6 +53,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         # What goes on while the broker is away is finished: its claim holds.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # RabbitMQ ends the channel of whoever has a key for longer than its consumer_timeout (30 minutes).
+        "broker_channel_error_retry": True,
         # RabbitMQ is about to refuse queues that are neither kept nor of one connection.
         "control_queue_durable": True,
         "event_queue_durable": True,
@@ -117,7 +119,15 @@ def _results(settings: Settings) -> dict[str, Any]:
     if not settings.results:
         return {"task_ignore_result": True}
     hide_secret(unquote(urlsplit(settings.results).password or ""))
-    told: dict[str, Any] = {"result_backend": settings.results, "result_expires": settings.results_ttl_s}
+    told: dict[str, Any] = {
+        "result_backend": settings.results,
+        "result_expires": settings.results_ttl_s,
+        # What has work to do waits for some seconds, as for a Redis that starts again (`celery_results`).
+        "result_backend_always_retry": True,
+        "result_backend_max_retries": 8,
+        "redis_socket_connect_timeout": 5.0,
+        "redis_socket_timeout": 10.0,
+    }
     if urlsplit(settings.results).scheme == "rediss" and "ssl_cert_reqs" not in settings.results:
         told["redis_backend_use_ssl"] = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     return told

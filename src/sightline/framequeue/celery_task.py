@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Any, Final, NoReturn
 
-from celery.exceptions import Ignore, Reject, Retry
+from celery.exceptions import Ignore, InvalidTaskError, Reject, Retry
+from celery.worker.request import Request
 
 from sightline.errors import BusError, SightlineError
 from sightline.framequeue.celery_bench import Bench
+from sightline.framequeue.store import checked_reason
 from sightline.framequeue.taking import Ending, QueueStep, Verdict
 from sightline.log import get_logger
 
@@ -24,6 +26,17 @@ _log = get_logger("sightline.framequeue")
 
 class FrameDied(SightlineError, RuntimeError):
     """What Celery has as the result of a key that became a dead letter: the reason."""
+
+
+class CheckedRequest(Request):  # type: ignore[misc]
+    """A message for a task. Celery's workers would end by one that is none, each in turn; here it is dead."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        try:
+            super().__init__(*args, **options)
+            _ = [None if limit is None else float(limit) for limit in self.time_limits]
+        except (TypeError, ValueError) as error:
+            raise InvalidTaskError(f"expected the message of a task: {error}") from error
 
 
 def perform(task: Any, bench: Bench, text: object) -> bytes:
@@ -48,7 +61,7 @@ def perform(task: Any, bench: Bench, text: object) -> bytes:
 
 
 def _come_again(task: Any, bench: Bench, key: str, verdict: Verdict) -> NoReturn:
-    told = f"{verdict.ending}: {verdict.reason}" if verdict.reason else str(verdict.ending)
+    told = f"{verdict.ending}: {checked_reason(verdict.reason)}" if verdict.reason else str(verdict.ending)
     if not verdict.delay_s:
         raise Reject(told, requeue=True)
     try:
@@ -64,7 +77,7 @@ def _die(task: Any, bench: Bench, key: str, verdict: Verdict, attempt: int) -> N
     except BusError as error:
         raise Reject(str(error), requeue=True) from error
     _log.error("a frame died", key=key, ending=str(verdict.ending), attempts=attempt, reason=verdict.reason)
-    died = FrameDied(verdict.reason)
+    died = FrameDied(checked_reason(verdict.reason))
     task.backend.mark_as_failure(
         task.request.id, died, request=task.request, store_result=not task.ignore_result
     )
