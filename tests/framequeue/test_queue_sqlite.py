@@ -179,6 +179,20 @@ def test_a_disk_that_is_full_loses_nothing_that_was_accepted(tmp_path: Path) -> 
         assert texts(queue.receive(2, 0)) == ["first"]
 
 
+def test_the_log_of_the_file_does_not_stay_long(tmp_path: Path) -> None:
+    limits, log = QueueLimits(max_keys=10**6, max_bytes=10**9), tmp_path / "q-wal"
+    with SqliteQueue(tmp_path / "q", limits, durable=False) as queue:
+        with closing(sqlite3.connect(tmp_path / "q")) as reads:
+            reads.execute("BEGIN")
+            reads.execute("SELECT count(*) FROM keys").fetchone()
+            while log.stat().st_size < 2 * sqlite_file.LOG_BYTES:  # nobody is held up, and nothing is lost
+                assert all(sent.accepted for sent in queue.send(["x" * 1000] * 1000))
+        for _ in range(2):
+            queue.send(["y" * 1000] * 1000)
+        assert log.stat().st_size <= sqlite_file.LOG_BYTES
+        assert queue.depth().balanced
+
+
 def test_a_wall_clock_that_is_set_by_an_hour_changes_nothing(tmp_path: Path) -> None:
     clock = ManualClock()
     with SqliteQueue(tmp_path / "q", QueueLimits(ttl_s=30), clock=clock) as queue:

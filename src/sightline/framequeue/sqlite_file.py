@@ -22,6 +22,11 @@ from sightline.errors import BusError, ConfigError
 
 BUSY_S: Final = 30.0
 """How long one process waits for others to end their steps, each of which takes a millisecond."""
+LOG_BYTES: Final = 4 * 2**20
+"""Of the write-ahead log, above which it is emptied. What SQLite does by itself gives way to all who are at
+work, so under several busy processes the log grows for ever."""
+_LOG_STEP_BYTES: Final = 2**20
+_LOG_MS: Final = 200
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
@@ -48,6 +53,8 @@ class SqliteFile:
         self._path = path
         self._durable = durable
         self._synchronous = ""
+        self._log = path.with_name(path.name + "-wal")
+        self._log_most = LOG_BYTES
         try:
             # In autocommit, where a transaction is what says BEGIN.
             self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
@@ -69,6 +76,7 @@ class SqliteFile:
         try:
             self._check_ours(mark, version)
             self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA wal_autocheckpoint = 0")
         except sqlite3.DatabaseError as error:
             raise self._cannot_open(error) from error
         with self.step(durable=True):
@@ -89,6 +97,7 @@ class SqliteFile:
             finally:
                 if self._db.in_transaction:  # something failed, and perhaps only the COMMIT
                     self._db.execute("ROLLBACK")
+        self._keep_log_short()
 
     @contextlib.contextmanager
     def told(self) -> Iterator[None]:
@@ -131,6 +140,17 @@ class SqliteFile:
 
     def _cannot_open(self, error: sqlite3.Error) -> ConfigError:
         return ConfigError(f"cannot open the {self._what} {self._path}: {error}")
+
+    def _keep_log_short(self) -> None:
+        """The step stands whatever comes of this. Who is hindered tries again when the log has grown."""
+        with contextlib.suppress(OSError, sqlite3.Error):
+            if self._log.stat().st_size > self._log_most:
+                self._db.execute(f"PRAGMA busy_timeout = {_LOG_MS}")
+                try:
+                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    self._db.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
+                    self._log_most = max(LOG_BYTES, self._log.stat().st_size + _LOG_STEP_BYTES)
 
     def _sync(self, how: str) -> None:
         if how != self._synchronous:
