@@ -1,6 +1,7 @@
 """The store in Redis: the promise, and what is its own."""
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -172,6 +173,18 @@ def test_one_call_lets_go_of_no_more_than_its_bound(
     gone = [sum(len(of_one) - 1 for of_one in answer) for answer in answers]
     assert sum(gone) > 500
     assert max(gone) <= 500
+
+
+def test_one_call_looks_at_no_more_than_its_bound_of_all_that_is_too_old(redis_url: str, name: str) -> None:
+    with RedisStore(redis_url, name=name) as store:
+        claims = [claimed(store, key, lease_s=0.2) for key in put(store, *(picture(n) for n in range(400)))]
+        put(store, *(picture(n) for n in range(400, 800)), ttl_s=0.2)
+        assert len(claims) == 400
+        end_s = time.monotonic() + 0.3
+        wait_for(lambda: time.monotonic() > end_s, 5, "all to be too old")
+        [[more, *_], [no_more, *_]] = store._line.run(f"{name}::state", [("usage", "frames")] * 2)
+        assert (more, no_more) == (1, 0)
+        assert store.usage().total == CameraUsage(stored=800, frames=400, bytes=4000, expired=400)
 
 
 @pytest.mark.parametrize("claims", [0, 3])

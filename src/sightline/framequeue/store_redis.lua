@@ -152,6 +152,7 @@ end
 
 -- Lets go what is too old in one of the lists; says whether there may be more.
 local function pass_list(list, most)
+  most = math.min(most, left)
   local old = redis.call('ZRANGEBYSCORE', BASE .. list, '-inf', NOW, 'LIMIT', 0, most)
   for _, text in ipairs(old) do
     look(text)
@@ -224,7 +225,7 @@ local function put(it, data, limit, ttl, full)
   if limit and size > limit then return refused(it, 'too_large') end
   if full then return refused(it, 'full') end
   if limit and not fits(it, size, limit) then
-    local more = pass_list('leases', left)
+    local more = pass_list('leases', BOUND)
     if not fits(it, size, limit) then return more and {'more'} or refused(it, 'full') end
   end
   local answer, again = {'stored'}, it.size
@@ -351,13 +352,14 @@ end
 -- sweep, age or ''. Whether there are more, and what was found since the last time.
 function DO.sweep(age)
   local more, orphans = pass(BOUND), {}
+  local most = left
   if age ~= '' then
-    orphans = redis.call('ZRANGEBYSCORE', BASE .. 'put', '-inf', NOW - age, 'LIMIT', 0, BOUND)
+    orphans = redis.call('ZRANGEBYSCORE', BASE .. 'put', '-inf', NOW - age, 'LIMIT', 0, most)
     for _, text in ipairs(orphans) do leave(read(text), 'orphans') end
   end
   local seen = redis.call('HMGET', STATE, 'leases', 'expired', 'marks')
   redis.call('HDEL', STATE, 'leases', 'expired', 'marks')
-  more = more or #orphans == BOUND
+  more = more or #orphans == most
   return {more and 1 or 0, tonumber(seen[1]) or 0, tonumber(seen[2]) or 0, #orphans, tonumber(seen[3]) or 0}
 end
 
