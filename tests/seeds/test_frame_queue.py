@@ -101,8 +101,9 @@ def test_a_camera_goes_through_all_functions_of_the_document(
     consumer = subprocess.Popen(
         [sys.executable, "-c", CONSUMER, where, rabbitmq_url], stdout=subprocess.PIPE, text=True
     )
-    with consumer:
+    with consumer, open_queue(queue_url(rabbitmq_url, "frame_queue")) as queue:
         wait_for(lambda: len(_written(tmp_path)) == len(keys) - 2, WAIT_S, "all pictures to be written")
+        wait_for(lambda: not queue.depth().ready, WAIT_S, "the key that was sent twice to be taken")
         consumer.send_signal(signal.SIGINT)
         assert consumer.communicate(timeout=WAIT_S)[0] == "ended\n"
     assert consumer.returncode == 0
