@@ -18,10 +18,10 @@ def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def offer(folder: Path, **handlers: str) -> None:
-    info = folder / "acme_plates-1.0.dist-info"
+def offer(folder: Path, package: str = "acme_plates", **handlers: str) -> None:
+    info = folder / f"{package}-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-plates\nVersion: 1.0\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
     lines = [f"{name} = {place}\n" for name, place in handlers.items()]
     (info / "entry_points.txt").write_text("".join(["[sightline.framequeue]\n", *lines]))
 
@@ -50,6 +50,14 @@ def test_what_a_package_offers_has_a_name(offered: Path) -> None:
 def test_the_only_one_needs_no_name(offered: Path) -> None:
     offer(offered, plates=f"{HERE}:work")
     assert find_handler().__name__ == "work"
+
+
+def test_one_name_of_two_packages_is_told(offered: Path) -> None:
+    offer(offered, plates=f"{HERE}:work")
+    offer(offered, "other_plates", plates=f"{HERE}:work_later")
+    for named in ("plates", ""):
+        with pytest.raises(ConfigError, match=f"{HERE}:work and {HERE}:work_later"):
+            find_handler(named)
 
 
 def test_without_any_it_is_said_how_to_name_one() -> None:

@@ -34,16 +34,23 @@ def find_handler(named: str = "") -> Callable[..., Any]:
     """
     if ":" in named:
         return _imported(named)
-    offered = {point.name: point for point in entry_points(group=GROUP)}
+    offered: dict[str, set[EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        offered.setdefault(point.name, set()).add(point)
     if not named and len(offered) == 1:
-        return _loaded(*offered.values())
+        [named] = offered
     if named not in offered:
         known = ", ".join(sorted(offered)) or "none is installed"
         raise ConfigError(
             f"expected a handler as module:function, or one that a package offers in its entry points "
             f"{GROUP!r} ({known}), got {named[:200]!r}{nearest(named, offered) if named else ''}"
         )
-    return _loaded(offered[named])
+    places = sorted({point.value for point in offered[named]})
+    if len(places) > 1:
+        raise ConfigError(
+            f"expected one handler {named!r}, packages offer {' and '.join(places)}: name its place"
+        )
+    return _loaded(offered[named].pop())
 
 
 def _imported(named: str) -> Callable[..., Any]:
