@@ -207,7 +207,7 @@ class FrameStore(Protocol):
     """
 
     def put(self, frames: Sequence[tuple[FrameKey, bytes]], ttl_s: float | None) -> list[Put]:
-        """Stores pictures in this order, in one trip; one answer a picture.
+        """Stores pictures in this order, many in one trip; one answer a picture.
 
         A key that is there already gets the new bytes and the new age, and keeps its claim and its attempts.
 
