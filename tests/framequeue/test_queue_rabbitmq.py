@@ -259,3 +259,8 @@ def test_where_nobody_answers_that_is_told(
     for port in (silent_port, free_port()):
         with pytest.raises(BusError, match=f"queue 'frames' at amqp://127.0.0.1:{port}/ is out of reach"):
             RabbitMqQueue(f"amqp://127.0.0.1:{port}", reach_s=0.5)
+
+
+def test_why_nobody_can_be_reached_is_told_in_a_few_words(free_port: Callable[[], int]) -> None:
+    with pytest.raises(BusError, match=r"is out of reach: \[Errno 111\] [^;(]*$"):
+        RabbitMqQueue(f"amqp://127.0.0.1:{free_port()}", reach_s=0.5)

@@ -278,10 +278,19 @@ class Connection:
         _tell(self.ended, cut(reason))
 
 
+def _innermost(reason: BaseException | str) -> str:
+    """What a socket said, in a line: pika wraps it in up to three errors of its own."""
+    if isinstance(reason, str):
+        return reason
+    within = (*reason.args, *getattr(reason, "exceptions", ()), getattr(reason, "exception", None))
+    inner = [each for each in within if isinstance(each, BaseException)]
+    return _innermost(inner[-1]) if inner else str(reason) or repr(reason)
+
+
 def cut(reason: BaseException | str) -> Cut:
     """Why something of pika's ended, as ours."""
     code, text = getattr(reason, "reply_code", 0), getattr(reason, "reply_text", "")
-    told = redact(text or str(reason) or repr(reason))[:500]
+    told = redact(text or _innermost(reason))[:500]
     if isinstance(reason, ProbableAuthenticationError | ProbableAccessDeniedError):
         return Denied(told)
     return Cut(told, code if isinstance(reason, ChannelClosedByBroker) else 0)
