@@ -108,18 +108,7 @@ def test_what_was_told_last_is_not_told_again_at_the_end(invoke: Invoke, film: P
 
 
 def test_settings_of_pictures_are_kept_to(invoke: Invoke, film: Path, folder: Path) -> None:
-    options = (
-        "--rate",
-        "2",
-        "--format",
-        "png",
-        "--size",
-        "160x90",
-        "--namespace",
-        "mine",
-        "--store",
-        "folder:s",
-    )
+    options = "--rate 2 --format png --size 160x90 --namespace mine --store folder:s".split()
     done = invoke(
         "framequeue", "sample", film, "--camera", "c", *options, "--queue", "sqlite:k.db", "--budget-mb", "3"
     )
