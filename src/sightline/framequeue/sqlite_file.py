@@ -11,6 +11,7 @@ Does not do: file systems of networks, where neither locks nor shared memory can
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -43,18 +44,19 @@ class SqliteFile:
         path: of the file; made where there is none.
         what: it is, for errors: `queue`.
         durable: whether steps that ask for it are on the disk before they end.
+        short_log: whether the log is emptied above `LOG_BYTES`, and gives its room back to the disk.
 
     Raises:
         ConfigError: it cannot be had.
     """
 
-    def __init__(self, path: Path, what: str, *, durable: bool) -> None:
+    def __init__(self, path: Path, what: str, *, durable: bool, short_log: bool = False) -> None:
         self._what = what
         self._path = path
         self._durable = durable
         self._synchronous = ""
         self._log = path.with_name(path.name + "-wal")
-        self._log_most = LOG_BYTES
+        self._log_most: float = LOG_BYTES if short_log else math.inf
         try:
             # In autocommit, where a transaction is what says BEGIN.
             self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
@@ -76,7 +78,8 @@ class SqliteFile:
         try:
             self._check_ours(mark, version)
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA wal_autocheckpoint = 0")
+            if self._log_most < math.inf:
+                self._db.execute("PRAGMA wal_autocheckpoint = 0")
         except sqlite3.DatabaseError as error:
             raise self._cannot_open(error) from error
         with self.step(durable=True):
