@@ -33,10 +33,11 @@ _SHORT_NAMES: Final = "pw|auth"  # whole words alone: not the end of `oauth` or 
 _SECRET_KEY: Final = re.compile(
     rf"(?:^|[-_.])(?:{_SECRET_NAMES}|{_SHORT_NAMES}|authorization)$", re.IGNORECASE
 )
+# Each is tried once for a word, at its begin: tried at each letter, a long word takes the square of its length.
 # Up to the *last* @ of the word, because people do not encode the @ : / # of their passwords.
-_URL_USER: Final = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s\"'<>]*@", re.IGNORECASE)
+_URL_USER: Final = re.compile(r"(?<![^\s\"'<>])(?P<scheme>(?>[^\s\"'<>]*?://))[^\s\"'<>]*@")
 _QUOTED: Final = r"(?P<quote>[\"'])(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)"
-_NAME: Final = rf"\b(?:[\w.-]*(?:{_SECRET_NAMES})|(?:[\w.-]*[-_.])?(?:{_SHORT_NAMES}))\b"
+_NAME: Final = rf"(?<![\w.-])(?:[\w.-]*(?:{_SECRET_NAMES})|(?:[\w.-]*[-_.])?(?:{_SHORT_NAMES}))\b"
 # `key` is a secret in the query of a URL; elsewhere it is the name of many a harmless thing.
 _PAIR: Final = re.compile(
     rf"(?P<name>{_NAME}[\"']?\s*[=:]\s*|[?&]key=)(?:{_QUOTED}|[^\s&,;\"'<>]+)", re.IGNORECASE
