@@ -73,6 +73,23 @@ def test_its_names_follow_from_where_it_listens(listens_on: str, named: str, exp
 
 
 @pytest.mark.parametrize(
+    ("host", "address", "named", "expected"),
+    [
+        ("camera.example", "10.0.0.5", "10.0.0.5:80", 200),
+        ("camera.example", "10.0.0.5", "camera.example", 200),
+        ("camera.example", "10.0.0.5", "evil.example", 400),
+        ("FD00:0:0::7", "fd00::7", "[fd00::7]:80", 200),
+        ("0", "0.0.0.0", "whatever.example", 200),
+    ],
+)
+def test_it_is_known_by_the_address_that_its_host_turned_out_to_be(
+    host: str, address: str, named: str, expected: int
+) -> None:
+    guard = Guard(host, TOKEN, address=address)
+    assert status(guard, query=f"token={TOKEN}", host=named) == expected
+
+
+@pytest.mark.parametrize(
     ("site", "expected"),
     [("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403), ("", 403)],
 )

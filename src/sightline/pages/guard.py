@@ -71,8 +71,9 @@ class Guard:
     """Decides for a server that listens on `host`.
 
     Args:
-        host: its address. On every address its names are not known: any will do, as it has a token.
+        host: its address, or a name. On every address its names are not known: any will do, as it has a token.
         token: what who asks must know, as `?token=` or `Authorization: Bearer`.
+        address: what the host turned out to be, as a browser will have it: that of a name, say.
         open_paths: that need no token: parts of a page, which cannot send it for them.
         linked: whether a page of another site may lead here by a link. Not where a GET does something; nor
             may then a browser ask before its user did, or without saying for whom.
@@ -83,10 +84,12 @@ class Guard:
         host: str,
         token: str | None = None,
         *,
+        address: str = "",
         open_paths: Collection[str] = (),
         linked: bool = True,
     ) -> None:
-        self._names = None if _is_every(host) else frozenset((_in_url(host.lower()), *LOOPBACK))
+        own = [host, address or host]
+        self._names = None if any(map(_is_every, own)) else frozenset((*map(_in_url, own), *LOOPBACK))
         self._token = None if token is None else token.encode()
         self._open_paths = frozenset(open_paths)
         self._linked = linked
@@ -166,4 +169,4 @@ def _is_every(host: str) -> bool:
 
 
 def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    return f"[{host}]".lower() if ":" in host else host.lower()

@@ -56,6 +56,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def address_of(listening: socket.socket) -> str:
+    """Where it listens, whatever it was called."""
+    address: str = listening.getsockname()[0]
+    return address
+
+
 def url_of(listening: socket.socket) -> str:
     """Where it is reached, as a browser has it."""
     host, port = listening.getsockname()[:2]

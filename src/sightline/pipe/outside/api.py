@@ -47,7 +47,7 @@ class APIWrapper:
         self.url = ""
         self._host = host
         self._port = port
-        self._guard = Guard(host, token, linked=False)
+        self._token = token
         self._server: PageServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -61,7 +61,7 @@ class APIWrapper:
             ConfigError: it ran before; the port is taken, or the host is not an address of this machine.
         """
         from sightline.pages.guarded import Guarded  # noqa: PLC0415 - as fastapi, only where it is used
-        from sightline.pages.server import PageServer, listen, url_of  # noqa: PLC0415
+        from sightline.pages.server import PageServer, address_of, listen, url_of  # noqa: PLC0415
         from sightline.pipe.outside.api_page import PAGE_SECURITY  # noqa: PLC0415
         from sightline.pipe.outside.routes import make_app  # noqa: PLC0415
 
@@ -70,12 +70,13 @@ class APIWrapper:
         try:
             listening = listen(self._host, self._port)
         except OSError as error:
-            told = f"cannot serve a pipe on {self._host} port {self._port}: {error.strerror}"
-            raise ConfigError(f"{told}; use another port, or port 0 for any free one") from error
+            told = f"cannot serve a pipe on host {self._host!r} port {self._port!r}: {error.strerror}"
+            raise ConfigError(
+                f"{told}; expected an address of this machine, and a free port (0: any)"
+            ) from error
         self.url = url_of(listening).removesuffix("/")
-        app = Guarded(
-            make_app(self.pipe, self._end), self._guard, most_body=MOST_BODY, security=PAGE_SECURITY
-        )
+        guard = Guard(self._host, self._token, address=address_of(listening), linked=False)
+        app = Guarded(make_app(self.pipe, self._end), guard, most_body=MOST_BODY, security=PAGE_SECURITY)
         self._server = PageServer(app, over=self._left_alone)
         self._thread = threading.Thread(target=self._server.run, args=([listening],), name="pipe-api")
         self._thread.start()
