@@ -71,7 +71,7 @@ class Guard:
     """Decides for a server that listens on `host`.
 
     Args:
-        host: its address, or a name. On every address its names are not known: any will do, as it has a token.
+        host: its address, or a name. On every address its names are not known: any will do; it has a token.
         token: what who asks must know, as `?token=` or `Authorization: Bearer`.
         address: what the host turned out to be, as a browser will have it: that of a name, say.
         open_paths: that need no token: parts of a page, which cannot send it for them.

@@ -122,7 +122,7 @@ class Actions:
         if routine is not None:
             targets = self._only(name, routine)
         self._check(name, targets)
-        report = self._pipe.notify_event(name, targets, wait=_wait_s(wait_s) or False, **given)
+        report = self._pipe.notify_event(name, targets, wait=_wait_s(wait_s), **given)
         if name == KILL_EVENT_NAME and not targets:
             self._killed()
         answer: Answer = {"event": name}
