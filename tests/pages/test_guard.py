@@ -13,7 +13,7 @@ TOKEN = "only-for-this-test"
 HERE = "127.0.0.1:8080"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0"
 OPEN = Guard("127.0.0.1")
-STRICT = Guard("127.0.0.1", linked=False)
+STRICT = Guard("127.0.0.1", looks=["/"])
 
 
 def status(
@@ -32,6 +32,7 @@ def status(
         ("127.0.0.1:8080", 200),
         ("LocalHost:1", 200),
         ("[::1]:8080", 200),
+        ("0.0.0.0:8080", 400),
         ("evil.example:8080", 400),
         ("127.0.0.1.evil.example", 400),
         ("localhost.evil.example:8080", 400),
@@ -151,12 +152,21 @@ def test_what_does_something_is_not_asked_for_before_its_user_did() -> None:
         assert status(OPEN, own, purpose) == 200
 
 
+def test_a_browser_does_nothing_where_another_server_may_have_led_it() -> None:
+    asked = ("sec-fetch-site", "none")
+    for path, expected in (("/", 200), ("/kill", 403), ("/kill/", 403), ("//", 403), ("", 403)):
+        assert status(STRICT, asked, path=path) == expected
+        assert status(OPEN, asked, path=path) == 200
+    assert status(STRICT, ("sec-fetch-site", "same-origin"), path="/kill") == 200
+    assert status(Guard("127.0.0.1", TOKEN, looks=[]), asked, query=f"token={TOKEN}", path="/kill") == 200
+
+
 def test_a_browser_too_old_to_say_whose_page_asked_needs_a_token_to_do_something() -> None:
     old = ("user-agent", "Mozilla/5.0 (Macintosh) Version/15.0 Safari/605.1")
     assert status(STRICT, old) == 403
     assert status(OPEN, old) == 200
     known = ("authorization", f"Bearer {TOKEN}")
-    assert status(Guard("0.0.0.0", TOKEN, linked=False), old, known) == 200
+    assert status(Guard("0.0.0.0", TOKEN, looks=[]), old, known) == 200
     assert status(STRICT, ("user-agent", "curl/8.0")) == 200
 
 

@@ -1,7 +1,7 @@
 """A pipe's counts over HTTP, for Prometheus: `http://127.0.0.1:PORT/metrics`, on this machine alone.
 
-It has a thread of its own, and reads the counts in others when it is asked. Who wants them from elsewhere puts
-a proxy with a login before it.
+It has a thread of its own, and reads the counts in others when it is asked. Who wants them from elsewhere
+puts a proxy with a login before it.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class APIWrapper:
         from sightline.pages.guarded import Guarded  # noqa: PLC0415 - as fastapi, only where it is used
         from sightline.pages.server import PageServer, address_of, listen, url_of  # noqa: PLC0415
         from sightline.pipe.outside.api_page import PAGE_SECURITY  # noqa: PLC0415
-        from sightline.pipe.outside.routes import make_app  # noqa: PLC0415
+        from sightline.pipe.outside.routes import LOOKS, make_app  # noqa: PLC0415
 
         if self._thread is not None:
             raise ConfigError("expected an APIWrapper that did not run yet")
@@ -75,7 +75,7 @@ class APIWrapper:
                 f"{told}; expected an address of this machine, and a free port (0: any)"
             ) from error
         self.url = url_of(listening).removesuffix("/")
-        guard = Guard(self._host, self._token, address=address_of(listening), linked=False)
+        guard = Guard(self._host, self._token, address=address_of(listening), looks=LOOKS)
         app = Guarded(make_app(self.pipe, self._end), guard, most_body=MOST_BODY, security=PAGE_SECURITY)
         self._server = PageServer(app, over=self._left_alone)
         self._thread = threading.Thread(target=self._server.run, args=([listening],), name="pipe-api")

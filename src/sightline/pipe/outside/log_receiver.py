@@ -69,7 +69,7 @@ class LogReceiver:
         self._lock = threading.Lock()
         self._refused = Repeated(get_logger("sightline.logs"), "a message is no record")
         sio = self._socketio(library)
-        door = _Door(library.ASGIApp(sio, socketio_path=None), sio.eio, Guard(host, token, linked=False))
+        door = _Door(library.ASGIApp(sio, socketio_path=None), sio.eio, Guard(host, token, looks=()))
         self._server = _server(door)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._listening],), name="sightline-log-receiver", daemon=True
