@@ -5,6 +5,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,7 @@ from sightline.pipe import DestinationRoutine, Pipe, SourceRoutine, Wire, get_so
 from sightline.pipe.outside.log_address import VARIABLE
 from sightline.pipe.outside.log_entry import MOST_TEXT
 from sightline.pipe.outside.log_outbox import MOST_RECORDS
+from sightline.pipe.outside.log_receiver import MOST_SENDERS, LogReceiver
 from sightline.pipe.outside.socket_handler import SocketHandler
 
 
@@ -221,6 +224,53 @@ def test_both_ends_of_its_absence_are_told_and_nothing_between(
     ]
 
 
+def test_a_receiver_that_takes_nothing_is_tried_ever_less_often(
+    no_leaks: None, caplog: pytest.LogCaptureFixture, wait_for: WaitFor
+) -> None:
+    batches = []
+
+    class Refusing(Receiving):
+        async def _batch(self, _sid: str, said: Any = None) -> int:
+            batches.append(time.monotonic())
+            return -1
+
+    with Refusing() as receiver, Sending(receiver.url) as sending:
+        while len(batches) < 4:
+            sending.say("as ever")
+            time.sleep(0.005)
+    assert batches[3] - batches[0] > (0.25 + 0.5 + 1.0) / 2
+    assert sending.handler.stats().balanced
+    assert caplog.text.count("no receiver of logs") == 1
+    assert "logs are sent again" not in caplog.text
+
+
+def test_without_a_thread_records_wait_and_nobody_is_failed(
+    receiving: Receiving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with Sending(receiving.url) as sending:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", none_left)
+            sending.say("while there is none")
+        sending.say("when there is one")
+    assert receiving.messages == ["while there is none", "when there is one"]
+
+
+def test_a_forked_process_is_a_sender_of_its_own(receiving: Receiving) -> None:
+    script = (
+        "import logging, os, sys; from sightline.pipe import get_socket_logger\n"
+        "log = get_socket_logger('seen', 'INFO', url=sys.argv[1])\n"
+        "log.info('before')\n"
+        "child = os.fork()\n"
+        "log.info('of the %s', 'parent' if child else 'child')\n"
+        "if child: os.waitpid(child, 0)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, receiving.url], check=True, timeout=60)
+    assert sorted(receiving.messages) == ["before", "of the child", "of the parent"]
+
+
 # Who may send, and how much.
 
 
@@ -283,6 +333,77 @@ def test_what_is_no_message_harms_nobody(receiving: Receiving, said: str) -> Non
         stranger.close(timeout=0)
 
 
+def test_records_of_many_senders_are_given_one_message_at_a_time(no_leaks: None) -> None:
+    inside: list[bool] = []
+    most: list[int] = []
+
+    def take(_entries: object) -> None:
+        inside.append(True)
+        time.sleep(0.05)
+        most.append(len(inside))
+        inside.pop()
+
+    with LogReceiver(take, port=0) as receiver, Sending(receiver.url) as one, Sending(receiver.url) as other:
+        one.say("from here")
+        other.say("from there")
+    assert most == [1, 1]
+
+
+def test_what_could_not_be_taken_has_not_arrived(no_leaks: None, caplog: pytest.LogCaptureFixture) -> None:
+    def take(_entries: object) -> None:
+        raise ValueError("full")
+
+    with LogReceiver(take, port=0) as receiver, Sending(receiver.url) as sending:
+        sending.say("said")
+    assert sending.handler.stats().dropped == {"unconfirmed": 1}
+    assert "records cannot be taken" in caplog.text
+    assert "ValueError: full" in caplog.text
+
+
+def test_no_more_senders_poll_than_there_may_be(receiving: Receiving) -> None:
+    def poll(query: str) -> int:
+        try:
+            with urllib.request.urlopen(
+                f"{receiving.url}socket.io/?EIO=4&transport=polling{query}"
+            ) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    told = [poll(query) for query in ("", "&sid=", "&xsid=1") for _ in range(MOST_SENDERS)]
+    assert told == [200] * MOST_SENDERS + [503] * (2 * MOST_SENDERS)
+
+
+def test_who_polls_and_says_goodbye_need_not_wait(receiving: Receiving) -> None:
+    client = socketio.Client(reconnection=False, handle_sigint=False)
+    client.connect(receiving.url, transports=["polling"])
+    begun_s = time.monotonic()
+    client.disconnect()
+    assert time.monotonic() - begun_s < SOON_S / 2
+
+
+def test_a_receiver_ends_while_somebody_polls(no_leaks: None) -> None:
+    client = socketio.Client(reconnection=False, handle_sigint=False)
+    with Receiving() as receiver:
+        client.connect(receiver.url, transports=["polling"])
+    client.disconnect()
+    assert not receiver._thread.is_alive()
+
+
+def test_who_reads_no_answers_is_let_go(receiving: Receiving) -> None:
+    address = receiving.url.replace("http", "ws") + "socket.io/?EIO=4&transport=websocket"
+    stranger = websocket.create_connection(address, timeout=SOON_S)
+
+    def ping_for_ever() -> None:
+        while True:
+            stranger.ping("x" * 125)
+
+    with pytest.raises(ConnectionError):
+        ping_for_ever()
+    stranger.close(timeout=0)
+
+
 # As a user types it.
 
 
@@ -297,6 +418,15 @@ def test_called_again_it_is_the_same_logger_with_one_handler(
     get_socket_logger("seen", logging.INFO, url="http://localhost:3001")
     assert len(logger.handlers) == 1
     assert logger.handlers[0] is not first
+
+
+def test_a_logger_whose_handler_was_closed_has_a_new_one(receiving: Receiving, loggers: None) -> None:
+    for message in ("of one pipe", "of the next"):
+        logger = get_socket_logger("seen", logging.INFO, url=receiving.url)
+        logger.info(message)
+        (handler,) = logger.handlers
+        handler.close()
+    assert receiving.messages == ["of one pipe", "of the next"]
 
 
 def test_a_receiver_that_nobody_named_is_missed_by_name(
