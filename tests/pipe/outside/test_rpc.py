@@ -145,22 +145,52 @@ def test_ending_the_pipe_ends_streams_and_all_doors(pipe: Pipe, wrapper: RPCPipe
     assert wrapper.serve(ANYWHERE).wait(WAIT_S)
 
 
+def test_who_waits_for_the_end_of_the_pipe_hears_of_it_from_another_one() -> None:
+    with made(build=True) as pipe, RPCPipeWrapper(pipe) as wrapper, ThreadPoolExecutor() as others:
+        door = wrapper.serve(ANYWHERE)
+        with remote(door.address, WAIT_S) as one, remote(door.address, WAIT_S) as other:
+            waiting = others.submit(one.call, "join", [])
+            with pytest.raises(TimeoutError):
+                waiting.result(0.5)
+            other.call("kill", [])
+            assert waiting.result(WAIT_S) == {"over": True}
+
+
+def test_closing_it_keeps_nobody_waiting_for_the_end_of_the_pipe() -> None:
+    with (
+        made(build=True) as pipe,
+        RPCPipeWrapper(pipe) as wrapper,
+        ThreadPoolExecutor() as others,
+        remote(wrapper.serve(ANYWHERE).address, WAIT_S) as one,
+    ):
+        waiting = others.submit(one.call, "join", [])
+        with pytest.raises(TimeoutError):
+            waiting.result(0.5)
+        others.submit(wrapper.close).result(10)  # a join takes 20 s
+        assert waiting.result(WAIT_S) == {"over": False}
+
+
 def test_a_subclass_serves_methods_of_its_own(pipe: Pipe) -> None:
     class Mine(RPCPipeWrapper):
         @rpc
         def double(self, number: int) -> int:
             return 2 * number
 
+        @rpc
+        async def triple(self, number: int) -> int:
+            return 3 * number
+
         def not_this(self) -> None: ...
 
     with Mine(pipe) as mine, remote(mine.serve(ANYWHERE).address, WAIT_S) as callee:
         assert callee.call("double", [21]) == 42
+        assert callee.call("triple", [14]) == 42
         assert callee.call("routines", [])
         assert "not_this()" not in dict(callee.methods())
 
 
 def test_wide_open_is_refused(wrapper: RPCPipeWrapper) -> None:
-    with pytest.raises(ConfigError, match=r"can be reached from other machines.*SIGHTLINE_RPC_TOKEN"):
+    with pytest.raises(ConfigError, match=r"can be seen by other machines.*SIGHTLINE_RPC_TOKEN"):
         wrapper.run_rpc_server("tcp://0.0.0.0:1234")
 
 

@@ -58,11 +58,12 @@ class RPCPipeWrapper:
     """
 
     def __init__(self, pipe: Pipe, *, token: str | None = None) -> None:
-        self._actions = Actions(pipe, on_kill=self._end)
         self._token = token
         self._lock = threading.Lock()
         self._doors: list[Door] = []
         self._ending = threading.Event()
+        self._closing = threading.Event()
+        self._actions = Actions(pipe, on_kill=self._end, closing=self._closing)
 
     # The server.
 
@@ -95,7 +96,11 @@ class RPCPipeWrapper:
         return door
 
     def close(self) -> None:
-        """Answer the calls in hand, and serve nothing more. Not from within a call."""
+        """Answer the calls in hand, and serve nothing more. Not from within a call.
+
+        Who waits for the end of the pipe waits no longer.
+        """
+        self._closing.set()
         self._end()
         for door in self._doors:
             door.close()
