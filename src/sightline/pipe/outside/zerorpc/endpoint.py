@@ -18,6 +18,7 @@ import msgspec
 from sightline.errors import ConfigError
 from sightline.log import hide_secret
 from sightline.loopback import is_loopback
+from sightline.pages.guard import check_token
 
 TOKEN_VARIABLE: Final = "SIGHTLINE_RPC_TOKEN"  # noqa: S105 - the name of a variable
 _EXAMPLE: Final = (
@@ -61,17 +62,21 @@ class Endpoint(msgspec.Struct, frozen=True):
         return place.rpartition(":")[0].strip("[]") if scheme == "tcp" else ""
 
     @property
+    def path(self) -> str | None:
+        """Of the socket's file, if it has one with a name of ours."""
+        scheme, _, place = self.address.partition("://")
+        return place if scheme == "ipc" and place != "*" and not place.startswith("@") else None
+
+    @property
     def is_private(self) -> bool:
         """Whether nobody but this machine reaches who listens there."""
         return self.address.startswith("ipc:") or is_loopback(self.host)
 
     def check_may_listen(self) -> None:
-        """Raises ConfigError: it is wide open."""
-        if not self.is_private and self.token is None:
-            raise ConfigError(
-                f"{self.address} can be reached from other machines, and whoever calls may end the pipe: "
-                f"listen on 127.0.0.1, or set a token by RPCPipeWrapper(pipe, token=...) or {TOKEN_VARIABLE}"
-            )
+        """Raises ConfigError: it is wide open, or its token too short."""
+        host = "localhost" if self.is_private else self.host
+        such_as = f"RPCPipeWrapper(pipe, token=...) or {TOKEN_VARIABLE} set"
+        check_token("a pipe that can be called", host, self.token, such_as=such_as)
 
 
 def _has_port(place: str) -> bool:
