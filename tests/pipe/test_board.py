@@ -73,7 +73,7 @@ def test_only_those_that_answer_an_event_get_it() -> None:
         (
             "flush",
             {},
-            "unknown event 'flush'; did you mean \"flash\"? (known: start, stop, kill, dim, flash)",
+            "unknown event 'flush'; did you mean \"flash\"? (known: start, stop, kill, dim, flash, log_data)",
         ),
         ("start", {"x": []}, "unknown flow 'x' (known: a, b, c)"),
         ("start", {"a": ["b1"]}, "unknown routine of flow \"a\" 'b1' (known: a1, a2)"),

@@ -1,7 +1,7 @@
 """What there is at a pipe's server, as a page for people: made of its OpenAPI and of the pipe's structure.
 
-It needs nothing from anywhere: no script, no file beside it, no other server's. Its buttons do what the address
-line of a browser may not.
+It needs nothing from anywhere: no script, no file beside it, no other server's. Its buttons do what a
+browser's address line may not.
 """
 
 from __future__ import annotations
