@@ -257,6 +257,19 @@ def test_kill_alone_ends_all_and_the_door(killed: list[str], wait_for: WaitFor) 
         assert actions.stats()["state"] == "over"
 
 
+def test_who_kills_a_pipe_that_broke_ends_the_door(
+    killed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Pipe(logger=LOG.logger()) as pipe:
+        pipe.create_flow("a", True, Hello("a1"), Collect("a2"))
+        pipe.build()
+        monkeypatch.setattr(pipe.event_board, "expire", lambda _now_ns: 1 / 0)
+        actions = Actions(pipe, on_kill=lambda: killed.append("it"))
+        with pytest.raises(Closed, match="the pipe broke: ZeroDivisionError"):
+            actions.join(to_kill=True)
+        assert killed == ["it"]
+
+
 def test_a_pipe_that_is_not_built_yet_keeps_what_it_is_told() -> None:
     with Pipe(logger=LOG.logger()) as pipe:
         pipe.create_flow("a", True, Hello("a1"), Collect("a2"))

@@ -101,10 +101,11 @@ class Actions:
         wait_s = _wait_s(timeout_s)
         if to_kill:
             self._pipe.notify_event(KILL_EVENT_NAME)
-        over = self._is_over(wait_s)
-        if to_kill:
-            self._killed()
-        return {"over": over}
+        try:
+            return {"over": self._is_over(wait_s)}
+        finally:  # also where the pipe broke
+            if to_kill:
+                self._killed()
 
     def event(
         self,
