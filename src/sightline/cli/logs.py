@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from sightline.cli.terminal import visible, visible_json
 from sightline.errors import Closed, ConfigError, SinkError
 
 if TYPE_CHECKING:
@@ -168,12 +168,7 @@ def _line(entry: LogEntry, picture: Path | None) -> str:
     extra = "".join(f" {name}={value!r}" for name, value in entry.extra.items())
     kept = f" [{picture}]" if picture else ""
     traceback = f"\n{entry.traceback}" if entry.traceback else ""
-    return _visible(f"{told}{extra}{kept}{traceback}").replace("\n", "\n    ")
-
-
-def _visible(text: str) -> str:
-    """Without what would steer a terminal: a record may be anybody's."""
-    return "".join(one if one.isprintable() or one in "\n\t" else repr(one)[1:-1] for one in text)
+    return visible(f"{told}{extra}{kept}{traceback}").replace("\n", "\n    ")
 
 
 def _json(entry: LogEntry, picture: Path | None) -> str:
@@ -183,8 +178,7 @@ def _json(entry: LogEntry, picture: Path | None) -> str:
     told.pop("picture", None)
     if picture is not None:
         told["picture"] = str(picture)
-    text = msgspec.json.encode(told).decode()
-    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
+    return visible_json(msgspec.json.encode(told).decode())
 
 
 def _summary(stats: IntakeStats) -> str:
