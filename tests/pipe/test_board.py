@@ -193,6 +193,7 @@ def test_events_that_wait_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
             post(board, "flash")
         with pytest.raises(BufferFull):
             post(board, "flash")
+    post(board, "kill")  # whatever waits: it ends those who do not take it
 
 
 def test_who_is_over_is_not_meant_and_is_told_of_where_it_was_named() -> None:

@@ -151,7 +151,7 @@ class EventBoard:
         Raises:
             ConfigError: a name that nobody has; the message has those that there are.
             Closed: all that are meant were killed or given up; a further KILL is no error.
-            BufferFull: `MOST_KEPT` events wait already.
+            BufferFull: `MOST_KEPT` events wait already; a KILL of a pipe that is built is taken nevertheless.
         """
         self.directory.check(event, targets)
         self._check_room(event, targets)
@@ -224,8 +224,10 @@ class EventBoard:
             if len(self._kept) >= MOST_KEPT:
                 raise BufferFull(f"{MOST_KEPT} events wait for the pipe to be built: call build()")
             return
+        if event == KILL_EVENT_NAME:
+            return
         lines = {flow: self._lines[flow] for flow in targets or self._lines}
-        if event != KILL_EVENT_NAME and lines and all(line.over for line in lines.values()):
+        if lines and all(line.over for line in lines.values()):
             raise Closed(f"event {event!r}: nobody takes it any more, as {', '.join(lines)} ended")
         full = [flow for flow, line in lines.items() if len(line.waiting) >= MOST_KEPT]
         if full:
