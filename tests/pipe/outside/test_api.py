@@ -2,6 +2,8 @@
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from urllib.parse import quote
 
 import msgspec
@@ -248,6 +250,22 @@ def test_a_port_that_is_taken_is_said(serve: Serve) -> None:
         served.api.run()
     with pytest.raises(ConfigError, match=r"port '8080': expected a port from 0 to 65535"):
         APIWrapper("127.0.0.1", "8080", served.pipe).run()  # type: ignore[arg-type]  # from the environment
+
+
+def test_it_runs_once_however_many_tell_it_to(no_leaks: None) -> None:
+    with Pipe() as pipe, APIWrapper("127.0.0.1", 0, pipe) as api, ThreadPoolExecutor(4) as pool:
+        together = Barrier(4)
+
+        def run() -> str:
+            together.wait(WAIT_S)
+            try:
+                api.run()
+            except ConfigError as error:
+                return str(error)
+            return "it runs"
+
+        told = [future.result() for future in [pool.submit(run) for _ in range(4)]]
+        assert sorted(told) == ["expected an APIWrapper that did not run yet"] * 3 + ["it runs"]
 
 
 def test_it_is_closed_alone_and_more_than_once(no_leaks: None) -> None:
