@@ -26,7 +26,7 @@ from sightline.pages.guarded import App, Guarded, Receive, Scope, Send
 from sightline.pages.server import PageServer, address_of, listen, url_of
 from sightline.pipe.outside.log_entry import LogEntry
 from sightline.pipe.outside.log_intake import IntakeStats, LogIntake
-from sightline.pipe.outside.log_link import BATCH, HELLO, PIPERT_RECORD, SILENT, socketio
+from sightline.pipe.outside.log_link import BATCH, HELLO, PIPERT_RECORD, SILENT, socketio, text_alone
 
 PORT: Final = 3000
 """The one at which PipeRT's cockpit is."""
@@ -111,7 +111,7 @@ class LogReceiver:
             cors_allowed_origins=[],  # our guard decides, for all transports
             logger=SILENT,
             engineio_logger=SILENT,
-            serializer=_text_alone(library),
+            serializer=text_alone(library),
             monitor_clients=True,
         )
         sio.on(HELLO, self._hello)
@@ -149,18 +149,6 @@ class LogReceiver:
             self._failed.add(last=f"{type(error).__name__}: {error}")
             return False
         return True
-
-
-def _text_alone(library: Any) -> Any:
-    """Packets without attachments: of these a stranger could announce any number, and each would be kept."""
-
-    class TextAlone(library.packet.Packet):  # type: ignore[misc]  # a library without types
-        def decode(self, encoded_packet: str) -> int:
-            if super().decode(encoded_packet):
-                raise ValueError("expected no attachments")
-            return 0
-
-    return TextAlone
 
 
 class _Door:
