@@ -64,6 +64,7 @@ def test_it_tells_of_the_pipe(call: Call) -> None:
     assert call("draw").startswith("flow all")
     assert call("draw", "mermaid").startswith("flowchart")
     assert [set(each["flows"]) for each in call("watch", 0.05, 2)] == [{"all", "other"}] * 2
+    assert [*call("watch", 0.05, 0)] == []
 
 
 @pytest.mark.parametrize(

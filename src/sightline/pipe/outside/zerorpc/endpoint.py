@@ -52,8 +52,7 @@ class Endpoint(msgspec.Struct, frozen=True):
             raise ConfigError(f"{_EXAMPLE}, with :TOKEN@ before the host where it has a token")
         if scheme == "tcp" and not _has_port(place):
             raise ConfigError(f"{_EXAMPLE}, with a port; * for a free one")
-        token = token or unquote(user[1:]) or environ.get(TOKEN_VARIABLE) or None
-        return cls(f"{scheme}://{place}", _checked(token))
+        return cls(f"{scheme}://{place}", known_token(token or unquote(user[1:]), environ))
 
     @property
     def host(self) -> str:
@@ -84,7 +83,9 @@ def _has_port(place: str) -> bool:
     return port == "*" or (port.isdecimal() and 0 <= int(port) <= 65535)
 
 
-def _checked(token: str | None) -> str | None:
+def known_token(token: str | None = None, environ: Mapping[str, str] = os.environ) -> str | None:
+    """This token, or that of the environment; no log will show it. Raises ConfigError: it is too long."""
+    token = token or environ.get(TOKEN_VARIABLE) or None
     if token is not None:
         hide_secret(token)
         if len(token.encode()) > _MOST_TOKEN:
