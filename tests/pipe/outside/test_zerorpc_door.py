@@ -187,7 +187,7 @@ def test_what_is_sent_faster_than_it_is_read_is_held_back() -> None:
         stranger.linger = unread.linger = 0
         stranger.sndhwm = 1
         stranger.connect(sockets.address_of(unread))
-        assert door.poll(WAIT_S * 1000)
+        assert door.poll(round(WAIT_S * 1000))
         door.send_multipart(sockets.admission(door.recv_multipart(), None))
         taken = 0
         while taken < 60 and stranger.poll(1000, zmq.POLLOUT):

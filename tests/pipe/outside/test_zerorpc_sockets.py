@@ -207,9 +207,9 @@ def test_a_server_that_stops_does_not_wait_for_ever_and_says_so(
     callee: Callee, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sightline.pipe.outside.zerorpc.server.GRACE_S", 0.3)
-    beats = {"heartbeat_s": 60.0}  # nothing else wakes it up
-    with ThreadPoolExecutor() as others, server(callee, **beats) as served:
-        with Client(Endpoint(served.address), timeout_s=WAIT_S, reached_s=WAIT_S, **beats) as client:
+    beat_s = 60.0  # nothing else wakes it up
+    with ThreadPoolExecutor() as others, server(callee, heartbeat_s=beat_s) as served:
+        with Client(Endpoint(served.address), timeout_s=WAIT_S, heartbeat_s=beat_s) as client:
             slow = others.submit(client.call, "rest")
             assert callee.resting.acquire(timeout=WAIT_S)
             served.request_stop()

@@ -152,7 +152,7 @@ def _in_the_way(path: str | None) -> str:
     except BlockingIOError:  # many call it
         pass
     except OSError as error:
-        return error.strerror
+        return error.strerror or str(error)
     return "Address already in use"
 
 
