@@ -2,11 +2,14 @@
 
 import io
 import logging
+import pickle
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from sightline.log import configure, get_logger
+from sightline.log import configure, get_logger, hide_secret
 from sightline.pipe.logs import Forward, write
 
 
@@ -45,6 +48,35 @@ def test_lines_of_sightline_itself_come_out_whole(root: logging.Logger, as_json:
     assert "here" in lost
     assert "worker-people" in lost
     assert "OSError: no bytes" in broken
+
+
+class Rude:
+    def __reduce__(self) -> str:
+        raise TypeError
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_no_secret_that_was_told_here_leaves_with_what_comes_with_a_line(root: logging.Logger) -> None:
+    sent: list[bytes] = []
+    hide_secret("sesame-seeds")
+    root.handlers[:] = [Forward(lambda record: bool(sent.append(record)) or True, "f")]
+    extra = {
+        "camera": {"note": "by sesame-seeds", "tried": ["sesame-seeds", 3], "lock": threading.Lock()},
+        "error": OSError("no sesame-seeds"),
+        "rude": Rude(),
+        "picture": b"\xff\xd8",
+        "at": Path("yard"),
+    }
+    logging.getLogger("seen").error("dark", extra=extra)
+    assert b"sesame" not in sent[0]
+    record = pickle.loads(sent[0])
+    assert record["camera"]["note"] == "by ***"
+    assert record["camera"]["tried"] == ["***", 3]
+    assert record["error"] == "OSError: no ***"
+    assert record["rude"] == "(cannot be made a text: RuntimeError)"
+    assert (record["picture"], record["at"]) == (b"\xff\xd8", Path("yard"))
 
 
 def test_lines_that_nobody_took_are_told_of(root: logging.Logger) -> None:

@@ -80,18 +80,38 @@ class Forward(logging.handlers.QueueHandler):
 
 
 def _as_bytes(record: dict[str, Any]) -> bytes:
-    """Pickled, with texts for what else came with it where that cannot be."""
-    extra = {name: value for name, value in record.items() if name not in _KNOWN}
-    if extra:
-        record = {**record, **{name: _known_hidden(value) for name, value in extra.items()}}
+    told = {name: value if name in _KNOWN else _sendable(value) for name, value in record.items()}
+    return pickle.dumps(told)
+
+
+def _sendable(value: Any) -> Any:
+    """What came with a record, without secrets that were told here; texts for what cannot be pickled."""
     try:
-        return pickle.dumps(record)
+        hidden = _known_hidden(value)
+        pickle.dumps(hidden)
     except Exception:  # noqa: BLE001 - of somebody's class
-        return pickle.dumps({**record, **REDACTOR.value(extra)})
+        return _text_of(value)
+    return hidden
 
 
 def _known_hidden(value: Any) -> Any:
-    return REDACTOR.known(value) if isinstance(value, str) else value
+    if value is None or isinstance(value, int | float | bytes):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _known_hidden(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known_hidden(item) for item in value]
+    if isinstance(value, str):
+        return REDACTOR.known(value)
+    text = str(value)
+    return value if REDACTOR.known(text) == text else _text_of(value)
+
+
+def _text_of(value: Any) -> Any:
+    try:
+        return REDACTOR.value(value)
+    except Exception as error:  # noqa: BLE001 - as above
+        return f"(cannot be made a text: {type(error).__name__})"
 
 
 def forward_all(send: Callable[[bytes], bool], flow: str, logger: str, level: int, root_level: int) -> None:
