@@ -53,7 +53,7 @@ class TopApp(App[None]):
     #note { min-height: 2; color: $text-muted; }
     TabbedContent { height: 1fr; }
     TabPane { padding: 0; }
-    SheetTable { height: 1fr; }
+    SheetTable { height: 1fr; scrollbar-size-horizontal: 0; }
     #filter { display: none; }
     #filter.open { display: block; }
     """
