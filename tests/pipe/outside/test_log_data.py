@@ -1,6 +1,8 @@
 """Pictures of what routines take and give in a pipe's log, while LOG_DATA is on."""
 
 import logging
+import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -245,6 +247,14 @@ def test_while_it_is_on_pictures_come_of_every_side(pipe: tuple[Pipe, Receiving]
     colours = next(one for one in receiving.entries if one.routine == "frames")
     assert colours.message == "output: 640 x 480"
     assert np.abs(decoded(colours.picture).astype(int) - (200, 100, 50)).max() < 8
+
+
+def test_a_flow_that_is_begun_again_shows_what_it_showed(pipe: tuple[Pipe, Receiving]) -> None:
+    running, receiving = pipe
+    running.notify_event(LOG_DATA, {"eyes": []}, wait=SOON_S, every_s=0.05)
+    before = running.pids["eyes"]
+    os.kill(before, signal.SIGKILL)
+    receiving.first(lambda one: one.side and one.flow == "eyes" and one.process != before, "a picture again")
 
 
 def test_told_again_it_is_off_and_told_how_it_is_so(pipe: tuple[Pipe, Receiving]) -> None:
