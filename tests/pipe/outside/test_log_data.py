@@ -212,7 +212,7 @@ class Look(DestinationRoutine):
 
 
 @pytest.fixture
-def pipe(no_leaks: None) -> Iterator[tuple[Pipe, Receiving]]:
+def pipe(no_leaks: None, loggers: None) -> Iterator[tuple[Pipe, Receiving]]:
     with Receiving() as receiving:
         pipe = Pipe(logger=get_socket_logger("seen", logging.INFO, url=receiving.url))
         grey, look = Grey("grey"), Look("look")
@@ -223,9 +223,6 @@ def pipe(no_leaks: None) -> Iterator[tuple[Pipe, Receiving]]:
             pipe.build()
             pipe.notify_event("start")
             yield pipe, receiving
-        for handler in (logger := logging.getLogger("seen")).handlers[:]:
-            logger.removeHandler(handler)
-            handler.close()
 
 
 def test_while_it_is_on_pictures_come_of_every_side(pipe: tuple[Pipe, Receiving], wait_for: WaitFor) -> None:

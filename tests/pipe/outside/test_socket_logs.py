@@ -33,18 +33,6 @@ def receiving(no_leaks: None) -> Iterator[Receiving]:
         yield receiver
 
 
-@pytest.fixture
-def loggers() -> Iterator[None]:
-    """What a test makes of the logger `seen` is undone."""
-    yield
-    logger = logging.getLogger("seen")
-    for handler in logger.handlers[:]:
-        logger.removeHandler(handler)
-        handler.close()
-    logger.propagate = True
-    logger.setLevel(logging.NOTSET)
-
-
 def test_records_arrive_in_order_and_are_counted(receiving: Receiving, wait_for: WaitFor) -> None:
     with Sending(receiving.url) as sending:
         for number in range(2000):
