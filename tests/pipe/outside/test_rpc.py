@@ -9,6 +9,7 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -233,6 +234,51 @@ def test_ctrl_c_ends_the_server_and_the_script() -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_ctrl_c_lets_calls_in_hand_be_answered_and_leaves_no_socket(tmp_path: Path) -> None:
+    script = textwrap.dedent(
+        """
+        import sys
+        from sightline.hub.rpc import rpc
+        from sightline.pipe import Pipe, RPCPipeWrapper
+
+        class Resting(RPCPipeWrapper):
+            @rpc
+            def rest(self):
+                print("resting", flush=True)
+                sys.stdin.readline()
+                return "rested"
+
+        print("here", flush=True)
+        Resting(Pipe()).run_rpc_server(sys.argv[1])
+        """
+    )
+    address = f"ipc://{tmp_path}/pipe.sock"
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", script, address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process,
+        ThreadPoolExecutor() as others,
+        remote(address, WAIT_S) as callee,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        slow = others.submit(callee.call, "rest", [])
+        assert process.stdout.readline() == "resting\n"
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert slow.result(WAIT_S) == "rested"
+        process.wait(WAIT_S)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_importing_it_does_not_import_pyzmq() -> None:

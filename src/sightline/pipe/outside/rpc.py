@@ -67,7 +67,7 @@ class RPCPipeWrapper:
     # The server.
 
     def run_rpc_server(self, endpoint: str) -> None:
-        """Serve until the pipe is killed by a call, until another thread calls `close`, or Ctrl-C.
+        """Serve until the pipe is killed by a call, until another thread calls `close`, or Ctrl-C which does.
 
         Args:
             endpoint: `tcp://127.0.0.1:4242`, `ipc:///run/pipe.sock`, or `hub://127.0.0.1:4820?name=pipe`: as
@@ -82,8 +82,9 @@ class RPCPipeWrapper:
         try:
             while not door.wait(_LOOK_S):
                 pass
-        finally:
-            door.close()
+        except BaseException:
+            self.close()
+            raise
 
     def serve(self, endpoint: str) -> Door:
         """As `run_rpc_server`, without waiting: `address` of what it gives says where, `close` ends it."""

@@ -95,6 +95,7 @@ class Server:
         self.address = address_of(self._socket)
         self._ring, self._bell = socket.socketpair()
         self._ring.setblocking(False)
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._live, name="rpc server", daemon=True)
         self._thread.start()
 
@@ -108,8 +109,11 @@ class Server:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Until it has ended; False: time was up first."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        # Ctrl-C within a thread's join has Python 3.11 take that thread for ended.
+        if not self._ended.wait(timeout_s):
+            return False
+        self._thread.join()
+        return True
 
     def close(self) -> None:
         """Stop, and wait for that. Again is allowed."""
@@ -132,6 +136,7 @@ class Server:
                 self._turn({ready for ready, _ in poller.poll(self._sleep_ms())})
         finally:
             self._close()
+            self._ended.set()
 
     def _turn(self, ready: set[Any]) -> None:
         if self._door in ready:
