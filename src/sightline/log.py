@@ -33,7 +33,7 @@ _SHORT_NAMES: Final = "pw|auth"  # whole words alone: not the end of `oauth` or 
 _SECRET_KEY: Final = re.compile(
     rf"(?:^|[-_.])(?:{_SECRET_NAMES}|{_SHORT_NAMES}|authorization)$", re.IGNORECASE
 )
-# Each is tried once for a word, at its begin: tried at each letter, a long word takes the square of its length.
+# Each is tried once for a word, at its begin: at each letter, a long one would take the square of its length.
 # Up to the *last* @ of the word, because people do not encode the @ : / # of their passwords.
 _URL_USER: Final = re.compile(r"(?<![^\s\"'<>])(?P<scheme>(?>[^\s\"'<>]*?://))[^\s\"'<>]*@")
 _QUOTED: Final = r"(?P<quote>[\"'])(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)"

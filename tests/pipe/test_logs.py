@@ -61,7 +61,12 @@ class Rude:
 def test_no_secret_that_was_told_here_leaves_with_what_comes_with_a_line(root: logging.Logger) -> None:
     sent: list[bytes] = []
     hide_secret("sesame-seeds")
-    root.handlers[:] = [Forward(lambda record: bool(sent.append(record)) or True, "f")]
+
+    def send(record: bytes) -> bool:
+        sent.append(record)
+        return True
+
+    root.handlers[:] = [Forward(send, "f")]
     extra = {
         "camera": {"note": "by sesame-seeds", "tried": ["sesame-seeds", 3], "lock": threading.Lock()},
         "error": OSError("no sesame-seeds"),

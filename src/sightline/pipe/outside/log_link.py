@@ -239,7 +239,7 @@ def _bounded_socket() -> Any:
             return super().recv()
 
         def _recv(self, bufsize: int) -> Any:
-            data = super()._recv(bufsize)
+            data: bytes = super()._recv(bufsize)  # type: ignore[no-untyped-call]
             self._heard += len(data)
             if self._heard > MOST_HEARD:
                 raise websocket.WebSocketConnectionClosedException("expected no such long message")

@@ -193,7 +193,8 @@ class _Door:
 
 def _session(scope: Scope) -> str | None:
     """That of a sender who is there; read as the library does it."""
-    return parse_qs(scope["query_string"].decode("latin-1")).get("sid", [None])[0]
+    query: bytes = scope["query_string"]
+    return next(iter(parse_qs(query.decode("latin-1")).get("sid", ())), None)
 
 
 def _let_go(one: Any) -> None:
