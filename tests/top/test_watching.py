@@ -1,7 +1,7 @@
 """Feeds looked at side by side: one that hangs, fails or ends is its own trouble."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import pytest
@@ -100,6 +100,19 @@ def test_what_begins_and_ends_meanwhile_comes_and_goes(no_leaks: None, wait_for:
         wait_for(lambda: "a" in watching.picture.seen, WAIT_S, "it to be found")
         del feeds["a"]
         wait_for(lambda: not watching.picture.seen, WAIT_S, "it to be gone")
+
+
+def test_what_cannot_be_found_once_is_looked_for_again(no_leaks: None, wait_for: WaitFor) -> None:
+    found: list[Mapping[str, Open] | OSError] = [{}, OSError("too many open files")]
+
+    def find() -> Mapping[str, Open]:
+        now = found.pop(0) if found else {"a": told}
+        if isinstance(now, OSError):
+            raise now
+        return now
+
+    with Watching(find, every_s=EVERY_S) as watching:
+        wait_for(lambda: watching.picture.seen, WAIT_S, "what is there")
 
 
 def test_events_go_by_a_connection_of_their_own(hanging: Hanging, wait_for: WaitFor) -> None:

@@ -49,8 +49,8 @@ class TopApp(App[None]):
     TITLE = "sightline top"
     ENABLE_COMMAND_PALETTE = False
     CSS = """
-    #summary, #note { height: auto; max-height: 4; padding: 0 1; }
-    #note { min-height: 2; color: $text-muted; }
+    #summary { height: auto; max-height: 8; padding: 0 1; }
+    #note { height: auto; min-height: 2; max-height: 4; padding: 0 1; color: $text-muted; }
     TabbedContent { height: 1fr; }
     TabPane { padding: 0; }
     SheetTable { height: 1fr; scrollbar-size-horizontal: 0; }

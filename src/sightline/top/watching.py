@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Final, Self, TypeAlias
 
 from sightline.clock import NS_PER_S, SYSTEM_CLOCK, Clock
@@ -97,7 +97,8 @@ class Watching:
 
     def _run(self) -> None:
         while not self._over.wait(self._every_s):
-            self._refresh()
+            with suppress(OSError):  # a folder went while it was looked through; the next time tells
+                self._refresh()
 
     def _refresh(self) -> None:
         found = self._find()
