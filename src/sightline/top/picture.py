@@ -133,7 +133,11 @@ def _summary(looks: Looks, sheets: tuple[Sheet, ...]) -> str:
     states = Counter(stats.state.value for stats in looks.now.pipes.values())
     told += [f"{count} {'pipe' if count == 1 else 'pipes'} {state}" for state, count in states.items()]
     if looks.now.hub is not None:
-        told.append(f"hub up {looks.now.hub.uptime_s:,.0f} s, {len(looks.now.hub.clients)} clients")
+        clients = len(looks.now.hub.clients)
+        told += [
+            f"hub up {looks.now.hub.uptime_s:,.0f} s",
+            f"{clients} {'client' if clients == 1 else 'clients'}",
+        ]
     told += [_sum(processes, "CPU {:,.0f} %", 3), _sum(processes, "{:,.0f} MB", 4)]
     return printable(f"{looks.now.name}: {', '.join(filter(None, told))}")
 
