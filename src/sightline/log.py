@@ -128,7 +128,7 @@ hide_secret = REDACTOR.hide
 redact = REDACTOR.text
 
 
-class _Event(dict[str, Any]):
+class Event(dict[str, Any]):
     """An event that reads as one redacted line where somebody else's handler writes it."""
 
     def __str__(self) -> str:
@@ -138,7 +138,7 @@ class _Event(dict[str, Any]):
 
 
 def _readable(_logger: Any, _method: str, event: Any) -> Any:
-    return _Event(event)
+    return Event(event)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -1,6 +1,7 @@
 """What a flow writes to its log, as the pipe's own process writes it."""
 
 import io
+import json
 import logging
 import pickle
 import threading
@@ -56,6 +57,34 @@ class Rude:
 
     def __str__(self) -> str:
         raise RuntimeError
+
+
+def test_fields_of_a_line_are_those_of_its_json(root: logging.Logger) -> None:
+    sent: list[bytes] = []
+
+    def send(record: bytes) -> bool:
+        sent.append(record)
+        return True
+
+    root.handlers[:] = [Forward(send, "worker-people")]
+    root.setLevel(logging.INFO)
+    get_logger("sightline.bus").warning("hub lost", hub="here", tries=3)
+    stream = io.StringIO()
+    configure(as_json=True, stream=stream)
+    plain = logging.StreamHandler(text := io.StringIO())
+    root.addHandler(plain)
+    write(sent[0], logging.getLogger("Pipe"))
+    told = json.loads(stream.getvalue())
+    assert told.pop("timestamp")
+    assert told == {
+        "event": "hub lost",
+        "hub": "here",
+        "tries": 3,
+        "level": "warning",
+        "logger": "sightline.bus",
+        "process": "worker-people",
+    }
+    assert text.getvalue() == "hub lost hub='here' tries=3\n"
 
 
 def test_no_secret_that_was_told_here_leaves_with_what_comes_with_a_line(root: logging.Logger) -> None:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO, runtime_checkable
 
-from sightline.log import REDACTOR, get_logger
+from sightline.log import REDACTOR, Event, get_logger
 
 if TYPE_CHECKING:
     import structlog
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 DEFAULT_NAME: Final = "Pipe"
 _KNOWN: Final = frozenset({*vars(logging.makeLogRecord({})), "message"})
 _STRUCTLOGS: Final = ("_logger", "_name")
-"""Where a record has these, structlog's formatter takes what it says for a dict; here it is a text."""
+"""Where a record has these, structlog's formatter takes what it says for a dict; on its way it is a text."""
+_FIELDS: Final = "_fields"
+"""That dict goes beside the text."""
 
 
 class _StandardOutput(logging.StreamHandler[TextIO]):
@@ -64,6 +66,8 @@ class Forward(logging.handlers.QueueHandler):
         made: logging.LogRecord = super().prepare(record)
         for mark in _STRUCTLOGS:
             vars(made).pop(mark, None)
+        if isinstance(record.msg, Mapping) and not record.exc_info:  # a traceback is told in the text
+            vars(made)[_FIELDS] = dict(record.msg)
         return made
 
     def enqueue(self, record: logging.LogRecord) -> None:
@@ -154,6 +158,10 @@ def tell(logger: logging.Logger, level: int, text: str, *parts: object) -> None:
 
 def _write(record: bytes, logger: logging.Logger) -> None:
     made = logging.makeLogRecord(pickle.loads(record))  # noqa: S301 - of our own process
+    fields = vars(made).pop(_FIELDS, None)
+    if isinstance(fields, Mapping):  # and no text, as where it could not be sent
+        made.msg = Event(fields)
+        vars(made).update(zip(_STRUCTLOGS, (None, made.levelname.lower()), strict=True))
     ours = made.name == logger.name or made.name.startswith(f"{logger.name}.")
     through = logger if ours else logging.getLogger(made.name)
     if through.isEnabledFor(made.levelno):
