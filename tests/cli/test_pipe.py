@@ -14,13 +14,10 @@ from pathlib import Path
 import msgspec
 import psutil
 import pytest
-from tests.cli.conftest import Invoke
 from tests.conftest import WaitFor
 from tests.pipe.outside.receiving import Plain
 
-from sightline.cli.pipe_run import Doors, event_lines
-from sightline.errors import ConfigError
-from sightline.pipe import Pipe
+from sightline.cli.pipe_run import event_lines
 from sightline.pipe.counts.stats import PipeStats
 
 SIGHTLINE = str(Path(sys.executable).with_name("sightline"))
@@ -389,26 +386,3 @@ def test_it_takes_requests_and_calls_and_ends_when_one_kills_it(written: Written
     _, said = running.communicate(timeout=DONE_S)
     assert (running.returncode, said) == (0, "")
     assert written.has("cleanup")
-
-
-@pytest.mark.parametrize("api", ["here", "70000", "127.0.0.1:", ""])
-def test_an_address_that_is_none_is_wrong_usage(invoke: Invoke, api: str) -> None:
-    done = invoke("pipe", "run", "yard.py", "--api", api)
-    assert done.exit_code == 2
-    assert f"--api: expected PORT or HOST:PORT, got {api!r}" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("api", "rpc", "token_env", "says"),
-    [
-        (None, "tcp://0.0.0.0:4242", None, "token"),
-        (None, "smoke://signals", None, "expected where a pipe is called"),
-        ("0.0.0.0:0", None, None, "can be seen by other machines: expected a token"),
-        ("0", None, "NOT_THERE", "expected a token in the environment variable NOT_THERE"),
-    ],
-)
-def test_a_door_that_cannot_be_is_refused(
-    api: str | None, rpc: str | None, token_env: str | None, says: str
-) -> None:
-    with pytest.raises(ConfigError, match=says), Doors.of(api, rpc, token_env).open_to(Pipe()):
-        pass
