@@ -34,6 +34,8 @@ def test_only_rows_with_all_words_are_left_whatever_the_case() -> None:
     assert names(things.arranged(Order(words="south gate"))) == ["Gate south"]
     assert names(things.arranged(Order(words="2.0"))) == ["Gate south"]
     assert names(things.arranged(Order(words="nothing"))) == []
+    noted = things._replace(rows=tuple(row._replace(note="held 0, lost none") for row in things.rows))
+    assert names(noted.arranged(Order(words="held"))) == []
 
 
 @given(ROWS, st.sampled_from(["", "name", "fps", "none of these"]), st.booleans())

@@ -54,7 +54,7 @@ class TopApp(App[None]):
     TabbedContent { height: 1fr; }
     TabPane { padding: 0; }
     SheetTable { height: 1fr; scrollbar-size-horizontal: 0; }
-    #filter { display: none; }
+    #filter { display: none; height: 1; border: none; padding: 0 1; }
     #filter.open { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
