@@ -205,6 +205,22 @@ def test_a_token_comes_from_the_environment(
     assert "expected a token in the environment variable LOGS_TOKEN" in done.output
 
 
+def test_a_missing_extra_says_how_to_have_it() -> None:
+    script = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(['socketio', 'websocket', 'wsproto']))\n"
+        "from sightline.cli import main\n"
+        "sys.argv = ['sightline', 'logs', '--port', '0']\n"
+        "sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "pip install 'sightline[logs]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [

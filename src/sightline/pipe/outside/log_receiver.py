@@ -16,8 +16,6 @@ from typing import Any, Final, Self
 from urllib.parse import parse_qs
 
 from anyio import to_thread
-from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
-from wsproto.events import Ping
 
 from sightline.errors import Closed, ConfigError, WireError
 from sightline.log import Repeated, get_logger
@@ -202,23 +200,28 @@ def _let_go(one: Any) -> None:
     one.queue.put_nowait(None)
 
 
-class _Connection(WSProtocol):
-    """A sender that does not read its answers is let go: the library keeps them, however many."""
+def _connection() -> Any:
+    """Uvicorn's, which keeps answers for senders that do not read them, however many; here such are let go."""
+    from uvicorn.protocols.websockets.wsproto_impl import WSProtocol  # noqa: PLC0415 - of the extra
+    from wsproto.events import Ping  # noqa: PLC0415 - it comes with python-socketio
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self.transport.abort()
+    class Connection(WSProtocol):
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self.transport.abort()
 
-    def handle_ping(self, event: Ping) -> None:
-        if not self.transport.is_closing():
-            super().handle_ping(event)
+        def handle_ping(self, event: Ping) -> None:
+            if not self.transport.is_closing():
+                super().handle_ping(event)
+
+    return Connection
 
 
 class _Server(PageServer):
     def __init__(self, app: App, engine: Any) -> None:
         super().__init__(app)
         self._engine = engine
-        self.config.ws = _Connection  # wsproto comes with the library
+        self.config.ws = _connection()
         self.config.ws_max_size = MOST_MESSAGE
         self.config.ws_per_message_deflate = False  # a little that is unpacked may be much
 
