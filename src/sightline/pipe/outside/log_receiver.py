@@ -201,7 +201,7 @@ def _let_go(one: Any) -> None:
 
 
 def _connection() -> Any:
-    """Uvicorn's, which keeps answers for senders that do not read them, however many; here such are let go."""
+    """Uvicorn's, which keeps answers for senders that do not read them; here they are let go."""
     from uvicorn.protocols.websockets.wsproto_impl import WSProtocol  # noqa: PLC0415 - of the extra
     from wsproto.events import Ping  # noqa: PLC0415 - it comes with python-socketio
 
