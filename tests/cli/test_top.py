@@ -132,6 +132,7 @@ def test_a_site_is_seen_while_it_runs_and_a_worker_that_is_killed(
     table = top(environ, "--once")
     assert "gate" in table
     assert "worker-people" in table
+    assert "why" not in table  # nothing is amiss
     os.kill(worker["pid"], signal.SIGKILL)
 
     def is_back() -> bool:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _STEP_S: Final = 0.1
 _FIRST_S: Final = 15.0
+_PRINTED_WIDTH: Final = 160
+"""Characters, where it is not a terminal that says how many it has."""
 
 
 def top(
@@ -62,7 +64,7 @@ def top(
     from sightline.top.addresses import finder
     from sightline.top.watching import Watching
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _PRINTED_WIDTH)
     with Watching(finder(addresses or ()), every_s=every) as watching:
         if once:
             raise typer.Exit(_show_once(watching, console, as_json=as_json, named=bool(addresses)))
@@ -148,12 +150,15 @@ def _tables(picture: Picture) -> Group:
 
 
 def _table(sheet: Sheet) -> Table:
-    table = Table(expand=True, header_style="bold")
-    for number, column in enumerate(sheet.columns):
+    """The last column, which says why, is there where it says something, and has what room is left."""
+    says_why = any(sheet.texts(row)[-1] for row in sheet.rows)
+    columns = sheet.columns if says_why else sheet.columns[:-1]
+    table = Table(expand=says_why, header_style="bold")
+    for number, column in enumerate(columns):
         kwargs: dict[str, Any] = (
-            {"justify": "right", "no_wrap": True} if column.digits is not None else {"overflow": "fold"}
+            {"ratio": 1, "overflow": "fold"} if number == len(sheet.columns) - 1 else {"no_wrap": True}
         )
-        table.add_column(Text(column.title), **kwargs, ratio=1 if number == len(sheet.columns) - 1 else None)
+        table.add_column(Text(column.title), justify="left" if column.digits is None else "right", **kwargs)
     for row in sheet.rows:
-        table.add_row(*map(Text, sheet.texts(row)))
+        table.add_row(*map(Text, sheet.texts(row)[: len(columns)]))
     return table
