@@ -24,7 +24,9 @@ SIGHTLINE = str(Path(sys.executable).with_name("sightline"))
 DONE_S = 60
 WAIT_S = 30.0
 
-FILE = """
+FILE = """\
+from __future__ import annotations
+import dataclasses
 import time
 from pathlib import Path
 from sightline.pipe import DestinationRoutine, Pipe, QueueNetwork, SourceRoutine, dataclass, events
@@ -50,6 +52,13 @@ class Count(SourceRoutine):
         return Number(self.left)
 
 class Show(DestinationRoutine):
+    def setup(self) -> None:
+        @dataclasses.dataclass
+        class Mark:
+            made: int  # a text, which is looked up in the module
+
+        self.mark = Mark(1)
+
     def main_logic(self, data: Number) -> None:
         if data.number < 3:  # of an endless one nobody reads what it prints
             print("number", data.number, flush=True)

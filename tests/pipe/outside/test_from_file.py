@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sightline.errors import ConfigError
-from sightline.pipe.outside.from_file import MODULE, pipe_of
+from sightline.pipe.flow.flow_child import FILE_MODULE
+from sightline.pipe.outside.from_file import pipe_of
 
 FILE = """
 from pathlib import Path
@@ -34,7 +35,7 @@ def _as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(sys, "argv", list(sys.argv))
-    monkeypatch.setitem(sys.modules, MODULE, sys.modules[__name__])
+    monkeypatch.setitem(sys.modules, FILE_MODULE, sys.modules[__name__])
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_a_file_is_read_as_python_reads_it() -> None:
     """Without the `__future__` of whoever reads it, in which annotations are texts."""
     Path("yard.py").write_text(FILE + "pipe = of('pipe')\nnumber: int = 3\n")
     pipe_of("yard.py")
-    assert sys.modules[MODULE].__annotations__ == {"number": int}
+    assert sys.modules[FILE_MODULE].__annotations__ == {"number": int}
 
 
 SETS_UP = "logging.basicConfig(filename='log', level='INFO', format='mine: %(message)s')\n"

@@ -22,9 +22,9 @@ import cloudpickle
 from sightline.errors import ConfigError
 from sightline.kinds import nearest
 from sightline.log import get_logger, redact
+from sightline.pipe.flow.flow_child import FILE_MODULE
 from sightline.pipe.pipe import Pipe
 
-MODULE: Final = "__pipe__"
 MAKES: Final = "make_pipe"
 NAMES: Final = ("pipe", MAKES)
 """What is looked for where no name is given; then for the only pipe that there is."""
@@ -63,9 +63,9 @@ def _run(path: Path) -> ModuleType:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (SyntaxError, ValueError) as error:
         raise ConfigError(redact(f"{path} is no Python: {error}")) from error
-    module = ModuleType(MODULE)
+    module = ModuleType(FILE_MODULE)
     module.__file__ = str(path.absolute())
-    sys.modules[MODULE] = module
+    sys.modules[FILE_MODULE] = module
     sys.path.insert(0, str(path.absolute().parent))
     sys.argv[:] = [str(path)]
     cloudpickle.register_pickle_by_value(module)
