@@ -33,10 +33,11 @@ _SHORT_NAMES: Final = "pw|auth"  # whole words alone: not the end of `oauth` or 
 _SECRET_KEY: Final = re.compile(
     rf"(?:^|[-_.])(?:{_SECRET_NAMES}|{_SHORT_NAMES}|authorization)$", re.IGNORECASE
 )
+# Each is tried once for a word, at its begin: at each letter, a long one would take the square of its length.
 # Up to the *last* @ of the word, because people do not encode the @ : / # of their passwords.
-_URL_USER: Final = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)[^\s\"'<>]*@", re.IGNORECASE)
+_URL_USER: Final = re.compile(r"(?<![^\s\"'<>])(?P<scheme>(?>[^\s\"'<>]*?://))[^\s\"'<>]*@")
 _QUOTED: Final = r"(?P<quote>[\"'])(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)"
-_NAME: Final = rf"\b(?:[\w.-]*(?:{_SECRET_NAMES})|(?:[\w.-]*[-_.])?(?:{_SHORT_NAMES}))\b"
+_NAME: Final = rf"(?<![\w.-])(?:[\w.-]*(?:{_SECRET_NAMES})|(?:[\w.-]*[-_.])?(?:{_SHORT_NAMES}))\b"
 # `key` is a secret in the query of a URL; elsewhere it is the name of many a harmless thing.
 _PAIR: Final = re.compile(
     rf"(?P<name>{_NAME}[\"']?\s*[=:]\s*|[?&]key=)(?:{_QUOTED}|[^\s&,;\"'<>]+)", re.IGNORECASE
@@ -127,7 +128,7 @@ hide_secret = REDACTOR.hide
 redact = REDACTOR.text
 
 
-class _Event(dict[str, Any]):
+class Event(dict[str, Any]):
     """An event that reads as one redacted line where somebody else's handler writes it."""
 
     def __str__(self) -> str:
@@ -137,7 +138,7 @@ class _Event(dict[str, Any]):
 
 
 def _readable(_logger: Any, _method: str, event: Any) -> Any:
-    return _Event(event)
+    return Event(event)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -108,9 +108,20 @@ def test_what_was_told_last_is_not_told_again_at_the_end(invoke: Invoke, film: P
 
 
 def test_settings_of_pictures_are_kept_to(invoke: Invoke, film: Path, folder: Path) -> None:
-    options = "--rate 2 --format png --size 160x90 --namespace mine --store folder:s".split()
+    options = ["--rate", "2", "--format", "png", "--size", "160x90", "--store", "folder:s"]
     done = invoke(
-        "framequeue", "sample", film, "--camera", "c", *options, "--queue", "sqlite:k.db", "--budget-mb", "3"
+        "framequeue",
+        "sample",
+        film,
+        "--camera",
+        "c",
+        "--namespace",
+        "mine",
+        *options,
+        "--queue",
+        "sqlite:k.db",
+        "--budget-mb",
+        "3",
     )
     assert done.exit_code == 0
 

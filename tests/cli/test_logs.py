@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import socketio
 from tests.cli.conftest import Invoke
 from tests.conftest import WaitFor
 from tests.pipe.outside.receiving import SOON_S, Sending
@@ -73,7 +74,7 @@ def test_a_record_is_a_line_with_its_place(listen: Listen, wait_for: WaitFor) ->
     facts = {"name": "seen.cameras.gate", "processName": "cameras", "created": 0.5, "lux": 3}
     say(listening.url, "dark", exc_text="Traceback: ...", **facts)
     lines = wait_for(listening.lines, SOON_S, "a line")
-    assert lines == ["00:00:00.500 INFO     seen.cameras.gate: dark lux=3", "Traceback: ..."]
+    assert lines == ["00:00:00.500 INFO     seen.cameras.gate: dark lux=3", "    Traceback: ..."]
     assert listening.end() == "1 records, 0 with a picture; dropped by their senders: none\n"
 
 
@@ -82,6 +83,32 @@ def test_what_would_steer_a_terminal_is_written_out(listen: Listen, wait_for: Wa
     say(listening.url, "\x1b]0;mine\x07\x9b2J\u202e \udc80")
     (line,) = wait_for(listening.lines, SOON_S, "a line")
     assert line.endswith(r"\x1b]0;mine\x07\x9b2J\u202e \udc80")
+
+
+def test_a_program_gets_no_more_of_that(listen: Listen, wait_for: WaitFor) -> None:
+    listening = listen("--json")
+    say(listening.url, "\x1b[2J\x9b2J\u202e\u2028 für")
+    (line,) = wait_for(listening.lines, SOON_S, "a line")
+    assert json.loads(line)["message"] == "\x1b[2J\x9b2J\u202e\u2028 für"
+    assert line.isprintable()
+
+
+def test_no_record_looks_like_another(listen: Listen, wait_for: WaitFor) -> None:
+    listening = listen()
+    say(listening.url, "well\n00:00:00.000 CRITICAL seen.cameras.gate: forged")
+    first, second = wait_for(listening.lines, SOON_S, "lines")
+    assert first.endswith("INFO     seen: well")
+    assert second == "    00:00:00.000 CRITICAL seen.cameras.gate: forged"
+
+
+def test_what_senders_say_of_drops_is_no_words_of_theirs(listen: Listen) -> None:
+    listening = listen()
+    stranger = socketio.Client(reconnection=False, handle_sigint=False)
+    stranger.connect(listening.url, transports=["websocket"])
+    batch = {"sender": "a", "entries": [], "dropped": {"\x1b]0;mine\x07": 1}}
+    assert stranger.call("logs", batch, timeout=SOON_S) == -1
+    stranger.disconnect()
+    assert "\x1b" not in listening.end()
 
 
 def test_only_what_is_asked_for_is_shown(listen: Listen, wait_for: WaitFor) -> None:
@@ -113,6 +140,17 @@ def test_the_newest_picture_of_each_place_is_kept(listen: Listen, tmp_path: Path
     assert told[0]["picture"] == str(folder / "seen.cameras.gate.input.jpg")
 
 
+def test_a_picture_of_the_longest_name_is_kept(listen: Listen, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    listening = listen("--pictures", str(folder))
+    name = "\U0001d504" * 300
+    say(listening.url, name=f"seen.{name}.{name}", processName=name, side=name, picture=JPEG)
+    say(listening.url, "and it goes on")
+    listening.end()
+    assert len(list(folder.iterdir())) == 1
+    assert listening.lines()[-1].endswith("and it goes on")
+
+
 def test_without_a_folder_a_picture_is_a_line(listen: Listen) -> None:
     listening = listen("--json")
     say(listening.url, "input: 9 x 9", picture=JPEG)
@@ -138,6 +176,20 @@ def test_it_ends_when_nobody_reads_it(no_leaks: None, tmp_path: Path) -> None:
         assert "Traceback" not in process.stderr.read()
 
 
+def test_it_says_why_nothing_can_be_written(no_leaks: None) -> None:
+    command = [sys.executable, "-m", "sightline", "logs", "--port", "0"]
+    with (
+        Path("/dev/full").open("w") as full,
+        subprocess.Popen(command, stdout=full, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        assert process.stderr is not None
+        with Sending(process.stderr.readline().split()[-1]) as sending:
+            sending.say("too much")
+            assert process.wait(SOON_S) == 1
+        assert sending.handler.stats().delivered == 0
+        assert "cannot write what came: [Errno 28] No space left on device" in process.stderr.read()
+
+
 def test_a_token_comes_from_the_environment(
     listen: Listen, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +203,22 @@ def test_a_token_comes_from_the_environment(
     done = invoke("logs", "--port", 0, "--token-env", "LOGS_TOKEN")
     assert done.exit_code == 1
     assert "expected a token in the environment variable LOGS_TOKEN" in done.output
+
+
+def test_a_missing_extra_says_how_to_have_it() -> None:
+    script = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(['socketio', 'websocket', 'wsproto']))\n"
+        "from sightline.cli import main\n"
+        "sys.argv = ['sightline', 'logs', '--port', '0']\n"
+        "sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "pip install 'sightline[logs]'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,16 @@ import pytest
 from tests.conftest import WaitFor
 from tests.pipe.outside.receiving import Plain
 
+from sightline.cli.pipe_run import event_lines
 from sightline.pipe.counts.stats import PipeStats
 
 SIGHTLINE = str(Path(sys.executable).with_name("sightline"))
 DONE_S = 60
 WAIT_S = 30.0
 
-FILE = """
+FILE = """\
+from __future__ import annotations
+import dataclasses
 import time
 from pathlib import Path
 from sightline.pipe import DestinationRoutine, Pipe, QueueNetwork, SourceRoutine, dataclass, events
@@ -49,6 +52,13 @@ class Count(SourceRoutine):
         return Number(self.left)
 
 class Show(DestinationRoutine):
+    def setup(self) -> None:
+        @dataclasses.dataclass
+        class Mark:
+            made: int  # a text, which is looked up in the module
+
+        self.mark = Mark(1)
+
     def main_logic(self, data: Number) -> None:
         if data.number < 3:  # of an endless one nobody reads what it prints
             print("number", data.number, flush=True)
@@ -123,21 +133,19 @@ def written(tmp_path: Path) -> Iterator[Written]:
 
 
 @pytest.mark.parametrize(
-    ("rest", "of"),
+    ("rest", "name", "of"),
     [
-        ("pipe = of('variable')\nother = of('other')\n", ""),
-        (MADE, ""),
-        (MADE + GUARDED, ""),
-        ("only_one = of('only')\n", ""),
-        (MADE + "at_night = of('night')\n", ":at_night"),
-        (MADE + "at_day = lambda: of('day')\n", ":at_day"),
-        ("pipe = of('built')\npipe.build()\npipe.notify_event('start')\n", ""),
-        ("from sightline import pipe\nmine = of('mine')\n", ""),
+        (MADE + GUARDED, "json.py", ""),
+        (
+            "other = of('other')\npipe = of('started')\npipe.build()\npipe.notify_event('start')\n",
+            "a.py",
+            ":pipe",
+        ),
     ],
-    ids=["variable", "function", "guarded", "only one", "named", "made by name", "started", "a module"],
+    ids=["called as a module is", "started by itself"],
 )
-def test_the_pipe_of_a_file_runs_to_its_end(written: Written, rest: str, of: str) -> None:
-    done = written.run("run", written.file(rest) + of)
+def test_the_pipe_of_a_file_runs_to_its_end(written: Written, rest: str, name: str, of: str) -> None:
+    done = written.run("run", written.file(rest, name) + of)
     assert (done.returncode, done.stderr) == (0, "")
     assert [line for line in done.stdout.splitlines() if line.startswith("number")] == [
         "number 2",
@@ -145,10 +153,6 @@ def test_the_pipe_of_a_file_runs_to_its_end(written: Written, rest: str, of: str
         "number 0",
     ]
     assert written.has("cleanup")
-
-
-def test_a_file_that_is_called_as_a_module_is_runs_too(written: Written) -> None:
-    assert written.run("run", written.file(name="json.py")).returncode == 0
 
 
 def test_its_counts_are_all_that_standard_output_has(written: Written) -> None:
@@ -171,8 +175,20 @@ def test_its_counts_are_told_while_it_runs(written: Written) -> None:
 
 
 def test_it_ends_after_so_many_seconds(written: Written) -> None:
-    done = written.run("run", written.file("pipe = endless()\n"), "--seconds", "1")
+    done = written.run("run", written.file("pipe = endless()\n"), "--seconds", "0.2")
     assert (done.returncode, done.stderr) == (0, "")
+    assert written.has("cleanup")
+
+
+def test_it_ends_when_nobody_reads_its_counts(written: Written) -> None:
+    running = written.begin(written.file("pipe = endless()\n"), "--json")
+    assert running.stdout is not None
+    assert running.stderr is not None
+    running.stdout.readline()
+    running.stdout.close()
+    with running.stderr:
+        assert {*running.stderr} <= {"the file is run\n", *(f"number {number}\n" for number in range(3))}
+    assert running.wait(DONE_S) == 1
     assert written.has("cleanup")
 
 
@@ -213,6 +229,41 @@ def test_a_signal_ends_it_and_its_routines_clean_up(
     assert (running.returncode, said) == (0, "")
     assert written.has("cleanup")
     assert len(flows) >= 2
+    assert not [flow for flow in flows if flow.is_running()]
+
+
+SLOW = """
+class Slow(Show):
+    def __setstate__(self, state):
+        (FOLDER / "got").touch()
+        time.sleep(3600)
+
+pipe = Pipe(stop_s=600)
+pipe.create_flow("slow", True, Count("count"), Slow("slow"))
+"""
+BY_ITSELF = """
+with endless() as pipe:
+    pipe.build()
+    pipe.notify_event("start")
+    pipe.wait()
+"""
+
+
+@pytest.mark.parametrize(
+    ("rest", "number", "code"),
+    [(SLOW, signal.SIGINT, 130), (BY_ITSELF, signal.SIGTERM, 143)],
+    ids=["while it is built", "within a file that runs it itself"],
+)
+def test_a_signal_before_it_is_run_ends_it_as_any_script(
+    written: Written, wait_for: WaitFor, rest: str, number: signal.Signals, code: int
+) -> None:
+    running = written.begin(written.file(rest))
+    wait_for(lambda: written.has("got"), WAIT_S, "a flow is there")
+    flows = flows_of(running.pid)
+    running.send_signal(number)
+    _, said = running.communicate(timeout=WAIT_S)
+    assert running.returncode == code
+    assert not [line for line in said.splitlines() if "stacks" not in line], said
     assert not [flow for flow in flows if flow.is_running()]
 
 
@@ -261,17 +312,35 @@ def test_a_routine_that_failed_makes_it_exit_with_1(written: Written) -> None:
         re.MULTILINE,
     ), done.stderr
     assert "hunter2" not in done.stderr
+    assert (done.stdout.count("broken: setup failed"), done.stderr.count("setup failed")) == (1, 0)
+
+
+DYING = """
+import os
+from sightline.supervise import Restart
+
+class Dying(Show):
+    def main_logic(self, data: Number) -> None:
+        os._exit(3)
+
+pipe = Pipe(restart=Restart(most_ends=1))
+pipe.create_flow("dying", True, Count("count"), Dying("dying"))
+"""
+
+
+def test_a_flow_that_is_given_up_makes_it_exit_with_1(written: Written) -> None:
+    done = written.run("run", written.file(DYING), "--json")
+    assert done.returncode == 1
+    told = msgspec.json.decode(done.stdout.splitlines()[-1], type=PipeStats)
+    assert (told.state.value, told.flows["dying"].state.value) == ("over", "quarantined")
+    assert done.stderr.endswith(f"flow dying: quarantined ({told.flows['dying'].reason})\n")
+    assert told.flows["dying"].reason.endswith("the last time: exit code 3")
 
 
 def test_what_is_wrong_with_a_file_is_a_line(written: Written) -> None:
     done = written.run("run", written.file("\nraise ValueError('rtsp://me:hunter2@gate/')\n"))
     assert done.returncode == 1
     assert re.fullmatch(r"yard.py:\d+: ValueError: rtsp://\*\*\*@gate/\n", done.stderr)
-
-
-def test_a_file_that_there_is_not_is_a_line(written: Written) -> None:
-    done = written.run("draw", "yard.py")
-    assert (done.returncode, done.stderr) == (1, "cannot read yard.py: No such file or directory\n")
 
 
 def test_it_is_drawn_and_its_events_are_listed_and_no_flow_begins(written: Written) -> None:
@@ -283,14 +352,11 @@ def test_it_is_drawn_and_its_events_are_listed_and_no_flow_begins(written: Writt
         "    > show in flow out [lossless 1]",
     ]
     assert drawn.stderr == "the file is run\n"
-    assert written.run("draw", file, "--mermaid").stdout.startswith("flowchart LR\n")
-    assert written.run("events", file).stdout.splitlines() == [
+    assert [*event_lines(json.loads(written.run("events", file, "--json").stdout))] == [
         "made.count: none of its own",
         "out.show: say",
         "all: start, stop, kill",
     ]
-    told = json.loads(written.run("events", file, "--json").stdout)
-    assert told["Events"] == ["start", "stop", "kill"]
     assert not written.has("got")
 
 
@@ -300,62 +366,32 @@ def asked(url: str, token: str = "") -> int:
         return int(answer.status)
 
 
-def test_it_takes_requests_and_ends_when_it_is_killed_by_one(written: Written, wait_for: WaitFor) -> None:
+def test_it_takes_requests_and_calls_and_ends_when_one_kills_it(written: Written, wait_for: WaitFor) -> None:
+    token = {"SIGHTLINE_RPC_TOKEN": "planted-4711"}
     running = written.begin(
         written.file("pipe = endless()\n"),
-        *("--api", "0", "--token-env", "YARD_TOKEN"),
-        environ={"YARD_TOKEN": "planted-4711", "PYTHONUNBUFFERED": "1"},
+        *("--api", "0", "--rpc", "tcp://127.0.0.1:*", "--token-env", "SIGHTLINE_RPC_TOKEN"),
+        environ=token,
     )
     assert running.stdout is not None
     lines = iter(running.stdout.readline, "")
-    url = next(line for line in lines if line.startswith("api: ")).split()[1]
+    api = next(line for line in lines if line.startswith("api: ")).split()[1]
+    rpc = next(line for line in lines if line.startswith("rpc: ")).split()[1]
+    wait_for(lambda: written.has("got"), WAIT_S, "it is at work")
     with pytest.raises(urllib.error.HTTPError) as refused:
-        asked(f"{url}/kill", "wrong")
+        asked(f"{api}/kill", "wrong")
     refused.value.close()
     assert refused.value.code in {401, 403}
-    wait_for(lambda: written.has("got"), WAIT_S, "it is at work")
-    assert asked(f"{url}/kill", "planted-4711") == 200
+    assert asked(f"{api}/start", "planted-4711") == 200
+    done = subprocess.run(
+        [SIGHTLINE, "rpc", rpc, "execute", "join", '{"to_kill":true}'],
+        env=os.environ | token,
+        check=False,
+        timeout=DONE_S,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
     _, said = running.communicate(timeout=DONE_S)
     assert (running.returncode, said) == (0, "")
     assert written.has("cleanup")
-
-
-def test_it_takes_remote_calls_and_ends_when_it_is_killed_by_one(written: Written, wait_for: WaitFor) -> None:
-    running = written.begin(
-        written.file("pipe = endless()\n"),
-        *("--rpc", "tcp://127.0.0.1:*"),
-        environ={"PYTHONUNBUFFERED": "1"},
-    )
-    assert running.stdout is not None
-    address = next(line for line in running.stdout if line.startswith("rpc: ")).split()[1]
-    wait_for(lambda: written.has("got"), WAIT_S, "it is at work")
-    for words in (["execute", "start"], ["execute", "join", '{"to_kill":true}']):
-        done = subprocess.run(
-            [SIGHTLINE, "rpc", address, *words], check=False, timeout=DONE_S, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-    _, said = running.communicate(timeout=DONE_S)
-    assert (running.returncode, said) == (0, "")
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (("--api", "here"), "expected --api as PORT or HOST:PORT, got 'here'"),
-        (("--api", "70000"), "expected --api as PORT or HOST:PORT, got '70000'"),
-        (("--rpc", "tcp://0.0.0.0:4242"), "token"),
-        (("--rpc", "smoke://signals"), "expected where a pipe is called"),
-        (("--api", "0.0.0.0:0"), "can be seen by other machines: expected a token"),
-        (
-            ("--api", "0", "--token-env", "NOT_THERE"),
-            "expected a token in the environment variable NOT_THERE",
-        ),
-    ],
-)
-def test_a_door_that_cannot_be_is_refused_before_anything_begins(
-    written: Written, words: tuple[str, ...], says: str
-) -> None:
-    done = written.run("run", written.file("pipe = endless()\n"), *words)
-    assert done.returncode == 1
-    assert says in done.stderr
-    assert not written.has("got")

@@ -1,12 +1,15 @@
 """`sightline rpc`, as it is typed."""
 
 import json
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.cli.conftest import Invoke
 from tests.pipe.outside.callee import PASSWORD, Callee, server
 
+from sightline.hub.rpc import rpc
 from sightline.pipe.outside.zerorpc.server import Server
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
@@ -55,6 +58,35 @@ def test_answers_are_for_people_unless_asked_otherwise(invoke: Invoke, served: S
 
 def test_a_stream_is_a_line_each(invoke: Invoke, served: Server) -> None:
     assert invoke("rpc", served.address, "count", "3", "--json").stdout == "1\n2\n3\n"
+
+
+class Hostile:
+    """What it says would steer a terminal, or is nothing that JSON has."""
+
+    @rpc
+    def text(self) -> str:
+        """A \x1b]0;title\x07."""
+        return "a\x1b[2Jb\nc\x9b"
+
+    @rpc
+    def fail(self) -> None:
+        raise ValueError("\x1b[2J\x9b")
+
+    @rpc
+    def odd(self) -> Any:
+        return {b"a": math.nan, 2: b"\xff", "c": "\x9b"}
+
+
+def test_what_comes_steers_no_terminal_and_is_json_for_programs(invoke: Invoke) -> None:
+    with server(Hostile()) as served:
+        assert invoke("rpc", served.address, "text").stdout == "a\\x1b[2Jb\nc\\x9b\n"
+        assert json.loads(invoke("rpc", served.address, "text", "--json").stdout) == "a\x1b[2Jb\nc\x9b"
+        assert "\\x1b[2J\\x9b" in invoke("rpc", served.address, "fail").stderr
+        told = invoke("rpc", served.address, "odd", "--json").stdout
+        assert json.loads(told) == {"b'a'": None, "2": "b'\\xff'", "c": "\x9b"}
+        assert "\x9b" not in told + invoke("rpc", served.address, "odd").stdout
+        listed = invoke("rpc", served.address)
+        assert "A \\x1b]0;title\\x07." in listed.stdout
 
 
 def test_an_error_is_a_line_without_secrets_and_exit_code_1(invoke: Invoke, served: Server) -> None:

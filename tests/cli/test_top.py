@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -12,10 +13,15 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from tests.conftest import WaitFor
+
+from sightline.site import private_folder
+from sightline.top import window_feed
+from sightline.top.addresses import windows_here
+from sightline.top.watching import Watching
 
 WAIT_S = 60.0
 COMMAND = [sys.executable, "-m", "alone"]
@@ -80,10 +86,18 @@ def top(environ: dict[str, str], *options: str, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-def facts(environ: dict[str, str]) -> dict[str, Any]:
-    """Of the one site."""
-    told: dict[str, Any] = json.loads(top(environ, "--once", "--json"))
-    return next(iter(told.values()), {})
+@pytest.fixture
+def watching(no_leaks: None, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Watching]:
+    """What the command watches, without a process for each look."""
+    for module in (private_folder, window_feed):
+        monkeypatch.setattr(module, "places", lambda: [Path(environ["TMPDIR"])])
+    with Watching(windows_here, every_s=0.2) as watching:
+        yield watching
+
+
+def facts(watching: Watching) -> dict[str, Any]:
+    """Of the one that runs."""
+    return next(iter(watching.picture.facts.values()), {})
 
 
 def test_that_nothing_runs_is_told(environ: dict[str, str]) -> None:
@@ -92,22 +106,25 @@ def test_that_nothing_runs_is_told(environ: dict[str, str]) -> None:
     assert json.loads(top(environ, "--once", "--json")) == {}
 
 
-def test_what_was_named_and_does_not_answer_is_a_failure(environ: dict[str, str], silent_port: int) -> None:
-    assert "127.0.0.1" in top(environ, f"http://127.0.0.1:{silent_port}", "--once", code=1)
+def test_what_was_named_and_does_not_answer_is_a_failure(environ: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    assert "127.0.0.1" in top(environ, f"http://127.0.0.1:{port}", "--once", code=1)
     assert "expected addresses such as" in top(environ, "gate", "--once", code=1)
 
 
 def test_a_site_is_seen_while_it_runs_and_a_worker_that_is_killed(
-    up: subprocess.Popen[str], environ: dict[str, str], wait_for: WaitFor
+    up: subprocess.Popen[str], environ: dict[str, str], watching: Watching, wait_for: WaitFor
 ) -> None:
     def results() -> list[dict[str, Any]]:
-        return [of for of in facts(environ).get("cameras", ()) if (of["results_per_s"] or 0) > 1]
+        return [of for of in facts(watching).get("cameras", ()) if (of["results_per_s"] or 0) > 1]
 
     (gate,) = wait_for(results, WAIT_S, "results")
     assert (gate["camera"], gate["state"]) == ("gate", "live")
-    now = facts(environ)
+    (now,) = json.loads(top(environ, "--once", "--json")).values()
     assert (now["name"], now["fault"]) == ("site.yaml", "")
     assert "cameras" in {of["routine"] for of in now["routines"]}
+    assert {of["flow"] for of in now["routines"]} == {"worker-people"}
     assert "raw_gate" in {of["channel"] for of in now["channels"]}
     assert {of["process"] for of in now["processes"]} == {"main", "hub", "capture-1", "worker-people"}
     worker = next(of for of in now["processes"] if of["process"] == "worker-people")
@@ -115,33 +132,47 @@ def test_a_site_is_seen_while_it_runs_and_a_worker_that_is_killed(
     table = top(environ, "--once")
     assert "gate" in table
     assert "worker-people" in table
+    assert "why" not in table  # nothing is amiss
     os.kill(worker["pid"], signal.SIGKILL)
 
     def is_back() -> bool:
-        for of in facts(environ)["processes"]:
-            if of["process"] == "worker-people":
-                return bool(of["ends"] == 1 and of["pid"] not in {None, worker["pid"]})
-        return False
+        (now,) = (of for of in facts(watching)["processes"] if of["process"] == "worker-people")
+        return bool(now["ends"] == 1 and now["pid"] not in {None, worker["pid"]})
 
     wait_for(is_back, WAIT_S, "another worker")
 
 
+def test_a_demo_is_seen_while_it_runs(
+    tmp_path: Path, environ: dict[str, str], watching: Watching, wait_for: WaitFor
+) -> None:
+    command = [*COMMAND, "demo", "--seconds", "600", "--folder", str(tmp_path)]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_for(lambda: len(facts(watching).get("cameras", ())) == 2, WAIT_S, "its cameras")
+            assert facts(watching)["name"] == "demo"
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(WAIT_S)
+
+
 def test_the_pipe_of_a_file_is_seen_while_it_runs(
-    no_leaks: None, tmp_path: Path, environ: dict[str, str], wait_for: WaitFor
+    tmp_path: Path, environ: dict[str, str], watching: Watching, wait_for: WaitFor
 ) -> None:
     (tmp_path / "hello.py").write_text(PIPE)
     command = [*COMMAND, "pipe", "run", str(tmp_path / "hello.py")]
     with subprocess.Popen(command, env=environ) as process:
         try:
-            wait_for(lambda: facts(environ).get("wires"), WAIT_S, "its wire")
-            assert facts(environ)["name"] == "hello.py"
+            wait_for(lambda: facts(watching).get("wires"), WAIT_S, "its wire")
+            assert facts(watching)["name"] == "hello.py"
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(WAIT_S)
 
 
 @contextmanager
-def in_terminal(environ: dict[str, str], *options: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def in_terminal(
+    environ: dict[str, str], *options: str, errors: IO[bytes] | None = None
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     environ = {**environ, "TERM": "xterm-256color"}
@@ -149,7 +180,12 @@ def in_terminal(environ: dict[str, str], *options: str) -> Iterator[tuple[int, s
     command = [*COMMAND, "top", *options]
     try:
         with subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ, start_new_session=True
+            command,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=errors or theirs,
+            env=environ,
+            start_new_session=True,
         ) as process:
             os.close(theirs)
             yield ours, process
@@ -164,19 +200,35 @@ def read_until(ours: int, word: bytes) -> bytes:
     return told
 
 
-@pytest.mark.parametrize("ending", ["q", "SIGTERM", "--seconds"])
 def test_a_terminal_shows_it_and_is_left_as_it_was(
-    up: subprocess.Popen[str], environ: dict[str, str], ending: str
+    up: subprocess.Popen[str], environ: dict[str, str], watching: Watching, wait_for: WaitFor
 ) -> None:
-    options = ["--seconds", "8"] if ending == "--seconds" else []
-    with in_terminal(environ, *options) as (ours, process):
-        read_until(ours, b"gate")
-        if ending == "q":
-            os.write(ours, b"q")
-        elif ending == "SIGTERM":
-            process.send_signal(signal.SIGTERM)
-        read_until(ours, b"\x1b[?1049l")  # out of the screen of its own
+    wait_for(lambda: facts(watching).get("cameras"), WAIT_S, "its camera")
+    for ending in (b"q", b"\x03", signal.SIGTERM):
+        with in_terminal(environ) as (ours, process):
+            read_until(ours, b"gate")
+            if isinstance(ending, bytes):
+                os.write(ours, ending)
+            else:
+                process.send_signal(ending)
+            read_until(ours, b"\x1b[?1049l")  # out of the screen of its own
+            assert process.wait(WAIT_S) == 0
+            assert termios.tcgetattr(ours)[3] & termios.ECHO
+
+
+def test_it_ends_by_itself_where_it_was_asked_to(environ: dict[str, str]) -> None:
+    with in_terminal(environ, "--seconds", "0.2") as (ours, process):
+        read_until(ours, b"\x1b[?1049l")
         assert process.wait(WAIT_S) == 0
+
+
+def test_where_the_screen_would_go_to_a_file_it_tells_lines(environ: dict[str, str], tmp_path: Path) -> None:
+    with (tmp_path / "errors").open("w+b") as errors:
+        with in_terminal(environ, "--seconds", "0.2", errors=errors) as (ours, process):
+            read_until(ours, b"nothing of yours runs here")
+            assert process.wait(WAIT_S) == 0
+        errors.seek(0)
+        assert errors.read() == b""
 
 
 def test_what_is_missing_is_told_with_how_to_have_it(environ: dict[str, str], tmp_path: Path) -> None:

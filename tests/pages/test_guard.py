@@ -13,7 +13,7 @@ TOKEN = "only-for-this-test"
 HERE = "127.0.0.1:8080"
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0"
 OPEN = Guard("127.0.0.1")
-STRICT = Guard("127.0.0.1", linked=False)
+STRICT = Guard("127.0.0.1", looks=["/"])
 
 
 def status(
@@ -32,6 +32,7 @@ def status(
         ("127.0.0.1:8080", 200),
         ("LocalHost:1", 200),
         ("[::1]:8080", 200),
+        ("0.0.0.0:8080", 400),
         ("evil.example:8080", 400),
         ("127.0.0.1.evil.example", 400),
         ("localhost.evil.example:8080", 400),
@@ -70,6 +71,23 @@ def test_a_request_has_one_host() -> None:
 def test_its_names_follow_from_where_it_listens(listens_on: str, named: str, expected: int) -> None:
     guard = Guard(listens_on, TOKEN)
     assert status(guard, ("authorization", f"Bearer {TOKEN}"), host=named) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "named", "expected"),
+    [
+        ("camera.example", "10.0.0.5", "10.0.0.5:80", 200),
+        ("camera.example", "10.0.0.5", "camera.example", 200),
+        ("camera.example", "10.0.0.5", "evil.example", 400),
+        ("FD00:0:0::7", "fd00::7", "[fd00::7]:80", 200),
+        ("0", "0.0.0.0", "whatever.example", 200),
+    ],
+)
+def test_it_is_known_by_the_address_that_its_host_turned_out_to_be(
+    host: str, address: str, named: str, expected: int
+) -> None:
+    guard = Guard(host, TOKEN, address=address)
+    assert status(guard, query=f"token={TOKEN}", host=named) == expected
 
 
 @pytest.mark.parametrize(
@@ -134,12 +152,21 @@ def test_what_does_something_is_not_asked_for_before_its_user_did() -> None:
         assert status(OPEN, own, purpose) == 200
 
 
+def test_a_browser_does_nothing_where_another_server_may_have_led_it() -> None:
+    asked = ("sec-fetch-site", "none")
+    for path, expected in (("/", 200), ("/kill", 403), ("/kill/", 403), ("//", 403), ("", 403)):
+        assert status(STRICT, asked, path=path) == expected
+        assert status(OPEN, asked, path=path) == 200
+    assert status(STRICT, ("sec-fetch-site", "same-origin"), path="/kill") == 200
+    assert status(Guard("127.0.0.1", TOKEN, looks=[]), asked, query=f"token={TOKEN}", path="/kill") == 200
+
+
 def test_a_browser_too_old_to_say_whose_page_asked_needs_a_token_to_do_something() -> None:
     old = ("user-agent", "Mozilla/5.0 (Macintosh) Version/15.0 Safari/605.1")
     assert status(STRICT, old) == 403
     assert status(OPEN, old) == 200
     known = ("authorization", f"Bearer {TOKEN}")
-    assert status(Guard("0.0.0.0", TOKEN, linked=False), old, known) == 200
+    assert status(Guard("0.0.0.0", TOKEN, looks=[]), old, known) == 200
     assert status(STRICT, ("user-agent", "curl/8.0")) == 200
 
 

@@ -1,5 +1,7 @@
 """The server within a program, over real sockets: who keeps it busy, and for how long."""
 
+import logging
+import re
 import socket
 import threading
 import time
@@ -8,6 +10,7 @@ from contextlib import ExitStack
 from http.client import HTTPConnection
 
 import pytest
+import uvicorn
 from tests.conftest import WaitFor
 
 from sightline.pages import server as of_server
@@ -120,6 +123,61 @@ def test_connections_have_a_bound(no_leaks: None, monkeypatch: pytest.MonkeyPatc
     served.close()
 
 
+def test_the_parts_of_an_answer_do_not_wait_for_each_other(served: Served, wait_for: WaitFor) -> None:
+    connections = served.server.server_state.connections
+    with served.connect():
+        wait_for(lambda: connections, WAIT_S, "it to be taken")
+        (taken,) = (one.transport.get_extra_info("socket") for one in connections)
+        assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
+@pytest.mark.parametrize(
+    ("parts", "answers"),
+    [
+        ([b"\x16\x03\x01 hello\r\n\r\n"], ["400"]),
+        ([HEAD + b"\r\n", b"\x00\r\n\r\n"], ["200", "400"]),
+        ([HEAD + b"Transfer-Encoding: chunked\r\n\r\nno number\r\n"], ["400"]),
+        ([HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"no number\r\n"], ["200"]),
+        ([HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"], ["200"]),
+    ],
+    ids=[
+        "no HTTP",
+        "none after a request",
+        "none within one",
+        "none within one that is answered",
+        "WebSocket",
+    ],
+)
+def test_a_stranger_writes_nothing_into_the_log(
+    served: Served, parts: list[bytes], answers: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with served.connect() as stranger:
+        told = b""
+        for part in parts:
+            stranger.sendall(part)
+            told += stranger.recv(10_000)
+        stranger.shutdown(socket.SHUT_WR)
+        while more := stranger.recv(10_000):
+            told += more
+    assert re.findall(r"HTTP/1.1 (\d+)", told.decode()) == answers
+    assert served.ask() == b"hello"
+    assert caplog.text == ""
+
+
+def test_the_log_of_another_server_of_the_program_stays_as_it_is(served: Served) -> None:
+    others = logging.getLogger("uvicorn.access")
+    handler = logging.NullHandler()
+    others.addHandler(handler)
+    try:
+        uvicorn.Config(hello, log_config=None, access_log=True)
+        before = others.handlers[:], others.propagate, others.level
+        PageServer(hello)
+        assert (others.handlers, others.propagate, others.level) == before
+        assert handler in others.handlers
+    finally:
+        others.removeHandler(handler)
+
+
 def test_it_ends_when_it_is_told_that_it_is_over(served: Served) -> None:
     assert served.ask() == b"hello"
     served.over = True
@@ -130,11 +188,12 @@ def test_it_ends_when_it_is_told_that_it_is_over(served: Served) -> None:
 
 
 def test_where_it_cannot_listen_is_told_at_once(served: Served) -> None:
-    for port in (served.port, 70000, -1):
-        with pytest.raises(OSError, match=r"in use|from 0 to 65535"):
-            listen("127.0.0.1", port)
-    with pytest.raises(OSError, match="not known|failure"):
-        listen("nowhere.invalid", 0)
+    for port in (served.port, 70000, -1, "8080", 80.5, None):
+        with pytest.raises(OSError, match=r"in use|from 0 to 65535, got"):
+            listen("127.0.0.1", port)  # type: ignore[arg-type]  # as a user may give it
+    for host in ("nowhere.invalid", "a" * 70, "camera..example"):
+        with pytest.raises(OSError, match="not known|failure|an address or a name"):
+            listen(host, 0)
 
 
 def test_an_address_reads_as_in_a_browser() -> None:

@@ -1,5 +1,6 @@
 """The event board: who gets which event, when, and what is told of it."""
 
+import pickle
 from collections import defaultdict
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from sightline.clock import ns
 from sightline.errors import BufferFull, Closed, ConfigError
 from sightline.pipe.counts.reports import State
+from sightline.pipe.event_names import LOG_DATA
 from sightline.pipe.parent import board as board_module
 from sightline.pipe.parent.board import EventBoard, EventReport
 
@@ -73,7 +75,7 @@ def test_only_those_that_answer_an_event_get_it() -> None:
         (
             "flush",
             {},
-            "unknown event 'flush'; did you mean \"flash\"? (known: start, stop, kill, dim, flash)",
+            "unknown event 'flush'; did you mean \"flash\"? (known: start, stop, kill, dim, flash, log_data)",
         ),
         ("start", {"x": []}, "unknown flow 'x' (known: a, b, c)"),
         ("start", {"a": ["b1"]}, "unknown routine of flow \"a\" 'b1' (known: a1, a2)"),
@@ -156,6 +158,25 @@ def test_a_flow_that_was_begun_again_starts_what_had_been_started() -> None:
     ]
 
 
+def test_a_flow_that_was_begun_again_shows_what_it_was_to_show() -> None:
+    board = made()
+    on, off = (pickle.dumps({"on": on, "every_s": 0.2}) for on in (True, False))
+    for targets, parameters in (
+        ({}, b""),
+        ({"a": ["a1"], "b": []}, b""),
+        ({"b": []}, on),
+        ({"b": []}, on),
+        ({"c": []}, off),
+    ):
+        board.post(LOG_DATA, targets, parameters, 0)
+    board.orders.clear()
+    for flow in FLOWS:
+        board.flow_lost(flow, "gone")
+        board.flow_ready(flow)
+    again = [(flow, order.event, order.routines, order.parameters) for flow, order in board.orders]
+    assert again == [("a", LOG_DATA, ("a2",), b""), ("b", LOG_DATA, ("b1",), on)]
+
+
 def test_who_does_not_answer_in_time_failed() -> None:
     board = made()
     number = board.post("flash", {}, b"", now_ns=ns(10), timeout_s=5)
@@ -193,6 +214,7 @@ def test_events_that_wait_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
             post(board, "flash")
         with pytest.raises(BufferFull):
             post(board, "flash")
+    post(board, "kill")  # whatever waits: it ends those who do not take it
 
 
 def test_who_is_over_is_not_meant_and_is_told_of_where_it_was_named() -> None:

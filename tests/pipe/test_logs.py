@@ -1,12 +1,16 @@
 """What a flow writes to its log, as the pipe's own process writes it."""
 
 import io
+import json
 import logging
+import pickle
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from sightline.log import configure, get_logger
+from sightline.log import configure, get_logger, hide_secret
 from sightline.pipe.logs import Forward, write
 
 
@@ -45,6 +49,68 @@ def test_lines_of_sightline_itself_come_out_whole(root: logging.Logger, as_json:
     assert "here" in lost
     assert "worker-people" in lost
     assert "OSError: no bytes" in broken
+
+
+class Rude:
+    def __reduce__(self) -> str:
+        raise TypeError
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_fields_of_a_line_are_those_of_its_json(root: logging.Logger) -> None:
+    sent: list[bytes] = []
+
+    def send(record: bytes) -> bool:
+        sent.append(record)
+        return True
+
+    root.handlers[:] = [Forward(send, "worker-people")]
+    root.setLevel(logging.INFO)
+    get_logger("sightline.bus").warning("hub lost", hub="here", tries=3)
+    stream = io.StringIO()
+    configure(as_json=True, stream=stream)
+    plain = logging.StreamHandler(text := io.StringIO())
+    root.addHandler(plain)
+    write(sent[0], logging.getLogger("Pipe"))
+    told = json.loads(stream.getvalue())
+    assert told.pop("timestamp")
+    assert told == {
+        "event": "hub lost",
+        "hub": "here",
+        "tries": 3,
+        "level": "warning",
+        "logger": "sightline.bus",
+        "process": "worker-people",
+    }
+    assert text.getvalue() == "hub lost hub='here' tries=3\n"
+
+
+def test_no_secret_that_was_told_here_leaves_with_what_comes_with_a_line(root: logging.Logger) -> None:
+    sent: list[bytes] = []
+    hide_secret("sesame-seeds")
+
+    def send(record: bytes) -> bool:
+        sent.append(record)
+        return True
+
+    root.handlers[:] = [Forward(send, "f")]
+    extra = {
+        "camera": {"note": "by sesame-seeds", "tried": ["sesame-seeds", 3], "lock": threading.Lock()},
+        "error": OSError("no sesame-seeds"),
+        "rude": Rude(),
+        "picture": b"\xff\xd8",
+        "at": Path("yard"),
+    }
+    logging.getLogger("seen").error("dark", extra=extra)
+    assert b"sesame" not in sent[0]
+    record = pickle.loads(sent[0])
+    assert record["camera"]["note"] == "by ***"
+    assert record["camera"]["tried"] == ["***", 3]
+    assert record["error"] == "OSError: no ***"
+    assert record["rude"] == "(cannot be made a text: RuntimeError)"
+    assert (record["picture"], record["at"]) == (b"\xff\xd8", Path("yard"))
 
 
 def test_lines_that_nobody_took_are_told_of(root: logging.Logger) -> None:

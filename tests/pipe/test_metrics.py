@@ -3,10 +3,12 @@
 import os
 import re
 import signal
+import socket
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -252,6 +254,19 @@ def test_only_this_machine_is_told_and_only_the_metrics(
         got = error.code
         error.close()
     assert got == status
+
+
+def test_a_page_of_another_site_is_told_nothing_and_who_is_slow_holds_up_nobody(page: MetricsPage) -> None:
+    foreign = urllib.request.Request(page.url, headers={"Sec-Fetch-Site": "cross-site"})
+    with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+        urllib.request.urlopen(foreign, timeout=20)
+    refused.value.close()
+    assert "frame-ancestors 'none'" in refused.value.headers["Content-Security-Policy"]
+    with ExitStack() as slow:
+        for _ in range(30):
+            one = slow.enter_context(socket.create_connection(("127.0.0.1", page.port), timeout=20))
+            one.sendall(b"GET /metrics HTTP/1.1\r\n")
+        assert value(scraped(page.url), "state", state="building") == 1
 
 
 def test_counts_that_cannot_be_had_are_a_line_in_the_log_and_an_answer(

@@ -35,6 +35,10 @@ def test_a_line_of_three_is_right_and_its_ends_have_their_roles() -> None:
     assert [link.crosses for link in graph.links] == [False, True]
 
 
+def test_a_pipe_of_nothing_is_a_mistake() -> None:
+    assert mistakes_of(Graph([])) == ["the pipe has no flow"]
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     lonely, camera, stray = Node("lonely", "a"), Node("camera", "b", live=True), Node("stray")
     first, second = Node("first", "b", gives=str), Node("second", "b", takes=int)

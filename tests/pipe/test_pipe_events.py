@@ -125,6 +125,14 @@ def test_waiting_has_an_end_where_that_is_wished(pipe: Pipe) -> None:
     sent(pipe.notify_event("hello", {"c": []}, wait=True))
 
 
+def test_to_wait_no_time_at_all_is_not_to_wait(pipe: Pipe) -> None:
+    pipe.notify_event("sleep", {"c": []}, seconds=0.1)
+    for wait in (0.0, 0, False):
+        assert pipe.notify_event("hello", {"c": []}, wait=wait) is None
+    sent(pipe.notify_event("hello", {"c": []}, wait=True))
+    assert LOG.lines == ["c.c1: hello nobody"] * 4  # and none that it failed
+
+
 def test_events_before_the_build_and_before_start_are_handled_in_order() -> None:
     with Pipe(logger=LOG.logger()) as pipe:
         pipe.create_flow("a", True, Counter("count"), Hello("hello"))

@@ -144,6 +144,8 @@ def test_a_rate_of_its_own_goes_before_what_an_event_says() -> None:
     assert [*rates, paced.rate_fps] == [None, 5, 10 * FPS_MULTIPLIER, 3, 5]
     with pytest.raises(ConfigError, match="at least 0, got -1"):
         paced.set_const_fps(-1)
+    with pytest.raises(ConfigError, match="at least 0, got 'fast'"):
+        paced.update_fps("fast")  # type: ignore[arg-type]
 
 
 def test_data_has_a_place_for_more() -> None:

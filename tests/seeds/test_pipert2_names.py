@@ -41,7 +41,10 @@ from sightline.pipe import (
     fields,
 )
 
-SHOWN = ("SourceRoutine", "MiddleRoutine", "DestinationRoutine", "Routine", "events")
+SHOWN = (
+    *("SourceRoutine", "MiddleRoutine", "DestinationRoutine", "Routine", "events"),
+    *("APIWrapper", "RPCPipeWrapper", "get_socket_logger"),
+)
 EXPORTED = (
     *("dataclass", "field", "fields", "Pipe", "Wire", "Data", "FPSRoutine", "Network", "MessageHandler"),
     *("DataTransmitter", "QueueNetwork", "QueueHandler", "SharedMemoryTransmitter", "BasicTransmitter"),

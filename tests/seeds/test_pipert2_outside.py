@@ -122,12 +122,12 @@ def test_a_pipe_is_steered_over_http(
     becomes("running", "stopped")
     ask("/routines/some_routine/events/stop/execute")
     becomes("stopped", "stopped")
-    ask("/routines/events/CUSTOM_EVENT_NAME/execute")
+    ask("/routines/events/CUSTOM_EVENT_NAME/execute", {"extra_args": {"param1": "all"}})
     ask(
         "/routines/some_routine/events/CUSTOM_EVENT_NAME/execute",
         {"extra_args": {"param1": "value", "param2": 7}},
     )
-    expected = ("some_routine none none", "other_routine none none", "some_routine value 7")
+    expected = ("some_routine all none", "other_routine all none", "some_routine value 7")
     wait_for(lambda: script.printed(*expected), WAIT_S, "both events were handled")
     ask("/kill")
     assert script.ended() == 0
@@ -173,7 +173,7 @@ def test_a_pipe_is_steered_by_zerorpc(
     begin: Begin, execute: Execute, free_port: Callable[[], int], wait_for: WaitFor
 ) -> None:
     port = free_port()
-    script, address = begin(RPC.format(port=port)), f"tcp://127.0.0.1:{port}"
+    script, address = begin(RPC.format(port=port)), f"tcp://0.0.0.0:{port}"  # as its document has it
     wait_for(lambda: script.printed("it runs"), WAIT_S, "the script runs")
     execute(address, "start")
     execute(address, "custom")

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import socket
+import stat
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -19,6 +21,7 @@ from sightline.hub.address import HubAddress
 from sightline.log import hide_secret
 from sightline.pipe import Pipe
 from sightline.site import private_folder
+from sightline.site import window as module
 from sightline.site.visit import MAIN, PipesVisit
 from sightline.site.window import MOST_ASKED_BYTES, MOST_VISITORS, Window, open_window
 
@@ -208,3 +211,50 @@ def test_a_hub_that_is_away_is_trouble_and_no_more(no_leaks: None, silent_port: 
         look = visit.look()
     assert look.hub is None
     assert look.trouble.startswith("the hub: ")
+
+
+def test_nobody_else_may_connect_even_where_the_folder_is_open(path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_flow_called_as_the_first_process_is_no_more_than_a_flow(no_leaks: None) -> None:
+    with Pipe(logger=LOG.logger()) as made:
+        made.create_flow(MAIN, True, Counter("numbers"), Collect("kept"))
+        made.build()
+        with closing(PipesVisit("mine", lambda: {"p": made})) as visit:
+            look = visit.look()
+    assert look.usage[MAIN].pid == os.getpid() != look.pipes["p"].flows[MAIN].pid
+
+
+class Hung(PipesVisit):
+    let_go = threading.Event()
+
+    def look(self) -> Any:
+        assert self.let_go.wait(WAIT_S)
+        return super().look()
+
+
+def test_it_is_closed_in_one_time_however_many_visitors_wait(
+    no_leaks: None, tmp_path: Path, opened: ExitStack, monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
+) -> None:
+    joined: list[float] = []
+    monkeypatch.setattr(module, "_LEAVES_S", 0.5)
+    window = Window(tmp_path / "w", lambda: Hung("mine", dict))
+    for _ in range(8):
+        opened.enter_context(closing(Visitor(tmp_path / "w"))).socket.sendall(b'{"type":"look"}\n')
+
+    def visitors() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name == "visitor"]
+
+    wait_for(lambda: len(visitors()) == 8, WAIT_S, "all to be let in")
+    join = threading.Thread.join
+
+    def timed(thread: threading.Thread, timeout: float | None = None) -> None:
+        joined.append(timeout or 0.0)
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", timed)
+    window.close()
+    Hung.let_go.set()
+    assert sum(joined) < 8 * 0.5
+    wait_for(lambda: not visitors(), WAIT_S, "all to go")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial, wraps
@@ -21,9 +22,10 @@ from sightline.pipe import Pipe, Restart, Wire
 from sightline.site.visit import PipesVisit
 from sightline.site.window import WINDOW, Look, Window
 from sightline.top import app as module
-from sightline.top.app import NOTHING, TopApp
+from sightline.top.app import TopApp
 from sightline.top.feed import Event, Target
-from sightline.top.sheet_table import SheetTable
+from sightline.top.picture import NOTHING
+from sightline.top.sheet_table import MOST_ROWS, SheetTable
 from sightline.top.watching import Open, Watching
 from sightline.top.window_feed import WindowFeed
 
@@ -127,7 +129,7 @@ async def test_it_begins_with_what_there_is() -> None:
             "Channels 0",
             "Processes 1",
         ]
-        assert "pipe p running" in seen.text("#summary")
+        assert "1 pipe running" in seen.text("#summary")
 
 
 @in_a_loop
@@ -151,7 +153,7 @@ async def test_each_sheet_has_its_key() -> None:
 async def test_rows_are_sorted_by_key_and_by_a_click() -> None:
     async with running(a=lambda: Told(look())) as seen:
         await seen.until(lambda: seen.column() == NAMES, "routines")
-        await seen.pilot.press("s", "s", "s")
+        await seen.pilot.press(*"ssss")
         assert seen.column() == ["bay", "alp", "cab"]
         assert "fps ▼" in str([str(column.label) for column in seen.table.columns.values()])
         await seen.pilot.press("r")
@@ -171,7 +173,7 @@ async def test_the_cursor_stays_at_its_row_while_others_move() -> None:
         await seen.until(lambda: seen.column() == NAMES, "routines")
         await seen.pilot.press("down", "down")
         assert seen.text("#note").startswith("alp in flow f")
-        await seen.pilot.press("s", "s", "s")
+        await seen.pilot.press(*"ssss")
         assert seen.at == "alp"
         less = look()
         fewer = pipe(flow("f", routine("alp"), routine("new")))
@@ -207,7 +209,7 @@ async def test_it_can_be_held_still() -> None:
         await seen.until(lambda: watched.looks > before + 2, "more looks")
         await seen.pilot.pause(3 * STEP_S)
         assert seen.column() == NAMES
-        await seen.pilot.press("s", "s", "s")  # what is held still can be sorted
+        await seen.pilot.press(*"ssss")  # what is held still can be sorted
         assert seen.column() == ["bay", "alp", "cab"]
         await seen.pilot.press("space")
         await seen.until(lambda: seen.column() == ["other"], "what is now")
@@ -256,9 +258,8 @@ class Away(Told):
 @in_a_loop
 async def test_a_feed_that_is_away_is_told_and_nothing_else_suffers() -> None:
     async with running(b=lambda: Away(look()), a=lambda: Told(look())) as seen:
-        await seen.until(lambda: seen.column() == ["mine"] * 3, "the other")
+        await seen.until(lambda: seen.column() == NAMES, "the other")
         assert "b: [bold]gone[/bold]: password=*** \N{REPLACEMENT CHARACTER}[2J" in seen.text("#summary")
-        assert seen.column(1) == NAMES
 
 
 @in_a_loop
@@ -270,16 +271,19 @@ async def test_that_nothing_runs_is_told() -> None:
 
 @in_a_loop
 async def test_a_small_terminal_is_enough() -> None:
-    told = look(site=site({"a camera with quite a long name": camera()}))
+    told = look(site=site({"camera-01": camera(state="backing_off", retry_in_s=3.0)}))
     async with running(size=(80, 24), a=lambda: Told(told)) as seen:
-        await seen.until(lambda: seen.column() == ["a camera with quite a long name"], "cameras")
+        await seen.until(lambda: seen.column() == ["camera-01"], "cameras")
         await seen.pilot.press("2")
         await seen.pilot.pause()
         assert seen.table.size.height >= 12
         assert seen.app.query_one("Footer").region.bottom == 24
-        columns = [str(column.label) for column in seen.table.columns.values()]
-        widths = [column.get_render_width(seen.table) for column in seen.table.columns.values()]
-        assert sum(widths[: columns.index("why")]) < 80
+        for key in "123":
+            await seen.pilot.press(key)
+            await seen.pilot.pause()
+            columns = [str(column.label) for column in seen.table.columns.values()]
+            widths = [column.get_render_width(seen.table) for column in seen.table.columns.values()]
+            assert sum(widths[: columns.index("why")]) <= 80
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
@@ -291,6 +295,81 @@ async def test_it_ends_by_a_key(key: str) -> None:
 
 
 @in_a_loop
+async def test_its_order_stays_when_another_feed_comes() -> None:
+    """The name of its feed stands before all others then."""
+    feeds: dict[str, Open] = {"a": lambda: Told(look())}
+    with Watching(lambda: dict(feeds), every_s=STEP_S) as watching:
+        app = TopApp(watching)
+        async with app.run_test(size=(80, 24)) as pilot:
+            seen = Seen(app, pilot)
+            await seen.until(lambda: seen.column() == NAMES, "routines")
+            await pilot.press(*"ssss")
+            assert seen.column() == ["bay", "alp", "cab"]
+            feeds["b"] = lambda: Told(Look(name="b", at_ns=0))
+            await seen.until(lambda: seen.column() == ["mine"] * 3, "another feed")
+            assert seen.column(1) == ["bay", "alp", "cab"]
+
+
+@in_a_loop
+async def test_what_was_scrolled_to_stays_while_rows_change_places() -> None:
+    feed = Told(look())
+    async with running(size=(40, 24), a=lambda: feed) as seen:
+        await seen.until(lambda: seen.column() == NAMES, "routines")
+        await seen.pilot.press(*"ssss")
+        seen.table.scroll_to(x=10, animate=False)
+        await seen.until(lambda: seen.table.scroll_x == 10, "it to be scrolled")
+        routines = [routine(name, fps=fps) for name, fps in {"bay": 1.0, "cab": 2.0, "alp": 3.0}.items()]
+        feed.told = [Look(name="mine", at_ns=S, pipes={"p": pipe(flow("f", *routines))})]
+        await seen.until(lambda: seen.column() == ["alp", "cab", "bay"], "another order")
+        assert seen.table.scroll_x == 10
+
+
+@in_a_loop
+async def test_who_tells_of_too_much_does_not_hold_up_the_screen() -> None:
+    many = [routine(f"r{n}", fps=float(n)) for n in range(MOST_ROWS + 50)]
+    told = Look(name="mine", at_ns=0, pipes={"p": pipe(flow("f", *many))})
+    async with running(a=lambda: Told(told)) as seen:
+        await seen.until(lambda: seen.table.row_count == MOST_ROWS, "the first of them")
+        assert f"Routines {MOST_ROWS + 50}" in [str(tab.label) for tab in seen.app.query(Tab)]
+        await seen.pilot.press("slash", *f"r{MOST_ROWS + 7}")
+        await seen.until(lambda: seen.column() == [f"r{MOST_ROWS + 7}"], "one of the others")
+
+
+@in_a_loop
+async def test_a_long_name_leaves_room_for_the_rest() -> None:
+    name = "x" * 500
+    told = Look(name="mine", at_ns=0, pipes={"p": pipe(flow("f", routine(name, state="failed")))})
+    async with running(a=lambda: Told(told)) as seen:
+        await seen.until(lambda: seen.column(2) == ["failed"], "its row")
+        assert len(seen.column()[0]) < 40
+        assert name in seen.text("#note")
+
+
+class Stuck(Told):
+    """Never says which events there are."""
+
+    let_go = threading.Event()
+    gave_up = False
+
+    def events(self, pipe: str) -> list[str]:
+        self.gave_up = not self.let_go.wait(WAIT_S)
+        return []
+
+
+def test_it_ends_though_an_event_is_waited_for() -> None:
+    stuck = Stuck(look())
+
+    async def ask_and_end() -> None:
+        async with running(a=lambda: stuck) as seen:
+            await seen.until(lambda: seen.column() == NAMES, "routines")
+            await seen.pilot.press("e", "q")
+
+    asyncio.run(ask_and_end())
+    assert not stuck.gave_up
+    stuck.let_go.set()
+
+
+@in_a_loop
 async def test_a_flow_that_is_killed_is_seen_to_die_and_to_come_back(tmp_path: Path) -> None:
     with a_pipe() as made, Window(tmp_path / WINDOW, lambda: PipesVisit("mine", lambda: {"p": made})):
         async with running(size=(120, 30), a=lambda: WindowFeed(tmp_path / WINDOW)) as seen:
@@ -298,9 +377,9 @@ async def test_a_flow_that_is_killed_is_seen_to_die_and_to_come_back(tmp_path: P
             await seen.pilot.press("e")
             await seen.until(lambda: len(seen.app.screen_stack) == 2, "the question")
             await seen.pilot.press(*"start", "enter")
-            await seen.until(lambda: seen.column(1) == ["running", "stopped", "stopped"], "one to run")
+            await seen.until(lambda: seen.column(2) == ["running", "stopped", "stopped"], "one to run")
             made.notify_event("start", wait=WAIT_S)
-            await seen.until(lambda: float(seen.column(2)[2]) > 5, "messages at the end")
+            await seen.until(lambda: float(seen.column(3)[2]) > 5, "messages at the end")
             await seen.pilot.press("5")
             await seen.until(lambda: seen.column() == ["main", "numbers", "keeps"], "processes")
             pid = made.pids["numbers"]
@@ -310,6 +389,6 @@ async def test_a_flow_that_is_killed_is_seen_to_die_and_to_come_back(tmp_path: P
             await seen.until(lambda: seen.column(1)[1] == "running", "another one")
             assert seen.column(2)[1] != str(pid)
             await seen.pilot.press("2")
-            await seen.until(lambda: seen.column(1) == ["running"] * 3, "all to run again")
-            await seen.until(lambda: float(seen.column(2)[2]) > 5, "messages at the end")
+            await seen.until(lambda: seen.column(2) == ["running"] * 3, "all to run again")
+            await seen.until(lambda: float(seen.column(3)[2]) > 5, "messages at the end")
         assert made.stats().balanced

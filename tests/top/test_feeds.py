@@ -196,6 +196,10 @@ def test_what_is_no_api_is_told(no_leaks: None, silent_port: int, monkeypatch: p
         pytest.raises(WireError, match="1000 bytes"),
     ):
         look_at(url)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(Unreachable, match=r"does not answer: \[Errno"):
+        look_at(f"http://127.0.0.1:{port}")
     monkeypatch.setattr(http_feed, "_ANSWER_S", 0.2)
     with pytest.raises(Unreachable, match="does not answer"):
         look_at(f"http://127.0.0.1:{silent_port}")

@@ -19,12 +19,14 @@ from tests.top.told import (
     wire,
 )
 
+from sightline.errors import WireError
 from sightline.overflow import BufferStats
+from sightline.pipe.counts.reports import DurationStats
 from sightline.site.window import Look
 from sightline.top import pipes, places
 from sightline.top.feed import Target
 from sightline.top.looks import Looks, since
-from sightline.top.picture import Picture, Seen
+from sightline.top.picture import NO_ANSWER, NOTHING, Account, Picture, Seen
 from sightline.top.sheet import Sheet
 
 
@@ -35,6 +37,10 @@ def row(sheet: Sheet, number: int = 0) -> dict[str, Any]:
 def two(before: Look, now: Look) -> Looks:
     """Two seconds between."""
     return looks(now, before)
+
+
+def account(now: Look, feed: str) -> Account:
+    return Account.of(looks(now, feed=feed))
 
 
 def at(second: int, **of: Any) -> Look:
@@ -128,6 +134,7 @@ def test_a_wire_has_rates_of_messages_and_bytes() -> None:
     sheet = pipes.wires(two(before, at(2, pipes={"p": pipe(ends, wires=(later,))})))
     assert row(sheet) == {
         "wire": "a > b",
+        "flow": "f",
         "policy": "live",
         "messages_per_s": 25.0,
         "mb_per_s": 2.0,
@@ -244,18 +251,18 @@ def test_texts_from_outside_cannot_steer_the_terminal() -> None:
         hub=hub(({"name": evil, "owner": evil, "lost": {evil: 1}},)),
         trouble=evil,
     )
-    picture = Picture({evil: Seen(looks(told, feed=evil)), "other": Seen(None, fault=evil)})
+    picture = Picture({evil: Seen(account(told, feed=evil)), "other": Seen(None, fault=evil)})
     texts = [text for sheet in picture.sheets for one in sheet.rows for text in (*sheet.texts(one), one.note)]
     assert all(text.isprintable() for text in (*texts, *picture.summary, *picture.faults, *picture.lines()))
     assert evil not in str(picture.facts)
 
 
 def test_a_feed_that_does_not_answer_says_so_beside_what_it_told() -> None:
-    told = looks(at(0, site=site({"gate": camera()})), feed="a")
-    picture = Picture({"a": Seen(told, 7.0, "it does not answer"), "b": Seen(None, 0.0, "nobody there")})
+    told = account(at(0, site=site({"gate": camera()})), feed="a")
+    picture = Picture({"a": Seen(told, 7, "it does not answer"), "b": Seen(None, 0, "nobody there")})
     assert picture.faults == ["it: it does not answer, what is told is 7 s old", "b: nobody there"]
     assert picture.summary == []
-    assert [row(sheet)["feed"] for sheet in picture.sheets if sheet.rows] == ["it"]
+    assert [row(sheet)["camera"] for sheet in picture.sheets if sheet.rows] == ["gate"]
     assert picture.facts["b"]["fault"] == "nobody there"
     assert picture.facts["a"]["cameras"][0]["camera"] == "gate"
 
@@ -265,11 +272,44 @@ def test_a_summary_says_the_most_in_a_line() -> None:
         at(0, usage={"main": used(9, 1.0)}),
         at(2, site=site({"a": camera(), "b": camera(state="stalled")}), usage={"main": used(9, 2.0, mb=100)}),
     )
-    assert Picture({"x": Seen(now)}).summary == ["it: 1 of 2 streams live, CPU 50 %, 100 MB"]
+    assert Picture({"x": Seen(Account.of(now))}).summary == ["it: 1 of 2 streams live, CPU 50 %, 100 MB"]
 
 
 def test_two_of_one_name_are_told_apart() -> None:
-    told = {name: Seen(looks(at(0, site=site({"gate": camera()})), feed=name)) for name in ("x", "y")}
+    told = {name: Seen(account(at(0, site=site({"gate": camera()})), feed=name)) for name in ("x", "y")}
     cameras, *_ = Picture(told).sheets
     assert [one.values[0] for one in cameras.rows] == ["it (x)", "it (y)"]
     assert [one.feed for one in cameras.rows] == ["x", "y"]
+
+
+def test_what_several_pipes_do_is_summed_up() -> None:
+    states = {name: pipe(flow(name)) for name in ("a", "b", "c")}
+    told = at(0, pipes=states)
+    assert Picture({"x": Seen(account(told, "x"))}).summary == ["it: 3 pipes running"]
+
+
+def test_routines_and_wires_of_one_name_are_told_apart_by_their_flows() -> None:
+    """Each worker of a site has the same three."""
+    ends = {"source_flow": "w-1", "destination_flow": "w-1"}
+    told = {"w-1": pipe(flow("w-1", routine("model")), wires=(wire("cameras", "model", **ends),))}
+    told |= {"w-2": pipe(flow("w-2", routine("model")), wires=(wire("cameras", "model"),))}
+    now = looks(at(0, pipes=told))
+    assert [of["flow"] for of in pipes.routines(now).records()] == ["w-1", "w-2"]
+    assert [of["flow"] for of in pipes.wires(now).records()] == ["w-1", "f"]
+    between = wire("a", "b", source_flow="x", destination_flow="y")
+    (one,) = pipes.wires(looks(at(0, pipes={"p": pipe(wires=(between,))}))).records()
+    assert one["flow"] == "x > y"
+
+
+def test_what_cannot_be_counted_is_told_and_not_shown() -> None:
+    """A stranger's JSON may hold any number."""
+    huge = at(0, pipes={"p": pipe(flow("f", routine("r", main_logic=DurationStats(max_ns=10**400))))})
+    with pytest.raises(WireError, match="cannot be shown"):
+        account(huge, "x")
+    sheet = pipes.routines(looks(at(0, pipes={"p": pipe(flow("f", routine("r", failed=10**400)))})))
+    assert ">1e12" in sheet.texts(sheet.rows[0])
+
+
+def test_that_there_is_nothing_yet_is_no_reason_to_say_that_nothing_runs() -> None:
+    assert Picture({}).lines() == [NOTHING]
+    assert Picture({"hub://gate": Seen()}).lines() == [NO_ANSWER]

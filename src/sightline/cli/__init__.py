@@ -32,6 +32,7 @@ from sightline.cli.mux import mux
 from sightline.cli.pipe import app as pipe
 from sightline.cli.probe import probe
 from sightline.cli.rpc import rpc
+from sightline.cli.terminal import visible
 from sightline.cli.top import top
 from sightline.cli.topics import app as topics
 from sightline.cli.up import up
@@ -56,7 +57,7 @@ def _said(error: SightlineError) -> str:
     from sightline.log import redact
 
     # Mistakes in settings are worded without secrets; `password: expected text` would look like one.
-    return str(error) if isinstance(error, ConfigError) else redact(str(error))
+    return visible(str(error) if isinstance(error, ConfigError) else redact(str(error)))
 
 
 app = typer.Typer(

@@ -64,7 +64,7 @@ def demo(
     with FakeCameras(_DRAWN) as served:
         cameras = {name: {"url": served.url(name)} for name in _DRAWN} | _cameras(sources or [])
         site = checked(Site, {"cameras": cameras, "workers": {"demo": worker}})
-        code = run_site(RunningSite(site), console, seconds=seconds)
+        code = run_site(RunningSite(site), console, seconds=seconds, name="demo")
     for what, path in (("results, a line each", lines), ("contact sheet", sheet)):
         if path.exists():
             console.print(f"{what}: {path}", highlight=False, soft_wrap=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import threading
 import time
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from sightline.errors import ConfigError
+from sightline.cli.terminal import visible, visible_json
+from sightline.errors import Closed, ConfigError, SinkError
 
 if TYPE_CHECKING:
     from sightline.pipe.outside.log_entry import LogEntry
@@ -86,6 +86,7 @@ def logs(
         with stopped_by_signals(showing):
             showing.wait(seconds)
         typer.echo(_summary(receiver.stats()), err=True)
+    showing.check()
 
 
 class _Showing:
@@ -98,8 +99,13 @@ class _Showing:
         self._patterns = patterns
         self._folder = None if pictures is None else _PictureFolder(pictures)
         self._as_json = as_json
-        self._printing = threading.Lock()
         self._asked_to_stop = False
+        self._failed: OSError | None = None
+
+    def check(self) -> None:
+        """Raises SinkError: it ended as nothing more could be written."""
+        if self._failed is not None and not isinstance(self._failed, BrokenPipeError):
+            raise SinkError(f"cannot write what came: {self._failed}") from self._failed
 
     def request_stop(self) -> None:
         self._asked_to_stop = True  # and no event, whose lock the thread may hold that a signal interrupts
@@ -112,15 +118,15 @@ class _Showing:
         return self._asked_to_stop
 
     def take(self, entries: Sequence[LogEntry]) -> None:
-        """From any thread."""
-        with self._printing:
-            try:
-                for entry in filter(self._wants, entries):
-                    picture = self._folder.keep(entry) if self._folder else None
-                    typer.echo(_json(entry, picture) if self._as_json else _line(entry, picture))
-            except OSError:  # whoever read it is gone, or the disk is full
-                self._asked_to_stop = True
-                raise
+        """One call at a time. Raises Closed: whoever read it is gone, or the disk is full."""
+        try:
+            for entry in filter(self._wants, entries):
+                picture = self._folder.keep(entry) if self._folder else None
+                typer.echo(_json(entry, picture) if self._as_json else _line(entry, picture))
+        except OSError as error:
+            self._failed = self._failed or error
+            self._asked_to_stop = True
+            raise Closed("nothing more can be written") from error
 
     def _wants(self, entry: LogEntry) -> bool:
         names = (entry.routine, entry.flow, f"{entry.flow}.{entry.routine}")
@@ -142,7 +148,7 @@ class _PictureFolder:
         if not entry.picture:
             return None
         parts = (entry.pipe, entry.flow, entry.routine, entry.side or "picture")
-        name = ".".join(_UNSAFE.sub("_", part)[:60] for part in parts if part) + ".jpg"
+        name = ".".join(_short(_UNSAFE.sub("_", part)) for part in parts if part) + ".jpg"
         if name not in self._names and len(self._names) >= MOST_PICTURES:
             return None
         self._names.add(name)
@@ -151,18 +157,18 @@ class _PictureFolder:
         return unfinished.replace(self._folder / name)
 
 
+def _short(part: str) -> str:
+    """File systems take names of 255 bytes."""
+    return part.encode()[:60].decode(errors="ignore")
+
+
 def _line(entry: LogEntry, picture: Path | None) -> str:
     place = ".".join(filter(None, (entry.pipe, entry.flow, entry.routine))) or entry.source
     told = _LINE.format(time=entry.time[11:23], level=entry.level, place=place, message=entry.message)
     extra = "".join(f" {name}={value!r}" for name, value in entry.extra.items())
     kept = f" [{picture}]" if picture else ""
     traceback = f"\n{entry.traceback}" if entry.traceback else ""
-    return _visible(f"{told}{extra}{kept}{traceback}")
-
-
-def _visible(text: str) -> str:
-    """Without what would steer a terminal: a record may be anybody's."""
-    return "".join(one if one.isprintable() or one in "\n\t" else repr(one)[1:-1] for one in text)
+    return visible(f"{told}{extra}{kept}{traceback}").replace("\n", "\n    ")
 
 
 def _json(entry: LogEntry, picture: Path | None) -> str:
@@ -172,7 +178,7 @@ def _json(entry: LogEntry, picture: Path | None) -> str:
     told.pop("picture", None)
     if picture is not None:
         told["picture"] = str(picture)
-    return msgspec.json.encode(told).decode()
+    return visible_json(msgspec.json.encode(told).decode())
 
 
 def _summary(stats: IntakeStats) -> str:

@@ -67,7 +67,7 @@ def run(
 
         sightline pipe run street.py
 
-        sightline pipe run street.py:at_night --seconds 60 --json
+        sightline pipe run street.py:make_pipe --seconds 60 --json
 
         sightline pipe run street.py --api 8080 --rpc tcp://127.0.0.1:4242
     """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, Self
@@ -41,10 +42,10 @@ class Doors(NamedTuple):
 
     @classmethod
     def of(cls, api: str | None, rpc: str | None, token_env: str | None) -> Self:
-        """Raises ConfigError: no such address, or no token in the variable that is named."""
+        """Raises BadParameter: no such port; ConfigError: no token in the variable that is named."""
         host, _, port = ("" if api is None else api).rpartition(":")
         if api is not None and not (port.isdecimal() and int(port) <= 65_535):
-            raise ConfigError(f"expected --api as PORT or HOST:PORT, got {api!r}")
+            raise typer.BadParameter(f"expected PORT or HOST:PORT, got {api!r}", param_hint="--api")
         token = None if token_env is None else os.environ.get(token_env)
         if token_env is not None and not token:
             raise ConfigError(f"expected a token in the environment variable {token_env}")
@@ -76,18 +77,30 @@ def run_pipe(file: str, *, seconds: float | None, doors: Doors, as_json: bool) -
     """
     with ExitStack() as ended:
         answers = ended.enter_context(_answers_apart()) if as_json else None
+        handlers = logging.getLogger().handlers[:]
         running = _Running(pipe_of(file), answers)
-        ended.enter_context(stopped_by_signals(running))
+        _show_once(running.pipe.logger, handlers)
         ended.callback(running.tell)  # the last counts are those after the end
         ended.enter_context(running.pipe)
         ended.enter_context(doors.open_to(running.pipe))
-        running.begin()
-        _open_window(running.pipe, file, ended)
-        running.wait(seconds)
-        faults = [*faults_of(running.pipe.stats())]
+        running.build()
+        # Until here a signal ends it as it ends a script: what takes long to build is not waited for.
+        with stopped_by_signals(running), ended.pop_all() as opened:
+            running.start()
+            _open_window(running.pipe, file, opened)
+            running.wait(seconds)
+            faults = [*faults_of(running.pipe.stats())]
     for fault in faults:
         typer.echo(redact(fault), err=True)
     return 1 if faults else 0
+
+
+def _show_once(log: logging.Logger, handlers: Iterable[logging.Handler]) -> None:
+    """What a pipe's log has handlers of its own for is not for those of the command."""
+    if log.handlers and log.parent is not None:
+        its_own = logging.Filter(log.name)
+        for handler in handlers:
+            handler.addFilter(lambda record: not its_own.filter(record))
 
 
 def _open_window(pipe: Pipe, file: str, opened: ExitStack) -> None:
@@ -109,10 +122,12 @@ class _Running:
     def request_stop(self) -> None:
         self._asked_to_stop = True  # and no event, whose lock the thread may hold that a signal interrupts
 
-    def begin(self) -> None:
-        """Build and start it, if its file did not."""
+    def build(self) -> None:
+        """If its file did not."""
         if self.pipe.stats().state is PipeState.BUILDING:
             self.pipe.build()
+
+    def start(self) -> None:
         with suppress(Closed):  # it is over: its file saw to that
             self.pipe.notify_event(START_EVENT_NAME)
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sightline.cli.terminal import visible, visible_json
+
 
 def rpc(
     endpoint: Annotated[
@@ -64,10 +66,10 @@ def rpc(
 
 def _list(methods: list[tuple[str, str]], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(dict(methods), ensure_ascii=False))
+        _show(dict(methods), as_json=True)
         return
     for method, doc in methods:
-        typer.echo(f"{method}\n    {doc}" if doc else method)
+        _show(f"{method}\n    {doc}" if doc else method, as_json=False)
 
 
 def _all(answer: Any) -> Iterator[Any]:
@@ -78,10 +80,14 @@ def _all(answer: Any) -> Iterator[Any]:
 
 
 def _show(answer: Any, *, as_json: bool) -> None:
-    if isinstance(answer, str) and not as_json:
-        typer.echo(answer)
-    elif answer is not None or as_json:
-        typer.echo(json.dumps(answer, ensure_ascii=False, default=repr, indent=None if as_json else 2))
+    from sightline.pipe.outside.plain import plain
+
+    if as_json:
+        typer.echo(visible_json(json.dumps(plain(answer), ensure_ascii=False)))
+    elif isinstance(answer, str):
+        typer.echo(visible(answer))
+    elif answer is not None:
+        typer.echo(visible(json.dumps(plain(answer), ensure_ascii=False, indent=2)))
 
 
 def _value(text: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 from rich.console import Console
 
@@ -12,15 +13,23 @@ from sightline.site.any_site import AnySite
 
 
 def run_site(
-    running: AnySite, console: Console, *, seconds: float | None = None, as_json: bool = False
+    running: AnySite,
+    console: Console,
+    *,
+    seconds: float | None = None,
+    as_json: bool = False,
+    name: str | None = None,
 ) -> int:
     """Run until the site ends, `seconds` have passed, or SIGINT or SIGTERM came. Gives the exit code.
 
+    `name` is what `sightline top` calls it; None: it has a window of its own.
     1 where a camera cannot be read or a worker broke, else 0: being asked to stop is no failure.
     Raises SightlineError where the site cannot be started.
     """
     view = site_view(running)
-    with stopped_by_signals(running), running:
+    with stopped_by_signals(running), ExitStack() as opened, running:
+        if name is not None:
+            _open_window(running, name, opened)
         if not as_json:
             print_lines(_hub_lines(running), console)
             print_lines((f"pictures: {page}" for page in running.pages), console)
@@ -31,6 +40,13 @@ def run_site(
     else:
         print_lines([*faults, *sink_losses(running.status().sinks)], console)
     return 1 if faults else 0
+
+
+def _open_window(running: AnySite, name: str, opened: ExitStack) -> None:
+    from sightline.site.visit import PipesVisit
+    from sightline.site.window import open_window
+
+    open_window(lambda: PipesVisit(name, dict, status=running.status), opened)
 
 
 def _hub_lines(running: AnySite) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 _STEP_S: Final = 0.1
 _FIRST_S: Final = 15.0
-_NOTHING: Final = "nothing of yours runs here: begin `sightline up SITE`, or name an address"
+_PRINTED_WIDTH: Final = 160
+"""Characters, where it is not a terminal that says how many it has."""
 
 
 def top(
@@ -42,9 +44,9 @@ def top(
 ) -> None:
     """Watch what runs: cameras, routines, wires, channels of hubs, processes.
 
-    Without an address it is whatever `sightline up` runs on this machine for you, also what begins or ends
-    meanwhile. A token stands in the address, as http://:TOKEN@HOST:PORT, or in the environment as
-    SIGHTLINE_API_TOKEN and SIGHTLINE_HUB_TOKEN.
+    Without an address it is whatever `sightline up`, `demo`, `worker` and `pipe run` run for you on this
+    machine, also what begins or ends meanwhile. A token stands in the address, as http://:TOKEN@HOST:PORT, or
+    in the environment as SIGHTLINE_API_TOKEN and SIGHTLINE_HUB_TOKEN.
 
     Keys: 1 to 5 choose a sheet, s sorts by the next column and r the other way round, / keeps rows with some
     words, space holds it still, e sends an event to the routine or flow of the cursor, q ends it.
@@ -62,11 +64,11 @@ def top(
     from sightline.top.addresses import finder
     from sightline.top.watching import Watching
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _PRINTED_WIDTH)
     with Watching(finder(addresses or ()), every_s=every) as watching:
         if once:
             raise typer.Exit(_show_once(watching, console, as_json=as_json, named=bool(addresses)))
-        if as_json or not console.is_terminal:
+        if as_json or not (console.is_terminal and _has_screen()):
             _show_on(watching, console, seconds, as_json=as_json)
         else:
             _run_app(watching, seconds)
@@ -90,6 +92,11 @@ def _show_on(watching: Watching, console: Console, seconds: float | None, *, as_
     waiting = _Waiting()
     with stopped_by_signals(waiting):
         run_shown(waiting, _view(watching), console, seconds, as_json=as_json)
+
+
+def _has_screen() -> bool:
+    """Keys come from standard input, and Textual draws on standard error."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _run_app(watching: Watching, seconds: float | None) -> None:
@@ -129,13 +136,9 @@ def _view(watching: Watching) -> View:
 
     return View(
         table=lambda: _tables(watching.picture),
-        lines=lambda: _lines(watching.picture),
+        lines=lambda: watching.picture.lines(),  # noqa: PLW0108 - of the picture of then
         facts=lambda: watching.picture.facts,
     )
-
-
-def _lines(picture: Picture) -> list[str]:
-    return picture.lines() if picture.seen else [_NOTHING]
 
 
 def _tables(picture: Picture) -> Group:
@@ -143,16 +146,19 @@ def _tables(picture: Picture) -> Group:
     faults: list[RenderableType] = [Text(fault, "red") for fault in picture.faults]
     told = [Text(line) for line in picture.summary]
     sheets = [_table(sheet) for sheet in picture.sheets if sheet.rows]
-    return Group(*([*faults, *told, *sheets] or [Text(_NOTHING)]))
+    return Group(*([*faults, *told, *sheets] or [Text(picture.nothing)]))
 
 
 def _table(sheet: Sheet) -> Table:
-    table = Table(expand=True, header_style="bold")
-    for number, column in enumerate(sheet.columns):
+    """The last column, which says why, is there where it says something, and has what room is left."""
+    says_why = any(sheet.texts(row)[-1] for row in sheet.rows)
+    columns = sheet.columns if says_why else sheet.columns[:-1]
+    table = Table(expand=says_why, header_style="bold")
+    for number, column in enumerate(columns):
         kwargs: dict[str, Any] = (
-            {"justify": "right", "no_wrap": True} if column.digits is not None else {"overflow": "fold"}
+            {"ratio": 1, "overflow": "fold"} if number == len(sheet.columns) - 1 else {"no_wrap": True}
         )
-        table.add_column(Text(column.title), **kwargs, ratio=1 if number == len(sheet.columns) - 1 else None)
+        table.add_column(Text(column.title), justify="left" if column.digits is None else "right", **kwargs)
     for row in sheet.rows:
-        table.add_row(*map(Text, sheet.texts(row)))
+        table.add_row(*map(Text, sheet.texts(row)[: len(columns)]))
     return table

@@ -47,4 +47,4 @@ def worker(
             "got memory://"
         )
     running = RunningSite(settings, workers=names or None, capture=False)
-    raise typer.Exit(run_site(running, Console(), seconds=seconds, as_json=as_json))
+    raise typer.Exit(run_site(running, Console(), seconds=seconds, as_json=as_json, name=site.name))

@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
+from types import TracebackType
 from typing import Final, NamedTuple
 
 from sightline.errors import BusError
@@ -75,7 +76,7 @@ class PictureFiles:
     def write(self, data: bytes, kind: PictureFormat, holder: int) -> Written | None:
         """A picture aside; None where the disk has no room for it. Raises BusError."""
         path = self._incoming / f"{holder}-{next(self._written)}"
-        with _told(), _if_room(path):
+        with _told(), _IfRoom(path):
             self._write(path, data)
             return Written(path, f"{secrets.token_hex(12)}.{kind}", zlib.crc32(data))
         return None
@@ -98,7 +99,7 @@ class PictureFiles:
 
     def keep(self, written: Written) -> bool:
         """It stands in the table now; False where the disk has no room for its name. Raises BusError."""
-        with _told(), _if_room(written.path):
+        with _told(), _IfRoom(written.path):
             written.path.rename(self._pictures / written.name)
             self._kept.append(written.name)
             return True
@@ -170,12 +171,18 @@ def _told() -> Iterator[None]:
         raise BusError(f"the folder of pictures failed: {error}") from error
 
 
-@contextlib.contextmanager
-def _if_room(path: Path) -> Iterator[None]:
+class _IfRoom:
     """Goes on behind its block where that found no room on the disk; what it began is removed."""
-    try:
-        yield
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        if error.errno not in _NO_ROOM:
-            raise
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, OSError):
+            return False
+        self._path.unlink(missing_ok=True)
+        return error.errno in _NO_ROOM

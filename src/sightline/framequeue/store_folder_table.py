@@ -274,7 +274,7 @@ class PictureTable:
         """Lets go what is above the budget."""
         while self._db.one("SELECT limit_bytes IS NOT NULL AND bytes > limit_bytes FROM store"):
             number = self._oldest_of_the_greediest(newest)
-            [text] = self._row("SELECT key FROM pictures WHERE number = ?", number) or ()
+            [text] = self._row("SELECT key FROM pictures WHERE number = ?", number)
             self._leave("evicted", "number = ?", number)
             yield FrameKey.parse(text)
 

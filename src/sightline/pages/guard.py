@@ -6,7 +6,8 @@ alone. So a request is refused that
 - names another host than the server's: a name of somebody else's that was pointed at this address (DNS
   rebinding), whose page could read what is answered;
 - a browser sent for a page of another site, as it says by `Origin` (RFC 6454) or `Sec-Fetch-Site` (W3C Fetch
-  Metadata): such a page can read nothing, but what it asks for would be done;
+  Metadata): such a page can read nothing, but what it asks for would be done. A browser says that its user
+  asked also where the user went elsewhere, and the server there led it on to us;
 - lacks the token, where there is one: without one no server listens for other machines (`check_token`).
 
 Pure: it decides, and does nothing. It does not know what is served, and there is no login, no session and no
@@ -71,11 +72,14 @@ class Guard:
     """Decides for a server that listens on `host`.
 
     Args:
-        host: its address. On every address its names are not known: any will do, as it has a token.
+        host: its address, or a name. On every address its names are not known: any will do; it has a token.
         token: what who asks must know, as `?token=` or `Authorization: Bearer`.
+        address: what the host turned out to be, as a browser will have it: that of a name, say.
         open_paths: that need no token: parts of a page, which cannot send it for them.
-        linked: whether a page of another site may lead here by a link. Not where a GET does something; nor
-            may then a browser ask before its user did, or without saying for whom.
+        looks: paths that do nothing, where others do something. No link of another site may lead to any of
+            them then, nor a browser ask before its user did, or without saying for whom; and without a token
+            no browser asks for what does something, but for a page of ours. None: all do nothing, and links
+            may lead here.
     """
 
     def __init__(
@@ -83,13 +87,15 @@ class Guard:
         host: str,
         token: str | None = None,
         *,
+        address: str = "",
         open_paths: Collection[str] = (),
-        linked: bool = True,
+        looks: Collection[str] | None = None,
     ) -> None:
-        self._names = None if _is_every(host) else frozenset((_in_url(host.lower()), *LOOPBACK))
+        own = [host, address or host]
+        self._names = None if any(map(_is_every, own)) else frozenset((*map(_in_url, own), *LOOPBACK))
         self._token = None if token is None else token.encode()
         self._open_paths = frozenset(open_paths)
-        self._linked = linked
+        self._looks = None if looks is None else frozenset(looks)
 
     def refusal(self, path: str, query: str, headers: Headers) -> Refusal | None:
         """Why a request is not to be answered; None: it is."""
@@ -98,7 +104,7 @@ class Guard:
             said[name.lower()].append(value)
         return (
             self._by_host(said["host"])
-            or self._by_site(said)
+            or self._by_site(path, said)
             or _by_origin(said["origin"], said["host"])
             or self._by_token(path, query, said["authorization"])
         )
@@ -109,22 +115,24 @@ class Guard:
             return None
         return Refusal(HTTPStatus.BAD_REQUEST, "this server is not known by that name")
 
-    def _by_site(self, said: _Said) -> Refusal | None:
-        sites = said["sec-fetch-site"]
-        if not self._linked and (why := self._mistrust(said)):
+    def _by_site(self, path: str, said: _Said) -> Refusal | None:
+        if self._looks is not None and (why := self._mistrust(path in self._looks, said)):
             return Refusal(HTTPStatus.FORBIDDEN, why)
-        if _OWN_SITE.issuperset(sites) or (self._linked and _is_link(said)):
+        if _OWN_SITE.issuperset(said["sec-fetch-site"]) or (self._looks is None and _is_link(said)):
             return None
         return Refusal(HTTPStatus.FORBIDDEN, "a page of another site asked for this")
 
-    def _mistrust(self, said: _Said) -> str:
+    def _mistrust(self, is_look: bool, said: _Said) -> str:
         # Chrome fetches what it takes its user to be about to type (sec-purpose, formerly purpose).
         if any("prefetch" in purpose for purpose in said["sec-purpose"] + said["purpose"]):
             return "nobody asked for this yet"
+        if self._token is not None:
+            return ""
         # All browsers since 2023 say it to this machine; to others, without TLS, none does: there is a token.
-        is_browser = any(agent.startswith("Mozilla/") for agent in said["user-agent"])
-        if self._token is None and is_browser and not said["sec-fetch-site"]:
+        if not said["sec-fetch-site"] and any(one.startswith("Mozilla/") for one in said["user-agent"]):
             return "this browser does not say whose page asked: it is too old"
+        if "none" in said["sec-fetch-site"] and not is_look:
+            return "the server of another site may have led here: use our own page, or a program"
         return ""
 
     def _by_token(self, path: str, query: str, authorizations: list[str]) -> Refusal | None:
@@ -166,4 +174,4 @@ def _is_every(host: str) -> bool:
 
 
 def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    return f"[{host}]".lower() if ":" in host else host.lower()

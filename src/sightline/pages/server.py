@@ -1,8 +1,9 @@
 """Pages over HTTP by uvicorn, as a part of a program that does something else.
 
-It promises: a port that is taken is told to whoever asked for it; signals and logging stay the program's own;
-who says nothing keeps no connection for long, and who reads nothing does not keep the server from its end;
-connections have a bound. What is served, and to whom, is an ASGI application's affair (`guarded`).
+It promises: a port that is taken is told to whoever asked for it; signals and logging stay the program's own,
+and no stranger writes into its log; who says nothing keeps no connection for long, and who reads nothing does
+not keep the server from its end; connections have a bound. What is served, and to whom, is an ASGI
+application's affair (`guarded`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -28,6 +31,10 @@ CLOSE_S: Final = 0.5
 """What answers have to end by themselves at the end; then those that are not read are cut off."""
 _TICKS: Final = 10
 """Of a tenth of a second: between two looks at who is silent."""
+_CAN_ANSWER: Final = frozenset({h11.IDLE, h11.SEND_RESPONSE})
+_UVICORNS: Final = logging.getLogger("uvicorn.error")
+_LOGGER: Final = logging.getLogger("sightline.pages")
+_LOGGER.setLevel(logging.ERROR)  # what a stranger does wrongly is a warning of uvicorn's, for each
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -36,10 +43,23 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         OSError: it is taken, cannot be, or the host is not an address of this machine.
     """
-    if not 0 <= port <= MAX_PORT:  # the resolver would take its lower 16 bits
-        raise OSError(errno.EINVAL, f"expected a port from 0 to {MAX_PORT}, got {port}")
-    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    return socket.create_server(address[:2], family=family)
+    if type(port) is not int or not 0 <= port <= MAX_PORT:  # the resolver would take its lower 16 bits
+        raise OSError(errno.EINVAL, f"expected a port from 0 to {MAX_PORT}, got {port!r}")
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except UnicodeError as error:  # a label of a name is too long, or empty
+        raise OSError(errno.EINVAL, f"expected an address or a name: {error}") from error
+    listening = socket.create_server(address[:2], family=family)
+    # For all that it accepts: asyncio does it where a socket names its protocol, as these do not. Without it
+    # the second part of an answer waits 40 ms for the first to be acknowledged.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+def address_of(listening: socket.socket) -> str:
+    """Where it listens, whatever it was called."""
+    address: str = listening.getsockname()[0]
+    return address
 
 
 def url_of(listening: socket.socket) -> str:
@@ -57,6 +77,8 @@ class PageServer(uvicorn.Server):
     """
 
     def __init__(self, app: App, *, over: Callable[[], bool] = lambda: False) -> None:
+        if _UVICORNS.level == logging.NOTSET:
+            _UVICORNS.setLevel(logging.WARNING)  # it tells of each begin and end
         super().__init__(
             uvicorn.Config(
                 app,
@@ -64,9 +86,7 @@ class PageServer(uvicorn.Server):
                 http=_Connection,
                 ws="none",
                 lifespan="off",
-                log_config=None,  # logging is the process's business
-                log_level="warning",
-                access_log=False,  # addresses hold the token
+                log_config=None,  # logging is the process's business; so is `access_log`, which is for all
                 server_header=False,
                 proxy_headers=False,
                 limit_concurrency=MAX_CONNECTIONS,
@@ -110,7 +130,23 @@ class PageServer(uvicorn.Server):
 
 
 class _Connection(H11Protocol):
+    """Uvicorn's, of which strangers fill no log: what they do wrongly is told to them alone."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.logger = _LOGGER
+        self.access_log = False  # addresses hold the token
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as there
         super().connection_made(transport)
         if len(self.connections) > 2 * MAX_CONNECTIONS:
             transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP; it may have come after a request, and while that or nothing is answered."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # nobody hears its answer, or the rest of it
+        if self.conn.our_state in _CAN_ANSWER:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()

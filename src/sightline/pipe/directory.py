@@ -44,7 +44,7 @@ class Directory:
     def events(self) -> tuple[str, ...]:
         """All that anybody answers."""
         own = {event for routines in self._flows.values() for events in routines.values() for event in events}
-        return (*EVERYBODYS, *sorted(own - set(EVERYBODYS)))
+        return (*EVERYBODYS, *sorted((own | _OF_ALL) - set(EVERYBODYS)))
 
     def add(self, flow: str, routines: Mapping[str, Iterable[str]]) -> None:
         """A flow, and the events of each of its routines."""
@@ -61,8 +61,7 @@ class Directory:
 
     def check(self, event: str, targets: Targets) -> None:
         """Raises ConfigError for an event that nobody answers, or a flow or routine that there is not."""
-        if event not in _OF_ALL:
-            _known("event", event, self.events)
+        _known("event", event, self.events)
         if not isinstance(targets, Mapping):
             raise ConfigError(f"expected flows, each with a list of its routines, got {targets!r}")
         for flow, routines in targets.items():

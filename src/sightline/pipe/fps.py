@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Final
 
 from sightline.errors import ConfigError
@@ -58,6 +59,7 @@ def is_constant(routine: Routine) -> bool:
 
 
 def _checked(fps: float) -> float:
-    if not 0 <= fps < math.inf:
-        raise ConfigError(f"expected a rate in frames/s of at least 0, got {fps}")
-    return fps
+    with suppress(TypeError):  # what comes with an event may be anything
+        if 0 <= fps < math.inf:
+            return fps
+    raise ConfigError(f"expected a rate in frames/s of at least 0, got {fps!r}")

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO, runtime_checkable
 
-from sightline.log import REDACTOR, get_logger
+from sightline.log import REDACTOR, Event, get_logger
 
 if TYPE_CHECKING:
     import structlog
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 DEFAULT_NAME: Final = "Pipe"
 _KNOWN: Final = frozenset({*vars(logging.makeLogRecord({})), "message"})
 _STRUCTLOGS: Final = ("_logger", "_name")
-"""Where a record has these, structlog's formatter takes what it says for a dict; here it is a text."""
+"""Where a record has these, structlog's formatter takes what it says for a dict; on its way it is a text."""
+_FIELDS: Final = "_fields"
+"""That dict goes beside the text."""
 
 
 class _StandardOutput(logging.StreamHandler[TextIO]):
@@ -64,6 +66,8 @@ class Forward(logging.handlers.QueueHandler):
         made: logging.LogRecord = super().prepare(record)
         for mark in _STRUCTLOGS:
             vars(made).pop(mark, None)
+        if isinstance(record.msg, Mapping) and not record.exc_info:  # a traceback is told in the text
+            vars(made)[_FIELDS] = dict(record.msg)
         return made
 
     def enqueue(self, record: logging.LogRecord) -> None:
@@ -80,18 +84,38 @@ class Forward(logging.handlers.QueueHandler):
 
 
 def _as_bytes(record: dict[str, Any]) -> bytes:
-    """Pickled, with texts for what else came with it where that cannot be."""
-    extra = {name: value for name, value in record.items() if name not in _KNOWN}
-    if extra:
-        record = {**record, **{name: _known_hidden(value) for name, value in extra.items()}}
+    told = {name: value if name in _KNOWN else _sendable(value) for name, value in record.items()}
+    return pickle.dumps(told)
+
+
+def _sendable(value: Any) -> Any:
+    """What came with a record, without secrets that were told here; texts for what cannot be pickled."""
     try:
-        return pickle.dumps(record)
+        hidden = _known_hidden(value)
+        pickle.dumps(hidden)
     except Exception:  # noqa: BLE001 - of somebody's class
-        return pickle.dumps({**record, **REDACTOR.value(extra)})
+        return _text_of(value)
+    return hidden
 
 
 def _known_hidden(value: Any) -> Any:
-    return REDACTOR.known(value) if isinstance(value, str) else value
+    if value is None or isinstance(value, int | float | bytes):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _known_hidden(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known_hidden(item) for item in value]
+    if isinstance(value, str):
+        return REDACTOR.known(value)
+    text = str(value)
+    return value if REDACTOR.known(text) == text else _text_of(value)
+
+
+def _text_of(value: Any) -> Any:
+    try:
+        return REDACTOR.value(value)
+    except Exception as error:  # noqa: BLE001 - as above
+        return f"(cannot be made a text: {type(error).__name__})"
 
 
 def forward_all(send: Callable[[bytes], bool], flow: str, logger: str, level: int, root_level: int) -> None:
@@ -134,6 +158,10 @@ def tell(logger: logging.Logger, level: int, text: str, *parts: object) -> None:
 
 def _write(record: bytes, logger: logging.Logger) -> None:
     made = logging.makeLogRecord(pickle.loads(record))  # noqa: S301 - of our own process
+    fields = vars(made).pop(_FIELDS, None)
+    if isinstance(fields, Mapping):  # and no text, as where it could not be sent
+        made.msg = Event(fields)
+        vars(made).update(zip(_STRUCTLOGS, (None, made.levelname.lower()), strict=True))
     ours = made.name == logger.name or made.name.startswith(f"{logger.name}.")
     through = logger if ours else logging.getLogger(made.name)
     if through.isEnabledFor(made.levelno):

@@ -34,6 +34,8 @@ def check_flow(name: object, routines: Sequence[object]) -> None:
 
 def mistakes_of(graph: Graph) -> list[str]:
     """Every mistake once: those of names first, then routines, then wires."""
+    if not graph.flows:
+        return ["the pipe has no flow"]
     found = [*_names(graph), *_nodes(graph), *mistakes_of_wires(graph)]
     return list(dict.fromkeys(found))
 

@@ -20,11 +20,11 @@ from pydantic import Field, SkipValidation
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import Closed, SinkError
 from sightline.frame import Frame
-from sightline.pages.guard import check_token
-from sightline.pages.server import PageServer, listen, url_of
+from sightline.pages.guard import Guard, check_token
+from sightline.pages.server import PageServer, address_of, listen, url_of
 from sightline.result import Result
 from sightline.sink.board import Board
-from sightline.sink.web import Show, make_app
+from sightline.sink.web import ASSETS, Show, make_app
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -73,7 +73,8 @@ class Preview:
         self._socket = _listen(host, port)
         self.url = url_of(self._socket)
         show = Show(self._board, status, max_fps, self._closing.is_set)
-        self._server = PageServer(make_app(show, host=host, token=token))
+        guard = Guard(host, token, address=address_of(self._socket), open_paths=ASSETS)
+        self._server = PageServer(make_app(show, guard))
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="preview", daemon=True
         )

@@ -55,9 +55,8 @@ class Show(NamedTuple):
     ending: Callable[[], bool]
 
 
-def make_app(show: Show, *, host: str, token: str | None) -> App:
-    """The application for a server that listens on `host`."""
-    guard = Guard(host, token, open_paths=ASSETS)
+def make_app(show: Show, guard: Guard) -> App:
+    """The application, for those whom the guard lets in."""
     return Guarded(_pages(show), guard, security=POLICY)
 
 

@@ -63,7 +63,7 @@ class PipesVisit:
         site = self._status()
         pipes = {name: _without_own(pipe.stats()) for name, pipe in self._pipes().items()}
         flows = {flow for stats in pipes.values() for flow in stats.flows}
-        pids = {name: of.pid for name, of in site.processes.items()} if site else {}
+        others = {name: of.pid for name, of in site.processes.items() if name not in flows} if site else {}
         return Look(
             name=self._name,
             at_ns=self._clock.monotonic_ns(),
@@ -72,8 +72,8 @@ class PipesVisit:
             hub=hub,
             usage={
                 name: Usage(pid=pid, rss_bytes=rss_bytes(pid), cpu_s=cpu_ns(pid) / NS_PER_S)
-                for name, pid in {MAIN: os.getpid(), **pids}.items()
-                if pid is not None and name not in flows
+                for name, pid in {MAIN: os.getpid(), **others}.items()
+                if pid is not None
             },
             trouble=trouble,
         )

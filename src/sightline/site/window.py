@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from socketserver import StreamRequestHandler, ThreadingMixIn, UnixStreamServer
+from socketserver import StreamRequestHandler, UnixStreamServer
 from typing import Any, Final, Protocol, Self, TypeAlias
 
 import msgspec
@@ -172,7 +173,7 @@ def _told(visit: Visit, asked: Asked) -> Any:
             return visit.actions(pipe).event(event, targets, params=params, wait_s=MOST_WAIT_S)
 
 
-class _Server(ThreadingMixIn, UnixStreamServer):
+class _Server(UnixStreamServer):
     request_queue_size = MOST_VISITORS
 
     def __init__(self, path: str, visit: Callable[[], Visit]) -> None:
@@ -182,22 +183,27 @@ class _Server(ThreadingMixIn, UnixStreamServer):
         self._visitors: dict[threading.Thread, socket.socket] = {}
         super().__init__(path, _Visitor)
 
+    def server_bind(self) -> None:
+        super().server_bind()
+        Path(str(self.server_address)).chmod(0o600)  # a folder that is opened to others does not open this
+
     def see_out(self) -> None:
-        """Hang up on everybody, and wait until all are gone; one that waits for a flow is left to itself."""
+        """Hang up on everybody, and wait until all are gone; those that wait for a flow are left to it."""
         with self._lock:
             visitors = dict(self._visitors)
             for theirs in visitors.values():
                 with suppress(OSError):  # it hung up
                     theirs.shutdown(socket.SHUT_RDWR)
+        until_s = time.monotonic() + _LEAVES_S
         for thread in visitors:
-            thread.join(_LEAVES_S)
+            thread.join(max(0.0, until_s - time.monotonic()))
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - as the base class has it
         return self._room.acquire(blocking=False)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         thread = threading.Thread(
-            target=self.process_request_thread, args=(request, client_address), name="visitor", daemon=True
+            target=self._receive, args=(request, client_address), name="visitor", daemon=True
         )
         with self._lock:
             self._visitors[thread] = request
@@ -207,7 +213,7 @@ class _Server(ThreadingMixIn, UnixStreamServer):
             self._gone(thread)
             raise
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
+    def _receive(self, request: Any, client_address: Any) -> None:
         try:
             self.finish_request(request, client_address)
         except OSError:  # it hung up in the middle

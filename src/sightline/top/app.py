@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar, Final
 
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widgets import Footer, Input, Static, Tab, TabbedContent, TabPane
 
 from sightline.top.event_screen import EventScreen
@@ -24,8 +27,15 @@ from sightline.top.sheet_table import SheetTable
 from sightline.top.watching import Watching
 
 SHOW_S: Final = 0.5
-NOTHING: Final = "nothing of yours runs here: begin `sightline up SITE`, or name an address"
 _NAMES: Final = ("cameras", "routines", "wires", "channels", "processes")
+
+
+class Answered(Message):
+    """A feed answered what it was asked: `show` says so on the screen."""
+
+    def __init__(self, show: Callable[[], object]) -> None:
+        super().__init__()
+        self.show = show
 
 
 class TopApp(App[None]):
@@ -39,12 +49,12 @@ class TopApp(App[None]):
     TITLE = "sightline top"
     ENABLE_COMMAND_PALETTE = False
     CSS = """
-    #summary, #note { height: auto; max-height: 4; padding: 0 1; }
-    #note { min-height: 2; color: $text-muted; }
+    #summary { height: auto; max-height: 8; padding: 0 1; }
+    #note { height: auto; min-height: 2; max-height: 4; padding: 0 1; color: $text-muted; }
     TabbedContent { height: 1fr; }
     TabPane { padding: 0; }
-    SheetTable { height: 1fr; }
-    #filter { display: none; }
+    SheetTable { height: 1fr; scrollbar-size-horizontal: 0; }
+    #filter { display: none; height: 1; border: none; padding: 0 1; }
     #filter.open { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -65,7 +75,7 @@ class TopApp(App[None]):
         self._seconds = seconds
         self._picture = Picture({})
         self._paused = False
-        self._is_settled = False
+        self._is_settled = self._is_shown = False
         self._tables = {name: SheetTable() for name in _NAMES}
         self._tabs = TabbedContent()
         self._labels: dict[str, Tab] = {}
@@ -101,10 +111,12 @@ class TopApp(App[None]):
         return self._tables[self._tabs.active]
 
     def _refresh(self) -> None:
-        if not self._paused:
-            self._picture = self._watching.picture
+        """What stands there already is not shown again: two screens a look are a look too many."""
+        picture = self._picture if self._paused else self._watching.picture
+        if picture != self._picture or not self._is_shown:
+            self._picture = picture
             self._settle()
-        self._show()
+            self._show()
 
     def _settle(self) -> None:
         """Begin with the first sheet that has anything in it."""
@@ -118,6 +130,7 @@ class TopApp(App[None]):
     def _show(self) -> None:
         if not self._labels:  # it is not on the screen yet
             return
+        self._is_shown = True
         for name, sheet in zip(_NAMES, self._picture.sheets, strict=True):
             label = f"{sheet.title} {len(sheet.rows)}"
             if self._labels[name].label_text != label:
@@ -131,7 +144,7 @@ class TopApp(App[None]):
         paused = [Text("paused: space goes on", "reverse")] if self._paused else []
         faults = [Text(fault, "red") for fault in self._picture.faults]
         told = [Text(line) for line in self._picture.summary]
-        return Text("\n").join([*paused, *faults, *told] or [Text(NOTHING, "yellow")])
+        return Text("\n").join([*paused, *faults, *told] or [Text(self._picture.nothing, "yellow")])
 
     def _note(self) -> None:
         row = self._table.row
@@ -164,6 +177,7 @@ class TopApp(App[None]):
 
     def action_pause(self) -> None:
         self._paused = not self._paused
+        self._is_shown = False
         self._refresh()
 
     def action_filter(self) -> None:
@@ -196,19 +210,27 @@ class TopApp(App[None]):
             self._in_thread(self._ask_for_event, row, row.target)
 
     def _in_thread(self, work: Any, *args: Any) -> None:
-        self.run_worker(partial(self._told, work, *args), thread=True, exit_on_error=False)
+        """Of its own: for one of Textual's the end would wait, however long its feed takes."""
+        threading.Thread(target=self._told, args=(work, *args), name="event", daemon=True).start()
 
     def _told(self, work: Any, *args: Any) -> None:
         """In a thread: what goes wrong is said."""
         try:
             work(*args)
         except Exception as error:  # noqa: BLE001 - it is shown, and what is watched goes on
-            self.call_from_thread(self.notify, printable(error), severity="error", markup=False)
+            self._answered(self.notify, printable(error), severity="error", markup=False)
+
+    def _answered(self, show: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+        """From a thread; nobody is told once the screen is gone."""
+        self.post_message(Answered(partial(show, *args, **kwargs)))
+
+    def on_answered(self, answered: Answered) -> None:
+        answered.show()
 
     def _ask_for_event(self, row: Row, target: Target) -> None:
         events = self._watching.events(row.feed, target.pipe)
         screen = EventScreen(target, [printable(event) for event in events])
-        self.call_from_thread(self.push_screen, screen, partial(self._asked_for, row.feed, target))
+        self._answered(self.push_screen, screen, partial(self._asked_for, row.feed, target))
 
     def _asked_for(self, feed: str, target: Target, event: Event | None) -> None:
         if event is not None:
@@ -216,7 +238,7 @@ class TopApp(App[None]):
 
     def _send(self, feed: str, target: Target, event: Event) -> None:
         told = self._watching.send(feed, target, event)
-        self.call_from_thread(self.notify, printable(told), markup=False)
+        self._answered(self.notify, printable(told), markup=False)
 
 
 def _say(where: Static, text: Text) -> None:

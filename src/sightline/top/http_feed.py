@@ -92,7 +92,7 @@ class HttpFeed:
         try:
             status, told = self._answer(method, path, b"" if body is None else msgspec.json.encode(body))
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"it does not answer: {error!r}") from error
+            raise Unreachable(f"it does not answer: {str(error) or repr(error)}") from error
         if status in _REFUSED:
             raise AccessDenied(
                 f"it says {status} to {method} {path}: {_why(told)}; its token goes into the address"

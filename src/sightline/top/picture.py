@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
+from sightline.errors import WireError
 from sightline.top import pipes, places
 from sightline.top.looks import Looks
 from sightline.top.sheet import Row, Sheet, printable, together
 
+NOTHING: Final = "nothing of yours runs here: begin `sightline up SITE`, or name an address"
+NO_ANSWER: Final = "no answer as yet"
 SHEETS: Final[tuple[Callable[[Looks], Sheet], ...]] = (
     places.cameras,
     pipes.routines,
@@ -29,17 +33,36 @@ _EMPTY: Final = tuple(
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Account:
+    """What one feed told last, made into rows; equal to itself alone."""
+
+    looks: Looks
+    sheets: tuple[Sheet, ...]
+    summary: str
+
+    @classmethod
+    def of(cls, looks: Looks) -> Self:
+        """Raises WireError: it tells of what cannot be."""
+        try:
+            sheets = tuple(make(looks) for make in SHEETS)
+            return cls(looks, sheets, _summary(looks, sheets))
+        except (ValueError, ArithmeticError) as error:
+            raise WireError(f"what it tells cannot be shown: {error}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One feed: its last two looks, if it ever answered, and why it does not now.
+    """One feed.
 
     Attributes:
-        age_s: of the last look.
-        fault: empty: it answered.
+        account: of it, if it ever answered.
+        age_s: of that, where there is a fault.
+        fault: why it does not answer now; empty: it does.
     """
 
-    looks: Looks | None = None
-    age_s: float = 0.0
+    account: Account | None = None
+    age_s: int = 0
     fault: str = ""
 
 
@@ -51,12 +74,13 @@ class Picture:
 
     @property
     def sheets(self) -> tuple[Sheet, ...]:
-        """Cameras, routines, wires, channels, processes; with where they are, if that is in several."""
-        told = [seen.looks for seen in self.seen.values() if seen.looks is not None]
+        """Cameras, routines, wires, channels, processes; with where they are, if several told of any."""
+        told = {feed: seen.account for feed, seen in self.seen.items() if seen.account is not None}
         if not told:
             return _EMPTY
-        names = {feed: self._name(feed) for feed in self.seen} if len(self.seen) > 1 else {}
-        return tuple(together(map(make, told), names) for make in SHEETS)
+        names = {feed: self._name(feed) for feed in told} if len(told) > 1 else {}
+        kinds = zip(*(account.sheets for account in told.values()), strict=True)
+        return tuple(together(sheets, names) for sheets in kinds)
 
     @property
     def faults(self) -> list[str]:
@@ -66,9 +90,12 @@ class Picture:
     @property
     def summary(self) -> list[str]:
         """A line a feed that answers."""
-        return [
-            _summary(seen.looks) for seen in self.seen.values() if seen.looks is not None and not seen.fault
-        ]
+        return [seen.account.summary for seen in self.seen.values() if seen.account and not seen.fault]
+
+    @property
+    def nothing(self) -> str:
+        """What there is to say where there is nothing else."""
+        return NO_ANSWER if self.seen else NOTHING
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -77,35 +104,40 @@ class Picture:
 
     def lines(self) -> list[str]:
         """For a log: what is wrong, and a line for each row."""
-        return [*self.faults, *(_line(sheet, row) for sheet in self.sheets for row in sheet.rows)]
+        rows = [_line(sheet, row) for sheet in self.sheets for row in sheet.rows]
+        return [*self.faults, *rows] or [self.nothing]
 
     def _name(self, feed: str) -> str:
         """What it calls itself; with what we call it where that is not known, or not enough."""
-        named = [seen.looks.now.name if seen.looks else None for seen in self.seen.values()]
-        looks = self.seen[feed].looks
-        if looks is None or looks.now.name == feed:
+        named = [seen.account.looks.now.name if seen.account else None for seen in self.seen.values()]
+        account = self.seen[feed].account
+        if account is None or account.looks.now.name == feed:
             return printable(feed)
-        alone = named.count(looks.now.name) == 1
-        return printable(looks.now.name if alone else f"{looks.now.name} ({feed})")
+        name = account.looks.now.name
+        return printable(name if named.count(name) == 1 else f"{name} ({feed})")
 
     def _faults(self) -> Iterator[str]:
         for feed, seen in self.seen.items():
             name = self._name(feed)
             if seen.fault:
-                age = f", what is told is {seen.age_s:.0f} s old" if seen.looks else ""
+                age = f", what is told is {seen.age_s} s old" if seen.account else ""
                 yield printable(f"{name}: {seen.fault}{age}")
-            elif seen.looks is not None and seen.looks.now.trouble:
-                yield printable(f"{name}: {seen.looks.now.trouble}")
+            elif seen.account is not None and seen.account.looks.now.trouble:
+                yield printable(f"{name}: {seen.account.looks.now.trouble}")
 
 
-def _summary(looks: Looks) -> str:
-    cameras, *_, processes = (make(looks) for make in SHEETS)
+def _summary(looks: Looks, sheets: tuple[Sheet, ...]) -> str:
+    cameras, *_, processes = sheets
     live = sum(row.values[1] == "live" for row in cameras.rows)
     told = [f"{live} of {len(cameras.rows)} streams live"] if cameras.rows else []
-    if looks.now.pipes:
-        told += [f"pipe {name} {stats.state.value}" for name, stats in looks.now.pipes.items()][:3]
+    states = Counter(stats.state.value for stats in looks.now.pipes.values())
+    told += [f"{count} {'pipe' if count == 1 else 'pipes'} {state}" for state, count in states.items()]
     if looks.now.hub is not None:
-        told.append(f"hub up {looks.now.hub.uptime_s:,.0f} s, {len(looks.now.hub.clients)} clients")
+        clients = len(looks.now.hub.clients)
+        told += [
+            f"hub up {looks.now.hub.uptime_s:,.0f} s",
+            f"{clients} {'client' if clients == 1 else 'clients'}",
+        ]
     told += [_sum(processes, "CPU {:,.0f} %", 3), _sum(processes, "{:,.0f} MB", 4)]
     return printable(f"{looks.now.name}: {', '.join(filter(None, told))}")
 
@@ -117,10 +149,10 @@ def _sum(sheet: Sheet, form: str, column: int) -> str:
 
 
 def _facts(seen: Seen) -> dict[str, Any]:
-    sheets = [make(seen.looks) for make in SHEETS] if seen.looks else _EMPTY
+    sheets = seen.account.sheets if seen.account else _EMPTY
     told = {sheet.title.lower(): sheet.records() for sheet in sheets}
     return {
-        "name": printable(seen.looks.now.name) if seen.looks else None,
+        "name": printable(seen.account.looks.now.name) if seen.account else None,
         "fault": printable(seen.fault),
         **told,
     }

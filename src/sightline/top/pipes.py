@@ -15,21 +15,23 @@ from sightline.top.sheet import Column, Row, Sheet, printable, reasons
 
 ROUTINES: Final = (
     Column("routine", "routine"),
+    Column("flow", "flow"),
     Column("state", "state"),
     Column("fps", "fps", 1),
     Column("mean_ms", "ms", 1),
     Column("p99_ms", "99% ms", 1),
-    Column("waiting", "waiting", 0),
+    Column("waiting", "held", 0),
     Column("lost_per_s", "lost/s", 1),
     Column("lost", "lost", 0),
     Column("why", "why"),
 )
 WIRES: Final = (
     Column("wire", "wire"),
+    Column("flow", "flow"),
     Column("policy", "policy"),
     Column("messages_per_s", "msg/s", 1),
     Column("mb_per_s", "MB/s", 1),
-    Column("waiting", "waiting", 0),
+    Column("waiting", "held", 0),
     Column("capacity", "of", 0),
     Column("lost_per_s", "lost/s", 1),
     Column("lost", "lost", 0),
@@ -69,6 +71,7 @@ def _routine(looks: Looks, pipe: str, flow: FlowStats, one: RoutineStats) -> Row
     reason = one.reason if alive else flow.reason
     values = (
         printable(one.routine),
+        printable(flow.flow),
         state.value,
         one.fps if alive else 0.0,
         1e3 * calls.mean_s if calls.count else None,
@@ -109,8 +112,10 @@ def _wire(looks: Looks, pipe: str, stats: PipeStats, one: WireStats) -> Row:
     before = looks.wires_before.get((pipe, one.source, one.destination))
     dropped = sum(one.dropped.values())
     sent = looks.rate(one.sent_bytes, before.sent_bytes if before else None)
+    is_within = one.source_flow == one.destination_flow
     values = (
         printable(f"{one.source} > {one.destination}"),
+        printable(one.source_flow if is_within else f"{one.source_flow} > {one.destination_flow}"),
         one.policy.value if one.linked else "unlinked",
         looks.rate(one.left, before.left if before else None),
         None if sent is None else sent / 1e6,

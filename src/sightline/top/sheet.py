@@ -11,6 +11,7 @@ from sightline.top.feed import Target
 
 Value: TypeAlias = str | float | None
 _MANY: Final = 100_000
+_TOO_MANY: Final = 1e12
 _MOST_TEXT: Final = 2000
 
 
@@ -42,9 +43,9 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """By which column a sheet is sorted (None: as it is told), and which words its rows have."""
+    """By which column a sheet is sorted (by its name; none: as it is told), and which words its rows have."""
 
-    column: int | None = None
+    column: str = ""
     falling: bool = True
     words: str = ""
 
@@ -69,20 +70,22 @@ class Sheet(NamedTuple):
         """The rows that have all words, whatever the case; in order, those without a value at the end."""
         words = order.words.casefold().split()
         rows = [row for row in self.rows if all(word in self._searched(row) for word in words)]
-        if order.column is not None:
-            at = order.column
+        names = [column.name for column in self.columns]
+        if order.column in names:
+            at = names.index(order.column)
             known = [row for row in rows if row.values[at] is not None]
             known.sort(key=lambda row: _sortable(row.values[at]), reverse=order.falling)
             rows = known + [row for row in rows if row.values[at] is None]
         return self._replace(rows=tuple(rows))
 
     def _searched(self, row: Row) -> str:
-        return " ".join((*row.key, *self.texts(row), row.note)).casefold()
+        """What stands in its cells: its note has words that all notes have."""
+        return " ".join(self.texts(row)).casefold()
 
 
 def printable(text: object) -> str:
     """A text from outside without secrets, and without what a terminal would obey."""
-    told = redact(str(text)[:_MOST_TEXT])
+    told = redact(str(text)[: 2 * _MOST_TEXT])[:_MOST_TEXT]  # half a secret is none that is known
     return (
         told
         if told.isprintable()
@@ -91,11 +94,13 @@ def printable(text: object) -> str:
 
 
 def shown(value: Value, column: Column) -> str:
-    """`1,234.5`, `123k` for what is too wide, `-` for what is unknown."""
+    """`1,234.5`, `123k` for what is too wide, `>1e12` for what counts nothing, `-` for what is unknown."""
     if value is None:
         return "-" if column.digits is not None else ""
     if column.digits is None or isinstance(value, str):
         return str(value)
+    if not value < _TOO_MANY:
+        return ">1e12"
     if value >= _MANY:
         return f"{value / 1e6:,.1f}M" if value >= 10 * _MANY else f"{value / 1e3:,.0f}k"
     return f"{value:,.{column.digits}f}"

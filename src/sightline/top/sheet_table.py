@@ -1,15 +1,23 @@
-"""A sheet as a table of Textual: it keeps its cursor and its order while its rows come and go."""
+"""A sheet as a table of Textual: it keeps its cursor and its order while its rows come and go.
+
+It shows the first `MOST_ROWS` of them in that order: who tells of more cannot hold up the screen. What was
+learnt of Textual: a cell that is updated with `update_width` has its whole column measured once it is
+narrower than that; so columns here only grow.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
 from sightline.top.sheet import Column, Order, Row, Sheet
 
+MOST_ROWS: Final = 1000
+_MOST_NAME: Final = 32
 _COLOURS: Final = {
     **dict.fromkeys(("live", "running"), "green"),
     **dict.fromkeys(("done", "ended", "stopped", "idle"), "dim"),
@@ -35,24 +43,29 @@ class SheetTable(DataTable[Text]):
 
     def show(self, sheet: Sheet) -> None:
         """Have these rows, in the order that was asked for; the cursor stays at the row where it is."""
-        before, at = self._sheet, self.row
-        self._sheet = sheet = sheet.arranged(self._order)
-        anew = self._show_headings(sheet.columns)
-        if anew or before is None or _keys(before) != _keys(sheet):
-            self._fill(sheet, at)
-        else:
-            self._change(sheet)
+        at = self.row
+        arranged = sheet.arranged(self._order)
+        self._sheet = sheet = arranged._replace(rows=arranged.rows[:MOST_ROWS])
+        self._show_headings(sheet.columns)
+        self._make_room(len(sheet.rows))
+        for number, row in enumerate(sheet.rows):
+            if number < self.row_count:
+                self._change(number, _cells(sheet, row))
+            else:
+                self.add_row(*_cells(sheet, row))
+        self._follow(at)
 
-    def sort_by(self, column: int) -> None:
-        """By this one, the most first; by the same again: the least first."""
+    def sort_by(self, number: int) -> None:
+        """By this column, the most first; by the same again: the least first."""
+        column = self._names[number]
         falling = not (self._order.column == column and self._order.falling)
         self._order = Order(column, falling, self._order.words)
 
     def sort_by_next(self) -> None:
         """By the next column, and behind the last one by none."""
-        columns = len(self._sheet.columns) if self._sheet else 0
-        at = 0 if self._order.column is None else self._order.column + 1
-        self._order = Order(at if at < columns else None, True, self._order.words)
+        names = [*self._names, ""]
+        at = names.index(self._order.column) if self._order.column in names else -1
+        self._order = Order(names[(at + 1) % len(names)], True, self._order.words)
 
     def reverse(self) -> None:
         """The other way round."""
@@ -62,44 +75,54 @@ class SheetTable(DataTable[Text]):
         """Only rows that have all of these."""
         self._order = Order(self._order.column, self._order.falling, words)
 
-    def _show_headings(self, columns: tuple[Column, ...]) -> bool:
-        """Whether these are others than before: then there are no rows as yet."""
-        headings = [self._heading(number, column) for number, column in enumerate(columns)]
-        if headings == self._headings:
-            return False
-        self._headings = headings
-        self.clear(columns=True)
-        for heading in headings:
-            self.add_column(heading)
-        return True
+    @property
+    def _names(self) -> list[str]:
+        return [column.name for column in self._sheet.columns] if self._sheet else []
 
-    def _heading(self, number: int, column: Column) -> Text:
-        arrow = "" if number != self._order.column else " ▼" if self._order.falling else " ▲"
+    def _show_headings(self, columns: tuple[Column, ...]) -> None:
+        """Where these are others than before there are no rows as yet."""
+        headings = [self._heading(column) for column in columns]
+        if headings != self._headings:
+            self._headings = headings
+            self.clear(columns=True)
+            self.add_columns(*headings)
+
+    def _heading(self, column: Column) -> Text:
+        arrow = "" if column.name != self._order.column else " ▼" if self._order.falling else " ▲"
         return Text(f"{column.title}{arrow}", justify=_side(column))
 
-    def _fill(self, sheet: Sheet, at: Row | None) -> None:
-        self.clear()
-        for row in sheet.rows:
-            self.add_row(*_cells(sheet, row))
-        keys = _keys(sheet)
-        if at is not None and at.key in keys:
-            self.move_cursor(row=keys.index(at.key))
+    def _make_room(self, rows: int) -> None:
+        """No more than these; one that is removed costs as much as there are."""
+        if 2 * rows < self.row_count:
+            self.clear()
+        while self.row_count > rows:
+            self.remove_row(self.ordered_rows[-1].key)
 
-    def _change(self, sheet: Sheet) -> None:
-        for number, row in enumerate(sheet.rows):
-            for column, cell in enumerate(_cells(sheet, row)):
-                where = Coordinate(number, column)
-                if self.get_cell_at(where) != cell:
-                    self.update_cell_at(where, cell, update_width=True)
+    def _change(self, number: int, cells: list[Text]) -> None:
+        for column, (cell, heading) in enumerate(zip(cells, self.ordered_columns, strict=True)):
+            where = Coordinate(number, column)
+            before = self.get_cell_at(where)
+            if (before.plain, before.style) != (cell.plain, cell.style):
+                grows = cell_len(cell.plain) > heading.content_width
+                self.update_cell_at(where, cell, update_width=grows)
 
-
-def _keys(sheet: Sheet) -> list[tuple[str, ...]]:
-    return [row.key for row in sheet.rows]
+    def _follow(self, before: Row | None) -> None:
+        keys = [row.key for row in self._sheet.rows] if self._sheet else []
+        if before is not None and before.key in keys and keys.index(before.key) != self.cursor_row:
+            self.move_cursor(row=keys.index(before.key))
 
 
 def _cells(sheet: Sheet, row: Row) -> list[Text]:
     texts = zip(sheet.texts(row), row.values, sheet.columns, strict=True)
-    return [Text(text, _style(column, value), justify=_side(column)) for text, value, column in texts]
+    return [
+        Text(_short(text, column), _style(column, value), justify=_side(column))
+        for text, value, column in texts
+    ]
+
+
+def _short(text: str, column: Column) -> str:
+    """A name leaves room for what there is to say of it; the note has all of it."""
+    return text if column.name == "why" or len(text) <= _MOST_NAME else f"{text[: _MOST_NAME - 1]}…"
 
 
 def _side(column: Column) -> Any:

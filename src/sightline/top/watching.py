@@ -7,17 +7,20 @@ of this machine come and go.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Final, Self, TypeAlias
 
 from sightline.clock import NS_PER_S, SYSTEM_CLOCK, Clock
 from sightline.errors import ConfigError
 from sightline.top.feed import Event, Feed, Target
 from sightline.top.looks import Looks
-from sightline.top.picture import Picture, Seen
+from sightline.top.picture import Account, Picture, Seen
 
 LOOK_S: Final = 1.0
+LATE_S: Final = 3
+"""After which it is said of a feed that it does not answer, though it may yet."""
 _ENDS_S: Final = 2.0
 Open: TypeAlias = Callable[[], Feed]
 """Begins to look. Raises SightlineError: it is not there."""
@@ -48,8 +51,9 @@ class Watching:
             self._thread.join()
         for watched in self._watched.values():
             watched.leave()
+        until_s = time.monotonic() + _ENDS_S
         for watched in self._watched.values():
-            watched.join(_ENDS_S)
+            watched.join(max(0.0, until_s - time.monotonic()))
 
     @property
     def picture(self) -> Picture:
@@ -93,7 +97,8 @@ class Watching:
 
     def _run(self) -> None:
         while not self._over.wait(self._every_s):
-            self._refresh()
+            with suppress(OSError):  # a folder went while it was looked through; the next time tells
+                self._refresh()
 
     def _refresh(self) -> None:
         found = self._find()
@@ -114,8 +119,9 @@ class _Watched(threading.Thread):
         self._open = opens
         self._every_s = every_s
         self._clock = clock
-        self._looks: Looks | None = None
-        self._at_ns = 0
+        self._account: Account | None = None
+        self._told_ns = 0
+        self._asked_ns: int | None = None
         self.fault = ""
         self._left = threading.Event()
 
@@ -126,10 +132,17 @@ class _Watched(threading.Thread):
         self._left.set()
 
     def seen(self, now_ns: int) -> Seen:
-        return Seen(self._looks, (now_ns - self._at_ns) / NS_PER_S, self.fault)
+        fault = self.fault or self._late(now_ns)
+        return Seen(self._account, (now_ns - self._told_ns) // NS_PER_S if fault else 0, fault)
+
+    def _late(self, now_ns: int) -> str:
+        asked_ns = self._asked_ns
+        waits_s = 0 if asked_ns is None else (now_ns - asked_ns) // NS_PER_S
+        return f"no answer for {waits_s} s" if waits_s >= LATE_S else ""
 
     def run(self) -> None:
         while not self._left.is_set():
+            self._asked_ns = self._clock.monotonic_ns()
             try:
                 with closing(self._open()) as feed:
                     self._look_at(feed)
@@ -139,9 +152,11 @@ class _Watched(threading.Thread):
 
     def _look_at(self, feed: Feed) -> None:
         while not self._left.is_set():
+            self._asked_ns = self._clock.monotonic_ns()
             now = feed.look()
-            before = self._looks.now if self._looks is not None else now
-            self._looks, self._at_ns = Looks(self._feed, now, before), self._clock.monotonic_ns()
+            before = self._account.looks.now if self._account is not None else now
+            self._account = Account.of(Looks(self._feed, now, before))
+            self._told_ns, self._asked_ns = self._clock.monotonic_ns(), None
             self.fault = ""
             self.looks += 1
             self._left.wait(self._every_s)

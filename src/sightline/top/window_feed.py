@@ -71,6 +71,8 @@ class WindowFeed:
         try:
             self._socket.sendall(msgspec.json.encode(asked) + b"\n")
             line = self._lines.readline(MOST_TOLD_BYTES)
+        except ConnectionError:
+            line = b""
         except OSError as error:
             raise Unreachable(f"it does not answer: {error!s}") from error
         if not line.endswith(b"\n"):

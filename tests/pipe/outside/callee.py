@@ -46,6 +46,10 @@ class Callee:
         raise ValueError(f"password={PASSWORD}")
 
     @rpc
+    def fail_strangely(self) -> None:
+        raise OSError("no file \udcff")
+
+    @rpc
     def unsendable(self) -> object:
         return object()
 

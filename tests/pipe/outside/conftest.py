@@ -1,10 +1,13 @@
 """What tests of pipes from outside share."""
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from tests.pipe.outside.served import Serve, Served
+
+from sightline.pipe.outside.socket_handler import SocketHandler
 
 
 @pytest.fixture
@@ -27,3 +30,17 @@ def served(found_at: Callable[[str], str]) -> Iterator[Served]:
     served = Served(found_at("curl"))
     yield served
     served.close()
+
+
+@pytest.fixture
+def loggers() -> Iterator[None]:
+    """What a test makes of the logger `seen` is undone."""
+    yield
+    logger = logging.getLogger("seen")
+    for handler in [
+        one for one in logger.handlers if isinstance(one, SocketHandler)
+    ]:  # the others are pytest's
+        logger.removeHandler(handler)
+        handler.close()
+    logger.propagate = True
+    logger.setLevel(logging.NOTSET)

@@ -171,7 +171,7 @@ def test_things_are_done_by_name_and_json(actions: Actions) -> None:
     assert actions.execute("join", '{"timeout_s": 0}') == {"over": False}
     assert actions.execute("join", {"timeout_s": 0}) == {"over": False}
     assert actions.execute("events") == actions.events()
-    assert "sleep" in actions.events()
+    assert {"sleep", "log_data"} <= {*actions.events()}
     assert actions.execute("draw", '{"kind": "mermaid"}').startswith("flowchart")
 
 
@@ -255,6 +255,19 @@ def test_kill_alone_ends_all_and_the_door(killed: list[str], wait_for: WaitFor) 
         with pytest.raises(Closed, match="nobody takes it any more"):
             actions.start()
         assert actions.stats()["state"] == "over"
+
+
+def test_who_kills_a_pipe_that_broke_ends_the_door(
+    killed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Pipe(logger=LOG.logger()) as pipe:
+        pipe.create_flow("a", True, Hello("a1"), Collect("a2"))
+        pipe.build()
+        monkeypatch.setattr(pipe.event_board, "expire", lambda _now_ns: 1 / 0)
+        actions = Actions(pipe, on_kill=lambda: killed.append("it"))
+        with pytest.raises(Closed, match="the pipe broke: ZeroDivisionError"):
+            actions.join(to_kill=True)
+        assert killed == ["it"]
 
 
 def test_a_pipe_that_is_not_built_yet_keeps_what_it_is_told() -> None:

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from urllib.parse import quote
 
 import msgspec
@@ -218,6 +220,14 @@ def test_a_token_is_asked_for_everywhere(serve: Serve) -> None:
     assert served.api.wait(WAIT_S)
 
 
+def test_it_is_known_by_what_its_host_turned_out_to_be(serve: Serve) -> None:
+    served = serve(host="0", token=TOKEN)  # as the system reads it, every address
+    served.curl.url = served.api.url.replace("0.0.0.0", "127.0.0.1")
+    for host in ("camera.example", "10.0.0.5:80"):
+        answer = served.curl("/pipe/structure", "--oauth2-bearer", TOKEN, "--header", f"host: {host}")
+        assert answer.status == 200, host
+
+
 def test_wider_than_this_machine_needs_a_token() -> None:
     with pytest.raises(
         ConfigError, match=r"APIWrapper on host '0.0.0.0' .*token=os.environ\[\"PIPE_TOKEN\"\]"
@@ -234,10 +244,28 @@ def test_without_fastapi_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
 def test_a_port_that_is_taken_is_said(serve: Serve) -> None:
     served = serve()
     port = int(served.api.url.rpartition(":")[2])
-    with pytest.raises(ConfigError, match=rf"127.0.0.1 port {port}: .*in use.*; use another port"):
+    with pytest.raises(ConfigError, match=rf"'127.0.0.1' port {port}: .*in use.* \(0: any\)"):
         APIWrapper("127.0.0.1", port, served.pipe).run()
     with pytest.raises(ConfigError, match="did not run yet"):
         served.api.run()
+    with pytest.raises(ConfigError, match=r"port '8080': expected a port from 0 to 65535"):
+        APIWrapper("127.0.0.1", "8080", served.pipe).run()  # type: ignore[arg-type]  # from the environment
+
+
+def test_it_runs_once_however_many_tell_it_to(no_leaks: None) -> None:
+    with Pipe() as pipe, APIWrapper("127.0.0.1", 0, pipe) as api, ThreadPoolExecutor(4) as pool:
+        together = Barrier(4)
+
+        def run() -> str:
+            together.wait(WAIT_S)
+            try:
+                api.run()
+            except ConfigError as error:
+                return str(error)
+            return "it runs"
+
+        told = [future.result() for future in [pool.submit(run) for _ in range(4)]]
+        assert sorted(told) == ["expected an APIWrapper that did not run yet"] * 3 + ["it runs"]
 
 
 def test_it_is_closed_alone_and_more_than_once(no_leaks: None) -> None:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
@@ -34,6 +34,8 @@ ATTACK = """async (target) => {
     await fetch(at("json"), { method: "POST", mode: "no-cors", body }).catch(() => {});
     await fetch(at("preflight"), { method: "POST", headers: { Authorization: "Bearer x" } }).catch(() => {});
     navigator.sendBeacon(at("beacon"), "x");
+    new WebSocket(at("websocket").replace("http", "ws"));
+    new EventSource(at("events"));
     add("img", { src: at("img") });
     add("script", { src: at("script") });
     add("link", { rel: "stylesheet", href: at("stylesheet") });
@@ -61,6 +63,8 @@ WAYS = {
     "json",
     "preflight",
     "beacon",
+    "websocket",
+    "events",
     "img",
     "script",
     "stylesheet",
@@ -76,7 +80,16 @@ WAYS = {
 
 
 class Harmless(BaseHTTPRequestHandler):
+    """A page, or what a query tells it to lead to."""
+
     def do_GET(self) -> None:
+        _, _, leads_to = self.path.partition("?")
+        if leads_to:
+            self.send_response(302)
+            self.send_header("Location", leads_to)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.end_headers()
@@ -173,6 +186,16 @@ def test_a_link_of_another_site_kills_nothing(serve: Serve, page: Page, elsewher
         assert alive(served)
 
 
+def test_a_server_that_its_user_went_to_and_that_leads_here_kills_nothing(
+    serve: Serve, page: Page, elsewhere: int
+) -> None:
+    served = serve()
+    page.goto(f"http://evil.example:{elsewhere}/?{served.api.url}/kill")  # as if typed, or from a mail
+    assert page.url == f"{served.api.url}/kill"
+    assert "may have led here" in page.inner_text("body")
+    assert alive(served)
+
+
 def test_a_name_that_was_pointed_here_kills_nothing_and_shows_nothing(serve: Serve, page: Page) -> None:
     with another_server() as port:
         rebound = f"http://evil.example:{port}"
@@ -201,9 +224,28 @@ def test_its_user_looks_at_it_and_kills_it(serve: Serve, page: Page) -> None:
     page.goto(f"{served.api.url}/pipe/structure")
     assert json.loads(page.inner_text("pre")) == served.pipe.get_pipe_structure()
     assert faults == []
-    answer = page.goto(f"{served.api.url}/kill")  # as if typed
-    assert answer is not None
-    assert answer.status == 200
+    page.goto(served.api.url)
+    with page.expect_navigation(url=f"{served.api.url}/kill?") as killing:
+        page.get_by_role("button", name="kill").click()
+    assert killing.value is not None
+    assert killing.value.status == 200
+    assert faults == []
     assert served.api.wait(WAIT_S)
     with pytest.raises(Error, match="REFUSED"):
         page.goto(served.api.url)
+
+
+def test_who_knows_the_token_has_buttons_that_know_it_and_an_address_line(serve: Serve, page: Page) -> None:
+    token = "only for <this> & test"
+    served = serve(token=token)
+    page.goto(f"{served.api.url}/?{urlencode({'token': token})}")
+    with page.expect_navigation(url="**/start?*") as starting:
+        page.get_by_role("button", name="start").click()
+    assert starting.value is not None
+    assert starting.value.status == 200
+    assert page.goto(f"{served.api.url}/kill")
+    assert "needs its token" in page.inner_text("body")
+    answer = page.goto(f"{served.api.url}/kill?{urlencode({'token': token})}")
+    assert answer is not None
+    assert answer.status == 200
+    assert served.api.wait(WAIT_S)

@@ -44,7 +44,15 @@ def test_a_token_goes_from_the_url_and_is_never_shown() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["localhost:3000", "http://", "ftp://localhost", "http://localhost:port", "http://localhost:99999", ""],
+    [
+        "localhost:3000",
+        "http://",
+        "ftp://localhost",
+        "http://localhost:port",
+        "http://localhost:99999",
+        "",
+        "http://[::1",
+    ],
 )
 def test_what_is_no_url_of_a_receiver_is_told(url: str) -> None:
     with pytest.raises(ConfigError, match="expected the URL of a receiver of logs, such as"):
@@ -59,3 +67,9 @@ def test_a_user_in_the_url_is_refused_without_showing_it() -> None:
 
 def test_a_path_of_its_own_comes_before_the_usual_one() -> None:
     assert LogAddress.of("http://localhost:3000/logs/").paths == ("logs", "socket.io")
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    Path(".env").write_bytes(b"\xff\xfeS")
+    with pytest.raises(ConfigError, match=r"a file \.env of lines NAME=value, which cannot be read"):
+        LogAddress.from_surroundings()

@@ -1,6 +1,8 @@
 """Pictures of what routines take and give in a pipe's log, while LOG_DATA is on."""
 
 import logging
+import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -210,7 +212,7 @@ class Look(DestinationRoutine):
 
 
 @pytest.fixture
-def pipe(no_leaks: None) -> Iterator[tuple[Pipe, Receiving]]:
+def pipe(no_leaks: None, loggers: None) -> Iterator[tuple[Pipe, Receiving]]:
     with Receiving() as receiving:
         pipe = Pipe(logger=get_socket_logger("seen", logging.INFO, url=receiving.url))
         grey, look = Grey("grey"), Look("look")
@@ -221,9 +223,6 @@ def pipe(no_leaks: None) -> Iterator[tuple[Pipe, Receiving]]:
             pipe.build()
             pipe.notify_event("start")
             yield pipe, receiving
-        for handler in (logger := logging.getLogger("seen")).handlers[:]:
-            logger.removeHandler(handler)
-            handler.close()
 
 
 def test_while_it_is_on_pictures_come_of_every_side(pipe: tuple[Pipe, Receiving], wait_for: WaitFor) -> None:
@@ -245,6 +244,14 @@ def test_while_it_is_on_pictures_come_of_every_side(pipe: tuple[Pipe, Receiving]
     colours = next(one for one in receiving.entries if one.routine == "frames")
     assert colours.message == "output: 640 x 480"
     assert np.abs(decoded(colours.picture).astype(int) - (200, 100, 50)).max() < 8
+
+
+def test_a_flow_that_is_begun_again_shows_what_it_showed(pipe: tuple[Pipe, Receiving]) -> None:
+    running, receiving = pipe
+    running.notify_event(LOG_DATA, {"eyes": []}, wait=SOON_S, every_s=0.05)
+    before = running.pids["eyes"]
+    os.kill(before, signal.SIGKILL)
+    receiving.first(lambda one: one.side and one.flow == "eyes" and one.process != before, "a picture again")
 
 
 def test_told_again_it_is_off_and_told_how_it_is_so(pipe: tuple[Pipe, Receiving]) -> None:

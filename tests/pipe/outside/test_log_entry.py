@@ -11,9 +11,11 @@ from sightline.log import hide_secret
 from sightline.pipe.outside.log_entry import (
     MOST_ENTRY_BYTES,
     MOST_EXTRA_BYTES,
+    MOST_LOOKED_AT,
     MOST_NAME,
     MOST_TEXT,
     LogEntry,
+    bounded,
     entry_of,
     without_secrets,
 )
@@ -75,6 +77,10 @@ def test_a_traceback_stands_by_itself_wherever_it_was_made_a_text() -> None:
         assert entry.traceback.endswith("ValueError: lens cap")
 
 
+def test_where_it_was_written_stands_in_its_place() -> None:
+    assert sent(record(stack_info="Stack (most recent call last):\n  ...")).traceback.endswith("  ...")
+
+
 def test_no_secret_is_sent_wherever_it_stands() -> None:
     made = record(
         f"opening rtsp://admin:{SECRET}@10.0.0.5 and {SECRET}",
@@ -97,6 +103,13 @@ def test_a_secret_at_the_edge_of_what_is_cut_is_hidden_whole() -> None:
         entry = sent(record("x " * (before // 2) + SECRET + " y" * 100))
         assert SECRET[:6] not in entry.message
         assert len(entry.message) <= MOST_TEXT
+
+
+def test_no_begin_of_a_secret_is_left_where_looking_ends() -> None:
+    hide_secret(SECRET)
+    for before in range(MOST_LOOKED_AT - len(SECRET), MOST_LOOKED_AT + 1):
+        text = "password=" + "y" * (before - 10) + " " + SECRET + " y" * 100
+        assert SECRET[:3] not in bounded(text, MOST_TEXT)
 
 
 class Rude:

@@ -9,6 +9,7 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,6 +65,7 @@ def test_it_tells_of_the_pipe(call: Call) -> None:
     assert call("draw").startswith("flow all")
     assert call("draw", "mermaid").startswith("flowchart")
     assert [set(each["flows"]) for each in call("watch", 0.05, 2)] == [{"all", "other"}] * 2
+    assert [*call("watch", 0.05, 0)] == []
 
 
 @pytest.mark.parametrize(
@@ -145,22 +147,52 @@ def test_ending_the_pipe_ends_streams_and_all_doors(pipe: Pipe, wrapper: RPCPipe
     assert wrapper.serve(ANYWHERE).wait(WAIT_S)
 
 
+def test_who_waits_for_the_end_of_the_pipe_hears_of_it_from_another_one() -> None:
+    with made(build=True) as pipe, RPCPipeWrapper(pipe) as wrapper, ThreadPoolExecutor() as others:
+        door = wrapper.serve(ANYWHERE)
+        with remote(door.address, WAIT_S) as one, remote(door.address, WAIT_S) as other:
+            waiting = others.submit(one.call, "join", [])
+            with pytest.raises(TimeoutError):
+                waiting.result(0.5)
+            other.call("kill", [])
+            assert waiting.result(WAIT_S) == {"over": True}
+
+
+def test_closing_it_keeps_nobody_waiting_for_the_end_of_the_pipe() -> None:
+    with (
+        made(build=True) as pipe,
+        RPCPipeWrapper(pipe) as wrapper,
+        ThreadPoolExecutor() as others,
+        remote(wrapper.serve(ANYWHERE).address, WAIT_S) as one,
+    ):
+        waiting = others.submit(one.call, "join", [])
+        with pytest.raises(TimeoutError):
+            waiting.result(0.5)
+        others.submit(wrapper.close).result(10)  # a join takes 20 s
+        assert waiting.result(WAIT_S) == {"over": False}
+
+
 def test_a_subclass_serves_methods_of_its_own(pipe: Pipe) -> None:
     class Mine(RPCPipeWrapper):
         @rpc
         def double(self, number: int) -> int:
             return 2 * number
 
+        @rpc
+        async def triple(self, number: int) -> int:
+            return 3 * number
+
         def not_this(self) -> None: ...
 
     with Mine(pipe) as mine, remote(mine.serve(ANYWHERE).address, WAIT_S) as callee:
         assert callee.call("double", [21]) == 42
+        assert callee.call("triple", [14]) == 42
         assert callee.call("routines", [])
         assert "not_this()" not in dict(callee.methods())
 
 
 def test_wide_open_is_refused(wrapper: RPCPipeWrapper) -> None:
-    with pytest.raises(ConfigError, match=r"can be reached from other machines.*SIGHTLINE_RPC_TOKEN"):
+    with pytest.raises(ConfigError, match=r"can be seen by other machines.*SIGHTLINE_RPC_TOKEN"):
         wrapper.run_rpc_server("tcp://0.0.0.0:1234")
 
 
@@ -202,6 +234,51 @@ def test_ctrl_c_ends_the_server_and_the_script() -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_ctrl_c_lets_calls_in_hand_be_answered_and_leaves_no_socket(tmp_path: Path) -> None:
+    script = textwrap.dedent(
+        """
+        import sys
+        from sightline.hub.rpc import rpc
+        from sightline.pipe import Pipe, RPCPipeWrapper
+
+        class Resting(RPCPipeWrapper):
+            @rpc
+            def rest(self):
+                print("resting", flush=True)
+                sys.stdin.readline()
+                return "rested"
+
+        print("here", flush=True)
+        Resting(Pipe()).run_rpc_server(sys.argv[1])
+        """
+    )
+    address = f"ipc://{tmp_path}/pipe.sock"
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", script, address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process,
+        ThreadPoolExecutor() as others,
+        remote(address, WAIT_S) as callee,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        slow = others.submit(callee.call, "rest", [])
+        assert process.stdout.readline() == "resting\n"
+        process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert slow.result(WAIT_S) == "rested"
+        process.wait(WAIT_S)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_importing_it_does_not_import_pyzmq() -> None:

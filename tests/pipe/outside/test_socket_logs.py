@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import socketio
-import websocket
 from tests.conftest import WaitFor
 from tests.pipe.outside.receiving import SOON_S, Command, Plain, Receiving, Sending, numbers_in
 
@@ -28,18 +26,6 @@ from sightline.pipe.outside.socket_handler import SocketHandler
 def receiving(no_leaks: None) -> Iterator[Receiving]:
     with Receiving() as receiver:
         yield receiver
-
-
-@pytest.fixture
-def loggers() -> Iterator[None]:
-    """What a test makes of the logger `seen` is undone."""
-    yield
-    logger = logging.getLogger("seen")
-    for handler in logger.handlers[:]:
-        logger.removeHandler(handler)
-        handler.close()
-    logger.propagate = True
-    logger.setLevel(logging.NOTSET)
 
 
 def test_records_arrive_in_order_and_are_counted(receiving: Receiving, wait_for: WaitFor) -> None:
@@ -92,21 +78,6 @@ def test_a_receiver_of_piperts_gets_what_it_reads(no_leaks: None, wait_for: Wait
     assert "input: , 'data': {'image_base64': '/9j/'}" in messages
     assert [one for one in messages if one.isdigit()] == [f"{number}" for number in range(600) if number != 9]
     assert plain.structures[0]["message"] == "{'Routines': [], 'Events': ['start']}"
-
-
-@pytest.mark.parametrize("transport", ["polling", "websocket"])
-def test_a_client_of_python_socketio_reaches_our_receiver(receiving: Receiving, transport: str) -> None:
-    client = socketio.Client(reconnection=False, handle_sigint=False)
-    client.connect(receiving.url, transports=[transport])
-    text = '{"time": "", "source": "seen.cameras.gate", "level": "ERROR", "message": "dark"}'
-    try:
-        assert client.call("log", text, timeout=SOON_S) == 1
-        assert client.call("log", "dark", timeout=SOON_S) == -1
-        assert client.call("logs", {"entries": "dark"}, timeout=SOON_S) == -1
-    finally:
-        client.disconnect()
-    assert [(one.routine, one.level, one.message) for one in receiving.entries] == [("gate", "ERROR", "dark")]
-    assert receiving.stats().refused == 2
 
 
 # A receiver that is not well.
@@ -221,66 +192,51 @@ def test_both_ends_of_its_absence_are_told_and_nothing_between(
     ]
 
 
-# Who may send, and how much.
-
-
-def test_a_token_is_asked_for_and_never_shown(no_leaks: None, caplog: pytest.LogCaptureFixture) -> None:
-    with Receiving(token="sesame-seeds") as receiver:
-        with Sending(f"{receiver.url}?token=sesame-seeds") as sending:
-            sending.say("opened by sesame-seeds")
-        for wrong in ("", "?token=sesame-seedy"):
-            with Sending(receiver.url + wrong) as stranger:
-                stranger.say("let me in")
-            assert stranger.handler.stats().dropped == {"closed": 1}
-    assert receiver.messages == ["opened by ***"]
-    assert "sesame" not in caplog.text
-
-
-def test_no_receiver_listens_wider_without_a_token() -> None:
-    with pytest.raises(
-        ConfigError, match="a receiver of logs on host '0.0.0.0' can be seen by other machines"
-    ):
-        Receiving(host="0.0.0.0")
-
-
-@pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Host": "evil.example"}])
-@pytest.mark.parametrize("transport", ["polling", "websocket"])
-def test_a_page_of_another_site_is_not_let_in(
-    receiving: Receiving, transport: str, headers: dict[str, str]
+def test_a_receiver_that_takes_nothing_is_tried_ever_less_often(
+    no_leaks: None, caplog: pytest.LogCaptureFixture, wait_for: WaitFor
 ) -> None:
-    client = socketio.Client(reconnection=False, handle_sigint=False)
-    with pytest.raises(socketio.exceptions.ConnectionError):
-        client.connect(receiving.url, headers=headers, transports=[transport])
+    batches = []
+
+    class Refusing(Receiving):
+        async def _batch(self, _sid: str, said: Any = None) -> int:
+            batches.append(time.monotonic())
+            return -1
+
+    with Refusing() as receiver, Sending(receiver.url) as sending:
+        while len(batches) < 4:
+            sending.say("as ever")
+            time.sleep(0.005)
+    assert batches[3] - batches[0] > (0.25 + 0.5 + 1.0) / 2
+    assert sending.handler.stats().balanced
+    assert caplog.text.count("no receiver of logs") == 1
+    assert "logs are sent again" not in caplog.text
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        '51-["log",{"_placeholder":true,"num":0}]',
-        '59999999-["log"]',
-        "42[",
-        "4" + "x" * (4 << 20),
-        "9",
-    ],
-    ids=["attachment", "attachments", "half", "large", "unknown"],
-)
-def test_what_is_no_message_harms_nobody(receiving: Receiving, said: str) -> None:
-    address = receiving.url.replace("http", "ws") + "socket.io/?EIO=4&transport=websocket"
-    stranger = websocket.create_connection(address, timeout=SOON_S)
-    try:
-        assert str(stranger.recv()).startswith("0")
-        stranger.send("40")
-        assert str(stranger.recv()).startswith("40")
-        try:
-            stranger.send(said)
-            stranger.send_binary(b"x" * 1000)
-        except OSError:  # it was cut off
-            pass
-        with Sending(receiving.url) as sending:
-            sending.say("I am well")
-        assert receiving.messages == ["I am well"]
-    finally:
-        stranger.close(timeout=0)
+def test_without_a_thread_records_wait_and_nobody_is_failed(
+    receiving: Receiving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with Sending(receiving.url) as sending:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", none_left)
+            sending.say("while there is none")
+        sending.say("when there is one")
+    assert receiving.messages == ["while there is none", "when there is one"]
+
+
+def test_a_forked_process_is_a_sender_of_its_own(receiving: Receiving) -> None:
+    script = (
+        "import logging, os, sys; from sightline.pipe import get_socket_logger\n"
+        "log = get_socket_logger('seen', 'INFO', url=sys.argv[1])\n"
+        "log.info('before')\n"
+        "child = os.fork()\n"
+        "log.info('of the %s', 'parent' if child else 'child')\n"
+        "if child: os.waitpid(child, 0)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, receiving.url], check=True, timeout=60)
+    assert sorted(receiving.messages) == ["before", "of the child", "of the parent"]
 
 
 # As a user types it.
@@ -297,6 +253,15 @@ def test_called_again_it_is_the_same_logger_with_one_handler(
     get_socket_logger("seen", logging.INFO, url="http://localhost:3001")
     assert len(logger.handlers) == 1
     assert logger.handlers[0] is not first
+
+
+def test_a_logger_whose_handler_was_closed_has_a_new_one(receiving: Receiving, loggers: None) -> None:
+    for message in ("of one pipe", "of the next"):
+        logger = get_socket_logger("seen", logging.INFO, url=receiving.url)
+        logger.info(message)
+        (handler,) = logger.handlers
+        handler.close()
+    assert receiving.messages == ["of one pipe", "of the next"]
 
 
 def test_a_receiver_that_nobody_named_is_missed_by_name(

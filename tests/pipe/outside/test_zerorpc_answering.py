@@ -111,6 +111,19 @@ def test_what_failed_is_told_without_secrets_and_bounded(desk: Desk) -> None:
     assert len(text) == 4096
 
 
+def test_what_was_said_of_a_file_with_a_strange_name_is_told(desk: Desk) -> None:
+    desk.do(desk.answering.failed(begun(desk), "OSError", "no file \udcff"))
+    assert desk.words(b"1") == [(ERR, ["OSError", "no file \\udcff", None])]
+
+
+def test_who_still_waits_when_it_is_over_is_told(desk: Desk) -> None:
+    call = begun(desk)
+    desk.do(desk.answering.give_up())
+    assert desk.words(b"1") == [(ERR, ["Closed", "this server ended before it was done", None])]
+    desk.do(desk.answering.ended(call, 1))
+    assert desk.answering.stats().failed == 1
+
+
 def test_what_cannot_be_sent_is_a_failure(desk: Desk) -> None:
     desk.do(desk.answering.ended(begun(desk), object()))
     ((name, (kind, text, _)),) = desk.words(b"1")
@@ -221,6 +234,8 @@ def test_an_id_that_is_in_use_is_ignored(desk: Desk) -> None:
     "frames",
     [
         [b"me", b"", b"no event"],
+        [b"me", Event("start", message_id=b"1").to_bytes()],
+        [b"me", b"you", Event("start", message_id=b"1").to_bytes()],
         [b"me"],
         [b"me", b"", Event("start").to_bytes()],
         [b"me", b"", Event("OK", (1,), response_to=b"1").to_bytes()],

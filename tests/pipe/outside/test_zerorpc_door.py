@@ -67,6 +67,15 @@ def of_a_page(call: bytes) -> bytes:
     raise AssertionError("no path has them fit")
 
 
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_a_version_of_zmtp_without_a_login_calls_nothing(noting: Noting, token: str | None) -> None:
+    """ZMTP 2.0: a signature, a revision, a type of socket, an empty identity, then messages."""
+    greeting = b"\xff" + bytes(8) + b"\x7f" + b"\x01" + b"\x05" + b"\x00\x00"
+    with Server(find_served(noting), Endpoint("tcp://127.0.0.1:*", token)) as served:
+        post(served, greeting + b"\x01\x00" + bytes([0, len(CALL)]) + CALL)
+        assert served.stats().received == 0
+
+
 def port_of(served: Server) -> int:
     return int(served.address.rpartition(":")[2])
 
@@ -149,6 +158,8 @@ def test_what_is_too_large_is_cut_off_and_others_are_served(noting: Noting, serv
         [b"x"] * 1000,
         [b"", b"\x93\x80\xa1a" + b"\x91" * 5000],
         [b"", b"\x93"],
+        [CALL],
+        [b"x", CALL],
     ],
 )
 def test_nonsense_is_counted_and_others_are_served(
@@ -162,6 +173,27 @@ def test_nonsense_is_counted_and_others_are_served(
     with Client(Endpoint(served.address), timeout_s=WAIT_S) as client:
         client.call("note", "from a client")
     assert noting.notes == ["from a client"]
+
+
+def test_what_is_sent_faster_than_it_is_read_is_held_back() -> None:
+    """At a socket that nobody reads; 60 MiB is what it would take."""
+    zmq = sockets.zeromq()
+    with (
+        zmq.Context() as context,
+        context.socket(zmq.DEALER) as stranger,
+        sockets.listening(context, Endpoint("tcp://127.0.0.1:*")) as unread,
+        sockets.door(context) as door,
+    ):
+        stranger.linger = unread.linger = 0
+        stranger.sndhwm = 1
+        stranger.connect(sockets.address_of(unread))
+        assert door.poll(round(WAIT_S * 1000))
+        door.send_multipart(sockets.admission(door.recv_multipart(), None))
+        taken = 0
+        while taken < 60 and stranger.poll(1000, zmq.POLLOUT):
+            stranger.send_multipart([b"", bytes(sockets.MOST_BYTES)])
+            taken += 1
+    assert taken < 50
 
 
 def test_who_connects_and_says_nothing_is_sent_away_and_holds_up_nobody(

@@ -57,10 +57,13 @@ def test_a_token_is_taken_from_whoever_says_it_first() -> None:
 
 
 def test_wide_open_is_refused_with_the_way_to_set_a_token() -> None:
-    with pytest.raises(ConfigError, match=f"set a token by RPCPipeWrapper.*{TOKEN_VARIABLE}"):
+    with pytest.raises(ConfigError, match=rf"RPCPipeWrapper\(pipe, token=\.\.\.\) or {TOKEN_VARIABLE} set"):
         Endpoint.of("tcp://0.0.0.0:1234", environ={}).check_may_listen()
-    Endpoint.of("tcp://0.0.0.0:1234", "a token", {}).check_may_listen()
+    with pytest.raises(ConfigError, match="at least 8 characters, got 7"):
+        Endpoint.of("tcp://0.0.0.0:1234", "a token", {}).check_may_listen()
+    Endpoint.of("tcp://0.0.0.0:1234", "longer token", {}).check_may_listen()
     Endpoint.of("tcp://127.0.0.1:1234", environ={}).check_may_listen()
+    Endpoint.of("ipc://a.sock", environ={}).check_may_listen()
 
 
 def test_a_token_that_zeromq_cannot_carry_is_refused() -> None:

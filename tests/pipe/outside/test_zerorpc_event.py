@@ -54,14 +54,11 @@ def test_its_form_is_that_of_zerorpc() -> None:
     assert packed == b"\x93\x82\xa1v\x03\xaamessage_id\xc4\x011\xa7execute\x91\xa5start"
 
 
-def test_a_header_that_is_none_is_an_empty_one() -> None:
-    assert Event.from_bytes(msgspec.msgpack.encode((None, "a", [1]))) == Event("a", [1])
-
-
 @pytest.mark.parametrize(
     "parts",
     [
         (),
+        (None, "a", [1]),
         ({}, "a"),
         ({}, b"a", []),
         ({}, "a" * (MOST_NAME + 1), []),

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -21,8 +22,10 @@ from sightline.errors import (
 )
 from sightline.hub.rpc.serving import find_served
 from sightline.pipe.outside.zerorpc import sockets
+from sightline.pipe.outside.zerorpc.answering import Do
 from sightline.pipe.outside.zerorpc.client import Client
 from sightline.pipe.outside.zerorpc.endpoint import Endpoint
+from sightline.pipe.outside.zerorpc.event import Event
 from sightline.pipe.outside.zerorpc.server import Server
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
@@ -61,6 +64,12 @@ def test_what_is_raised_comes_here_without_secrets(client: Client) -> None:
     with pytest.raises(RemoteError, match=r"^fail: ValueError: password=\*\*\*$") as raised:
         client.call("fail")
     assert PASSWORD not in repr(vars(raised.value))
+
+
+def test_an_error_that_no_message_can_carry_ends_no_server(client: Client) -> None:
+    with pytest.raises(RemoteError, match=r"no file \\udcff"):
+        client.call("fail_strangely")
+    assert client.call("echo", 1) == 1
 
 
 @pytest.mark.parametrize(
@@ -194,8 +203,92 @@ def test_a_server_that_stops_answers_first(callee: Callee, served: Server, clien
         assert served.wait(WAIT_S)
 
 
-def test_a_socket_of_the_file_system_will_do(callee: Callee, tmp_path: Path) -> None:
+def test_a_server_that_stops_does_not_wait_for_ever_and_says_so(
+    callee: Callee, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline.pipe.outside.zerorpc.server.GRACE_S", 0.3)
+    beat_s = 60.0  # nothing else wakes it up
+    with ThreadPoolExecutor() as others, server(callee, heartbeat_s=beat_s) as served:
+        with Client(Endpoint(served.address), timeout_s=WAIT_S, heartbeat_s=beat_s) as client:
+            slow = others.submit(client.call, "rest")
+            assert callee.resting.acquire(timeout=WAIT_S)
+            served.request_stop()
+            with pytest.raises(RemoteError, match="Closed: this server ended before it was done"):
+                slow.result(WAIT_S)
+        assert served.wait(WAIT_S)
+        callee.go_on.set()
+
+
+def test_answers_that_wait_for_a_slow_caller_arrive_after_the_end(callee: Callee, wait_for: WaitFor) -> None:
+    """So many of them that they do not all fit into what the system holds for a connection."""
+    zmq, many, value = sockets.zeromq(), 24, "x" * 1_000_000
+    with zmq.Context() as context, context.socket(zmq.DEALER) as slow, server(callee) as served:
+        slow.linger, slow.rcvhwm = 0, 1
+        slow.connect(served.address)
+        for number in range(many):
+            slow.send_multipart([b"", Event("echo", (value,), message_id=b"%d" % number).to_bytes()])
+        wait_for(lambda: served.stats().done == many, WAIT_S, "all are done")
+        served.request_stop()
+        wait_for(lambda: served._socket.closed, WAIT_S, "it is over")
+        heard = 0
+        while heard < many and slow.poll(WAIT_S * 1000):
+            assert Event.from_bytes(slow.recv_multipart()[-1]).args == [value]
+            heard += 1
+    assert heard == many
+
+
+def test_words_without_end_hold_up_nobody(served: Server, client: Client) -> None:
+    """As of streams whose callers said that they have any room."""
+    enough = threading.Event()
+
+    def word() -> list[Do]:
+        if not enough.is_set():
+            served._say(word)
+        return []
+
+    served._say(word)
+    try:
+        assert client.call("echo", 1) == 1
+    finally:
+        enough.set()
+
+
+def test_a_client_is_closed_twice(client: Client) -> None:
+    client.close()
+    client.close()
+
+
+def test_a_socket_of_the_file_system_will_do_and_is_not_left_there(callee: Callee, tmp_path: Path) -> None:
     place = Endpoint(f"ipc://{tmp_path}/pipe.sock")
+    with Server(find_served(callee), place), Client(place, timeout_s=WAIT_S) as client:
+        assert client.call("add", 1) == 2
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_socket_of_the_file_system_that_is_in_use_is_left_to_whom_it_is(
+    callee: Callee, tmp_path: Path
+) -> None:
+    place = Endpoint(f"ipc://{tmp_path}/pipe.sock")
+    with Server(find_served(callee), place), Client(place, timeout_s=WAIT_S) as client:
+        with pytest.raises(ConfigError, match=r"cannot listen on ipc:.*: Address already in use"):
+            Server({}, place)
+        assert client.call("add", 1) == 2
+
+
+def test_a_file_is_no_place_to_listen(tmp_path: Path) -> None:
+    """ZeroMQ would put its socket there."""
+    program = tmp_path / "street.py"
+    program.write_text("pipe = Pipe()")
+    with pytest.raises(ConfigError, match=r"street\.py: a file is there that is no socket"):
+        Server({}, Endpoint(f"ipc://{program}"))
+    assert program.read_text() == "pipe = Pipe()"
+
+
+def test_what_a_killed_server_left_is_no_hindrance(callee: Callee, tmp_path: Path) -> None:
+    path = f"{tmp_path}/pipe.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(path)
+    place = Endpoint(f"ipc://{path}")
     with Server(find_served(callee), place), Client(place, timeout_s=WAIT_S) as client:
         assert client.call("add", 1) == 2
 

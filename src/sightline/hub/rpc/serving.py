@@ -16,7 +16,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from types import MemberDescriptorType, MethodType, ModuleType
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from sightline.errors import ConfigError
 from sightline.hub.rpc.description import MOST_DEPTH, PREFIX, Method, describe, is_name, signature_of
@@ -40,6 +40,15 @@ class Served(NamedTuple):
     signature: inspect.Signature
     is_async: bool
     fitting: Fitting
+
+    @classmethod
+    def of(cls, name: str, function: Callable[..., Any]) -> Self:
+        """What is served as `name`."""
+        is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+            getattr(function, "__call__", None)  # noqa: B004  an object whose __call__ is async
+        )
+        signature = signature_of(function)
+        return cls(name, function, signature, is_async, Fitting(signature))
 
     def described(self) -> Method:
         doc = inspect.getdoc(self.function) or ""
@@ -69,7 +78,7 @@ def _walk(holder: object, prefix: str, above: tuple[object, ...]) -> Iterator[Se
     for attribute, raw in _attributes(holder):
         name = _served_name(attribute, raw)
         if name is not None:
-            yield _served(prefix + _checked(prefix, name), getattr(holder, attribute))
+            yield Served.of(prefix + _checked(prefix, name), getattr(holder, attribute))
         elif not attribute.startswith("_") and _is_group(raw):
             yield from _walk_group(raw, prefix + _checked(prefix, attribute), above)
 
@@ -122,11 +131,3 @@ def _checked(prefix: str, name: str) -> str:
     if not is_name(name):
         raise ConfigError(f"expected a public identifier to be served as, got {prefix + name!r}")
     return name
-
-
-def _served(name: str, function: Callable[..., Any]) -> Served:
-    is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004  an object whose __call__ is async
-    )
-    signature = signature_of(function)
-    return Served(name, function, signature, is_async, Fitting(signature))

@@ -150,8 +150,9 @@ class Audit:
         self._cpu_ns[name] = max(self._cpu_ns[name], noted_ns, seen_ns)
         return FlowStats(
             flow=name,
-            state=process.state,
-            reason=process.reason,
+            # Where all else has ended too, its process is not wanted any more; the reason stays.
+            state=ProcessState.QUARANTINED if flow.given_up else process.state,
+            reason=flow.given_up or process.reason,
             pid=process.pid,
             restarts=process.ends,
             rss_bytes=rss_bytes(process.pid) if process.pid else 0,

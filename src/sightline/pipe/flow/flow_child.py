@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from types import ModuleType
 from typing import Final, NamedTuple, Self
 
 from sightline.supervise.policy import Restart, Watch
@@ -18,6 +19,8 @@ READY_S: Final = 120.0
 """Until a flow has to be ready: the modules of some routines take a minute to be imported."""
 STUCK_S: Final = 60.0
 """After which a process is taken for hung in which no Python runs at all: stopped, or within a library."""
+FILE_MODULE: Final = "__pipe__"
+"""What a file that is run for its pipe is called: a module of that process alone."""
 LEAVE_S: Final = 1.0
 """What a process has to end, beyond what its routines have to clean up."""
 
@@ -45,6 +48,8 @@ class Surroundings(NamedTuple):
         """Have this process in the same. Raises OSError: the folder is no more."""
         sys.path[:] = self.sys_path
         sys.argv[:] = self.argv
+        # Classes made here look for the module of the function that makes them, which came by value.
+        sys.modules.setdefault(FILE_MODULE, ModuleType(FILE_MODULE))
         if self.folder is not None:
             os.chdir(self.folder)
 

@@ -8,6 +8,8 @@ travels are the door's concern, not its own.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
@@ -28,6 +30,8 @@ MOST_NAME: Final = 1000
 TARGETS: Final = "specific_flow_routines"
 """The parameter of an event that says whom it is for, as `Pipe.notify_event` has it."""
 
+_LOOK_S: Final = 0.2
+"""How soon who waits notices that nobody is to wait any longer."""
 _RESERVED: Final = frozenset({"self", "event_name", "wait"})
 _ACTIONS: Final = ("pause", "join", "structure", "stats", "metrics", "draw", "events", "routines")
 
@@ -52,11 +56,19 @@ class Actions:
     Args:
         pipe: built, or to be built.
         on_kill: called when all of the pipe was told to end, just before that is answered: return at once.
+        closing: once it is set nobody is made to wait for the pipe's end any longer.
     """
 
-    def __init__(self, pipe: Pipe, *, on_kill: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        pipe: Pipe,
+        *,
+        on_kill: Callable[[], object] | None = None,
+        closing: threading.Event | None = None,
+    ) -> None:
         self._pipe = pipe
         self._on_kill = on_kill
+        self._closing = closing or threading.Event()
 
     # To do something.
 
@@ -89,10 +101,11 @@ class Actions:
         wait_s = _wait_s(timeout_s)
         if to_kill:
             self._pipe.notify_event(KILL_EVENT_NAME)
-        over = self._pipe.wait(wait_s)
-        if to_kill:
-            self._killed()
-        return {"over": over}
+        try:
+            return {"over": self._is_over(wait_s)}
+        finally:  # also where the pipe broke
+            if to_kill:
+                self._killed()
 
     def event(
         self,
@@ -122,7 +135,7 @@ class Actions:
         if routine is not None:
             targets = self._only(name, routine)
         self._check(name, targets)
-        report = self._pipe.notify_event(name, targets, wait=_wait_s(wait_s) or False, **given)
+        report = self._pipe.notify_event(name, targets, wait=_wait_s(wait_s), **given)
         if name == KILL_EVENT_NAME and not targets:
             self._killed()
         answer: Answer = {"event": name}
@@ -182,6 +195,13 @@ class Actions:
     def _homes(self) -> dict[str, str]:
         """Routines, each with its flow."""
         return {name: flow for flow, name, _ in self._pipe.event_board.directory.structure()}
+
+    def _is_over(self, wait_s: float) -> bool:
+        until_s = time.monotonic() + wait_s
+        while not self._pipe.wait(min(_LOOK_S, max(0.0, until_s - time.monotonic()))):
+            if self._closing.is_set() or time.monotonic() >= until_s:
+                return False
+        return True
 
     def _killed(self) -> None:
         if self._on_kill is not None:

@@ -16,6 +16,9 @@ from sightline.log import get_logger
 from sightline.pages.guard import Guard, check_token
 
 if TYPE_CHECKING:
+    import socket
+
+    from sightline.pages.guarded import App
     from sightline.pages.server import PageServer
     from sightline.pipe.pipe import Pipe
 
@@ -47,7 +50,8 @@ class APIWrapper:
         self.url = ""
         self._host = host
         self._port = port
-        self._guard = Guard(host, token, linked=False)
+        self._token = token
+        self._lock = threading.Lock()
         self._server: PageServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -60,25 +64,23 @@ class APIWrapper:
         Raises:
             ConfigError: it ran before; the port is taken, or the host is not an address of this machine.
         """
-        from sightline.pages.guarded import Guarded  # noqa: PLC0415 - as fastapi, only where it is used
-        from sightline.pages.server import PageServer, listen, url_of  # noqa: PLC0415
-        from sightline.pipe.outside.api_page import PAGE_SECURITY  # noqa: PLC0415
-        from sightline.pipe.outside.routes import make_app  # noqa: PLC0415
+        from sightline.pages.server import PageServer, listen, url_of  # noqa: PLC0415 - see `_app`
 
-        if self._thread is not None:
-            raise ConfigError("expected an APIWrapper that did not run yet")
-        try:
-            listening = listen(self._host, self._port)
-        except OSError as error:
-            told = f"cannot serve a pipe on {self._host} port {self._port}: {error.strerror}"
-            raise ConfigError(f"{told}; use another port, or port 0 for any free one") from error
-        self.url = url_of(listening).removesuffix("/")
-        app = Guarded(
-            make_app(self.pipe, self._end), self._guard, most_body=MOST_BODY, security=PAGE_SECURITY
-        )
-        self._server = PageServer(app, over=self._left_alone)
-        self._thread = threading.Thread(target=self._server.run, args=([listening],), name="pipe-api")
-        self._thread.start()
+        with self._lock:
+            if self._thread is not None:
+                raise ConfigError("expected an APIWrapper that did not run yet")
+            try:
+                listening = listen(self._host, self._port)
+            except OSError as error:
+                raise ConfigError(
+                    f"cannot serve a pipe on host {self._host!r} port {self._port!r}: {error.strerror}; "
+                    "expected an address of this machine, and a free port (0: any)"
+                ) from error
+            self.url = url_of(listening).removesuffix("/")
+            self._server = PageServer(self._app(listening), over=self._left_alone)
+            thread = threading.Thread(target=self._server.run, args=([listening],), name="pipe-api")
+            thread.start()
+            self._thread = thread
         get_logger("sightline.pipe").info("the pipe is served", url=self.url)
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -98,6 +100,15 @@ class APIWrapper:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+    def _app(self, listening: socket.socket) -> App:
+        from sightline.pages.guarded import Guarded  # noqa: PLC0415 - as fastapi, only where it is used
+        from sightline.pages.server import address_of  # noqa: PLC0415
+        from sightline.pipe.outside.api_page import PAGE_SECURITY  # noqa: PLC0415
+        from sightline.pipe.outside.routes import LOOKS, make_app  # noqa: PLC0415
+
+        guard = Guard(self._host, self._token, address=address_of(listening), looks=LOOKS)
+        return Guarded(make_app(self.pipe, self._end), guard, most_body=MOST_BODY, security=PAGE_SECURITY)
 
     def _end(self) -> None:
         if self._server is not None:

@@ -1,6 +1,7 @@
 """What there is at a pipe's server, as a page for people: made of its OpenAPI and of the pipe's structure.
 
-It needs nothing from anywhere: no script, no file beside it, no other server's.
+It needs nothing from anywhere: no script, no file beside it, no other server's. Its buttons do what a
+browser's address line may not.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _PAGE: Final = """<!doctype html>
 <link rel="icon" href="data:,">
 <style>{style}</style>
 <h1>{title}</h1>
+<form method="post">{buttons}</form>
 <h2>What may be asked</h2>
 {asks}
 <p>What an event needs to know comes with the request, as JSON: <code>{body}</code>. For programs, all of this
@@ -38,19 +40,22 @@ is at <code>/openapi.json</code>.
 </html>
 """
 _DIGEST: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_BUTTONS: Final = ("start", "pause", "kill")
+_POLICY: Final = SECURITY["content-security-policy"].replace("form-action 'none'", "form-action 'self'")
 PAGE_SECURITY: Final = {
     **SECURITY,
-    "content-security-policy": f"{SECURITY['content-security-policy']}; img-src data:; "
-    f"style-src 'sha256-{_DIGEST}'",
+    "content-security-policy": f"{_POLICY}; img-src data:; style-src 'sha256-{_DIGEST}'",
+    "referrer-policy": "same-origin",  # with none a browser does not say that a form is ours
 }
 """What answers of a server with this page say."""
 
 
-def page_of(openapi: Mapping[str, Any], structure: Mapping[str, Any]) -> str:
-    """The page."""
+def page_of(openapi: Mapping[str, Any], structure: Mapping[str, Any], *, query: str) -> str:
+    """The page; `query` is what it was asked for with, which its buttons need too: it may have the token."""
     return _PAGE.format(
         title=escape(openapi["info"]["title"]),
         style=_STYLE,
+        buttons=" ".join(f'<button formaction="/{one}?{escape(query)}">{one}</button>' for one in _BUTTONS),
         asks=_table(("method", "path", ""), _asks(openapi["paths"])),
         body=escape('{"extra_args": {"name": value}}'),
         routines=_table(("routine", "flow", "events of its own"), _routines(structure)),

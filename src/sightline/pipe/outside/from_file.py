@@ -2,16 +2,19 @@
 
 The file is run as a module `__pipe__`, so that what stands below `if __name__ == "__main__":` is left for
 `python FILE.py`. Its routines go to their flows as those of a script do: by value, however the file is called
-and whatever it does when it is run. It is the user's own program: nothing here keeps it from anything.
+and whatever it does when it is run. It is the user's own program: nothing here keeps it from anything, and
+where it ends by `sys.exit`, so do we.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, Final
 
 import cloudpickle
@@ -19,12 +22,13 @@ import cloudpickle
 from sightline.errors import ConfigError
 from sightline.kinds import nearest
 from sightline.log import get_logger, redact
+from sightline.pipe.flow.flow_child import FILE_MODULE
 from sightline.pipe.pipe import Pipe
 
-MODULE: Final = "__pipe__"
 MAKES: Final = "make_pipe"
 NAMES: Final = ("pipe", MAKES)
 """What is looked for where no name is given; then for the only pipe that there is."""
+_NOT_RUN: Final = 'what stands below `if __name__ == "__main__":` is not run'
 
 
 def pipe_of(place: str) -> Pipe:
@@ -54,20 +58,21 @@ def _split(place: str) -> tuple[Path, str]:
 def _run(path: Path) -> ModuleType:
     """Run the file, with its folder and its arguments as Python itself has them for a script."""
     try:
-        code = compile(path.read_bytes(), str(path), "exec")
+        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (SyntaxError, ValueError) as error:
         raise ConfigError(redact(f"{path} is no Python: {error}")) from error
-    module = ModuleType(MODULE)
+    module = ModuleType(FILE_MODULE)
     module.__file__ = str(path.absolute())
-    sys.modules[MODULE] = module
+    sys.modules[FILE_MODULE] = module
     sys.path.insert(0, str(path.absolute().parent))
     sys.argv[:] = [str(path)]
     cloudpickle.register_pickle_by_value(module)
     try:
-        exec(code, vars(module))  # noqa: S102 - it is what was asked for
-    except (Exception, SystemExit) as error:
+        with _logging_of_its_own():
+            exec(code, vars(module))  # noqa: S102 - it is what was asked for
+    except Exception as error:
         raise _failed(path, error) from error
     return module
 
@@ -77,14 +82,15 @@ def _found(module: ModuleType, path: Path, name: str) -> Any:
     there = vars(module)
     if name:
         if name not in there:
-            raise ConfigError(f"{path} has no {name!r}{nearest(name, _offered(there))}")
+            named = (one for one, value in there.items() if isinstance(value, Pipe | FunctionType))
+            raise ConfigError(f"{path} has no {name!r}{nearest(name, named)}")
         return there[name]
     offered = _offered(there)
     usual = [offered[name] for name in NAMES if name in offered]
     found = usual[:1] or list({id(one): one for one in offered.values()}.values())
     if len(found) != 1:
-        several = f"; it has {', '.join(offered)}" if offered else ""
-        raise ConfigError(f"expected {' or '.join(NAMES)} in {path}, or {path}:NAME{several}")
+        there_is = f"it has {', '.join(offered)}" if offered else _NOT_RUN
+        raise ConfigError(f"expected {' or '.join(NAMES)} in {path}, or {path}:NAME; {there_is}")
     return found[0]
 
 
@@ -99,12 +105,24 @@ def _offered(there: Mapping[str, Any]) -> dict[str, Any]:
 
 def _made(make: Any, path: Path) -> Any:
     try:
-        return make()
-    except (Exception, SystemExit) as error:
+        with _logging_of_its_own():
+            return make()
+    except Exception as error:
         raise _failed(path, error) from error
 
 
-def _failed(path: Path, error: BaseException) -> ConfigError:
+@contextmanager
+def _logging_of_its_own() -> Iterator[None]:
+    """The file sets up logging as a script does; where it does not, what there was stays."""
+    root = logging.getLogger()
+    before, root.handlers[:] = root.handlers[:], []
+    try:
+        yield
+    finally:
+        root.handlers[:] = root.handlers or before
+
+
+def _failed(path: Path, error: Exception) -> ConfigError:
     """In a line; all of it is logged."""
     get_logger("sightline.pipe").info("the file of a pipe failed", exc_info=error)
     lines = [

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from typing import Final, NamedTuple
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from sightline.errors import ConfigError, MissingExtra
 from sightline.log import hide_secret, redact
@@ -33,9 +34,9 @@ class LogAddress(NamedTuple):
     @classmethod
     def of(cls, url: str) -> LogAddress:
         """Raises ConfigError: not the URL of a receiver."""
-        parts = urlsplit(url.strip())
-        scheme = _SCHEMES.get(parts.scheme)
-        if scheme is None or not parts.hostname or _port(parts) is None:
+        parts = _split(url)
+        scheme = None if parts is None else _SCHEMES.get(parts.scheme)
+        if parts is None or scheme is None or not parts.hostname:
             raise ConfigError(
                 f"expected the URL of a receiver of logs, such as http://localhost:3000, got {redact(url)!r}"
             )
@@ -58,7 +59,7 @@ class LogAddress(NamedTuple):
         """As the environment says, or else the file `.env` of the current folder, and no other's.
 
         Raises:
-            ConfigError: neither says where it is.
+            ConfigError: neither says where it is, or the file cannot be read.
             MissingExtra: there is such a file, and nothing to read it with.
         """
         url = os.environ.get(VARIABLE) or _from_file(Path(".env"))
@@ -77,12 +78,13 @@ def _paths(path: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([path or USUAL_PATH, USUAL_PATH]))
 
 
-def _port(parts: Any) -> int | None:
-    """That of a split URL, 0 for the usual one; None: it can be none."""
-    try:
-        return parts.port or 0
-    except ValueError:
-        return None
+def _split(url: str) -> SplitResult | None:
+    """None: it is no URL, or its port can be none."""
+    with suppress(ValueError):
+        parts = urlsplit(url.strip())
+        if parts.port != 0:
+            return parts
+    return None
 
 
 def _from_file(file: Path) -> str | None:
@@ -94,4 +96,9 @@ def _from_file(file: Path) -> str | None:
         raise MissingExtra(
             "python-dotenv, which reads .env, is not installed; it comes with: pip install 'sightline[logs]'"
         ) from error
-    return dotenv_values(file).get(VARIABLE)
+    try:
+        return dotenv_values(file).get(VARIABLE)
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(
+            f"expected a file {file} of lines NAME=value, which cannot be read: {error}"
+        ) from error

@@ -24,8 +24,10 @@ MOST_TEXT: Final = 16_384
 """Characters of a message or of a traceback."""
 MOST_NAME: Final = 1_000
 MOST_EXTRA_BYTES: Final = 8_192
-MOST_LOOKED_AT: Final = 1 << 20
+MOST_LOOKED_AT: Final = 4 * MOST_TEXT
 """Characters of a text that are looked at for secrets; what is behind them is never shown."""
+MOST_SECRET: Final = 400
+"""The begin of one may be the end of what was looked at."""
 MOST_ENTRY_BYTES: Final = 2 * 6 * MOST_TEXT + MOST_EXTRA_BYTES + MOST_JPEG_BYTES * 4 // 3 + 6 * 8 * MOST_NAME
 """JSON may write a character as six."""
 
@@ -48,7 +50,7 @@ class LogEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         source: the name of the logger: that of the pipe, the flow and the routine with dots between.
         pipe, flow, routine: where it was written; empty: it was not written in one.
         process: the id of the process in which it was written.
-        traceback: of an exception.
+        traceback: of an exception; or where it was written, if that was asked for.
         extra: what else came with it.
         side: `input` or `output`, where `picture` is what a routine takes or gives.
         picture: a JPEG.
@@ -110,7 +112,9 @@ def without_secrets(entry: LogEntry) -> LogEntry:
 def bounded(text: str, most: int) -> str:
     """`text` without secrets, and cut where it is longer."""
     shown = sendable(redact(text[:MOST_LOOKED_AT]))
-    if len(shown) <= most and len(text) <= MOST_LOOKED_AT:
+    if len(text) > MOST_LOOKED_AT:
+        shown = shown[:-MOST_SECRET]
+    elif len(shown) <= most:
         return shown
     return f"{shown[: most - 40]}... ({len(text):,} characters)"
 
@@ -128,8 +132,8 @@ def _texts(record: logging.LogRecord) -> tuple[str, str]:
     traceback = f"{mark[1:]}{rest}"
     if record.exc_info and record.exc_info[0] is not None:
         traceback = _FORMATTER.formatException(record.exc_info)
-    elif record.exc_text:
-        traceback = record.exc_text
+    else:
+        traceback = record.exc_text or record.stack_info or traceback
     return _short(message), _short(traceback)
 
 

@@ -32,10 +32,14 @@ _PIPERTS_PICTURE: Final = re.compile(
 _LEVELS: Final = logging.getLevelNamesMapping()
 
 
+_Reason = Annotated[str, msgspec.Meta(max_length=40, pattern=r"^[a-z_]+\Z")]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]
+
+
 class _Batch(msgspec.Struct, frozen=True):
     sender: Annotated[str, msgspec.Meta(max_length=64)]
     entries: Annotated[list[LogEntry], msgspec.Meta(max_length=MOST_ENTRIES)]
-    dropped: Annotated[dict[Name, int], msgspec.Meta(max_length=100)] = {}
+    dropped: Annotated[dict[_Reason, _Count], msgspec.Meta(max_length=16)] = {}
 
 
 class _PiperTs(msgspec.Struct, frozen=True):
@@ -78,7 +82,7 @@ class LogIntake:
         """The records of a batch. Raises WireError: it is none."""
         try:
             batch = msgspec.convert(said, _Batch)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, RecursionError) as error:
             raise self._refusal(f"expected a batch of records: {redact(str(error))}") from None
         self._dropped[batch.sender] = batch.dropped
         self._dropped.move_to_end(batch.sender)
@@ -95,7 +99,7 @@ class LogIntake:
                 {**msgspec.json.decode(text), "message": told.message[:MOST_TEXT], "picture": b""},
                 LogEntry,
             )
-        except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
             raise self._refusal(f"expected a record as JSON: {redact(str(error))}") from None
         return self._taken(_placed(entry, told.message))
 

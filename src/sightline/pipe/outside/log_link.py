@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -37,6 +38,8 @@ CONFIRM_S: Final = 60.0
 STEP_S: Final = 0.05
 LEAVE_S: Final = 1.0
 JOIN_S: Final = 5.0
+MOST_HEARD: Final = 2 << 20
+"""Bytes of a message of the receiver; it has little to say."""
 
 SILENT: Final = logging.Logger("socketio", logging.CRITICAL + 1)  # noqa: LOG001 - of nobody, in no tree
 """For the library, which else adds handlers to its loggers and shows URLs, tokens too."""
@@ -67,7 +70,7 @@ class LogLink:
         structure: what the pipe is made of, if that is known.
 
     Attributes:
-        batched: whether the receiver takes batches.
+        batched: whether the receiver takes batches, by what it said so far.
 
     Raises:
         NoReceiver: it cannot be reached, with why.
@@ -79,9 +82,10 @@ class LogLink:
     ) -> None:
         self._sender = sender
         self._sockets: list[Any] = []
+        self.batched = False
         try:
             self._client = self._connected(address)
-            self.batched = self._is_known(structure)
+            self._greet(structure)
             if not self.batched and structure is not None:
                 self._client.emit(PIPERT_STRUCTURE, _creation_text(sender, structure))
         except BaseException:
@@ -132,8 +136,10 @@ class LogLink:
                 logger=SILENT,
                 engineio_logger=SILENT,
                 request_timeout=CONNECT_S,
+                serializer=text_alone(library),
                 websocket_extra_options={"class_": self._socket},
             )
+            self._client.eio.on("message", self._heard)
             headers = {"Authorization": f"Bearer {address.token}"} if address.token else {}
             try:
                 self._client.connect(
@@ -150,28 +156,35 @@ class LogLink:
                 return self._client
         raise NoReceiver("; ".join(reasons))
 
-    def _socket(self, **options: Any) -> Any:
-        """The library's own, remembered: it leaves it open where a handshake fails."""
-        import websocket  # noqa: PLC0415 - an extra
+    def _heard(self, said: Any) -> None:
+        """In a thread of the library, which lets it end with what is raised here."""
+        try:
+            self._client._handle_eio_message(said)  # noqa: SLF001 - what it has there itself
+        except Exception:  # noqa: BLE001 - of what a stranger says
+            for one in self._sockets:
+                one.shutdown()
 
-        self._sockets.append(one := websocket.WebSocket(**options))
+    def _socket(self, **options: Any) -> Any:
+        """The library's own, bounded and remembered: it leaves it open where a handshake fails."""
+        self._sockets.append(one := _bounded_socket()(**options))
         return one
 
-    def _is_known(self, structure: Mapping[str, Any] | None) -> bool:
-        """Whether it says that it takes what we send."""
+    def _greet(self, structure: Mapping[str, Any] | None) -> None:
+        """Ask whether it takes what we send, and wait a little for that. It may say so later, too."""
+        came = threading.Event()
+
+        def answered(answer: Any = None, *_more: Any) -> None:
+            self.batched = isinstance(answer, dict) and answer.get("version") == VERSION
+            came.set()
+
         hello = {"version": VERSION, **self._sender, "structure": structure}
-        answer = self._asked(HELLO, hello, HELLO_S, lambda: False)
-        return isinstance(answer, dict) and answer.get("version") == VERSION
+        self._client.emit(HELLO, hello, callback=answered)
+        self._wait(came, HELLO_S, lambda: False)
 
     def _send_batch(
         self, entries: Sequence[LogEntry], dropped: Mapping[str, int], give_up: Callable[[], bool]
     ) -> bool:
         batch = {**self._sender, "dropped": dropped, "entries": msgspec.to_builtins(list(entries))}
-        taken = self._asked(BATCH, batch, CONFIRM_S, give_up)
-        return isinstance(taken, int) and taken == len(entries)
-
-    def _asked(self, event: str, data: Any, timeout_s: float, give_up: Callable[[], bool]) -> Any:
-        """What the receiver answers; None: nothing, or not in time."""
         answers: list[Any] = []
         came = threading.Event()
 
@@ -179,12 +192,15 @@ class LogLink:
             answers.extend(answer)
             came.set()
 
-        self._client.emit(event, data, callback=answered)
+        self._client.emit(BATCH, batch, callback=answered)
+        self._wait(came, CONFIRM_S, give_up)
+        return answers[:1] == [len(entries)]
+
+    def _wait(self, came: threading.Event, timeout_s: float, give_up: Callable[[], bool]) -> None:
         until_s = time.monotonic() + timeout_s
         while self.alive and time.monotonic() < until_s and not give_up():
             if came.wait(STEP_S):
                 break
-        return answers[0] if answers else None
 
     def _send_each(self, entries: Sequence[LogEntry], give_up: Callable[[], bool]) -> bool:
         for entry in entries:
@@ -196,6 +212,46 @@ class LogLink:
                 return False
             time.sleep(STEP_S / 10)
         return self.alive
+
+
+def text_alone(library: Any) -> Any:
+    """Packets without attachments: of these a stranger could announce any number, and each would be kept."""
+
+    class TextAlone(library.packet.Packet):  # type: ignore[misc]  # a library without types
+        def decode(self, encoded_packet: str) -> int:
+            if super().decode(encoded_packet):
+                raise ValueError("expected no attachments")
+            return 0
+
+    return TextAlone
+
+
+@cache
+def _bounded_socket() -> Any:
+    """The library's WebSocket, which a receiver ends that says too much, or reads nothing."""
+    import websocket  # noqa: PLC0415 - an extra
+
+    class BoundedSocket(websocket.WebSocket):
+        _heard = 0
+
+        def recv(self) -> Any:
+            self._heard = 0
+            return super().recv()
+
+        def _recv(self, bufsize: int) -> Any:
+            data: bytes = super()._recv(bufsize)  # type: ignore[no-untyped-call]
+            self._heard += len(data)
+            if self._heard > MOST_HEARD:
+                raise websocket.WebSocketConnectionClosedException("expected no such long message")
+            return data
+
+        def _send(self, data: Any) -> int:
+            try:
+                return super()._send(data)
+            except websocket.WebSocketTimeoutException as error:  # of it the library's thread would die
+                raise websocket.WebSocketConnectionClosedException(str(error)) from error
+
+    return BoundedSocket
 
 
 def _why(error: BaseException) -> str:

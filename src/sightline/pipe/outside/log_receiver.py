@@ -1,33 +1,37 @@
 """A receiver of logs over socket.io: what `sightline logs` listens with, and tests do.
 
-It promises: what may be sent to it is bounded in size and in senders; a page of another site, and who lacks
-the token, is not let in; each record of a batch was given to `on_entries` before its sender is told that it
-has arrived. It keeps nothing: who wants to look back keeps what `on_entries` is given. It takes text alone,
-no attachments: pictures come as base64.
+It promises: what may be sent to it is bounded in size and in senders, and so is what waits for those who do
+not read; a page of another site, and who lacks the token, is not let in; each record of a batch was given to
+`on_entries` before its sender is told that it has arrived. It keeps nothing: who wants to look back keeps
+what `on_entries` is given. It takes text alone, no attachments: pictures come as base64.
 """
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final, Self
+from urllib.parse import parse_qs
 
 from anyio import to_thread
 
-from sightline.errors import ConfigError, WireError
+from sightline.errors import Closed, ConfigError, WireError
 from sightline.log import Repeated, get_logger
 from sightline.pages.guard import Guard, Refusal, check_token
 from sightline.pages.guarded import App, Guarded, Receive, Scope, Send
-from sightline.pages.server import PageServer, listen, url_of
+from sightline.pages.server import PageServer, address_of, listen, url_of
 from sightline.pipe.outside.log_entry import LogEntry
 from sightline.pipe.outside.log_intake import IntakeStats, LogIntake
-from sightline.pipe.outside.log_link import BATCH, HELLO, PIPERT_RECORD, SILENT, socketio
+from sightline.pipe.outside.log_link import BATCH, HELLO, PIPERT_RECORD, SILENT, socketio, text_alone
 
 PORT: Final = 3000
 """The one at which PipeRT's cockpit is."""
 MOST_MESSAGE: Final = 2 << 20
 MOST_SENDERS: Final = 64
+MOST_UNREAD: Final = 1000
+"""Answers that may wait for one who polls."""
 CLOSE_S: Final = 5.0
 
 
@@ -35,7 +39,8 @@ class LogReceiver:
     """Listens from when it is made until it is closed.
 
     Args:
-        on_entries: called with the records of each message, in a thread, one call at a time.
+        on_entries: called with the records of each message, in a thread, one call at a time. Where it raises,
+            their sender is told that they did not arrive; that is logged, but for Closed: it takes no more.
         host: the address to listen on. Any but this machine's own needs a token.
         port: 0: any free one; see `url`.
         token: what senders must know, as `?token=` in their URL; at least 8 characters.
@@ -67,10 +72,12 @@ class LogReceiver:
         self._on_entries = on_entries
         self._intake = LogIntake()
         self._lock = threading.Lock()
+        self._giving = threading.Lock()
+        self._failed = Repeated(get_logger("sightline.logs"), "records cannot be taken")
         self._refused = Repeated(get_logger("sightline.logs"), "a message is no record")
         sio = self._socketio(library)
-        door = _Door(library.ASGIApp(sio, socketio_path=None), sio.eio, Guard(host, token, linked=False))
-        self._server = _server(door)
+        guard = Guard(host, token, address=address_of(self._listening), looks=())
+        self._server = _Server(_Door(library.ASGIApp(sio, socketio_path=None), sio.eio, guard), sio.eio)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._listening],), name="sightline-log-receiver", daemon=True
         )
@@ -86,6 +93,7 @@ class LogReceiver:
         self._thread.join(CLOSE_S)
         self._listening.close()
         self._refused.flush()
+        self._failed.flush()
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +109,7 @@ class LogReceiver:
             cors_allowed_origins=[],  # our guard decides, for all transports
             logger=SILENT,
             engineio_logger=SILENT,
-            serializer=_text_alone(library),
+            serializer=text_alone(library),
             monitor_clients=True,
         )
         sio.on(HELLO, self._hello)
@@ -113,7 +121,7 @@ class LogReceiver:
         return self._intake.hello(said)
 
     async def _batch(self, _sid: str, said: Any = None) -> int:
-        """How many records it had; -1: it was none."""
+        """How many records it had; -1: it was none, or they were not taken."""
         return await to_thread.run_sync(self._take, self._intake.batch, said)
 
     async def _record(self, _sid: str, said: Any = None) -> int:
@@ -123,24 +131,22 @@ class LogReceiver:
         with self._lock:
             try:
                 entries = read(said)
-            except (WireError, RecursionError) as error:
+            except WireError as error:
                 self._refused.add(last=str(error))
                 return -1
-        if entries:
-            self._on_entries(entries)
-        return len(entries)
+        return len(entries) if self._given(entries) else -1
 
-
-def _text_alone(library: Any) -> Any:
-    """Packets without attachments: of these a stranger could announce any number, and each would be kept."""
-
-    class TextAlone(library.packet.Packet):  # type: ignore[misc]  # a library without types
-        def decode(self, encoded_packet: str) -> int:
-            if super().decode(encoded_packet):
-                raise ValueError("expected no attachments")
-            return 0
-
-    return TextAlone
+    def _given(self, entries: list[LogEntry]) -> bool:
+        try:
+            with self._giving:
+                if entries:
+                    self._on_entries(entries)
+        except Closed:
+            return False
+        except Exception as error:  # noqa: BLE001 - of whoever was given them
+            self._failed.add(last=f"{type(error).__name__}: {error}")
+            return False
+        return True
 
 
 class _Door:
@@ -155,7 +161,7 @@ class _Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
             await self._guarded(scope, receive, send)
-        elif self._refusal(scope) or self._is_full(scope):
+        elif self._refusal(scope) or self._is_full(_session(scope)):
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
@@ -166,20 +172,60 @@ class _Door:
         return self._guard.refusal(scope["path"], scope["query_string"].decode("latin-1"), headers)
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._is_full(scope):
+        session = _session(scope)
+        if self._is_full(session):
             await send({"type": "http.response.start", "status": int(HTTPStatus.SERVICE_UNAVAILABLE)})
             await send({"type": "http.response.body", "body": b"too many senders\n"})
-        else:
-            await self._app(scope, receive, send)
+            return
+        one = self._engine.sockets.get(session)
+        await self._app(scope, receive, send)
+        if one is not None:
+            if one.queue.qsize() > MOST_UNREAD:
+                await self._engine.disconnect(session)
+            if one.closed:
+                _let_go(one)
 
-    def _is_full(self, scope: Scope) -> bool:
-        return b"sid=" not in scope["query_string"] and len(self._engine.sockets) >= MOST_SENDERS
+    def _is_full(self, session: str | None) -> bool:
+        return session is None and len(self._engine.sockets) >= MOST_SENDERS
 
 
-def _server(app: App) -> PageServer:
-    server = PageServer(app)
-    config = server.config
-    config.ws = "wsproto"  # it comes with the library
-    config.ws_max_size = MOST_MESSAGE
-    config.ws_per_message_deflate = False  # a little that is unpacked may be much
-    return server
+def _session(scope: Scope) -> str | None:
+    """That of a sender who is there; read as the library does it."""
+    query: bytes = scope["query_string"]
+    return next(iter(parse_qs(query.decode("latin-1")).get("sid", ())), None)
+
+
+def _let_go(one: Any) -> None:
+    """Whoever waits for what is to be sent to that sender waits no more; the library lets it wait 45 s."""
+    one.queue.put_nowait(None)
+
+
+def _connection() -> Any:
+    """Uvicorn's, which keeps answers for senders that do not read them; here they are let go."""
+    from uvicorn.protocols.websockets.wsproto_impl import WSProtocol  # noqa: PLC0415 - of the extra
+    from wsproto.events import Ping  # noqa: PLC0415 - it comes with python-socketio
+
+    class Connection(WSProtocol):
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self.transport.abort()
+
+        def handle_ping(self, event: Ping) -> None:
+            if not self.transport.is_closing():
+                super().handle_ping(event)
+
+    return Connection
+
+
+class _Server(PageServer):
+    def __init__(self, app: App, engine: Any) -> None:
+        super().__init__(app)
+        self._engine = engine
+        self.config.ws = _connection()
+        self.config.ws_max_size = MOST_MESSAGE
+        self.config.ws_per_message_deflate = False  # a little that is unpacked may be much
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for one in list(self._engine.sockets.values()):
+            _let_go(one)
+        await super().shutdown(sockets)

@@ -16,7 +16,7 @@ import msgspec
 from sightline.errors import BusError, CallError, ConfigError, NoResponder, RemoteError
 from sightline.hub.rpc import Remote
 from sightline.pipe.outside.rpc import hub_place
-from sightline.pipe.outside.zerorpc.endpoint import Endpoint
+from sightline.pipe.outside.zerorpc.endpoint import Endpoint, known_token
 from sightline.pipe.outside.zerorpc.telling import method_lines
 
 _REACHED_S: Final = 5.0
@@ -62,7 +62,7 @@ def _at_hub(url: str, timeout_s: float) -> Iterator[Callee]:
     from sightline.hub import StreamClient  # noqa: PLC0415 - not for who calls a socket
 
     place, name = hub_place(url)
-    key = Endpoint.of("ipc://none").token
+    key = known_token()
     with ExitStack() as opened:
         try:
             client = opened.enter_context(

@@ -30,6 +30,8 @@ from sightline.pipe.outside.actions import Actions, Answer, Unknown
 from sightline.pipe.outside.api_page import page_of
 from sightline.pipe.pipe import Pipe
 
+LOOKS: Final = ("/", "/docs", "/openapi.json", "/pipe/structure", "/pipe/stats", "/metrics")
+"""Paths that do nothing."""
 _STATUS: Final = {Unknown: 404, ConfigError: 400, Closed: 409, BufferFull: 503}
 """Of the errors that there are; the first that fits."""
 _BODY: Final = {
@@ -137,8 +139,9 @@ def _add_looks(app: FastAPI, actions: Actions) -> None:
 
     @app.get("/", include_in_schema=False)
     @app.get("/docs", include_in_schema=False)
-    def docs() -> Response:
-        return Response(page_of(app.openapi(), actions.structure()), media_type="text/html")
+    def docs(request: Request) -> Response:
+        page = page_of(app.openapi(), actions.structure(), query=request.url.query)
+        return Response(page, media_type="text/html")
 
 
 def _json(

@@ -12,20 +12,19 @@ from other machines asks for a token.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import Any, Final, Protocol, Self
 
 import msgspec
 
 from sightline.errors import ConfigError
 from sightline.hub.address import HubAddress
-from sightline.hub.rpc.description import signature_of
-from sightline.hub.rpc.fitting import Fitting
 from sightline.hub.rpc.serving import Served, find_served, rpc
 from sightline.kinds import make
 from sightline.log import redact
 from sightline.pipe.outside.actions import MOST_WAIT_S, Actions
-from sightline.pipe.outside.zerorpc.endpoint import Endpoint
+from sightline.pipe.outside.zerorpc.endpoint import Endpoint, known_token
 from sightline.pipe.pipe import Pipe
 
 DEFAULT_NAME: Final = "pipe"
@@ -58,16 +57,17 @@ class RPCPipeWrapper:
     """
 
     def __init__(self, pipe: Pipe, *, token: str | None = None) -> None:
-        self._actions = Actions(pipe, on_kill=self._end)
         self._token = token
         self._lock = threading.Lock()
         self._doors: list[Door] = []
         self._ending = threading.Event()
+        self._closing = threading.Event()
+        self._actions = Actions(pipe, on_kill=self._end, closing=self._closing)
 
     # The server.
 
     def run_rpc_server(self, endpoint: str) -> None:
-        """Serve until the pipe is killed by a call, until another thread calls `close`, or Ctrl-C.
+        """Serve until the pipe is killed by a call, until another thread calls `close`, or Ctrl-C which does.
 
         Args:
             endpoint: `tcp://127.0.0.1:4242`, `ipc:///run/pipe.sock`, or `hub://127.0.0.1:4820?name=pipe`: as
@@ -82,8 +82,9 @@ class RPCPipeWrapper:
         try:
             while not door.wait(_LOOK_S):
                 pass
-        finally:
-            door.close()
+        except BaseException:
+            self.close()
+            raise
 
     def serve(self, endpoint: str) -> Door:
         """As `run_rpc_server`, without waiting: `address` of what it gives says where, `close` ends it."""
@@ -95,7 +96,11 @@ class RPCPipeWrapper:
         return door
 
     def close(self) -> None:
-        """Answer the calls in hand, and serve nothing more. Not from within a call."""
+        """Answer the calls in hand, and serve nothing more. Not from within a call.
+
+        Who waits for the end of the pipe waits no longer.
+        """
+        self._closing.set()
         self._end()
         for door in self._doors:
             door.close()
@@ -111,10 +116,10 @@ class RPCPipeWrapper:
             from sightline.pipe.outside.hub_door import HubDoor  # noqa: PLC0415 - the hub's client is much
 
             address, name = hub_place(endpoint)
-            return HubDoor(self, address, name, key=Endpoint.of("ipc://none", self._token).token)
+            return HubDoor(self, address, name, key=known_token(self._token))
         from sightline.pipe.outside.zerorpc.server import Server  # noqa: PLC0415 - needs the extra
 
-        streams = {"watch": _served("watch", self._watch)}
+        streams = {"watch": Served.of("watch", self._watch)}
         return Server(find_served(self) | streams, Endpoint.of(endpoint, self._token), name=DEFAULT_NAME)
 
     def _end(self) -> None:
@@ -212,21 +217,11 @@ class RPCPipeWrapper:
 
     def _watch(self, every_s: Any = 1.0, times: Any = None) -> Iterator[Any]:
         """The counts again and again, every so many seconds; so many times, or until nobody listens."""
-        wanted = make("watch", _watched, {"every_s": every_s, "times": times})
-        yield self._actions.stats()
-        while wanted.another() and not self._ending.wait(wanted.every_s):
+        seconds, rounds = make("watch", _rounds, {"every_s": every_s, "times": times})
+        for done in rounds:
+            if done and self._ending.wait(seconds):
+                return
             yield self._actions.stats()
-
-
-class _Watch(msgspec.Struct):
-    every_s: float
-    left: int | None
-
-    def another(self) -> bool:
-        """Whether more is wanted; counts that."""
-        if self.left is not None:
-            self.left -= 1
-        return self.left is None or self.left > 0
 
 
 def hub_place(url: str) -> tuple[HubAddress, str]:
@@ -241,15 +236,10 @@ def _seconds(wait_s: float) -> float:
     return wait_s
 
 
-def _watched(every_s: float, times: int | None) -> _Watch:
+def _rounds(every_s: float, times: int | None) -> tuple[float, Iterable[int]]:
     if not 0.05 <= every_s <= MOST_WAIT_S:
         raise ConfigError(f"watch: expected 0.05 to {MOST_WAIT_S:g} seconds, got {every_s:g}")
-    return _Watch(every_s, times)
-
-
-def _served(name: str, function: Any) -> Served:
-    signature = signature_of(function)
-    return Served(name, function, signature, False, Fitting(signature))
+    return every_s, count() if times is None else range(times)
 
 
 def _read(value: Any) -> Any:

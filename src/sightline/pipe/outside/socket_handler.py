@@ -2,8 +2,8 @@
 
 It promises: whoever writes a record waits for no receiver, whatever that one does; what is held is bounded;
 each record is delivered or counted as dropped, by reason, and none is sent twice. One thread sends, begun by
-the first record. It tells the log `sightline.logs` when the receiver goes and when it is there again, and
-nothing for each record.
+the first record. It tells the log `sightline.logs` when the receiver goes and when it takes records again,
+and nothing for each record. A forked process is a sender of its own, without what waited in the other.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from sightline.log import REDACTOR, get_logger, redact
@@ -52,23 +52,36 @@ class SocketHandler(logging.Handler):
         super().__init__()
         self.address = address
         self.pipe = pipe
+        self._structure: Mapping[str, Any] | None = None
+        self._close_by_s = math.inf
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """For this process."""
+        self._process = os.getpid()
         self._id = uuid.uuid4().hex
         self._bell = Bell()
         self._outbox = LogOutbox(self._bell.ring)
-        self._structure: Mapping[str, Any] | None = None
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
-        self._close_by_s = math.inf
         self._away = ""
+        if self.closed:
+            self._outbox.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._close_by_s < math.inf
 
     def emit(self, record: logging.LogRecord) -> None:
         """Put it in line; it takes some microseconds."""
-        if self._thread is None:
-            self._begin()
+        if self._process != os.getpid():
+            self._prepare()
         try:
             self._outbox.put(entry_of(record, self.pipe, self._outbox.number()))
         except Exception:  # noqa: BLE001 - of anybody's record
             self._outbox.turn_away("unreadable")
+        if self._thread is None and not self.closed:
+            self._begin()
 
     def tell_structure(self, structure: Mapping[str, Any]) -> None:
         """What the pipe is made of; receivers are told when they are connected to."""
@@ -80,6 +93,8 @@ class SocketHandler(logging.Handler):
     def close(self) -> None:
         """Send what waits, for `CLOSE_S` at most, drop the rest, and end. Again is allowed."""
         self._close_by_s = min(self._close_by_s, time.monotonic() + CLOSE_S)
+        if self._process != os.getpid():
+            self._prepare()
         self._ending.set()
         self._bell.ring()
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -89,27 +104,27 @@ class SocketHandler(logging.Handler):
 
     def _begin(self) -> None:
         name = f"sightline-logs-{self.pipe}"
-        self._thread = thread = threading.Thread(target=self._run, name=name, daemon=True)
-        thread.start()
+        thread = threading.Thread(target=self._run, name=name, daemon=True)
+        with suppress(RuntimeError):  # no thread is left: the next record tries again
+            thread.start()
+            self._thread = thread
 
     # In its thread.
 
     def _run(self) -> None:
         failures = 0
         while self._wanted():
+            delivered, reason = self._outbox.stats().delivered, "the connection ended"
             try:
-                link = LogLink(self.address, self._sender(), self._structure)
-            except Exception as error:  # noqa: BLE001 - a thread that ended would send nothing more
-                failures += 1
-                self._tell_away(str(error) if isinstance(error, NoReceiver) else repr(error))
-                self._rest(failures)
-            else:
-                failures = 0
-                self._tell_back()
-                with closing(link):
+                with closing(LogLink(self.address, self._sender(), self._structure)) as link:
                     self._send_over(link)
-                if not self._ending.is_set():
-                    self._tell_away("the connection ended")
+            except Exception as error:  # noqa: BLE001 - a thread that ended would send nothing more
+                reason = str(error) if isinstance(error, NoReceiver) else repr(error)
+            failed = self._outbox.stats().delivered == delivered
+            failures = failures + 1 if failed else 0
+            if failed or not self._ending.is_set():
+                self._tell_away(reason)
+                self._rest(failures)
         self._outbox.close()
 
     def _wanted(self) -> bool:
@@ -133,7 +148,10 @@ class SocketHandler(logging.Handler):
                 shown = [without_secrets(entry) for entry in batch]
                 delivered = link.send(shown, self._outbox.stats().dropped, self._late)
                 self._outbox.end(delivered=delivered)
-                if not delivered or self._late():
+                if not delivered:
+                    return
+                self._tell_back()
+                if self._late():
                     return
             elif self._ending.is_set():
                 return
@@ -147,7 +165,7 @@ class SocketHandler(logging.Handler):
 
     def _rest(self, failures: int) -> None:
         """Until it is time to try again, or to end."""
-        delay_s = min(LEAST_DELAY_S * 2.0 ** min(failures - 1, 10), MOST_DELAY_S)
+        delay_s = min(LEAST_DELAY_S * 2.0 ** min(max(failures, 1) - 1, 10), MOST_DELAY_S)
         self._ending.wait(delay_s * random.uniform(0.5, 1.0))  # noqa: S311 - many senders, one receiver
 
     def _sender(self) -> dict[str, Any]:

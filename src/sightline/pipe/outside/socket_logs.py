@@ -37,10 +37,10 @@ def get_socket_logger(name: str, level: int | str, *, url: str | None = None) ->
         raise ConfigError(f"expected a level such as logging.INFO, got {level!r}") from error
     logger.propagate = False
     there = [handler for handler in logger.handlers if isinstance(handler, SocketHandler)]
-    for other in there:
-        if other.address != address:
-            logger.removeHandler(other)
-            other.close()
-    if not any(handler.address == address for handler in there):
+    useless = [handler for handler in there if handler.closed or handler.address != address]
+    if useless == there:
         logger.addHandler(SocketHandler(address, name))
+    for handler in useless:
+        logger.removeHandler(handler)
+        handler.close()
     return logger

@@ -3,12 +3,14 @@
 It promises: events go to each flow in the order in which they were posted; what is posted before the pipe is
 built, or while a flow is not there, waits for it; every event is reported once, when all that were meant have
 answered, are gone, or had their time. A flow that was begun again is told to start what it had been told to
-start and not to stop since; what else it was told before is lost with it. What an
-event's parameters are is no concern of it. It sends nothing and takes no lock.
+start and not to stop since, and to show what it was to show (LOG_DATA); what else it was told before is lost
+with it. Of an event's parameters nothing but LOG_DATA's `on` is any concern of it. It sends nothing and takes
+no lock.
 """
 
 from __future__ import annotations
 
+import pickle
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -19,7 +21,7 @@ from sightline.clock import ns
 from sightline.errors import BufferFull, Closed
 from sightline.pipe.counts.reports import State
 from sightline.pipe.directory import Directory, Targets
-from sightline.pipe.event_names import KILL_EVENT_NAME, START_EVENT_NAME, STOP_EVENT_NAME
+from sightline.pipe.event_names import KILL_EVENT_NAME, LOG_DATA, START_EVENT_NAME, STOP_EVENT_NAME
 
 MOST_KEPT: Final = 10_000
 """Events that may wait for a pipe to be built, or for one flow."""
@@ -97,7 +99,17 @@ class _Line:
         self.ready = self.over = False
         self.why_over = ""
         self.started: dict[str, None] = {}
+        self.shown: dict[str, bytes] = {}
         self.ended: dict[str, State] = {}
+
+    def show(self, order: Order) -> None:
+        """Know whose pictures are to be in the log from now on, and how it was told."""
+        on = _on(order.parameters)
+        for routine in order.routines:
+            if on or (on is None and routine not in self.shown):
+                self.shown[routine] = order.parameters
+            else:
+                self.shown.pop(routine, None)
 
     def why_not(self, event: str, routine: str) -> str:
         """Why a routine cannot do what is asked; "": it can, or there is nothing to be done for that."""
@@ -151,7 +163,7 @@ class EventBoard:
         Raises:
             ConfigError: a name that nobody has; the message has those that there are.
             Closed: all that are meant were killed or given up; a further KILL is no error.
-            BufferFull: `MOST_KEPT` events wait already.
+            BufferFull: `MOST_KEPT` events wait already; a KILL of a pipe that is built is taken nevertheless.
         """
         self.directory.check(event, targets)
         self._check_room(event, targets)
@@ -175,6 +187,8 @@ class EventBoard:
         """A flow takes events: the first time, or again after it was lost."""
         line = self._lines[flow]
         line.ready = True
+        for routine, parameters in line.shown.items():
+            self.orders.append((flow, Order(0, LOG_DATA, (routine,), parameters)))
         if line.started:
             again = tuple(line.started)
             self.orders.append((flow, Order(0, START_EVENT_NAME, again, b"")))
@@ -196,12 +210,15 @@ class EventBoard:
         line.over, line.why_over = True, reason
         line.waiting.clear()
         line.started.clear()
+        line.shown.clear()
         self._give_up(flow, reason, keep=set())
 
     def routine_over(self, flow: str, routine: str, state: State) -> None:
         """A routine is done or killed: it is not begun again with its flow."""
-        self._lines[flow].started.pop(routine, None)
-        self._lines[flow].ended[routine] = state
+        line = self._lines[flow]
+        line.started.pop(routine, None)
+        line.shown.pop(routine, None)
+        line.ended[routine] = state
 
     def expire(self, now_ns: int) -> int | None:
         """Report what had its time. When to call this again; None: there is no need."""
@@ -224,8 +241,10 @@ class EventBoard:
             if len(self._kept) >= MOST_KEPT:
                 raise BufferFull(f"{MOST_KEPT} events wait for the pipe to be built: call build()")
             return
+        if event == KILL_EVENT_NAME:
+            return
         lines = {flow: self._lines[flow] for flow in targets or self._lines}
-        if event != KILL_EVENT_NAME and lines and all(line.over for line in lines.values()):
+        if lines and all(line.over for line in lines.values()):
             raise Closed(f"event {event!r}: nobody takes it any more, as {', '.join(lines)} ended")
         full = [flow for flow, line in lines.items() if len(line.waiting) >= MOST_KEPT]
         if full:
@@ -251,7 +270,9 @@ class EventBoard:
 
     def _send(self, flow: str, order: Order) -> None:
         started = self._lines[flow].started
-        if order.event == START_EVENT_NAME:
+        if order.event == LOG_DATA:
+            self._lines[flow].show(order)
+        elif order.event == START_EVENT_NAME:
             started.update(dict.fromkeys(order.routines))
         elif order.event in {STOP_EVENT_NAME, KILL_EVENT_NAME}:
             for routine in order.routines:
@@ -270,3 +291,12 @@ class EventBoard:
         if not pending.open:
             del self._pending[number]
             self.reports.append(pending.report())
+
+
+def _on(parameters: bytes) -> bool | None:
+    """What LOG_DATA is told by its parameters; None: to turn it."""
+    try:
+        on = pickle.loads(parameters).get("on") if parameters else None  # noqa: S301 - of our own processes
+    except Exception:  # noqa: BLE001 - of a class of the user's
+        return None
+    return None if on is None else bool(on)

@@ -29,6 +29,7 @@ class FarFlow:
         ready: whether its routines are made.
         over: whether no process will be begun any more.
         fault: why it was not ready; "" if it was, or nothing is known.
+        given_up: why it will not be begun again, where it was to be; else "".
         states: of its routines.
         reasons: why a routine is in its state, where it told.
         own: what its routines told last of themselves, each pickled.
@@ -39,7 +40,7 @@ class FarFlow:
         self.spec = spec
         self.channel: Channel | None = None
         self.ready = self.over = False
-        self.fault = ""
+        self.fault = self.given_up = ""
         self.states = dict.fromkeys(routines, State.STOPPED)
         self.reasons: dict[str, str] = {}
         self.own: dict[str, bytes] = {}

@@ -125,6 +125,8 @@ class Keeping:
             flow.fault = flow.fault or f"ended before it was ready: {reason}"
         elif state is not ChildState.WAITING:
             flow.fault = f"ended: {reason}"
+        if state is ChildState.QUARANTINED:
+            flow.given_up = reason
         self.hang_up(flow)
         self._audit.ended(flow.name)
         if state is ChildState.WAITING:

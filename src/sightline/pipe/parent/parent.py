@@ -170,7 +170,7 @@ class Parent:
         if wait:
             self.check_may_wait()
         with self._changed:
-            timeout_s = None if isinstance(wait, bool) else wait
+            timeout_s = wait if wait and not isinstance(wait, bool) else None
             number = self._posting.post(event, targets, parameters, timeout_s=timeout_s, awaited=bool(wait))
             self._send_orders()
             if not wait:

@@ -141,6 +141,8 @@ class Answering:
 
     def received(self, frames: Sequence[bytes], now_ns: int) -> list[Do]:
         """A message came, with the frames that lead back to its sender."""
+        if not 3 <= len(frames) <= MOST_FRAMES or frames[-2]:
+            return self._ignored()
         try:
             event = Event.from_bytes(frames[-1])
         except WireError:
@@ -149,7 +151,7 @@ class Answering:
         if event.response_to is not None:
             return self._told(peer, event.response_to, event, now_ns)
         id_ = event.message_id
-        if id_ is None or (peer, id_) in self._calls or len(frames) > MOST_FRAMES:
+        if id_ is None or (peer, id_) in self._calls:
             return self._ignored()
         return self._called(peer, id_, event, now_ns)
 
@@ -194,6 +196,11 @@ class Answering:
         self._ending = True
         streams = [call for call in self._calls.values() if call.streams]
         return [do for call in streams for do in (*self.ended(call), Leave(call))]
+
+    def give_up(self) -> list[Do]:
+        """Tell all who still wait that nothing comes."""
+        told = ("Closed", "this server ended before it was done")
+        return [do for call in [*self._calls.values()] for do in self.failed(call, *told)]
 
     def _called(self, peer: Peer, id_: Id, event: Event, now_ns: int) -> list[Do]:
         self._counts["received"] += 1
@@ -242,7 +249,8 @@ class Answering:
             return []
         self._forget(call, counted)
         # Without a traceback: its place is our log, and a client that has none prints kind and text.
-        return [self._message(call, ERR, (kind, redact(text)[:MOST_TEXT], None))]
+        told = redact(text)[:MOST_TEXT].encode("utf-8", "backslashreplace").decode()  # a file's name, say
+        return [self._message(call, ERR, (kind, told, None))]
 
     def _message(self, call: Call, name: str, args: Any) -> Send:
         # Its own id is not looked at by anybody: what belongs together says `response_to`.

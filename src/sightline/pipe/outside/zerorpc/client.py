@@ -84,8 +84,9 @@ class Client:
 
     def close(self) -> None:
         """Again is allowed."""
-        self._socket.disable_monitor()
-        self._context.destroy(linger=0)
+        if not self._context.closed:
+            self._socket.disable_monitor()
+            self._context.destroy(linger=0)
 
     def __enter__(self) -> Self:
         return self

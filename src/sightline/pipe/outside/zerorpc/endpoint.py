@@ -18,6 +18,7 @@ import msgspec
 from sightline.errors import ConfigError
 from sightline.log import hide_secret
 from sightline.loopback import is_loopback
+from sightline.pages.guard import check_token
 
 TOKEN_VARIABLE: Final = "SIGHTLINE_RPC_TOKEN"  # noqa: S105 - the name of a variable
 _EXAMPLE: Final = (
@@ -51,8 +52,7 @@ class Endpoint(msgspec.Struct, frozen=True):
             raise ConfigError(f"{_EXAMPLE}, with :TOKEN@ before the host where it has a token")
         if scheme == "tcp" and not _has_port(place):
             raise ConfigError(f"{_EXAMPLE}, with a port; * for a free one")
-        token = token or unquote(user[1:]) or environ.get(TOKEN_VARIABLE) or None
-        return cls(f"{scheme}://{place}", _checked(token))
+        return cls(f"{scheme}://{place}", known_token(token or unquote(user[1:]), environ))
 
     @property
     def host(self) -> str:
@@ -61,17 +61,21 @@ class Endpoint(msgspec.Struct, frozen=True):
         return place.rpartition(":")[0].strip("[]") if scheme == "tcp" else ""
 
     @property
+    def path(self) -> str | None:
+        """Of the socket's file, if it has one with a name of ours."""
+        scheme, _, place = self.address.partition("://")
+        return place if scheme == "ipc" and place != "*" and not place.startswith("@") else None
+
+    @property
     def is_private(self) -> bool:
         """Whether nobody but this machine reaches who listens there."""
         return self.address.startswith("ipc:") or is_loopback(self.host)
 
     def check_may_listen(self) -> None:
-        """Raises ConfigError: it is wide open."""
-        if not self.is_private and self.token is None:
-            raise ConfigError(
-                f"{self.address} can be reached from other machines, and whoever calls may end the pipe: "
-                f"listen on 127.0.0.1, or set a token by RPCPipeWrapper(pipe, token=...) or {TOKEN_VARIABLE}"
-            )
+        """Raises ConfigError: it is wide open, or its token too short."""
+        host = "localhost" if self.is_private else self.host
+        such_as = f"RPCPipeWrapper(pipe, token=...) or {TOKEN_VARIABLE} set"
+        check_token("a pipe that can be called", host, self.token, such_as=such_as)
 
 
 def _has_port(place: str) -> bool:
@@ -79,7 +83,9 @@ def _has_port(place: str) -> bool:
     return port == "*" or (port.isdecimal() and 0 <= int(port) <= 65535)
 
 
-def _checked(token: str | None) -> str | None:
+def known_token(token: str | None = None, environ: Mapping[str, str] = os.environ) -> str | None:
+    """This token, or that of the environment; no log will show it. Raises ConfigError: it is too long."""
+    token = token or environ.get(TOKEN_VARIABLE) or None
     if token is not None:
         hide_secret(token)
         if len(token.encode()) > _MOST_TOKEN:

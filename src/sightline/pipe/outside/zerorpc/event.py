@@ -71,12 +71,10 @@ class Event(msgspec.Struct, frozen=True):
             ) from None
         if len(name) > MOST_NAME:
             raise WireError(f"expected a name of at most {MOST_NAME} characters, got {len(name)}")
-        if not isinstance(header, dict):  # as the first version had it
-            header = {}
         return cls(name, args, _id(header, "message_id"), _id(header, "response_to"))
 
 
-_DECODER: Final = msgspec.msgpack.Decoder(tuple[Any, str, Any])
+_DECODER: Final = msgspec.msgpack.Decoder(tuple[dict[Any, Any], str, Any])
 
 
 def count_of(event: Event) -> int:

@@ -2,11 +2,12 @@
 
 Promises: a slow method holds up nobody; whatever it raises is told to its caller, without secrets, and is our
 log's if it is no `SightlineError`; after `request_stop` calls in hand are still answered, for at most
-`GRACE_S`, and nothing is left.
+`GRACE_S`, when callers are told that it ended, and nothing is left.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import socket
 import threading
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from sightline.clock import NS_PER_MS, SYSTEM_CLOCK, Clock, ns
 from sightline.errors import SightlineError
+from sightline.hub.rpc.raising import failure_of
 from sightline.hub.rpc.serving import Served
 from sightline.hub.rpc.threads import Threads
 from sightline.log import Repeated, get_logger
@@ -34,7 +36,7 @@ from sightline.pipe.outside.zerorpc.answering import (
 )
 from sightline.pipe.outside.zerorpc.endpoint import Endpoint
 from sightline.pipe.outside.zerorpc.event import HEARTBEAT_S
-from sightline.pipe.outside.zerorpc.sockets import address_of, admission, door, listening, zeromq
+from sightline.pipe.outside.zerorpc.sockets import address_of, admission, door, listening, tidy, zeromq
 from sightline.pipe.outside.zerorpc.telling import introspection
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ class Server:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._methods = {**methods, **introspection(name, methods)}
-        self._token = endpoint.token
+        self._endpoint = endpoint
         self._clock = clock
         streams = {each: _is_stream(served) for each, served in self._methods.items()}
         self._answering = Answering(streams, heartbeat_s=heartbeat_s, most=most)
@@ -93,6 +95,7 @@ class Server:
         self.address = address_of(self._socket)
         self._ring, self._bell = socket.socketpair()
         self._ring.setblocking(False)
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._live, name="rpc server", daemon=True)
         self._thread.start()
 
@@ -106,8 +109,11 @@ class Server:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Until it has ended; False: time was up first."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        # Ctrl-C within a thread's join has Python 3.11 take that thread for ended.
+        if not self._ended.wait(timeout_s):
+            return False
+        self._thread.join()
+        return True
 
     def close(self) -> None:
         """Stop, and wait for that. Again is allowed."""
@@ -130,16 +136,17 @@ class Server:
                 self._turn({ready for ready, _ in poller.poll(self._sleep_ms())})
         finally:
             self._close()
+            self._ended.set()
 
     def _turn(self, ready: set[Any]) -> None:
         if self._door in ready:
-            self._door.send_multipart(admission(self._door.recv_multipart(), self._token))
+            self._door.send_multipart(admission(self._door.recv_multipart(), self._endpoint.token))
         if self._bell.fileno() in ready:
             self._bell.recv(4096)
         if self._socket in ready:
             self._receive()
         with suppress(Empty):
-            while True:
+            for _ in range(_AT_A_TIME):  # and then look who else is there: streams may have no end of them
                 self._do(self._words.get_nowait()())
         self._do(self._answering.tick(self._clock.monotonic_ns()))
 
@@ -177,7 +184,7 @@ class Server:
             return
         if call.streams:
             self._taps[call] = _Tap()
-        if not self._threads.run(lambda: self._call(call, served.function, args)):
+        if not self._threads.run(lambda: self._call(call, served, args)):
             self._taps.pop(call, None)
             self._do(self._answering.refused(call, "ResponderBusy", "no thread is left for it"))
 
@@ -188,15 +195,17 @@ class Server:
 
     # In the threads of calls.
 
-    def _call(self, call: Call, function: Callable[..., Any], args: list[Any]) -> None:
+    def _call(self, call: Call, served: Served, args: list[Any]) -> None:
         try:
-            value = function(*args)
+            value = served.function(*args)
+            if served.is_async:
+                value = asyncio.run(value)
             if call.streams:
                 self._pour(call, value)
         except BaseException as error:  # noqa: BLE001  nothing that a method raises may end the server
             if not isinstance(error, SightlineError):
                 self._failures.add(method=call.name, exc_info=error)
-            kind, text = type(error).__name__, _said(error)
+            kind, text = type(error).__name__, failure_of(error).message
             self._say(lambda: self._over(call, self._answering.failed(call, kind, text)))
         else:
             self._say(lambda: self._over(call, self._answering.ended(call, value)))
@@ -236,17 +245,21 @@ class Server:
         return at_ns is not None and (not self._answering.in_flight or self._clock.monotonic_ns() >= at_ns)
 
     def _sleep_ms(self) -> int | None:
-        due_ns = self._answering.due_ns
-        return None if due_ns is None else max(0, (due_ns - self._clock.monotonic_ns()) // NS_PER_MS + 1)
+        if not self._words.empty():
+            return 0
+        dues = [due for due in (self._answering.due_ns, self._stop_at_ns) if due is not None]
+        return max(0, (min(dues) - self._clock.monotonic_ns()) // NS_PER_MS + 1) if dues else None
 
     def _close(self) -> None:
         self._threads.close()
         self._failures.flush()
+        self._do(self._answering.give_up())
         for call in list(self._taps):
             self._leave(call)
         for each in (self._socket, self._door):
             each.close()
         self._context.term()  # what was answered last goes out first
+        tidy(self._endpoint)
         self._bell.close()
         self._ring.close()
 
@@ -266,10 +279,3 @@ class _Tap:
 
 def _is_stream(served: Served) -> bool:
     return inspect.isgeneratorfunction(served.function)
-
-
-def _said(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException:  # noqa: BLE001  it is the user's class
-        return "(what it says cannot be had)"

@@ -1,17 +1,23 @@
 """ZeroMQ's sockets as both sides need them, and who may come in.
 
 Promises: nobody comes in without being asked. A server with a token lets in who has it (PLAIN, RFC 24 of
-ZeroMQ), before a byte of theirs is read as a message; one without lets in anybody who speaks ZMTP 2 or 3.
-ZMTP 1 has no login and is refused: it begins as any bytes may, so that the page of a website could speak it,
-by posting to the server's port.
+ZeroMQ), before a byte of theirs is read as a message; one without lets in anybody who speaks ZMTP 3.
+ZMTP 1 and 2 have no login and are refused; the former begins as any bytes may, so that the page of a website
+could speak it, by posting to the server's port. A socket's file takes the place of no other file, and of no
+socket that somebody listens to.
 """
 
 from __future__ import annotations
 
 import hmac
 import importlib
+import os
+import stat
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
+from socket import AF_UNIX
+from socket import socket as system_socket
 from typing import TYPE_CHECKING, Any, Final
 
 from sightline.errors import BusError, ConfigError, MissingExtra
@@ -26,6 +32,8 @@ MOST_BYTES: Final = MIB
 """Of what a caller sends; whoever sends more is cut off."""
 MOST_ANSWER: Final = 64 * MIB
 _WAITING: Final = 1000
+_UNREAD: Final = 8
+"""Messages of one caller that wait to be read: each has up to `MOST_BYTES` in each of its parts."""
 _HANDSHAKE_MS: Final = 5000
 _LINGER_MS: Final = 2000
 _ASKING: Final = "inproc://zeromq.zap.01"
@@ -45,14 +53,24 @@ def listening(context: zmq.Context[Any], endpoint: Endpoint) -> zmq.Socket[bytes
     """A socket that is called. Raises ConfigError: the address is wide open, in use, or none."""
     lib = zeromq()
     endpoint.check_may_listen()
+    if why := _in_the_way(endpoint.path):
+        raise ConfigError(f"cannot listen on {endpoint.address}: {why}")
     socket = _socket(context, lib.ROUTER, endpoint, MOST_BYTES)
+    socket.rcvhwm = _UNREAD
     socket.zap_domain = USER.encode()  # has each who comes asked for, also where there is no token
     socket.plain_server = endpoint.token is not None
     try:
         socket.bind(endpoint.address)
     except lib.ZMQError as error:
-        raise ConfigError(f"cannot listen on {endpoint.address}: {error.strerror}") from None
+        raise ConfigError(f"cannot listen on {endpoint.address}: {lib.strerror(error.errno)}") from None
     return socket
+
+
+def tidy(endpoint: Endpoint) -> None:
+    """Take away the file of a socket that nobody listens to any more."""
+    if endpoint.path and not _in_the_way(endpoint.path):
+        with suppress(OSError):
+            os.unlink(endpoint.path)  # noqa: PTH108
 
 
 def address_of(socket: zmq.Socket[bytes]) -> str:
@@ -77,7 +95,7 @@ def calling(context: zmq.Context[Any], endpoint: Endpoint) -> tuple[zmq.Socket[b
     try:
         socket.connect(endpoint.address)
     except lib.ZMQError as error:
-        raise ConfigError(f"cannot call {endpoint.address}: {error.strerror}") from None
+        raise ConfigError(f"cannot call {endpoint.address}: {lib.strerror(error.errno)}") from None
     return socket, events
 
 
@@ -117,6 +135,25 @@ def _socket(context: zmq.Context[Any], kind: int, endpoint: Endpoint, most_bytes
     socket.tcp_keepalive = 1
     socket.ipv6 = ":" in endpoint.host
     return socket
+
+
+def _in_the_way(path: str | None) -> str:
+    """Why a socket's file cannot be there; empty: it can. ZeroMQ itself would do away with what is there."""
+    if path is None:
+        return ""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            return "a file is there that is no socket"
+        with system_socket(AF_UNIX) as caller:
+            caller.setblocking(False)
+            caller.connect(path)
+    except (FileNotFoundError, ConnectionRefusedError):  # nothing, or what was left by one that was killed
+        return ""
+    except BlockingIOError:  # many call it
+        pass
+    except OSError as error:
+        return error.strerror or str(error)
+    return "Address already in use"
 
 
 def _has(credentials: Sequence[bytes], token: str) -> bool:

@@ -9,7 +9,6 @@ from typing import Any, Final
 import msgspec
 
 from sightline.errors import ConfigError
-from sightline.hub.rpc.fitting import Fitting
 from sightline.hub.rpc.serving import Served
 
 PREFIX: Final = "_zerorpc_"
@@ -33,12 +32,7 @@ def introspection(name: str, methods: Mapping[str, Served]) -> dict[str, Served]
         "args": lambda method: _spec(_found(methods, method)),
         "inspect": lambda: {"name": name, "methods": told},
     }
-    return {PREFIX + what: _served(PREFIX + what, answer) for what, answer in asked.items()}
-
-
-def _served(name: str, function: Callable[..., Any]) -> Served:
-    signature = inspect.signature(function)
-    return Served(name, function, signature, False, Fitting(signature))
+    return {PREFIX + what: Served.of(PREFIX + what, answer) for what, answer in asked.items()}
 
 
 def _found(methods: Mapping[str, Served], method: object) -> Served:
