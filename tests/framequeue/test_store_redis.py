@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
@@ -19,7 +19,7 @@ from sightline.framequeue.key import FrameKey
 from sightline.framequeue.store import Busy, CameraUsage, Claimed, Done, FrameStore, Gone
 from sightline.framequeue.store_memory import MemoryStore
 from sightline.framequeue.store_redis import RedisStore
-from sightline.framequeue.store_redis_line import Command
+from sightline.framequeue.store_redis_line import Trip
 
 pytestmark = pytest.mark.needs("redis")
 
@@ -54,6 +54,11 @@ def server(redis_url: str) -> Iterator[redis.Redis]:
 def held(server: redis.Redis, name: str) -> int:
     """Bytes of pictures that the server itself has."""
     return sum(server.strlen(each) for each in server.scan_iter(f"{name}:*") if b"::" not in each)
+
+
+def passing(server: redis.Redis, name: str) -> list[bytes]:
+    """Names of bytes that are on their way in or out."""
+    return [each for way in ("staged", "taken") for each in server.scan_iter(f"{name}::{way}:*")]
 
 
 def test_a_picture_is_a_plain_value_under_its_key_as_text(
@@ -162,13 +167,13 @@ def test_one_call_lets_go_of_no_more_than_its_bound(
     answers: list[list[list[bytes]]] = []
     with RedisStore(redis_url, name=name, limit_bytes=20_000) as store:
         put(store, *(picture(n, "ab"[n % 2]) for n in range(2000)))
-        run = store._line.run
+        go = store._line.go
 
-        def noted(key: str, calls: Sequence[Command]) -> list[Any]:
-            answers.extend(run(key, calls))
+        def noted(key: str, trip: Callable[[], Trip]) -> list[Any]:
+            answers.extend(go(key, trip))
             return answers[-1:]
 
-        monkeypatch.setattr(store._line, "run", noted)
+        monkeypatch.setattr(store._line, "go", noted)
         put(store, *(picture(5000 + n, "c", 150) for n in range(60)))
     gone = [sum(len(of_one) - 1 for of_one in answer) for answer in answers]
     assert sum(gone) > 500
@@ -197,9 +202,9 @@ def test_a_picture_that_is_put_again_while_many_go_for_it_stays(
         for n in range(claims):
             claimed(large, picture(n)[0])
     key, data = picture(1100)
-    words = f"{name}::state", [("put", 50, "", str(key), data)]
     with RedisStore(redis_url, name=name, limit_bytes=50) as store:
-        [[[what, *gone]]] = store._line.run(*words)
+        [[[what, *gone]]] = store._line.go(f"{name}::state", lambda: store._staged([(key, data)], 50, ""))
+        assert passing(server, name) == []
         assert (what, len(gone)) == (b"more", 500)
         usage = store.usage()
         assert usage.total.balanced

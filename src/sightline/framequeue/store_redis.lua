@@ -13,7 +13,9 @@
 --   ::due            those that have a time to live, by its end
 --   ::leases ::marks keys by the end of their lease, and by when it is forgotten that they are done
 --   ::cameras        all cameras; ::state: used, hand (bytes), limit, seq, token, counts since the last sweep
+--   ::staged:<call>:<n>  bytes on their way in; ::taken:<call> on their way out. They go with their time, soon
 --
+-- No bytes of a picture pass through here, which would copy them: they are set before, and read after.
 -- Times are ms. No call looks at more than BOUND keys beyond its own: who is told that there are more calls again.
 
 local BOUND = 500
@@ -143,11 +145,10 @@ local function look(text)
   return it
 end
 
--- Its bytes. Where Redis let go of them by itself, as it does with another policy than noeviction, it is counted.
-local function bytes_of(it)
-  local data = it.size and redis.call('GET', it.name)
-  if it.size and not data then leave(it, 'evicted') end
-  return data
+-- Whether it is there. Where Redis let go of it, as it does with another policy than noeviction, it is counted.
+local function is_there(it)
+  if it.size and redis.call('EXISTS', it.name) == 0 then leave(it, 'evicted') end
+  return it.size
 end
 
 -- Lets go what is too old in one of the lists; says whether there may be more.
@@ -203,11 +204,12 @@ local function refused(it, why)
   return {why}
 end
 
-local function store(it, data, ttl)
+local function store(it, staged, size, ttl)
   local again = it.size
-  write(it, {size = #data, put = NOW, idle = NOW, seq = redis.call('HINCRBY', STATE, 'seq', 1)})
+  write(it, {size = size, put = NOW, idle = NOW, seq = redis.call('HINCRBY', STATE, 'seq', 1)})
   if ttl then write(it, {due = NOW + ttl}) elseif it.due then drop(it, {'due'}) end
-  redis.call('SET', it.name, data)
+  redis.call('RENAME', staged, it.name)
+  redis.call('PERSIST', it.name)
   redis.call('SADD', BASE .. 'cameras', it.id)
   redis.call('HSET', it.camera, 'captured', string.match(it.text, '^[^:]+:[^:]+:(%d+):'))
   if not again then
@@ -219,11 +221,11 @@ local function store(it, data, ttl)
   rank(it)
 end
 
-local function put(it, data, limit, ttl, full)
-  local size = #data
+local function put(it, staged, limit, ttl, full)
+  local size = redis.call('STRLEN', staged)
   if it.done then return refused(it, 'done') end
   if limit and size > limit then return refused(it, 'too_large') end
-  if full then return refused(it, 'full') end
+  if full or size == 0 then return refused(it, 'full') end -- 0: the server had no room to stage it
   if limit and not fits(it, size, limit) then
     local more = pass_list('leases', BOUND)
     if not fits(it, size, limit) then return more and {'more'} or refused(it, 'full') end
@@ -233,7 +235,7 @@ local function put(it, data, limit, ttl, full)
   count_in(it, size, again and 0 or 1)
   if limit then answer[1] = make_room(it, limit, answer) end
   if answer[1] == 'stored' then
-    store(it, data, ttl)
+    store(it, staged, size, ttl)
     return answer
   end
   if again and not it.hand then place(it) end
@@ -244,39 +246,41 @@ end
 
 local DO = {}
 
--- put, limit or '', ttl or '', then of each picture its key and its bytes. One answer a picture: what became of
--- it, and the keys of those that went for it. After 'more' those that are left are to be put again.
-function DO.put(limit, ttl, ...)
+-- put, limit or '', ttl or '', <name>::staged:<call>: for numbers from 1 on, then the key of each picture. One answer
+-- each: what became of it, and the keys of those that went for it. After 'more' the rest is to be put again.
+function DO.put(limit, ttl, staged, ...)
   -- A server at its maxmemory refuses the first write of a script that takes memory, and none after another.
   local tried = redis.pcall('HSET', STATE, 'limit', limit)
   local full = type(tried) == 'table' and tried.err
   if full and not string.find(full, 'OOM', 1, true) then return tried end
   if full then redis.call('UNLINK', BASE .. 'nothing') end
   pass(50)
-  local answers, given = {}, {...}
-  for i = 1, #given, 2 do
-    local answer = put(look(given[i]), given[i + 1], tonumber(limit), tonumber(ttl), full)
-    table.insert(answers, answer)
-    if answer[1] == 'more' then break end
+  local answers, names, more = {}, {}, false
+  for i, text in ipairs({...}) do
+    names[i] = staged .. i
+    if not more then answers[i] = put(look(text), names[i], tonumber(limit), tonumber(ttl), full) end
+    more = answers[#answers][1] == 'more'
   end
+  redis.call('UNLINK', unpack(names))
   return answers
 end
 
-function DO.peek(text) return bytes_of(look(text)) end
+function DO.peek(text) return is_there(look(text)) and 1 or 0 end
 
-function DO.getdel(text)
+-- It is read, and goes, under the name it is given here, for `ms` at most.
+function DO.getdel(text, taken, ms)
   local it = look(text)
-  local data = bytes_of(it)
-  leave(it, 'taken')
-  return data
+  if not is_there(it) then return 0 end
+  redis.call('RENAME', it.name, taken)
+  redis.call('PEXPIRE', taken, ms)
+  return leave(it, 'taken') and 1
 end
 
 function DO.delete(...)
   local deleted = 0
   for _, text in ipairs({...}) do
     local it = look(text)
-    if it.size and redis.call('EXISTS', it.name) == 0 then leave(it, 'evicted') end
-    if leave(it, 'deleted') then deleted = deleted + 1 end
+    if is_there(it) and leave(it, 'deleted') then deleted = deleted + 1 end
   end
   return deleted
 end
@@ -287,8 +291,7 @@ function DO.claim(text, worker, lease, asked)
   local it = look(text)
   if it.done then return {'done', redis.call('HGET', it.record, 'result')} end
   if lasts(it) and it.asked ~= asked then return {'busy', it['until'] - NOW, it.worker} end
-  local data = bytes_of(it)
-  if not data then return {'gone'} end
+  if not is_there(it) then return {'gone'} end
   if it.asked ~= asked then
     local last = tonumber(redis.call('HGET', STATE, 'token') or 0)
     -- Also above those of a server that forgot what it gave.
@@ -299,7 +302,7 @@ function DO.claim(text, worker, lease, asked)
     redis.call('ZADD', BASE .. 'leases', it['until'], text)
     guard(it)
   end
-  return {'claimed', it.token, it.attempts, it.was, data}
+  return {'claimed', it.token, it.attempts, it.was}
 end
 
 function DO.extend(text, token, lease)

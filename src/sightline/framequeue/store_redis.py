@@ -7,6 +7,11 @@ waits in the server too old goes by Redis itself, too, so that nothing stays whe
     SET frames:door:1789000000123:...:jpeg ...      a picture is a plain value, its key is the frame's
     frames::...                                     what is known of it; store_redis.lua has the names
 
+Bytes go beside the script, which would copy them: in under a passing name, to which the script gives the
+picture's; out by a plain read after it in the same trip, so that who claims what another has is sent it for
+nothing. What a client that dies leaves on its way goes by itself, in twice `timeout_s` or 10 s; it is in no
+budget, and for each of its threads no more than a step (1 MiB, or one larger picture).
+
 Two systems share a Redis under two names. A user needs no more than
 `on >PASSWORD ~NAME:* resetchannels -@all +@read +@write +@scripting +@connection +time +info`;
 with `+config|get` as well, `check` knows more.
@@ -19,7 +24,8 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from importlib import resources
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
@@ -50,12 +56,13 @@ from sightline.framequeue.store import (
 )
 from sightline.framequeue.store_memory import LIMIT_BYTES
 from sightline.framequeue.store_redis_check import advice
-from sightline.framequeue.store_redis_line import Command, RedisLine
+from sightline.framequeue.store_redis_line import Command, RedisLine, Trip
 
 TIMEOUT_S: Final = 10.0
 """Of a call where nobody says another."""
 _STEP_BYTES: Final = 2**20
 _STEP_KEYS: Final = 100  # so that no script takes long
+_PASSING_S: Final = 10  # for bytes on their way whose client died; above the time that a call takes
 _COUNTS: Final = CameraUsage.__struct_fields__
 _MAX_MS: Final = 10**13
 
@@ -96,6 +103,7 @@ class RedisStore:
         self._state = f"{name}::state"
         self._done_ttl_ms = _ms(checked_time("a time to remember what is done", done_ttl_s))
         script = resources.files(__package__).joinpath("store_redis.lua").read_text("utf-8")
+        self._passing_ms = _ms(max(_PASSING_S, 2 * timeout_s))
         self._line = RedisLine(url, timeout_s=checked_time("a time to answer", timeout_s), script=script)
 
     def put(self, frames: Sequence[tuple[FrameKey, bytes]], ttl_s: float | None) -> list[Put]:
@@ -105,7 +113,7 @@ class RedisStore:
         gone: list[FrameKey] = []  # for the picture that is next
         while len(puts) < len(frames):
             step = _step(frames, len(puts))
-            answers = self._do("put", *settings, *_words(step))
+            [answers] = self._line.go(self._state, partial(self._staged, step, *settings))
             for (key, _), (what, *evicted) in zip(step, answers, strict=False):
                 gone += map(_key, evicted)
                 if what != b"more":
@@ -114,11 +122,14 @@ class RedisStore:
         return puts
 
     def peek(self, key: FrameKey) -> bytes | None:
-        data: bytes | None = self._do("peek", str(key))
-        return data
+        there, data = self._read(("peek", str(key)), ("GET", self._picture(key)))
+        return data if there else None
 
     def getdel(self, key: FrameKey) -> bytes | None:
-        data: bytes | None = self._do("getdel", str(key))
+        taken = f"{self._name}::taken:{_call_id()}"
+        data: bytes | None
+        # Whatever the script says: it may have run in an earlier try that broke off before this was read.
+        _, data = self._read(("getdel", str(key), taken, self._passing_ms), ("GETDEL", taken))
         return data
 
     def delete(self, keys: Iterable[FrameKey]) -> int:
@@ -129,9 +140,11 @@ class RedisStore:
     def claim(self, key: FrameKey, worker: str, lease_s: float) -> Taking:
         checked_worker(worker)
         lease_ms = _ms(checked_time("a lease", lease_s))
-        match self._do("claim", str(key), worker, lease_ms, _call_id()):
-            case [b"claimed", token, attempts, reason, data]:
-                return Claimed(Claim(key, int(token), worker, attempts, reason.decode()), data)
+        words = "claim", str(key), worker, lease_ms, _call_id()
+        answer, data = self._read(words, ("GET", self._picture(key)))
+        match answer:
+            case [b"claimed", token, attempts, reason]:
+                return self._claimed(Claim(key, int(token), worker, attempts, reason.decode()), data)
             case [b"busy", for_ms, by]:
                 return Busy(for_ms / 1000, by.decode())
             case [b"done", result]:
@@ -212,6 +225,28 @@ class RedisStore:
     ) -> None:
         self.close()
 
+    def _claimed(self, claim: Claim, data: bytes | None) -> Claimed | Gone:
+        if data is not None:
+            return Claimed(claim, data)
+        # Somebody deleted or took it in between; it is asked for, so that what Redis let go of is counted.
+        self._run([("peek", str(claim.key)), ("give_back", str(claim.key), claim.token, "", _call_id())])
+        return Gone()
+
+    def _staged(self, step: Sequence[Picture], limit: int | str, ttl: int | str) -> Trip:
+        """Stores pictures: sets their bytes under names that go by themselves, for the script to rename."""
+        staged = f"{self._name}::staged:{_call_id()}:"
+        bring = [("SET", f"{staged}{n}", data, "PX", self._passing_ms) for n, (_, data) in enumerate(step, 1)]
+        return Trip([("put", limit, ttl, staged, *(str(key) for key, _ in step))], before=bring)
+
+    def _picture(self, key: FrameKey) -> str:
+        """Where its bytes are."""
+        text = str(key)
+        return text if text.startswith(f"{self._name}:") else f"{self._name}:{text}"
+
+    def _read(self, words: Command, reading: Command) -> list[Any]:
+        """What the script answers, and what is read after it."""
+        return self._line.go(self._state, lambda: Trip([words], after=[reading]))
+
     def _do(self, *words: str | bytes | int) -> Any:
         [answer] = self._run([words])
         return answer
@@ -230,12 +265,6 @@ def _step(frames: Sequence[Picture], begin: int) -> list[Picture]:
             break
         step.append(frame)
     return step
-
-
-def _words(step: Iterable[Picture]) -> Iterator[str | bytes]:
-    for key, data in step:
-        yield str(key)
-        yield data
 
 
 def _refusal(what: bytes) -> Refusal | None:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from sightline.errors import BusError, Closed, ConfigError, MissingExtra
@@ -27,6 +27,7 @@ try:
         ConnectionError,  # noqa: A004 - theirs, which is none of Python's
         NoPermissionError,
         NoScriptError,
+        OutOfMemoryError,
         ReadOnlyError,
         RedisError,
         ResponseError,
@@ -52,6 +53,18 @@ OPTIONS: Final = {
 """Of a URL."""
 _BROKEN: Final = (ConnectionError, TimeoutError, ReadOnlyError)
 _REFUSED: Final = (AuthenticationError, NoPermissionError)
+
+
+class Trip(NamedTuple):
+    """What goes in one trip: the script of each call's words, and plain commands before and after.
+
+    They are no transaction: others may come in between. What a server that is full does not take of `before`
+    is left for the script to see.
+    """
+
+    calls: Sequence[Command]
+    before: Sequence[Command] = ()
+    after: Sequence[Command] = ()
 
 
 class RedisLine:
@@ -85,7 +98,17 @@ class RedisLine:
             BusError: it cannot be reached, or refuses; the message has no secrets.
             Closed: this was closed, maybe after the call had begun: the server may have done it then.
         """
-        return self._within_time(lambda: self._run(key, calls))
+        return self.go(key, lambda: Trip(calls))
+
+    def go(self, key: str, trip: Callable[[], Trip]) -> list[Any]:
+        """The answers to the calls of a trip, and then those to what comes after them.
+
+        `trip` is asked for each try: what an earlier one left at the server may have other names.
+
+        Raises:
+            BusError, Closed: as `run`.
+        """
+        return self._within_time(lambda: self._go(key, trip()))
 
     def ask(self, *commands: Command) -> list[Any]:
         """The replies to some commands, in one trip. What Redis refuses is a `ResponseError` among them."""
@@ -113,20 +136,24 @@ class RedisLine:
             if self._closed.is_set():  # meanwhile, and another connection may have been opened after that
                 self._pool.disconnect()
 
-    def _run(self, key: str, calls: Sequence[Command]) -> list[Any]:
-        replies = self._send([("EVALSHA", self._sha, 1, key, *call) for call in calls])
+    def _go(self, key: str, trip: Trip) -> list[Any]:
+        calls, begin = trip.calls, len(trip.before)
+        scripts = [("EVALSHA", self._sha, 1, key, *call) for call in calls]
+        replies = self._send([*trip.before, *scripts, *trip.after])
+        _raise_refused(each for each in replies[:begin] if not isinstance(each, OutOfMemoryError))
+        replies = replies[begin:]
         unknown = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if unknown:
             first, *others = ([key, *calls[at]] for at in unknown)
             again = [
                 ("EVAL", self._script, 1, *first),
                 *(("EVALSHA", self._sha, 1, *call) for call in others),
+                *trip.after,
             ]
-            for at, reply in zip(unknown, self._send(again), strict=True):
+            places = *unknown, *range(len(calls), len(replies))
+            for at, reply in zip(places, self._send(again), strict=True):
                 replies[at] = reply
-        for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise reply
+        _raise_refused(replies)
         return replies
 
     def _send(self, commands: Sequence[Command]) -> list[Any]:
@@ -151,6 +178,12 @@ class RedisLine:
         if isinstance(error, TimeoutError):
             return BusError(f"{self.name} gave no answer within {self._timeout_s:g} s: {redact(str(error))}")
         return BusError(f"{self.name}: {redact(str(error))}")
+
+
+def _raise_refused(replies: Iterable[Any]) -> None:
+    for reply in replies:
+        if isinstance(reply, ResponseError):
+            raise reply
 
 
 def checked_url(url: str) -> str:
