@@ -172,6 +172,10 @@ def is_unwanted(outbox: Outbox) -> bool:
     return not outbox.wanted
 
 
+def is_taken_in(outbox: Outbox) -> bool:
+    return outbox.unacknowledged == 0
+
+
 def test_what_a_pattern_does_not_match_is_given_back(
     bus: HubBus, hub: StreamServer, wait_for: WaitFor
 ) -> None:
@@ -361,6 +365,9 @@ def test_a_consumer_is_told_that_the_log_is_lost_and_reads_the_next(
             for number in range(10):
                 log.publish("a", b"%d" % number)
             assert len(read(consumer, 10)) == 10
+            assert isinstance(log, HubBus)
+            # What it has no word of it would send to the next hub too.
+            wait_for(partial(is_taken_in, log._senders["a"].outbox), LIMIT_S, "the hub's word of all")
             kill(server)
             log.publish("a", b"again")
             server = mortal_hub()

@@ -23,8 +23,9 @@ def root() -> Iterator[logging.Logger]:
     root.setLevel(level)
 
 
-@pytest.mark.parametrize("as_json", [False, True])
-def test_lines_of_sightline_itself_come_out_whole(root: logging.Logger, as_json: bool) -> None:
+@pytest.fixture
+def sent(root: logging.Logger) -> list[bytes]:
+    """What is logged from now on, as a flow called `worker-people` sends it."""
     sent: list[bytes] = []
 
     def send(record: bytes) -> bool:
@@ -33,6 +34,11 @@ def test_lines_of_sightline_itself_come_out_whole(root: logging.Logger, as_json:
 
     root.handlers[:] = [Forward(send, "worker-people")]
     root.setLevel(logging.INFO)
+    return sent
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_lines_of_sightline_itself_come_out_whole(sent: list[bytes], as_json: bool) -> None:
     get_logger("sightline.bus").warning("hub lost", hub="here")
     try:
         raise OSError("no bytes")
@@ -59,15 +65,7 @@ class Rude:
         raise RuntimeError
 
 
-def test_fields_of_a_line_are_those_of_its_json(root: logging.Logger) -> None:
-    sent: list[bytes] = []
-
-    def send(record: bytes) -> bool:
-        sent.append(record)
-        return True
-
-    root.handlers[:] = [Forward(send, "worker-people")]
-    root.setLevel(logging.INFO)
+def test_fields_of_a_line_are_those_of_its_json(root: logging.Logger, sent: list[bytes]) -> None:
     get_logger("sightline.bus").warning("hub lost", hub="here", tries=3)
     stream = io.StringIO()
     configure(as_json=True, stream=stream)

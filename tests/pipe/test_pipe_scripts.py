@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.conftest import WaitFor
+from tests.pipe.script import begin_script
 
 LISTING = """
 import time
@@ -57,14 +58,7 @@ class Script:
 
     def __init__(self, folder: Path, text: str) -> None:
         self._folder = folder
-        (folder / "script.py").write_text(text)
-        self.process = subprocess.Popen(
-            [sys.executable, "script.py"],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self.process = begin_script(folder, text)
 
     def has(self, name: str) -> bool:
         return (self._folder / name).exists()

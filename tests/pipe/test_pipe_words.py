@@ -4,10 +4,9 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
 from tests.conftest import WaitFor
 from tests.pipe.lines import Lines
 from tests.pipe.parts import Collect, Counter, Hello
@@ -19,24 +18,6 @@ from sightline.supervise.policy import Restart
 
 MakePipe = Callable[..., Pipe]
 ODD = os.fsdecode(b"/data/\xff.jpg")
-
-
-@pytest.fixture
-def log() -> Lines:
-    return Lines()
-
-
-@pytest.fixture
-def make(no_leaks: None, log: Lines) -> Iterator[MakePipe]:
-    pipes: list[Pipe] = []
-
-    def made(**settings: Any) -> Pipe:
-        pipes.append(Pipe(**{"logger": log.logger(), **settings}))
-        return pipes[-1]
-
-    yield made
-    for pipe in pipes:
-        pipe.close()
 
 
 class Nowhere(DestinationRoutine):

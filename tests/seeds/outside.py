@@ -1,10 +1,9 @@
 """A script as the document of PipeRT2 lists it, which runs and is asked for things from outside."""
 
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
+
+from tests.pipe.script import begin_script
 
 DONE_S = 60
 
@@ -36,16 +35,8 @@ class Script:
     """It runs until it ends by itself; `lines` is what it printed so far."""
 
     def __init__(self, folder: Path, text: str, environ: dict[str, str] | None = None) -> None:
-        (folder / "script.py").write_text(PIPE + text)
         self.lines: list[str] = []
-        self.process = subprocess.Popen(
-            [sys.executable, "script.py"],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=os.environ | (environ or {}),
-        )
+        self.process = begin_script(folder, PIPE + text, environ)
         self._reading = threading.Thread(target=self._read)
         self._reading.start()
 

@@ -60,6 +60,10 @@ class Wired:
     def plug(self) -> None:
         self.cable.plug()
         wait_for(lambda: self.reader.is_alive, SOON_S, "the reader to be back")
+        wait_for(self._readers, SOON_S, "its subscription to be back")
+
+    def _readers(self) -> int:
+        return sum(one.readers for one in self.writer.list_channels() if one.name == self.name)
 
     def _clients(self) -> set[str]:
         return {one.name for one in self.writer.list_clients()}

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import psutil
 import pytest
 from tests.conftest import WaitFor
 from tests.pipe.outside.served import Curl
+from tests.pipe.script import begin_script
 
 pytestmark = pytest.mark.needs("curl")
 WAIT_S = 60.0
@@ -52,14 +51,7 @@ class Script:
 
     def __init__(self, folder: Path, most: int, rest: str = "") -> None:
         self.folder = folder
-        (folder / "script.py").write_text(SCRIPT.replace("{most}", str(most)) + rest)
-        self.process = subprocess.Popen(
-            [sys.executable, "script.py"],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self.process = begin_script(folder, SCRIPT.replace("{most}", str(most)) + rest)
 
     @property
     def url(self) -> str:
