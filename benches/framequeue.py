@@ -123,8 +123,8 @@ def _rates(window: Window) -> dict[str, float]:
 
 def _capped(scale: Scale) -> Figures:
     """Four times its budget put into our store, at a Redis that is set as `check` advises."""
-    from sightline.framequeue.store_redis import RedisStore  # noqa: PLC0415
-    from sightline.framequeue.store_redis_check import ROOM  # noqa: PLC0415
+    from sightline.framequeue.stores.redis import RedisStore  # noqa: PLC0415
+    from sightline.framequeue.stores.redis_check import ROOM  # noqa: PLC0415
 
     budget = int(scale.window_s * _BUDGET)
     settings = {"maxmemory": str(int(budget * ROOM)), "maxmemory-policy": "noeviction"}

@@ -17,7 +17,7 @@ import typer.main
 from pydantic import BaseModel
 
 from sightline.cli import app
-from sightline.framequeue.celery_settings import table as celery_settings
+from sightline.framequeue.tasks.settings import table as celery_settings
 from sightline.site import Camera, Site, Worker, model_kinds, sink_kinds
 from sightline.site.frame_queue import FrameQueue
 from sightline.site.model import Topics

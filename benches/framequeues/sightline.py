@@ -21,9 +21,9 @@ from sightline.clock import NS_PER_MS
 from sightline.framequeue import Claimed, FrameKey, FrameSampler
 from sightline.framequeue.feeding import FrameFeed
 from sightline.framequeue.queue import Delivery
-from sightline.framequeue.queue_rabbitmq import RabbitMqQueue
-from sightline.framequeue.store_redis import RedisStore
-from sightline.framequeue.worker import Worker
+from sightline.framequeue.rabbitmq.queue import RabbitMqQueue
+from sightline.framequeue.stores.redis import RedisStore
+from sightline.framequeue.work.worker import Worker
 from sightline.packet import Packet
 
 QUALITY: Final = 95

@@ -31,7 +31,8 @@ too, so that one log line is enough to find the packet.
     ├─ Unsupported            (OSError, ValueError: io.UnsupportedOperation)
     ├─ SharingError           (OSError)          memory cannot be shared so
     ├─ ModelError             (RuntimeError)     a model failed to load or to predict
-    └─ SinkError              (OSError)          results cannot be written there
+    ├─ SinkError              (OSError)          results cannot be written there
+    └─ framequeue.TimeLimitExceeded (TimeoutError)  a handler ran for longer than it may
 """
 
 from __future__ import annotations

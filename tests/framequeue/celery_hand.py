@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sightline.framequeue.worker_call import TimeLimitExceeded
-from sightline.framequeue.worker_hand import TakenFrame
+from sightline.framequeue.work.call import TimeLimitExceeded
+from sightline.framequeue.work.hand import TakenFrame
 from sightline.scene import read_mark
 
 LONG_S = 600.0

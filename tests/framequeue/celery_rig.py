@@ -17,13 +17,13 @@ from tools.services.celery import CeleryProgram
 from tools.services.waiting import wait_for
 
 from sightline.frame import Size
-from sightline.framequeue.celery_configured import configuration
-from sightline.framequeue.celery_settings import PREFIX, Settings
 from sightline.framequeue.image import encode
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.opening import open_store
-from sightline.framequeue.queue_celery import CeleryQueue
-from sightline.framequeue.queue_limits import QueueLimits
+from sightline.framequeue.queues.limits import QueueLimits
+from sightline.framequeue.tasks.configured import configuration
+from sightline.framequeue.tasks.queue import CeleryQueue
+from sightline.framequeue.tasks.settings import PREFIX, Settings
 from sightline.scene import Scene
 
 T = TypeVar("T")

@@ -22,10 +22,10 @@ from tests.framequeue.working import LONG_S, Troubled, frame
 from tools.services.waiting import wait_for
 
 from sightline.framequeue.feeding import FrameFeed
-from sightline.framequeue.queue_sqlite import SqliteQueue
-from sightline.framequeue.store_folder import FolderStore
-from sightline.framequeue.worker import Worker
-from sightline.framequeue.worker_hand import TakenFrame
+from sightline.framequeue.queues.sqlite import SqliteQueue
+from sightline.framequeue.stores.folder import FolderStore
+from sightline.framequeue.work.hand import TakenFrame
+from sightline.framequeue.work.worker import Worker
 
 LEASE_S = 1.5
 

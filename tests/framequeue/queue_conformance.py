@@ -23,8 +23,9 @@ from tests.framequeue.queue_rig import Hand, Rig, hand, numbered, take, texts
 from tools.services.waiting import wait_for
 
 from sightline.errors import BusError, Closed, ConfigError
-from sightline.framequeue.queue import EXPIRED, MAX_REASON_CHARS, MAX_TEXT_BYTES, OVERFLOW, KeyQueue, Outcome
-from sightline.framequeue.queue_limits import QueueLimits, WhenFull
+from sightline.framequeue.queue import EXPIRED, MAX_TEXT_BYTES, OVERFLOW, KeyQueue, Outcome
+from sightline.framequeue.queues.limits import QueueLimits, WhenFull
+from sightline.framequeue.reason import MAX_REASON_CHARS
 
 MOMENT_S = 0.3  # long enough to see that something waits
 SLACK_S = 2.0  # what a busy machine may add to a time-out

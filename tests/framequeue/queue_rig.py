@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 from tools.services.waiting import wait_for
 
 from sightline.framequeue.queue import Delivery, KeyQueue
-from sightline.framequeue.queue_limits import QueueLimits
+from sightline.framequeue.queues.limits import QueueLimits
 
 HAND = Path(__file__).with_name("queue_hand.py")
 

@@ -8,10 +8,10 @@ import sys
 
 import msgspec
 
-from sightline.framequeue.queue_host import QueueHost
-from sightline.framequeue.queue_limits import QueueLimits
-from sightline.framequeue.queue_memory import MemoryQueue
-from sightline.framequeue.queue_sqlite import SqliteQueue
+from sightline.framequeue.queues.host import QueueHost
+from sightline.framequeue.queues.limits import QueueLimits
+from sightline.framequeue.queues.memory import MemoryQueue
+from sightline.framequeue.queues.sqlite import SqliteQueue
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from tools.services import RabbitMqBroker
 from tools.services.waiting import wait_for
 
-from sightline.framequeue.queue_limits import QueueLimits
-from sightline.framequeue.queue_rabbitmq import RabbitMqQueue
+from sightline.framequeue.queues.limits import QueueLimits
+from sightline.framequeue.rabbitmq.queue import RabbitMqQueue
 
 KINDS = ("classic", "quorum")
 
@@ -24,7 +24,7 @@ class RabbitMqRig:
 
     def __init__(self, url: str, kind: str, closing: ExitStack, *, reach_s: float = 30.0) -> None:
         self.url = f"{url}?type={kind}"
-        opener = "sightline.framequeue.queue_rabbitmq:RabbitMqQueue"
+        opener = "sightline.framequeue.rabbitmq.queue:RabbitMqQueue"
         self.opener: tuple[str, Mapping[str, Any]] | None = (opener, {"url": self.url})
         self._closing = closing
         self._reach_s = reach_s

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from sightline.errors import Closed, ConfigError
 from sightline.framequeue.key import FrameKey
+from sightline.framequeue.reason import MAX_REASON_CHARS
 from sightline.framequeue.store import (
-    MAX_REASON_CHARS,
     MAX_RESULT_BYTES,
     Busy,
     CameraUsage,
@@ -31,7 +31,7 @@ from sightline.framequeue.store import (
     Put,
     Refusal,
 )
-from sightline.framequeue.store_memory import MemoryStore
+from sightline.framequeue.stores.memory import MemoryStore
 
 LONG_S = 600.0
 SHORT_S = 0.4  # a lease or a life whose end a test waits for

@@ -20,7 +20,7 @@ from shutil import disk_usage
 
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.store import Claimed, Refusal
-from sightline.framequeue.store_folder import FolderStore
+from sightline.framequeue.stores.folder import FolderStore
 
 SIZE = 20_000
 FILL = 1500

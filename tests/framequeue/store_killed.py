@@ -21,13 +21,14 @@ from types import FrameType
 from typing import Any
 
 from sightline.clock import Clock
-from sightline.framequeue import store_folder
+from sightline.framequeue import sqlite_file
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.store import Claim, Claimed
-from sightline.framequeue.store_folder import FolderStore
+from sightline.framequeue.stores import folder as folder_store
+from sightline.framequeue.stores.folder import FolderStore
 from sightline.testing import ManualClock
 
-OURS = tuple(str(Path(store_folder.__file__).parent / name) for name in ("store_folder", "sqlite_file"))
+OURS = tuple(str(Path(module.__file__ or "").with_suffix("")) for module in (folder_store, sqlite_file))
 KEYS = [
     FrameKey(
         camera_id=camera,

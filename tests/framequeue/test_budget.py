@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sightline.errors import ConfigError
-from sightline.framequeue.budget import Added, Budget, Held
+from sightline.framequeue.stores.budget import Added, Budget, Held
 
 LIMIT = 100
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.framequeue.celery_rig import HAND, ROOT
 
-from sightline.framequeue.queue_celery import CeleryQueue
-from sightline.framequeue.queue_limits import QueueLimits
+from sightline.framequeue.queues.limits import QueueLimits
+from sightline.framequeue.tasks.queue import CeleryQueue
 
 
 def celery(folder: Path, *options: str, **settings: str) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.framequeue.celery_rig import Crew, frame
 
-from sightline.framequeue.celery_message import PROCESS
+from sightline.framequeue.tasks.message import PROCESS
 
 pytestmark = [pytest.mark.needs("rabbitmq", "redis"), pytest.mark.waits, pytest.mark.timeout(240)]
 

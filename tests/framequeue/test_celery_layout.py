@@ -4,7 +4,7 @@ import pytest
 from tests.framequeue.working import frame
 
 from sightline.errors import ConfigError
-from sightline.framequeue.celery_layout import QUEUE, Layout
+from sightline.framequeue.tasks.layout import QUEUE, Layout
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import msgspec
 from tests.framequeue.working import frame
 
-from sightline.framequeue.celery_message import PROCESS, body_of, headers_of, lasting, text_of
+from sightline.framequeue.tasks.message import PROCESS, body_of, headers_of, lasting, text_of
 
 TEXT = str(frame()[0])
 

@@ -4,10 +4,10 @@ import pytest
 from tests.framequeue.working import frame
 
 from sightline.errors import ConfigError
-from sightline.framequeue.celery_configured import BACKSTOP_S, configuration
-from sightline.framequeue.celery_message import PROCESS, SWEEP
-from sightline.framequeue.celery_settings import PREFIX, Settings, table
-from sightline.framequeue.queue_limits import WhenFull
+from sightline.framequeue.queues.limits import WhenFull
+from sightline.framequeue.tasks.configured import BACKSTOP_S, configuration
+from sightline.framequeue.tasks.message import PROCESS, SWEEP
+from sightline.framequeue.tasks.settings import PREFIX, Settings, table
 
 
 def settings(**given: str) -> Settings:

@@ -12,11 +12,11 @@ from tests.framequeue.working import TIMEOUT_S, Troubled, frame, until
 
 from sightline.errors import BusError, ConfigError
 from sightline.framequeue.feeding import FrameFeed
-from sightline.framequeue.feeding_line import CameraFeed, Drop, FeedLine, Item, WhenFull
+from sightline.framequeue.feeding_line import CameraFeed, Drop, FeedLine, Item, WhenLineFull
 from sightline.framequeue.queue import Outcome, Sent
-from sightline.framequeue.queue_limits import QueueLimits
-from sightline.framequeue.queue_memory import MemoryQueue
-from sightline.framequeue.store_memory import MemoryStore
+from sightline.framequeue.queues.limits import QueueLimits
+from sightline.framequeue.queues.memory import MemoryQueue
+from sightline.framequeue.stores.memory import MemoryStore
 
 SIZE = len(frame()[1])
 
@@ -290,7 +290,7 @@ class _Steps:
 
 @given(
     st.integers(1, 3),
-    st.sampled_from(WhenFull),
+    st.sampled_from(WhenLineFull),
     st.lists(
         st.tuples(
             st.sampled_from(["offer", "offer", "offer", "invalid", "take", "sent", "drop"]), st.integers(0, 5)
@@ -299,7 +299,7 @@ class _Steps:
     ),
 )
 def test_counts_of_each_camera_add_up_at_any_moment(
-    capacity: int, when_full: WhenFull, history: list[tuple[str, int]]
+    capacity: int, when_full: WhenLineFull, history: list[tuple[str, int]]
 ) -> None:
     steps = _Steps(FeedLine(capacity, when_full, 2 * SIZE))
     for what, n in history:

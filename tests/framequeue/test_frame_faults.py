@@ -16,11 +16,11 @@ from tests.framequeue import frame_hand
 from tests.framequeue.frame_hand import queue_in, store_in
 from tests.framequeue.working import LONG_S, frame, hand_over, until
 
-from sightline.framequeue.queue_sqlite import SqliteQueue
+from sightline.framequeue.queues.sqlite import SqliteQueue
 from sightline.framequeue.store import CameraUsage, Claimed, Done
-from sightline.framequeue.store_folder import FolderStore
+from sightline.framequeue.stores.folder import FolderStore
 from sightline.framequeue.sweeping import Sweeper
-from sightline.framequeue.worker import HARD_LIMIT_EXIT
+from sightline.framequeue.work.worker import HARD_LIMIT_EXIT
 
 SIZE = len(frame()[1])
 

@@ -7,13 +7,13 @@ from tests.framequeue.working import TIMEOUT_S, ended, frame, working
 
 from sightline.framequeue.feeding import FrameFeed
 from sightline.framequeue.metrics import registry_of
-from sightline.framequeue.queue_memory import MemoryQueue
+from sightline.framequeue.queues.memory import MemoryQueue
 from sightline.framequeue.sampling import FrameSampler, SamplerStats
 from sightline.framequeue.store import CameraUsage
-from sightline.framequeue.store_memory import MemoryStore
+from sightline.framequeue.stores.memory import MemoryStore
 from sightline.framequeue.sweeping import Sweeper
-from sightline.framequeue.taking import Ending
-from sightline.framequeue.worker import Worker
+from sightline.framequeue.work.verdicts import Ending
+from sightline.framequeue.work.worker import Worker
 
 
 class Sampled:

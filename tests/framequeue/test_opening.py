@@ -13,10 +13,10 @@ from tests.framequeue.store_conformance import picture, put
 from sightline.errors import ConfigError
 from sightline.framequeue import opening
 from sightline.framequeue.opening import open_queue, open_store
-from sightline.framequeue.queue_memory import MemoryQueue
-from sightline.framequeue.queue_sqlite import SqliteQueue
-from sightline.framequeue.store_folder import FolderStore
-from sightline.framequeue.store_memory import MemoryStore
+from sightline.framequeue.queues.memory import MemoryQueue
+from sightline.framequeue.queues.sqlite import SqliteQueue
+from sightline.framequeue.stores.folder import FolderStore
+from sightline.framequeue.stores.memory import MemoryStore
 
 
 def test_a_store_in_memory_may_have_a_name() -> None:
@@ -137,7 +137,7 @@ def test_options_of_a_servers_own_stay_in_its_url(monkeypatch: pytest.MonkeyPatc
         def __init__(self, url: str, *, limit_bytes: int | None = 7, timeout_s: float = 1.0) -> None:
             given.append((url, (limit_bytes, timeout_s)))
 
-    module = importlib.import_module("sightline.framequeue.store_redis")
+    module = importlib.import_module("sightline.framequeue.stores.redis")
     monkeypatch.setattr(module, "RedisStore", Server)
     opening.open_store("rediss://me:p%40ss@host:6379/2?ssl_ca_certs=/a%20b&timeout_s=3&password=none")
     opening.open_store("unix:///run/redis.sock?limit_bytes=1MiB")

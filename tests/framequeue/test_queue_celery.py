@@ -9,11 +9,11 @@ import pytest
 from tests.framequeue.working import frame
 
 from sightline.errors import ConfigError, Unsupported
-from sightline.framequeue.celery_message import PROCESS
 from sightline.framequeue.queue import Outcome
-from sightline.framequeue.queue_celery import CeleryQueue
-from sightline.framequeue.queue_limits import QueueLimits
-from sightline.framequeue.queue_rabbitmq import RabbitMqQueue
+from sightline.framequeue.queues.limits import QueueLimits
+from sightline.framequeue.rabbitmq.queue import RabbitMqQueue
+from sightline.framequeue.tasks.message import PROCESS
+from sightline.framequeue.tasks.queue import CeleryQueue
 
 pytestmark = pytest.mark.needs("rabbitmq")
 

@@ -18,10 +18,10 @@ from tests.framequeue.queue_rig import Opener, Rig, take, texts
 
 from sightline.errors import BusError, ConfigError, NoResponder, RemoteError
 from sightline.framequeue.queue import Delivery
-from sightline.framequeue.queue_host import QueueHost
-from sightline.framequeue.queue_hub import HubQueue
-from sightline.framequeue.queue_limits import QueueLimits
-from sightline.framequeue.queue_memory import MemoryQueue
+from sightline.framequeue.queues.host import QueueHost
+from sightline.framequeue.queues.hub import HubQueue
+from sightline.framequeue.queues.limits import QueueLimits
+from sightline.framequeue.queues.memory import MemoryQueue
 from sightline.hub import HubAddress, StreamClient, StreamServer
 from sightline.hub.broker.loops import new_loop
 
@@ -46,7 +46,7 @@ class HubRig:
 
     def __init__(self, hub: StreamServer, path: str, closing: ExitStack) -> None:
         self.url = f"{hub.url}?queue=check{next(numbers)}"
-        self.opener: Opener | None = "sightline.framequeue.queue_hub:HubQueue", {"url": self.url}
+        self.opener: Opener | None = "sightline.framequeue.queues.hub:HubQueue", {"url": self.url}
         self.keeps = bool(path)
         self._path = path
         self._closing = closing

@@ -11,9 +11,9 @@ from tests.framequeue.queue_conformance import CHECKS, NAMES
 from tests.framequeue.queue_rig import Opener, Rig, texts
 
 from sightline.framequeue.queue import Delivery, KeyQueue
-from sightline.framequeue.queue_limits import QueueLimits
-from sightline.framequeue.queue_line import Moment
-from sightline.framequeue.queue_memory import MemoryQueue
+from sightline.framequeue.queues.limits import QueueLimits
+from sightline.framequeue.queues.line import Moment
+from sightline.framequeue.queues.memory import MemoryQueue
 
 names = map("test {}".format, count())
 

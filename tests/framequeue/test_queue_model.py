@@ -18,9 +18,9 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from sightline.framequeue.queue import DeadKey, Delivery, KeyQueue, QueueDepth
-from sightline.framequeue.queue_limits import QueueLimits, WhenFull
-from sightline.framequeue.queue_memory import MemoryQueue
-from sightline.framequeue.queue_sqlite import SqliteQueue
+from sightline.framequeue.queues.limits import QueueLimits, WhenFull
+from sightline.framequeue.queues.memory import MemoryQueue
+from sightline.framequeue.queues.sqlite import SqliteQueue
 from sightline.testing import ManualClock
 
 TEXTS = st.sampled_from(["a", "b", "cc", "dddd", "eeeeeeee"])

@@ -1,14 +1,13 @@
 """The pure parts of the queues: limits, and who of a served queue's clients holds what."""
 
-from collections.abc import Callable
-
 import pytest
 
 from sightline.errors import ConfigError
-from sightline.framequeue import queue, store
-from sightline.framequeue.queue import MAX_REASON_CHARS, Delivery
-from sightline.framequeue.queue_limits import QueueLimits, Verdict, Waiting, WhenFull
-from sightline.framequeue.queue_sessions import Sessions
+from sightline.framequeue import reason
+from sightline.framequeue.queue import Delivery
+from sightline.framequeue.queues.limits import QueueLimits, Verdict, Waiting, WhenFull
+from sightline.framequeue.queues.sessions import Sessions
+from sightline.framequeue.reason import MAX_REASON_CHARS, checked_reason
 
 LEASE_NS = 100
 
@@ -40,21 +39,17 @@ def test_limits_that_are_none_are_refused(wrong: dict[str, float]) -> None:
         QueueLimits(**wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("checked", [queue.checked_reason, store.checked_reason])
-def test_a_reason_is_searched_for_secrets_as_far_as_it_is_kept(
-    checked: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reason_is_searched_for_secrets_as_far_as_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     across = "x" * (MAX_REASON_CHARS - 20) + " rtsp://me:" + "secret" * 100 + "@host"
-    assert "secret" not in checked(across)
+    assert "secret" not in checked_reason(across)
     searched: list[str] = []
 
     def looked_through(text: str) -> str:
         searched.append(text)
         return text
 
-    for module in (queue, store):
-        monkeypatch.setattr(module, "redact", looked_through)
-    assert len(checked("y" * 10_000_000)) == MAX_REASON_CHARS
+    monkeypatch.setattr(reason, "redact", looked_through)
+    assert len(checked_reason("y" * 10_000_000)) == MAX_REASON_CHARS
     assert len(searched[0]) < 10_000, "a handler may raise an error of any length"
 
 

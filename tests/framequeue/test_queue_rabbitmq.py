@@ -14,11 +14,11 @@ from tools.services.rabbitmq_address import RabbitMqAddress
 
 from sightline.errors import BusError, ConfigError
 from sightline.framequeue.queue import Outcome
-from sightline.framequeue.queue_limits import QueueLimits, WhenFull
-from sightline.framequeue.queue_rabbitmq import MOST_DELAY_S, RabbitMqQueue
-from sightline.framequeue.queue_rabbitmq_dead import NOT_A_KEY, TOO_OFTEN
-from sightline.framequeue.queue_rabbitmq_sender import MOST_IN_FLIGHT
-from sightline.framequeue.queue_rabbitmq_wire import Wire
+from sightline.framequeue.queues.limits import QueueLimits, WhenFull
+from sightline.framequeue.rabbitmq.dead import NOT_A_KEY, TOO_OFTEN
+from sightline.framequeue.rabbitmq.queue import MOST_DELAY_S, RabbitMqQueue
+from sightline.framequeue.rabbitmq.sender import MOST_IN_FLIGHT
+from sightline.framequeue.rabbitmq.wire import Wire
 
 pytestmark = pytest.mark.needs("rabbitmq")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sightline.errors import ConfigError
-from sightline.framequeue.queue_rabbitmq_address import RabbitAddress, parameters
+from sightline.framequeue.rabbitmq.address import RabbitAddress, parameters
 from sightline.log import redact
 
 
@@ -79,6 +79,6 @@ def test_a_password_is_known_to_the_redactor_and_not_shown() -> None:
 
 
 def test_without_pika_it_is_said_what_installs_it() -> None:
-    program = "import sys; sys.modules['pika'] = None; import sightline.framequeue.queue_rabbitmq"
+    program = "import sys; sys.modules['pika'] = None; import sightline.framequeue.rabbitmq.queue"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False).stderr
     assert "MissingExtra: pika is not installed; it comes with: pip install 'sightline[framequeue]'" in told

@@ -17,7 +17,7 @@ from tools.services.waiting import wait_for
 
 from sightline.errors import BusError, ConfigError
 from sightline.framequeue.queue import Outcome
-from sightline.framequeue.queue_rabbitmq import RabbitMqQueue
+from sightline.framequeue.rabbitmq.queue import RabbitMqQueue
 from sightline.hub.certificates import Authority
 
 pytestmark = [pytest.mark.needs("rabbitmq"), pytest.mark.waits, pytest.mark.timeout(300)]

@@ -14,10 +14,11 @@ from tests.framequeue.queue_rig import Opener, Rig, hand, take, texts
 from tools.services.waiting import wait_for
 
 from sightline.errors import BusError, Closed, ConfigError
-from sightline.framequeue import queue_sqlite, sqlite_file
+from sightline.framequeue import sqlite_file
 from sightline.framequeue.queue import EXPIRED
-from sightline.framequeue.queue_limits import QueueLimits
-from sightline.framequeue.queue_sqlite import SqliteQueue
+from sightline.framequeue.queues import sqlite
+from sightline.framequeue.queues.limits import QueueLimits
+from sightline.framequeue.queues.sqlite import SqliteQueue
 from sightline.testing import ManualClock
 
 
@@ -29,7 +30,7 @@ class SqliteRig:
 
     def __init__(self, path: Path, closing: ExitStack) -> None:
         self.path = path
-        self.opener: Opener | None = "sightline.framequeue.queue_sqlite:SqliteQueue", {"path": str(path)}
+        self.opener: Opener | None = "sightline.framequeue.queues.sqlite:SqliteQueue", {"path": str(path)}
         self._closing = closing
 
     def open(self, limits: QueueLimits | None = None) -> SqliteQueue:
@@ -129,7 +130,7 @@ def test_what_could_not_be_settled_comes_back(tmp_path: Path, monkeypatch: pytes
                 settle()
         locks.execute("ROLLBACK")
         assert queue.ack(settled)
-        again = queue.receive(4, 0) or queue.receive(4, 2 * queue_sqlite.LOOK_S)
+        again = queue.receive(4, 0) or queue.receive(4, 2 * sqlite.LOOK_S)
         assert [(each.text, each.redelivered) for each in again] == [
             ("acked", True),
             ("retried", True),
@@ -243,7 +244,7 @@ def test_a_sender_killed_before_it_told_is_found_out(rig: SqliteRig) -> None:
 def test_whoever_waits_is_woken_and_does_not_look_again_and_again(
     rig: SqliteRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue_sqlite, "LOOK_S", 3600.0)
+    monkeypatch.setattr(sqlite, "LOOK_S", 3600.0)
     receivers = [rig.open() for _ in range(3)]
     with ThreadPoolExecutor(6) as pool, rig.open() as sender:
         for count in (1, 6, 2):
@@ -274,7 +275,7 @@ def test_whoever_waits_is_woken_and_does_not_look_again_and_again(
 def test_who_throws_bytes_away_that_were_for_others_wakes_them(
     rig: SqliteRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue_sqlite, "LOOK_S", 3600.0)
+    monkeypatch.setattr(sqlite, "LOOK_S", 3600.0)
     with ThreadPoolExecutor() as pool, rig.open() as sender, rig.open() as receiver, rig.open() as other:
         waiting = pool.submit(other.receive, 1, 3600)
         wait_for(lambda: len(other._waiting) == 1, 10, "a receiver that waits")

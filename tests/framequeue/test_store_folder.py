@@ -13,10 +13,11 @@ import pytest
 from tests.framequeue.store_conformance import LONG_S, StoreConformance, StoreRig, claimed, picture, put
 
 from sightline.errors import BusError, Closed, ConfigError
-from sightline.framequeue import sqlite_file, store_folder_check
+from sightline.framequeue import sqlite_file
 from sightline.framequeue.store import Busy, CameraUsage, Claimed, Done, FrameStore, Gone, Put, Refusal
-from sightline.framequeue.store_folder import FolderStore
-from sightline.framequeue.store_folder_check import file_system
+from sightline.framequeue.stores import folder_check
+from sightline.framequeue.stores.folder import FolderStore
+from sightline.framequeue.stores.folder_check import file_system
 from sightline.testing import ManualClock
 
 
@@ -305,7 +306,7 @@ def test_a_file_system_of_a_network_is_told(folder: Path, monkeypatch: pytest.Mo
             "21 1 0:999 / /mnt rw - ext4 /dev/other rw\n"
             f"36 35 {device} / /mnt2 rw,noatime master:1 - nfs4 server:/frames rw,errors=continue\n"
         )
-        monkeypatch.setattr(store_folder_check, "_MOUNTS", mounts)
+        monkeypatch.setattr(folder_check, "_MOUNTS", mounts)
         [advice] = store.check()
         assert "(nfs4)" in advice.text
 

@@ -21,7 +21,7 @@ from tools.services.waiting import wait_for
 
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.store import Claimed, Done
-from sightline.framequeue.store_folder import FolderStore
+from sightline.framequeue.stores.folder import FolderStore
 
 MEMORY = Path("/dev/shm")
 HERE = Path(__file__).parent

@@ -13,8 +13,8 @@ from tests.framequeue.store_conformance import picture
 
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.store import Claim, Claimed, FrameStore
-from sightline.framequeue.store_folder import FolderStore
-from sightline.framequeue.store_memory import MemoryStore
+from sightline.framequeue.stores.folder import FolderStore
+from sightline.framequeue.stores.memory import MemoryStore
 from sightline.testing import ManualClock
 
 KEYS = st.builds(

@@ -15,7 +15,7 @@ from tests.framequeue.store_conformance import (
 
 from sightline.errors import ConfigError
 from sightline.framequeue.store import FrameStore
-from sightline.framequeue.store_memory import MemoryStore, _places
+from sightline.framequeue.stores.memory import MemoryStore, _places
 from sightline.testing import ManualClock
 
 

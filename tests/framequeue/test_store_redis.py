@@ -17,9 +17,9 @@ from tools.services.waiting import wait_for
 
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.store import Busy, CameraUsage, Claimed, Done, FrameStore, Gone
-from sightline.framequeue.store_memory import MemoryStore
-from sightline.framequeue.store_redis import RedisStore
-from sightline.framequeue.store_redis_line import Trip
+from sightline.framequeue.stores.memory import MemoryStore
+from sightline.framequeue.stores.redis import RedisStore
+from sightline.framequeue.stores.redis_line import Trip
 
 pytestmark = pytest.mark.needs("redis")
 

@@ -5,8 +5,8 @@ import redis
 from tests.conftest import StartRedisServer
 from tools.services.redis import Persistence
 
-from sightline.framequeue.store_redis import RedisStore
-from sightline.framequeue.store_redis_check import found
+from sightline.framequeue.stores.redis import RedisStore
+from sightline.framequeue.stores.redis_check import found
 
 MIB = 2**20
 GOOD = {

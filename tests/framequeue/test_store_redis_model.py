@@ -18,9 +18,9 @@ from tests.framequeue.store_conformance import picture
 
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.store import Claim, Claimed
-from sightline.framequeue.store_memory import MemoryStore
-from sightline.framequeue.store_redis import RedisStore
-from sightline.framequeue.store_redis_line import RedisLine
+from sightline.framequeue.stores.memory import MemoryStore
+from sightline.framequeue.stores.redis import RedisStore
+from sightline.framequeue.stores.redis_line import RedisLine
 from sightline.testing import ManualClock
 
 pytestmark = pytest.mark.needs("redis")

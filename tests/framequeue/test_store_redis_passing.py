@@ -11,8 +11,8 @@ from tests.framequeue.redis_proxy import LosingProxy
 from tests.framequeue.store_conformance import LONG_S, claimed, picture, put
 
 from sightline.framequeue.store import CameraUsage, Gone, Refusal
-from sightline.framequeue.store_redis import RedisStore
-from sightline.framequeue.store_redis_line import Trip
+from sightline.framequeue.stores.redis import RedisStore
+from sightline.framequeue.stores.redis_line import Trip
 
 pytestmark = pytest.mark.needs("redis")
 

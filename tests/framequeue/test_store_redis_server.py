@@ -20,10 +20,10 @@ from tools.services.redis import Persistence, RedisServer
 from tools.services.waiting import wait_for
 
 from sightline.errors import BusError, Closed, ConfigError
-from sightline.framequeue import store_redis
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.store import Claim, Gone, Put, Refusal
-from sightline.framequeue.store_redis import RedisStore
+from sightline.framequeue.stores import redis as redis_store
+from sightline.framequeue.stores.redis import RedisStore
 from sightline.hub.certificates import Authority
 
 pytestmark = pytest.mark.needs("redis")
@@ -164,7 +164,7 @@ def test_a_wrong_password_is_said_at_once(redis_server: StartRedisServer, login:
 
 def documented_rules() -> str:
     """What the module says that a user needs."""
-    match = re.search(r"`on >PASSWORD (~NAME.*?)`", " ".join((store_redis.__doc__ or "").split()))
+    match = re.search(r"`on >PASSWORD (~NAME.*?)`", " ".join((redis_store.__doc__ or "").split()))
     assert match is not None
     return match[1].replace("NAME", "frames")
 

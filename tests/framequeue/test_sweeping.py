@@ -6,12 +6,12 @@ import pytest
 from tests.framequeue.working import TIMEOUT_S, Troubled, ended, frame, hand_over, until, working
 
 from sightline.errors import BusError, ConfigError
-from sightline.framequeue.queue_limits import QueueLimits
-from sightline.framequeue.queue_memory import MemoryQueue
+from sightline.framequeue.queues.limits import QueueLimits
+from sightline.framequeue.queues.memory import MemoryQueue
 from sightline.framequeue.store import Swept
-from sightline.framequeue.store_memory import MemoryStore
+from sightline.framequeue.stores.memory import MemoryStore
 from sightline.framequeue.sweeping import Sweeper, SweepStats
-from sightline.framequeue.worker import Worker
+from sightline.framequeue.work.worker import Worker
 from sightline.testing import ManualClock
 
 

@@ -26,15 +26,15 @@ from tests.framequeue.working import (
 from sightline.errors import Closed, ConfigError
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.queue import Delivery
-from sightline.framequeue.queue_memory import MemoryQueue
+from sightline.framequeue.queues.memory import MemoryQueue
 from sightline.framequeue.store import Busy, Claim, Claimed, Done, Gone, Taking
-from sightline.framequeue.store_memory import MemoryStore
-from sightline.framequeue.taking import Ending
-from sightline.framequeue.worker import HARD_LIMIT_EXIT, Worker
-from sightline.framequeue.worker_call import FunctionCall, TimeLimitExceeded
-from sightline.framequeue.worker_hand import TakenFrame
-from sightline.framequeue.worker_jobs import Jobs
-from sightline.framequeue.worker_timing import Limits, Timing
+from sightline.framequeue.stores.memory import MemoryStore
+from sightline.framequeue.work.call import FunctionCall, TimeLimitExceeded
+from sightline.framequeue.work.hand import TakenFrame
+from sightline.framequeue.work.jobs import Jobs
+from sightline.framequeue.work.timing import Limits, Timing
+from sightline.framequeue.work.verdicts import Ending
+from sightline.framequeue.work.worker import HARD_LIMIT_EXIT, Worker
 from sightline.result import Result
 from sightline.wire import result_from_json
 
@@ -345,7 +345,7 @@ def test_a_coroutine_that_takes_too_long_is_cancelled(store: MemoryStore, queue:
 def test_a_handler_that_cannot_be_interrupted_loses_its_picture_and_ends_its_process(
     store: MemoryStore, queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("sightline.framequeue.worker.GRACE_S", 0.1)
+    monkeypatch.setattr("sightline.framequeue.work.worker.GRACE_S", 0.1)
     first, _ = hand_over(store, queue, frame(0), frame(1))
     codes: list[int] = []
     worker = Worker(
@@ -562,7 +562,7 @@ def test_a_store_that_is_away_has_the_key_come_again(store: MemoryStore, queue: 
 def test_a_queue_that_is_away_is_asked_again(
     store: MemoryStore, queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sightline.framequeue.worker._AGAIN_S", 0.01)
+    monkeypatch.setattr("sightline.framequeue.work.worker._AGAIN_S", 0.01)
     hand_over(store, queue, frame())
     worker = Worker(store, Troubled(queue, receive=3, ack=1), **QUICK)
     worker.on_frame(lambda _taken: None)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tools.services.waiting import wait_for
 
-from sightline.framequeue.worker_call import (
+from sightline.framequeue.work.call import (
     Call,
     CoroutineCall,
     FunctionCall,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.errors import ConfigError
-from sightline.framequeue.worker_timing import Act, Limits, Timing
+from sightline.framequeue.work.timing import Act, Limits, Timing
 
 LIMITS = Limits(lease_s=30, time_limit_s=60, grace_s=5, hard_limit_s=100)
 

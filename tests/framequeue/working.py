@@ -12,7 +12,7 @@ from sightline.framequeue.image import encode
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.queue import KeyQueue
 from sightline.framequeue.store import FrameStore
-from sightline.framequeue.worker import Worker
+from sightline.framequeue.work.worker import Worker
 
 T = TypeVar("T")
 TIMEOUT_S = 30.0

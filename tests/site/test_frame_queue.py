@@ -8,11 +8,11 @@ import pytest
 
 from sightline.errors import ConfigError
 from sightline.framequeue import opening
-from sightline.framequeue.feeding_line import WhenFull
+from sightline.framequeue.feeding_line import WhenLineFull
 from sightline.framequeue.key import FORMATS
 from sightline.framequeue.picking import Keyframes
 from sightline.framequeue.sampling import FrameSampler
-from sightline.framequeue.worker import Worker
+from sightline.framequeue.work.worker import Worker
 from sightline.log import redact
 from sightline.site import Site, SiteError, parse_site
 from sightline.site.frame_queue import QUEUE_SCHEMES, STORE_SCHEMES, FrameQueue
@@ -53,7 +53,7 @@ def test_words_are_those_that_are_known() -> None:
     fields: dict[str, Any] = FrameQueue.model_json_schema()["properties"]
     assert fields["format"]["enum"] == list(FORMATS)
     assert fields["keyframes"]["enum"] == list(get_args(Keyframes))
-    assert set(fields["when_full"]["enum"]) == set(WhenFull)
+    assert set(fields["when_full"]["enum"]) == set(WhenLineFull)
     assert set(STORE_SCHEMES) == set(opening._STORES)
     assert set(QUEUE_SCHEMES) == set(opening._QUEUES)
 

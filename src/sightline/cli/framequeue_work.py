@@ -19,12 +19,12 @@ from sightline.cli.framequeue_options import Told, Where, load, opened, where
 from sightline.cli.live import dropped_text
 from sightline.cli.showing import View, print_json, print_lines, run_shown, stopped_by_signals
 from sightline.cli.sources import checked
-from sightline.framequeue.taking import Ending
+from sightline.framequeue.work.verdicts import Ending
 from sightline.site.frame_queue import FrameQueue
 from sightline.site.frame_queue_working import Working
 
 if TYPE_CHECKING:
-    from sightline.framequeue.worker_jobs import WorkerStats
+    from sightline.framequeue.work.jobs import WorkerStats
     from sightline.site.frame_queue_looking import Looking
     from sightline.site.model import Site
 

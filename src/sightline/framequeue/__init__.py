@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from sightline.later import import_later
 
 if TYPE_CHECKING:
-    from sightline.framequeue.budget import Budget
     from sightline.framequeue.feeding import FrameFeed
     from sightline.framequeue.feeding_line import CameraFeed, FeedStats
     from sightline.framequeue.grid import SecondGrid
@@ -18,11 +17,11 @@ if TYPE_CHECKING:
     from sightline.framequeue.key import FrameKey, PictureFormat
     from sightline.framequeue.opening import open_queue, open_store
     from sightline.framequeue.queue import DeadKey, Delivery, KeyQueue, Outcome, QueueDepth, Sent
-    from sightline.framequeue.queue_host import QueueHost
-    from sightline.framequeue.queue_hub import HubQueue
-    from sightline.framequeue.queue_limits import QueueLimits, WhenFull
-    from sightline.framequeue.queue_memory import MemoryQueue
-    from sightline.framequeue.queue_sqlite import SqliteQueue
+    from sightline.framequeue.queues.host import QueueHost
+    from sightline.framequeue.queues.hub import HubQueue
+    from sightline.framequeue.queues.limits import QueueLimits, WhenFull
+    from sightline.framequeue.queues.memory import MemoryQueue
+    from sightline.framequeue.queues.sqlite import SqliteQueue
     from sightline.framequeue.sampling import FrameSampler, Sampled, SamplerStats
     from sightline.framequeue.store import (
         Advice,
@@ -39,14 +38,15 @@ if TYPE_CHECKING:
         Swept,
         Taking,
     )
-    from sightline.framequeue.store_folder import FolderStore
-    from sightline.framequeue.store_memory import MemoryStore
+    from sightline.framequeue.stores.budget import Budget
+    from sightline.framequeue.stores.folder import FolderStore
+    from sightline.framequeue.stores.memory import MemoryStore
     from sightline.framequeue.sweeping import Sweeper, SweepStats
-    from sightline.framequeue.taking import Ending
-    from sightline.framequeue.worker import Worker
-    from sightline.framequeue.worker_call import TimeLimitExceeded
-    from sightline.framequeue.worker_hand import TakenFrame
-    from sightline.framequeue.worker_jobs import WorkerStats
+    from sightline.framequeue.work.call import TimeLimitExceeded
+    from sightline.framequeue.work.hand import TakenFrame
+    from sightline.framequeue.work.jobs import WorkerStats
+    from sightline.framequeue.work.verdicts import Ending
+    from sightline.framequeue.work.worker import Worker
 
 __all__ = [
     "Advice",
@@ -102,7 +102,7 @@ __all__ = [
 import_later(
     __name__,
     {
-        "sightline.framequeue.budget": "Budget",
+        "sightline.framequeue.stores.budget": "Budget",
         "sightline.framequeue.feeding": "FrameFeed",
         "sightline.framequeue.feeding_line": "CameraFeed FeedStats",
         "sightline.framequeue.grid": "SecondGrid",
@@ -110,22 +110,22 @@ import_later(
         "sightline.framequeue.key": "FrameKey PictureFormat",
         "sightline.framequeue.opening": "open_queue open_store",
         "sightline.framequeue.queue": "DeadKey Delivery KeyQueue Outcome QueueDepth Sent",
-        "sightline.framequeue.queue_host": "QueueHost",
-        "sightline.framequeue.queue_hub": "HubQueue",
-        "sightline.framequeue.queue_limits": "QueueLimits WhenFull",
-        "sightline.framequeue.queue_memory": "MemoryQueue",
-        "sightline.framequeue.queue_sqlite": "SqliteQueue",
+        "sightline.framequeue.queues.host": "QueueHost",
+        "sightline.framequeue.queues.hub": "HubQueue",
+        "sightline.framequeue.queues.limits": "QueueLimits WhenFull",
+        "sightline.framequeue.queues.memory": "MemoryQueue",
+        "sightline.framequeue.queues.sqlite": "SqliteQueue",
         "sightline.framequeue.sampling": "FrameSampler Sampled SamplerStats",
         "sightline.framequeue.store": (
             "Advice Busy CameraUsage Claim Claimed Done FrameStore Gone Put Refusal StoreUsage Swept Taking"
         ),
-        "sightline.framequeue.store_folder": "FolderStore",
-        "sightline.framequeue.store_memory": "MemoryStore",
+        "sightline.framequeue.stores.folder": "FolderStore",
+        "sightline.framequeue.stores.memory": "MemoryStore",
         "sightline.framequeue.sweeping": "Sweeper SweepStats",
-        "sightline.framequeue.taking": "Ending",
-        "sightline.framequeue.worker": "Worker",
-        "sightline.framequeue.worker_call": "TimeLimitExceeded",
-        "sightline.framequeue.worker_hand": "TakenFrame",
-        "sightline.framequeue.worker_jobs": "WorkerStats",
+        "sightline.framequeue.work.verdicts": "Ending",
+        "sightline.framequeue.work.worker": "Worker",
+        "sightline.framequeue.work.call": "TimeLimitExceeded",
+        "sightline.framequeue.work.hand": "TakenFrame",
+        "sightline.framequeue.work.jobs": "WorkerStats",
     },
 )

@@ -3,7 +3,7 @@
     celery -A sightline.framequeue.celery worker --handler module:function
     celery -A sightline.framequeue.celery beat
 
-Settings come from the environment (`celery_settings`). What our own worker promises holds here as well: one
+Settings come from the environment (`tasks.settings`). What our own worker promises holds here as well: one
 at a time has a key, one result of it is written, what a worker that died had comes again and is marked as
 redelivered, and what nothing can be done with becomes a dead letter with the reason.
 
@@ -22,12 +22,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sightline.errors import BusError, ConfigError, MissingExtra, SightlineError
-from sightline.framequeue.celery_configured import configuration
-from sightline.framequeue.celery_message import PROCESS, SWEEP
-from sightline.framequeue.celery_settings import PREFIX, Settings
 from sightline.framequeue.handlers import find_handler
 from sightline.framequeue.opening import open_store
-from sightline.framequeue.queue_celery import CeleryQueue
+from sightline.framequeue.tasks.configured import configuration
+from sightline.framequeue.tasks.message import PROCESS, SWEEP
+from sightline.framequeue.tasks.queue import CeleryQueue
+from sightline.framequeue.tasks.settings import PREFIX, Settings
 from sightline.log import get_logger
 
 try:
@@ -39,15 +39,15 @@ except ImportError as error:
         "celery is not installed; it comes with: pip install 'sightline[framequeue]'"
     ) from error
 
-from sightline.framequeue.celery_bench import Bench
-from sightline.framequeue.celery_task import CheckedRequest, perform
+from sightline.framequeue.tasks.bench import Bench
+from sightline.framequeue.tasks.task import CheckedRequest, perform
 
 BROKER_WITHIN_S: Final = 60.0
 
 settings: Final = Settings.of()
 app: Final = Celery("sightline.framequeue")
 app.loader.override_backends = dict.fromkeys(
-    ("redis", "rediss"), "sightline.framequeue.celery_results:Results"
+    ("redis", "rediss"), "sightline.framequeue.tasks.results:Results"
 )
 app.conf.update(configuration(settings))
 _log = get_logger("sightline.framequeue")

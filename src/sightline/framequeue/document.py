@@ -25,7 +25,7 @@ from sightline.framequeue.image import decode, encode
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.opening import open_queue, open_store
 from sightline.framequeue.store import Busy, Claimed, FrameStore
-from sightline.framequeue.worker import Worker
+from sightline.framequeue.work.worker import Worker
 from sightline.log import get_logger
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from sightline.frame import Image
     from sightline.framequeue.queue import KeyQueue
-    from sightline.framequeue.worker_hand import TakenFrame
+    from sightline.framequeue.work.hand import TakenFrame
 
 T = TypeVar("T", "FrameStore", "KeyQueue")
 

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Final, Self, TypeAlias
 
 from sightline.errors import BusError, Closed, ConfigError
-from sightline.framequeue.feeding_line import Drop, FeedLine, FeedStats, Item, WhenFull
+from sightline.framequeue.feeding_line import Drop, FeedLine, FeedStats, Item, WhenLineFull
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.queue import KeyQueue, Outcome
 from sightline.framequeue.store import FrameStore, Refusal, checked_time
@@ -68,7 +68,7 @@ class FrameFeed:
         self,
         store: FrameStore,
         queue: KeyQueue,
-        when_full: WhenFull | str = WhenFull.WAIT,
+        when_full: WhenLineFull | str = WhenLineFull.WAIT,
         *,
         ttl_s: float | None = TTL_S,
         wait_s: float = 5.0,
@@ -76,19 +76,19 @@ class FrameFeed:
         capacity_bytes: int = CAPACITY_BYTES,
         batch: int = 32,
     ) -> None:
-        if when_full not in list(WhenFull):
-            raise ConfigError(f"expected when_full of {', '.join(WhenFull)}, got {when_full!r}")
+        if when_full not in list(WhenLineFull):
+            raise ConfigError(f"expected when_full of {', '.join(WhenLineFull)}, got {when_full!r}")
         if min(capacity, capacity_bytes, batch) < 1 or not 0 <= wait_s < float("inf"):
             raise ConfigError(
                 "expected a capacity, capacity_bytes and a batch of at least 1 and a wait_s of 0 or more, "
                 f"got {capacity}, {capacity_bytes}, {batch} and {wait_s}"
             )
         self._store, self._queue = store, queue
-        self._waits = when_full == WhenFull.WAIT
+        self._waits = when_full == WhenLineFull.WAIT
         self._ttl_s = None if ttl_s is None else checked_time("a ttl_s", ttl_s)
         self._wait_s = wait_s
         self._batch = batch
-        self._line = FeedLine(capacity, WhenFull(when_full), capacity_bytes)
+        self._line = FeedLine(capacity, WhenLineFull(when_full), capacity_bytes)
         self._changed = threading.Condition()
         self._closed = self._hurry = False
         self._trouble = Repeated(_log, "frames could not be handed over")

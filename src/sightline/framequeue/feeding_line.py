@@ -17,7 +17,7 @@ import msgspec
 from sightline.framequeue.key import FrameKey
 
 
-class WhenFull(StrEnum):
+class WhenLineFull(StrEnum):
     """What becomes of a picture for which there is no room, as what came before is not taken off."""
 
     WAIT = "wait"
@@ -110,7 +110,7 @@ class FeedLine:
         capacity_bytes: of those that wait; the last of them may be beyond it.
     """
 
-    def __init__(self, capacity: int, when_full: WhenFull, capacity_bytes: int) -> None:
+    def __init__(self, capacity: int, when_full: WhenLineFull, capacity_bytes: int) -> None:
         self._capacity, self._capacity_bytes = capacity, capacity_bytes
         self._waiting_bytes = 0
         self._when_full = when_full
@@ -144,7 +144,7 @@ class FeedLine:
         item = Item(key, data, now_s)
         refused = Drop.INVALID if len(data) != key.size else refused
         while refused is None and not self.has_room():
-            if self._when_full is WhenFull.DROP_OLDEST:
+            if self._when_full is WhenLineFull.DROP_OLDEST:
                 self.drop(self.take(1), Drop.OVERFLOW)
             else:
                 refused = Drop.OVERFLOW

@@ -22,8 +22,8 @@ from sightline.framequeue.feeding_line import Drop, FeedStats
 from sightline.framequeue.queue import QueueDepth
 from sightline.framequeue.store import StoreUsage
 from sightline.framequeue.sweeping import SweepStats
-from sightline.framequeue.taking import Ending
-from sightline.framequeue.worker_jobs import WorkerStats
+from sightline.framequeue.work.jobs import WorkerStats
+from sightline.framequeue.work.verdicts import Ending
 
 if TYPE_CHECKING:
     from sightline.framequeue.sampling import SamplerStats  # libav, which a worker has no use for

@@ -31,7 +31,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from sightline.bus.address import size_bytes
 from sightline.errors import ConfigError, MissingExtra
 from sightline.framequeue.queue import KeyQueue
-from sightline.framequeue.queue_limits import QueueLimits
+from sightline.framequeue.queues.limits import QueueLimits
 from sightline.framequeue.store import FrameStore
 from sightline.kinds import nearest, read_options
 from sightline.log import redact
@@ -58,25 +58,25 @@ def _path(scheme: str, rest: str) -> str:
 
 
 _HERE: Final = "sightline.framequeue"
-_REDIS: Final = _BackEnd(f"{_HERE}.store_redis:RedisStore", "redis://", f"{_HERE}.store_redis_line:OPTIONS")
+_REDIS: Final = _BackEnd(f"{_HERE}.stores.redis:RedisStore", "redis://", f"{_HERE}.stores.redis_line:OPTIONS")
 _RABBIT: Final = _BackEnd(
-    f"{_HERE}.queue_rabbitmq:RabbitMqQueue", "amqp://", f"{_HERE}.queue_rabbitmq_address:OPTIONS"
+    f"{_HERE}.rabbitmq.queue:RabbitMqQueue", "amqp://", f"{_HERE}.rabbitmq.address:OPTIONS"
 )
 _CELERY: Final = _BackEnd(
-    f"{_HERE}.queue_celery:CeleryQueue", "celery+amqp://", f"{_HERE}.queue_celery:OPTIONS"
+    f"{_HERE}.tasks.queue:CeleryQueue", "celery+amqp://", f"{_HERE}.tasks.queue:OPTIONS"
 )
 _STORES: Final = {
-    "memory": _BackEnd(f"{_HERE}.store_memory:MemoryStore", "memory:", from_url=_name),
-    "folder": _BackEnd(f"{_HERE}.store_folder:FolderStore", "folder:PATH", from_url=_path),
+    "memory": _BackEnd(f"{_HERE}.stores.memory:MemoryStore", "memory:", from_url=_name),
+    "folder": _BackEnd(f"{_HERE}.stores.folder:FolderStore", "folder:PATH", from_url=_path),
     "redis": _REDIS,
     "rediss": _REDIS._replace(example="rediss://"),
     "unix": _REDIS._replace(example="unix://"),
 }
 _QUEUES: Final = {
-    "memory": _BackEnd(f"{_HERE}.queue_memory:MemoryQueue", "memory:", from_url=_name),
-    "sqlite": _BackEnd(f"{_HERE}.queue_sqlite:SqliteQueue", "sqlite:PATH", from_url=_path),
+    "memory": _BackEnd(f"{_HERE}.queues.memory:MemoryQueue", "memory:", from_url=_name),
+    "sqlite": _BackEnd(f"{_HERE}.queues.sqlite:SqliteQueue", "sqlite:PATH", from_url=_path),
     "hub": _BackEnd(
-        f"{_HERE}.queue_hub:HubQueue", "hub://", ("queue", "tls_ca", "tls_certificate", "tls_key")
+        f"{_HERE}.queues.hub:HubQueue", "hub://", ("queue", "tls_ca", "tls_certificate", "tls_key")
     ),
     "amqp": _RABBIT,
     "amqps": _RABBIT._replace(example="amqps://"),

@@ -37,13 +37,10 @@ from typing import Final, Protocol, Self
 import msgspec
 
 from sightline.errors import ConfigError
-from sightline.log import redact
 
 MAX_TEXT_BYTES: Final = 1024
 """Of a key, in UTF-8; those of frames have 240."""
 
-MAX_REASON_CHARS: Final = 1000
-"""Of the reason of a dead letter; what is beyond is cut."""
 
 EXPIRED: Final = "expired"
 """Reason of a dead letter: it waited longer than the limits say."""
@@ -184,12 +181,6 @@ def checked_texts(texts: Sequence[str]) -> list[tuple[str, int]]:
     if isinstance(texts, str):
         raise ConfigError("expected a list of keys, got one text")
     return [(text, _size(text)) for text in texts]
-
-
-def checked_reason(reason: str) -> str:
-    """A reason that may be kept: without secrets, bounded, and sendable."""
-    searched = reason[: 8 * MAX_REASON_CHARS]  # beyond its end: a secret that lies across that is found whole
-    return redact(searched).encode("utf-8", "backslashreplace").decode()[:MAX_REASON_CHARS]
 
 
 def checked_receive(most: int, timeout_s: float) -> tuple[int, float]:

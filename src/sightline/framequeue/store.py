@@ -11,7 +11,7 @@ a mark says for a while that it is done. So no worker's death loses a picture, a
   brokers have no more than a flag.
 
 A store has a budget in bytes of pictures. At it the camera that holds most gives up its oldest picture for
-the newcomer (`sightline.framequeue.budget`); what cannot fit is refused. A picture that is claimed goes
+the newcomer (`stores.budget`); what cannot fit is refused. A picture that is claimed goes
 neither for another nor with its time; who deletes or takes it nevertheless leaves the claim as it is. Every
 picture stored is held, or left in one way that is counted:
 
@@ -37,15 +37,12 @@ import msgspec
 
 from sightline.errors import ConfigError
 from sightline.framequeue.key import FrameKey
-from sightline.log import redact
 
 MAX_RESULT_BYTES: Final = 2**20
 """Of a result; pictures belong elsewhere."""
 
 MAX_WORKER_CHARS: Final = 200
 
-MAX_REASON_CHARS: Final = 1000
-"""Of the reason that a claim is given back for; what is beyond is cut."""
 
 DONE_TTL_S: Final = 600.0
 """How long a key is remembered as done where nobody says: longer than a broker takes to give it again."""
@@ -339,12 +336,6 @@ def checked_worker(name: str) -> str:
             f"expected a worker's name of 1 to {MAX_WORKER_CHARS} printable characters, got {name[:300]!r}"
         )
     return name
-
-
-def checked_reason(reason: str) -> str:
-    """A reason that may be kept: without secrets, bounded, and sendable."""
-    searched = reason[: 8 * MAX_REASON_CHARS]  # beyond its end: a secret that lies across that is found whole
-    return redact(searched).encode("utf-8", "backslashreplace").decode()[:MAX_REASON_CHARS]
 
 
 def checked_result(result: bytes) -> bytes:

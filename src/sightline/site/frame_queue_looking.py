@@ -20,7 +20,7 @@ from sightline.clock import NS_PER_S, SYSTEM_CLOCK, Clock
 from sightline.detect import Model
 from sightline.errors import ConfigError, SightlineError, SinkError
 from sightline.frame import Frame
-from sightline.framequeue.worker_hand import TakenFrame
+from sightline.framequeue.work.hand import TakenFrame
 from sightline.log import get_logger
 from sightline.result import Result
 from sightline.routines import Looked, ModelRoutine

@@ -14,11 +14,11 @@ from typing import Any, Final, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from sightline.errors import ConfigError, WireError
-from sightline.framequeue.celery_layout import QUEUE as CELERY_QUEUE
 from sightline.framequeue.key import FrameKey
 from sightline.framequeue.opening import open_queue, open_store
 from sightline.framequeue.queue import DeadKey, KeyQueue, QueueDepth, Sent
 from sightline.framequeue.store import FrameStore
+from sightline.framequeue.tasks.layout import QUEUE as CELERY_QUEUE
 from sightline.kinds import nearest
 
 EVERYBODY: Final = ""

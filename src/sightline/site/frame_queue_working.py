@@ -13,8 +13,8 @@ from typing import Any, Final
 from sightline.clock import SYSTEM_CLOCK, Clock, ns
 from sightline.errors import SightlineError
 from sightline.framequeue.sweeping import Sweeper
-from sightline.framequeue.worker import Worker
-from sightline.framequeue.worker_jobs import WorkerStats
+from sightline.framequeue.work.jobs import WorkerStats
+from sightline.framequeue.work.worker import Worker
 from sightline.log import get_logger, redact
 from sightline.site.frame_queue_places import EVERYBODY, Places
 from sightline.site.stopping import Runs

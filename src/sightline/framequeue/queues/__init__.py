@@ -1,0 +1,1 @@
+"""What keys go over with nothing else installed: memory, a file of SQLite, the hub."""

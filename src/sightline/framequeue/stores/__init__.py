@@ -1,0 +1,1 @@
+"""Where pictures lie until somebody has worked on them: memory, a folder, Redis."""
