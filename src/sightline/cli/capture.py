@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
-from sightline.cli.probe import Transport
+from sightline.cli.options import (
+    EverySecond,
+    Loop,
+    PasswordEnvs,
+    Realtime,
+    RtspTransport,
+    Seconds,
+    TlsCaFile,
+    Transport,
+    Trust,
+    Usernames,
+)
 from sightline.cli.sources import inputs_of_urls, picked
 from sightline.errors import ConfigError
 
@@ -47,36 +58,15 @@ def capture(
             metavar="PATTERN", help="Topic of a camera's packets: raw_:camera_id.", show_default=False
         ),
     ] = None,
-    username: Annotated[
-        list[str] | None,
-        typer.Option(help="Log in as this user, everywhere or one a URL.", show_default=False),
-    ] = None,
-    password_env: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="Take its password from this environment variable.", show_default=False
-        ),
-    ] = None,
-    transport: Annotated[Transport, typer.Option(help="What RTSP carries its packets over.")] = Transport.TCP,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Believe whoever answers over TLS (rtsps://, https://).")
-    ] = False,
-    tls_ca_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Whose certificates to believe over TLS, in PEM.", show_default=False
-        ),
-    ] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Begin a file again when it ends.")] = False,
-    realtime: Annotated[
-        bool, typer.Option("--realtime", help="Play a file at its own pace, as a camera would.")
-    ] = False,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Tell how it is doing as a line of JSON a second.")
-    ] = False,
+    username: Usernames = None,
+    password_env: PasswordEnvs = None,
+    transport: RtspTransport = Transport.TCP,
+    trust: Trust = False,
+    tls_ca_file: TlsCaFile = None,
+    loop: Loop = False,
+    realtime: Realtime = False,
+    seconds: Seconds = None,
+    as_json: EverySecond = False,
 ) -> None:
     """Capture cameras onto a bus, for workers in other processes, until they are done or you stop it.
 

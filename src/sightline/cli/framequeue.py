@@ -11,15 +11,24 @@ from rich.console import Console
 
 from sightline.cli.framequeue_care import dead, serve, stats, sweep
 from sightline.cli.framequeue_options import (
-    EverySecond,
     Group,
     MetricsPort,
     Queue,
-    Seconds,
     SiteFile,
     Store,
 )
-from sightline.cli.probe import Transport
+from sightline.cli.options import (
+    EverySecond,
+    Loop,
+    PasswordEnvs,
+    Realtime,
+    RtspTransport,
+    Seconds,
+    TlsCaFile,
+    Transport,
+    Trust,
+    Usernames,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -120,30 +129,13 @@ def sample(
             help="What happens while store or queue take no more; wait when left out.", show_default=False
         ),
     ] = None,
-    username: Annotated[
-        list[str] | None,
-        typer.Option(help="Log in as this user, everywhere or one a URL.", show_default=False),
-    ] = None,
-    password_env: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="Take its password from this environment variable.", show_default=False
-        ),
-    ] = None,
-    transport: Annotated[Transport, typer.Option(help="What RTSP carries its packets over.")] = Transport.TCP,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Believe whoever answers over TLS (rtsps://, https://).")
-    ] = False,
-    tls_ca_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Whose certificates to believe over TLS, in PEM.", show_default=False
-        ),
-    ] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Begin a file again when it ends.")] = False,
-    realtime: Annotated[
-        bool, typer.Option("--realtime", help="Play a file at its own pace, as a camera would.")
-    ] = False,
+    username: Usernames = None,
+    password_env: PasswordEnvs = None,
+    transport: RtspTransport = Transport.TCP,
+    trust: Trust = False,
+    tls_ca_file: TlsCaFile = None,
+    loop: Loop = False,
+    realtime: Realtime = False,
     metrics_port: MetricsPort = None,
     seconds: Seconds = None,
     as_json: EverySecond = False,

@@ -14,13 +14,13 @@ from sightline.cli.framequeue_options import (
     AsJson,
     Group,
     Queue,
-    Seconds,
     SiteFile,
     Store,
     load,
     opened,
     where,
 )
+from sightline.cli.options import Seconds
 
 if TYPE_CHECKING:
     from rich.table import Table

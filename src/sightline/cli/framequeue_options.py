@@ -47,10 +47,6 @@ Group = Annotated[
     typer.Option(metavar="NAME", help="Groups of cameras of the site; may be repeated.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
-EverySecond = Annotated[bool, typer.Option("--json", help="Tell how it is doing as a line of JSON a second.")]
-Seconds = Annotated[
-    float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
-]
 MetricsPort = Annotated[
     int | None,
     typer.Option(min=0, max=65535, help="Serve figures for Prometheus on this machine.", show_default=False),

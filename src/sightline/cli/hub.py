@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
+from sightline.cli.options import Seconds
 from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -145,9 +146,7 @@ def _text(path: Path | None) -> str | None:
 def top(
     url: Address = _URL,
     *,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
-    ] = None,
+    seconds: Seconds = None,
     once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a second, for a program.")] = False,
 ) -> None:

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from sightline.cli.options import EverySecond, Seconds
+
 
 class Goes(StrEnum):
     """Which packets go on."""
@@ -109,12 +111,8 @@ def mux(
         str | None, _option("LEVEL", "What is kept: debug, info, warning, error or critical.")
     ] = None,
     settings: Annotated[Path | None, _option("FILE", "Settings as YAML, under the same names.")] = None,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Tell how it is doing as a line of JSON a second.")
-    ] = False,
+    seconds: Seconds = None,
+    as_json: EverySecond = False,
 ) -> None:
     """Run cameras off a log through a model, and send each packet on with its result, until you stop it.
 

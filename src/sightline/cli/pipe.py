@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from sightline.cli.options import EverySecond, Seconds
+
 _File = Annotated[
     str,
     typer.Argument(
@@ -25,9 +27,7 @@ app = typer.Typer(
 def run(
     file: _File,
     *,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
-    ] = None,
+    seconds: Seconds = None,
     api: Annotated[
         str | None,
         typer.Option(
@@ -50,9 +50,7 @@ def run(
             metavar="NAME", help="Ask those for the token in this environment variable.", show_default=False
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Tell how it is doing as a line of JSON a second.")
-    ] = False,
+    as_json: EverySecond = False,
 ) -> None:
     """Build the pipe of a file, start it, and wait until it is over or you stop it.
 

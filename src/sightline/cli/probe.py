@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from sightline.cli.options import RtspTransport, TlsCaFile, Transport, Trust
 from sightline.errors import SightlineError, SinkError
 
 if TYPE_CHECKING:
@@ -23,13 +23,6 @@ _CLOCKS: Final = {
     "media": "the file's own time",
 }
 _PICTURES: Final = (".png", ".jpg", ".jpeg")
-
-
-class Transport(StrEnum):
-    """What RTSP carries its packets over."""
-
-    TCP = "tcp"
-    UDP = "udp"
 
 
 def probe(
@@ -46,16 +39,9 @@ def probe(
             metavar="NAME", help="Take the password from this environment variable.", show_default=False
         ),
     ] = None,
-    transport: Annotated[Transport, typer.Option(help="What RTSP carries its packets over.")] = Transport.TCP,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Believe whoever answers over TLS (rtsps://, https://).")
-    ] = False,
-    tls_ca_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Whose certificates to believe over TLS, in PEM.", show_default=False
-        ),
-    ] = None,
+    transport: RtspTransport = Transport.TCP,
+    trust: Trust = False,
+    tls_ca_file: TlsCaFile = None,
     still: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Save a picture there, .png or .jpg.", show_default=False),

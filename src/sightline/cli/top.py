@@ -11,6 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sightline.cli.options import Seconds
+
 if TYPE_CHECKING:
     from sightline.cli.showing import View
     from sightline.top.picture import Picture
@@ -36,9 +38,7 @@ def top(
     every: Annotated[
         float, typer.Option(min=0.2, max=60, metavar="SECONDS", help="How often to look.")
     ] = 1.0,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
-    ] = None,
+    seconds: Seconds = None,
     once: Annotated[bool, typer.Option("--once", help="Show it once and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON a second, for a program.")] = False,
 ) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
+from sightline.cli.options import EverySecond, Seconds
+
 if TYPE_CHECKING:
     from sightline.site import Site
 
@@ -20,12 +22,8 @@ def up(
     context: typer.Context,
     site: Annotated[Path, typer.Argument(metavar="SITE", help="The site file, YAML.", show_default=False)],
     *,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Tell how it is doing as a line of JSON a second.")
-    ] = False,
+    seconds: Seconds = None,
+    as_json: EverySecond = False,
 ) -> None:
     """Run the cameras and workers of a site file, here, until they are done or you stop them.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from sightline.cli.options import EverySecond, Seconds
 from sightline.cli.up import load_with_models
 from sightline.errors import ConfigError
 
@@ -18,12 +19,8 @@ def worker(
         list[str] | None,
         typer.Argument(metavar="[NAME]...", help="Which workers; all when left out.", show_default=False),
     ] = None,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="End after so many seconds.", show_default=False)
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Tell how it is doing as a line of JSON a second.")
-    ] = False,
+    seconds: Seconds = None,
+    as_json: EverySecond = False,
 ) -> None:
     """Run workers of a site file, of cameras that `sightline capture` captures, until you stop them.
 
