@@ -8,10 +8,11 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from tools.services.ports import free_port
 from tools.services.process import Process, StartFailed, answers_at
+from tools.services.server import Server
 from tools.services.service import Command, Service, apt
 
 VERSION = "4.3.0"
@@ -60,7 +61,7 @@ ALONE = {
 _FORMATTED: Final[dict[str, bytes]] = {}
 
 
-class KafkaBroker:
+class KafkaBroker(Server):
     """A broker on a port of its own, which it keeps, with its topics, when it is killed and started again.
 
     Usable as a context manager: started on entry, stopped on exit.
@@ -114,38 +115,10 @@ class KafkaBroker:
         """Its host and port, as clients are told them."""
         return f"127.0.0.1:{self.port}"
 
-    @property
-    def pid(self) -> int | None:
-        """The broker's pid, None while it does not run."""
-        return self._process.pid
-
-    @property
-    def log(self) -> Path:
-        """What the broker printed: warnings and errors."""
-        return self._process.log
-
     def start(self) -> None:
-        """Starts it, on the same port as before, with what it had.
-
-        Raises:
-            StartFailed: it ended, or did not answer in time.
-        """
         if not self._data.exists():
             self._prepare()
-        self._process.start()
-
-    def stop(self) -> None:
-        """Ends it in good order; clients see their connections closed."""
-        self._process.stop(timeout_s=15.0)
-
-    def kill(self) -> None:
-        """Ends it as a power cut would (SIGKILL)."""
-        self._process.kill()
-
-    def restart(self) -> None:
-        """Kills and starts it."""
-        self.kill()
-        self.start()
+        super().start()
 
     def _prepare(self) -> None:
         if not _FORMATTED:
@@ -168,13 +141,6 @@ class KafkaBroker:
         )
         if done.returncode != 0:
             raise StartFailed(f"the broker's folder could not be prepared\n{done.stdout}{done.stderr}")
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 def _look() -> str | None:

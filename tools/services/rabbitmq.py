@@ -8,23 +8,25 @@ import os
 from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
-from typing import Self
 
 from tools.services.certificates import Certificates
 from tools.services.ports import free_port
 from tools.services.process import Process, answers_at
 from tools.services.rabbitmq_address import RabbitMqAddress
+from tools.services.server import Server
 from tools.services.service import Service, apt, on_path
 
 # The script itself: what Debian has on the PATH changes to another user.
 SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 
-class RabbitMqBroker:
+class RabbitMqBroker(Server):
     """A broker on ports of its own, which it keeps, with its queues, when it is killed and started again.
 
     Usable as a context manager: started on entry, stopped on exit.
     """
+
+    _stop_within_s = 30.0
 
     def __init__(
         self,
@@ -72,43 +74,21 @@ class RabbitMqBroker:
             environment=_environment(folder, names, between),
         )
 
-    @property
-    def pid(self) -> int | None:
-        """The broker's pid, None while it does not run."""
-        return self._process.pid
-
-    @property
-    def log(self) -> Path:
-        """What the broker printed."""
-        return self._process.log
-
     def start(self) -> None:
-        """Starts it, on the same ports as before, with what it had.
-
-        Raises:
-            StartFailed: it ended, or did not answer in time.
-        """
         self._names.start()
         try:
-            self._process.start()
+            super().start()
         except BaseException:
             self._names.kill()
             raise
 
     def stop(self) -> None:
-        """Ends it in good order; clients see their connections closed."""
-        self._process.stop(timeout_s=30.0)
+        super().stop()
         self._names.kill()
 
     def kill(self) -> None:
-        """Ends it as a power cut would (SIGKILL)."""
-        self._process.kill()
+        super().kill()
         self._names.kill()
-
-    def restart(self) -> None:
-        """Kills and starts it."""
-        self.kill()
-        self.start()
 
     def keeps(self, queue: str) -> bool:
         """Whether this quorum queue, of the virtual host "/", will be there after a kill.
@@ -129,13 +109,6 @@ class RabbitMqBroker:
         except (OSError, HTTPException):
             return False
         return answers_at(self.address.port)()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 def _configured(address: RabbitMqAddress, certificates: Certificates | None) -> dict[str, str]:

@@ -8,12 +8,13 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import quote
 
 from tools.services.certificates import Certificates
 from tools.services.ports import free_port
 from tools.services.process import Process
+from tools.services.server import Server
 from tools.services.service import Service, apt, on_path
 
 Persistence = Literal["none", "snapshots", "always"]
@@ -26,7 +27,7 @@ _KEPT: dict[Persistence, dict[str, str]] = {
 }
 
 
-class RedisServer:
+class RedisServer(Server):
     """A server on a port of its own, which it keeps, with what is on disk, when it is killed and started.
 
     Usable as a context manager: started on entry, stopped on exit.
@@ -94,37 +95,6 @@ class RedisServer:
         believed = quote(str(self._certificates.authority), safe="/")
         return f"rediss://{login}{self.address}/{database}?ssl_ca_certs={believed}"
 
-    @property
-    def pid(self) -> int | None:
-        """The server's pid, None while it does not run."""
-        return self._process.pid
-
-    @property
-    def log(self) -> Path:
-        """What it printed."""
-        return self._process.log
-
-    def start(self) -> None:
-        """Starts it, on the same port as before, with what it has on disk; returns once that is read.
-
-        Raises:
-            StartFailed: it ended, or did not answer in time.
-        """
-        self._process.start()
-
-    def stop(self) -> None:
-        """Ends it in good order: with `snapshots`, after a last one."""
-        self._process.stop(timeout_s=15.0)
-
-    def kill(self) -> None:
-        """Ends it as a power cut would (SIGKILL)."""
-        self._process.kill()
-
-    def restart(self) -> None:
-        """Kills and starts it."""
-        self.kill()
-        self.start()
-
     def _answers(self) -> bool:
         """Whether it says PONG: while it still reads its files, it says LOADING."""
         words = [["AUTH", self._password]] if self._password else []
@@ -141,13 +111,6 @@ class RedisServer:
             return plain
         believes = ssl.create_default_context(cafile=str(self._certificates.authority))
         return believes.wrap_socket(plain, server_hostname="127.0.0.1")
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 def _over_tls(port: int, certificates: Certificates) -> dict[str, str]:
