@@ -23,13 +23,13 @@ from sightline.cli.framequeue_options import (
 from sightline.cli.options import Seconds
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from sightline.cli.figures import Figures
     from sightline.framequeue.queue import DeadKey, QueueDepth
     from sightline.framequeue.store import Advice, CameraUsage, StoreUsage
     from sightline.site.stopping import Stopping
 
 _SHOWN: Final = ("frames", "bytes", "stored", "finished")
+_COUNTS: Final = ("ready", "in_hand", "dead", "delayed", "accepted", "acked", "forgotten")
 _HUB: Final = "hub://127.0.0.1:4820?queue=frames"
 
 dead = typer.Typer(no_args_is_help=True, help="Keys that nobody is given any more, with the reason.")
@@ -236,26 +236,27 @@ def _facts(usage: StoreUsage, depths: Mapping[str, QueueDepth], advice: Sequence
     }
 
 
-def _store_table(usage: StoreUsage) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
+def _store_table(usage: StoreUsage) -> Figures:
+    from sightline.cli.figures import Figures, Row
     from sightline.cli.live import dropped_text
 
     of = "" if usage.limit is None else f" of {usage.limit / 2**20:,.0f}"
-    table = Table(
-        title=f"store: {usage.total.bytes / 2**20:,.1f}{of} MiB, {usage.claimed} in hand, {usage.marks} done",
-        title_justify="left",
+    named = [*usage.cameras.items(), *([("all", usage.total)] if len(usage.cameras) > 1 else [])]
+    rows = [
+        Row(
+            name,
+            (str(camera.frames), f"{camera.bytes / 2**20:.1f}", str(camera.stored), str(camera.finished)),
+            dropped_text(_else(camera)),
+        )
+        for name, camera in named
+    ]
+    return Figures(
+        "camera",
+        ("frames", "MiB", "stored", "finished"),
+        "otherwise",
+        rows,
+        f"store: {usage.total.bytes / 2**20:,.1f}{of} MiB, {usage.claimed} in hand, {usage.marks} done",
     )
-    table.add_column("camera", overflow="fold")
-    for name in ("frames", "MiB", "stored", "finished"):
-        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-    table.add_column("what else became of pictures", overflow="fold", ratio=1)
-    rows = [*usage.cameras.items(), *([("all", usage.total)] if len(usage.cameras) > 1 else [])]
-    for name, camera in rows:
-        figures = (camera.frames, f"{camera.bytes / 2**20:.1f}", camera.stored, camera.finished)
-        table.add_row(Text(name), *map(str, figures), dropped_text(_else(camera)))
-    return table
 
 
 def _else(camera: CameraUsage) -> dict[str, int]:
@@ -263,18 +264,14 @@ def _else(camera: CameraUsage) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count and name not in _SHOWN}
 
 
-def _queue_table(depths: Mapping[str, QueueDepth]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
+def _queue_table(depths: Mapping[str, QueueDepth]) -> Figures:
+    from sightline.cli.figures import Figures, Row
 
-    counts = ("ready", "delayed", "in_hand", "dead", "accepted", "acked", "forgotten")
-    table = Table(title="keys", title_justify="left")
-    table.add_column("queue", overflow="fold")
-    for name in counts:
-        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
-    for name, depth in depths.items():
-        table.add_row(Text(name or "frames"), *(_known(getattr(depth, count)) for count in counts))
-    return table
+    rows = [
+        Row(name or "frames", [_known(getattr(depth, count)) for count in _COUNTS], "")
+        for name, depth in depths.items()
+    ]
+    return Figures("queue", [count.replace("_", " ") for count in _COUNTS], "", rows, "keys")
 
 
 def _known(count: int | None) -> str:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from sightline.capture import CameraInput
+from sightline.cli.figures import Figures, Row
 from sightline.cli.framequeue_options import Told, load, opened, where
 from sightline.cli.live import COLOURS, dropped_text
 from sightline.cli.showing import View, print_json, print_lines, run_shown, stopped_by_signals
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sightline.site.model import Site
 
 _OF_SAMPLER: Final = ("rate", "size", "format", "quality", "keyframes", "namespace", "hwaccel")
-_NUMBERS: Final = ("packets", "sampled", "handed over", "MB", "held")
+_HEADS: Final = ("sampled", "handed over", "held", "packets", "MB")
 
 
 def settings_of(site: Path | None, given: Mapping[str, Any]) -> tuple[Site | None, FrameQueue]:
@@ -137,19 +137,18 @@ def _metrics(sampling: Sampling, store: Any, port: int | None, stack: ExitStack)
     return [f"metrics: {stack.enter_context(FiguresPage(registry, port, whose='framequeue')).url}"]
 
 
-def _table(cameras: Mapping[str, SampledCamera]) -> Table:
-    table = Table(expand=True, header_style="bold")
-    table.add_column("camera", overflow="fold", max_width=24)
-    table.add_column("state", no_wrap=True)
-    for name in _NUMBERS:
-        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-    table.add_column("lost, by reason", overflow="fold", ratio=1)
-    for name, camera in cameras.items():
-        state = _state(camera)
-        table.add_row(Text(name), state, *_numbers(camera), dropped_text(_lost(camera)))
-        if camera.capture.reason:
-            table.add_row(*[""] * (len(_NUMBERS) + 2), Text(camera.capture.reason, style="red"))
-    return table
+def _table(cameras: Mapping[str, SampledCamera]) -> Figures:
+    rows = [
+        Row(
+            name,
+            [_numbers(camera)[head] for head in _HEADS],
+            dropped_text(_lost(camera)),
+            _state(camera),
+            camera.capture.reason,
+        )
+        for name, camera in cameras.items()
+    ]
+    return Figures("camera", _HEADS, "lost", rows)
 
 
 def _state(camera: SampledCamera) -> Text:
@@ -160,13 +159,19 @@ def _state(camera: SampledCamera) -> Text:
 def _lines(cameras: Mapping[str, SampledCamera]) -> Iterator[str]:
     for name, camera in cameras.items():
         reason = f" ({camera.capture.reason})" if camera.capture.reason else ""
-        figures = ", ".join(f"{number} {of}" for of, number in zip(_NUMBERS, _numbers(camera), strict=True))
+        figures = ", ".join(f"{number} {of}" for of, number in _numbers(camera).items())
         yield f"{name}: {camera.capture.state}{reason}, {figures}, lost {dropped_text(_lost(camera))}"
 
 
-def _numbers(camera: SampledCamera) -> tuple[str, ...]:
-    counts = (camera.sampler.entered, camera.sampler.sampled, camera.feed.sent)
-    return (*(str(count) for count in counts), f"{camera.feed.bytes / 1e6:.1f}", str(camera.feed.held))
+def _numbers(camera: SampledCamera) -> dict[str, str]:
+    sampler, feed = camera.sampler, camera.feed
+    return {
+        "packets": str(sampler.entered),
+        "sampled": str(sampler.sampled),
+        "handed over": str(feed.sent),
+        "MB": f"{feed.bytes / 1e6:.1f}",
+        "held": str(feed.held),
+    }
 
 
 def _lost(camera: SampledCamera) -> dict[str, int]:

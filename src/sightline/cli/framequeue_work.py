@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from sightline.cli.figures import Figures, Row
 from sightline.cli.framequeue_options import Told, Where, load, opened, where
 from sightline.cli.live import dropped_text
 from sightline.cli.showing import View, print_json, print_lines, run_shown, stopped_by_signals
@@ -171,15 +170,9 @@ def _facts(working: Working, looking: Looking | None) -> dict[str, Any]:
     return facts
 
 
-def _table(queues: Mapping[str, WorkerStats]) -> Table:
-    table = Table(expand=True, header_style="bold")
-    table.add_column("queue", overflow="fold", max_width=24)
-    for name in _NUMBERS:
-        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-    table.add_column("what else became of keys", overflow="fold", ratio=1)
-    for name, stats in queues.items():
-        table.add_row(Text(name or "frames"), *_numbers(stats), dropped_text(_else(stats)))
-    return table
+def _table(queues: Mapping[str, WorkerStats]) -> Figures:
+    rows = [Row(name or "frames", _numbers(of), dropped_text(_else(of))) for name, of in queues.items()]
+    return Figures("queue", _NUMBERS, "otherwise", rows)
 
 
 def _lines(queues: Mapping[str, WorkerStats]) -> Iterator[str]:
