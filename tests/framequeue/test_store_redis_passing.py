@@ -1,5 +1,8 @@
 """Bytes go beside the script of the store in Redis: none are left on their way, lost or mixed up."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -7,12 +10,28 @@ from uuid import uuid4
 
 import pytest
 import redis
+from tests.conftest import StartRedisServer
 from tests.framequeue.redis_proxy import LosingProxy
 from tests.framequeue.store_conformance import LONG_S, claimed, picture, put
 
 from sightline.framequeue.store import CameraUsage, Gone, Refusal
 from sightline.framequeue.stores.redis import RedisStore
 from sightline.framequeue.stores.redis_line import Trip
+
+_KILLED = """
+import os, signal, sys
+from tests.framequeue.store_conformance import picture
+from sightline.framequeue.stores.redis import RedisStore
+
+store = RedisStore(sys.argv[1], name=sys.argv[2])
+
+def killed(key, trip):
+    store._line.ask(*trip().before)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+store._line.go = killed
+store.put([picture(n, size=1000) for n in range(3)], None)
+"""
 
 pytestmark = pytest.mark.needs("redis")
 
@@ -69,6 +88,25 @@ def test_what_a_killed_client_left_on_its_way_is_in_no_budget_and_goes(
         store._line.go(f"{name}::state", lambda: Trip([("getdel", str(key), f"{name}::taken:a", 60_000)]))
         assert len(passing(server, name)) == 3
         assert all(50_000 < server.pttl(each) <= 60_000 for each in passing(server, name))
+
+
+def test_what_a_sampler_left_that_was_killed_while_it_put_goes_by_itself(
+    redis_server: StartRedisServer, name: str
+) -> None:
+    """Its bytes had come, its script had not: they are no pictures, and in nobody's way until they go."""
+    server = redis_server(persistence="always")
+    program = [sys.executable, "-c", _KILLED, server.url(), name]
+    ran = subprocess.run(program, capture_output=True, timeout=60, check=False)
+    assert ran.returncode == -signal.SIGKILL, ran.stderr.decode()[-2000:]
+    server.restart()  # with all it had been told
+    with redis.Redis.from_url(server.url()) as client, RedisStore(server.url(), name=name) as store:
+        assert len(passing(client, name)) == 3
+        assert all(0 < client.pttl(each) <= 20_000 for each in client.scan_iter())
+        assert store.usage().total == CameraUsage()
+        keys = put(store, *(picture(n, size=1000) for n in range(3)))
+        assert [store.peek(key) for key in keys] == [picture(n, size=1000)[1] for n in range(3)]
+        assert store.usage().total.bytes == 3000
+        assert all(client.pttl(each) > 0 for each in passing(client, name))
 
 
 def test_each_try_has_names_of_its_own(redis_url: str, name: str) -> None:

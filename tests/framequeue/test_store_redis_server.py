@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import count, takewhile
 from pathlib import Path
 
 import psutil
@@ -229,9 +230,28 @@ def test_a_full_server_refuses_pictures_and_settles_claims(redis_server: StartRe
         assert store.bury(claims[1], "no wheels", LONG_S)
         assert store.finish(claims[2], bytes(500_000))
         assert not any(each.stored for each in store.put([picture(999, size=60_000)], None))
+        # For that result, and for as much again that Redis keeps a while for the connection by which it came.
         assert store.delete(keys[5:30]) == 25
         assert all(each.stored for each in store.put([picture(999, size=60_000)], None))
         assert store.usage().total.balanced
+
+
+def test_a_full_server_takes_a_picture_for_each_that_goes(redis_server: StartRedisServer) -> None:
+    """No more room is wanted while a picture comes than when it is there."""
+    server, numbers = redis_server(maxmemory_bytes=8_000_000), count()
+
+    def filled(store: RedisStore) -> list[FrameKey]:
+        answers = (store.put([picture(n, size=300_000)], None)[0] for n in numbers)
+        return [answer.key for answer in takewhile(lambda answer: answer.stored, answers)]
+
+    with RedisStore(server.url(), limit_bytes=None) as store:
+        keys = filled(store)
+        assert len(keys) > 18
+        for _ in range(5):
+            assert store.delete(keys[:10]) == 10
+            more = filled(store)
+            assert 9 <= len(more) <= 11  # the last one goes above the limit
+            keys = [*keys[10:], *more]
 
 
 def test_a_budget_keeps_the_server_from_being_full(redis_server: StartRedisServer) -> None:

@@ -9,8 +9,8 @@ waits in the server too old goes by Redis itself, too, so that nothing stays whe
 
 Bytes go beside the script, which would copy them: in under a passing name, to which the script gives the
 picture's; out by a plain read after it in the same trip, so that who claims what another has is sent it for
-nothing. What a client that dies leaves on its way goes by itself, in twice `timeout_s` or 10 s; it is in no
-budget, and for each of its threads no more than a step (1 MiB, or one larger picture).
+nothing. What is left on its way by a client that dies, or by a try that breaks off, goes by itself, in twice
+`timeout_s` or 10 s; it is in no budget, and each time no more than a step (1 MiB, or one larger picture).
 
 Two systems share a Redis under two names. A user needs no more than
 `on >PASSWORD ~NAME:* resetchannels -@all +@read +@write +@scripting +@connection +time +info`;
