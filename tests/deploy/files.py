@@ -1,12 +1,15 @@
-"""The files of the deployment, as they are and as somebody has filled them in."""
+"""The files of the deployment, as they are, as somebody has filled them in, and what they have run."""
 
+import os
 import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
 from ruamel.yaml import YAML
+from tools.services.process import Process, answers_at
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "framequeue"
 PASSWORDS = {"REDIS_PASSWORD": "pictures-4f1", "RABBITMQ_PASSWORD": "keys-9c2"}
@@ -38,3 +41,33 @@ def write(path: Path, named: Mapping[str, str]) -> Path:
 def put_in(text: str, named: Mapping[str, str]) -> str:
     """`text` with its variables, as compose puts them in."""
     return VARIABLE.sub(lambda match: named[match["name"]], text).replace("$$", "$")
+
+
+def environment_of(service: str, named: Mapping[str, str]) -> dict[str, str]:
+    """What compose.yaml has it find in its environment."""
+    said: dict[str, str] = compose()["services"][service]["environment"]
+    return {name: put_in(value, named) for name, value in said.items()}
+
+
+def redis_process(environment: Mapping[str, str], folder: Path) -> Process:
+    """Redis by the command of compose.yaml, its folders one of ours."""
+    *shell, script = compose()["services"]["redis"]["command"]
+    script = put_in(script, {}).replace("/run/redis", str(folder)).replace("dir /data", f"dir {folder}")
+    ready = answers_at(int(environment["REDIS_PORT"]))
+    return Process("redis", [*shell, script], folder, ready=ready, environment=environment)
+
+
+def check(service: str, environment: Mapping[str, str]) -> int:
+    """Runs a health check. Gives its exit code: 0 where all is well."""
+    kind, *command = map(_as_run, compose()["services"][service]["healthcheck"]["test"])
+    done = subprocess.run(
+        ["sh", "-c", *command] if kind == "CMD-SHELL" else command,
+        env={**os.environ, **environment},
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode
+
+
+def _as_run(text: str) -> str:
+    return put_in(text, {})

@@ -8,13 +8,20 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from jsonschema import Draft202012Validator
-from tests.deploy.files import FOLDER, PASSWORDS, VARIABLE, compose, filled_in, settings, write
+from tests.deploy.files import FOLDER, PASSWORDS, VARIABLE, compose, filled_in, put_in, settings, write
 from tools.services import SERVICES
 
-OURS = {"sampler", "worker"}
+from sightline.framequeue.tasks.settings import Settings, table
+
+SERVERS = {"redis", "rabbitmq"}
+PROFILES = {
+    "workers": {"sampler", "worker"},
+    "celery": {"celery-sampler", "celery-worker", "celery-beat"},
+}
 EMPTY = {*PASSWORDS, "CAMERA_HOST", "CAMERA_USER", "CAMERA_PASSWORD"}
 COMPOSE, SETTINGS = compose(), settings()
 SERVED = COMPOSE["services"]
@@ -32,23 +39,24 @@ def test_it_is_what_the_compose_specification_allows() -> None:
 
 
 def test_the_settings_are_those_that_are_used() -> None:
-    assert {match["name"] for match in USED} | {"COMPOSE_PROJECT_NAME"} == set(SETTINGS)
+    composes_own = {"COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"}
+    assert {match["name"] for match in USED} | composes_own == set(SETTINGS)
 
 
 def test_no_password_is_there_and_none_may_be_left_out() -> None:
     assert {name for name, value in SETTINGS.items() if not value} == EMPTY
     needed = [match for match in USED if match["name"] in PASSWORDS]
-    assert len(needed) == 4
+    assert len(needed) == 7
     assert all(match["rest"].startswith(f":?{match['name']} ") for match in needed)
 
 
 def test_what_differs_from_place_to_place_stands_in_the_settings() -> None:
     for line in TEXT.splitlines():
         name, _, value = line.strip().partition(": ")
-        if name in {"image", "mem_limit", "cpus", "pids_limit"}:
+        if name in {"image", "mem_limit", "memswap_limit", "cpus", "pids_limit"}:
             assert VARIABLE.fullmatch(value), line
-    assert re.findall(r"(?:://|\}@)(?!\$\{).*", TEXT) == []
-    assert TEXT.count("://") == 2
+    assert set(re.findall(r"://(?!\$\{)([^/]*)", TEXT)) == {"127.0.0.1:9100"}  # within a container
+    assert re.findall(r"\}@(?!\$\{).*", TEXT) == []
 
 
 def test_each_container_is_limited_and_may_do_little() -> None:
@@ -58,6 +66,7 @@ def test_each_container_is_limited_and_may_do_little() -> None:
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert not {"privileged", "cap_add", "devices", "network_mode", "pid"} & set(service), name
         assert {"mem_limit", "cpus", "pids_limit", "logging", "stop_grace_period"} <= set(service), name
+        assert service["mem_limit"] == service["memswap_limit"], name  # else as much again is swapped
         assert service["restart"] == "unless-stopped", name
         assert service["user"].split(":")[0] not in {"", "0", "root"}, name
 
@@ -65,16 +74,50 @@ def test_each_container_is_limited_and_may_do_little() -> None:
 def test_each_container_says_how_it_is_and_ours_wait_for_servers() -> None:
     for name, service in SERVED.items():
         assert {"test", "interval", "timeout", "retries", "start_period"} <= set(service["healthcheck"]), name
-    for name in OURS:
+    for name in SERVED.keys() - SERVERS:
         waits = {other: how["condition"] for other, how in SERVED[name]["depends_on"].items()}
-        assert waits == dict.fromkeys(SERVED.keys() - OURS, "service_healthy")
+        assert waits == dict.fromkeys(SERVERS, "service_healthy")
+
+
+def test_one_setting_says_who_works() -> None:
+    assert SETTINGS["COMPOSE_PROFILES"] == "workers"
+    assert all("profiles" not in SERVED[name] for name in SERVERS)
+    for profile, names in PROFILES.items():
+        assert {name for name in SERVED if SERVED[name].get("profiles") == [profile]} == names
+    assert set().union(SERVERS, *PROFILES.values()) == SERVED.keys()
+
+
+def test_whoever_works_does_so_by_the_same_settings() -> None:
+    ours, celerys = SERVED["worker"], SERVED["celery-worker"]
+    for same in ("volumes", "mem_limit", "cpus", "stop_grace_period"):
+        assert ours[same] == celerys[same]
+    assert {"--handler=${HANDLER}", "--concurrency=${WORKER_CONCURRENCY}"} < set(ours["command"])
+    assert {"--handler=${HANDLER}", "--concurrency=${WORKER_CONCURRENCY}"} < set(celerys["command"])
+    for limit in ("TIME_LIMIT_S", "HARD_LIMIT_S"):
+        assert f"--{limit.lower().replace('_', '-')}=${{{limit}}}" in ours["command"]
+        assert celerys["environment"][f"SIGHTLINE_FRAMEQUEUE_{limit}"] == f"${{{limit}}}"
+
+
+def test_what_is_told_to_celery_it_knows() -> None:
+    named = filled_in()
+    environment = {
+        name: put_in(value, named) for name, value in SERVED["celery-worker"]["environment"].items()
+    }
+    told = Settings.of(environment)
+    known = {name for name, _, _ in table()} | {"SIGHTLINE_FRAMEQUEUE_QUEUE", "PYTHONPATH"}
+    assert environment.keys() <= known
+    sends = urlsplit(environment["SIGHTLINE_FRAMEQUEUE_QUEUE"])
+    assert dict(parse_qsl(sends.query)) == {"queue": told.queue_name, "max_keys": str(told.max_keys)}
+    assert sends._replace(query="").geturl() == f"celery+{told.broker}"
+    for service in ("celery-sampler", "celery-beat"):
+        assert SERVED["celery-worker"]["environment"].items() - SERVED[service]["environment"].items() <= {
+            ("PYTHONPATH", "/handlers")
+        }
 
 
 def test_what_must_last_is_in_volumes() -> None:
-    servers = SERVED.keys() - OURS
-    assert {volume.split(":")[0] for name in servers for volume in SERVED[name]["volumes"]} == set(
-        COMPOSE["volumes"]
-    )
+    kept = {volume.split(":")[0] for name in SERVERS for volume in SERVED[name]["volumes"]}
+    assert kept == set(COMPOSE["volumes"])
 
 
 def test_ports_are_this_machines_unless_somebody_says_otherwise() -> None:

@@ -1,47 +1,42 @@
 """The Redis of the compose file: its own command, run here."""
 
-import os
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError
-from tests.deploy.files import PASSWORDS, compose, filled_in, put_in
-from tools.services.ports import free_port
-from tools.services.process import Process, answers_at
+from redis.retry import Retry
+from tests.deploy.files import PASSWORDS, check, environment_of, filled_in, redis_process
 
 from sightline.framequeue import FrameKey
 from sightline.framequeue.opening import open_store
 
 pytestmark = pytest.mark.needs("redis")
-SERVICE = compose()["services"]["redis"]
 PASSWORD = PASSWORDS["REDIS_PASSWORD"]
 KEY = FrameKey(camera_id="gate", epoch=0, index=0, captured_at_ms=1, width=4, height=1, size=3, format="jpeg")
 
 
 @pytest.fixture
-def environment() -> dict[str, str]:
-    named = filled_in(REDIS_PORT=str(free_port()))
-    return {name: put_in(value, named) for name, value in SERVICE["environment"].items()}
+def environment(free_port: Callable[[], int]) -> dict[str, str]:
+    return environment_of("redis", filled_in(REDIS_PORT=str(free_port())))
 
 
 @pytest.fixture
 def port(environment: dict[str, str], tmp_path: Path) -> Iterator[int]:
     """Where it answers; its folders are the test's."""
-    port = int(environment["REDIS_PORT"])
-    script = put_in(SERVICE["command"][2], {})
-    script = script.replace("/run/redis", str(tmp_path)).replace("dir /data", f"dir {tmp_path}")
-    with Process(
-        "redis", [*SERVICE["command"][:2], script], tmp_path, ready=answers_at(port), environment=environment
-    ):
-        yield port
+    with redis_process(environment, tmp_path):
+        yield int(environment["REDIS_PORT"])
 
 
 def test_it_lets_in_one_user_who_may_do_what_a_store_needs(port: int) -> None:
+    at_once = Retry(NoBackoff(), 0)  # it would try for ten seconds
     for user, password in ((None, None), (None, PASSWORD), ("frames", "another")):
-        with Redis(port=port, username=user, password=password) as redis, pytest.raises(AuthenticationError):
+        with (
+            Redis(port=port, username=user, password=password, retry=at_once) as redis,
+            pytest.raises(AuthenticationError),
+        ):
             redis.ping()
     with Redis(port=port, username="frames", password=PASSWORD) as redis:
         for refused in ("CONFIG SET maxmemory 0", "SHUTDOWN", "FLUSHALL", "ACL LIST", "KEYS *"):
@@ -59,9 +54,9 @@ def test_a_store_works_there_and_has_no_better_advice(port: int) -> None:
 
 
 def test_it_is_healthy_only_while_it_answers(port: int, environment: dict[str, str]) -> None:
-    assert check(environment) == 0
-    assert check(environment | {"REDISCLI_AUTH": "another"}) != 0
-    assert check(environment | {"REDIS_PORT": "1"}) != 0
+    assert check("redis", environment) == 0
+    assert check("redis", environment | {"REDISCLI_AUTH": "another"}) != 0
+    assert check("redis", environment | {"REDIS_PORT": "1"}) != 0
 
 
 def test_its_password_is_written_nowhere(port: int, tmp_path: Path) -> None:
@@ -69,10 +64,3 @@ def test_its_password_is_written_nowhere(port: int, tmp_path: Path) -> None:
     assert "user frames on #" in written.read_text()
     assert written.stat().st_mode & 0o077 == 0
     assert PASSWORD not in written.read_text()
-
-
-def check(environment: dict[str, str]) -> int:
-    script = put_in(SERVICE["healthcheck"]["test"][1], {})
-    return subprocess.run(
-        ["sh", "-c", script], env={**os.environ, **environment}, capture_output=True, check=False
-    ).returncode
