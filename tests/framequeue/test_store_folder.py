@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -314,3 +315,23 @@ def test_a_file_system_of_a_network_is_told(folder: Path, monkeypatch: pytest.Mo
 def test_the_file_system_of_this_machine_is_known(tmp_path: Path) -> None:
     with Path("/proc/self/mountinfo").open() as mounts:
         assert file_system(tmp_path, mounts.read()) in {"ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", ""}
+
+
+def test_the_log_of_the_table_is_short_again_after_a_long_reader(tmp_path: Path) -> None:
+    log = tmp_path / "table.sqlite-wal"
+    with FolderStore(tmp_path) as store:
+        numbers = count()
+
+        def finish_one() -> None:
+            [key] = put(store, picture(next(numbers)))
+            assert store.finish(claimed(store, key), bytes(2**20))
+
+        with closing(sqlite3.connect(tmp_path / "table.sqlite")) as reads:
+            reads.execute("BEGIN")
+            reads.execute("SELECT count(*) FROM pictures").fetchone()
+            while log.stat().st_size < 2 * sqlite_file.LOG_BYTES:  # nobody is held up, and nothing is lost
+                finish_one()
+        for _ in range(3):
+            finish_one()
+        assert log.stat().st_size == sqlite_file.LOG_BYTES  # its room, for when the disk is full
+        assert store.usage().marks == store.usage().total.finished == next(numbers)

@@ -5,13 +5,15 @@ that may write: one at a time, all of it or nothing. One that is durable is on t
 (`synchronous=FULL`); the others survive the death of every process, and of those the last may be lost where
 the machine itself loses its power.
 
+The log beside the file keeps the room that it has, up to `LOG_BYTES`, and gives back what is above. It grows
+further only while somebody else, as a backup, reads in one long transaction; nobody here does.
+
 Does not do: file systems of networks, where neither locks nor shared memory can be trusted.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -24,7 +26,7 @@ from sightline.errors import BusError, ConfigError
 BUSY_S: Final = 30.0
 """How long one process waits for others to end their steps, each of which takes a millisecond."""
 LOG_BYTES: Final = 4 * 2**20
-"""Of the write-ahead log, above which it is emptied. What SQLite does by itself gives way to all who are at
+"""Of the write-ahead log, above which it begins anew. What SQLite does by itself gives way to all who are at
 work, so under several busy processes the log grows for ever."""
 _LOG_STEP_BYTES: Final = 2**20
 _LOG_MS: Final = 200
@@ -44,19 +46,18 @@ class SqliteFile:
         path: of the file; made where there is none.
         what: it is, for errors: `queue`.
         durable: whether steps that ask for it are on the disk before they end.
-        short_log: whether the log is emptied above `LOG_BYTES`, and gives its room back to the disk.
 
     Raises:
         ConfigError: it cannot be had.
     """
 
-    def __init__(self, path: Path, what: str, *, durable: bool, short_log: bool = False) -> None:
+    def __init__(self, path: Path, what: str, *, durable: bool) -> None:
         self._what = what
         self._path = path
         self._durable = durable
         self._synchronous = ""
         self._log = path.with_name(path.name + "-wal")
-        self._log_most: float = LOG_BYTES if short_log else math.inf
+        self._log_most = LOG_BYTES
         try:
             # In autocommit, where a transaction is what says BEGIN.
             self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
@@ -78,8 +79,8 @@ class SqliteFile:
         try:
             self._check_ours(mark, version)
             self._db.execute("PRAGMA journal_mode = WAL")
-            if self._log_most < math.inf:
-                self._db.execute("PRAGMA wal_autocheckpoint = 0")
+            self._db.execute("PRAGMA wal_autocheckpoint = 0")
+            self._db.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
         except sqlite3.DatabaseError as error:
             raise self._cannot_open(error) from error
         with self.step(durable=True):
@@ -147,13 +148,14 @@ class SqliteFile:
     def _keep_log_short(self) -> None:
         """The step stands whatever comes of this. Who is hindered tries again when the log has grown."""
         with contextlib.suppress(OSError, sqlite3.Error):
-            if self._log.stat().st_size > self._log_most:
+            if (size := self._log.stat().st_size) > self._log_most:
+                self._log_most = size + _LOG_STEP_BYTES
                 self._db.execute(f"PRAGMA busy_timeout = {_LOG_MS}")
                 try:
-                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    if not self.one("PRAGMA wal_checkpoint(RESTART)"):  # nobody was in the way
+                        self._log_most = LOG_BYTES
                 finally:
                     self._db.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
-                    self._log_most = max(LOG_BYTES, self._log.stat().st_size + _LOG_STEP_BYTES)
 
     def _sync(self, how: str) -> None:
         if how != self._synchronous:

@@ -77,7 +77,7 @@ class KeyTable:
 
     def __init__(self, path: Path, *, durable: bool) -> None:
         self._limits = QueueLimits()
-        self._file = SqliteFile(path, "queue", durable=durable, short_log=True)
+        self._file = SqliteFile(path, "queue", durable=durable)
 
     def open(self, limits: QueueLimits | None, boot: str, now: Moment) -> int:
         """Makes what is not there; gives this handle's number among all holders. One process at a time.
