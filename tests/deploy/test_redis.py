@@ -53,6 +53,18 @@ def test_a_store_works_there_and_has_no_better_advice(port: int) -> None:
         assert store.check() == []
 
 
+def test_what_was_stored_is_there_after_a_kill(environment: dict[str, str], tmp_path: Path) -> None:
+    """It reads its append-only file as the user `default`, who may not log in and yet has to be allowed all."""
+    url = f"redis://frames:{PASSWORD}@127.0.0.1:{environment['REDIS_PORT']}/0"
+    redis = redis_process(environment, tmp_path)
+    with redis, open_store(url) as store:
+        store.put([(KEY, b"abc")], ttl_s=60)
+        redis.kill()
+        redis.start()
+        assert store.peek(KEY) == b"abc"
+        assert "CRITICAL" not in redis.log.read_text()
+
+
 def test_it_is_healthy_only_while_it_answers(port: int, environment: dict[str, str]) -> None:
     assert check("redis", environment) == 0
     assert check("redis", environment | {"REDISCLI_AUTH": "another"}) != 0
