@@ -204,6 +204,23 @@ def test_a_queue_that_another_program_made_is_used_as_it_is(rig: RabbitMqRig) ->
     assert [letter.reason for letter in queue.dead_letters()] == ["seen"]
 
 
+def test_a_key_that_is_not_taken_in_among_the_dead_comes_again(rig: RabbitMqRig) -> None:
+    with stranger(rig.url) as channel:
+        one_at_most = {"x-max-length": 1, "x-overflow": "reject-publish"}
+        channel.queue_declare("frames.dead", durable=True, arguments=one_at_most)
+    queue = rig.open()
+    queue.send(numbered(2))
+    first, second = take(rig, queue, 2)
+    assert queue.dead(first, "there was room")
+    with pytest.raises(BusError, match=r"did not take one in \(full\); its key comes again"):
+        queue.dead(second, "there was none")
+    assert not queue.ack(second), "it is on its way back"
+    (again,) = take(rig, queue, 1)
+    assert (again.text, again.redelivered) == (second.text, True)
+    assert queue.ack(again)
+    assert [letter.text for letter in queue.dead_letters()] == [first.text]
+
+
 def test_a_queue_that_somebody_deletes_is_made_again(rig: RabbitMqRig, wait_for: WaitFor) -> None:
     queue, waits = rig.open(), rig.open()
     with stranger(rig.url) as channel:

@@ -18,7 +18,8 @@ What RabbitMQ does in its own way:
 - A broker without memory or disk takes in nothing: that is `full`. It also does not read from a connection
   that has sent something then, so who sends and receives much takes two handles.
 - Dead letters lie in a queue of their own, `NAME.dead`, behind an exchange of that name, where others may
-  listen too. Who looks at them has them in hand for that moment, and nobody else sees them.
+  listen too. Who looks at them has them in hand for that moment, and nobody else sees them. Where one
+  is not taken in there, `dead` raises BusError and its key comes again a moment later.
 
 Does not do: clusters (a URL names one node, or what stands before them), forks (open it in the new process).
 """
@@ -53,6 +54,8 @@ from sightline.framequeue.reason import checked_reason
 
 REACH_S: Final = 10.0
 MOST_DELAY_S: Final = 600.0
+DEAD_AGAIN_S: Final = 1.0
+"""After which a key comes again that was not taken in among the dead; at once would be a busy circle."""
 _DIRECT: Final = ""  # AMQP's exchange where a key is the name of a queue
 _RETRIED: Final = 200  # dead letters in hand at once
 
@@ -155,8 +158,12 @@ class RabbitMqQueue:
     async def _later(self, delivery: Delivery, delay_s: float) -> bool:
         if self._receiver.let_go(delivery.tag) is None:
             return False
-        asyncio.get_running_loop().call_later(delay_s, self._receiver.finish, delivery.tag, Wire.back)
+        self._back_in(delay_s, delivery)
         return True
+
+    def _back_in(self, delay_s: float, delivery: Delivery) -> None:
+        """What was let go of, is handed over again then."""
+        asyncio.get_running_loop().call_later(delay_s, self._receiver.finish, delivery.tag, Wire.back)
 
     async def _dead(self, delivery: Delivery, reason: str) -> bool:
         held = self._receiver.let_go(delivery.tag)
@@ -168,9 +175,12 @@ class RabbitMqQueue:
             [outcome] = await self._published([letter])
         finally:
             if outcome is not Outcome.ACCEPTED:
-                self._receiver.hold_again(delivery.tag, held)
+                self._back_in(DEAD_AGAIN_S, delivery)
         if outcome is not Outcome.ACCEPTED:
-            raise BusError(f"{self._address.shown}: a dead letter was not taken in: {outcome}")
+            raise BusError(
+                f"{self._address.shown}: its queue of dead letters did not take one in ({outcome}); its key"
+                f" comes again"
+            )
         self._receiver.finish(delivery.tag, Wire.ack)
         return True
 

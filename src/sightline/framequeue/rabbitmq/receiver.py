@@ -98,18 +98,10 @@ class Receiver:
         """It is not held here any more, and stays with this connection until `finish`."""
         return self._held.pop(tag, None)
 
-    def hold_again(self, tag: Tag, held: Held) -> None:
-        """`let_go`, taken back."""
-        if self._is_here(tag):
-            self._held[tag] = held
-
     def finish(self, tag: Tag, how: Callable[[Wire, int], None]) -> None:
         """What is to be done with what was let go of; nothing where the connection broke meanwhile."""
-        if self._wire is not None and self._is_here(tag):
+        if self._wire is not None and tag[0] == self._session:
             how(self._wire, tag[1])
-
-    def _is_here(self, tag: Tag) -> bool:
-        return self._wire is not None and tag[0] == self._session
 
     def _disconnect(self) -> None:
         self._wire = None
