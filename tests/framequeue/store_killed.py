@@ -3,9 +3,9 @@
     store_killed.py FOLDER CALL
 
 Each time there is a new folder with some pictures, and a process of its own that makes the call and is killed
-before the n-th line that it runs of ours; beyond the last line it lives. What it leaves has to be what was
-there before or what the whole call makes of it, as all methods tell it, and in the folder no file more.
-Prints how often it killed.
+before the n-th line that it runs of ours. What it leaves has to be what was there before or what the whole
+call makes of it, as all methods tell it, and in the folder no file more. Of lines between which no byte of any
+file changes the first one stands for all. Prints how many lines there are.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from types import FrameType
@@ -62,13 +63,13 @@ def main() -> None:
     before, _ = left(folder / "before", call, claim, 1)
     after, _ = left(folder / "after", call, claim, None)
     assert before != after, f"{call} does nothing here"
-    for line in count(1):
-        found, killed = left(folder / str(line), call, claim, line)
-        assert found in (before, after), f"killed at line {line}: {found}, not {before} or {after}"
-        if not killed:
-            assert found == after
-            sys.stdout.write(f"{line - 1}\n")
-            return
+    lines = files_by_line(folder / "files", call, claim)
+    for line, files in enumerate(lines[1:], 2):
+        if files != lines[line - 2]:
+            found, killed = left(folder / str(line), call, claim, line)
+            assert killed
+            assert found in (before, after), f"killed at line {line}: {found}, not {before} or {after}"
+    sys.stdout.write(f"{len(lines)}\n")
 
 
 def prepare(folder: Path, call: str) -> Claim:
@@ -86,26 +87,52 @@ def prepare(folder: Path, call: str) -> Claim:
 
 def left(folder: Path, call: str, claim: Claim, line: int | None) -> tuple[object, bool]:
     """What is told of the store after a process made the call, killed at that line; and whether it was."""
+
+    def killed(number: int) -> None:
+        if number == line:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    clock, status = made(folder, call, claim, killed)
+    assert status in (0, -signal.SIGKILL), status
+    return told(folder, clock, claim), status != 0
+
+
+def files_by_line(folder: Path, call: str, claim: Claim) -> list[str]:
+    """What all files are before each line, as a digest."""
+    digests = folder.with_suffix(".digests")
+
+    def note(_number: int) -> None:
+        files = [(str(path), path.read_bytes()) for path in sorted(folder.rglob("*")) if path.is_file()]
+        with digests.open("a") as noted:
+            noted.write(sha256(repr(files).encode()).hexdigest() + "\n")
+
+    _, status = made(folder, call, claim, note)
+    assert status == 0, status
+    return digests.read_text().splitlines()
+
+
+def made(folder: Path, call: str, claim: Claim, at_line: Callable[[int], None]) -> tuple[Clock, int]:
+    """In another process, which tells before each line which one it is. How that ended."""
     shutil.copytree(folder.parent / "begin", folder)
     clock = ManualClock()
     clock.move(2)
     process = os.fork()
     if not process:
-        make(folder, clock, lambda store: CALLS[call](store, claim), line)
-    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    assert status in (0, -signal.SIGKILL), status
-    return told(folder, clock, claim), status != 0
+        make(folder, clock, lambda store: CALLS[call](store, claim), at_line)
+    return clock, os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def make(folder: Path, clock: Clock, call: Callable[[FolderStore], object], line: int | None) -> None:
+def make(
+    folder: Path, clock: Clock, call: Callable[[FolderStore], object], at_line: Callable[[int], None]
+) -> None:
     """In the new process; does not return."""
     done = count(1)
 
     def trace(frame: FrameType, event: str, _argument: Any) -> Any:
         if not frame.f_code.co_filename.startswith(OURS):
             return None
-        if event == "line" and next(done) == line:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if event == "line":
+            at_line(next(done))
         return trace
 
     store = FolderStore(folder, limit_bytes=40, durable=True, clock=clock)
