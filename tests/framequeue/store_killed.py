@@ -4,7 +4,7 @@
 
 Each time there is a new folder with some pictures, and a process of its own that makes the call and is killed
 before the n-th line that it runs of ours. What it leaves has to be what was there before or what the whole
-call makes of it, as all methods tell it, and in the folder no file more. Of lines between which no byte of any
+call makes of it, as all methods tell it, and no file more in the folder. Of lines between which no byte of a
 file changes the first one stands for all. Prints how many lines there are.
 """
 
