@@ -43,7 +43,7 @@ workers:
 
 PIPE = """
 import time
-from sightline.pipe import Pipe, routine
+from sightline.pipe import Pipe, Policy, Wire, WireSettings, routine
 
 @routine
 def hello():
@@ -54,7 +54,8 @@ def hello():
 def heard(data): ...
 
 pipe = Pipe()
-pipe.create_flow("f", True, hello, heard)
+pipe.create_flow("f", False, hello, heard)
+pipe.link(Wire(hello, heard, settings=WireSettings(policy=Policy.LOSSLESS)))
 """
 
 
@@ -100,6 +101,13 @@ def facts(watching: Watching) -> dict[str, Any]:
     return next(iter(watching.picture.facts.values()), {})
 
 
+def amiss(told: dict[str, Any]) -> list[str]:
+    """What stands in the columns that say why."""
+    return [
+        why for rows in told.values() if isinstance(rows, list) for row in rows if (why := row.get("why"))
+    ]
+
+
 def test_that_nothing_runs_is_told(environ: dict[str, str]) -> None:
     assert "nothing of yours runs here" in top(environ, "--once")
     assert "nothing of yours runs here" in top(environ, "--seconds", "0.2")
@@ -117,10 +125,12 @@ def test_a_site_is_seen_while_it_runs_and_a_worker_that_is_killed(
     up: subprocess.Popen[str], environ: dict[str, str], watching: Watching, wait_for: WaitFor
 ) -> None:
     def results() -> list[dict[str, Any]]:
-        return [of for of in facts(watching).get("cameras", ()) if (of["results_per_s"] or 0) > 1]
+        """The workers' may be told before the captures' state is."""
+        cameras = facts(watching).get("cameras", ())
+        return [of for of in cameras if of["state"] == "live" and (of["results_per_s"] or 0) > 1]
 
     (gate,) = wait_for(results, WAIT_S, "results")
-    assert (gate["camera"], gate["state"]) == ("gate", "live")
+    assert gate["camera"] == "gate"
     (now,) = json.loads(top(environ, "--once", "--json")).values()
     assert (now["name"], now["fault"]) == ("site.yaml", "")
     assert "cameras" in {of["routine"] for of in now["routines"]}
@@ -132,7 +142,10 @@ def test_a_site_is_seen_while_it_runs_and_a_worker_that_is_killed(
     table = top(environ, "--once")
     assert "gate" in table
     assert "worker-people" in table
-    assert "why" not in table  # nothing is amiss
+    if "why" in table:  # a model that is held up has let pictures go, and that stays told
+        wait_for(lambda: amiss(facts(watching)), WAIT_S, "what is amiss")
+    else:
+        assert amiss(now) == []
     os.kill(worker["pid"], signal.SIGKILL)
 
     def is_back() -> bool:
@@ -164,6 +177,9 @@ def test_the_pipe_of_a_file_is_seen_while_it_runs(
         try:
             wait_for(lambda: facts(watching).get("wires"), WAIT_S, "its wire")
             assert facts(watching)["name"] == "hello.py"
+            table = top(environ, "--once")
+            assert "hello" in table
+            assert "why" not in table  # nothing is ever lost on such a wire
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(WAIT_S)

@@ -68,7 +68,7 @@ def flow_child(
     return ChildSpec(
         name=name,
         command=command,
-        # Lines come when they are printed; where they go where ours go, they come whole instead.
+        # Lines come when they are printed; where they go where ours go, nobody waits for them.
         environ=environ if on_line is None else {**environ, "PYTHONUNBUFFERED": "1"},
         sockets=sockets,
         restart=restart,
