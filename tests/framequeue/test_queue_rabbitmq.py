@@ -1,8 +1,12 @@
 """A queue at RabbitMQ, classic and quorum, on a broker that lives."""
 
+import asyncio
+import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import pika
 import pytest
@@ -11,14 +15,17 @@ from tests.framequeue.queue_conformance import CHECKS, SERVER_CHECKS, bytes_are_
 from tests.framequeue.queue_rig import Rig, numbered, take, texts
 from tests.framequeue.rabbitmq_rig import KINDS, RabbitMqRig
 from tools.services.rabbitmq_address import RabbitMqAddress
+from tools.services.waiting import wait_for as wait_until_true
 
 from sightline.errors import BusError, ConfigError
 from sightline.framequeue.queue import Outcome
 from sightline.framequeue.queues.limits import QueueLimits, WhenFull
+from sightline.framequeue.rabbitmq import link
+from sightline.framequeue.rabbitmq.address import RabbitAddress
 from sightline.framequeue.rabbitmq.dead import NOT_A_KEY, TOO_OFTEN
 from sightline.framequeue.rabbitmq.queue import MOST_DELAY_S, RabbitMqQueue
 from sightline.framequeue.rabbitmq.sender import MOST_IN_FLIGHT
-from sightline.framequeue.rabbitmq.wire import Wire
+from sightline.framequeue.rabbitmq.wire import Connection, Wire
 
 pytestmark = pytest.mark.needs("rabbitmq")
 
@@ -238,27 +245,69 @@ def test_a_queue_that_somebody_deletes_is_made_again(rig: RabbitMqRig, wait_for:
 # Connections.
 
 
+def cut_connection(rig: RabbitMqRig, rabbitmq: RabbitMqAddress) -> None:
+    """The only one that there is."""
+    vhost = rig.url.partition("?")[0].rpartition("/")[2]
+
+    def named() -> list[str]:
+        return [each["name"] for each in rabbitmq.ask("GET", f"/api/vhosts/{vhost}/connections")]
+
+    (name,) = wait_until_true(named, 30.0, "the broker to tell of the connection")
+    rabbitmq.ask("DELETE", f"/api/connections/{quote(name)}")
+
+
 def test_a_connection_that_is_cut_is_made_again_and_its_keys_come_back(
-    rig: RabbitMqRig, rabbitmq: RabbitMqAddress, wait_for: WaitFor
+    rig: RabbitMqRig, rabbitmq: RabbitMqAddress
 ) -> None:
     queue = rig.open()
     queue.send(numbered(3))
     held, acked, delayed = take(rig, queue, 3)
     assert queue.ack(acked)
     assert queue.retry(delayed, 30)
-    vhost = rig.url.partition("?")[0].rpartition("/")[2]
-
-    def named() -> list[str]:
-        return [each["name"] for each in rabbitmq.ask("GET", f"/api/vhosts/{vhost}/connections")]
-
-    (name,) = wait_for(named, 30.0, "the broker to tell of the connection")
-    rabbitmq.ask("DELETE", f"/api/connections/{name.replace(' ', '%20').replace('>', '%3E')}")
+    cut_connection(rig, rabbitmq)
     back = take(rig, queue, 2)
     assert {(each.text, each.redelivered) for each in back} == {(held.text, True), (delayed.text, True)}
     assert not queue.ack(held), "of the connection that was cut"
     assert all(queue.ack(each) for each in back)
     assert queue.send(["after"])[0].accepted
     assert queue.depth().ready == 1
+
+
+def test_a_log_that_fails_ends_no_connection_for_good(
+    rabbitmq: RabbitMqAddress, rabbitmq_url: str, closing_all: ExitStack
+) -> None:
+    rig, told = RabbitMqRig(rabbitmq_url, "classic", closing_all), threading.Event()
+
+    class Broken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.set()
+            raise OSError("the disk of the log is full")
+
+    queue, logger, broken = rig.open(), logging.getLogger(link.__name__), Broken()
+    logger.addHandler(broken)
+    try:
+        cut_connection(rig, rabbitmq)
+        assert told.wait(rig.timeout_s)
+        assert queue.send(["after"])[0].accepted
+    finally:
+        logger.removeHandler(broken)
+
+
+def test_an_attempt_that_hangs_is_given_up_and_the_next_is_made(
+    no_leaks: None, rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "OPENED_WITHIN_S", 0.3)
+    attempts: list[str] = []
+
+    async def prepare(connection: Connection) -> list[Wire]:
+        attempts.append(str(kept.unreachable()) if attempts else "")
+        if len(attempts) == 1:
+            await asyncio.Event().wait()  # as where RabbitMQ does not answer a declaration
+        return [await connection.wire()]
+
+    with closing(link.Link(RabbitAddress.of(rabbitmq_url), prepare, lambda _: None)) as kept:
+        kept.do(kept.opened(30.0))
+    assert "out of reach: it was not ready within 0.3 s" in attempts[1]
 
 
 def test_a_wrong_password_is_told_at_once_and_is_not_shown(rabbitmq_url: str) -> None:

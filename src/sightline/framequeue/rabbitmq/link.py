@@ -1,14 +1,15 @@
 """One kept connection in a thread of its own, made again whenever it breaks, and work done over it.
 
 Delays between attempts grow, are jittered at every length (a hundred workers must not come back in step) and
-are capped; tries end only when this is closed. What is to be there anew with each connection is prepared
-before anybody may use it.
+are capped, as is the time that an attempt may take; these end only when this is closed. What is to be there
+anew with each connection is prepared before anybody may use it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
@@ -18,12 +19,14 @@ from tenacity.wait import wait_exponential, wait_random
 
 from sightline.errors import BusError, Closed, ConfigError, SightlineError
 from sightline.framequeue.rabbitmq.address import RabbitAddress
-from sightline.framequeue.rabbitmq.wire import Connection, Denied, Wire
+from sightline.framequeue.rabbitmq.wire import Connection, Cut, Denied, Wire
 from sightline.hub.broker.loops import new_loop
 from sightline.log import get_logger
 
 T = TypeVar("T")
 
+OPENED_WITHIN_S: Final = 10.0
+"""How long an attempt may take: a broker that began to answer need not go on."""
 # At most 3 s, so that keys flow within 5 s of a broker's return.
 _DELAY: Final = wait_exponential(multiplier=0.25, max=2.5) + wait_random(0, 0.5)
 
@@ -147,24 +150,36 @@ class Link:
             except Exception as error:  # noqa: BLE001 - whatever it is, one tries again and tells
                 why = BusError(f"{type(error).__name__}: {error}")
             failures = 1 if self._connection is not None else failures + 1
-            self._lost(why, first=failures == 1)
+            self._lost(why)
+            if failures == 1:
+                self._warn(why)
             await asyncio.sleep(delay_s(failures))
 
     async def _live(self) -> SightlineError:
         """One connection, from its beginning to its end; gives why it ended."""
-        async with Connection(self._address, self._blocked) as connection:
-            wires = await self._prepare(connection)
+        async with contextlib.AsyncExitStack() as kept:
+            connection, wires = await self._prepared(kept)
             self._connection, self._trouble = connection, None
             self._tell()
             ended = {connection.ended, *(wire.ended for wire in wires)}
             done, _ = await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
             return next(iter(done)).result()
 
-    def _lost(self, why: SightlineError, *, first: bool) -> None:
+    async def _prepared(self, kept: contextlib.AsyncExitStack) -> tuple[Connection, list[Wire]]:
+        try:
+            async with asyncio.timeout(OPENED_WITHIN_S):
+                connection = await kept.enter_async_context(Connection(self._address, self._blocked))
+                return connection, await self._prepare(connection)
+        except TimeoutError:
+            raise Cut(f"it was not ready within {OPENED_WITHIN_S:g} s") from None
+
+    def _lost(self, why: SightlineError) -> None:
         self._connection, self._trouble = None, why
         self._blocked(False)
         self._tell()
-        if first:
+
+    def _warn(self, why: SightlineError) -> None:
+        with contextlib.suppress(Exception):  # a log that fails is no reason to stay away
             get_logger(__name__).warning(
                 "queue out of reach", queue=self._address.shown, reason=str(why), until="it is back"
             )
