@@ -1,17 +1,22 @@
 """Queues at RabbitMQ for the conformance suite, and brokers that are killed for it."""
 
+import subprocess
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import psutil
 from tools.services import RabbitMqBroker
+from tools.services.rabbitmq import SCRIPT
 from tools.services.waiting import wait_for
 
 from sightline.framequeue.queues.limits import QueueLimits
 from sightline.framequeue.rabbitmq.queue import RabbitMqQueue
 
 KINDS = ("classic", "quorum")
+CONTROL = Path(SCRIPT).with_name("rabbitmqctl")
 
 
 class RabbitMqRig:
@@ -22,15 +27,14 @@ class RabbitMqRig:
     keeps = True
     counts = False
 
-    def __init__(self, url: str, kind: str, closing: ExitStack, *, reach_s: float = 30.0) -> None:
-        self.url = f"{url}?type={kind}"
+    def __init__(self, url: str, kind: str, closing: ExitStack, *, queue: str = "frames") -> None:
+        self.url = f"{url}?type={kind}&queue={queue}"
         opener = "sightline.framequeue.rabbitmq.queue:RabbitMqQueue"
         self.opener: tuple[str, Mapping[str, Any]] | None = (opener, {"url": self.url})
         self._closing = closing
-        self._reach_s = reach_s
 
-    def open(self, limits: QueueLimits | None = None) -> RabbitMqQueue:
-        return self._closing.enter_context(RabbitMqQueue(self.url, limits, reach_s=self._reach_s))
+    def open(self, limits: QueueLimits | None = None, *, reach_s: float = 30.0) -> RabbitMqQueue:
+        return self._closing.enter_context(RabbitMqQueue(self.url, limits, reach_s=reach_s))
 
     def kill_server(self) -> None:
         raise AssertionError("it is shared")
@@ -38,20 +42,21 @@ class RabbitMqRig:
     start_server = kill_server
 
 
-class KilledRabbitMqRig(RabbitMqRig):
-    """A queue on a broker of its own."""
+class KilledRabbitMq:
+    """A broker of a test's own, and a queue of each kind there: what is killed for one is for both."""
 
-    serves = True
+    def __init__(self, broker: RabbitMqBroker, closing: ExitStack) -> None:
+        self.broker = broker
+        url = broker.address.url()
+        self.rigs = [RabbitMqRig(url, kind, closing, queue=kind) for kind in KINDS]
 
-    def __init__(self, broker: RabbitMqBroker, kind: str, closing: ExitStack, *, reach_s: float) -> None:
-        super().__init__(broker.address.url(), kind, closing, reach_s=reach_s)
-        self._broker = broker
-        self._quorum = kind == "quorum"
+    def kill(self) -> None:
+        for name in ("quorum", "quorum.dead"):
+            wait_for(partial(self.broker.keeps, name), 30.0, f"{name} to be written down")
+        self.broker.kill()
 
-    def kill_server(self) -> None:
-        for name in ("frames", "frames.dead") if self._quorum else ():
-            wait_for(partial(self._broker.keeps, name), 30.0, f"{name} to be written down")
-        self._broker.kill()
 
-    def start_server(self) -> None:
-        self._broker.start()
+def control(broker: RabbitMqBroker, *words: str) -> None:
+    """`rabbitmqctl`, in the broker's own environment, which says how it is reached."""
+    environment = psutil.Process(broker.pid).environ()
+    subprocess.run([CONTROL, *words], env=environment, check=True, capture_output=True, timeout=60.0)
