@@ -324,8 +324,9 @@ def test_ctrl_c_ends_sampling_and_work_with_what_is_in_hand_done(
     work = begin("framequeue", "work", "--handler", named, "--metrics-port", "0")
 
     wait_for(lambda: len(list(folder.glob("*.seen"))) >= 2, WAIT_S, "pictures to be worked on")
-    assert _metric(sample, "feed_sent_frames_total", camera="live") >= 2
-    assert _metric(work, "worker_ended_keys_total", ending="processed") >= 2
+    sent, reached = _metrics(sample, 'feed_sent_frames_total{camera="live"}', 'up{part="queue"}')
+    (processed,) = _metrics(work, 'worker_ended_keys_total{ending="processed"}')
+    assert (sent >= 2, reached, processed >= 2) == (True, 1, True)
     for process in (sample, work):
         process.send_signal(signal.SIGINT)
     said = [process.communicate(timeout=WAIT_S) for process in (sample, work)]
@@ -390,11 +391,9 @@ def _run(*words: object) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def _metric(process: "subprocess.Popen[str]", name: str, **labels: str) -> float:
+def _metrics(process: "subprocess.Popen[str]", *names: str) -> list[float]:
     assert process.stdout is not None
     url = next(line for line in process.stdout if line.startswith("metrics: ")).split()[1]
     with urllib.request.urlopen(url, timeout=WAIT_S) as answer:
-        text = answer.read().decode()
-    wanted = ",".join(f'{key}="{value}"' for key, value in labels.items())
-    (value,) = re.findall(rf"^sightline_framequeue_{name}{{{re.escape(wanted)}}} (\S+)$", text, re.MULTILINE)
-    return float(value)
+        told = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines())
+    return [float(told[f"sightline_framequeue_{name}"]) for name in names]

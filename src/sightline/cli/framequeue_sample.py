@@ -23,6 +23,7 @@ from sightline.site.frame_queue import FrameQueue
 from sightline.site.frame_queue_sampling import SampledCamera, Sampling
 
 if TYPE_CHECKING:
+    from sightline.site.frame_queue_places import Places
     from sightline.site.model import Site
 
 _OF_SAMPLER: Final = ("rate", "size", "format", "quality", "keyframes", "namespace", "hwaccel")
@@ -103,7 +104,7 @@ def run_sampling(
         )
         stack.enter_context(stopped_by_signals(sampling))
         with sampling:
-            metrics = _metrics(sampling, places.store, metrics_port, stack)
+            metrics = _metrics(sampling, places, metrics_port, stack)
             if not as_json:
                 print_lines([place.shown, *metrics], console)
             run_shown(sampling, view, console, seconds, as_json=as_json)
@@ -126,14 +127,14 @@ class _Feeds:
         return FeedStats(cameras=cameras, retried=sum(one.retried for one in all_of))
 
 
-def _metrics(sampling: Sampling, store: Any, port: int | None, stack: ExitStack) -> list[str]:
+def _metrics(sampling: Sampling, places: Places, port: int | None, stack: ExitStack) -> list[str]:
     """Where they are, in words."""
     if port is None:
         return []
     from sightline.framequeue.metrics import registry_of
     from sightline.pages.metrics import FiguresPage
 
-    registry = registry_of(sampling=sampling, store=store, feed=_Feeds(sampling))
+    registry = registry_of(sampling=sampling, store=places.store, queue=places, feed=_Feeds(sampling))
     return [f"metrics: {stack.enter_context(FiguresPage(registry, port, whose='framequeue')).url}"]
 
 
