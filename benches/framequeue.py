@@ -228,6 +228,7 @@ BENCHES: Final = (
         notes=(
             f"{_JPEGS}; taken as bytes: nobody decodes. At most {_AHEAD} are on their way.",
             *_WAYS,
+            "Who takes ours has 16 keys at a time and 4 threads; the document's has one, as that says.",
             f"{ONE_BY_ONE}: each is stored and confirmed before the next is offered.",
             f"{KEPT}: one connection, and nothing confirmed: what it sends as it ends may be lost.",
             _SERVED,
