@@ -1,9 +1,10 @@
 """Handlers for Celery's workers that do as the camera's id says, and tell what happened to them.
 
 Each event is a line of JSON in the file that FRAMES_HAPPENED names; what two processes work on at a time is
-seen by the folder beside it, where each puts up the key it has.
+seen by the folder beside it, where each has a file of its key locked.
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from sightline.framequeue.work.call import TimeLimitExceeded
 from sightline.framequeue.work.hand import TakenFrame
 from sightline.scene import read_mark
 
+SLOW_S = 0.05
 LONG_S = 600.0
 
 
@@ -35,12 +37,11 @@ nothing = "no function"
 
 
 def _sees(frame: TakenFrame) -> str:
-    held = _folder() / f"{frame.key.camera_id}-{frame.key.index}"
-    held.touch(exist_ok=False)  # FileExistsError: another has it
-    mark = read_mark(frame.image)
-    assert mark is not None
-    held.unlink()
-    _tell(frame, "done")
+    with (_folder() / f"{frame.key.camera_id}-{frame.key.index}").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: another has it, and lives
+        mark = read_mark(frame.image)
+        assert mark is not None
+        _tell(frame, "done")
     return f"{mark.camera} {mark.frame}"
 
 
@@ -58,6 +59,11 @@ def _dies(frame: TakenFrame) -> str:
 def _waits(frame: TakenFrame) -> str:
     while not (_folder() / "go").exists():
         time.sleep(0.02)
+    return _sees(frame)
+
+
+def _slow(frame: TakenFrame) -> str:
+    time.sleep(SLOW_S)
     return _sees(frame)
 
 
@@ -85,6 +91,7 @@ _DOES: dict[str, Callable[[TakenFrame], str | bytes]] = {
     "raises": _raises,
     "dies": _dies,
     "waits": _waits,
+    "slow": _slow,
     "sleeps": _sleeps,
     "hangs": _hangs,
     "bytes": _bytes,

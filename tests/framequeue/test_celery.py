@@ -1,84 +1,98 @@
-"""Celery's own workers, over a real RabbitMQ and a real Redis."""
+"""Celery's own workers, over a real RabbitMQ and a real Redis.
+
+Two are there for all tests: `gates` takes the keys of the gates, `others` the rest. A third, a `victim`, is
+of the test that ends it: it takes those of cameras whose names say so.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
 import pytest
-from tests.conftest import StartRedisServer
 from tests.framequeue.celery_rig import Crew, frame
-from tools.services.certificates import Certificates
-from tools.services.rabbitmq import RabbitMqBroker
+from tools.services.celery import CeleryProgram
+from tools.services.rabbitmq_address import RabbitMqAddress
 
 from sightline.framequeue.feeding import FrameFeed
 from sightline.framequeue.store import Claimed
-from sightline.hub.certificates import Authority
+from sightline.framequeue.tasks.message import PROCESS
 
-pytestmark = [pytest.mark.needs("rabbitmq", "redis"), pytest.mark.waits, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.needs("rabbitmq", "redis"),
+    pytest.mark.waits,
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("celery"),
+]
 
 
-@pytest.fixture
-def crew(tmp_path: Path, rabbitmq_url: str, redis_url: str) -> Iterator[Crew]:
-    with Crew(tmp_path, rabbitmq_url, redis_url, routes="gate-*=gates") as made:
+class SharedCrew(Crew):
+    """One with workers that go on from test to test."""
+
+    gates: CeleryProgram
+    others: CeleryProgram
+
+    def begin(self) -> None:
+        self.gates = self.worker("--handler", "tests.framequeue.celery_hand:work_later", of=("-gates",))
+        self.others = self.worker(of=("", "-sweep"), concurrency=2)
+
+    def victim(self, concurrency: int = 1, **settings: object) -> CeleryProgram:
+        return self.worker(of=("-victims",), concurrency=concurrency, **settings)
+
+    def rescue(self) -> AbstractContextManager[None]:
+        """Meanwhile `others` takes what victims would."""
+        return self.also_taking(self.others, "-victims")
+
+
+@pytest.fixture(scope="module")
+def begun(
+    tmp_path_factory: pytest.TempPathFactory, rabbitmq: RabbitMqAddress, redis_url: str
+) -> Iterator[SharedCrew]:
+    routes = "gate-*={name}-gates,*-victim={name}-victims"
+    folder = tmp_path_factory.mktemp("celery")
+    with rabbitmq.vhost() as url, SharedCrew(folder, url, redis_url, routes=routes, overdue_s=1) as made:
+        made.begin()
         yield made
 
 
-def test_two_workers_on_two_queues_do_each_frame_once(crew: Crew) -> None:
+@pytest.fixture
+def crew(begun: SharedCrew) -> SharedCrew:
+    begun.anew()
+    return begun
+
+
+def test_two_workers_on_two_queues_do_each_frame_once(crew: SharedCrew) -> None:
     """Of three cameras; each key is sent twice, which is to change nothing."""
-    gates = crew.worker("-Q", "gates", concurrency=2)
-    others = crew.worker("-Q", "celery-frames", concurrency=2)
     cameras = ["gate-1", "gate-2", "yard"]
     frames = [frame(name, index, number) for index in range(10) for number, name in enumerate(cameras)]
     keys = crew.hand_over(*frames, times=2)
     crew.wait_until_done(keys)
     crew.wait_for(lambda: crew.queue.depth().ready == 0, "both queues to be empty")
     assert set(crew.done().values()) == {1}
-    assert {each.worker for each in crew.events() if each.camera == "yard"} == {others.name}
-    assert {each.worker for each in crew.events() if each.camera.startswith("gate")} == {gates.name}
+    assert {each.worker for each in crew.events() if each.camera == "yard"} == {crew.others.name}
+    assert {each.worker for each in crew.events() if each.camera.startswith("gate")} == {crew.gates.name}
     for key in keys:
         crew.wait_for(lambda key=key: crew.result(key)[0] == "SUCCESS", f"a result of {key}")  # type: ignore[misc]
         assert crew.result(key)[1].decode() == f"{cameras.index(key.camera_id)} {key.index}"
-    usage = crew.store.usage()
-    assert (usage.total.frames, usage.total.finished) == (0, len(keys))
-    assert crew.queue.depth().dead == 0
+    assert (crew.kept, crew.finished, crew.died) == (0, len(keys), 0)
 
 
-def test_a_frame_that_takes_longer_than_its_lease_stays_its_workers(
-    tmp_path: Path, rabbitmq_url: str, redis_url: str
-) -> None:
-    """Its key is in line twice, and the other worker asks for it again and again."""
-    with Crew(tmp_path, rabbitmq_url, redis_url, lease_s=1) as crew:
-        workers = [crew.worker("-Q", "celery-frames") for _ in range(2)]
-        keys = crew.hand_over(frame("waits"), times=2)
-        crew.wait_for(
-            lambda: sum(each.log.read_text().count("retry: busy") for each in workers) >= 4, "it to be busy"
-        )
-        (crew.happened.parent / "go").touch()
-        crew.wait_until_done(keys)
-        crew.wait_for(lambda: crew.queue.depth().ready == 0, "no key to wait")
-        assert [(each.attempt, each.redelivered) for each in crew.events("begun")] == [(1, False)]
+def test_a_frame_that_takes_longer_than_its_lease_stays_its_process(crew: SharedCrew) -> None:
+    """Its key is in line twice, and another asks for it, and again when that lease would have been over."""
+    before = _busy(crew.others)
+    keys = crew.hand_over(frame("waits"), times=2)
+    crew.wait_for(lambda: _busy(crew.others) >= before + 3, "it to be busy")
+    crew.go()
+    crew.wait_until_done(keys)
+    crew.wait_for(lambda: crew.queue.depth().ready == 0, "no key to wait")
+    assert crew.begun() == [(1, False)]
 
 
-def test_a_worker_that_is_told_to_stop_ends_what_it_has(crew: Crew) -> None:
-    worker = crew.worker("-Q", "celery-frames")
-    keys = crew.hand_over(frame("waits"))
-    crew.wait_for(crew.events, "the worker to have it")
-    assert worker.pid is not None
-    os.kill(worker.pid, signal.SIGTERM)
-    crew.wait_for(lambda: "Warm shutdown" in worker.log.read_text(), "it to stop")
-    (crew.happened.parent / "go").touch()
-    crew.wait_for(lambda: worker.pid is None, "it to have ended")
-    assert crew.done() == {("waits", 0): 1}
-    assert crew.store.usage().total.finished == len(keys)
-    assert not {"Traceback", "ERROR", "CRITICAL"} & set(worker.log.read_text().replace(":", " ").split())
-
-
-def test_a_feed_sends_to_celery(crew: Crew) -> None:
-    crew.worker("-Q", "gates,celery-frames", "--handler", "tests.framequeue.celery_hand:work_later")
+def test_a_feed_sends_to_celery(crew: SharedCrew) -> None:
     frames = [frame("gate-1", index) for index in range(3)]
     with FrameFeed(crew.store, crew.queue) as feed:
         assert all(feed.offer(key, data) for key, data in frames)
@@ -86,184 +100,51 @@ def test_a_feed_sends_to_celery(crew: Crew) -> None:
     assert feed.stats().total.sent == 3
 
 
-def test_what_a_child_that_was_killed_had_is_done_by_another(crew: Crew) -> None:
-    crew.worker("-Q", "celery-frames")
-    [key] = crew.hand_over(frame("dies"))
-    crew.wait_until_done([key])
-    first, second = crew.events("begun")
-    assert (first.attempt, first.redelivered, second.attempt, second.redelivered) == (1, False, 2, True)
-    assert first.pid != second.pid
-    assert crew.done() == {("dies", 0): 1}
+def test_a_frame_that_another_has_waits_for_it(crew: SharedCrew) -> None:
+    waits_for_another(crew)
 
 
-def test_what_a_worker_that_was_killed_had_is_done_by_another(crew: Crew) -> None:
-    victim = crew.worker("-Q", "celery-frames")
-    keys = crew.hand_over(frame("waits"))
-    crew.wait_for(crew.events, "the worker to have it")
-    victim.kill()
-    (crew.happened.parent / "go").touch()
-    crew.worker("-Q", "celery-frames")
-    crew.wait_until_done(keys)
-    assert [(each.attempt, each.redelivered) for each in crew.events("begun")] == [(1, False), (2, True)]
-    assert crew.done() == {("waits", 0): 1}
-
-
-def test_the_children_of_a_worker_end_with_it(crew: Crew) -> None:
-    """Only Celery's main process is killed: nobody is left who works on what another is given."""
-    victim = crew.worker("-Q", "celery-frames")
-    keys = crew.hand_over(frame("waits"))
-    [begun] = crew.wait_for(crew.events, "the worker to have it")
-    assert victim.pid is not None
-    psutil.Process(victim.pid).kill()
-    crew.wait_for(lambda: not psutil.pid_exists(begun.pid), "its child to be gone")
-    (crew.happened.parent / "go").touch()
-    crew.worker("-Q", "celery-frames")
-    crew.wait_until_done(keys)
-    assert [(each.attempt, each.redelivered) for each in crew.events("begun")] == [(1, False), (2, True)]
-
-
-def test_whoever_was_away_for_too_long_has_not_been(
-    tmp_path: Path, rabbitmq_url: str, redis_url: str
-) -> None:
-    """A worker's machine stands still, the broker gives its key to another, and then it goes on."""
-    with Crew(tmp_path, f"{rabbitmq_url}?heartbeat_s=1", redis_url, lease_s=1) as crew:
-        stopped = crew.worker("-Q", "celery-frames")
-        [key] = crew.hand_over(frame("waits"))
-        [begun] = crew.wait_for(crew.events, "the worker to have it")
-        assert stopped.pid is not None
-        os.killpg(stopped.pid, signal.SIGSTOP)
-        (crew.happened.parent / "go").touch()
-        crew.worker("-Q", "celery-frames")
-        crew.wait_until_done([key])
-        assert crew.store.usage().total.finished == 1
-        os.killpg(stopped.pid, signal.SIGCONT)
-        crew.wait_for(lambda: len(crew.events("done")) == 2, "the other to be through as well")
-        crew.wait_for(lambda: crew.queue.depth().ready == 0, "no key to wait")
-        again = crew.hand_over(*(frame("yard", index) for index in range(6)))
-        crew.wait_until_done(again)
-        assert crew.store.usage().total.finished == 7
-        assert [(each.attempt, each.redelivered) for each in crew.events("begun")][:2] == [
-            (1, False),
-            (2, True),
-        ]
-        assert begun.pid in {each.pid for each in crew.events("done")}
-
-
-@pytest.mark.parametrize("kind", ["quorum", "classic"])
-def test_a_frame_that_another_has_waits_for_it(
-    tmp_path: Path, rabbitmq_url: str, redis_url: str, kind: str
-) -> None:
-    with Crew(tmp_path, rabbitmq_url, redis_url, queue_type=kind) as crew:
-        [key] = crew.hand_over(frame("yard"))
-        taken = crew.store.claim(key, "somebody", 2.0)
-        assert isinstance(taken, Claimed)
-        crew.worker("-Q", "celery-frames")
-        crew.wait_until_done([key])
-        [begun] = crew.events("begun")
-        assert (begun.attempt, begun.redelivered) == (2, True)
-        assert crew.done() == {("yard", 0): 1}
-
-
-def test_a_handler_that_runs_too_long_is_interrupted(
-    tmp_path: Path, rabbitmq_url: str, redis_url: str
-) -> None:
-    with Crew(tmp_path, rabbitmq_url, redis_url, time_limit_s=0.3, max_attempts=2) as crew:
-        crew.worker("-Q", "celery-frames")
-        [key] = crew.hand_over(frame("sleeps"))
-        crew.wait_for(lambda: crew.queue.depth().dead, "it to be dead")
-        [dead] = crew.queue.dead_letters()
-        assert (dead.text, dead.attempts) == (str(key), 2)
-        assert dead.reason == "its handler ran longer than 0.3 s"
-        assert len(crew.events("interrupted")) == 2
-        assert len({each.pid for each in crew.events()}) == 1
-
-
-def test_a_handler_that_hangs_ends_its_process(tmp_path: Path, rabbitmq_url: str, redis_url: str) -> None:
-    with Crew(tmp_path, rabbitmq_url, redis_url, time_limit_s=0.2, hard_limit_s=0.5, max_attempts=2) as crew:
-        crew.worker("-Q", "celery-frames")
-        [key] = crew.hand_over(frame("hangs"))
-        crew.wait_for(lambda: crew.queue.depth().dead, "it to be dead")
-        [dead] = crew.queue.dead_letters()
-        assert dead.text == str(key)
-        assert "given up after 2 attempts that did not end" in dead.reason
-        assert "its handler ran longer than 0.5 s" in dead.reason
-        begun = crew.events("begun")
-        assert [(each.attempt, each.redelivered) for each in begun] == [(1, False), (2, True)]
-        assert len({each.pid for each in begun}) == 2
-        [other] = crew.hand_over(frame("yard"))
-        crew.wait_until_done([other])
-
-
-def test_what_nothing_can_be_done_with_becomes_a_dead_letter(crew: Crew) -> None:
-    worker = crew.worker("-Q", "celery-frames")
+def test_what_nothing_can_be_done_with_becomes_a_dead_letter(crew: SharedCrew) -> None:
     raises, spoilt = crew.hand_over(frame("raises"), frame("yard", 1, data=b"no picture"))
     crew.queue.send(["no key"])
-    crew.wait_for(lambda: crew.queue.depth().dead == 3, "three to be dead")
-    reasons = {dead.text: (dead.attempts, dead.reason) for dead in crew.queue.dead_letters()}
-    attempts, reason = reasons[str(raises)]
-    assert attempts == 3
-    assert reason.startswith("ValueError: no plate in")
-    assert "hunter2" not in reason
-    assert reasons[str(spoilt)][0] == 1
-    assert "expected a frame's key" in reasons["no key"][1]
-    assert [each.redelivered for each in crew.events("begun")] == [False, True, True]
+    crew.wait_for(lambda: crew.died == 3, "three to be dead")
+    dead = crew.letter(raises)
+    assert dead is not None
+    assert dead.attempts == 3
+    assert dead.reason.startswith("ValueError: no plate in")
+    assert "hunter2" not in dead.reason
+    assert (dead := crew.letter(spoilt)) is not None
+    assert dead.attempts == 1
+    assert (dead := crew.letter("no key")) is not None
+    assert "expected a frame's key" in dead.reason
+    assert crew.begun() == [(1, False), (2, True), (3, True)]
     state, died = crew.result(raises)
     assert (state, type(died).__name__) == ("FAILURE", "FrameDied")
     assert "no plate" in str(died)
     assert "hunter2" not in str(died)
-    assert "hunter2" not in worker.log.read_text()
+    assert "hunter2" not in crew.others.log.read_text()
     assert crew.queue.dead_retry([str(raises)]) == 1
     crew.wait_for(lambda: len(crew.events("begun")) == 6, "it to be tried anew")
-    crew.wait_for(lambda: crew.queue.depth().dead == 3, "it to be dead again")
+    crew.wait_for(lambda: crew.died == 3, "it to be dead again")
 
 
-def test_beat_has_what_nobody_knows_of_sent_again(tmp_path: Path, rabbitmq_url: str, redis_url: str) -> None:
+def test_beat_has_what_nobody_knows_of_sent_again(crew: SharedCrew) -> None:
     """A feed died after it stored: no key was sent."""
-    with Crew(tmp_path, rabbitmq_url, redis_url, sweep_s=0.5, overdue_s=1) as crew:
-        key, data = frame("yard")
-        crew.store.put([(key, data)], None)
-        crew.worker()
-        crew.program("beat").start()
-        crew.wait_until_done([key])
-        assert crew.done() == {("yard", 0): 1}
+    keys = crew.put(frame("yard"))
+    beat = crew.program("beat", sweep_s=0.5)
+    beat.start()
+    crew.wait_until_done(keys)
+    beat.stop()
+    assert crew.done() == {("yard", 0): 1}
 
 
-def test_a_result_may_be_any_bytes(crew: Crew) -> None:
-    crew.worker("-Q", "celery-frames")
+def test_a_result_may_be_any_bytes(crew: SharedCrew) -> None:
     [key] = crew.hand_over(frame("bytes"))
     crew.wait_for(lambda: crew.result(key)[0] == "SUCCESS", "its result")
     assert crew.result(key)[1] == b"\xff\x00"
 
 
-def test_a_pool_of_threads_has_time_limits_too(tmp_path: Path, rabbitmq_url: str, redis_url: str) -> None:
-    with Crew(tmp_path, rabbitmq_url, redis_url, time_limit_s=0.3, max_attempts=1) as crew:
-        crew.worker("-Q", "celery-frames", "--pool", "threads", concurrency=3)
-        keys = crew.hand_over(*(frame("yard", index) for index in range(5)), frame("sleeps"))
-        crew.wait_until_done(keys[:-1])
-        crew.wait_for(lambda: crew.queue.depth().dead, "one to be dead")
-        assert len({each.pid for each in crew.events()}) == 1
-
-
-def test_all_may_go_within_tls(tmp_path: Path, redis_server: StartRedisServer) -> None:
-    authority, folder = Authority(tmp_path / "authority"), tmp_path / "broker"
-    own = authority.hub()
-    folder.mkdir()
-    files = Certificates(authority.certificate.file, own.file, own.key)
-    redis = redis_server(password="of the pictures", certificates=files)
-    with (
-        RabbitMqBroker(folder, certificates=files) as broker,
-        Crew(tmp_path, broker.address.url(), redis.url()) as crew,
-    ):
-        worker = crew.worker("-Q", "celery-frames")
-        [key] = crew.hand_over(frame("yard"))
-        crew.wait_until_done([key])
-        crew.wait_for(lambda: crew.result(key)[0] == "SUCCESS", "its result")
-        told = worker.log.read_text()
-        assert "of the pictures" not in told
-        assert "of%20the%20pictures" not in told
-
-
-def test_nothing_but_json_is_read(crew: Crew, tmp_path: Path) -> None:
+def test_nothing_but_json_is_read(crew: SharedCrew, tmp_path: Path) -> None:
     """A message that has code run where it is read, if it is."""
     kombu = pytest.importorskip("kombu")
 
@@ -271,40 +152,146 @@ def test_nothing_but_json_is_read(crew: Crew, tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[object, ...]:
             return os.mkdir, (str(tmp_path / "harm"),)
 
-    crew.worker("-Q", "celery-frames")
     with kombu.Connection(crew.broker) as broker, broker.Producer() as producer:
         producer.publish(
             ([Harm()], {}, {}),
-            routing_key="celery-frames",
+            routing_key=crew.name,
             serializer="pickle",
-            headers={"task": "sightline.framequeue.process", "id": "harm", "lang": "py"},
+            headers={"task": PROCESS, "id": "harm", "lang": "py"},
         )
-    crew.wait_for(lambda: crew.queue.depth().dead, "it to be dead")
-    keys = crew.hand_over(frame("yard"))
-    crew.wait_until_done(keys)
+    crew.wait_for(lambda: crew.died == 1, "it to be dead")
+    crew.wait_until_done(crew.hand_over(frame("yard")))
     assert not (tmp_path / "harm").exists()
 
 
-def test_a_broker_and_a_store_that_are_killed_lose_and_repeat_nothing(
-    tmp_path: Path, rabbitmq_broker: RabbitMqBroker, redis_server: StartRedisServer
-) -> None:
-    """Durable queues, and a Redis that writes before it answers; both are killed while there is work."""
-    redis = redis_server(persistence="always")
-    with Crew(tmp_path, rabbitmq_broker.address.url(), redis.url()) as crew:
-        crew.worker("-Q", "celery-frames", concurrency=2)
-        frames = [frame("yard", index) for index in range(40)]
-        crew.wait_for(lambda: rabbitmq_broker.keeps("celery-frames"), "the queue to be on disk")
-        waiting = crew.hand_over(frame("waits"))
-        crew.wait_for(crew.events, "work to be in hand")
-        keys = waiting + crew.hand_over(*frames)
-        rabbitmq_broker.restart()
-        redis.restart()
-        (crew.happened.parent / "go").touch()
-        crew.wait_for(lambda: crew.store.usage().total.finished == len(keys), "all to be finished")
+def test_a_strangers_messages_become_dead_letters(crew: SharedCrew) -> None:
+    kombu = pytest.importorskip("kombu")
+    embedded = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+    before = crew.others.pid
+    with kombu.Connection(crew.broker) as broker, broker.Producer() as producer:
+
+        def send(body: object, **headers: object) -> None:
+            told = {"task": PROCESS, "id": "x", "lang": "py", **headers}
+            producer.publish(body, routing_key=crew.name, serializer="json", headers=told)
+
+        strange: list[tuple[object, dict[str, object]]] = [
+            ("frames:no:task", {"task": None}),
+            ([["k"], {}, embedded], {"task": "os.system"}),
+            ([[], {}, embedded], {}),
+            ([["a", "b"], {}, embedded], {}),
+            ([[7], {}, embedded], {}),
+            ([["x" * 1_000_000], {}, embedded], {}),
+            ([["k"], {}, embedded], {"retries": "many"}),
+            ([["k"], {}, embedded], {"eta": "never"}),
+            ([["k"], {}, embedded], {"timelimit": ["a", "b"]}),
+            ({"a": 1}, {}),
+        ]
+        for body, headers in strange:
+            send(body, **headers)
+    crew.wait_until_done(crew.hand_over(frame("yard")))
+    crew.wait_for(lambda: crew.died == len(strange), "all to be dead")
+    assert crew.others.pid == before
+    assert "Unrecoverable" not in crew.others.log.read_text()
+
+
+def test_a_worker_that_is_told_to_stop_ends_what_it_has(crew: SharedCrew) -> None:
+    worker = crew.victim()
+    crew.hand_over(frame("waits-victim"))
+    crew.wait_for(crew.events, "the worker to have it")
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGTERM)
+    crew.wait_for(lambda: "Warm shutdown" in worker.log.read_text(), "it to stop")
+    crew.go()
+    crew.wait_until_ended(worker)
+    assert crew.done() == {("waits-victim", 0): 1}
+    assert crew.finished == 1
+    assert not {"Traceback", "ERROR", "CRITICAL"} & set(worker.log.read_text().replace(":", " ").split())
+
+
+def test_what_a_worker_that_was_killed_had_is_done_by_another(crew: SharedCrew) -> None:
+    victim = crew.victim()
+    keys = crew.hand_over(frame("waits-victim"))
+    crew.wait_for(crew.events, "the worker to have it")
+    victim.kill()
+    crew.go()
+    with crew.rescue():
+        crew.wait_until_done(keys)
+    assert crew.begun() == [(1, False), (2, True)]
+    assert crew.done() == {("waits-victim", 0): 1}
+
+
+def test_the_children_of_a_worker_end_with_it(crew: SharedCrew) -> None:
+    """Only Celery's main process is killed: nobody is left who works on what another is given."""
+    victim = crew.victim()
+    keys = crew.hand_over(frame("waits-victim"))
+    [begun] = crew.wait_for(crew.events, "the worker to have it")
+    assert victim.pid is not None
+    psutil.Process(victim.pid).kill()
+    crew.wait_for(lambda: not psutil.pid_exists(begun.pid), "its child to be gone")
+    crew.go()
+    with crew.rescue():
+        crew.wait_until_done(keys)
+    assert crew.begun() == [(1, False), (2, True)]
+
+
+def test_whoever_is_killed_at_work_loses_nothing_and_repeats_nothing_unmarked(crew: SharedCrew) -> None:
+    """First a child, then a worker's main process; two workers share what there is to do."""
+    victim = crew.victim(concurrency=2)
+    with crew.rescue():
+        keys = crew.hand_over(*(frame("slow-victim", index) for index in range(80)))
+        child = crew.wait_for(lambda: _at_work(crew, victim), "the victim to work")[0]
+        psutil.Process(child).kill()
+        crew.wait_for(
+            lambda: set(_at_work(crew, victim)) - {child} and len(crew.done()) > 15, "others to work"
+        )
+        assert victim.pid is not None
+        psutil.Process(victim.pid).kill()
+        assert len(crew.done()) < len(keys)
+        crew.wait_until_done(keys)
         crew.wait_for(lambda: crew.queue.depth().ready == 0, "no key to wait")
-        assert crew.queue.depth().dead == 0
-        begun = crew.events("begun")
-        assert {(each.camera, each.frame) for each in begun} == {(key.camera_id, key.index) for key in keys}
-        assert all(each.redelivered for each in begun if each.attempt > 1)
-        for key in keys:
-            crew.wait_for(lambda key=key: crew.result(key)[0] == "SUCCESS", f"a result of {key}")  # type: ignore[misc]
+    assert (crew.finished, crew.kept, crew.died) == (len(keys), 0, 0)
+    runs = [crew.begun(key) for key in keys]
+    assert any(len(of) > 1 for of in runs)
+    for of in runs:
+        assert [attempt for attempt, _ in of] == list(range(1, len(of) + 1))
+        assert all(redelivered for attempt, redelivered in of if attempt > 1)
+
+
+def test_whoever_was_away_for_too_long_has_not_been(crew: SharedCrew) -> None:
+    """A worker's machine stands still, the broker gives its key to another, and then it goes on."""
+    stopped = crew.victim(broker=f"{crew.broker}?heartbeat_s=1", lease_s=1)
+    [key] = crew.hand_over(frame("waits-victim"))
+    [begun] = crew.wait_for(crew.events, "the worker to have it")
+    assert stopped.pid is not None
+    os.killpg(stopped.pid, signal.SIGSTOP)
+    crew.go()
+    with crew.rescue():
+        crew.wait_until_done([key])
+        assert crew.finished == 1
+        os.killpg(stopped.pid, signal.SIGCONT)
+        crew.wait_for(lambda: len(crew.events("done")) == 2, "the other to be through as well")
+        crew.wait_for(lambda: crew.queue.depth().ready == 0, "no key to wait")
+    crew.wait_until_done(crew.hand_over(*(frame("yard-victim", index) for index in range(6))))
+    assert crew.finished == 7
+    assert crew.begun(key) == [(1, False), (2, True)]
+    assert {each.pid for each in crew.events("done", of=key)} > {begun.pid}
+    stopped.stop()
+
+
+def waits_for_another(crew: Crew) -> None:
+    [key] = crew.put(frame("yard"))
+    assert isinstance(crew.store.claim(key, "somebody", 2.0), Claimed)
+    crew.send([key])
+    crew.wait_until_done([key])
+    assert crew.begun() == [(2, True)]
+    assert crew.done() == {("yard", 0): 1}
+
+
+def _busy(worker: CeleryProgram) -> int:
+    return worker.log.read_text().count("retry: busy")
+
+
+def _at_work(crew: Crew, worker: CeleryProgram) -> list[int]:
+    """The children that had a frame, and live."""
+    pids = {each.pid for each in crew.events("begun") if each.worker == worker.name}
+    return [pid for pid in pids if psutil.pid_exists(pid)]

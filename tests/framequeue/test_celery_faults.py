@@ -1,88 +1,112 @@
-"""What befalls Celery's workers and is no handler's failure: a stop, no Redis, a stranger's messages."""
+"""Celery's workers with settings or servers of their own: stops, no Redis, servers that die."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.conftest import StartRedisServer
 from tests.framequeue.celery_rig import Crew, frame
+from tests.framequeue.test_celery import waits_for_another
+from tools.services.certificates import Certificates
+from tools.services.rabbitmq import RabbitMqBroker
+from tools.services.rabbitmq_address import RabbitMqAddress
 
-from sightline.framequeue.tasks.message import PROCESS
+from sightline.hub.certificates import Authority
 
 pytestmark = [pytest.mark.needs("rabbitmq", "redis"), pytest.mark.waits, pytest.mark.timeout(240)]
 
 
-@pytest.mark.parametrize("stops", [(signal.SIGQUIT,), (signal.SIGINT, signal.SIGINT)])
+@pytest.fixture(scope="module")
+def broker(rabbitmq: RabbitMqAddress) -> Iterator[str]:
+    """The URL of a virtual host: each crew has queues of its own in it."""
+    with rabbitmq.vhost() as url:
+        yield url
+
+
 def test_what_a_worker_had_that_was_made_to_stop_is_anothers(
-    tmp_path: Path, rabbitmq_url: str, redis_url: str, stops: tuple[int, ...]
+    tmp_path: Path, broker: str, redis_url: str
 ) -> None:
-    """At its one attempt, and at once: its lease is longer than this test."""
-    with Crew(tmp_path, rabbitmq_url, redis_url, max_attempts=1, lease_s=600) as crew:
-        stopped = crew.worker("-Q", "celery-frames")
+    """By QUIT, and by Ctrl-C twice. At its one attempt, and at once: its lease is longer than this test."""
+    with Crew(tmp_path, broker, redis_url, max_attempts=1, lease_s=600) as crew:
         keys = crew.hand_over(frame("waits"))
-        crew.wait_for(crew.events, "the worker to have it")
-        for number, stop in enumerate(stops):
-            crew.wait_for(lambda: stopped.log.read_text().count("Hitting Ctrl+C") == number, "it to hear")  # noqa: B023
-            assert stopped.pid is not None
-            os.kill(stopped.pid, stop)
-        crew.wait_for(lambda: stopped.pid is None, "it to have ended")
-        assert crew.queue.depth().dead == 0
-        (crew.happened.parent / "go").touch()
-        crew.worker("-Q", "celery-frames")
+        for number, stops in enumerate([(signal.SIGQUIT,), (signal.SIGINT, signal.SIGINT)]):
+            stopped = crew.worker()
+            crew.wait_for(lambda: len(crew.events()) == number + 1, "the worker to have it")  # noqa: B023
+            for hit, stop in enumerate(stops):
+                crew.wait_for(lambda: stopped.log.read_text().count("Hitting Ctrl+C") == hit, "it to hear")  # noqa: B023
+                assert stopped.pid is not None
+                os.kill(stopped.pid, stop)
+            crew.wait_until_ended(stopped)
+            assert crew.died == 0
+        crew.go()
+        crew.worker()
         crew.wait_until_done(keys)
-        assert [(each.attempt, each.redelivered) for each in crew.events("begun")] == [(1, False), (2, True)]
+        assert crew.begun() == [(1, False), (2, True), (3, True)]
         assert crew.done() == {("waits", 0): 1}
 
 
+def test_a_frame_that_another_has_waits_for_it_in_a_classic_queue(
+    tmp_path: Path, broker: str, redis_url: str
+) -> None:
+    with Crew(tmp_path, broker, redis_url, queue_type="classic") as crew:
+        crew.worker()
+        waits_for_another(crew)
+
+
 def test_results_that_cannot_be_written_kill_no_key(
-    tmp_path: Path, rabbitmq_url: str, redis_url: str, free_port: Callable[[], int]
+    tmp_path: Path, broker: str, redis_url: str, free_port: Callable[[], int]
 ) -> None:
     """Celery's Redis is away; the store has another. No secret of a handler's error is told anywhere."""
     away = f"redis://127.0.0.1:{free_port()}/0"
-    with Crew(tmp_path, rabbitmq_url, redis_url, results=away, max_attempts=2) as crew:
-        worker = crew.worker("-Q", "celery-frames")
+    with Crew(tmp_path, broker, redis_url, results=away, max_attempts=2) as crew:
+        worker = crew.worker(concurrency=2)
         keys = crew.hand_over(frame("yard"), frame("raises"))
         crew.wait_until_done(keys[:1])
         crew.wait_for(lambda: "a frame died" in worker.log.read_text(), "the other to be dead")
         crew.wait_for(lambda: worker.log.read_text().count(" ignored") == 1, "its task to have ended")
         assert [dead.text for dead in crew.queue.dead_letters()] == [str(keys[1])]
-        assert (crew.queue.depth().ready, crew.store.usage().total.finished) == (0, 1)
+        assert (crew.queue.depth().ready, crew.finished) == (0, 1)
         told = worker.log.read_text()
         assert "a result was not written for Celery" in told
         assert "Traceback" not in told
         assert "hunter2" not in told
 
 
-def test_a_strangers_messages_become_dead_letters(tmp_path: Path, rabbitmq_url: str, redis_url: str) -> None:
-    kombu = pytest.importorskip("kombu")
-    embedded = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
-    with Crew(tmp_path, rabbitmq_url, redis_url) as crew:
-        worker = crew.worker("-Q", "celery-frames")
-        with kombu.Connection(crew.broker) as broker, broker.Producer() as producer:
-
-            def send(body: object, **headers: object) -> None:
-                told = {"task": PROCESS, "id": "x", "lang": "py", **headers}
-                producer.publish(body, routing_key="celery-frames", serializer="json", headers=told)
-
-            strange: list[tuple[object, dict[str, object]]] = [
-                ("frames:no:task", {"task": None}),
-                ([["k"], {}, embedded], {"task": "os.system"}),
-                ([[], {}, embedded], {}),
-                ([["a", "b"], {}, embedded], {}),
-                ([[7], {}, embedded], {}),
-                ([["x" * 1_000_000], {}, embedded], {}),
-                ([["k"], {}, embedded], {"retries": "many"}),
-                ([["k"], {}, embedded], {"eta": "never"}),
-                ([["k"], {}, embedded], {"timelimit": ["a", "b"]}),
-                ({"a": 1}, {}),
-            ]
-            for body, headers in strange:
-                send(body, **headers)
-        keys = crew.hand_over(frame("yard"))
-        crew.wait_until_done(keys)
-        crew.wait_for(lambda: crew.queue.depth().dead == len(strange), "all to be dead")
-        assert worker.pid is not None
-        assert "Unrecoverable" not in worker.log.read_text()
+def test_servers_that_are_killed_lose_and_repeat_nothing_all_within_tls(
+    tmp_path: Path, redis_server: StartRedisServer
+) -> None:
+    """Durable queues, and a Redis that writes before it answers; both are killed while there is work."""
+    authority, folder = Authority(tmp_path / "authority"), tmp_path / "broker"
+    own = authority.hub()
+    folder.mkdir()
+    files = Certificates(authority.certificate.file, own.file, own.key)
+    redis = redis_server(password="of the pictures", certificates=files, persistence="always")
+    rabbitmq = RabbitMqBroker(folder, certificates=files)
+    with ExitStack() as running:
+        running.callback(rabbitmq.kill)
+        rabbitmq.start()
+        crew = running.enter_context(Crew(tmp_path, rabbitmq.address.url(), redis.url()))
+        worker = crew.worker(concurrency=2)
+        crew.wait_for(lambda: rabbitmq.keeps(crew.name), "the queue to be on disk")
+        waiting = crew.hand_over(frame("waits"))
+        crew.wait_for(crew.events, "work to be in hand")
+        keys = waiting + crew.hand_over(*(frame("yard", index) for index in range(40)))
+        rabbitmq.restart()
+        redis.restart()
+        crew.go()
+        crew.wait_for(lambda: crew.finished == len(keys), "all to be finished")
+        crew.wait_for(lambda: crew.queue.depth().ready == 0, "no key to wait")
+        assert crew.died == 0
+        begun = crew.events("begun")
+        assert {(each.camera, each.frame) for each in begun} == {(key.camera_id, key.index) for key in keys}
+        assert all(each.redelivered for each in begun if each.attempt > 1)
+        for key in keys:
+            crew.wait_for(lambda key=key: crew.result(key)[0] == "SUCCESS", f"a result of {key}")  # type: ignore[misc]
+        told = worker.log.read_text()
+        assert "of the pictures" not in told
+        assert "of%20the%20pictures" not in told
