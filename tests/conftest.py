@@ -67,6 +67,7 @@ def require(name: str) -> str:
     return place
 
 
+@functools.cache
 def _names(path: Path, mark: str) -> bool:
     return f"mark.{mark}" in path.read_text()
 
@@ -87,6 +88,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 raise pytest.UsageError(f"{item.path}: a run of its own would not find mark.{mark} in it")
     if config.option.markexpr == "waits":
         items.sort(key=_most_s, reverse=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Files that name an `xdist_group` go to one process each: pytest 9.2 does not let xdist 3.8 name it."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - of runs with -n alone
+
+    class FilesTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if _names(config.rootpath / file, "xdist_group") else nodeid
+
+    return FilesTogether(config, log)
 
 
 def pytest_collection_finish() -> None:
