@@ -54,7 +54,7 @@ def test_a_store_works_there_and_has_no_better_advice(port: int) -> None:
 
 
 def test_what_was_stored_is_there_after_a_kill(environment: dict[str, str], tmp_path: Path) -> None:
-    """It reads its append-only file as the user `default`, who may not log in and yet has to be allowed all."""
+    """It reads its append-only file as the user `default`, who may not log in and is allowed all."""
     url = f"redis://frames:{PASSWORD}@127.0.0.1:{environment['REDIS_PORT']}/0"
     redis = redis_process(environment, tmp_path)
     with redis, open_store(url) as store:

@@ -68,7 +68,7 @@ class Docker:
             owners: users by their folders.
         """
         lines = [f"--change={change}" for change in changes]
-        self._call("import", *lines, "-", name, data=_image(files or {}, owners or {}))
+        self.ask("import", *lines, "-", name, data=_image(files or {}, owners or {}))
 
     def run(
         self, name: str, command: Sequence[str], *, shares: Sequence[Path] = (), options: Sequence[str] = ()
@@ -96,12 +96,12 @@ class Docker:
 
     def kill(self, name: str) -> None:
         """Ends a container as a power cut would (SIGKILL)."""
-        self._call("kill", name)
+        self.ask("kill", name)
 
     def remove(self, name: str) -> None:
         """As `kill`, where it is there."""
         with suppress(RuntimeError):
-            self._call("rm", "--force", name)
+            self.ask("rm", "--force", name)
 
     def stop(self) -> None:
         """Ends all containers and the daemon."""
@@ -110,8 +110,8 @@ class Docker:
         shutil.rmtree(self._run, ignore_errors=True)
 
     def _end(self) -> None:
-        if running := self._call("ps", "--quiet").split():
-            self._call("kill", *running)
+        if running := self.ask("ps", "--quiet").split():
+            self.ask("kill", *running)
         self._process.stop(timeout_s=20.0)
         namespace = self._run / "netns" / "default"
         subprocess.run(["umount", str(namespace)], check=False, stderr=subprocess.DEVNULL)
@@ -130,7 +130,8 @@ class Docker:
     def _client(self) -> list[str]:
         return [str(on_path(*CLIENTS)()), f"--host={self.address}"]
 
-    def _call(self, *command: str, data: bytes | None = None) -> str:
+    def ask(self, *command: str, data: bytes | None = None) -> str:
+        """What a command of docker's prints. Raises RuntimeError where it fails, with what it said."""
         done = subprocess.run([*self._client(), *command], input=data, capture_output=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"docker {command[0]} ended with {done.returncode}: {done.stderr.decode()}")
