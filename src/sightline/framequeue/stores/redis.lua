@@ -221,11 +221,11 @@ local function store(it, staged, size, ttl)
   rank(it)
 end
 
-local function put(it, staged, limit, ttl, full)
+local function put(it, staged, limit, ttl)
   local size = redis.call('STRLEN', staged)
   if it.done then return refused(it, 'done') end
   if limit and size > limit then return refused(it, 'too_large') end
-  if full or size == 0 then return refused(it, 'full') end -- 0: the server had no room to stage it
+  if size == 0 then return refused(it, 'full') end -- the server had no room for it
   if limit and not fits(it, size, limit) then
     local more = pass_list('leases', BOUND)
     if not fits(it, size, limit) then return more and {'more'} or refused(it, 'full') end
@@ -249,16 +249,12 @@ local DO = {}
 -- put, limit or '', ttl or '', <name>::staged:<call>: for numbers from 1 on, then the key of each picture. One answer
 -- each: what became of it, and the keys of those that went for it. After 'more' the rest is to be put again.
 function DO.put(limit, ttl, staged, ...)
-  -- A server at its maxmemory refuses the first write of a script that takes memory, and none after another.
-  local tried = redis.pcall('HSET', STATE, 'limit', limit)
-  local full = type(tried) == 'table' and tried.err
-  if full and not string.find(full, 'OOM', 1, true) then return tried end
-  if full then redis.call('UNLINK', BASE .. 'nothing') end
+  redis.call('HSET', STATE, 'limit', limit)
   pass(50)
   local answers, names, more = {}, {}, false
   for i, text in ipairs({...}) do
     names[i] = staged .. i
-    if not more then answers[i] = put(look(text), names[i], tonumber(limit), tonumber(ttl), full) end
+    if not more then answers[i] = put(look(text), names[i], tonumber(limit), tonumber(ttl)) end
     more = answers[#answers][1] == 'more'
   end
   redis.call('UNLINK', unpack(names))
@@ -393,6 +389,7 @@ function DO.usage(...)
   return answer
 end
 
--- What settles and frees is never refused, not even by a server at its maxmemory: see DO.put.
-if ARGV[1] ~= 'put' then redis.call('UNLINK', BASE .. 'nothing') end
+-- Nothing here is refused by a server at its maxmemory: of a script it refuses the first write that takes memory,
+-- and none after another. What that server has no room for are pictures, which are set beside this.
+redis.call('UNLINK', BASE .. 'nothing')
 return DO[ARGV[1]](unpack(ARGV, 2))
