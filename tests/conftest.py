@@ -6,6 +6,7 @@ skipped by name, with the command that would add it; with CI=true in the environ
 
 import functools
 import gc
+import importlib
 import os
 import socket
 import threading
@@ -95,14 +96,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Files that name an `xdist_group` go to one process each: pytest 9.2 does not let xdist 3.8 name it."""
     if config.getoption("dist") != "loadgroup":
         return None
-    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - of runs with -n alone
+    scheduling: Any = importlib.import_module("xdist.scheduler")
+    scheduler = scheduling.LoadScopeScheduling(config, log)
 
-    class FilesTogether(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.partition("::")[0]
-            return file if _names(config.rootpath / file, "xdist_group") else nodeid
+    def together(nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if _names(config.rootpath / file, "xdist_group") else nodeid
 
-    return FilesTogether(config, log)
+    scheduler._split_scope = together
+    return scheduler
 
 
 def pytest_collection_finish() -> None:

@@ -226,9 +226,9 @@ class Crew:
     def died(self) -> int:
         return self.queue.depth().dead - self._before[1]
 
-    def letter(self, key: object) -> DeadKey | None:
-        """The dead letter of a key."""
-        return next((dead for dead in self.queue.dead_letters() if dead.text == str(key)), None)
+    def letters(self, key: object) -> list[DeadKey]:
+        """The dead letters of a key, of which there should be one at most."""
+        return [dead for dead in self.queue.dead_letters() if dead.text == str(key)]
 
     def result(self, key: FrameKey) -> Any:
         """What Celery has as the result of a key's task: its state and its value."""

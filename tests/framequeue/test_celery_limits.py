@@ -43,7 +43,7 @@ def limited(
 
 def test_a_handler_that_runs_too_long_is_interrupted(limited: Limited) -> None:
     crew, key = limited.crew, limited.sleeps
-    dead = crew.wait_for(lambda: crew.letter(key), "it to be dead")
+    [dead] = crew.wait_for(lambda: crew.letters(key), "it to be dead")
     assert (dead.attempts, dead.reason) == (2, "its handler ran longer than 0.3 s")
     assert len(crew.events("interrupted", of=key)) == 2
     assert all(psutil.pid_exists(each.pid) for each in crew.events(of=key))
@@ -51,7 +51,7 @@ def test_a_handler_that_runs_too_long_is_interrupted(limited: Limited) -> None:
 
 def test_a_handler_that_hangs_ends_its_process(limited: Limited) -> None:
     crew, key = limited.crew, limited.hangs
-    dead = crew.wait_for(lambda: crew.letter(key), "it to be dead")
+    [dead] = crew.wait_for(lambda: crew.letters(key), "it to be dead")
     assert "given up after 2 attempts that did not end" in dead.reason
     assert "its handler ran longer than 0.8 s" in dead.reason
     assert crew.begun(key) == [(1, False), (2, True)]

@@ -80,13 +80,14 @@ def test_a_sampler_that_is_killed_and_begun_again_takes_no_slot_twice(
         return sorted({key.epoch for key, _ in _seen(tmp_path)})
 
     worker = begin("work", "--handler", "looks:look")
-    for run in range(1, RUNS + 1):
-        sampler = begin(*SAMPLE, person_and_car.url("person"))
-        wait_for(lambda run=run: len(epochs()) == run, WAIT_S, f"pictures of sampler {run}")  # type: ignore[misc]
-        if run < RUNS:
-            sampler.kill()
-            sampler.wait(WAIT_S)
-    _ended(sampler)
+    samplers: list[subprocess.Popen[bytes]] = []
+    while len(samplers) < RUNS:
+        for killed in samplers[-1:]:
+            killed.kill()
+            killed.wait(WAIT_S)
+        samplers.append(begin(*SAMPLE, person_and_car.url("person")))
+        wait_for(lambda: len(epochs()) == len(samplers), WAIT_S, f"pictures of sampler {len(samplers)}")
+    _ended(samplers[-1])
     with open_store(places.store) as store, open_queue(places.queue) as queue:
         # What lies there and was not sent, where a sampler died between the two.
         swept = begin("sweep", "--overdue-s", "0.1")
