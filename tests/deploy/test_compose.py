@@ -118,6 +118,7 @@ def test_what_is_told_to_celery_it_knows() -> None:
 def test_what_must_last_is_in_volumes() -> None:
     kept = {volume.split(":")[0] for name in SERVERS for volume in SERVED[name]["volumes"]}
     assert kept == set(COMPOSE["volumes"])
+    assert SERVED["rabbitmq"]["hostname"] == "rabbitmq"  # under which it finds what it kept
 
 
 def test_ports_are_this_machines_unless_somebody_says_otherwise() -> None:
