@@ -13,6 +13,7 @@ from tools.services.process import Process, answers_at
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "framequeue"
 PASSWORDS = {"REDIS_PASSWORD": "pictures-4f1", "RABBITMQ_PASSWORD": "keys-9c2"}
+FIGURES = "127.0.0.1:9100"  # within a container
 VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?P<rest>[^}]*)\}")
 
 
@@ -57,9 +58,10 @@ def redis_process(environment: Mapping[str, str], folder: Path) -> Process:
     return Process("redis", [*shell, script], folder, ready=ready, environment=environment)
 
 
-def check(service: str, environment: Mapping[str, str]) -> int:
-    """Runs a health check. Gives its exit code: 0 where all is well."""
-    kind, *command = map(_as_run, compose()["services"][service]["healthcheck"]["test"])
+def check(service: str, environment: Mapping[str, str], address: str = FIGURES) -> int:
+    """Runs a health check, which asks at `address` for figures. Gives its exit code: 0 where all is well."""
+    said: list[str] = compose()["services"][service]["healthcheck"]["test"]
+    kind, *command = (put_in(word, {}).replace(FIGURES, address) for word in said)
     done = subprocess.run(
         ["sh", "-c", *command] if kind == "CMD-SHELL" else command,
         env={**os.environ, **environment},
@@ -67,7 +69,3 @@ def check(service: str, environment: Mapping[str, str]) -> int:
         check=False,
     )
     return done.returncode
-
-
-def _as_run(text: str) -> str:
-    return put_in(text, {})
