@@ -19,6 +19,7 @@ from sightline.errors import (
 )
 from sightline.hub.rpc import rpc
 from sightline.hub.rpc.messages import call_frame
+from sightline.hub.rpc.threads import Job
 from sightline.log import hide_secret
 
 WAIT_S = 5.0
@@ -137,6 +138,34 @@ def run(wire: Wire, steps: Callable[[], Awaitable[None]]) -> None:
     assert stats.received == sum(ended)
     assert all(len(answers) == 1 for answers in wire.answers.values())
     assert len(wire.answers) == stats.done + stats.failed + stats.refused + stats.timed_out
+
+
+def test_a_method_that_runs_at_once_finds_itself_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ending:
+        def rpc_in_flight(self) -> int:
+            return wire.dispatcher.stats().in_flight
+
+    wire = Wire(Ending())
+    begin = wire.dispatcher._threads.run
+
+    def sooner(job: Job) -> bool:
+        """The thread has done all before the loop goes on."""
+        ran = threading.Event()
+
+        def told() -> None:
+            job()
+            ran.set()
+
+        return begin(told) and ran.wait(WAIT_S)
+
+    monkeypatch.setattr(wire.dispatcher._threads, "run", sooner)
+
+    async def steps() -> None:
+        number = wire.call("in_flight")
+        await until(wire.answered(number), "an answer")
+        assert wire.answers[number] == [1]
+
+    run(wire, steps)
 
 
 def test_plain_and_async_methods_answer(no_leaks: None, service: Service) -> None:

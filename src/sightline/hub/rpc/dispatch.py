@@ -139,10 +139,13 @@ class Dispatcher:
         """False: no thread is to be had."""
         loop = asyncio.get_running_loop()
         is_async = call.served.is_async
-        if not is_async and not self._threads.run(partial(self._run_in_thread, call, loop)):
-            return False
+        # Before it runs: a method that asks for the end of all this finds itself in hand.
         self._running += 1
         self._calls[call.number] = call
+        if not is_async and not self._threads.run(partial(self._run_in_thread, call, loop)):
+            self._running -= 1
+            del self._calls[call.number]
+            return False
         if call.frame.head.time_ns > 0:
             call.timer = loop.call_later(call.frame.head.time_ns / NS_PER_S, self._late, call)
         if is_async:
