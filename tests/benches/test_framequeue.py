@@ -12,7 +12,7 @@ from benches.turns import BENCHES, take
 SHORT = Scale(clip_s=4, window_s=0.3)
 ALL = pytest.mark.needs("redis", "rabbitmq", "ffmpeg")
 # Each turn has a broker of its own to wait for.
-pytestmark = [pytest.mark.waits, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 
 def taken(name: str, *contenders: str) -> dict[str, Figures]:

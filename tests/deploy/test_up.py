@@ -9,11 +9,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from tests.conftest import WaitFor
 from tests.deploy.files import FOLDER, compose, filled_in, put_in, write
 from tools.services import SERVICES, Docker
 from tools.services.docker import ROOT, programs
@@ -21,6 +23,7 @@ from tools.services.docker import ROOT, programs
 pytestmark = [
     pytest.mark.needs("docker", "compose", "redis", "rabbitmq"),
     pytest.mark.waits,
+    pytest.mark.xdist_group("docker"),  # one deployment for all of them
     pytest.mark.timeout(420),
 ]
 IMAGE = "this-machine:servers"
@@ -162,7 +165,7 @@ def test_the_switch_is_enough(deployed: Deployed) -> None:
     assert wal == int(NAMED["RABBITMQ_WAL"])
 
 
-def test_each_container_has_its_limits_and_is_well(deployed: Deployed) -> None:
+def test_each_container_has_its_limits_and_is_well(deployed: Deployed, wait_for: WaitFor) -> None:
     for name, some in deployed.containers().items():
         bounds = some[0]["HostConfig"]
         memory = int(put_in(SERVED[name]["mem_limit"], NAMED))
@@ -173,10 +176,10 @@ def test_each_container_has_its_limits_and_is_well(deployed: Deployed) -> None:
         user, refused = deployed.within(name, "sh", "-c", "id -u; touch /new 2>&1 || true").splitlines()
         assert user != "0", name
         assert "Read-only file system" in refused, name
-        assert deployed.well(name), name
+        wait_for(partial(deployed.well, name), UP_S, f"{name} to be well")
 
 
-def test_celery_works_instead_and_what_was_kept_is_there(deployed: Deployed) -> None:
+def test_celery_works_instead_and_what_was_kept_is_there(deployed: Deployed, wait_for: WaitFor) -> None:
     deployed.ask("stop", "--timeout", "5", "sampler", "worker")
     stored = deployed.stored()
     deployed.remove("redis")
@@ -187,4 +190,5 @@ def test_celery_works_instead_and_what_was_kept_is_there(deployed: Deployed) -> 
     assert stored <= deployed.stored()
     results = f"redis-cli -n 1 --user {NAMED['REDIS_USER']} --scan"
     deployed.wait_within("redis", f"{results} | grep -q celery-task-meta-", "a result of Celery's")
-    assert all(deployed.well(service) for service in CELERYS - {"celery-beat"})  # as test_celery.py has it
+    for service in CELERYS - {"celery-beat"}:  # as test_celery.py has it
+        wait_for(partial(deployed.well, service), UP_S, f"{service} to be well")
