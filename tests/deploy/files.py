@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from tools.services.process import Process, answers_at
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "framequeue"
 PASSWORDS = {"REDIS_PASSWORD": "pictures-4f1", "RABBITMQ_PASSWORD": "keys-9c2"}
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+"""With the commands of the environment that the tests run in, as an image has them."""
 FIGURES = "127.0.0.1:9100"  # within a container
 VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?P<rest>[^}]*)\}")
 
@@ -64,7 +67,7 @@ def check(service: str, environment: Mapping[str, str], address: str = FIGURES) 
     kind, *command = (put_in(word, {}).replace(FIGURES, address) for word in said)
     done = subprocess.run(
         ["sh", "-c", *command] if kind == "CMD-SHELL" else command,
-        env={**os.environ, **environment},
+        env={**os.environ, "PATH": PATH, **environment},
         capture_output=True,
         check=False,
     )

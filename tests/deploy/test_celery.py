@@ -13,6 +13,7 @@ from tests.conftest import WaitFor
 from tests.deploy.files import (
     FOLDER,
     PASSWORDS,
+    PATH,
     check,
     compose,
     environment_of,
@@ -79,6 +80,7 @@ def here(service: str, named: Mapping[str, str], **more: str) -> dict[str, str]:
     return {
         **environment_of(service, named),
         **{f"SIGHTLINE_FRAMEQUEUE_{name}": value for name, value in more.items()},
+        "PATH": PATH,
         "PYTHONPATH": f"{FOLDER / 'handlers'}:{FOLDER.parents[1] / 'src'}",
         "HOSTNAME": socket.gethostname(),
     }
