@@ -1,0 +1,1 @@
+"""DeepStream's configuration: read, judged, converted, generated, on a machine without a GPU."""

@@ -1,0 +1,132 @@
+"""A configuration file as it stands, in either format, before anybody gives it a meaning.
+
+Promises: every group and every entry, duplicates too, in the order of the file, with the line each stands
+on (from 1), its value untouched: for text what `g_key_file_get_value` gives for that line (escapes not yet
+undone, trailing white space kept), for YAML what yaml-cpp has as the scalar. Which of several duplicates
+holds is the reader's nature: GLib's last, yaml-cpp's first; `entry` answers so.
+
+Deliberately not here: what a key means (`keys`), what a value is (`keyfile_values`, `yaml_values`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class Form(StrEnum):
+    """How a file is written."""
+
+    TXT = "txt"  # GLib's key files
+    YML = "yml"  # YAML as yaml-cpp reads it
+
+    @classmethod
+    def of(cls, path: Path) -> Form:
+        """As DeepStream tells them apart: by the end of the name, `.yml` or `.yaml`."""
+        return cls.YML if path.name.endswith((".yml", ".yaml")) else cls.TXT
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """YAML's null: `key:` with nothing after it, or `~`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """YAML's `[1, 2]` or lines with `- `."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """YAML's pairs, in order, duplicates kept."""
+
+    entries: tuple[Entry, ...]
+
+
+Value = str | Nothing | Sequence | Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key and its value.
+
+    Attributes:
+        key: as written.
+        value: a `str` in text files always; in YAML usually.
+        line: where the key stands, from 1; 0 for one that was made, not read.
+        quoted: YAML's scalar stood in quotes, so that it is neither null nor, to a converter, a number.
+        comment: the lines of comment right above it, without their `#`; not part of its equality.
+    """
+
+    key: str
+    value: Value
+    line: int = field(default=0, compare=False)
+    quoted: bool = field(default=False, compare=False)
+    comment: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def text(self) -> str | None:
+        """The value where it is a scalar, else None."""
+        return self.value if isinstance(self.value, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`[name]` and what stands under it; in YAML a key of the top level whose value is a mapping.
+
+    Attributes:
+        value: what a top-level key of YAML has instead of a mapping (`Nothing` for an empty group, a scalar,
+            a `Sequence`); None where it is a group like any other.
+    """
+
+    name: str
+    entries: tuple[Entry, ...] = ()
+    line: int = field(default=0, compare=False)
+    value: Value | None = None
+    comment: tuple[str, ...] = field(default=(), compare=False)
+
+    def all(self, key: str) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self.entries if entry.key == key)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A whole file.
+
+    Attributes:
+        groups: every header in order; a name that comes twice stands here twice.
+        tail: comment below the last entry.
+    """
+
+    form: Form
+    groups: tuple[Group, ...]
+    path: Path | None = field(default=None, compare=False)
+    tail: tuple[str, ...] = field(default=(), compare=False)
+
+    def named(self, group: str) -> tuple[Group, ...]:
+        return tuple(each for each in self.groups if each.name == group)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of groups, each once, in the order of their first header."""
+        return tuple(dict.fromkeys(group.name for group in self.groups))
+
+    def entries(self, group: str) -> Iterator[Entry]:
+        """What the reader sees of a group: each key once, in the order of first appearance.
+
+        Text: headers of one name are merged, the last of equal keys holds. YAML: the first group of that
+        name and the first of equal keys.
+        """
+        seen: dict[str, Entry] = {}
+        for each in self.named(group)[: None if self.form is Form.TXT else 1]:
+            for entry in each.entries:
+                if self.form is Form.TXT or entry.key not in seen:
+                    seen[entry.key] = entry
+        yield from seen.values()
+
+    def entry(self, group: str, key: str) -> Entry | None:
+        return next((entry for entry in self.entries(group) if entry.key == key), None)

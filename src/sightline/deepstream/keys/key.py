@@ -1,0 +1,92 @@
+"""A key that DeepStream reads, as a row of a table.
+
+The tables are facts from NVIDIA's sources; each names the file that it was read from. What one row cannot
+say (keys that only matter beside others, values that are replaced) is in `rules`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from sightline.deepstream.document import Form
+
+
+class Type(StrEnum):
+    """What the reader makes of a value."""
+
+    INTEGER = "integer"
+    UNSIGNED = "unsigned integer"
+    BOOLEAN = "boolean"
+    NUMBER = "number"
+    STRING = "string"
+    PATH = "path"  # relative to the folder of the file it stands in
+    INTEGERS = "integers with ; between them"
+    NUMBERS = "numbers with ; between them"
+    STRINGS = "words with ; between them"
+
+
+class Outside(StrEnum):
+    """What becomes of a number that is none of the choices or out of range."""
+
+    REFUSED = "refused"
+    TAKEN = "taken as it is"
+    REPLACED = "replaced"  # `Key.instead` says by what
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """One key of one group.
+
+    Attributes:
+        name: as written; `{N}` stands for digits, `{NAME}` for any word.
+        default: what holds where it is not set, in words; None where that is nothing to speak of.
+        choices: what the numbers mean, where only these have a meaning.
+        low, high: bounds, both allowed.
+        count: how many values a list must have; None for any number.
+        instead: what a value outside becomes, where `outside` is REPLACED.
+        heir: the key that is to be used instead of this one.
+        forms: the formats whose parser knows it.
+        note: what to know, in a sentence.
+    """
+
+    name: str
+    type: Type
+    default: str | None = None
+    choices: Mapping[int, str] = field(default_factory=dict)
+    low: float | None = None
+    high: float | None = None
+    count: int | None = None
+    outside: Outside = Outside.REFUSED
+    instead: str | None = None
+    heir: str | None = None
+    forms: tuple[Form, ...] = (Form.TXT, Form.YML)
+    note: str | None = None
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return name_pattern(self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupTable:
+    """A group that DeepStream reads; its name may have `{N}` or `{NAME}` in it as a key's."""
+
+    name: str
+    keys: tuple[Key, ...]
+    required: bool = False
+    source: str  # the file of NVIDIA/DeepStream that this was read from
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return name_pattern(self.name)
+
+    def find(self, key: str) -> Key | None:
+        return next((each for each in self.keys if each.pattern.fullmatch(key)), None)
+
+
+def name_pattern(name: str) -> re.Pattern[str]:
+    return re.compile(re.escape(name).replace(r"\{N\}", r"\d+").replace(r"\{NAME\}", ".+"))
