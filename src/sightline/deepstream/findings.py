@@ -31,7 +31,12 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to know about a file; `line` is None where it concerns what is not there."""
+    """One thing to know about a file.
+
+    Attributes:
+        line: where it is, from 1; None where it concerns what is not there.
+        file: the file that it is in, where that is not the one that was asked about but one that it names.
+    """
 
     severity: Severity
     what: What
@@ -39,6 +44,7 @@ class Finding:
     group: str | None = None
     key: str | None = None
     line: int | None = None
+    file: str | None = None
 
     def to_json(self) -> bytes:
         return msgspec.json.encode(self)

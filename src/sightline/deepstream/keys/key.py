@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from sightline.deepstream.document import Form
+from sightline.deepstream.findings import Severity
 
 
 class Type(StrEnum):
@@ -27,6 +28,7 @@ class Type(StrEnum):
     INTEGERS = "integers with ; between them"
     NUMBERS = "numbers with ; between them"
     STRINGS = "words with ; between them"
+    LEADING = "integer, and what follows it"  # std::stoi and atoi: `5 fps` is 5
 
 
 class Outside(StrEnum):
@@ -47,6 +49,8 @@ class Key:
         choices: what the numbers mean, where only these have a meaning.
         low, high: bounds, both allowed.
         count: how many values a list must have; None for any number.
+        in_yaml: what the YAML parser makes of the value, where it is not what the text parser makes of it.
+        unreadable: what becomes of a value that the reader does not take; REPLACED by `instead`.
         instead: what a value outside becomes, where `outside` is REPLACED.
         heir: the key that is to be used instead of this one.
         forms: the formats whose parser knows it.
@@ -60,7 +64,9 @@ class Key:
     low: float | None = None
     high: float | None = None
     count: int | None = None
+    in_yaml: Type | None = None
     outside: Outside = Outside.REFUSED
+    unreadable: Outside = Outside.REFUSED
     instead: str | None = None
     heir: str | None = None
     forms: tuple[Form, ...] = (Form.TXT, Form.YML)
@@ -70,15 +76,25 @@ class Key:
     def pattern(self) -> re.Pattern[str]:
         return name_pattern(self.name)
 
+    def type_in(self, form: Form) -> Type:
+        return self.in_yaml or self.type if form is Form.YML else self.type
+
 
 @dataclass(frozen=True, kw_only=True)
 class GroupTable:
-    """A group that DeepStream reads; its name may have `{N}` or `{NAME}` in it as a key's."""
+    """A group that DeepStream reads; its name may have `{N}` or `{NAME}` in it as a key's.
+
+    Attributes:
+        required: without it the file is refused.
+        source: the file of NVIDIA/DeepStream that this was read from.
+        unknown: what DeepStream does with a key of this group that it does not know.
+    """
 
     name: str
     keys: tuple[Key, ...]
     required: bool = False
-    source: str  # the file of NVIDIA/DeepStream that this was read from
+    source: str
+    unknown: Severity = Severity.WARNING
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -1,0 +1,7 @@
+"""Being written."""
+
+from __future__ import annotations
+
+from sightline.deepstream.keys.key import GroupTable
+
+TABLES: tuple[GroupTable, ...] = ()
