@@ -10,47 +10,50 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sightline.deepstream.document import ConfigFile, Entry
+from sightline.deepstream.document import ConfigFile, Entry, Group
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.keys.key import GroupTable
 from sightline.deepstream.keys.opening import judged, table_of, tables_of
 from sightline.deepstream.kinds import Kind
+from sightline.deepstream.passed_over import passed_over
 from sightline.kinds import nearest
 
 
 def unknown_groups(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
     for group in file.groups:
-        if table_of(kind, group.name) is None:
+        table = table_of(kind, group.name)
+        if table is not None and file.form not in table.forms:
+            yield _unknown_group(kind, group, What.MISPLACED, "; only the other format's reader knows it")
+        elif table is None:
             elsewhere = [other for other in judged() if table_of(other, group.name)]
-            yield Finding(
-                Severity.WARNING,
-                What.MISPLACED if elsewhere else What.UNKNOWN,
-                f"{kind} has no group [{group.name}], and passes over it"
-                + (_files(elsewhere) if elsewhere else nearest(group.name, _group_names(kind))),
-                group=group.name,
-                line=group.line or None,
-            )
+            hint = _files(elsewhere) or nearest(group.name, _group_names(kind))
+            yield _unknown_group(kind, group, What.MISPLACED if elsewhere else What.UNKNOWN, hint)
+
+
+def _unknown_group(kind: Kind, group: Group, what: What, hint: str) -> Finding:
+    told = f"{kind} has no group [{group.name}], and passes over it{hint}"
+    return Finding(Severity.WARNING, what, told, group.name, line=group.line or None)
 
 
 def unknown_keys(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
     for name in file.names:
         table = table_of(kind, name)
-        if table is None:
+        if table is None or passed_over(file, table, name):
             continue
         for entry in file.entries(name):
             row = table.find(entry.key)
             if row is None or file.form not in row.forms:
-                yield _unknown_key(kind, table, name, entry)
+                yield _unknown_key(kind, table, name, entry, table.unknown_in(file.form))
 
 
-def _unknown_key(kind: Kind, table: GroupTable, group: str, entry: Entry) -> Finding:
+def _unknown_key(kind: Kind, table: GroupTable, group: str, entry: Entry, severity: Severity) -> Finding:
     place = _belongs(kind, table, entry.key)
     known_in_other_form = table.find(entry.key) is not None
     hint = place or nearest(entry.key, _key_names(table))
     if known_in_other_form:
         hint = "; only the other format's reader knows it"
     return Finding(
-        table.unknown,
+        severity,
         What.MISPLACED if place else What.UNKNOWN,
         f"{kind} has no key {entry.key!r} in [{group}]" + hint,
         group=group,

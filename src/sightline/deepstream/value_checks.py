@@ -16,6 +16,7 @@ from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.keys.key import Key, Outside
 from sightline.deepstream.keys.opening import table_of
 from sightline.deepstream.kinds import Kind
+from sightline.deepstream.passed_over import passed_over
 from sightline.deepstream.reading import read
 from sightline.deepstream.refusal import ValueRefused
 
@@ -29,8 +30,10 @@ _SEVERITY = {
 def values(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
     for name in file.names:
         table = table_of(kind, name)
-        for entry in file.entries(name) if table else ():
-            row = table.find(entry.key) if table else None
+        if table is None or passed_over(file, table, name):
+            continue
+        for entry in file.entries(name):
+            row = table.find(entry.key)
             if row and file.form in row.forms:
                 yield from _one(name, row, entry, file.form)
 

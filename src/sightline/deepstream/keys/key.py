@@ -88,6 +88,9 @@ class GroupTable:
         required: without it the file is refused.
         source: the file of NVIDIA/DeepStream that this was read from.
         unknown: what DeepStream does with a key of this group that it does not know.
+        unknown_in_yaml: the same, where the YAML parser does something else.
+        forms: the formats whose parser knows the group; the other passes over it.
+        switched: where `enable` says no, the rest of the group is not read at all.
     """
 
     name: str
@@ -95,10 +98,16 @@ class GroupTable:
     required: bool = False
     source: str
     unknown: Severity = Severity.WARNING
+    unknown_in_yaml: Severity | None = None
+    forms: tuple[Form, ...] = (Form.TXT, Form.YML)
+    switched: bool = False
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         return name_pattern(self.name)
+
+    def unknown_in(self, form: Form) -> Severity:
+        return self.unknown_in_yaml or self.unknown if form is Form.YML else self.unknown
 
     def find(self, key: str) -> Key | None:
         return next((each for each in self.keys if each.pattern.fullmatch(key)), None)
