@@ -3,14 +3,14 @@
 Promises: every group and every entry, duplicates too, in the order of the file, with the line each stands
 on (from 1), its value untouched: for text what `g_key_file_get_value` gives for that line (escapes not yet
 undone, trailing white space kept), for YAML what yaml-cpp has as the scalar. Which of several duplicates
-holds is the reader's nature: GLib's last, yaml-cpp's first; `entry` answers so.
+holds is the reader's nature; `entry` answers so.
 
 Deliberately not here: what a key means (`keys`), what a value is (`keyfile_values`, `yaml_values`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -119,14 +119,17 @@ class ConfigFile:
         """What the reader sees of a group: each key once, in the order of first appearance.
 
         Text: headers of one name are merged, the last of equal keys holds. YAML: the first group of that
-        name and the first of equal keys.
+        name (yaml-cpp finds it by its name) and the last of equal keys (DeepStream's parsers go through all
+        that are there, and each sets what the one before it set).
         """
-        seen: dict[str, Entry] = {}
-        for each in self.named(group)[: None if self.form is Form.TXT else 1]:
-            for entry in each.entries:
-                if self.form is Form.TXT or entry.key not in seen:
-                    seen[entry.key] = entry
-        yield from seen.values()
+        yield from held(
+            e for each in self.named(group)[: None if self.form is Form.TXT else 1] for e in each.entries
+        )
 
     def entry(self, group: str, key: str) -> Entry | None:
         return next((entry for entry in self.entries(group) if entry.key == key), None)
+
+
+def held(entries: Iterable[Entry]) -> Iterable[Entry]:
+    """Each key once, in the order of first appearance, with the last value that it is given."""
+    return {entry.key: entry for entry in entries}.values()

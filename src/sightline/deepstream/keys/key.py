@@ -91,6 +91,7 @@ class GroupTable:
         unknown_in_yaml: the same, where the YAML parser does something else.
         forms: the formats whose parser knows the group; the other passes over it.
         switched: where `enable` says no, the rest of the group is not read at all.
+        listed: the value is a sequence, and each of its mappings is such a group.
     """
 
     name: str
@@ -101,6 +102,7 @@ class GroupTable:
     unknown_in_yaml: Severity | None = None
     forms: tuple[Form, ...] = (Form.TXT, Form.YML)
     switched: bool = False
+    listed: bool = False
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -109,8 +111,10 @@ class GroupTable:
     def unknown_in(self, form: Form) -> Severity:
         return self.unknown_in_yaml or self.unknown if form is Form.YML else self.unknown
 
-    def find(self, key: str) -> Key | None:
-        return next((each for each in self.keys if each.pattern.fullmatch(key)), None)
+    def find(self, key: str, form: Form | None = None) -> Key | None:
+        """The row of a key: of several that fit, one that the form's parser knows."""
+        fitting = [each for each in self.keys if each.pattern.fullmatch(key)]
+        return next((each for each in fitting if form in each.forms), fitting[0] if fitting else None)
 
 
 def name_pattern(name: str) -> re.Pattern[str]:
