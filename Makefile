@@ -70,6 +70,10 @@ bench: $(VENV)/.developing ## measure against peers, side by side; see benches/R
 soak: $(VENV)/.developing ## kill hubs, clients, flows and sites at random; ARGS='--rounds 100 --pipe-kills 100 --up-kills 100 --seed 7'
 	$(BIN)/python -m tests.hub.proof.soak $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/.developing ## hold our readers of DeepStream's files against the real ones; ARGS='--files 100000 --seed 7'
+	$(BIN)/python -m tests.deepstream.fuzz $(ARGS)
+
 .PHONY: docs
 docs: $(VENV)/.developing ## build the documentation into public/
 	$(PIP) install --constraint constraints.txt --group docs

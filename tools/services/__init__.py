@@ -9,6 +9,7 @@ from tools.services.compose import COMPOSE
 from tools.services.curl import CURL
 from tools.services.docker import DOCKER, Docker
 from tools.services.ffmpeg import FFMPEG
+from tools.services.glib import GLIB
 from tools.services.kafka import KAFKA, KafkaBroker
 from tools.services.kcat import KCAT
 from tools.services.nats import NATS
@@ -49,5 +50,6 @@ SERVICES: dict[str, Service] = {
         ZERORPC,
         REDIS,
         RABBITMQ,
+        GLIB,
     )
 }
