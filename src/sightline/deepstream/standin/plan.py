@@ -1,0 +1,157 @@
+"""What a stand-in is to do, by its configuration files.
+
+It promises to refuse what `deepstream-app` would: whatever the linter finds that DeepStream does not load, in
+the file itself and in each that it names; a file whose name ends in neither `.txt` nor `.yml` or `.yaml`,
+which the application does not read at all; no source to play; and an inference engine without its file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sightline.deepstream.document import ConfigFile
+from sightline.deepstream.findings import Finding, Severity
+from sightline.deepstream.kinds import Kind
+from sightline.deepstream.linting import lint_path
+from sightline.deepstream.loading import load
+from sightline.deepstream.reading import value
+from sightline.deepstream.reading_sources import sources_of
+from sightline.deepstream.refusal import Refused
+
+BROKER: Final = 6
+"""The type of a sink that sends messages."""
+PERF_S: Final = 5
+"""Where the measurement is on and its interval is not set."""
+FRAME_INTERVAL: Final = 30
+"""Pictures from one message to the next."""
+FPS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where a sink sends to: by `library` one of the protocols, at `address` as the file has it."""
+
+    library: str
+    address: str
+    topic: str
+    payload: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """See `Life` for what is as there.
+
+    Attributes:
+        address: of the routes, where the application has them.
+        brokers: of each sink that sends messages.
+    """
+
+    cameras: tuple[str, ...]
+    perf_s: float | None
+    message_s: float | None
+    address: tuple[str, int] | None
+    brokers: tuple[Broker, ...]
+
+
+def read_plan(paths: Sequence[Path], uris: Sequence[str] = ()) -> Plan:
+    """What these files ask for together. Raises Refused with all that the application would not load."""
+    files = [_loaded(path) for path in paths]
+    cameras = tuple(name for at, file in enumerate(files) for name in _cameras(file, uris[at : at + 1]))
+    if not cameras:
+        raise Refused("expected an enabled source that has an address, got none", path=paths[0])
+    sinks = [(file, group) for file in files for group in _sinks(file)]
+    brokers = tuple(_broker(file, group) for file, group in sinks)
+    every = [_whole(file, group, "msg-conv-frame-interval", FRAME_INTERVAL) for file, group in sinks]
+    addresses = [address for file in files if (address := _address(file)) is not None]
+    perf = [seconds for file in files if (seconds := _perf_s(file)) is not None]
+    return Plan(
+        cameras,
+        perf_s=min(perf, default=None),
+        message_s=max(1, min(every)) / FPS if every else None,
+        address=addresses[0] if addresses else None,
+        brokers=brokers,
+    )
+
+
+def _loaded(path: Path) -> ConfigFile:
+    if path.suffix not in {".txt", ".yml", ".yaml"}:
+        raise Refused("expected a name that ends in .txt, .yml or .yaml: no other is read", path=path)
+    refused = [finding for finding in _found(path) if finding.severity is Severity.REFUSED]
+    if refused:
+        first = refused[0]
+        more = f" (and {len(refused) - 1} more)" if refused[1:] else ""
+        raise Refused(first.message + more, line=first.line, path=path)
+    file = load(path)
+    for group, named in _named(file):
+        if not (path.parent / named).is_file():
+            raise Refused(
+                f"[{group}] config-file: expected a file, got {named}, which is not there", path=path
+            )
+    return file
+
+
+def _found(path: Path) -> Iterator[Finding]:
+    """Of the file, and of each that it names."""
+    for findings in lint_path(path).values():
+        yield from findings
+
+
+def _named(file: ConfigFile) -> Iterator[tuple[str, str]]:
+    """Files that an enabled engine cannot begin without."""
+    engines = (
+        name for name in file.names if name.startswith(("primary-gie", "secondary-gie", "pre-process"))
+    )
+    for group in engines:
+        named = _value(file, group, "config-file")
+        if named and _on(file, group):
+            yield group, str(named)
+
+
+def _cameras(file: ConfigFile, uris: Sequence[str]) -> Iterator[str]:
+    for source in sources_of(file):
+        if source.enable:
+            yield from source.camera_ids or [f"source{source.index}"]
+    if uris and not any(source.enable for source in sources_of(file)):
+        yield "source0"
+
+
+def _sinks(file: ConfigFile) -> list[str]:
+    names = (name for name in file.names if name.startswith("sink") and name[4:].isdigit())
+    return [name for name in names if _on(file, name) and _value(file, name, "type") == BROKER]
+
+
+def _broker(file: ConfigFile, sink: str) -> Broker:
+    wanted = ("msg-broker-proto-lib", "msg-broker-conn-str", "topic")
+    library, address, topic = (str(_value(file, sink, key) or "") for key in wanted)
+    return Broker(library, address, topic, _whole(file, sink, "msg-conv-payload-type", 0))
+
+
+def _address(file: ConfigFile) -> tuple[str, int] | None:
+    """Of the REST server, which `nvmultiurisrcbin` alone has; port 0 is none."""
+    if not _value(file, "source-list", "use-nvmultiurisrcbin"):
+        return None
+    port = str(_value(file, "source-list", "http-port") or "9000")
+    host = str(_value(file, "source-list", "http-ip") or "localhost")
+    return (host, int(port)) if port.isdigit() and 0 < int(port) < 1 << 16 else None
+
+
+def _perf_s(file: ConfigFile) -> float | None:
+    if not _value(file, "application", "enable-perf-measurement"):
+        return None
+    return float(max(1, _whole(file, "application", "perf-measurement-interval-sec", PERF_S)))
+
+
+def _on(file: ConfigFile, group: str) -> bool:
+    return bool(_value(file, group, "enable"))
+
+
+def _whole(file: ConfigFile, group: str, key: str, default: int) -> int:
+    given = _value(file, group, key)
+    return default if given is None else int(given)
+
+
+def _value(file: ConfigFile, group: str, key: str) -> Any:
+    return value(file, Kind.APP, group, key)
