@@ -1,0 +1,72 @@
+"""The address of a camera, which may hold its password and never shows it.
+
+Promises: `str`, `repr`, `format` and what pydantic says of a wrong one are without user and password;
+`unicode_string()` is the address as it is, for whoever opens the camera, and JSON has that too, because the
+fleet sends it to the agents. The password is told to the one redactor, so that no log line shows it either.
+
+Deliberately not here: percent-encoding for people. What pydantic's AnyUrl reads is read, so a `/`, `?` or `#`
+within a password must be written as %2F, %3F or %23.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+from urllib.parse import unquote
+
+from pydantic import AnyUrl, GetCoreSchemaHandler, SerializationInfo, ValidatorFunctionWrapHandler
+from pydantic_core import CoreSchema, core_schema
+
+from sightline.log import HIDDEN, hide_secret, redact
+
+
+class Address(AnyUrl):
+    """An `AnyUrl` whose text is without its secrets."""
+
+    def __str__(self) -> str:
+        text = self.unicode_string()
+        scheme, _, rest = text.partition("://")
+        # Up to the *last* @, as a password that was not encoded may have become a part of the path.
+        _, at, shown = rest.rpartition("@")
+        return redact(f"{scheme}://{HIDDEN}@{shown}" if at else text)
+
+    def __repr__(self) -> str:
+        return f"Address({str(self)!r})"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __len__(self) -> int:
+        return len(self.unicode_string())
+
+    def encoded_string(self) -> str:
+        """The address as it is; its host as DNS has it."""
+        return str(self._url)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls,
+        source: type[Self],  # type: ignore[override]
+        handler: GetCoreSchemaHandler,
+    ) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(
+            cls._read,
+            core_schema.url_schema(),
+            serialization=core_schema.plain_serializer_function_ser_schema(_written, info_arg=True),
+        )
+
+    @classmethod
+    def _read(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Self:
+        if isinstance(value, cls):
+            return value
+        text = value.unicode_string() if isinstance(value, AnyUrl) else value
+        made = cls.__new__(cls)
+        made._url = validate(text)  # noqa: SLF001 - a subclass, as pydantic's own are made
+        if "://" not in made.unicode_string():  # `admin:geheim@host` would be one of the scheme admin
+            raise ValueError("expected an address with :// behind its scheme, such as rtsp://host/path")
+        for form in {made.password or "", unquote(made.password or "")}:
+            hide_secret(form)
+        return made
+
+
+def _written(address: Address, info: SerializationInfo) -> Address | str:
+    return address.encoded_string() if info.mode == "json" else address
