@@ -4,7 +4,7 @@ Promises: what yaml-cpp keeps of a node: its kind, a map's pairs in order with d
 and whether it stood plain; the line and column it began at, from 0.
 
 An alias is the very node that its anchor names: nodes are shared, and a tree may hold itself. Deliberately
-not here: tags (DeepStream asks for none) and styles.
+not here: styles, and what a tag means (DeepStream asks for none).
 """
 
 from __future__ import annotations
@@ -32,17 +32,20 @@ class Scalar:
     mark: Mark
     text: str
     quoted: bool
+    tag: str = "?"
 
 
 @dataclass(eq=False, slots=True)
 class List:
     mark: Mark
+    tag: str = "?"
     items: list[Node] = field(default_factory=list)
 
 
 @dataclass(eq=False, slots=True)
 class Map:
     mark: Mark
+    tag: str = "?"
     pairs: list[tuple[Node, Node]] = field(default_factory=list)
 
 
