@@ -1,7 +1,7 @@
 """What deepstream-app knows of drawing, of tiling, and of keeping single pictures.
 
-Facts from deepstream_config_file_parser.c (`parse_osd`, `parse_tiled_display`, `parse_image_save`), their YAML
-twins, deepstream_osd_bin.c and deepstream_tiled_display_bin.c.
+Facts from deepstream_config_file_parser.c (`parse_osd`, `parse_tiled_display`, `parse_image_save`), their
+YAML twins, deepstream_osd_bin.c and deepstream_tiled_display_bin.c.
 
 Deliberately not here: what the number of sources does to rows and columns (`rules.app_display`).
 """
@@ -71,6 +71,7 @@ TILED_DISPLAY = GroupTable(
                 2: "tiled, and single sources",
                 3: "as it comes",
             },
+            outside=Outside.REFUSED,
         ),
         unsigned(name="rows", default="0: as many as are needed", low=0),
         unsigned(name="columns", default="0: as many as are needed", low=0),
