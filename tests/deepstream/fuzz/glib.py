@@ -39,6 +39,12 @@ class GLib:
         )
         self.groups = self._function("g_key_file_get_groups", c_void_p, c_void_p, c_void_p)
         self.keys = self._function("g_key_file_get_keys", c_void_p, c_void_p, c_char_p, c_void_p, c_void_p)
+        self.set_string = self._function(
+            "g_key_file_set_string", None, c_void_p, c_char_p, c_char_p, c_char_p
+        )
+        self.set_words = self._function(
+            "g_key_file_set_string_list", None, c_void_p, c_char_p, c_char_p, c_void_p, c_size_t
+        )
         self.getters = {name: self._getter(name, kind) for name, kind in GETTERS.items()}
         self.list_getters = {name: self._getter(f"{name}_list", c_void_p, c_void_p) for name in LISTS}
 
@@ -115,6 +121,17 @@ class GLibFile:
         found = ctypes.cast(pointer, POINTER(LISTS[getter]))[: count.value] if pointer else []
         self._glib.free(pointer)
         return list(found)
+
+    def set_string(self, key: str, text: str) -> bytes:
+        """The raw value that it has for this text."""
+        self._glib.set_string(self._file, b"g", key.encode(), text.encode())
+        return bytes(self.get("value", b"g", key.encode()))
+
+    def set_words(self, key: str, words: list[str]) -> bytes:
+        """The raw value that it has for these words."""
+        array = (c_char_p * len(words))(*(word.encode() for word in words))
+        self._glib.set_words(self._file, b"g", key.encode(), array, len(words))
+        return bytes(self.get("value", b"g", key.encode()))
 
     def _words(self, pointer: int, count: int) -> list[bytes]:
         found = ctypes.cast(pointer, POINTER(c_char_p))[:count]

@@ -1,4 +1,5 @@
-"""Our reader of key files and GLib's, side by side: what is refused, what is there, what each getter says."""
+"""Our reader of key files and GLib's, side by side: what is refused, what is there, what each getter says,
+and what GLib reads of a file that we wrote."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from tools.services import SERVICES
 
 from sightline.deepstream import keyfile_values as values
 from sightline.deepstream.document import ConfigFile
-from sightline.deepstream.keyfile import parse
+from sightline.deepstream.keyfile import parse, write
 from sightline.deepstream.refusal import Refused, ValueRefused
 
 Groups = list[tuple[bytes, list[tuple[bytes, bytes]]]]
@@ -45,9 +46,8 @@ def disagreement(glib: GLib, data: bytes) -> str | None:
     with closing(GLibFile(glib, data)) as theirs:
         if not theirs.loaded or isinstance(ours, str):
             return _unlike("loads", ours if isinstance(ours, str) else True, theirs.loaded or None)
-        if found := _unlike("has", seen(ours), seen_by_glib(theirs)):
-            return found
-        return next(_unlike_values(seen(ours), theirs), None)
+        said = _unlike("has", seen(ours), seen_by_glib(theirs))
+        return said or next(_unlike_values(seen(ours), theirs), None) or _unlike_written(glib, ours)
 
 
 def seen(file: ConfigFile) -> Groups:
@@ -84,6 +84,13 @@ def _unlike_values(groups: Groups, theirs: GLibFile) -> Iterator[str]:
         for getter, ours in OUR_LISTS.items():
             said = theirs.get_list(getter, group, key)
             yield from _told(f"{getter}_list of {value!r}", _read(ours, text), said)
+
+
+def _unlike_written(glib: GLib, ours: ConfigFile) -> str | None:
+    """All that was read can be written, and GLib reads that as it read the first."""
+    written = write(ours)
+    with closing(GLibFile(glib, written)) as theirs:
+        return _unlike(f"written as {written!r} has", seen(ours), seen_by_glib(theirs))
 
 
 def _told(what: str, ours: object, theirs: object) -> Iterator[str]:
