@@ -1,0 +1,51 @@
+"""Whether an instance's models refer to one another as they must.
+
+Promises: what deepstream-app would silently leave out (a secondary model whose objects nobody makes, a tensor
+for a model that is not there) is refused, with the field, what was expected and what came.
+
+Deliberately not here: what one field may be (`models`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sightline.deepstream.models.instance import DsInstance, DsInstanceConfig
+from sightline.errors import ConfigError
+
+
+def check(instance: DsInstance) -> None:
+    """Raises ConfigError with every mistake of the instance."""
+    wrong = list(_wrong(instance.config))
+    if wrong:
+        raise ConfigError(f"instance {instance.name!r}: " + "; ".join(wrong))
+
+
+def _wrong(config: DsInstanceConfig) -> Iterator[str]:
+    if not config.sourceconfig.sources:
+        yield "sourceconfig.sources: expected at least one camera, got none"
+    mot, face = config.mot_pgie.gie_unique_id, config.face_pgie.gie_unique_id
+    yield from _same("mot_sgie.operate_on_gie_id", config.mot_sgie.operate_on_gie_id, "mot_pgie", mot)
+    yield from _same("face_sgie.operate_on_gie_id", config.face_sgie.operate_on_gie_id, "face_pgie", face)
+    if config.face_align.enable:
+        yield from _of_align(config, face)
+
+
+def _of_align(config: DsInstanceConfig, face: int) -> Iterator[str]:
+    align, model = config.face_align, config.face_sgie.gie_unique_id
+    yield from _same("face_align.operate_on_gie_id", align.operate_on_gie_id, "face_pgie", face)
+    targets = align.target_unique_ids
+    if model not in (targets if isinstance(targets, tuple) else (targets,)):
+        yield f"face_align.target_unique_ids: expected {model}, the number of face_sgie, among them"
+    numbers = {each.gie_unique_id for each in (config.mot_pgie, config.face_pgie, config.mot_sgie)} | {model}
+    if align.unique_id in numbers:
+        yield f"face_align.unique_id: expected a number that no model has, got {align.unique_id}"
+    sources = align.src_ids if isinstance(align.src_ids, tuple) else (align.src_ids,)
+    count = len(config.sourceconfig.sources)
+    if any(each is not None and each >= count for each in sources):
+        yield f"face_align.src_ids: expected numbers below {count}, as there are so many cameras"
+
+
+def _same(field: str, got: int, owner: str, expected: int) -> Iterator[str]:
+    if got != expected:
+        yield f"{field}: expected {expected}, the gie_unique_id of {owner}, got {got}"

@@ -1,0 +1,150 @@
+"""The sources of a pipeline: groups or a list in a key file, a table beside a YAML file.
+
+Promises: the order is the document's. RTSP is type 4; a file or HTTP is type 2, a URI. Type 3 puts each URI
+through printf, where the `%40` of a password would become something else, so that it is written for addresses
+with a `%d` alone, with every other `%` doubled. A camera that DeepStream could not be told of in the chosen
+style is refused by its name; its address is never shown.
+
+`encode_type` has no key: DeepStream finds out what a camera sends. It stands in the description of the
+sensor (`messaging`).
+
+Deliberately not here: cameras at V4L2, CSI or another process, which need what the document has no field for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from sightline.deepstream import source_table
+from sightline.deepstream.document import Form, Group
+from sightline.deepstream.generating.addresses import encoded, has_login, without
+from sightline.deepstream.generating.choices import SourceStyle
+from sightline.deepstream.generating.pipelines import Pipeline
+from sightline.deepstream.generating.rows import Row, group
+from sightline.deepstream.models.instance import SingleSourceConfig, SourcesConfig
+from sightline.deepstream.models.numbers import SourceType
+from sightline.errors import ConfigError
+
+TABLE: Final = "sources.csv"
+MOST_LETTERS: Final = 1023
+"""What DeepStream's table of sources keeps of an address."""
+
+_TOLD_NUMBER: Final = re.compile(r"%(?!d)")
+_LIST_SCHEMES: Final = ("rtsp://", "file:///")
+
+
+def is_live(source: SingleSourceConfig) -> bool:
+    return source.source_type is SourceType.RTSP
+
+
+def with_secrets(sources: SourcesConfig) -> bool:
+    return any(has_login(each.address.encoded_string()) for each in sources.sources)
+
+
+def source_groups(pipeline: Pipeline) -> Iterator[Group]:
+    """What stands for the sources in the file of the application."""
+    form, sources = pipeline.app_form, pipeline.config.sourceconfig.sources
+    if form is Form.YML:
+        yield group(form, source_table.GROUP, [(source_table.KEY, TABLE)])
+    elif pipeline.layout.sources is SourceStyle.LIST:
+        yield from _list(pipeline)
+    else:
+        yield from _numbered(pipeline, sources)
+
+
+def table(pipeline: Pipeline) -> bytes:
+    """The table that YAML's sources stand in."""
+    sources = pipeline.config.sourceconfig.sources
+    return source_table.write(tuple(_row(pipeline, number, each) for number, each in enumerate(sources)))
+
+
+def _numbered(pipeline: Pipeline, sources: list[SingleSourceConfig]) -> Iterator[Group]:
+    """Numbers go on from those of the pipeline before: the application takes each once in its process."""
+    first = pipeline.number * len(sources)
+    for number, source in enumerate(sources):
+        made = group(Form.TXT, f"source{first + number}", _rows(pipeline, source, _uri(pipeline, source)))
+        told = " numbered on: one process of deepstream-app takes each number once"
+        yield replace(made, comment=(told,)) if first and not number else made
+
+
+def _row(pipeline: Pipeline, number: int, source: SingleSourceConfig) -> Group:
+    uri = without(",\r\n", _uri(pipeline, source))
+    if len(uri) > MOST_LETTERS:
+        raise _refused(source, f"an address of at most {MOST_LETTERS} letters for YAML", f"{len(uri)}")
+    return group(Form.YML, f"source{number}", _rows(pipeline, source, uri))
+
+
+def _rows(pipeline: Pipeline, source: SingleSourceConfig, uri: str) -> Iterator[Row]:
+    yield "enable", 1
+    yield "type", _type(source, uri)
+    yield "uri", uri
+    yield from _shared(pipeline)
+
+
+def _shared(pipeline: Pipeline) -> Iterator[Row]:
+    yield "num-sources", 1
+    yield "gpu-id", pipeline.primary.gpu_id
+    yield "cudadec-memtype", 0
+    yield "latency", 100
+    yield "select-rtp-protocol", 4  # TCP alone: what a camera sends by UDP is lost without a word
+    yield "rtsp-reconnect-interval-sec", 10
+    yield "rtsp-reconnect-attempts", -1
+
+
+def _list(pipeline: Pipeline) -> Iterator[Group]:
+    """Its REST server is off: it would take cameras from anybody who reaches the port."""
+    sources = pipeline.config.sourceconfig.sources
+    ids = tuple(_listed_id(each) for each in sources)
+    rows: list[Row] = [
+        ("num-source-bins", len(sources)),
+        ("list", tuple(_listed_uri(pipeline, each) for each in sources)),
+        ("use-nvmultiurisrcbin", 1),
+        ("sensor-id-list", ids),
+        ("sensor-name-list", ids),
+        ("max-batch-size", len(sources)),
+        ("http-ip", "localhost"),
+        ("http-port", "0"),
+    ]
+    yield group(Form.TXT, "source-list", rows)
+    kind = SourceType.RTSP if any(map(is_live, sources)) else SourceType.URI
+    yield group(Form.TXT, "source-attr-all", [("enable", 1), ("type", kind), *_shared(pipeline)])
+
+
+def _listed_uri(pipeline: Pipeline, source: SingleSourceConfig) -> str:
+    uri = without(",", _uri(pipeline, source))
+    if not uri.startswith(_LIST_SCHEMES):
+        raise _refused(source, "rtsp:// or file:/// for a list of sources", f"{source.address.scheme}://")
+    return uri
+
+
+def _listed_id(source: SingleSourceConfig) -> str:
+    """It is handed to nvmultiurisrcbin in one text, with commas."""
+    if "," in source.camera_id:
+        raise _refused(source, "a camera_id without a comma for a list of sources", "one with it")
+    return source.camera_id
+
+
+def _type(source: SingleSourceConfig, uri: str) -> int:
+    if source.source_type is SourceType.RTSP:
+        return SourceType.RTSP.value
+    return (SourceType.MULTI_URI if _is_pattern(source, uri) else SourceType.URI).value
+
+
+def _is_pattern(source: SingleSourceConfig, uri: str) -> bool:
+    return source.source_type is SourceType.MULTI_URI and "%d" in uri
+
+
+def _uri(pipeline: Pipeline, source: SingleSourceConfig) -> str:
+    if source.source_type not in {SourceType.RTSP, SourceType.URI, SourceType.MULTI_URI}:
+        raise _refused(source, "an RTSP, file or HTTP source", f"{source.source_type.meaning}")
+    uri = encoded(source.address.encoded_string())
+    if uri.startswith("file://") and not uri.startswith("file:///"):
+        uri = f"file://{pipeline.layout.relative_to}/{uri.removeprefix('file://')}"
+    return _TOLD_NUMBER.sub("%%", uri) if _is_pattern(source, uri) else uri
+
+
+def _refused(source: SingleSourceConfig, expected: str, got: str) -> ConfigError:
+    return ConfigError(f"camera {source.camera_id!r}: expected {expected}, got {got}")
