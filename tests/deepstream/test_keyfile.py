@@ -39,7 +39,7 @@ TAKEN: list[tuple[bytes, dict[str, list[tuple[str, str]]]]] = [
     (b"[\xff]\n\xfe=\xfd", {"\udcff": [("\udcfe", "\udcfd")]}),
     (b"[\xc3\xa9]\nk=\xe6\x97\xa5", {"é": [("k", "日")]}),
     (b"[a]\nk[de]=1\nk[C]=2\nk[c]=3\nk[]=4", {"a": [("k[C]", "2"), ("k[c]", "3"), ("k[]", "4")]}),
-    (b"[a]\nk[\xc3\xa9\x80]=1", {"a": []}),
+    (b"[a]\nk[\xc3\xa9\x80]=1\nk[\xd9\xa1]=2", {"a": []}),
     (b"[a]\nEncoding=utf-8\n[b]\nEncoding=no", {"a": [("Encoding", "utf-8")], "b": [("Encoding", "no")]}),
     (b"[x=y]\n#[b]\nk=#1", {"x=y": [("k", "#1")]}),
 ]

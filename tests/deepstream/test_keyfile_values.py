@@ -38,6 +38,7 @@ TAKEN: list[tuple[Callable[[str], object], str, object]] = [
     (number, ".5", 0.5),
     (number, "1e999", math.inf),
     (number, "-0x1.8p1", -3.0),
+    (number, "0x10", 16.0),
     (number, "-0x1p99999", -math.inf),
     (number, "Infinity", math.inf),
     (string, r"\sa\tb\n\\", " a\tb\n\\"),

@@ -92,6 +92,7 @@ def test_escaped_words_are_read_as_they_were(words: list[str]) -> None:
 
 def test_spaces_at_the_start_are_escaped_and_others_stay() -> None:
     assert escape(" \ta b ") == r"\s\ta b "
+    assert escape("\n a") == r"\n\sa"
     assert escape("a; b", in_list=True) == r"a\;\sb"
     assert escape("a; b") == "a; b"
 

@@ -5,7 +5,8 @@ whatever stands before it. Known oddities are kept: a vertical tab is no space, 
 not seen, bytes that could go on a UTF-8 character may follow a header.
 
 Deliberately not here: what depends on other lines (`keyfile`), what values mean (`keyfile_values`), and
-UTF-8 outside the language of a key, which GLib does not check before somebody asks for a string.
+UTF-8 outside the language of a key, which GLib does not check before somebody asks for a string. Which
+characters are letters there is what Python's Unicode says, in some versions a year from GLib's.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ GROUPS = [
     "a\x7f",
     "x=y",
 ]
-AFTER_GROUPS = ["", "", "", "", " ", "\t ", "\r", "x", "]", "#c", " #c", "\f"]
+AFTER_GROUPS = [*[""] * 4, " ", "\t ", "\r", "x", "]", "#c", " #c", "\f", "\0", "\0]", "\0=", "\udc80 \udcbf"]
 KEYS = [
     "enable",
     "uri",
@@ -41,29 +41,25 @@ KEYS = [
     " ",
     "",
 ]
-LANGUAGES = [
-    "",
-    "",
-    "",
-    "",
-    "",
-    "[C]",
-    "[c]",
-    "[de]",
-    "[]",
-    "[de_DE.UTF-8@euro]",
+LANGUAGES = [*[""] * 5, "[C]", "[c]", "[de]", "[]", "[de_DE.UTF-8@euro]"]
+ODD_LANGUAGES = [
     "[é]",
     "[a b]",
     "[ß\u0661]",
     "[",
     "[C",
+    " [C]",
+    "[é\udc80]",
+    "[\udcc3]",
+    "[\u2160\u00b2]",
+    "[C]x",
 ]
 INTEGERS = """1 0 3 -1 +7 ++1 007 -0 0x10 2147483647 2147483648 -2147483648 -2147483649 9223372036854775807
     9223372036854775808 -9223372036854775808 -9223372036854775809 18446744073709551615 18446744073709551616
     -18446744073709551615 -18446744073709551616 99999999999999999999999 -99999999999999999999999"""
 NUMBERS = """1. .5 . -.5e-3 1e3 1e 1e+ 1e400 -1e400 1e-400 4.9e-324 2e-324 0x1p4 0x.8 0x 0x. 0x1p 0x1p-1080
-    0x1p99999 0x1.fffffffffffff8p1023 0x1.00000000000008p0 -0x0p9 inf -INF infinity infinit nan nan(1_a) nan(
-    -nan 0.1000000000000000055511151231257827"""
+    0x1p99999 0x1.fffffffffffff8p1023 0x1.00000000000008p0 -0x0p9 -0x1p9999 inf -INF infinity infinit nan nan(1_a)
+    nan( -nan 0.1000000000000000055511151231257827"""
 TEXTS = r"""true false True yes utf-8 UTF-8 latin1 é ß = a=b # [x] 3#c \s \n \t\r \\ \ \; \x \é a;b ; ;;
     0.1;0.2 1;2;3; 1;;2 a\;b;c \s1;2\s rtsp://u:p@h/1?a=b;c"""
 WORDS = [
@@ -144,7 +140,7 @@ def _group(random: Random) -> bytes:
 def _pair(random: Random) -> bytes:
     odd = random.random() < 0.08
     key = random.choice(KEYS if odd else KEYS[:10])
-    language = random.choice(LANGUAGES if odd else LANGUAGES[:10])
+    language = random.choice(ODD_LANGUAGES if odd else LANGUAGES)
     return _raw(random, f"{_space(random)}{key}{language}{_space(random)}={_space(random)}{_value(random)}")
 
 
@@ -161,7 +157,7 @@ def _space(random: Random) -> str:
 
 
 def _raw(random: Random, text: str) -> bytes:
-    data = text.encode()
+    data = text.encode(errors="surrogateescape")
     if random.random() < 0.03:
         at = random.randint(0, len(data))
         data = data[:at] + random.choice(RAW) + data[at:]
