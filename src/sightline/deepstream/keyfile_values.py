@@ -2,8 +2,8 @@
 
 Promises: the same value as `g_key_file_get_...` (GLib 2.74), and `ValueRefused` exactly where that sets an
 error. GLib's own differences are kept: an integer may have anything behind a space (`3 # cars` is 3), a
-64-bit integer may not, and takes the nearest there is where it is too large; `1 ` is a boolean and no
-number. Lists have `;` between, and one at the end makes no empty last element.
+64-bit integer may not, and takes the nearest there is where it is too large; `1 ` is an integer, a
+boolean, and no `number`. Lists have `;` between, and one at the end makes no empty last element.
 
 Deliberately not here: DeepStream's own conversions on top of these, and values of YAML (`yaml_values`).
 """
