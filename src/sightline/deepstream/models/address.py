@@ -13,14 +13,28 @@ from __future__ import annotations
 from typing import Any, Self
 from urllib.parse import unquote
 
-from pydantic import AnyUrl, GetCoreSchemaHandler, SerializationInfo, ValidatorFunctionWrapHandler
+from pydantic import (
+    AnyUrl,
+    GetCoreSchemaHandler,
+    SerializationInfo,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+)
 from pydantic_core import CoreSchema, core_schema
 
+from sightline.errors import ConfigError
 from sightline.log import HIDDEN, hide_secret, redact
 
 
 class Address(AnyUrl):
     """An `AnyUrl` whose text is without its secrets."""
+
+    def __init__(self, url: str | AnyUrl) -> None:
+        try:
+            super().__init__(url)
+        except ValidationError as error:
+            told = error.errors(include_input=False)[0]["msg"]
+            raise ConfigError(f"expected an address such as rtsp://host/path: {told}") from None
 
     def __str__(self) -> str:
         text = self.unicode_string()

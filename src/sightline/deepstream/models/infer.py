@@ -24,7 +24,6 @@ of NVIDIA/DeepStream, src/gst-plugins/gst-nvinfer/gstnvinfer_property_parser.cpp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, ClassVar, Final, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -38,7 +37,16 @@ from sightline.deepstream.models.numbers import (
     NetworkType,
     ProcessMode,
 )
-from sightline.deepstream.models.part import AboveZero, Count, Ids, NotNegative, Place, Positive, Written
+from sightline.deepstream.models.part import (
+    AboveZero,
+    Count,
+    File,
+    Ids,
+    NotNegative,
+    Place,
+    Positive,
+    Written,
+)
 
 ONE_255TH: Final = 0.0039215697906911373
 """1/255 as NVIDIA's files have it, with 32-bit precision."""
@@ -67,17 +75,20 @@ Overlap: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 class NVinferConfig(Written):
     """What each file of nvinfer may have: which model it is and where it runs."""
 
-    gpu_id: Count = Field(0, description="The GPU that runs it, from 0.")
-    model_engine_file: Path | None = Field(
-        None, description="The engine that TensorRT built; made from the model and kept where it is missing."
+    gpu_id: Count = Field(default=0, description="The GPU that runs it, from 0.")
+    model_engine_file: File | None = Field(
+        default=None,
+        description="The engine that TensorRT built; made from the model and kept where it is missing.",
     )
-    onnx_file: Path | None = Field(None, description="The model in ONNX.")
+    onnx_file: File | None = Field(default=None, description="The model in ONNX.")
     network_mode: NetworkMode = Field(
-        NetworkMode.FP32, description="The precision of the engine; DeepStream's default is FP32."
+        default=NetworkMode.FP32, description="The precision of the engine; DeepStream's default is FP32."
     )
-    interval: Count = Field(0, description="How many batches are let go between two that are looked at.")
-    custom_lib_path: Path | None = Field(
-        None, description="The library that holds the functions named in this file."
+    interval: Count = Field(
+        default=0, description="How many batches are let go between two that are looked at."
+    )
+    custom_lib_path: File | None = Field(
+        default=None, description="The library that holds the functions named in this file."
     )
 
 
@@ -94,32 +105,36 @@ class PGIEConfig(NVinferConfig):
     }
 
     batch_size: Batch = Field(
-        1,
+        default=1,
         description="How many frames are looked at together, 1 to 1024. NVIDIA: one for each source.",
     )
-    labelfile_path: Path = Field(description="The file of the classes' names, one a line.")
-    num_detected_classes: Positive = Field(1, description="How many classes the model knows.")
+    labelfile_path: File = Field(description="The file of the classes' names, one a line.")
+    num_detected_classes: Positive = Field(default=1, description="How many classes the model knows.")
     output_blob_names: Name = Field(
-        None, description="The model's outputs, ; between them; an ONNX model's are known without."
+        default=None, description="The model's outputs, ; between them; an ONNX model's are known without."
     )
     cluster_mode: ClusterMode = Field(
-        ClusterMode.NMS, description="How several boxes of one object become one."
+        default=ClusterMode.NMS, description="How several boxes of one object become one."
     )
     maintain_aspect_ratio: BoolEnum = Field(
-        BoolEnum.FALSE, description="Whether a frame keeps its shape when scaled, with black beside it."
+        default=BoolEnum.FALSE,
+        description="Whether a frame keeps its shape when scaled, with black beside it.",
     )
     process_mode: Annotated[ProcessMode, AfterValidator(_primary)] = Field(
-        ProcessMode.PRIMARY, description="What it looks at: whole frames."
+        default=ProcessMode.PRIMARY, description="What it looks at: whole frames."
     )
     symmetric_padding: BoolEnum = Field(
-        BoolEnum.FALSE, description="Whether that black is on both sides; else at the right and the bottom."
+        default=BoolEnum.FALSE,
+        description="Whether that black is on both sides; else at the right and the bottom.",
     )
-    network_type: NetworkType = Field(NetworkType.DETECTOR, description="What is made of the model's output.")
+    network_type: NetworkType = Field(
+        default=NetworkType.DETECTOR, description="What is made of the model's output."
+    )
     nms_iou_threshold: Overlap = Field(
-        0.3, description="The overlap (IoU, above 0 to 1) from which the weaker of two boxes goes."
+        default=0.3, description="The overlap (IoU, above 0 to 1) from which the weaker of two boxes goes."
     )
     pre_cluster_threshold: AboveZero = Field(
-        0.2, description="The least confidence of a box before clustering, above 0."
+        default=0.2, description="The least confidence of a box before clustering, above 0."
     )
 
 
@@ -131,30 +146,37 @@ class MOT_pgie_config(PGIEConfig):  # noqa: N801 - the document's name, as are t
     parser. The library itself is a file, so that `custom_lib_path` is to be given with it.
     """
 
-    gie_unique_id: Positive = Field(1, description="The number that others know this model by, from 1.")
-    num_detected_classes: Positive = Field(80, description="How many classes the model knows.")
+    gie_unique_id: Positive = Field(
+        default=1, description="The number that others know this model by, from 1."
+    )
+    num_detected_classes: Positive = Field(default=80, description="How many classes the model knows.")
     output_blob_names: Name = Field(
-        None, description="The model's outputs, ; between them; an ONNX model's are known without."
+        default=None, description="The model's outputs, ; between them; an ONNX model's are known without."
     )
     parse_bbox_func_name: Name = Field(
-        "NvDsInferParseCustomYoloV3", description="The function of custom_lib_path that reads the output."
+        default="NvDsInferParseCustomYoloV3",
+        description="The function of custom_lib_path that reads the output.",
     )
     engine_create_func_name: Name = Field(
-        None, description="The function of custom_lib_path that builds the engine, where it is no ONNX."
+        default=None,
+        description="The function of custom_lib_path that builds the engine, where it is no ONNX.",
     )
     model_color_format: ModelColorFormat = Field(
-        ModelColorFormat.RGB, description="The order of colours that the model was trained with."
+        default=ModelColorFormat.RGB, description="The order of colours that the model was trained with."
     )
     net_scale_factor: AboveZero = Field(
-        ONE_255TH, description="What a pixel less its offset is multiplied by, above 0."
+        default=ONE_255TH, description="What a pixel less its offset is multiplied by, above 0."
     )
-    offsets: Offsets = Field(None, description="What is taken off a pixel before that, for each channel.")
-    infer_dims: Dims = Field(None, description="The model's input, channels;height;width.")
+    offsets: Offsets = Field(
+        default=None, description="What is taken off a pixel before that, for each channel."
+    )
+    infer_dims: Dims = Field(default=None, description="The model's input, channels;height;width.")
     maintain_aspect_ratio: BoolEnum = Field(
-        BoolEnum.TRUE, description="Whether a frame keeps its shape when scaled, with black beside it."
+        default=BoolEnum.TRUE,
+        description="Whether a frame keeps its shape when scaled, with black beside it.",
     )
     pre_cluster_threshold: AboveZero = Field(
-        0.7, description="The least confidence of a box before clustering, above 0."
+        default=0.7, description="The least confidence of a box before clustering, above 0."
     )
 
 
@@ -167,35 +189,38 @@ class FACE_pgie_config(PGIEConfig):  # noqa: N801
     library's choice: there is no default, and none is written.
     """
 
-    gie_unique_id: Positive = Field(3, description="The number that others know this model by, from 1.")
-    num_detected_classes: Positive = Field(1, description="How many classes the model knows.")
+    gie_unique_id: Positive = Field(
+        default=3, description="The number that others know this model by, from 1."
+    )
+    num_detected_classes: Positive = Field(default=1, description="How many classes the model knows.")
     cluster_mode: ClusterMode = Field(
-        ClusterMode.NONE, description="How several boxes of one object become one."
+        default=ClusterMode.NONE, description="How several boxes of one object become one."
     )
     parse_bbox_func_name: Name = Field(
-        None, description="The function of custom_lib_path that reads the output."
+        default=None, description="The function of custom_lib_path that reads the output."
     )
     engine_create_func_name: Name = Field(
-        None, description="The function of custom_lib_path that builds the engine, where it is no ONNX."
+        default=None,
+        description="The function of custom_lib_path that builds the engine, where it is no ONNX.",
     )
     offsets: Offsets = Field(
-        "104;117;123", description="What is taken off a pixel before it is scaled, for each channel."
+        default="104;117;123", description="What is taken off a pixel before it is scaled, for each channel."
     )
     model_color_format: ModelColorFormat = Field(
-        ModelColorFormat.BGR, description="The order of colours that the model was trained with."
+        default=ModelColorFormat.BGR, description="The order of colours that the model was trained with."
     )
     net_scale_factor: AboveZero = Field(
-        1.0, description="What a pixel less its offset is multiplied by, above 0."
+        default=1.0, description="What a pixel less its offset is multiplied by, above 0."
     )
-    infer_dims: Dims = Field(None, description="The model's input, channels;height;width.")
+    infer_dims: Dims = Field(default=None, description="The model's input, channels;height;width.")
     nms_iou_threshold: Overlap = Field(
-        0.3, description="The overlap (IoU, above 0 to 1) from which the weaker of two boxes goes."
+        default=0.3, description="The overlap (IoU, above 0 to 1) from which the weaker of two boxes goes."
     )
     pre_cluster_threshold: AboveZero = Field(
-        0.2, description="The least confidence of a box before clustering, above 0."
+        default=0.2, description="The least confidence of a box before clustering, above 0."
     )
     post_cluster_threshold: AboveZero | None = Field(
-        None,
+        default=None,
         description="The least confidence of a box after clustering, above 0; none is asked for if left out.",
     )
 
@@ -204,14 +229,14 @@ class SGIEConfig(NVinferConfig):
     """A secondary model: looks at objects that another one found and leaves its tensor to others."""
 
     process_mode: Annotated[ProcessMode, AfterValidator(_secondary)] = Field(
-        ProcessMode.SECONDARY, description="What it looks at: objects of another model."
+        default=ProcessMode.SECONDARY, description="What it looks at: objects of another model."
     )
     output_tensor_meta: BoolEnum = Field(
-        BoolEnum.TRUE, description="Whether the raw output is attached for the application to read."
+        default=BoolEnum.TRUE, description="Whether the raw output is attached for the application to read."
     )
-    network_type: NetworkType | None = Field(None, description="What is made of the model's output.")
+    network_type: NetworkType | None = Field(default=None, description="What is made of the model's output.")
     batch_size: Batch = Field(
-        16, description="How many objects are looked at together, 1 to 1024; 16 in NVIDIA's samples."
+        default=16, description="How many objects are looked at together, 1 to 1024; 16 in NVIDIA's samples."
     )
 
 
@@ -224,49 +249,55 @@ class MOT_sgie_config(SGIEConfig):  # noqa: N801
     of a classifier's. Every object of class 0 of model 1 is looked at, in every frame.
     """
 
-    gie_unique_id: Positive = Field(2, description="The number that others know this model by, from 1.")
+    gie_unique_id: Positive = Field(
+        default=2, description="The number that others know this model by, from 1."
+    )
     input_object_min_width: Count = Field(
-        0, description="Pixels; objects less wide are left out. 0 is no limit."
+        default=0, description="Pixels; objects less wide are left out. 0 is no limit."
     )
     input_object_min_height: Count = Field(
-        0, description="Pixels; objects less high are left out. 0 is no limit."
+        default=0, description="Pixels; objects less high are left out. 0 is no limit."
     )
-    operate_on_gie_id: Count = Field(1, description="The model whose objects it looks at.")
-    operate_on_class_ids: Ids = Field(0, description="The classes of that model that it looks at.")
+    operate_on_gie_id: Count = Field(default=1, description="The model whose objects it looks at.")
+    operate_on_class_ids: Ids = Field(default=0, description="The classes of that model that it looks at.")
     output_blob_names: Name = Field(
-        None, description="The model's outputs, ; between them; an ONNX model's are known without."
+        default=None, description="The model's outputs, ; between them; an ONNX model's are known without."
     )
     output_tensor_meta: BoolEnum = Field(
-        BoolEnum.TRUE, description="Whether the raw output is attached for the application to read."
+        default=BoolEnum.TRUE, description="Whether the raw output is attached for the application to read."
     )
     force_implicit_batch_dim: BoolEnum = Field(
-        BoolEnum.FALSE,
+        default=BoolEnum.FALSE,
         description="Whether a model of TensorRT before 10 is built without a batch dimension.",
     )
     model_color_format: ModelColorFormat = Field(
-        ModelColorFormat.RGB, description="The order of colours that the model was trained with."
+        default=ModelColorFormat.RGB, description="The order of colours that the model was trained with."
     )
     classifier_async_mode: BoolEnum = Field(
-        BoolEnum.FALSE, description="Whether frames go on before labels are there; for classifiers alone."
+        default=BoolEnum.FALSE,
+        description="Whether frames go on before labels are there; for classifiers alone.",
     )
     classifier_threshold: NotNegative = Field(
-        0.0, description="The least confidence of a label, at least 0; for classifiers alone."
+        default=0.0, description="The least confidence of a label, at least 0; for classifiers alone."
     )
     maintain_aspect_ratio: BoolEnum = Field(
-        BoolEnum.TRUE, description="Whether an object keeps its shape when scaled, with black beside it."
+        default=BoolEnum.TRUE,
+        description="Whether an object keeps its shape when scaled, with black beside it.",
     )
     secondary_reinfer_interval: Count = Field(
-        0, description="Frames until a tracked object is looked at again; 0 is every frame."
+        default=0, description="Frames until a tracked object is looked at again; 0 is every frame."
     )
     net_scale_factor: AboveZero = Field(
-        0.01735207, description="What a pixel less its offset is multiplied by, above 0."
+        default=0.01735207, description="What a pixel less its offset is multiplied by, above 0."
     )
     offsets: Offsets = Field(
-        "123.675;116.28;103.53",
+        default="123.675;116.28;103.53",
         description="What is taken off a pixel before it is scaled, for each channel.",
     )
-    infer_dims: Dims = Field("3;256;128", description="The model's input, channels;height;width.")
-    network_type: NetworkType = Field(NetworkType.OTHER, description="What is made of the model's output.")
+    infer_dims: Dims = Field(default="3;256;128", description="The model's input, channels;height;width.")
+    network_type: NetworkType = Field(
+        default=NetworkType.OTHER, description="What is made of the model's output."
+    )
 
 
 class FACE_sgie_config(SGIEConfig):  # noqa: N801
@@ -276,20 +307,23 @@ class FACE_sgie_config(SGIEConfig):  # noqa: N801
     scaling are said there. `network_type` is 100 (other) as for MOT; there are no boxes to cluster (4).
     """
 
-    gie_unique_id: Positive = Field(4, description="The number that others know this model by, from 1.")
-    operate_on_gie_id: Count = Field(3, description="The model whose objects it looks at.")
+    gie_unique_id: Positive = Field(
+        default=4, description="The number that others know this model by, from 1."
+    )
+    operate_on_gie_id: Count = Field(default=3, description="The model whose objects it looks at.")
     operate_on_class_ids: Ids | None = Field(
-        None, description="The classes of that model that it looks at; all if left out."
+        default=None, description="The classes of that model that it looks at; all if left out."
     )
     output_tensor_meta: BoolEnum = Field(
-        BoolEnum.TRUE, description="Whether the raw output is attached for the application to read."
+        default=BoolEnum.TRUE, description="Whether the raw output is attached for the application to read."
     )
     cluster_mode: ClusterMode = Field(
-        ClusterMode.NONE, description="How several boxes of one object become one."
+        default=ClusterMode.NONE, description="How several boxes of one object become one."
     )
     parse_bbox_func_name: Name = Field(
-        None, description="The function of custom_lib_path that reads the output, where it is a detector's."
+        default=None,
+        description="The function of custom_lib_path that reads the output, where it is a detector's.",
     )
     network_type: NetworkType | None = Field(
-        NetworkType.OTHER, description="What is made of the model's output."
+        default=NetworkType.OTHER, description="What is made of the model's output."
     )

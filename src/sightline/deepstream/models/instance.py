@@ -62,9 +62,9 @@ class SingleSourceConfig(Part):
         json_schema_extra={"writeOnly": True},
     )
     encode_type: EncodeType = Field(
-        EncodeType.H264, description="What it sends; DeepStream finds that out itself."
+        default=EncodeType.H264, description="What it sends; DeepStream finds that out itself."
     )
-    type: str = Field("rtsp", description="What kind of source it is.")
+    type: str = Field(default="rtsp", description="What kind of source it is.")
 
     @property
     def source_type(self) -> SourceType:
@@ -94,36 +94,40 @@ class DsAppConfig(Part):
     """The fields that are keys of the application's file as they are; the others take more than one."""
 
     app_type: DsAppType = Field(
-        DsAppType.NORMAL, description="NORMAL sends results alone; VISUAL (or DEBUG) shows pictures as well."
+        default=DsAppType.NORMAL,
+        description="NORMAL sends results alone; VISUAL (or DEBUG) shows pictures as well.",
     )
-    face_raw_meta_topic: Text = Field("RawFaceMeta", description="The topic that results of faces go to.")
+    face_raw_meta_topic: Text = Field(
+        default="RawFaceMeta", description="The topic that results of faces go to."
+    )
     mot_raw_meta_topic: Text = Field(
-        "RawMotMeta", description="The topic that results of tracked objects go to."
+        default="RawMotMeta", description="The topic that results of tracked objects go to."
     )
-    visual_topic: Text = Field("RawImage", description="The topic that pictures go to.")
+    visual_topic: Text = Field(default="RawImage", description="The topic that pictures go to.")
     kafka_connection_str: Text = Field(
         description="The Kafka that results go to, host;port as DeepStream has it, or host:port."
     )
     streammux_output_width: Positive = Field(
-        1920, description="Pixels that every picture is scaled to, across; 1920 in NVIDIA's samples."
+        default=1920, description="Pixels that every picture is scaled to, across; 1920 in NVIDIA's samples."
     )
     streammux_output_height: Positive = Field(
-        1080, description="Pixels that every picture is scaled to, down; 1080 in NVIDIA's samples."
+        default=1080, description="Pixels that every picture is scaled to, down; 1080 in NVIDIA's samples."
     )
     streammux_batch_size: Annotated[int, Field(ge=1, le=MOST_SOURCES)] | None = Field(
-        None, description="Pictures in a batch, 1 to 1024; as many as there are cameras if left out."
+        default=None, description="Pictures in a batch, 1 to 1024; as many as there are cameras if left out."
     )
     streammux_buffer_pool: Positive | None = Field(
-        None, description="How many batches may be under way; DeepStream's own number if left out."
+        default=None, description="How many batches may be under way; DeepStream's own number if left out."
     )
     streammux_nvbuf_memory_type: MemoryType = Field(
-        MemoryType.DEFAULT, description="Where pictures lie; on a graphics card 0 to 3, on a Jetson 0 or 4."
+        default=MemoryType.DEFAULT,
+        description="Where pictures lie; on a graphics card 0 to 3, on a Jetson 0 or 4.",
     )
     face_confidence_threshold: Confidence = Field(
-        0.5, description="The least confidence of a face that is sent, above 0 to 1."
+        default=0.5, description="The least confidence of a face that is sent, above 0 to 1."
     )
     mot_confidence_threshold: Confidence = Field(
-        0.5, description="The least confidence of a tracked object that is sent, above 0 to 1."
+        default=0.5, description="The least confidence of a tracked object that is sent, above 0 to 1."
     )
 
 

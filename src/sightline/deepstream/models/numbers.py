@@ -13,6 +13,9 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from typing import Self
 
+from pydantic import GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
 
 class Numbered(IntEnum):
     """A number of DeepStream's with its meaning."""
@@ -168,6 +171,13 @@ class DsAppType(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> DsAppType | None:
         return cls.__members__.get(value.strip().upper()) if isinstance(value, str) else None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, of: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
+        """Each word once, which pydantic would name again for the other names."""
+        schema = handler.resolve_ref_schema(handler(of))
+        schema["enum"] = [each.value for each in cls]
+        return schema
 
     @property
     def debug(self) -> bool:

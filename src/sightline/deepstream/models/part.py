@@ -36,7 +36,7 @@ def _ids(value: object) -> object:
         if isinstance(several, list | tuple):
             return tuple(_id(each) for each in several) or _id(None)
         return _id(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError('expected an id of at least 0, or several as [0, 2] or "0;2"') from None
 
 
@@ -49,6 +49,16 @@ def _id(value: Any) -> int:
 
 Ids: TypeAlias = Annotated[Count | tuple[Count, ...], BeforeValidator(_ids)]
 """One id, as the document has it, or several, as DeepStream has it: `0`, `[0, 2]` or "0;2"."""
+
+
+def _named(path: object) -> object:
+    if isinstance(path, str | Path) and str(path) in {"", "."}:
+        raise ValueError("expected a path that is not empty")
+    return path
+
+
+File: TypeAlias = Annotated[Path, BeforeValidator(_named)]
+"""A file; a relative path is meant from the folder of the file that it stands in."""
 
 
 class Place(NamedTuple):
@@ -101,9 +111,12 @@ class Part(BaseModel):
             raise refused(error, cls) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
+        before = dict(self.__dict__)
         try:
             super().__setattr__(name, value)
         except ValidationError as error:
+            # pydantic has set it already where only a check of the whole part fails.
+            object.__setattr__(self, "__dict__", before)
             raise refused(error, type(self)) from None
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:

@@ -10,6 +10,7 @@ Deliberately not here: lines and columns. A model does not know the file that it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -40,11 +41,10 @@ _EXPECTED: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     "too_short": lambda limit: f"a list of at least {limit['min_length']}",
     "model_type": lambda _: "a mapping of fields",
     "model_attributes_type": lambda _: "a mapping of fields",
-    "greater_than": lambda limit: f"a number above {limit['gt']:g}",
-    "greater_than_equal": lambda limit: f"a number of at least {limit['ge']:g}",
-    "less_than": lambda limit: f"a number below {limit['lt']:g}",
-    "less_than_equal": lambda limit: f"a number of at most {limit['le']}",
-    "enum": lambda choices: str(choices["expected"]).replace("'", '"'),
+    "greater_than": lambda limit: f"a number above {limit['gt']:.12g}",
+    "greater_than_equal": lambda limit: f"a number of at least {limit['ge']:.12g}",
+    "less_than": lambda limit: f"a number below {limit['lt']:.12g}",
+    "less_than_equal": lambda limit: f"a number of at most {limit['le']:.12g}",
     "url_type": lambda _: "an address such as rtsp://host/path",
     "url_parsing": lambda why: (
         f"an address such as rtsp://host/path, with : / ? # of a password percent-encoded ({why['error']})"
@@ -79,9 +79,8 @@ def _mistake(error: ErrorDetails, annotation: Any) -> str:
     came = _shown(error["input"])
     if error["type"] == "value_error":
         return _own(error, came)
-    words = next(_numbered(annotation), None)
-    if words is not None and error["type"] == "enum":
-        return f"expected {words.told()}, got {came}"
+    if error["type"] == "enum":
+        return f"expected {_words(annotation)}, got {came}"
     if (expected := _EXPECTED.get(error["type"])) is not None:
         told = expected(error.get("ctx", {}))
         whole = told.startswith("a number ") and int in _types(annotation)
@@ -131,8 +130,12 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((each for each in _types(annotation) if issubclass(each, BaseModel)), None)
 
 
-def _numbered(annotation: Any) -> Iterator[type[Numbered]]:
-    return (each for each in _types(annotation) if issubclass(each, Numbered))
+def _words(annotation: Any) -> str:
+    enum = next(each for each in _types(annotation) if issubclass(each, Enum))
+    if issubclass(enum, Numbered):
+        return enum.told()
+    *most, last = [f'"{each.value}"' for each in enum]
+    return f"{', '.join(most)} or {last}"
 
 
 def _types(annotation: Any) -> Iterator[type]:
