@@ -61,7 +61,7 @@ def _is_test_app(file: ConfigFile) -> bool:
 
 
 def _is_postprocess(file: ConfigFile) -> bool:
-    """nvdspostprocess has nvinfer's names, but no model and nothing to prepare one's input."""
+    """Nvdspostprocess has nvinfer's names, but no model and nothing to prepare one's input."""
     words = (entry.text or "" for group in file.named("property") for entry in group.entries)
     return any(word.startswith("NvDsPostProcess") for word in words)
 

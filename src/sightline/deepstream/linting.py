@@ -1,22 +1,24 @@
 """What DeepStream would make of a file: refused, warned of, silently different.
 
-Promises: `lint` never raises and gives its findings in the order of the file; `would_load(findings)` is whether
-DeepStream goes on with it. `lint_path` reads the file first (a syntax error is a finding) and goes through
-those that it names as well.
+Promises: `lint` never raises and gives its findings in the order of the file; `would_load(findings)` is
+whether DeepStream goes on with it. The severity is what the very parser of that kind and form does.
 
-Deliberately not here: what is right for a kind (`keys`, `rules`) and how values are read (`reading`).
+Deliberately not here: what is right for a kind (`keys`, `rules`), how values are read (`reading`), and files
+on disk (`following`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
-from sightline.deepstream.document import ConfigFile, Form
+from sightline.deepstream.document import ConfigFile, Form, Group, Sequence
 from sightline.deepstream.findings import Finding, Severity, What
-from sightline.deepstream.keys.opening import judged, tables_of
+from sightline.deepstream.keys.key import GroupTable
+from sightline.deepstream.keys.opening import judged, table_of, tables_of
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.rules.opening import rules_of
+from sightline.deepstream.passed_over import passed_over
+from sightline.deepstream.rules.opening import rules_of, unread
+from sightline.deepstream.sections import Section, sections
 from sightline.deepstream.unknown import unknown_groups, unknown_keys
 from sightline.deepstream.value_checks import values
 
@@ -25,8 +27,9 @@ def lint(file: ConfigFile, kind: Kind | None = None) -> tuple[Finding, ...]:
     """What is to be known of a file; `kind` where the reader is known and the file does not tell."""
     kind = kind or kind_of(file)
     if kind not in judged():
-        return (_not_judged(kind),)
+        return (not_judged(kind),)
     found = [finding for check in _CHECKS for finding in check(file, kind)]
+    found += _of_groups(file, kind)
     found += [finding for rule in rules_of(kind) for finding in rule(file)]
     return in_order(found)
 
@@ -36,7 +39,7 @@ def in_order(found: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(found), key=lambda finding: finding.line or 0))
 
 
-def _not_judged(kind: Kind) -> Finding:
+def not_judged(kind: Kind) -> Finding:
     if kind is Kind.NVINFERSERVER:
         told = "this is nvinferserver's file, protobuf's text format; it is not judged"
     else:
@@ -45,55 +48,72 @@ def _not_judged(kind: Kind) -> Finding:
     return Finding(Severity.NOTE, What.UNKNOWN, told)
 
 
-def _duplicates(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
+def _of_groups(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
+    """Keys and values of the groups that are read, and what keeps the others from it."""
+    reasons = unread(file, kind)
+    found = [each for each in sections(file, kind) if not _is_unread(file, each, reasons)]
+    yield from unknown_keys(found, kind, file.form)
+    yield from values(found, file.form)
     for group in file.groups:
-        for key in dict.fromkeys(entry.key for entry in group.entries):
-            entries = group.all(key)
-            if len(entries) > 1:
-                held = file.entry(group.name, key)
-                line = held.line if held else 0
-                yield Finding(
-                    Severity.WARNING,
-                    What.DUPLICATE,
-                    f"[{group.name}] {key} stands {len(entries)} times; the one in line {line} holds",
-                    group.name,
-                    key,
-                    entries[-1].line or None,
-                )
+        if reason := reasons.get(group.name):
+            told = f"[{group.name}] is not read: {reason}"
+            yield Finding(Severity.WARNING, What.INAPPLICABLE, told, group.name, line=group.line or None)
 
 
-def _double_groups(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
+def _is_unread(file: ConfigFile, section: Section, reasons: Iterable[str]) -> bool:
+    return section.name in reasons or passed_over(file, section.table, section.name)
+
+
+def _duplicates(file: ConfigFile, _: Kind) -> Iterator[Finding]:
+    for name in file.names:
+        groups = file.named(name) if file.form is Form.TXT else file.named(name)[:1]
+        written = [entry for group in groups for entry in group.entries]
+        for key in dict.fromkeys(entry.key for entry in written):
+            lines = [entry.line for entry in written if entry.key == key]
+            if len(lines) > 1:
+                told = f"[{name}] {key} stands {len(lines)} times, and the last one holds"
+                yield Finding(Severity.WARNING, What.DUPLICATE, told, name, key, lines[-1] or None)
+
+
+def _double_groups(file: ConfigFile, _: Kind) -> Iterator[Finding]:
     for name in file.names:
         groups = file.named(name)
         if len(groups) > 1:
             holds = "they are read as one" if file.form is Form.TXT else "the first one holds"
-            yield Finding(
-                Severity.WARNING,
-                What.DUPLICATE,
-                f"[{name}] stands {len(groups)} times; {holds}",
-                name,
-                line=groups[-1].line or None,
-            )
+            told = f"[{name}] stands {len(groups)} times; {holds}"
+            yield Finding(Severity.WARNING, What.DUPLICATE, told, name, line=groups[-1].line or None)
 
 
 def _missing_groups(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
     for table in tables_of(kind):
         if table.required and not any(map(table.pattern.fullmatch, file.names)):
-            yield Finding(
-                Severity.REFUSED, What.MISSING, f"{kind} must have a group [{table.name}]", table.name
-            )
+            told = f"{kind} must have a group [{table.name}]"
+            yield Finding(Severity.REFUSED, What.MISSING, told, table.name)
+
+
+def _groups_that_are_none(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
+    """A key of YAML's top level with the wrong thing below it: yaml-cpp finds no pairs in it, or throws."""
+    for group in file.groups if file.form is Form.YML else ():
+        table = table_of(kind, group.name)
+        if table is None or file.form not in table.forms or _fits(group, table):
+            continue
+        listed = isinstance(group.value, Sequence) and bool(group.value.items)
+        thrown = listed or (table.listed and group.value is None)
+        wanted = "a list of groups" if table.listed else "keys and values, indented"
+        read = "got a list" if listed else "got keys and values" if thrown else "it is read as an empty group"
+        told = f"[{group.name}]: expected {wanted} below it; {read}"
+        severity = Severity.REFUSED if thrown else Severity.WARNING
+        yield Finding(severity, What.VALUE, told, group.name, line=group.line or None)
+
+
+def _fits(group: Group, table: GroupTable) -> bool:
+    return isinstance(group.value, Sequence) if table.listed else group.value is None
 
 
 _CHECKS: tuple[Callable[[ConfigFile, Kind], Iterable[Finding]], ...] = (
     _missing_groups,
+    _groups_that_are_none,
     _double_groups,
     _duplicates,
     unknown_groups,
-    unknown_keys,
-    values,
 )
-
-
-def lint_path(path: Path) -> tuple[Finding, ...]:
-    """What is to be known of the file at `path` and of those that it names."""
-    raise NotImplementedError(path)

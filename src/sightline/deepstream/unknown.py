@@ -3,72 +3,82 @@
 Promises: one finding each, with the nearest right word, or with the group or the kind of file that the word
 belongs to.
 
-Deliberately not here: values (`value_checks`).
+Deliberately not here: values (`value_checks`), and groups that are not read for another reason (`unread`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from sightline.deepstream.document import ConfigFile, Entry, Group
+from sightline.deepstream.document import ConfigFile, Entry, Form, Group
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.keys.key import GroupTable
 from sightline.deepstream.keys.opening import judged, table_of, tables_of
 from sightline.deepstream.kinds import Kind
-from sightline.deepstream.passed_over import passed_over
+from sightline.deepstream.rules.opening import unknown_group_of
+from sightline.deepstream.sections import Section
 from sightline.kinds import nearest
 
 
 def unknown_groups(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
+    severity = unknown_group_of(kind, file.form)
     for group in file.groups:
         table = table_of(kind, group.name)
-        if table is not None and file.form not in table.forms:
-            yield _unknown_group(kind, group, What.MISPLACED, "; only the other format's reader knows it")
-        elif table is None:
-            elsewhere = [other for other in judged() if table_of(other, group.name)]
-            hint = _files(elsewhere) or nearest(group.name, _group_names(kind))
-            yield _unknown_group(kind, group, What.MISPLACED if elsewhere else What.UNKNOWN, hint)
+        if table is None or file.form not in table.forms:
+            hint = _stray_key(group, kind) or _group_hint(file.form, kind, group.name)
+            yield _unknown_group(kind, group, severity, hint)
 
 
-def _unknown_group(kind: Kind, group: Group, what: What, hint: str) -> Finding:
-    told = f"{kind} has no group [{group.name}], and passes over it{hint}"
-    return Finding(Severity.WARNING, what, told, group.name, line=group.line or None)
+def _unknown_group(kind: Kind, group: Group, severity: Severity, hint: str) -> Finding:
+    does = "stops at it" if severity is Severity.REFUSED else "passes over it"
+    what = What.MISPLACED if hint.startswith("; it belongs") else What.UNKNOWN
+    told = f"{kind} has no group [{group.name}] and {does}{hint}"
+    return Finding(severity, what, told, group.name, line=group.line or None)
 
 
-def unknown_keys(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
-    for name in file.names:
-        table = table_of(kind, name)
-        if table is None or passed_over(file, table, name):
-            continue
-        for entry in file.entries(name):
-            row = table.find(entry.key)
-            if row is None or file.form not in row.forms:
-                yield _unknown_key(kind, table, name, entry, table.unknown_in(file.form))
+def _stray_key(group: Group, kind: Kind) -> str:
+    """YAML's key that lost its indentation stands among the groups."""
+    if group.value is None:
+        return ""
+    groups = [table.name for table in tables_of(kind) if _plainly_has(table, group.name)]
+    return f"; it belongs, indented, below {' or '.join(groups)}" if groups else ""
 
 
-def _unknown_key(kind: Kind, table: GroupTable, group: str, entry: Entry, severity: Severity) -> Finding:
-    place = _belongs(kind, table, entry.key)
-    known_in_other_form = table.find(entry.key) is not None
-    hint = place or nearest(entry.key, _key_names(table))
-    if known_in_other_form:
-        hint = "; only the other format's reader knows it"
+def _group_hint(form: Form, kind: Kind, name: str) -> str:
+    if table_of(kind, name):
+        return "; only the other format's reader knows it"
+    if elsewhere := [other for other in judged() if table_of(other, name)]:
+        return _files(elsewhere)
+    return nearest(name, (table.name for table in tables_of(kind) if form in table.forms))
+
+
+def unknown_keys(found: Iterable[Section], kind: Kind, form: Form) -> Iterator[Finding]:
+    for section in found:
+        for entry in section.entries:
+            row = section.table.find(entry.key, form)
+            if row is None or form not in row.forms:
+                yield _unknown_key(kind, section, entry, section.table.unknown_in(form))
+
+
+def _unknown_key(kind: Kind, section: Section, entry: Entry, severity: Severity) -> Finding:
+    hint = _key_hint(kind, section.table, entry.key)
     return Finding(
         severity,
-        What.MISPLACED if place else What.UNKNOWN,
-        f"{kind} has no key {entry.key!r} in [{group}]" + hint,
-        group=group,
-        key=entry.key,
-        line=entry.line or None,
+        What.MISPLACED if hint.startswith("; it belongs") else What.UNKNOWN,
+        f"{kind} has no key {entry.key!r} in [{section.name}]{hint}",
+        section.name,
+        entry.key,
+        entry.line or None,
     )
 
 
-def _belongs(kind: Kind, table: GroupTable, key: str) -> str:
-    """Where a key that this group does not have is known; empty where nowhere."""
-    if table.find(key):
-        return ""
+def _key_hint(kind: Kind, table: GroupTable, key: str) -> str:
+    if row := table.find(key):
+        return f"; only text's reader knows it{f', and {row.heir!r} is its heir' if row.heir else ''}"
     if groups := [each.name for each in tables_of(kind) if _plainly_has(each, key)]:
-        return "; it belongs in " + " or ".join(f"[{name}]" for name in groups)
-    return _files([other for other in judged() if any(_plainly_has(each, key) for each in tables_of(other))])
+        return "; it belongs in " + " or ".join(f"[{name}]" for name in dict.fromkeys(groups))
+    kinds = [other for other in judged() if any(_plainly_has(each, key) for each in tables_of(other))]
+    return _files(kinds) or nearest(key, (row.name for row in table.keys))
 
 
 def _plainly_has(table: GroupTable, key: str) -> bool:
@@ -78,11 +88,3 @@ def _plainly_has(table: GroupTable, key: str) -> bool:
 
 def _files(kinds: list[Kind]) -> str:
     return f"; it belongs in a file of {' or '.join(kinds)}" if kinds else ""
-
-
-def _group_names(kind: Kind) -> list[str]:
-    return [table.name for table in tables_of(kind)]
-
-
-def _key_names(table: GroupTable) -> list[str]:
-    return [row.name for row in table.keys]

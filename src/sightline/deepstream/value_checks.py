@@ -8,17 +8,15 @@ Deliberately not here: what depends on a second key (`rules`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sightline.deepstream.document import ConfigFile, Entry, Form
+from sightline.deepstream.document import Entry, Form
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.keys.key import Key, Outside
-from sightline.deepstream.keys.opening import table_of
-from sightline.deepstream.kinds import Kind
-from sightline.deepstream.passed_over import passed_over
 from sightline.deepstream.reading import read
 from sightline.deepstream.refusal import ValueRefused
+from sightline.deepstream.sections import Section
 
 _SEVERITY = {
     Outside.REFUSED: Severity.REFUSED,
@@ -27,22 +25,26 @@ _SEVERITY = {
 }
 
 
-def values(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
-    for name in file.names:
-        table = table_of(kind, name)
-        if table is None or passed_over(file, table, name):
-            continue
-        for entry in file.entries(name):
-            row = table.find(entry.key)
-            if row and file.form in row.forms:
-                yield from _one(name, row, entry, file.form)
+def values(found: Iterable[Section], form: Form) -> Iterator[Finding]:
+    for section in found:
+        for entry in section.entries if form is Form.TXT else section.written:
+            row = section.table.find(entry.key, form)
+            if row and form in row.forms:
+                yield from _one(section, row, entry, form)
 
 
-def _one(group: str, row: Key, entry: Entry, form: Form) -> Iterator[Finding]:
+def _one(section: Section, row: Key, entry: Entry, form: Form) -> Iterator[Finding]:
+    if row.yields_to and section.entry(row.yields_to):
+        told = f"is passed over beside {row.yields_to!r}"
+        yield _finding(Severity.WARNING, What.INAPPLICABLE, section.name, entry, told)
+        return
     if row.heir:
-        yield _finding(
-            Severity.WARNING, What.DEPRECATED, group, entry, f"is deprecated; its heir is {row.heir!r}"
-        )
+        told = f"is deprecated; its heir is {row.heir!r}"
+        yield _finding(Severity.WARNING, What.DEPRECATED, section.name, entry, told)
+    yield from _value(section.name, row, entry, form)
+
+
+def _value(group: str, row: Key, entry: Entry, form: Form) -> Iterator[Finding]:
     try:
         value = read(row, entry, form)
     except ValueRefused as error:
@@ -67,7 +69,8 @@ def mistake_in(row: Key, value: Any) -> str | None:
 def _fits(row: Key, value: Any) -> bool:
     if isinstance(value, str):
         return True
-    return (row.low is None or value >= row.low) and (row.high is None or value <= row.high)
+    # Written as C compares: what is no number is neither below nor above.
+    return not ((row.low is not None and value < row.low) or (row.high is not None and value > row.high))
 
 
 def _meanings(row: Key) -> str:

@@ -29,6 +29,7 @@ class Type(StrEnum):
     NUMBERS = "numbers with ; between them"
     STRINGS = "words with ; between them"
     LEADING = "integer, and what follows it"  # std::stoi and atoi: `5 fps` is 5
+    ANY = "any shape"  # a list or a mapping of YAML, which a closed library reads
 
 
 class Outside(StrEnum):
@@ -53,6 +54,7 @@ class Key:
         unreadable: what becomes of a value that the reader does not take; REPLACED by `instead`.
         instead: what a value outside becomes, where `outside` is REPLACED.
         heir: the key that is to be used instead of this one.
+        yields_to: the key beside which this one is not even read.
         forms: the formats whose parser knows it.
         note: what to know, in a sentence.
     """
@@ -69,6 +71,7 @@ class Key:
     unreadable: Outside = Outside.REFUSED
     instead: str | None = None
     heir: str | None = None
+    yields_to: str | None = None
     forms: tuple[Form, ...] = (Form.TXT, Form.YML)
     note: str | None = None
 
