@@ -1,7 +1,7 @@
 """A value as DeepStream's own reader for that form takes it.
 
 Promises: `read` gives what the program would have, or raises ValueRefused where GLib sets an error or
-yaml-cpp (or `std::stoi`) throws.
+yaml-cpp (or `std::stoi`) throws. `value` gives None instead, for those who ask for several keys together.
 
 Deliberately not here: whether a value is allowed (`value_checks`).
 """
@@ -13,8 +13,13 @@ from typing import Any
 
 from sightline.deepstream import keyfile_values, yaml_values
 from sightline.deepstream.cpp_numbers import stoi
-from sightline.deepstream.document import Entry, Form, Value
+from sightline.deepstream.document import ConfigFile, Entry, Form, Value
 from sightline.deepstream.keys.key import Key, Type
+from sightline.deepstream.keys.opening import table_of
+from sightline.deepstream.kinds import Kind
+from sightline.deepstream.refusal import ValueRefused
+
+leading_integer = stoi
 
 _TEXT: Mapping[Type, Callable[[str], Any]] = {
     Type.INTEGER: keyfile_values.integer,
@@ -49,3 +54,15 @@ def read(key: Key, entry: Entry, form: Form) -> Any:
     if form is Form.TXT:
         return _TEXT[key.type_in(form)](entry.text or "")
     return _YAML[key.type_in(form)](entry.value)
+
+
+def value(file: ConfigFile, kind: Kind, group: str, key: str) -> Any:
+    """What DeepStream has of a key; None where it is not set, has no row or cannot be read."""
+    table, entry = table_of(kind, group), file.entry(group, key)
+    row = table.find(key, file.form) if table else None
+    if row is None or entry is None:
+        return None
+    try:
+        return read(row, entry, file.form)
+    except ValueRefused:
+        return None
