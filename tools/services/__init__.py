@@ -15,10 +15,12 @@ from tools.services.kcat import KCAT
 from tools.services.nats import NATS
 from tools.services.openssl import OPENSSL
 from tools.services.process import Process, StartFailed
+from tools.services.protoc import PROTOC
 from tools.services.rabbitmq import RABBITMQ, RabbitMqBroker
 from tools.services.redis import REDIS, RedisServer
 from tools.services.rtsp import RTSP, Mount, RtspServer
 from tools.services.service import Service
+from tools.services.yaml_cpp import YAML_CPP
 from tools.services.zerorpc import ZERORPC
 
 __all__ = [
@@ -47,9 +49,11 @@ SERVICES: dict[str, Service] = {
         DOCKER,
         COMPOSE,
         CURL,
+        PROTOC,
         ZERORPC,
         REDIS,
         RABBITMQ,
         GLIB,
+        YAML_CPP,
     )
 }

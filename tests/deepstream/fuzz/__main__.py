@@ -12,9 +12,13 @@ from typing import Annotated
 import typer
 from tests.deepstream.fuzz.glib_oracle import glib_oracle
 from tests.deepstream.fuzz.oracle import Oracle, fuzz
+from tests.deepstream.fuzz.yaml_oracle import yaml_cpp_oracle
 from tools.services import SERVICES
 
-ORACLES: dict[str, Callable[[], AbstractContextManager[Oracle]]] = {"glib": glib_oracle}
+ORACLES: dict[str, Callable[[], AbstractContextManager[Oracle]]] = {
+    "glib": glib_oracle,
+    "yaml-cpp": yaml_cpp_oracle,
+}
 SHOWN = 10
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from sightline.deepstream.refusal import Refused
+from sightline.deepstream.yamlcpp.text import shown
 from sightline.deepstream.yamlcpp.tokens import Token
 
-_VERSION = re.compile(r"[ \t\n\v\f\r]*([+-]?\d+).[ \t\n\v\f\r]*([+-]?\d+)", re.DOTALL | re.ASCII)
+_VERSION = re.compile(r"[ \t\n\v\f\r]*([+-]?\d++).[ \t\n\v\f\r]*+([+-]?\d++)", re.DOTALL | re.ASCII)
 _INT = range(-(2**31), 2**31)
 
 
@@ -54,4 +55,4 @@ class Directives:
 
 
 def _refused(token: Token, reason: str) -> Refused:
-    return Refused(reason, line=token.mark.line + 1)
+    return Refused(shown(reason), line=token.mark.line + 1)

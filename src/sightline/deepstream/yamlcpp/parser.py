@@ -14,6 +14,7 @@ from sightline.deepstream.refusal import Refused
 from sightline.deepstream.yamlcpp.directives import Directives
 from sightline.deepstream.yamlcpp.nodes import List, Map, Mark, Node, Null, Scalar
 from sightline.deepstream.yamlcpp.scanner import Scanner
+from sightline.deepstream.yamlcpp.text import kept, shown
 from sightline.deepstream.yamlcpp.tokens import Kind, Token
 
 DEEPEST = 499
@@ -92,9 +93,8 @@ class _Parser:
     def _alias(self) -> Node:
         token = self._scanner.pop()
         if token.value not in self._anchors:
-            raise Refused(
-                f"expected an anchor &{token.value} before *{token.value}", line=token.mark.line + 1
-            )
+            name = shown(token.value)
+            raise Refused(f"expected an anchor &{name} before *{name}", line=token.mark.line + 1)
         return self._anchors[token.value]
 
     def _properties(self) -> tuple[str, str]:
@@ -104,7 +104,7 @@ class _Parser:
             if token.kind is Kind.TAG:
                 if tag:
                     raise Refused("expected one tag for a node, got two", line=token.mark.line + 1)
-                tag = self._directives.translate(token)
+                tag = kept(self._directives.translate(token))
             else:
                 if anchor:
                     raise Refused("expected one anchor for a node, got two", line=token.mark.line + 1)
@@ -129,8 +129,7 @@ class _Parser:
     def _scalar(self, token: Token, mark: Mark, tag: str) -> Node:
         if token.kind is Kind.PLAIN and tag == "?" and token.value in NULLS:
             return Null(mark)
-        text = token.value.encode("latin-1").decode(errors="surrogateescape")
-        return Scalar(mark, text, quoted=token.kind is Kind.QUOTED, tag=tag)
+        return Scalar(mark, kept(token.value), quoted=token.kind is Kind.QUOTED, tag=tag)
 
     # What is within
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sightline.deepstream.yamlcpp import patterns
 from sightline.deepstream.yamlcpp.scalars import Chomp, Fold, Style, refused
-from sightline.deepstream.yamlcpp.text import Text
+from sightline.deepstream.yamlcpp.text import Text, shown
 from sightline.deepstream.yamlcpp.tokens import Kind, Token
 
 _CHOMPS = {"+": Chomp.KEEP, "-": Chomp.STRIP}
@@ -18,7 +18,7 @@ def name(text: Text) -> Token:
     if not token.value:
         raise refused(f"expected a name after {sign}", text)
     if text.more and not text.at(patterns.AFTER_NAME):
-        raise refused(f"expected white space after {sign}{token.value}, got {text.next!r}", text)
+        raise refused(f"expected white space after {sign}{shown(token.value)}, got {text.sign}", text)
     return token
 
 
@@ -101,5 +101,5 @@ def block_style(text: Text, indent: int) -> Style:
     if text.next == "#":
         text.take_all(patterns.LINE)
     if text.more and not text.at(patterns.BREAK):
-        raise refused(f"expected a new line after | or >, got {text.next!r}", text)
+        raise refused(f"expected a new line after | or >, got {text.sign}", text)
     return style

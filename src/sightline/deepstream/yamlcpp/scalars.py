@@ -12,7 +12,7 @@ from enum import Enum, auto
 
 from sightline.deepstream.refusal import Refused
 from sightline.deepstream.yamlcpp import patterns
-from sightline.deepstream.yamlcpp.text import Text
+from sightline.deepstream.yamlcpp.text import Text, shown
 
 ESCAPES = {
     "0": "\0", "a": "\a", "b": "\b", "t": "\t", "\t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r",
@@ -225,14 +225,14 @@ def escape(text: Text) -> str:
     if letter in ESCAPES:
         return ESCAPES[letter]
     if letter not in DIGITS:
-        raise refused(f"expected an escape that YAML knows, got \\{letter}", text)
+        raise refused(f"expected an escape that YAML knows, got \\{shown(letter)}", text)
     return _code_point(text, DIGITS[letter])
 
 
 def _code_point(text: Text, count: int) -> str:
     digits = text.take(count)
     if not _HEX.fullmatch(digits):
-        raise refused(f"expected {count} hexadecimal digits, got {digits!r}", text)
+        raise refused(f"expected {count} hexadecimal digits, got {shown(digits)!r}", text)
     point = int(digits, 16)
     if 0xD800 <= point <= 0xDFFF or point > 0x10FFFF:
         raise refused(f"expected a code point of Unicode, got {digits}", text)

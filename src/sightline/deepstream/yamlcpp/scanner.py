@@ -132,7 +132,7 @@ class Scanner:
         elif self.text.at(patterns.PLAIN_IN_FLOW if self._flows else patterns.PLAIN):
             self._plain()
         else:
-            raise refused(f"expected a value, a key or a list, got {sign!r}", self.text)
+            raise refused(f"expected a value, a key or a list, got {self.text.sign}", self.text)
 
     def _skip(self) -> None:
         """White space and comments. After a tab no key may begin on that line."""

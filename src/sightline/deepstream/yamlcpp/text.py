@@ -19,6 +19,7 @@ from sightline.deepstream.yamlcpp.nodes import Mark
 END = "\x04"
 PADDING = END * 16
 REPLACEMENT = 0xFFFD
+_CHARACTER = re.compile(r"[\xc0-\xff][\x80-\xbf]{1,3}")
 
 
 @dataclass(slots=True)
@@ -48,6 +49,12 @@ class Text:
     def next(self) -> str:
         return self.chars[self.position]
 
+    @property
+    def sign(self) -> str:
+        """What stands here, for a message: a whole character, not its first byte."""
+        character = self.find(_CHARACTER) or self.next
+        return repr(shown(character)) if self.more else "the end of the file"
+
     def at(self, pattern: re.Pattern[str]) -> bool:
         return pattern.match(self.chars, self.position) is not None
 
@@ -68,6 +75,16 @@ class Text:
     def take_all(self, pattern: re.Pattern[str]) -> str:
         """Eats what the pattern matches here."""
         return self.take(len(self.find(pattern)))
+
+
+def kept(chars: str) -> str:
+    """A part of a text with all of its bytes: what is no UTF-8 as surrogate escapes."""
+    return chars.encode("latin-1").decode(errors="surrogateescape")
+
+
+def shown(chars: str) -> str:
+    """A part of a text for a message."""
+    return chars.encode("latin-1").decode(errors="backslashreplace")
 
 
 def decode(data: bytes) -> bytes:

@@ -1,0 +1,141 @@
+"""Our reader of YAML and yaml-cpp's, side by side: what is refused, the tree, what each conversion says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.deepstream.fuzz.oracle import Oracle
+from tests.deepstream.fuzz.yaml_cpp import YamlCpp, yaml_cpp
+from tests.deepstream.fuzz.yaml_making import make_file
+
+from sightline.deepstream import cpp_numbers, yaml_values
+from sightline.deepstream.refusal import Refused, ValueRefused
+from sightline.deepstream.yamlcpp.loading import load
+from sightline.deepstream.yamlcpp.nodes import List, Map, Node, Null, Scalar
+
+MOST_NODES, DEEPEST = 20000, 1000  # as many as yaml_cpp.cpp shows
+
+OURS: dict[str, Callable[[str], Any]] = {
+    "integer": yaml_values.integer,
+    "unsigned": yaml_values.unsigned,
+    "int64": yaml_values.int64,
+    "uint64": yaml_values.uint64,
+    "truth": yaml_values.truth,
+    "number": yaml_values.number,
+    "string": yaml_values.string,
+    "stoi": cpp_numbers.stoi,
+    "stoul": cpp_numbers.stoul,
+    "stod": cpp_numbers.stod,
+    "stof": cpp_numbers.stof,
+}
+
+
+@contextmanager
+def yaml_cpp_oracle() -> Iterator[Oracle]:
+    with yaml_cpp() as theirs, _deep():
+        yield Oracle("yaml-cpp", make_file, lambda data: disagreement(theirs, data))
+
+
+@contextmanager
+def _deep() -> Iterator[None]:
+    """A tree that holds itself is shown until there are too many nodes."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(10 * DEEPEST)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def disagreement(theirs: YamlCpp, data: bytes) -> str | None:
+    ours, said = loaded(data), theirs.load(data)
+    if "refused" in ours or "refused" in said:
+        ours_line, their_line = ours.get("line"), said.get("line")
+        alike = "refused" in ours and "refused" in said and ours_line == their_line
+        return None if alike else f"loads: ours {ours}, yaml-cpp's {said}"
+    if ours != said:
+        return f"has: ours {ours}, yaml-cpp's {said}"
+    return next(filter(None, (unlike_values(theirs, text) for text in sorted(texts(ours.get("tree"))))), None)
+
+
+def loaded(data: bytes) -> dict[str, Any]:
+    """What we make of a file, in the words of the program."""
+    try:
+        return {"tree": Shower().show(load(data), 1)}
+    except Refused as refused:
+        return {"refused": refused.reason, "line": (refused.line or 0) - 1}
+    except TooManyError:
+        return {"many": True}
+
+
+class TooManyError(Exception):
+    """More nodes than are shown."""
+
+
+class Shower:
+    """Writes a tree as the program does."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def show(self, node: Node | None, depth: int) -> list[Any]:
+        self._count += 1
+        if self._count > MOST_NODES or depth > DEEPEST:
+            raise TooManyError
+        if node is None:
+            return ["n", -1, -1]
+        place = node.mark.line, node.mark.column
+        match node:
+            case Null():
+                return ["n", *place]
+            case Scalar():
+                return ["s", *place, _latin(node.tag), _latin(node.text)]
+            case List():
+                return ["l", *place, _latin(node.tag), [self.show(item, depth + 1) for item in node.items]]
+            case Map():
+                pairs = [[self.show(each, depth + 1) for each in pair] for pair in node.pairs]
+                return ["m", *place, _latin(node.tag), pairs]
+
+
+def texts(tree: Any) -> set[str]:
+    """The scalars in it."""
+    if not isinstance(tree, list):
+        return set()
+    if tree and tree[0] == "s":
+        return {tree[4]}
+    return {text for each in tree for text in texts(each)}
+
+
+def unlike_values(theirs: YamlCpp, latin: str) -> str | None:
+    said = theirs.convert(latin.encode("latin-1"))
+    text = latin.encode("latin-1").decode(errors="surrogateescape")
+    for name, ours in OURS.items():
+        if (value := _value(ours, text)) != said[name]:
+            return f"{name} of {text!r}: ours {value!r}, yaml-cpp's {said[name]!r}"
+    return None
+
+
+def _value(ours: Callable[[str], Any], text: str) -> Any:
+    try:
+        value = ours(text)
+    except ValueRefused:
+        return None
+    if isinstance(value, float):
+        return _c_hex(value)
+    return _latin(value) if isinstance(value, str) else value
+
+
+def _c_hex(value: float) -> str:
+    """As `printf("%a")`."""
+    text = value.hex()
+    if "p" not in text:
+        return text
+    digits, _, power = text.partition("p")
+    return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}p{power}"
+
+
+def _latin(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode("latin-1")
