@@ -64,7 +64,8 @@ def _settings(part: Written, layout: Layout) -> dict[Place, str]:
 
 
 def _text(value: object, layout: Layout) -> str:
-    return layout.place(value) if isinstance(value, Path) else text_of(value)
+    """No list ends in `;`: to YAML's readers an empty number would follow."""
+    return layout.place(value) if isinstance(value, Path) else text_of(value).removesuffix(";")
 
 
 def _file(pipeline: Pipeline, settings: dict[Place, str]) -> ConfigFile:

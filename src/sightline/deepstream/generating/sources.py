@@ -32,7 +32,8 @@ TABLE: Final = "sources.csv"
 MOST_LETTERS: Final = 1023
 """What DeepStream's table of sources keeps of an address."""
 
-_TOLD_NUMBER: Final = re.compile(r"%(?!d)")
+_NUMBER: Final = "%d"
+_OTHER_PERCENT: Final = re.compile(r"%(?!d)")
 _LIST_SCHEMES: Final = ("rtsp://", "file:///")
 
 
@@ -134,16 +135,21 @@ def _type(source: SingleSourceConfig, uri: str) -> int:
 
 
 def _is_pattern(source: SingleSourceConfig, uri: str) -> bool:
-    return source.source_type is SourceType.MULTI_URI and "%d" in uri
+    return _is_multiple(source) and _NUMBER in uri
+
+
+def _is_multiple(source: SingleSourceConfig) -> bool:
+    return source.source_type is SourceType.MULTI_URI
 
 
 def _uri(pipeline: Pipeline, source: SingleSourceConfig) -> str:
     if source.source_type not in {SourceType.RTSP, SourceType.URI, SourceType.MULTI_URI}:
         raise _refused(source, "an RTSP, file or HTTP source", f"{source.source_type.meaning}")
-    uri = encoded(source.address.encoded_string())
+    parts = source.address.encoded_string().split(_NUMBER) if _is_multiple(source) else None
+    uri = _NUMBER.join(map(encoded, parts or [source.address.encoded_string()]))
     if uri.startswith("file://") and not uri.startswith("file:///"):
         uri = f"file://{pipeline.layout.relative_to}/{uri.removeprefix('file://')}"
-    return _TOLD_NUMBER.sub("%%", uri) if _is_pattern(source, uri) else uri
+    return _OTHER_PERCENT.sub("%%", uri) if _is_pattern(source, uri) else uri
 
 
 def _refused(source: SingleSourceConfig, expected: str, got: str) -> ConfigError:
