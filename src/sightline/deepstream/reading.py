@@ -24,6 +24,7 @@ leading_integer = stoi
 _TEXT: Mapping[Type, Callable[[str], Any]] = {
     Type.INTEGER: keyfile_values.integer,
     Type.UNSIGNED: keyfile_values.uint64,
+    Type.LONG: keyfile_values.uint64,
     Type.BOOLEAN: keyfile_values.boolean,
     Type.NUMBER: keyfile_values.number,
     Type.STRING: keyfile_values.string,
@@ -36,6 +37,7 @@ _TEXT: Mapping[Type, Callable[[str], Any]] = {
 _YAML: Mapping[Type, Callable[[Value], Any]] = {
     Type.INTEGER: yaml_values.integer,
     Type.UNSIGNED: yaml_values.unsigned,
+    Type.LONG: yaml_values.uint64,
     Type.BOOLEAN: yaml_values.boolean,
     Type.NUMBER: yaml_values.number,
     Type.STRING: yaml_values.string,

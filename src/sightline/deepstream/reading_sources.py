@@ -1,8 +1,9 @@
 """The sources of an application's file, whichever of the four ways it names them.
 
-Promises: `sources_of` gives what deepstream-app would have after its parser, in its order: of a `[sourceN]`, of `[source-list]` with `[source-attr-all]`, of a CSV file
-(`source: csv-file-path`), and of the list of deepstream-test3's YAML. Sources that are switched off are told
-with `enabled` false. What cannot be read is left out, because the linter tells it.
+Promises: `sources_of` gives what deepstream-app would have after its parser, in its order: of `[sourceN]`, of
+`[source-list]` with `[source-attr-all]`, of a CSV file (`source: csv-file-path`), and of the list of
+deepstream-test3's YAML. Sources that are switched off are told with `enabled` false. What cannot be read is
+left out, because the linter tells it.
 
 Deliberately not here: whether they are right (`rules.app_sources`), and cameras of a site file (`importing`).
 """

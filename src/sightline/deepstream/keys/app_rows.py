@@ -21,7 +21,7 @@ ONLY_YAML = (Form.YML,)
 # A number that makes no sense is taken by the parsers as it is, unless a row says what refuses it.
 integer = partial(Key, type=Type.INTEGER, outside=Outside.TAKEN)
 unsigned = partial(Key, type=Type.INTEGER, in_yaml=Type.UNSIGNED, outside=Outside.TAKEN)
-long = partial(Key, type=Type.UNSIGNED)  # 64 bits in both
+long = partial(Key, type=Type.LONG)
 boolean = partial(Key, type=Type.BOOLEAN, in_yaml=Type.INTEGER)
 number = partial(Key, type=Type.NUMBER, outside=Outside.TAKEN)
 string = partial(Key, type=Type.STRING)

@@ -21,6 +21,7 @@ class Type(StrEnum):
 
     INTEGER = "integer"
     UNSIGNED = "unsigned integer"
+    LONG = "unsigned integer of 64 bits"
     BOOLEAN = "boolean"
     NUMBER = "number"
     STRING = "string"
