@@ -1,0 +1,53 @@
+"""The login in a camera's URL, taken out.
+
+Promises: what is left of the URL holds nothing of the user and the password, also where these have letters
+that ought to be encoded: in doubt more is taken for the login than less.
+
+Deliberately not here: whether anybody answers there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+from urllib.parse import unquote
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_PORT: Final = r"(?::\d{1,5})"
+_NUMBERS: Final = r"(?:\[[0-9A-Fa-f:.]+\]|\d+\.\d+\.\d+\.\d+)"
+# What nobody takes for a part of a password: an address in numbers, or a name with a port.
+_SURE: Final = re.compile(rf"{_NUMBERS}{_PORT}?|[\w.-]+{_PORT}")
+_LIKELY: Final = re.compile(rf"{_NUMBERS}{_PORT}?|[\w.-]+{_PORT}?")
+
+
+class Login(NamedTuple):
+    """A URL without its login, and the login; None for what there was not."""
+
+    url: str
+    username: str | None
+    password: str | None
+
+
+def take_login(url: str) -> Login:
+    """Splits `user:password@` off."""
+    scheme = _SCHEME.match(url)
+    if scheme is None:
+        return Login(url, None, None)
+    rest = url[scheme.end() :]
+    end = _end_of_login(rest)
+    if end is None:
+        return Login(url, None, None)
+    username, colon, password = rest[:end].partition(":")
+    return Login(
+        url[: scheme.end()] + rest[end + 1 :], unquote(username), unquote(password) if colon else None
+    )
+
+
+def _end_of_login(rest: str) -> int | None:
+    """Where the `@` before the host is: RFC 3986's, unless what it leaves may be the end of a password."""
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    at, last = authority.rfind("@"), rest.rfind("@")
+    host = authority[at + 1 :]
+    if last == at or _SURE.fullmatch(host) or (at < 0 and _LIKELY.fullmatch(host) and ":" not in host):
+        return at if at >= 0 else None
+    return last

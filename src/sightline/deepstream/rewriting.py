@@ -1,0 +1,128 @@
+"""One value in the other form: as it stands where that says the same there, rewritten where it does not.
+
+Promises: what the parser of the other form makes of the result is what this one's makes of the value, or
+there is a finding. So `007` of text is `7` in YAML, which would take it for
+octal, `3 # cars` is `3`, `0;1;` is `0;1`, and what text escapes stands plainly.
+
+Deliberately not here: whole files (`converting`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from sightline.deepstream import keyfile_values
+from sightline.deepstream.document import Entry, Form, Mapping, Nothing, Sequence
+from sightline.deepstream.findings import Finding, Severity, What
+from sightline.deepstream.kinds import Kind
+from sightline.deepstream.meaning import Meant, meant, row_of, shown, table_for
+from sightline.deepstream.reading import read
+from sightline.deepstream.refusal import ValueRefused
+
+_WORDS: Final = {Form.TXT: {"inf": "inf", "-inf": "-inf"}, Form.YML: {"inf": ".inf", "-inf": "-.inf"}}
+
+
+class Rewriting:
+    """Entries of one file, into the other form; `findings` gathers what is to be known of it."""
+
+    def __init__(self, kind: Kind, form: Form, to: Form, findings: list[Finding]) -> None:
+        self.kind = kind
+        self.form = form
+        self.to = to
+        self.findings = findings
+
+    def entry(self, entry: Entry, group: str) -> Entry | None:
+        """The entry in the other form; None where nothing there can say it."""
+        flat = self._flat(entry, group)
+        if flat is None:
+            return None
+        self._tell_if_unknown(flat, group)
+        row = row_of(self.kind, group, flat.key, self.form)
+        value = meant(flat, row, self.form)
+        written = next((text for text in self._candidates(flat, group, value)), None)
+        if written is None:
+            written = self._canonical(value)
+            self._tell(
+                What.VALUE, flat, group, f"{self.to} has no way to write {shown(flat.value)!r} as it is meant"
+            )
+        elif row is not None and self._is_unreadable(flat, group):
+            self._tell(
+                What.VALUE, flat, group, f"{flat.text!r} cannot be read; it is taken over as it stands"
+            )
+        return replace(flat, value=written, quoted=False)
+
+    def _flat(self, entry: Entry, group: str) -> Entry | None:
+        """With a text as its value."""
+        if isinstance(entry.value, str):
+            return entry
+        if isinstance(entry.value, Nothing):
+            return replace(entry, value="")
+        if isinstance(entry.value, Mapping) or not all(isinstance(item, str) for item in entry.value.items):
+            self._tell(
+                What.VALUE, entry, group, "is left out: text has no values within values", Severity.REFUSED
+            )
+            return None
+        told = "is a list, which became words with ; between; DeepStream's own YAML parsers take no list here"
+        self._tell(What.VALUE, entry, group, told)
+        return replace(entry, value=";".join(_texts(entry.value)))
+
+    def _candidates(self, entry: Entry, group: str, value: Meant) -> Iterator[str]:
+        """Ways to write it that say the same, the most like what stands there first."""
+        text = entry.text or ""
+        row = row_of(self.kind, group, entry.key, self.to)
+        for written in dict.fromkeys((text, text.strip(), self._canonical(value))):
+            if _same(meant(replace(entry, value=written), row, self.to), value):
+                yield written
+
+    def _canonical(self, value: Meant) -> str:
+        if isinstance(value, tuple):
+            items = [self._item(item) for item in value]
+            ended = self.to is Form.TXT and items[-1:] == [""]
+            return ";".join(items) + (";" if ended else "")
+        if isinstance(value, str):
+            return keyfile_values.escape(value) if self.to is Form.TXT else value
+        if isinstance(value, float):
+            return _WORDS[self.to].get(repr(value), repr(value))
+        return "nan" if value is None else str(value)
+
+    def _item(self, item: Meant) -> str:
+        written = self._canonical(item)
+        return written.replace(";", "\\;") if self.to is Form.TXT and isinstance(item, str) else written
+
+    def _is_unreadable(self, entry: Entry, group: str) -> bool:
+        row = row_of(self.kind, group, entry.key, self.form)
+        try:
+            if row is not None:
+                read(row, entry, self.form)
+        except ValueRefused:
+            return True
+        return False
+
+    def _tell_if_unknown(self, entry: Entry, group: str) -> None:
+        """Of a key that this form's parser knows and the other's does not."""
+        table = table_for(self.kind, group, self.to)
+        rows = [row_of(self.kind, group, entry.key, form) for form in (self.form, self.to)]
+        if table and self.to in table.forms and rows[0] and not rows[1]:
+            told = f"is not known to the parser of {self.to} files"
+            self._tell(What.UNKNOWN, entry, group, told, table.unknown_in(self.to))
+
+    def _tell(
+        self, what: What, entry: Entry, group: str, told: str, severity: Severity = Severity.WARNING
+    ) -> None:
+        self.findings.append(
+            Finding(severity, what, f"[{group}] {entry.key}: {told}", group, entry.key, entry.line or None)
+        )
+
+
+def _texts(sequence: Sequence) -> Iterator[str]:
+    return (item for item in sequence.items if isinstance(item, str))
+
+
+def _same(one: Meant, other: Meant) -> bool:
+    """Equal, and a text is no number."""
+    if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
+        return math.isnan(other)
+    return isinstance(one, str) == isinstance(other, str) and one == other
