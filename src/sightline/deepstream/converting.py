@@ -18,9 +18,9 @@ from typing import Final
 from sightline.deepstream import keyfile, yamlfile
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Nothing
 from sightline.deepstream.findings import Finding, Severity, What
-from sightline.deepstream.following import Named, follow, named_files, twin
 from sightline.deepstream.kinds import Kind, kind_of
 from sightline.deepstream.meaning import shown, table_for
+from sightline.deepstream.named_files import Named, follow, named_files, twin
 from sightline.deepstream.plain import Plain, is_source, plain
 from sightline.deepstream.preprocess_groups import as_list
 from sightline.deepstream.refusal import Refused
