@@ -61,6 +61,31 @@ def results(number: st.SearchStrategy[float]) -> st.SearchStrategy[Result]:
     )
 
 
+NASTY: list[dict[str, Any]] = [
+    {"gender": "pose2D"},
+    {"gender": "sightline", "hair": "SV3DT", "cap": "x#", "apparel": "#"},
+    {"gender": "|#|"},
+    {"age": "45"},
+    {"age": True},
+    {"age": 1.0},
+    {"age": -1},
+    {"id": "a|b"},
+    {"id": "12"},
+    {"id": "#"},
+    {"id": ""},
+    {"sightline": "x"},
+    {"sightline": 5, "hat": None},
+    {"": "x", "a": ""},
+    {"pose": "pose2D"},
+    {"pose": "pose4D", "pose.nose": "1,2"},
+    {"pose.nose": "1,2"},
+    {"pose": "pose2D", "pose.a,b": "1", "pose.": "1"},
+    {"pose": "pose3D", "pose.nose": "1|2", "pose.neck": 5},
+    {"pose": "pose25D", "pose.nose": "1.000000,2.50", "pose.neck": "1.2.3", "pose.ear": "1e999,1e39"},
+    {"result_label_0": "a", "result_label_2": "c"},
+]
+
+
 def result(*found: Detection, **fields: Any) -> Result:
     """A result of the gate's camera."""
     given: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.deepstream.drawn_results import FINITE, TEXT, TRICKY, of_types, result, results, seen
+from tests.deepstream.drawn_results import FINITE, NASTY, TEXT, TRICKY, of_types, result, results, seen
 
 from sightline import Result
 from sightline.deepstream.messages import Unsaid, read, read_minimal, write_minimal
@@ -52,6 +52,15 @@ def only(text: str, **unsaid: Any) -> tuple[float, dict[str, Any]]:
 
 @given(results(FINITE))
 def test_every_result_comes_back_equal_from_a_minimal_message(value: Result) -> None:
+    back = read(write_minimal(value))
+    assert back == value
+    assert of_types(back) == of_types(value)
+
+
+@pytest.mark.parametrize("label", ["Person", "Face", "car"])
+@pytest.mark.parametrize("attributes", NASTY, ids=repr)
+def test_attributes_made_to_be_misread_come_back_equal(attributes: dict[str, Any], label: str) -> None:
+    value = result(seen(label=label, attributes=attributes))
     back = read(write_minimal(value))
     assert back == value
     assert of_types(back) == of_types(value)
@@ -108,6 +117,8 @@ def test_a_sensor_that_was_renamed_on_the_way_is_believed() -> None:
     back = read(json.dumps(said).encode())
     assert (back.camera_id, back.index, back.epoch) == ("door", 8, result().epoch)
     assert back.captured_at_ns == 1_760_000_001_000_000_000
+    with pytest.raises(WireError, match="the years 1678 to 2261"):
+        read(json.dumps(said | {"@timestamp": "9999-12-31T00:00:00Z"}).encode())
 
 
 # Theirs
@@ -199,6 +210,7 @@ def test_what_nobody_told_has_a_value_that_says_so() -> None:
             0.5,
             {"pose": "pose3D", "pose.head": "1,2,3,0.9,0.1,0.2,0.3,0.4"},
         ),
+        (f"{BOX}|Face|#||||||||odd||0.5", 0.5, {}),
         (f"{BOX}|car|#|||||||1e-05|#|tomorrow|is|unknown", 1e-05, {}),
     ],
 )
@@ -251,6 +263,8 @@ def test_times_are_read_to_the_nanosecond(text: str, ns: int) -> None:
 def test_members_that_are_not_of_the_schema_are_passed_over() -> None:
     more = message(frame={"a": [1, None]}, customMessage=["theirs", 5, {"sightline": 1}], masks=3)
     assert read(more) == read(message())
+    assert read(message(customMessage=5)) == read(message(customMessage={"sightline": 1}))
+    assert read(message(customMessage=5)) == read(message())
     assert read(message(customMessage="theirs")) == read(message(customMessage=None)) == read(message())
     assert read(b" \r\n\t" + message()) == read(message())
 
@@ -272,6 +286,7 @@ def test_members_that_are_not_of_the_schema_are_passed_over() -> None:
         (message(id=-1), "`\\$.id`"),
         (message(id="9223372036854775808"), "frame's number"),
         (message(id="²"), "frame's number"),
+        (message(id="1" * 5000), "frame's number"),
         (message(id=10**400), "`\\$.id`"),
         (message(id=1.5), "`\\$.id`"),
         (message(sensorId=None), "`\\$.sensorId`"),
@@ -300,6 +315,7 @@ def test_members_that_are_not_of_the_schema_are_passed_over() -> None:
         (message(f'{BOX}|car|0.5|#|sightline|{{"a":{"9" * 30}}}'), "expected our attributes as JSON"),
         (message(customMessage=['{"sightline":5}']), "not a result"),
         (message(customMessage=['{"sightline":{"v":9}}']), "version 9"),
+        (message(customMessage=['{"sightline":"\ud800"}']), "not a"),
         (message(customMessage=['{"sightline":{}']), "expected our head"),
         (message(*["12|1|2|3|4|car"] * (MAX_OBJECTS + 1)), "`\\$.objects`"),
         (b"{" + b" " * MAX_BYTES, f"at most {MAX_BYTES} bytes, got {MAX_BYTES + 1}"),

@@ -53,18 +53,12 @@ def said(name: str, text: str) -> Attribute:
 def in_words(name: str, value: Attribute) -> str | None:
     """The text that means `value`; None where only JSON can say it."""
     text = str(value) if type(value) in {str, int} else None
-    return text if text is not None and _same(said(name, text), value) else None
+    return text if text is not None and said(name, text) == value else None
 
 
 def missing(attributes: Attributes, back: Attributes) -> Attributes:
-    """Those of `attributes` that did not come back equal."""
-    return {
-        name: value for name, value in attributes.items() if name not in back or not _same(back[name], value)
-    }
-
-
-def _same(a: Attribute, b: Attribute) -> bool:
-    return type(a) is type(b) and a == b  # True == 1 == 1.0 otherwise
+    """Those of `attributes` that did not come back equal: `back` is as said in words, so True is not 1."""
+    return {name: value for name, value in attributes.items() if name not in back or back[name] != value}
 
 
 def to_json(attributes: Attributes) -> str:

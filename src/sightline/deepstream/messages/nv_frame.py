@@ -197,12 +197,12 @@ def _write_pose(item: Any, attributes: Attributes) -> None:
 
 
 def _numbers(text: str) -> list[float]:
-    """The numbers of a joint where they come back as this very text, and else none."""
+    """The numbers of a joint, or none where they are not all numbers of 32 bits."""
     try:
         found = [_single(float(part), "") for part in text.split(",")] if _NUMBERS.fullmatch(text) else []
     except ValueError:  # a WireError as well
         return []
-    return found if ",".join(map(_text, found)) == text else []
+    return found if all(map(math.isfinite, found)) else []
 
 
 def _write_info(item: Any, attributes: Attributes) -> None:
