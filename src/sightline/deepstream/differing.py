@@ -19,7 +19,7 @@ import msgspec
 
 from sightline.deepstream.document import ConfigFile
 from sightline.deepstream.keys.key import Type
-from sightline.deepstream.kinds import Kind
+from sightline.deepstream.kinds import Kind, kind_of
 from sightline.deepstream.meaning import Meaning, Setting, enabling, meaning_of
 from sightline.deepstream.plain import is_source
 
@@ -78,7 +78,9 @@ def same(differences: tuple[Difference, ...]) -> bool:
 
 def diff(first: ConfigFile, second: ConfigFile) -> tuple[Difference, ...]:
     """Everything in which the meanings of two files differ, in the order of the first."""
-    return tuple(_compared(meaning_of(first), meaning_of(second)))
+    kinds = [kind for kind in (kind_of(first), kind_of(second)) if kind is not Kind.UNKNOWN]
+    kind = kinds[0] if len(kinds) == 1 else None  # one is too short to tell: it is taken for the other's
+    return tuple(_compared(meaning_of(first, kind), meaning_of(second, kind)))
 
 
 def _compared(a: Meaning, b: Meaning) -> Iterator[Difference]:

@@ -14,10 +14,11 @@ from urllib.parse import unquote
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PORT: Final = r"(?::\d{1,5})"
-_NUMBERS: Final = r"(?:\[[0-9A-Fa-f:.]+\]|\d+\.\d+\.\d+\.\d+)"
-# What nobody takes for a part of a password: an address in numbers, or a name with a port.
-_SURE: Final = re.compile(rf"{_NUMBERS}{_PORT}?|[\w.-]+{_PORT}")
-_LIKELY: Final = re.compile(rf"{_NUMBERS}{_PORT}?|[\w.-]+{_PORT}?")
+_NUMBERS: Final = r"(?:\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+\]|\d+\.\d+\.\d+\.\d+)"
+# What nobody takes for a part of a password; what may be either; and any host.
+_SURE: Final = re.compile(rf"{_NUMBERS}{_PORT}?")
+_LIKELY: Final = re.compile(rf"[\w.-]+{_PORT}")
+_HOST: Final = re.compile(rf"{_NUMBERS}{_PORT}?|[\w.-]+{_PORT}?")
 
 
 class Login(NamedTuple):
@@ -45,9 +46,24 @@ def take_login(url: str) -> Login:
 
 def _end_of_login(rest: str) -> int | None:
     """Where the `@` before the host is: RFC 3986's, unless what it leaves may be the end of a password."""
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    authority = _until_path(rest)
     at, last = authority.rfind("@"), rest.rfind("@")
-    host = authority[at + 1 :]
-    if last == at or _SURE.fullmatch(host) or (at < 0 and _LIKELY.fullmatch(host) and ":" not in host):
-        return at if at >= 0 else None
-    return last
+    if last > at and _is_login(rest, authority[at + 1 :], last, known=at >= 0):
+        return last
+    return at if at >= 0 else None
+
+
+def _is_login(rest: str, host: str, last: int, *, known: bool) -> bool:
+    """Whether all up to the last `@` is a login, though a host seems to come before it."""
+    if _SURE.fullmatch(host):
+        return False
+    later = _until_path(rest[last + 1 :])
+    if _LIKELY.fullmatch(host):
+        return _SURE.fullmatch(later) is not None
+    if not _HOST.fullmatch(host):
+        return True
+    return (known or ":" in rest[:last]) and _HOST.fullmatch(later) is not None
+
+
+def _until_path(text: str) -> str:
+    return re.split(r"[/?#]", text, maxsplit=1)[0]
