@@ -181,7 +181,7 @@ def test_its_routes_are_there_where_the_file_has_them(start: Start) -> None:
     port = free_port()
     sources = f"""
 [source-list]
-num-source-bins=0
+num-source-bins=2
 use-nvmultiurisrcbin=1
 list=rtsp://127.0.0.1:9/a;rtsp://127.0.0.1:9/b
 sensor-id-list=gate;yard

@@ -24,7 +24,8 @@ PROGRAM = "usr/bin/deepstream-app"
 # What it imports, with that of its messages and brokers.
 IMPORTED = """
 import json, sys
-import sightline.deepstream.standin.program, sightline.deepstream.messages.protobuf, sightline.bus.kafka
+import confluent_kafka, google.protobuf.timestamp_pb2
+import sightline.bus.kafka, sightline.deepstream.messages, sightline.deepstream.standin.program
 print(json.dumps([name for name in sys.modules if "." not in name]))
 """
 UNUSED = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sightline.deepstream.document import ConfigFile
-from sightline.deepstream.findings import Finding, Severity
+from sightline.deepstream.findings import Severity
 from sightline.deepstream.kinds import Kind
 from sightline.deepstream.linting import lint_path
 from sightline.deepstream.loading import load
@@ -79,11 +79,12 @@ def read_plan(paths: Sequence[Path], uris: Sequence[str] = ()) -> Plan:
 def _loaded(path: Path) -> ConfigFile:
     if path.suffix not in {".txt", ".yml", ".yaml"}:
         raise Refused("expected a name that ends in .txt, .yml or .yaml: no other is read", path=path)
-    refused = [finding for finding in _found(path) if finding.severity is Severity.REFUSED]
+    refused = [found for found in lint_path(path) if found.severity is Severity.REFUSED]
     if refused:
         first = refused[0]
         more = f" (and {len(refused) - 1} more)" if refused[1:] else ""
-        raise Refused(first.message + more, line=first.line, path=path)
+        at = path.parent / first.file if first.file else path
+        raise Refused(first.message + more, line=first.line, path=at)
     file = load(path)
     for group, named in _named(file):
         if not (path.parent / named).is_file():
@@ -91,12 +92,6 @@ def _loaded(path: Path) -> ConfigFile:
                 f"[{group}] config-file: expected a file, got {named}, which is not there", path=path
             )
     return file
-
-
-def _found(path: Path) -> Iterator[Finding]:
-    """Of the file, and of each that it names."""
-    for findings in lint_path(path).values():
-        yield from findings
 
 
 def _named(file: ConfigFile) -> Iterator[tuple[str, str]]:
@@ -111,10 +106,11 @@ def _named(file: ConfigFile) -> Iterator[tuple[str, str]]:
 
 
 def _cameras(file: ConfigFile, uris: Sequence[str]) -> Iterator[str]:
-    for source in sources_of(file):
-        if source.enable:
-            yield from source.camera_ids or [f"source{source.index}"]
-    if uris and not any(source.enable for source in sources_of(file)):
+    enabled = [source for source in sources_of(file) if source.enabled]
+    for source in enabled:
+        name = source.sensor_id or f"source{source.index}"
+        yield from [name] if source.num_sources == 1 else (f"{name}-{at}" for at in range(source.num_sources))
+    if uris and not enabled:
         yield "source0"
 
 

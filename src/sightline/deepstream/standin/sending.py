@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from sightline.bus import Bus, open_bus
-from sightline.deepstream.messages import to_frame, to_minimal
+from sightline.deepstream.messages import write_minimal, write_nv_frame
 from sightline.deepstream.standin.plan import Broker
 from sightline.errors import ConfigError, SightlineError
 from sightline.result import Detection, Result
@@ -57,7 +57,7 @@ class Sender:
                 self._send(broker, bus, result)
 
     def _send(self, broker: Broker, bus: Bus, result: Result) -> None:
-        payload = to_frame(result) if broker.payload == PROTOBUF else to_minimal(result)
+        payload = write_nv_frame(result) if broker.payload == PROTOBUF else write_minimal(result)
         try:
             bus.publish(_topic(broker), payload, key=result.camera_id.encode())
         except SightlineError as error:
