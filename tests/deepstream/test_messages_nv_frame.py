@@ -194,10 +194,10 @@ def test_the_bytes_of_a_result_do_not_depend_on_the_order_of_attributes() -> Non
 
 
 def test_a_pose_is_numbers_for_others_and_its_very_text_for_us() -> None:
-    attributes = {"pose": "pose2D", "pose.nose": "1.500000,2.000000,0.750000"}
+    attributes = {"pose": "pose2D", "pose.nose": "1.500000,2.000000,0.750000", "pose.ear": "1e999,1"}
     payload = write_nv_frame(result(seen(attributes=attributes)))
     (item,) = nv_schema.frame_class().FromString(payload).objects
-    assert list(item.pose.keypoints[0].coordinates) == [1.5, 2.0, 0.75]
+    assert [list(joint.coordinates) for joint in item.pose.keypoints] == [[1.5, 2.0, 0.75]]
     assert read(payload).detections[0].attributes == attributes
 
 

@@ -116,4 +116,4 @@ def _head(texts: Any) -> bytes | None:
     """Ours among the texts of the application; others' are theirs."""
     listed = texts if isinstance(texts, list) else []
     head = next((text for text in listed if isinstance(text, str) and is_head(text)), None)
-    return None if head is None else head.encode(errors="replace")
+    return None if head is None else head.encode()
