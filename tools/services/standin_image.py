@@ -56,8 +56,10 @@ CHANGES = (
 
 def add_standin(docker: Docker, name: str = NAME) -> None:
     """Gives the daemon an image of this name."""
-    lines = [f"--change={change}" for change in CHANGES]
-    docker.ask("import", *lines, "-", name, data=standin_image())
+    files = f"{name}-files"
+    docker.ask("import", "-", files, data=standin_image())
+    # Importing takes no stop signal.
+    docker.ask("build", f"--tag={name}", "-", data="\n".join([f"FROM {files}", *CHANGES]).encode())
 
 
 def standin_image() -> bytes:
