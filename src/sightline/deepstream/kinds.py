@@ -24,7 +24,7 @@ class Kind(StrEnum):
     ANALYTICS = "nvdsanalytics"
     MSGCONV = "nvmsgconv"
     BROKER = "message broker"
-    TRACKER = "tracker"  # [tracker] alone, as deepstream-test2 reads it
+    TRACKER = "tracker"  # the low-level library's YAML, and [tracker] alone, as deepstream-test2 reads it
     TEST_APP = "deepstream-test"  # the YAML of deepstream-test1 and its like
     NVINFERSERVER = "nvinferserver"  # protobuf's text; never judged here
     UNKNOWN = "unknown"
@@ -61,9 +61,32 @@ def _is_test_app(file: ConfigFile) -> bool:
 
 
 def _is_postprocess(file: ConfigFile) -> bool:
-    """Nvdspostprocess has nvinfer's names, but no model and nothing to prepare one's input."""
-    words = (entry.text or "" for group in file.named("property") for entry in group.entries)
-    return any(word.startswith("NvDsPostProcess") for word in words)
+    """The library of nvdspostprocess reads YAML with nvinfer's names, but has no model and no input."""
+    keys = _keys(file)
+    if any(text.startswith("NvDsPostProcess") for text in _texts(file)):
+        return True
+    return (
+        file.form is Form.YML and {"output-blob-names", "network-type"} <= keys and not keys & _NVINFER_KEYS
+    )
+
+
+def _texts(file: ConfigFile) -> Iterable[str]:
+    return (entry.text or "" for group in file.named("property") for entry in group.entries)
+
+
+def _is_nvinfer(file: ConfigFile) -> bool:
+    """Classes' attributes, or a key of `property` that nvinfer knows, or nothing at all in it."""
+    from sightline.deepstream.keys.nvinfer import TABLES  # noqa: PLC0415 - tables need kinds, and only this one them
+
+    if _any("class-attrs-.*")(file):
+        return True
+    keys = _keys(file)
+    return bool(file.named("property")) and (not keys or any(TABLES[0].find(key) for key in keys))
+
+
+def looks_like_protobuf(data: bytes) -> bool:
+    """Whether this is nvinferserver's file, by a word and a brace that no key file has."""
+    return bool(_PROTOBUF.search(data[:65536]))
 
 
 _APP_GROUPS = (
@@ -83,22 +106,57 @@ _PREPROCESS_KEYS = (
     "scaling-buf-pool-size",
     "tensor-buf-pool-size",
 )
-_FOREIGN_KEYS = ("algorithm-type", "overall-max-fps-n", "overall-min-fps-n", "projection-type")
-_FOREIGN_GROUPS = r"surface\d+|source-config-\d+|group-all"
+# What only readers have that are not judged here: the new mux, nvdewarper, nvdsmetamux, nvinferaudio.
+_FOREIGN_KEYS = (
+    "algorithm-type",
+    "adaptive-batching",
+    "max-fps-control",
+    "overall-max-fps-n",
+    "overall-min-fps-n",
+    "projection-type",
+    "num-batch-buffers",
+    "active-pad",
+    "pts-tolerance",
+    "audio-transform",
+)
+_FOREIGN_GROUPS = r"surface\d+|source-config-\d+|multimodel|eval"
+_NVINFER_KEYS = frozenset(
+    {
+        "batch-size",
+        "custom-network-config",
+        "engine-create-func-name",
+        "infer-dims",
+        "interval",
+        "maintain-aspect-ratio",
+        "model-color-format",
+        "model-engine-file",
+        "model-file",
+        "net-scale-factor",
+        "network-mode",
+        "onnx-file",
+        "output-tensor-meta",
+        "tlt-encoded-model",
+        "uff-file",
+    }
+)
+_TRACKER_GROUPS = (
+    "tracker|BaseConfig|TargetManagement|TrajectoryManagement|DataAssociator|StateEstimator|VisualTracker"
+)
+_PROTOBUF = re.compile(rb"^[ \t]*(infer_config|input_control|output_control)[ \t]*:?[ \t]*\{", re.MULTILINE)
 
 _TELLS: tuple[tuple[Kind, Callable[[ConfigFile], bool]], ...] = (
-    (Kind.NVINFERSERVER, _any("infer_config")),
+    (Kind.NVINFERSERVER, _any("infer_config|input_control|output_control")),
     (Kind.UNKNOWN, _any(_FOREIGN_GROUPS)),
     (Kind.UNKNOWN, _shares(_FOREIGN_KEYS)),
     (Kind.ANALYTICS, _any(_ANALYTICS_GROUPS)),
     (Kind.BROKER, _any("message-broker")),
     (Kind.TEST_APP, _is_test_app),
     (Kind.APP, _is_app),
-    (Kind.TRACKER, _any("tracker")),
-    (Kind.MSGCONV, _any(r"(sensor|place|analytics)\d+")),
-    (Kind.PREPROCESS, _any(r"group-\d+|user-configs")),
+    (Kind.TRACKER, _any(_TRACKER_GROUPS)),
+    (Kind.MSGCONV, _any(r"(sensor|place|analytics)\d+|ds3d::datamap")),
+    (Kind.PREPROCESS, _any(r"group-\d+|user-configs|group")),
     (Kind.PREPROCESS, _shares(_PREPROCESS_KEYS)),
     (Kind.ANALYTICS, _shares(_ANALYTICS_KEYS)),
     (Kind.UNKNOWN, _is_postprocess),
-    (Kind.NVINFER, _any(r"property|class-attrs-.*")),
+    (Kind.NVINFER, _is_nvinfer),
 )

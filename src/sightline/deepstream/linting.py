@@ -2,21 +2,27 @@
 
 Promises: `lint` never raises and gives its findings in the order of the file; `would_load(findings)` is
 whether DeepStream goes on with it. The severity is what the very parser of that kind and form does.
+`lint_path` begins with reading the file, and goes on to those that it names; it does not raise either.
 
-Deliberately not here: what is right for a kind (`keys`, `rules`), how values are read (`reading`), and files
-on disk (`following`).
+Deliberately not here: what is right for a kind (`keys`, `rules`), and how values are read (`reading`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
 
 from sightline.deepstream.document import ConfigFile, Form, Group, Sequence
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.keys.key import GroupTable
 from sightline.deepstream.keys.opening import judged, table_of, tables_of
-from sightline.deepstream.kinds import Kind, kind_of
+from sightline.deepstream.kinds import Kind, kind_of, looks_like_protobuf
+from sightline.deepstream.loading import load
+from sightline.deepstream.named_paths import missing, named_paths
 from sightline.deepstream.passed_over import passed_over
+from sightline.deepstream.refusal import Refused
 from sightline.deepstream.rules.opening import rules_of, unread
 from sightline.deepstream.sections import Section, sections
 from sightline.deepstream.unknown import unknown_groups, unknown_keys
@@ -117,3 +123,53 @@ _CHECKS: tuple[Callable[[ConfigFile, Kind], Iterable[Finding]], ...] = (
     _duplicates,
     unknown_groups,
 )
+
+
+def lint_path(path: Path) -> tuple[Finding, ...]:
+    """What is to be known of the file at `path`, of the files that it names, and of those that they name."""
+    return in_order_of_files(_lint_path(path, frozenset()))
+
+
+def in_order_of_files(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Those of the file itself first, then each named one's."""
+    return tuple(sorted(dict.fromkeys(found), key=lambda each: (each.file or "", each.line or 0)))
+
+
+def _lint_path(path: Path, above: frozenset[Path]) -> Iterator[Finding]:
+    try:
+        file = load(path)
+    except Refused as error:
+        yield _unreadable(path, error)
+        return
+    found, kind = lint(file), kind_of(file)
+    yield from found
+    for named in named_paths(file, kind) if kind in judged() else ():
+        gone = missing(named)
+        if gone and not _tells(found, gone):
+            yield gone
+        elif gone is None and named.configuration and named.path not in above | {path}:
+            yield from _of_named(named.path, above | {path})
+
+
+def _tells(found: Iterable[Finding], gone: Finding) -> bool:
+    """A rule has said of this file already that it is not there, and what comes of it."""
+    return any((each.what, each.line, each.key) == (gone.what, gone.line, gone.key) for each in found)
+
+
+def _of_named(path: Path, above: frozenset[Path]) -> Iterator[Finding]:
+    for finding in _lint_path(path, above):
+        yield replace(finding, file=finding.file or str(path))
+
+
+def _unreadable(path: Path, error: Refused) -> Finding:
+    if looks_like_protobuf(_first_of(path)):
+        return not_judged(Kind.NVINFERSERVER)
+    return Finding(Severity.REFUSED, What.SYNTAX, error.reason, line=error.line)
+
+
+def _first_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") if path.is_file() else BytesIO() as file:
+            return file.read(65536)
+    except (OSError, ValueError):
+        return b""

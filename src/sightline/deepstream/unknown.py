@@ -40,7 +40,7 @@ def _stray_key(group: Group, kind: Kind) -> str:
     """YAML's key that lost its indentation stands among the groups."""
     if group.value is None:
         return ""
-    groups = [table.name for table in tables_of(kind) if _plainly_has(table, group.name)]
+    groups = _groups_with(group.name, kind)
     return f"; it belongs, indented, below {' or '.join(groups)}" if groups else ""
 
 
@@ -75,10 +75,16 @@ def _unknown_key(kind: Kind, section: Section, entry: Entry, severity: Severity)
 def _key_hint(kind: Kind, table: GroupTable, key: str) -> str:
     if row := table.find(key):
         return f"; only text's reader knows it{f', and {row.heir!r} is its heir' if row.heir else ''}"
-    if groups := [each.name for each in tables_of(kind) if _plainly_has(each, key)]:
-        return "; it belongs in " + " or ".join(f"[{name}]" for name in dict.fromkeys(groups))
+    if groups := _groups_with(key, kind):
+        return "; it belongs in " + " or ".join(f"[{name}]" for name in groups)
     kinds = [other for other in judged() if any(_plainly_has(each, key) for each in tables_of(other))]
     return _files(kinds) or nearest(key, (row.name for row in table.keys))
+
+
+def _groups_with(key: str, kind: Kind) -> list[str]:
+    """Groups that have such a key; those whose names are patterns only where there are no others."""
+    groups = list(dict.fromkeys(table.name for table in tables_of(kind) if _plainly_has(table, key)))
+    return [name for name in groups if "{" not in name] or groups
 
 
 def _plainly_has(table: GroupTable, key: str) -> bool:

@@ -57,11 +57,13 @@ class Facts:
         """The key is there and asks for something: a 0 is what holds without it."""
         return self.settings.has(key) and self.settings.value(key) not in _DEFAULTS
 
-    def idle(self, keys: Iterable[str], told: str) -> Iterable[Finding]:
+    def idle(
+        self, keys: Iterable[str], told: str, severity: Severity = Severity.WARNING
+    ) -> Iterable[Finding]:
         """Each of these keys that is set has no effect, because..."""
         for key in keys:
             if self.sets(key):
-                yield self.settings.tell(Severity.WARNING, What.INAPPLICABLE, key, f"has no effect {told}")
+                yield self.settings.tell(severity, What.INAPPLICABLE, key, f"has no effect {told}")
 
 
 def facts(file: ConfigFile) -> Facts | None:

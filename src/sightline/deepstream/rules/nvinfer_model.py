@@ -60,7 +60,8 @@ def _precision(it: Facts) -> Iterable[Finding]:
         told = f"{mode} needs int8-calib-file; an engine that has to be built is built for FP16"
         yield it.settings.tell(Severity.WARNING, What.REPLACED, "network-mode", told)
     if mode not in {_INT8, _BEST}:
-        yield from it.idle(["int8-calib-file"], f"with network-mode {mode}; 1 and 3 use it")
+        told = f"with network-mode {mode}; 1 and 3 use it"
+        yield from it.idle(["int8-calib-file"], told, Severity.NOTE)
 
 
 def _building(it: Facts) -> Iterable[Finding]:
