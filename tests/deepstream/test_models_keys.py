@@ -100,6 +100,14 @@ def test_what_is_not_set_is_not_written() -> None:
     assert names & left_out == set()
 
 
+@pytest.mark.parametrize("model", [MOT_sgie_config, FACE_sgie_config], ids=lambda model: model.__name__)
+def test_vectors_are_left_to_the_application(model: type[Written]) -> None:
+    entries = made(model).entries()
+    assert Entered("property", "network-type", "100") in entries
+    assert Entered("property", "output-tensor-meta", "1") in entries
+    assert Entered("property", "process-mode", "2") in entries
+
+
 def test_several_ids_are_written_with_semicolons() -> None:
     model = made(MOT_sgie_config, operate_on_class_ids=[0, 2])
     assert Entered("property", "operate-on-class-ids", "0;2") in model.entries()

@@ -73,6 +73,11 @@ def test_the_schema_refuses_too(model: type[Part], field: str, wrong: Any) -> No
         jsonschema.validate(value, model.model_json_schema())
 
 
+def test_words_with_two_names_stand_once_in_the_schema() -> None:
+    schema = DsAppConfig.model_json_schema()
+    assert schema["$defs"]["DsAppType"]["enum"] == ["NORMAL", "VISUAL"]
+
+
 def test_an_address_is_a_secret_to_pages() -> None:
     assert SingleSourceConfig.model_json_schema()["properties"]["address"]["writeOnly"] is True
 

@@ -94,6 +94,7 @@ HARD = [
     f"rtsp://admin:{PLANTED}@x@cam/1",
     f"rtsp://admin:{PLANTED}/x@cam/1",
     f"rtsp://admin:12/{PLANTED}'x@cam/1",
+    f"rtsp://admin:12/a@'{PLANTED}@cam/1",
     f"rtsp://admin:12?{PLANTED}<x@cam/1",
     f"rtsp://admin:12#{PLANTED}@cam/1",
     f"rtsp://admin:{PLANTED}%40%2F@cam/1",
@@ -109,6 +110,22 @@ HARD = [
     f"rtsp://admin:{PLANTED}@cam:port/1",
     f" rtsp://admin:{PLANTED}@cam/1\n",
 ]
+
+
+@pytest.mark.parametrize(
+    ("written", "password"),
+    [
+        (f"rtsp://admin:{PLANTED}#x@cam/1", f"{PLANTED}%23x"),
+        (f"rtsp://admin:{PLANTED}/x?y@cam/1", f"{PLANTED}%2Fx%3Fy"),
+        (f"rtsp://admin:{PLANTED}@x@cam/1", f"{PLANTED}%40x"),
+        (f"rtsp://admin:{PLANTED}%40x@cam/1", f"{PLANTED}%40x"),
+        (f"rtsp://admin:{PLANTED} x@cam/1", f"{PLANTED}%20x"),
+    ],
+)
+def test_what_people_leave_unencoded_is_one_login(written: str, password: str) -> None:
+    address = Address(written)
+    assert address.unicode_string() == f"rtsp://admin:{password}@cam/1"
+    assert (address.username, address.password, address.host) == ("admin", password, "cam")
 
 
 @pytest.mark.parametrize("address", HARD)
@@ -184,6 +201,14 @@ def test_a_password_of_kafka_is_not_shown_either() -> None:
 def test_no_address_is_taken_that_has_no_scheme(text: str) -> None:
     came = outcome(lambda: Address(text))
     assert isinstance(came, ConfigError) or "://" in came.unicode_string()
+
+
+@given(st.text(max_size=30))
+def test_an_address_is_the_same_when_it_is_read_again(text: str) -> None:
+    came = outcome(lambda: Address(f"rtsp://{text}"))
+    if isinstance(came, Address):
+        assert Address(came.unicode_string()) == Address(came.encoded_string()) == came
+    forget()
 
 
 def test_an_instance_does_not_show_what_was_assigned() -> None:

@@ -3,9 +3,10 @@
 Promises: `str`, `repr`, `format` and what pydantic says of a wrong one are without user and password;
 `unicode_string()` is the address as it is, for whoever opens the camera, and JSON has that too, because the
 fleet sends it to the agents. The password is told to the one redactor, so that no log line shows it either.
+What people leave unencoded in a password (`#`, `?`, `/`, `@`) is encoded before pydantic's AnyUrl reads it,
+as far as that can be told (`generating.addresses`).
 
-Deliberately not here: percent-encoding for people. What pydantic's AnyUrl reads is read, so a `/`, `?` or `#`
-within a password must be written as %2F, %3F or %23.
+Deliberately not here: whether somebody answers there.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from sightline.deepstream.generating.addresses import encoded
 from sightline.errors import ConfigError
 from sightline.log import HIDDEN, hide_secret, redact
 
@@ -74,7 +76,7 @@ class Address(AnyUrl):
             return value
         text = value.unicode_string() if isinstance(value, AnyUrl) else value
         made = cls.__new__(cls)
-        made._url = validate(text)  # noqa: SLF001 - a subclass, as pydantic's own are made
+        made._url = validate(encoded(text.strip()) if isinstance(text, str) else text)  # noqa: SLF001 - a subclass, as pydantic's own are made
         if "://" not in made.unicode_string():  # `admin:geheim@host` would be one of the scheme admin
             raise ValueError("expected an address with :// behind its scheme, such as rtsp://host/path")
         for form in {made.password or "", unquote(made.password or "")}:

@@ -1,0 +1,189 @@
+"""What the document of the DeepStream fleet lists works here, with the import line changed.
+
+Each class of its diagram is called as it stands there. The document has no line of code for them; the last
+test holds them against the diagram itself, where it lies beside the checkout.
+"""
+
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import AnyUrl, BaseModel
+
+import sightline.deepstream
+from sightline.deepstream import (
+    BoolEnum,
+    ClusterMode,
+    DsAppConfig,
+    DsAppType,
+    DsInstance,
+    DsInstanceConfig,
+    EncodeType,
+    FACE_align_config,
+    FACE_pgie_config,
+    FACE_sgie_config,
+    InstanceStatus,
+    ModelColorFormat,
+    MOT_pgie_config,
+    MOT_sgie_config,
+    NetworkType,
+    NodeInfo,
+    PGIEConfig,
+    ProcessMode,
+    SGIEConfig,
+    SingleSourceConfig,
+    SourcesConfig,
+    TensorDataType,
+)
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "shared" / "seeds" / "deepstream-fleet.md"
+OF_TOPICS = {"TOPIC200", "TOPIC210", "TOPIC220", "TOPIC300", "TOPIC301"}
+"""What is sent; the fleet's, not the configuration's."""
+
+PGIE: dict[str, Any] = {
+    "batch_size": 4,
+    "labelfile_path": Path("labels.txt"),
+    "num_detected_classes": 2,
+    "output_blob_names": "output",
+    "cluster_mode": ClusterMode.NMS,
+    "maintain_aspect_ratio": 1,
+    "process_mode": 1,
+    "symmetric_padding": 1,
+    "network_type": NetworkType.DETECTOR,
+    "nms_iou_threshold": 0.5,
+    "pre_cluster_threshold": 0.4,
+}
+SGIE: dict[str, Any] = {
+    "process_mode": ProcessMode.SECONDARY,
+    "output_tensor_meta": 1,
+    "network_type": NetworkType.CLASSIFIER,
+    "batch_size": 12,
+}
+CALLS: dict[type[BaseModel], dict[str, Any]] = {
+    SingleSourceConfig: {
+        "camera_id": "3",
+        "address": AnyUrl("rtsp://admin:geheim-5e@172.16.1.101/main"),
+        "encode_type": EncodeType.H265,
+        "type": "rtsp",
+    },
+    SourcesConfig: {"sources": [{"camera_id": "3", "address": "rtsp://172.16.1.101/main"}]},
+    PGIEConfig: PGIE,
+    MOT_pgie_config: {
+        **PGIE,
+        "gie_unique_id": 1,
+        "parse_bbox_func_name": "NvDsInferParseYolo",
+        "model_color_format": ModelColorFormat.RGB,
+        "net_scale_factor": 1 / 255,
+    },
+    FACE_pgie_config: {
+        **PGIE,
+        "gie_unique_id": 3,
+        "num_detected_classes": 1,
+        "cluster_mode": ClusterMode.NONE,
+        "parse_bbox_func_name": "NvDsInferParseFaces",
+        "engine_create_func_name": "NvDsInferFacesEngineGet",
+        "offsets": "104.0;117.0;123.0",
+        "model_color_format": ModelColorFormat.BGR,
+        "infer_dims": "3;736;1280",
+        "nms_iou_threshold": 0.4,
+        "pre_cluster_threshold": 0.1,
+        "post_cluster_threshold": 0.7,
+    },
+    SGIEConfig: SGIE,
+    MOT_sgie_config: {
+        **SGIE,
+        "gie_unique_id": 2,
+        "input_object_min_width": 0,
+        "input_object_min_height": 0,
+        "operate_on_gie_id": 1,
+        "operate_on_class_ids": 0,
+        "output_blob_names": "output",
+        "output_tensor_meta": BoolEnum.TRUE,
+        "force_implicit_batch_dim": BoolEnum.TRUE,
+        "model_color_format": ModelColorFormat.BGR,
+        "classifier_async_mode": BoolEnum.FALSE,
+        "classifier_threshold": 0.0,
+        "maintain_aspect_ratio": BoolEnum.FALSE,
+        "secondary_reinfer_interval": 0,
+        "net_scale_factor": 1 / 255,
+        "infer_dims": "3;128;64",
+        "network_type": NetworkType.CLASSIFIER,
+    },
+    FACE_sgie_config: {**SGIE, "gie_unique_id": 4, "output_tensor_meta": 1, "cluster_mode": ClusterMode.NONE},
+    FACE_align_config: {
+        "enable": 1,
+        "target_unique_ids": 4,
+        "network_input_shape": "32;3;112;112",
+        "tensor_data_type": TensorDataType.FP32,
+        "tensor_buf_pool_size": 10,
+        "input_object_min_width": 50,
+        "input_object_max_width": 3840,
+        "input_object_min_height": 50,
+        "input_object_max_height": 2160,
+        "tensor_name": "data",
+    },
+    DsAppConfig: {
+        "app_type": DsAppType.NORMAL,
+        "face_raw_meta_topic": "RawFaceMeta",
+        "mot_raw_meta_topic": "RawMotMeta",
+        "visual_topic": "RawImage",
+        "kafka_connection_str": "kafka.local:9092",
+        "streammux_output_width": 3840,
+        "streammux_output_height": 2160,
+        "streammux_nvbuf_memory_type": 3,
+        "face_confidence_threshold": 0.45,
+        "mot_confidence_threshold": 0.45,
+    },
+    InstanceStatus: {"instance_name": "yard", "state": "running"},
+}
+
+
+def config() -> DsInstanceConfig:
+    return DsInstanceConfig(
+        appconfig=DsAppConfig(**CALLS[DsAppConfig]),
+        sourceconfig=SourcesConfig(sources=[SingleSourceConfig(**CALLS[SingleSourceConfig])]),
+        mot_pgie=MOT_pgie_config(**CALLS[MOT_pgie_config]),
+        face_pgie=FACE_pgie_config(**CALLS[FACE_pgie_config]),
+        mot_sgie=MOT_sgie_config(**CALLS[MOT_sgie_config]),
+        face_sgie=FACE_sgie_config(**CALLS[FACE_sgie_config]),
+        face_align=FACE_align_config(**CALLS[FACE_align_config]),
+    )
+
+
+@pytest.mark.parametrize("model", CALLS, ids=lambda model: model.__name__)
+def test_each_class_takes_what_the_document_lists(model: type[BaseModel]) -> None:
+    made = model(**CALLS[model])
+    for name, value in CALLS[model].items():
+        if name not in {"sources", "address"}:
+            assert getattr(made, name) == value
+
+
+def test_an_instance_has_all_parts_and_a_node_has_instances() -> None:
+    node_id = uuid.uuid4()
+    instance = DsInstance(name="yard", config=config())
+    node = NodeInfo(hostname="box", node_id=node_id, node_config_list=[instance])
+    sent = node.model_dump_json()
+    assert "geheim-5e" in sent  # the agent opens the camera
+    assert NodeInfo.model_validate_json(sent) == node
+    source = node.node_config_list[0].config.sourceconfig.sources[0]
+    assert source.address.unicode_string() == "rtsp://admin:geheim-5e@172.16.1.101/main"
+
+
+def diagram() -> dict[str, list[tuple[str, str]]]:
+    """Names of the document's classes, with type and name of each field."""
+    classes = re.findall(r"class (\w+) \{\n(.*?)\n *\}", DOCUMENT.read_text(), re.DOTALL)
+    return {name: re.findall(r"^ *\+(.+) (\w+) *$", body, re.MULTILINE) for name, body in classes}
+
+
+@pytest.mark.skipif(not DOCUMENT.exists(), reason="the document is not beside this checkout")
+def test_every_field_of_the_diagram_is_here_under_its_name() -> None:
+    classes = {name: fields for name, fields in diagram().items() if name not in OF_TOPICS}
+    here: list[type[BaseModel]] = [*CALLS, DsInstanceConfig, DsInstance, NodeInfo]
+    assert {*classes} == {model.__name__ for model in here}
+    for name, fields in classes.items():
+        model = getattr(sightline.deepstream, name)
+        assert {field for _, field in fields} <= {*model.model_fields}, name
+        if model in CALLS:
+            assert {field for _, field in fields} <= {*CALLS[model]}, name
