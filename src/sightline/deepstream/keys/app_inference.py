@@ -28,7 +28,13 @@ from sightline.deepstream.keys.key import GroupTable, Key, Outside, Type
 _PARSER = "src/apps/common/src/deepstream_config_file_parser.c"
 _ENCODER = "for plugin-type 3"
 
-PLUGINS = {0: "nvinfer", 1: "nvinferserver", 2: "nvdsvideotemplate", 3: "nvdsvisionencoder"}
+PLUGINS = {
+    0: "nvinfer",
+    1: "nvinferserver",
+    2: "nvdsvideotemplate",
+    3: "nvdsvisionencoder",
+    4: "nvmodelmux, of the newest DeepStream",
+}
 
 _GIE_KEYS = (
     enabled("no inference"),

@@ -82,6 +82,7 @@ TARGETS = _group(
     _flag("outputTerminatedTracks"),
     _flag("outputShadowTracks"),
     _string(name="terminatedTrackFilename"),
+    _integer(name="maxTrajectoryBufferLength", low=1, note="frames"),
 )
 
 TRAJECTORIES = _group(
@@ -104,6 +105,7 @@ TRAJECTORIES = _group(
     _positive("trajectoryProjectionMeasurementNoiseScale", "1"),
     _positive("trackletSpacialSearchRegionScale", "0"),
     _age("reidExtractionInterval", "0", low=-1),
+    _flag("useUncoveredAreaDetection", None),
 )
 
 ASSOCIATION = _group(
@@ -124,6 +126,7 @@ ASSOCIATION = _group(
     _share("matchingScoreWeight4ReidSimilarity", "0"),
     _share("tentativeDetectorConfidence", "0.5"),
     _share("minMatchingScore4TentativeIou", "0"),
+    _share("minMatchingScore4PeerAssocIou", None),
 )
 
 ESTIMATION = _group(
@@ -155,6 +158,7 @@ VISUAL = _group(
     _share("filterLr", None),
     _share("filterChannelWeightsLr", None),
     _positive("gaussianSigma"),
+    _positive("searchRegionPaddingScale"),
 )
 
 REID = _group(
@@ -185,6 +189,7 @@ SEGMENTATION = _group(
 PROJECTION = _group(
     "ObjectModelProjection",
     _any(name="cameraModelFilepath", note="one for each stream"),
+    _any(name="objectModelType"),
     _flag("outputVisibility"),
     _flag("outputFootLocation"),
     _flag("outputConvexHull", "1"),

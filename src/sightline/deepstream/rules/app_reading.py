@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import Finding, Severity, What
+from sightline.deepstream.keys.key import Key
 from sightline.deepstream.keys.opening import table_of
 from sightline.deepstream.kinds import Kind
 from sightline.deepstream.reading import read
@@ -35,13 +36,18 @@ class App:
         table = table_of(Kind.APP, group)
         return bool(self.file.named(group)) and table is not None and self.file.form in table.forms
 
+    def _row(self, group: str, key: str) -> Key | None:
+        """The key's, where the parser of this form knows it."""
+        table = table_of(Kind.APP, group)
+        row = table.find(key, self.file.form) if table else None
+        return row if row and self.file.form in row.forms else None
+
     def is_set(self, group: str, key: str) -> bool:
-        return self.file.entry(group, key) is not None
+        return self.file.entry(group, key) is not None and self._row(group, key) is not None
 
     def value(self, group: str, key: str) -> object:
-        table, entry = table_of(Kind.APP, group), self.file.entry(group, key)
-        row = table.find(key, self.file.form) if table else None
-        if row is None or entry is None or self.file.form not in row.forms:
+        row, entry = self._row(group, key), self.file.entry(group, key)
+        if row is None or entry is None:
             return None
         try:
             return read(row, entry, self.file.form)
