@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.deepstream import test_yaml_values
 from tests.deepstream.fuzz.oracle import fuzz
 from tests.deepstream.fuzz.yaml_cpp import YamlCpp, yaml_cpp
 from tests.deepstream.fuzz.yaml_making import WORDS
@@ -89,6 +90,13 @@ def test_scalars_are_converted_alike(theirs: YamlCpp) -> None:
         a + space + b for a in WORDS for b in ("", *random.sample(WORDS, 4)) for space in ("", " ", "\n")
     ]
     assert not [found for text in pairs if (found := unlike_values(theirs, text.encode().decode("latin-1")))]
+
+
+def test_what_is_tested_by_hand_is_so(theirs: YamlCpp) -> None:
+    texts = {text for _, text, _ in (*test_yaml_values.TAKEN, *test_yaml_values.REFUSED)}
+    assert [
+        found for text in texts if (found := unlike_values(theirs, text.encode().decode("latin-1")))
+    ] == []
 
 
 def test_made_up_files_are_read_alike() -> None:

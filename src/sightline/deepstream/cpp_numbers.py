@@ -18,6 +18,7 @@ from sightline.deepstream.refusal import ValueRefused
 
 SPACES = " \t\n\v\f\r"
 _SHOWN = 60
+_FITTING = "a number that is neither too large nor too small"
 _MOST_DIGITS = 20  # of 64 bits
 _INTEGER = re.compile(rf"[{SPACES}]*([+-]?)([0-9]+)")
 _DOUBLE = re.compile(
@@ -54,8 +55,11 @@ def stod(text: str) -> float:
 
 def stof(text: str) -> float:
     """A number of 32 bits."""
-    found = _number(text, *_FLOATS)
-    return float(struct.unpack("f", struct.pack("f", found))[0])
+    wide = _number(text, *_FLOATS)
+    narrow = float(struct.unpack("f", struct.pack("f", wide))[0])
+    if abs(narrow) < _FLOATS[0] and narrow != wide:
+        refuse(_FITTING, text)
+    return narrow
 
 
 def refuse(expected: str, got: str) -> NoReturn:
@@ -79,7 +83,7 @@ def _number(text: str, smallest: float, largest: float) -> float:
         return float(found["sign"] + found["word"])
     size, exact = _from_hexadecimal(found) if found["hexadecimal"] else _from_decimal(found["decimal"])
     if size >= largest or (size < smallest and not exact):
-        refuse("a number that is neither too large nor too small", text)
+        refuse(_FITTING, text)
     return -size if found["sign"] == "-" else size
 
 

@@ -12,9 +12,11 @@ from tests.deepstream.fuzz.yaml_cpp import YamlCpp, yaml_cpp
 from tests.deepstream.fuzz.yaml_making import make_file
 
 from sightline.deepstream import cpp_numbers, yaml_values
+from sightline.deepstream.document import ConfigFile
 from sightline.deepstream.refusal import Refused, ValueRefused
 from sightline.deepstream.yamlcpp.loading import load
 from sightline.deepstream.yamlcpp.nodes import List, Map, Node, Null, Scalar
+from sightline.deepstream.yamlfile import parse, write
 
 MOST_NODES, DEEPEST = 20000, 1000  # as many as yaml_cpp.cpp shows
 
@@ -58,13 +60,37 @@ def disagreement(theirs: YamlCpp, data: bytes) -> str | None:
         return None if alike else f"loads: ours {ours}, yaml-cpp's {said}"
     if ours != said:
         return f"has: ours {ours}, yaml-cpp's {said}"
-    return next(filter(None, (unlike_values(theirs, text) for text in sorted(texts(ours.get("tree"))))), None)
+    values = (unlike_values(theirs, text) for text in sorted(texts(ours.get("tree"))))
+    return next(filter(None, values), None) or unlike_written(theirs, data)
+
+
+def unlike_written(theirs: YamlCpp, data: bytes) -> str | None:
+    """What we write reads to what we read, and to yaml-cpp alike."""
+    file = _parsed(data)
+    if isinstance(file, str):
+        return None
+    try:
+        written = write(file)
+    except Refused:
+        return None
+    if (again := _parsed(written)) != file:
+        return f"written: {written!r}, which reads to {again}"
+    if loaded(written) != (said := theirs.load(written)):
+        return f"written: {written!r}, which yaml-cpp reads to {said}"
+    return None
+
+
+def _parsed(data: bytes) -> ConfigFile | str:
+    try:
+        return parse(data)
+    except Refused as refused:
+        return str(refused)
 
 
 def loaded(data: bytes) -> dict[str, Any]:
     """What we make of a file, in the words of the program."""
     try:
-        return {"tree": Shower().show(load(data), 1)}
+        return {"tree": Shower().show(load(data).root, 1)}
     except Refused as refused:
         return {"refused": refused.reason, "line": (refused.line or 0) - 1}
     except TooManyError:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sightline.deepstream.yamlcpp import parser
 from sightline.deepstream.yamlcpp.nodes import Node
 from sightline.deepstream.yamlcpp.scanner import Scanner
 from sightline.deepstream.yamlcpp.text import Text
 
 
-def load(data: bytes) -> Node | None:
-    """The first document, or None where there is none.
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The first document of a file.
+
+    Attributes:
+        root: None where there is nothing.
+        comments: the lines that are comment alone, by their line from 0, without their `#`.
+    """
+
+    root: Node | None
+    comments: dict[int, str]
+
+
+def load(data: bytes) -> Document:
+    """The first document.
 
     Raises:
         Refused: yaml-cpp would raise a ParserException.
     """
-    return parser.document(Scanner(Text.of(data)))
+    scanner = Scanner(Text.of(data))
+    return Document(parser.document(scanner), scanner.comments)

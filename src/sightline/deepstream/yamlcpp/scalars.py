@@ -225,7 +225,7 @@ def escape(text: Text) -> str:
     if letter in ESCAPES:
         return ESCAPES[letter]
     if letter not in DIGITS:
-        raise refused(f"expected an escape that YAML knows, got \\{shown(letter)}", text)
+        raise refused(f"expected an escape that YAML knows, got {shown(sign + letter)!r}", text)
     return _code_point(text, DIGITS[letter])
 
 

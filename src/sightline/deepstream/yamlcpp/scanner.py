@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from sightline.deepstream.yamlcpp import patterns, properties
 from sightline.deepstream.yamlcpp.nodes import Mark
 from sightline.deepstream.yamlcpp.scalars import AtDocument, Chomp, Fold, ScalarReader, Style, refused
-from sightline.deepstream.yamlcpp.text import Text
+from sightline.deepstream.yamlcpp.text import Text, kept
 from sightline.deepstream.yamlcpp.tokens import Kind, Status, Token
 
 KEY_AT_MOST = 1024  # characters from the beginning of a key to its `:`
+MOST_WAITING = 100_000  # tokens behind what might be a key: by then it is none, and they need not be kept
 _WHAT_FOLLOWS = {"-": patterns.ENTRY, "?": patterns.KEY}  # else these begin a scalar; `:` by its place
 _CLOSES = {Kind.LIST_START: Kind.LIST_END, Kind.MAP_START: Kind.MAP_END}
 
@@ -48,10 +49,15 @@ class _SimpleKey:
 
 
 class Scanner:
-    """Tokens of one file, in order: `peek`, `pop`, `empty`."""
+    """Tokens of one file, in order: `peek`, `pop`, `empty`.
+
+    Attributes:
+        comments: what stands behind the `#` of lines that have nothing else, by their line, from 0.
+    """
 
     def __init__(self, text: Text) -> None:
         self.text = text
+        self.comments: dict[int, str] = {}
         self._tokens: deque[Token] = deque()
         self._ended = False
         self._key_allowed = True
@@ -90,6 +96,8 @@ class Scanner:
                 self._tokens.popleft()
             if self._ended or (self._tokens and self._tokens[0].status is Status.VALID):
                 return
+            if len(self._tokens) > MOST_WAITING:
+                self._tokens[0].status = Status.INVALID
             self._scan()
 
     # What comes next
@@ -141,13 +149,19 @@ class Scanner:
             if "\t" in text.take_all(patterns.BLANKS) and not self._flows:
                 self._key_allowed = False
             if text.next == "#":
-                text.take_all(patterns.LINE)
+                self._comment()
             if not text.at(patterns.BREAK):
                 return
             text.take_all(patterns.BREAK)
             self._drop_key()
             if not self._flows:
                 self._key_allowed = True
+
+    def _comment(self) -> None:
+        before = self.text.chars[self.text.position - self.text.column : self.text.position]
+        comment = self.text.take_all(patterns.LINE)
+        if not before.strip(" \t"):
+            self.comments[self.text.line] = kept(comment[1:])
 
     def _value_pattern(self) -> re.Pattern[str]:
         if not self._flows:
