@@ -21,6 +21,7 @@ from sightline import __version__
 from sightline.cli.cameras import app as cameras
 from sightline.cli.capture import capture
 from sightline.cli.check import check
+from sightline.cli.deepstream import app as deepstream
 from sightline.cli.demo import demo
 from sightline.cli.doctor import doctor
 from sightline.cli.fakecam import fakecam
@@ -107,6 +108,7 @@ def _every_command(
 for _command in (demo, probe, check, up, capture, worker, mux, rpc, top, logs, doctor, fakecam):
     app.command()(_command)
 app.add_typer(cameras, name="cameras")
+app.add_typer(deepstream, name="deepstream")
 app.add_typer(framequeue, name="framequeue")
 app.add_typer(hub, name="hub")
 app.add_typer(model, name="model")

@@ -21,7 +21,7 @@ from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.kinds import Kind, kind_of
 from sightline.deepstream.meaning import shown, table_for
 from sightline.deepstream.named_files import Named, follow, named_files, twin
-from sightline.deepstream.plain import Plain, is_source, plain
+from sightline.deepstream.plain import Plain, Tabled, is_source, plain
 from sightline.deepstream.preprocess_groups import as_list
 from sightline.deepstream.refusal import Refused
 from sightline.deepstream.rewriting import Rewriting
@@ -46,18 +46,16 @@ class Companion:
 
 
 @dataclass(frozen=True, slots=True)
-class Converted(ConfigFile):
+class Converted(Tabled):
     """A converted file.
 
     Attributes:
         findings: what was resolved, and what the parser of its form does not take.
         beside: files that it needs, or that were converted with it.
-        rows: the sources of the table beside it, so that nobody need read that.
     """
 
     findings: tuple[Finding, ...] = field(default=(), compare=False)
     beside: tuple[Companion, ...] = field(default=(), compare=False)
-    rows: tuple[Group, ...] | None = field(default=None, compare=False)
 
 
 def write(file: ConfigFile) -> bytes:
@@ -76,7 +74,7 @@ def convert(file: ConfigFile, to: Form, *, with_named: bool = False, name: str |
     """
     if file.form is to:
         told = Finding(Severity.NOTE, What.DEFAULT, f"is a file of the form {to} already")
-        return Converted(to, file.groups, file.path, file.tail, (told,))
+        return Converted(to, file.groups, file.path, file.tail, findings=(told,))
     return _Conversion(file, to, name or _name(file, to), with_named=with_named).run()
 
 
@@ -93,7 +91,7 @@ class _Conversion:
         self.to = to
         self.name = name
         self.with_named = with_named
-        self.made: Plain = plain(file, self.kind, file.rows if isinstance(file, Converted) else None)
+        self.made: Plain = plain(file, self.kind)
         self.findings = [*self.made.notes]
         self.beside: list[Companion] = []
         self.rows: tuple[Group, ...] | None = None
@@ -111,7 +109,14 @@ class _Conversion:
         groups = self._with_named_files(groups)
         findings = tuple(dict.fromkeys(self.findings))
         tail = tuple(map(_comment, self.file.tail))
-        return Converted(self.to, tuple(groups), None, tail, findings, tuple(self.beside), self.rows)
+        return Converted(
+            self.to,
+            tuple(groups),
+            tail=tail,
+            rows=self.rows,
+            findings=findings,
+            beside=tuple(self.beside),
+        )
 
     def _tell_of_the_whole(self) -> None:
         form, why = _ONE_FORM.get(self.kind, (self.to, ""))
@@ -135,8 +140,10 @@ class _Conversion:
         """Of a group that only the parser of the form it comes from knows."""
         table = table_for(self.kind, group.name, self.to)
         matters = group.name in {LIST, GROUP}
-        if table is None or self.to in table.forms or is_source(group.name):
+        if table is None or self.to in table.forms or is_source(group.name) or self.kind in _ONE_FORM:
             return
+        if group.name == GROUP and self.made.table_missing:
+            return  # told already
         if self.file.form not in table.forms and not matters:
             return
         told = f"[{group.name}] is not known to the parser of {self.to} files" + (

@@ -123,7 +123,9 @@ def row_of(kind: Kind, group: str, key: str, form: Form) -> Key | None:
     """The row of a key, where the parser of this form knows it."""
     table = table_for(kind, group, form)
     row = table.find(key, form) if table else None
-    return row if row and form in row.forms else None
+    if table is None or row is None or form not in row.forms:
+        return None
+    return row if form in table.forms or is_source(group) else None  # a source's are columns of its table
 
 
 def table_for(kind: Kind, group: str, form: Form) -> GroupTable | None:
@@ -185,7 +187,7 @@ def shown(value: Value | None) -> str:
 
 
 def _is_default(value: Meant, row: Key | None, group: str, key: str) -> bool:
-    if is_source(group) and key != "enable":
+    if is_source(group):
         return str(value) == source_table.LEFT_OUT.get(key, "0")
     default = default_of(row)
     return default is not None and _plainly(value) == default

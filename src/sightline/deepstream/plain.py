@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sightline.deepstream import source_table
@@ -26,6 +26,17 @@ from sightline.deepstream.source_list import without_source_list
 
 _SOURCE: Final = re.compile(r"source(\d+)")
 CAMERA_ID: Final = "camera-id"
+
+
+@dataclass(frozen=True, slots=True)
+class Tabled(ConfigFile):
+    """A file that comes with the table of its sources.
+
+    Attributes:
+        rows: the sources, so that nobody need read the table; None where it is to be read.
+    """
+
+    rows: tuple[Group, ...] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +59,9 @@ def is_source(name: str) -> bool:
     return _SOURCE.fullmatch(name) is not None
 
 
-def plain(file: ConfigFile, kind: Kind, sources: tuple[Group, ...] | None = None) -> Plain:
-    """The file without what differs in writing alone.
-
-    Args:
-        file: as it was read.
-        kind: what reads it.
-        sources: the rows of its table, where the caller has them; else they are read from disk.
-    """
+def plain(file: ConfigFile, kind: Kind) -> Plain:
+    """The file without what differs in writing alone; `kind` is what reads it."""
+    rows = file.rows if isinstance(file, Tabled) else None
     notes = list(_duplicates(file))
     file = _once(file)
     file, gone = with_heirs(file, kind)
@@ -64,7 +70,7 @@ def plain(file: ConfigFile, kind: Kind, sources: tuple[Group, ...] | None = None
     if kind is Kind.APP:
         file, told = without_source_list(file)
         notes += told
-        file, missing = _with_rows(file, sources, notes)
+        file, missing = _with_rows(file, rows, notes)
         file = _numbered(file)
     if kind is Kind.PREPROCESS:
         file = with_parts(file)

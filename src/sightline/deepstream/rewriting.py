@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from sightline.deepstream import keyfile_values
-from sightline.deepstream.document import Entry, Form, Mapping, Nothing, Sequence
+from sightline.deepstream import keyfile, keyfile_values
+from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Mapping, Nothing, Sequence
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.kinds import Kind
 from sightline.deepstream.meaning import Meant, meant, row_of, shown, table_for
 from sightline.deepstream.reading import read
-from sightline.deepstream.refusal import ValueRefused
+from sightline.deepstream.refusal import Refused, ValueRefused
 
 _WORDS: Final = {Form.TXT: {"inf": "inf", "-inf": "-inf"}, Form.YML: {"inf": ".inf", "-inf": "-.inf"}}
 
@@ -41,10 +41,16 @@ class Rewriting:
             return None
         self._tell_if_unknown(flat, group)
         row = row_of(self.kind, group, flat.key, self.form)
-        value = meant(flat, row, self.form)
-        written = next((text for text in self._candidates(flat, group, value)), None)
+        known = row_of(self.kind, group, flat.key, self.to) is not None
+        value = meant(flat, row if known else None, self.form)
+        try:
+            written = next(self._candidates(flat, group, value), None)
+            canonical = self._canonical(value)
+        except ValueRefused as error:
+            self._tell(What.VALUE, entry, group, f"is left out: {error}", Severity.REFUSED)
+            return None
         if written is None:
-            written = self._canonical(value)
+            written = canonical
             self._tell(
                 What.VALUE, flat, group, f"{self.to} has no way to write {shown(flat.value)!r} as it is meant"
             )
@@ -73,9 +79,20 @@ class Rewriting:
         """Ways to write it that say the same, the most like what stands there first."""
         text = entry.text or ""
         row = row_of(self.kind, group, entry.key, self.to)
-        for written in dict.fromkeys((text, text.strip(), self._canonical(value))):
-            if _same(meant(replace(entry, value=written), row, self.to), value):
+        short = text.strip()
+        for written in dict.fromkeys((text, short, short.removesuffix(";"), self._canonical(value))):
+            is_right = _same(meant(replace(entry, value=written), row, self.to), value)
+            if is_right and self._is_sayable(written):
                 yield written
+
+    def _is_sayable(self, written: str) -> bool:
+        """Whether a line of a key file can hold it."""
+        if self.to is Form.TXT:
+            try:
+                keyfile.write(ConfigFile(Form.TXT, (Group("g", (Entry("k", written),)),)))
+            except Refused:
+                return False
+        return True
 
     def _canonical(self, value: Meant) -> str:
         if isinstance(value, tuple):

@@ -48,6 +48,8 @@ def _row(group: Group, number: int, count: int, findings: list[Finding]) -> Grou
     entries = [_cell(entry, group, findings) for entry in group.entries]
     keys = {entry.key for entry in entries}
     camera = group.name.removeprefix(source_table.GROUP)
+    if "enable" not in keys:
+        entries.insert(0, Entry("enable", "0"))  # as a group without the key is off
     if CAMERA_ID not in keys and (count > 1 or camera != str(number)):
         entries.append(Entry(CAMERA_ID, camera))
     if "rtsp-reconnect-attempts" not in keys and _type(group) == _RTSP:
