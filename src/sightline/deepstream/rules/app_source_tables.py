@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sightline.deepstream import source_table
-from sightline.deepstream.document import ConfigFile, Entry, Form, Group
+from sightline.deepstream.document import ConfigFile, Form, Group
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.keys.app_sources import CSV_COLUMNS, SOURCE
-from sightline.deepstream.reading import read
+from sightline.deepstream.reading import leading_integer, read
 from sightline.deepstream.refusal import Refused, ValueRefused
 from sightline.deepstream.rules.app_reading import App
 from sightline.deepstream.rules.opening import Rule
@@ -72,19 +72,26 @@ def _cells(app: App, row: Group) -> Iterator[Finding]:
 
 
 def _on(row: Group) -> bool:
-    return next((entry.text or "" for entry in row.entries if entry.key == "enable"), "0").strip() != "0"
+    return _number(row, "enable") != 0
+
+
+def _number(row: Group, column: str) -> int:
+    """0 where there is no such column, or no number in it."""
+    text = next((entry.text or "" for entry in row.entries if entry.key == column), "0")
+    try:
+        return leading_integer(text)
+    except ValueRefused:
+        return 0
 
 
 def _reconnecting(app: App, row: Group) -> Iterator[Finding]:
-    keys: dict[str, Entry] = {entry.key: entry for entry in row.entries}
-    interval = keys.get("rtsp-reconnect-interval-sec")
-    if interval and (interval.text or "0").strip() != "0" and "rtsp-reconnect-attempts" not in keys:
+    has_attempts = "rtsp-reconnect-attempts" in {entry.key for entry in row.entries}
+    if _on(row) and _number(row, "rtsp-reconnect-interval-sec") and not has_attempts:
         told = (
-            f"line {row.line} of the table: rtsp-reconnect-attempts is 0 where it has no column: a source is"
+            "rtsp-reconnect-attempts is 0 where it has no column: a source is given up at its first failure"
         )
-        yield app.finding(
-            Severity.NOTE, What.DEFAULT, source_table.GROUP, _KEY, f"{told} given up at its first failure"
-        )
+        place = f"line {row.line} of the table"
+        yield app.finding(Severity.NOTE, What.DEFAULT, source_table.GROUP, _KEY, f"{place}: {told}")
 
 
 RULES: tuple[Rule, ...] = (table,)

@@ -15,8 +15,9 @@ from sightline.deepstream import source_table
 from sightline.deepstream.document import ConfigFile
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.keys.app_sources import MAX_SOURCES, SOURCE_TYPES
+from sightline.deepstream.reading import leading_integer
 from sightline.deepstream.reading_sources import CSI, RTSP, SEVERAL, URI, V4L2, Source, group_number
-from sightline.deepstream.refusal import Refused
+from sightline.deepstream.refusal import Refused, ValueRefused
 from sightline.deepstream.rules.app_reading import App
 from sightline.deepstream.rules.opening import Rule
 
@@ -211,6 +212,24 @@ def dewarpers(file: ConfigFile) -> Iterator[Finding]:
             yield app.refused(name, None, told)
 
 
+def dewarpers_of_yaml(file: ConfigFile) -> Iterator[Finding]:
+    """What follows `dewarper` is read by `std::stoi`, which throws, and is the place of its source."""
+    app = App(file)
+    for name in () if app.text else file.names:
+        if name.startswith("dewarper") and not 0 <= _place_of(name) < MAX_SOURCES:
+            told = (
+                f"what begins with dewarper must end in the number of a source; DeepStream ends at {name!r}"
+            )
+            yield app.refused(name, None, told, What.UNKNOWN)
+
+
+def _place_of(name: str) -> int:
+    try:
+        return leading_integer(name.removeprefix("dewarper"))
+    except ValueRefused:
+        return -1
+
+
 def _behind(app: App, name: str) -> bool:
     """Whether as many sources as dewarpers are on above this one."""
     above = app.file.names[: app.file.names.index(name) + 1]
@@ -252,4 +271,5 @@ RULES: tuple[Rule, ...] = (
     counts,
     unreadable,
     dewarpers,
+    dewarpers_of_yaml,
 )
