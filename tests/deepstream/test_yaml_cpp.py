@@ -13,7 +13,7 @@ from tests.deepstream.fuzz.yaml_making import WORDS
 from tests.deepstream.fuzz.yaml_oracle import disagreement, unlike_values, yaml_cpp_oracle
 
 from sightline.deepstream import cpp_numbers, yaml_values
-from sightline.deepstream.yamlcpp import parser, patterns, scalars, scanner, text
+from sightline.deepstream.yamlcpp import nesting, parser, patterns, scalars, text
 
 pytestmark = pytest.mark.needs("yaml-cpp")
 FILES = 1000
@@ -107,7 +107,7 @@ def test_made_up_files_are_read_alike() -> None:
 @pytest.mark.parametrize(
     ("module", "name", "broken"),
     [
-        (scanner, "KEY_AT_MOST", 5),
+        (nesting, "KEY_AT_MOST", 5),
         (parser, "NULLS", frozenset({"", "~", "null"})),
         (scalars, "ESCAPES", {}),
         (patterns, "AFTER_NAME", patterns.VALUE),

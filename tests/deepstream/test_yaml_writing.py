@@ -198,6 +198,7 @@ def test_what_is_as_deep_as_may_be_reads_to_the_same() -> None:
         (one("k", "\udcc3\udca9"), "expected characters, got their bytes"),
         (one("\ud800", "1"), "expected characters of Unicode"),
         (replace(one("k", "1"), tail=("a\nb",)), "the end: expected one line as a comment"),
+        (replace(one("k", "1"), tail=("\0a",)), "the end: expected one line as a comment"),
         (replace(one("k", "1"), tail=("\ud800",)), "expected characters"),
         (
             ConfigFile(Form.YML, (Group("a", (Entry("k", "1"),), value="1"),)),

@@ -27,6 +27,7 @@ _FIRST = r"[^\s\-?:,\[\]{}#&*!|>'\"%@`" + _BYTES + r"]|[-?:](?=[^\s])"
 _PLAIN = re.compile(rf"(?!---|\.\.\.)(?:{_FIRST})(?:[^\s:#{_BYTES}]|:(?=[^\s])|(?<!\s)\#|[ ](?=[^\s#]))*")
 _NOT_SEEN = re.compile("[\0-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]")
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
+_NO_COMMENT = re.compile("[\n\r\0]")  # new lines, and what at the beginning would look like UTF-16
 _MEANT_ELSEWHERE = {"<<", "="}  # YAML 1.1's signs for merging and for a default
 
 
@@ -121,7 +122,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 def _comment(lines: tuple[str, ...], margin: str, where: str) -> Iterator[str]:
     for line in lines:
-        if "\n" in line or "\r" in line:
+        if _NO_COMMENT.search(line):
             raise Refused(f"{where}: expected one line as a comment, got {line!r}")
         yield f"{margin}#{line}"
 
