@@ -16,6 +16,7 @@ from sightline.deepstream.models import (
     SingleSourceConfig,
     SourcesConfig,
 )
+from sightline.deepstream.preprocess_groups import with_parts
 
 GATE = {"camera_id": "gate", "address": "rtsp://admin:geheim%40@10.0.0.5:554/main?channel=1&subtype=0"}
 YARD = {"camera_id": "yard", "address": "rtsp://10.0.0.6/live"}
@@ -44,5 +45,6 @@ def seen(file: ConfigFile) -> dict[str, dict[str, str]]:
     """Groups, keys and texts, as the reader of the form gives them."""
     read = keyfile_values.string if file.form is Form.TXT else str
     return {
-        group.name: {entry.key: read(str(entry.value)) for entry in group.entries} for group in file.groups
+        group.name: {entry.key: read(str(entry.value)) for entry in group.entries}
+        for group in with_parts(file).groups
     }

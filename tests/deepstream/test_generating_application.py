@@ -300,11 +300,12 @@ def test_yaml_keeps_what_its_reader_would_leave_out_in_a_key_file() -> None:
 
 
 def test_the_table_of_sources_has_a_row_for_each() -> None:
-    table = generate(instance(GATE, {**YARD, "address": "rtsp://h/a,b"}), form=Form.YML).tables["sources.csv"]
-    head, *rows = table.decode().splitlines()
+    made = generate(instance(GATE, {**YARD, "address": "rtsp://h/a,b"}), form=Form.YML)
+    head, *rows = made.tables["sources.csv"].decode().splitlines()
     assert head.split(",")[:3] == ["enable", "type", "uri"]
     assert [row.split(",")[2] for row in rows] == [GATE["address"], "rtsp://h/a%2Cb"]
     assert all(all(row.split(",")) and len(row.split(",")) == len(head.split(",")) for row in rows)
+    assert "a comma in an address is %2C in sources.csv: yard" in made.notes
 
 
 def test_the_command_names_both_files() -> None:

@@ -1,7 +1,8 @@
 """The files of Gst-nvinfer and Gst-nvdspreprocess: the document's models, key by key.
 
 Promises: each key stands in the group that its reader looks in (thresholds in `[class-attrs-all]`, sizes of
-objects for nvdspreprocess in `[group-0]`); what the document leaves out is left to NVIDIA's default.
+objects for nvdspreprocess in `[group-0]`, which is the first of a list in YAML); what the document leaves out
+is left to NVIDIA's default.
 
 `mot_confidence_threshold` and `face_confidence_threshold` of the application are the least confidence of what
 is reported, and go where nvinfer drops what is below after it has clustered: `post-cluster-threshold`. It
@@ -25,6 +26,7 @@ from sightline.deepstream.generating.rows import entry
 from sightline.deepstream.models.align import FACE_align_config
 from sightline.deepstream.models.numbers import ClusterMode
 from sightline.deepstream.models.part import Place, Written, text_of
+from sightline.deepstream.preprocess_groups import as_list
 
 PRE: Final = Place("class-attrs-all", "pre-cluster-threshold")
 POST: Final = Place("class-attrs-all", "post-cluster-threshold")
@@ -46,7 +48,9 @@ def aligning(pipeline: Pipeline, align: FACE_align_config) -> ConfigFile:
     if align.src_ids is None:
         every = range(len(pipeline.config.sourceconfig.sources))
         settings[Place("group-0", "src-ids")] = text_of(tuple(every))
-    return _in_order(_file(pipeline, settings), ("property", "user-configs", "group-0"))
+    file = _in_order(_file(pipeline, settings), ("property", "user-configs", "group-0"))
+    listed = file.groups if file.form is Form.TXT else tuple(as_list(list(file.groups)))
+    return replace(file, groups=listed)
 
 
 def reported_from(model: Primary, threshold: float) -> tuple[Place, float]:

@@ -26,7 +26,7 @@ from sightline.deepstream.generating.application import application
 from sightline.deepstream.generating.choices import Debug, Layout
 from sightline.deepstream.generating.files import Content, Found, put
 from sightline.deepstream.generating.pipelines import Pipeline, pipelines
-from sightline.deepstream.generating.sources import TABLE, table, with_secrets
+from sightline.deepstream.generating.sources import TABLE, table, with_commas, with_secrets
 from sightline.deepstream.models.instance import DsInstance
 
 COMMAND: Final = "deepstream-app"
@@ -153,6 +153,9 @@ def _bytes(file: ConfigFile) -> bytes:
 
 def _notes(both: tuple[Pipeline, ...]) -> Iterator[str]:
     yield "two pipelines: deepstream-app has one model for whole frames in each, and the document has two"
+    commas = with_commas(both[0].config.sourceconfig)
+    if commas and any(each.app_form is Form.YML for each in both):
+        yield f"a comma in an address is %2C in {TABLE}: {', '.join(commas)}"
     for pipeline in both:
         if pipeline.app_form is not pipeline.form:
             yield (

@@ -2,7 +2,8 @@
 
 Promises: the order is the document's. RTSP is type 4; a file or HTTP is type 2, a URI. Type 3 puts each URI
 through printf, where the `%40` of a password would become something else, so that it is written for addresses
-with a `%d` alone, with every other `%` doubled. A camera that DeepStream could not be told of in the chosen
+with a `%d` alone, with every other `%` doubled. A comma is `%2C` in a table and in a list for
+nvmultiurisrcbin, neither of which can hold one. A camera that DeepStream could not be told of in the chosen
 style is refused by its name; its address is never shown.
 
 `encode_type` has no key: DeepStream finds out what a camera sends. It stands in the description of the
@@ -33,6 +34,7 @@ MOST_LETTERS: Final = 1023
 """What DeepStream's table of sources keeps of an address."""
 
 _NUMBER: Final = "%d"
+_NUMBERED: Final = re.compile(r"%(?:25)?d")  # an address may have it encoded by now
 _OTHER_PERCENT: Final = re.compile(r"%(?!d)")
 _LIST_SCHEMES: Final = ("rtsp://", "file:///")
 
@@ -43,6 +45,11 @@ def is_live(source: SingleSourceConfig) -> bool:
 
 def with_secrets(sources: SourcesConfig) -> bool:
     return any(has_login(each.address.encoded_string()) for each in sources.sources)
+
+
+def with_commas(sources: SourcesConfig) -> tuple[str, ...]:
+    """The cameras whose addresses a table cannot hold as they are."""
+    return tuple(each.camera_id for each in sources.sources if "," in each.address.encoded_string())
 
 
 def source_groups(pipeline: Pipeline) -> Iterator[Group]:
@@ -82,17 +89,19 @@ def _rows(pipeline: Pipeline, source: SingleSourceConfig, uri: str) -> Iterator[
     yield "enable", 1
     yield "type", _type(source, uri)
     yield "uri", uri
-    yield from _shared(pipeline)
+    if _is_pattern(source, uri):
+        yield "num-sources", 1
+    yield from _shared(pipeline, live=is_live(source))
 
 
-def _shared(pipeline: Pipeline) -> Iterator[Row]:
-    yield "num-sources", 1
+def _shared(pipeline: Pipeline, *, live: bool) -> Iterator[Row]:
     yield "gpu-id", pipeline.primary.gpu_id
     yield "cudadec-memtype", 0
-    yield "latency", 100
-    yield "select-rtp-protocol", 4  # TCP alone: what a camera sends by UDP is lost without a word
-    yield "rtsp-reconnect-interval-sec", 10
-    yield "rtsp-reconnect-attempts", -1
+    if live:
+        yield "latency", 100
+        yield "select-rtp-protocol", 4  # TCP alone: what a camera sends by UDP is lost without a word
+        yield "rtsp-reconnect-interval-sec", 10
+        yield "rtsp-reconnect-attempts", -1
 
 
 def _list(pipeline: Pipeline) -> Iterator[Group]:
@@ -110,8 +119,10 @@ def _list(pipeline: Pipeline) -> Iterator[Group]:
         ("http-port", "0"),
     ]
     yield group(Form.TXT, "source-list", rows)
-    kind = SourceType.RTSP if any(map(is_live, sources)) else SourceType.URI
-    yield group(Form.TXT, "source-attr-all", [("enable", 1), ("type", kind), *_shared(pipeline)])
+    live = any(map(is_live, sources))
+    kind = (SourceType.RTSP if live else SourceType.URI).value
+    shared = _shared(pipeline, live=live)
+    yield group(Form.TXT, "source-attr-all", [("enable", 1), ("type", kind), *shared])
 
 
 def _listed_uri(pipeline: Pipeline, source: SingleSourceConfig) -> str:
@@ -145,8 +156,9 @@ def _is_multiple(source: SingleSourceConfig) -> bool:
 def _uri(pipeline: Pipeline, source: SingleSourceConfig) -> str:
     if source.source_type not in {SourceType.RTSP, SourceType.URI, SourceType.MULTI_URI}:
         raise _refused(source, "an RTSP, file or HTTP source", f"{source.source_type.meaning}")
-    parts = source.address.encoded_string().split(_NUMBER) if _is_multiple(source) else None
-    uri = _NUMBER.join(map(encoded, parts or [source.address.encoded_string()]))
+    address = source.address.encoded_string()
+    parts = _NUMBERED.split(address) if _is_multiple(source) else [address]
+    uri = _NUMBER.join(map(encoded, parts))
     if uri.startswith("file://") and not uri.startswith("file:///"):
         uri = f"file://{pipeline.layout.relative_to}/{uri.removeprefix('file://')}"
     return _OTHER_PERCENT.sub("%%", uri) if _is_pattern(source, uri) else uri
