@@ -17,6 +17,7 @@ from typing import Final
 from sightline.deepstream import keyfile_values, source_table, yaml_values
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group
 from sightline.deepstream.keys.app_sources import MAX_SOURCES
+from sightline.deepstream.kinds import Kind, kind_of
 from sightline.deepstream.passed_over import switched_off
 from sightline.deepstream.reading import leading_integer
 from sightline.deepstream.refusal import Refused, ValueRefused
@@ -140,6 +141,8 @@ def _of_yaml(file: ConfigFile) -> Iterator[Source]:
         rows = ()
     for index, row in enumerate(rows):
         yield _of_row(index, row)
+    if kind_of(file) is not Kind.TEST_APP:  # deepstream-app's YAML knows no list
+        return
     for index, uri in enumerate(uri for uri in _list(file, "list") if uri):
         yield Source(index, LIST, file.named(LIST)[0].line, type=URI, uris=(uri,), keys={"uri": uri})
 
