@@ -113,7 +113,9 @@ def checked(made: Imported, folder: Path = Path()) -> Site:
 
 
 def told(made: Imported) -> str:
-    return "\n".join(note.message for note in made.notes)
+    return "\n".join(
+        f"{Path(note.file).name + ': ' if note.file else ''}{note.message}" for note in made.notes
+    )
 
 
 def test_an_application_becomes_a_site(make: Make) -> None:

@@ -66,7 +66,8 @@ def _text(made: Imported, path: Path) -> str:
 def _comment(made: Imported, path: Path) -> list[str]:
     lines = [f"# Made of {shown(path.name)} by sightline deepstream import."]
     for note in made.notes:
-        wrapped = textwrap.wrap(shown(note.message), 96, break_on_hyphens=False)
+        file = f"{Path(note.file).name}: " if note.file else ""
+        wrapped = textwrap.wrap(shown(file + note.message), 96, break_on_hyphens=False)
         lines += [f"# {'- ' if number == 0 else '  '}{part}" for number, part in enumerate(wrapped)]
     for name, what in made.variables.items():
         lines.append(f"# {name}: {shown(what)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +25,7 @@ _HEADER: Final = re.compile(r"^\s*\[[^\]\n]+\]\s*$", re.MULTILINE)
 def lint_files(paths: list[Path], *, notes: bool, as_json: bool) -> int:
     """The exit code."""
     judged = {path: lint_path(path) for path in _files(paths)}
-    told = {path: _wanted(findings, notes=notes) for path, findings in judged.items()}
+    told = {path: _wanted(findings, judged, notes=notes) for path, findings in judged.items()}
     loads = {path: would_load(findings) for path, findings in judged.items()}
     if as_json:
         files = [
@@ -45,8 +45,14 @@ def lint_files(paths: list[Path], *, notes: bool, as_json: bool) -> int:
     return 0 if all(loads.values()) else 1
 
 
-def _wanted(findings: tuple[Finding, ...], *, notes: bool) -> tuple[Finding, ...]:
-    return tuple(finding for finding in findings if notes or finding.severity is not Severity.NOTE)
+def _wanted(findings: tuple[Finding, ...], judged: Collection[Path], *, notes: bool) -> tuple[Finding, ...]:
+    """Those that are asked for, without what is told of a file that is judged by itself."""
+    itself = {str(path) for path in judged} | {str(path.resolve()) for path in judged}
+    return tuple(
+        finding
+        for finding in findings
+        if (notes or finding.severity is not Severity.NOTE) and finding.file not in itself
+    )
 
 
 def _files(paths: list[Path]) -> Iterator[Path]:

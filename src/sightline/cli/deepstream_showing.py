@@ -40,10 +40,15 @@ def table_of(findings: Iterable[Finding]) -> Table:
 
 
 def print_findings(findings: Sequence[Finding], *, err: bool = False) -> None:
+    """Those of the file itself, then those of each that it names."""
     from rich.console import Console
 
-    if findings:
-        Console(stderr=err).print(table_of(findings))
+    console = Console(stderr=err, highlight=False)
+    files = dict.fromkeys(finding.file for finding in findings)
+    for file in sorted(files, key=lambda file: file is not None):
+        if file is not None:
+            console.print(f"in {shown(file)}:", markup=False, soft_wrap=True)
+        console.print(table_of(finding for finding in findings if finding.file == file))
 
 
 def counted(number: int, what: str) -> str:

@@ -200,7 +200,7 @@ class _Conversion:
             return
         made = convert(found, self.to)
         self.beside.append(Companion(name, write(made)))
-        self.findings += [replace(finding, message=f"{name}: {finding.message}") for finding in made.findings]
+        self.findings += [replace(finding, file=finding.file or str(found.path)) for finding in made.findings]
 
     def _tell(
         self, severity: Severity, what: What, told: str, group: Group, entry: Entry | None = None

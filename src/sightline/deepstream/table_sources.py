@@ -35,7 +35,7 @@ def table_of_sources(
     naming = Group(source_table.GROUP, (Entry(source_table.KEY, file),), comment=comment)
     rest = [naming if group is sources[0] else group for group in groups if group not in sources[1:]]
     data = source_table.write(rows)
-    told = f"the {len(sources)} sources stand in the table {file} beside the file, as YAML has them"
+    told = f"the sources stand in the table {file} beside the file, as YAML has them"
     findings.append(Finding(Severity.NOTE, What.REPLACED, told, source_table.GROUP))
     return rest, source_table.read(data), ((file, data),)
 

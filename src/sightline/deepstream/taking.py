@@ -9,6 +9,7 @@ Deliberately not here: what anything becomes (`importing` and its parts).
 from __future__ import annotations
 
 import os.path
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -110,10 +111,8 @@ class Taking:
         self._notes.append(Finding(severity, What.INAPPLICABLE, redact(told), group, key, line))
 
     def take_notes(self, other: Taking) -> None:
-        """The notes of a file that this one names, with its name."""
-        for note in other.notes():
-            told = f"{other.path.name}: {note.message}"
-            self._notes.append(Finding(note.severity, note.what, told, note.group, note.key))
+        """The notes of a file that this one names."""
+        self._notes += [replace(note, file=str(other.path)) for note in other.notes()]
 
     def tell_the_rest(self) -> None:
         """A word of each group that has keys nobody asked for."""
@@ -121,7 +120,9 @@ class Taking:
             if group in self._done:
                 continue
             left = [key for key in settings if (group, key) not in self._asked]
-            if len(left) == len(settings) and not self.is_on_quietly(group):
+            if not settings:
+                self.note(f"[{group}] is empty", group)
+            elif len(left) == len(settings) and not self.is_on_quietly(group):
                 self.note(f"[{group}] is turned off, and left out", group, "enable")
             elif len(left) == len(settings):
                 self.warn(f"[{group}] has no counterpart, and is left out: {', '.join(left)}", group)
