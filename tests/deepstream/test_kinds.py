@@ -60,6 +60,7 @@ def test_text_is_told_by_its_groups_and_keys(text: str, kind: Kind) -> None:
     [
         ("property:\n  onnx-file: a\n", Kind.NVINFER),
         ("property:\n  output-blob-names: a\n  network-type: 1\n  batch-size: 2\n", Kind.NVINFER),
+        ("property:\n  onnx-file: a\nsource-list:\n  list: file:///a.mp4\n", Kind.NVINFER),
         (_POSTPROCESS, Kind.UNKNOWN),
         ("property:\n  batch-size: 1\n  parse-bbox-func-name: NvDsPostProcessParseX\n", Kind.UNKNOWN),
         ("property:\n  enable: 1\ngroup:\n  - src-ids: 0\n", Kind.PREPROCESS),

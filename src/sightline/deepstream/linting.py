@@ -21,12 +21,15 @@ from sightline.deepstream.keys.opening import judged, table_of, tables_of
 from sightline.deepstream.kinds import Kind, kind_of, looks_like_protobuf
 from sightline.deepstream.loading import load
 from sightline.deepstream.named_paths import missing, named_paths
+from sightline.deepstream.overriding import beaten, is_element, overridden
 from sightline.deepstream.passed_over import passed_over
 from sightline.deepstream.refusal import Refused
 from sightline.deepstream.rules.opening import rules_of, unread
 from sightline.deepstream.sections import Section, sections
 from sightline.deepstream.unknown import unknown_groups, unknown_keys
 from sightline.deepstream.value_checks import values
+
+Maker = tuple[ConfigFile, str]  # the application's file and the group in it that names the other one
 
 
 def lint(file: ConfigFile, kind: Kind | None = None) -> tuple[Finding, ...]:
@@ -135,30 +138,34 @@ def in_order_of_files(found: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(found), key=lambda each: (each.file or "", each.line or 0)))
 
 
-def _lint_path(path: Path, above: frozenset[Path]) -> Iterator[Finding]:
+def _lint_path(path: Path, above: frozenset[Path], by: Maker | None = None) -> Iterator[Finding]:
     try:
         file = load(path)
     except Refused as error:
         yield _unreadable(path, error)
         return
-    found, kind = lint(file), kind_of(file)
+    kind = kind_of(file)
+    found = _of_element(file, by) if by and kind is Kind.NVINFER else lint(file)
     yield from found
     for named in named_paths(file, kind) if kind in judged() else ():
         gone = missing(named)
         if gone and not _tells(found, gone):
             yield gone
         elif gone is None and named.configuration and named.path not in above | {path}:
-            yield from _of_named(named.path, above | {path})
+            maker = (file, named.group) if kind is Kind.APP and is_element(named.group) else None
+            for finding in _lint_path(named.path, above | {path}, maker):
+                yield replace(finding, file=finding.file or str(named.path))
+
+
+def _of_element(file: ConfigFile, by: Maker) -> tuple[Finding, ...]:
+    """An nvinfer file as the application's element has it; it is read before anything in it is beaten."""
+    read = (each for each in lint(file) if each.severity is Severity.REFUSED and each.what is What.VALUE)
+    return in_order([*lint(overridden(file, *by), Kind.NVINFER), *read, *beaten(file, *by)])
 
 
 def _tells(found: Iterable[Finding], gone: Finding) -> bool:
     """A rule has said of this file already that it is not there, and what comes of it."""
     return any((each.what, each.line, each.key) == (gone.what, gone.line, gone.key) for each in found)
-
-
-def _of_named(path: Path, above: frozenset[Path]) -> Iterator[Finding]:
-    for finding in _lint_path(path, above):
-        yield replace(finding, file=finding.file or str(path))
 
 
 def _unreadable(path: Path, error: Refused) -> Finding:
