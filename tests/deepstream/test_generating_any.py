@@ -19,7 +19,7 @@ from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.generating import Debug, Generated, Layout, SourceStyle, generate
 from sightline.deepstream.generating.addresses import with_login
 from sightline.deepstream.linting import lint, lint_path
-from sightline.deepstream.loading import load
+from sightline.deepstream.loading import load, loads
 from sightline.deepstream.models import (
     ClusterMode,
     DsAppConfig,
@@ -38,6 +38,8 @@ from sightline.deepstream.models import (
     SingleSourceConfig,
     SourcesConfig,
 )
+from sightline.deepstream.standin.plan import read_plan
+from sightline.errors import ConfigError
 
 NEVER = {What.UNKNOWN, What.MISPLACED, What.SYNTAX, What.VALUE, What.DUPLICATE}
 DEBUGS = [False, True, Debug(file=None, rtsp_port=8554)]
@@ -164,6 +166,52 @@ def test_the_files_that_a_file_names_are_followed_and_taken(form: Form, debug: b
     with written(made) as folder:
         for name in made:
             assert not wrong(lint_path(folder / name)), name
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("style", SourceStyle)
+@pytest.mark.parametrize("debug", DEBUGS)
+def test_the_stand_in_takes_every_set(form: Form, style: SourceStyle, debug: bool | Debug) -> None:
+    said = instance(GATE, YARD, FILM, app={"app_type": "VISUAL"})
+    made = generate(said, form=form, debug=debug, layout=Layout(sources=style))
+    with written(made) as folder:
+        plan = read_plan([folder / name for name in made.applications])
+    assert len(plan.cameras) == 6  # three in each pipeline
+    assert {broker.address for broker in plan.brokers} == {
+        f"kafka;9092;{topic}" for topic in ("RawMotMeta", "RawFaceMeta", "RawImage")
+    }
+
+
+ODD_WORDS = [
+    "~",
+    "null",
+    "#x",
+    "a: b",
+    "- a",
+    "[x]",
+    "{",
+    "'",
+    '"',
+    "%",
+    "\t x",
+    "x ",
+    "\\",
+    "\n",
+    "&a",
+    "---",
+]
+
+
+@given(odd | st.text(min_size=1, max_size=8) | st.sampled_from(ODD_WORDS), st.sampled_from(Form))
+def test_any_name_reads_as_it_was_meant_or_is_refused(word: str, form: Form) -> None:
+    said = instance({"camera_id": word, "address": YARD["address"]}, mot_pgie={"parse_bbox_func_name": word})
+    if "\0" in word:
+        with pytest.raises(ConfigError, match="without NUL"):
+            generate(said, form=form)
+        return
+    for content in generate(said, form=form).contents.values():
+        if content.file is not None:
+            assert loads(content.data, content.file.form).groups == content.file.groups
 
 
 @settings(max_examples=25)

@@ -295,6 +295,8 @@ def test_yaml_keeps_what_its_reader_would_leave_out_in_a_key_file() -> None:
     assert made.applications == ("mot_app.yml", "face_app.txt")
     assert [note for note in made.notes if note.startswith("face_app.txt stays a key file")]
     assert seen(made["mot_app.yml"])["source"] == {"csv-file-path": "sources.csv"}
+    listed = generate(instance(), form=Form.YML, layout=Layout(sources=SourceStyle.LIST))
+    assert "mot_app.yml: DeepStream's YAML has no list of sources, they are in sources.csv" in listed.notes
     plain = generate(instance(face_align={"enable": 0}), form=Form.YML)
     assert plain.applications == ("mot_app.yml", "face_app.yml")
 

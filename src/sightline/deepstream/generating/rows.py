@@ -1,7 +1,7 @@
 """Groups of a file that is made, in either form: values become the texts that DeepStream's readers read back.
 
 Promises: what GLib's or yaml-cpp's reader makes of a row is what was put in, whatever letters it has; the
-rows stand in the order they were given. A word that the form cannot hold in a list is refused.
+rows stand in the order they were given. What the form cannot hold is refused with its key, not its value.
 
 Deliberately not here: which groups and keys there are (`application`, `models`), and files.
 """
@@ -31,6 +31,8 @@ def entry(form: Form, key: str, setting: Setting) -> Entry:
     if isinstance(setting, tuple):
         return Entry(key, SEPARATOR.join(_words(form, key, setting)))
     text = str(setting)
+    if "\0" in text:
+        raise ConfigError(f"{key}: expected a text without NUL, which ends a text of DeepStream's")
     return Entry(key, escape(text) if form is Form.TXT else text)
 
 
@@ -39,4 +41,6 @@ def _words(form: Form, key: str, words: tuple[str, ...]) -> Iterator[str]:
     for word in words:
         if form is Form.YML and SEPARATOR in word:
             raise ConfigError(f"{key}: expected words without {SEPARATOR} for YAML, got one with it")
+        if "\0" in word:
+            raise ConfigError(f"{key}: expected words without NUL, got one with it")
         yield escape(word, in_list=True) if form is Form.TXT else word

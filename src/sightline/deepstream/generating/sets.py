@@ -23,7 +23,7 @@ from sightline.deepstream import keyfile, yamlfile
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.generating import inference, messaging, references
 from sightline.deepstream.generating.application import application
-from sightline.deepstream.generating.choices import Debug, Layout
+from sightline.deepstream.generating.choices import Debug, Layout, SourceStyle
 from sightline.deepstream.generating.files import Content, Found, put
 from sightline.deepstream.generating.pipelines import Pipeline, pipelines
 from sightline.deepstream.generating.sources import TABLE, table, with_commas, with_secrets
@@ -153,8 +153,11 @@ def _bytes(file: ConfigFile) -> bytes:
 
 def _notes(both: tuple[Pipeline, ...]) -> Iterator[str]:
     yield "two pipelines: deepstream-app has one model for whole frames in each, and the document has two"
+    tabled = [each.app_name for each in both if each.app_form is Form.YML]
+    if tabled and both[0].layout.sources is SourceStyle.LIST:
+        yield f"{', '.join(tabled)}: DeepStream's YAML has no list of sources, they are in {TABLE}"
     commas = with_commas(both[0].config.sourceconfig)
-    if commas and any(each.app_form is Form.YML for each in both):
+    if commas and tabled:
         yield f"a comma in an address is %2C in {TABLE}: {', '.join(commas)}"
     for pipeline in both:
         if pipeline.app_form is not pipeline.form:
