@@ -130,6 +130,21 @@ def test_a_key_that_the_other_parser_refuses_is_an_error() -> None:
     assert (finding.severity, finding.what, finding.line) == (Severity.REFUSED, What.UNKNOWN, 4)
 
 
+def test_a_colour_that_yaml_s_reader_cuts_is_told() -> None:
+    made = convert(text("[application]\n[osd]\ntext-color=0.5;1;1;1\n"), Form.YML)
+    assert told(made, Severity.WARNING) == [
+        "[osd] text-color: only the whole parts of a colour are read in YAML"
+    ]
+
+
+def test_no_password_is_in_a_finding() -> None:
+    source = "[application]\n[source0]\nenable=1\nuri=rtsp://me:tulip,77@h/1\nuri=rtsp://me:rose88@h/1,2\n"
+    made = convert(text(source), Form.YML)
+    assert made.findings
+    assert "tulip" not in str(made.findings)
+    assert "rose88" not in str(made.findings)
+
+
 SOURCES = """\
 [application]
 # the gate

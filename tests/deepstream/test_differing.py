@@ -107,6 +107,21 @@ def test_another_order_of_sources_is_told() -> None:
     assert (difference.how, difference.counts) == (How.ORDER, False)
 
 
+def test_a_colour_that_yaml_s_reader_cuts_is_told() -> None:
+    text = "[application]\n[osd]\nenable=1\ntext-bg-color=0.3;0.3;0.3;1\ntext-color=1;1;1;1\n"
+    yaml = "application:\nosd:\n  enable: 1\n  text-bg-color: 0.3;0.3;0.3;1\n  text-color: 1;1;1;1\n"
+    (difference,) = of(text, yaml, Form.YML)
+    assert (difference.how, difference.key, difference.counts) == (How.CUT, "text-bg-color", False)
+
+
+def test_no_password_is_in_a_difference() -> None:
+    app = "[application]\n[source0]\nenable=1\ntype=4\nuri=rtsp://me:{}@10.0.0.5/1\n"
+    (difference,) = of(app.format("tulip77"), app.format("rose88"))
+    assert difference.counts
+    assert "tulip77" not in repr(difference)
+    assert "rose88" not in repr(difference)
+
+
 def test_files_of_two_kinds_are_told_apart_at_once() -> None:
     (difference,) = of("[property]\nonnx-file=a\n", "[sensor0]\nenable=1\n")
     assert difference.how is How.KIND

@@ -28,6 +28,7 @@ from sightline.deepstream.rewriting import Rewriting
 from sightline.deepstream.source_list import LIST
 from sightline.deepstream.source_table import GROUP
 from sightline.deepstream.table_sources import table_of_sources
+from sightline.log import redact
 
 # Files that are read in one form alone, and by what.
 _ONE_FORM: Final = {
@@ -208,7 +209,7 @@ class _Conversion:
         place = f"[{group.name}] {entry.key}: " if entry else ""
         line = (entry.line if entry else group.line) or None
         key = entry.key if entry else None
-        self.findings.append(Finding(severity, what, f"{place}{told}", group.name, key, line))
+        self.findings.append(Finding(severity, what, redact(f"{place}{told}"), group.name, key, line))
 
 
 def _commented(entry: Entry) -> Entry:

@@ -10,7 +10,7 @@ Deliberately not here: the files that they name. Each is compared by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -20,8 +20,9 @@ import msgspec
 from sightline.deepstream.document import ConfigFile
 from sightline.deepstream.keys.key import Type
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.meaning import Meaning, Setting, enabling, meaning_of
+from sightline.deepstream.meaning import Meaning, Setting, enabling, is_cut, meaning_of
 from sightline.deepstream.plain import is_source
+from sightline.log import redact
 
 _FORMS: Final = (".txt", ".yml", ".yaml")
 
@@ -37,6 +38,7 @@ class How(StrEnum):
     DEFAULT = "default written out"  # counts for nothing, as all below
     FORM = "same file in the other form"
     ORDER = "other order of sources"
+    CUT = "cut in YAML"  # parts of a colour, to whole numbers: it is drawn in another one
     PASSED_OVER = "passed over"  # a key outside of any group, which DeepStream does not read
 
 
@@ -77,10 +79,22 @@ def same(differences: tuple[Difference, ...]) -> bool:
 
 
 def diff(first: ConfigFile, second: ConfigFile) -> tuple[Difference, ...]:
-    """Everything in which the meanings of two files differ, in the order of the first."""
+    """Everything in which the meanings of two files differ, in the order of the first.
+
+    What looks like a secret stands in none of it.
+    """
     kinds = [kind for kind in (kind_of(first), kind_of(second)) if kind is not Kind.UNKNOWN]
     kind = kinds[0] if len(kinds) == 1 else None  # one is too short to tell: it is taken for the other's
-    return tuple(_compared(meaning_of(first, kind), meaning_of(second, kind)))
+    return tuple(map(_redacted, _compared(meaning_of(first, kind), meaning_of(second, kind))))
+
+
+def _redacted(difference: Difference) -> Difference:
+    return replace(
+        difference,
+        message=redact(difference.message),
+        first=difference.first and redact(difference.first),
+        second=difference.second and redact(difference.second),
+    )
 
 
 def _compared(a: Meaning, b: Meaning) -> Iterator[Difference]:
@@ -115,6 +129,7 @@ def _group(name: str, a: Meaning, b: Meaning) -> Iterator[Difference]:
         return
     for key in dict.fromkeys([*first, *second]):
         yield from _setting(name, key, first.get(key), second.get(key))
+        yield from _cut(name, key, a, b)
 
 
 def _only_one(
@@ -150,6 +165,16 @@ def _setting(group: str, key: str, first: Setting | None, second: Setting | None
             yield _one_sided(group, key, held, is_first=second is None)
     elif first.value != second.value:
         yield _other(group, key, first, second)
+
+
+def _cut(group: str, key: str, a: Meaning, b: Meaning) -> Iterator[Difference]:
+    """Of a colour that is the same in both, and is not drawn so."""
+    first, second = a.groups[group].get(key), b.groups[group].get(key)
+    if a.form is b.form or first is None or second is None or first.value != second.value:
+        return
+    if is_cut(a.kind, group, key, first.value):
+        told = f"[{group}] {key} is {first.written} in both; of the one in YAML only whole parts are read"
+        yield Difference(How.CUT, told, group, key, first.written, second.written, first.line, second.line)
 
 
 def _one_sided(group: str, key: str, held: Setting, *, is_first: bool) -> Difference:

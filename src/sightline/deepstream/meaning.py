@@ -37,6 +37,7 @@ from sightline.deepstream.reading import read
 from sightline.deepstream.refusal import ValueRefused
 
 Meant: TypeAlias = int | float | str | tuple["Meant", ...] | None
+_CUT_COLOURS: Final = frozenset({"text-color", "text-bg-color", "clock-color"})
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?(?=$|[\s,;:(])")
 
 
@@ -201,6 +202,13 @@ def default_of(row: Key | None) -> float | None:
 
 def _plainly(value: Meant) -> float | None:
     return float(value) if isinstance(value, int | float) else None
+
+
+def is_cut(kind: Kind, group: str, key: str, value: Meant) -> bool:
+    """Whether YAML's reader of `[osd]` makes whole numbers of a colour's parts: 0.3 is 0 to it."""
+    if (kind, group) != (Kind.APP, "osd") or key not in _CUT_COLOURS or not isinstance(value, tuple):
+        return False
+    return any(isinstance(part, float) and part != int(part) for part in value)
 
 
 def enabling(kind: Kind, group: str) -> Key | None:

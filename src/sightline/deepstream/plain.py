@@ -23,6 +23,7 @@ from sightline.deepstream.kinds import Kind
 from sightline.deepstream.preprocess_groups import with_parts
 from sightline.deepstream.refusal import Refused
 from sightline.deepstream.source_list import without_source_list
+from sightline.log import redact
 
 _SOURCE: Final = re.compile(r"source(\d+)")
 CAMERA_ID: Final = "camera-id"
@@ -106,7 +107,7 @@ def _duplicates(file: ConfigFile) -> Iterator[Finding]:
 def _left_out(group: str, entry: Entry, held: Entry | None) -> Finding:
     by = f"the one in line {held.line} holds" if held else "the first group of that name holds"
     told = f"[{group}] {entry.key} = {entry.text!r} is left out: it stands more than once, and {by}"
-    return Finding(Severity.NOTE, What.DUPLICATE, told, group, entry.key, entry.line or None)
+    return Finding(Severity.NOTE, What.DUPLICATE, redact(told), group, entry.key, entry.line or None)
 
 
 def _old(entry: Entry) -> Finding:

@@ -18,9 +18,10 @@ from sightline.deepstream import keyfile, keyfile_values
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Mapping, Nothing, Sequence
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.kinds import Kind
-from sightline.deepstream.meaning import Meant, meant, row_of, shown, table_for
+from sightline.deepstream.meaning import Meant, is_cut, meant, row_of, shown, table_for
 from sightline.deepstream.reading import read
 from sightline.deepstream.refusal import Refused, ValueRefused
+from sightline.log import redact
 
 _WORDS: Final = {Form.TXT: {"inf": "inf", "-inf": "-inf"}, Form.YML: {"inf": ".inf", "-inf": "-.inf"}}
 
@@ -58,6 +59,8 @@ class Rewriting:
             self._tell(
                 What.VALUE, flat, group, f"{flat.text!r} cannot be read; it is taken over as it stands"
             )
+        if self.to is Form.YML and is_cut(self.kind, group, flat.key, value):
+            self._tell(What.REPLACED, flat, group, "only the whole parts of a colour are read in YAML")
         return replace(flat, value=written, quoted=False)
 
     def _flat(self, entry: Entry, group: str) -> Entry | None:
@@ -129,9 +132,8 @@ class Rewriting:
     def _tell(
         self, what: What, entry: Entry, group: str, told: str, severity: Severity = Severity.WARNING
     ) -> None:
-        self.findings.append(
-            Finding(severity, what, f"[{group}] {entry.key}: {told}", group, entry.key, entry.line or None)
-        )
+        message = redact(f"[{group}] {entry.key}: {told}")
+        self.findings.append(Finding(severity, what, message, group, entry.key, entry.line or None))
 
 
 def _texts(sequence: Sequence) -> Iterator[str]:
