@@ -3,7 +3,8 @@
 Promises: every group and every entry, duplicates too, in the order of the file, with the line each stands
 on (from 1), its value untouched: for text what `g_key_file_get_value` gives for that line (escapes not yet
 undone, trailing white space kept), for YAML what yaml-cpp has as the scalar. Which of several duplicates
-holds is the reader's nature; `entry` answers so.
+holds is the reader's nature; `entry` answers so. To ask by name costs the same in a file of a million
+headers: what was asked for once is kept.
 
 Deliberately not here: what a key means (`keys`), what a value is (`keyfile_values`, `yaml_values`).
 """
@@ -14,6 +15,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
+
+_Thing = TypeVar("_Thing")
 
 
 class Form(StrEnum):
@@ -88,9 +92,12 @@ class Group:
     line: int = field(default=0, compare=False)
     value: Value | None = None
     comment: tuple[str, ...] = field(default=(), compare=False)
+    _by_key: dict[str, tuple[Entry, ...]] | None = field(default=None, init=False, compare=False, repr=False)
 
     def all(self, key: str) -> tuple[Entry, ...]:
-        return tuple(entry for entry in self.entries if entry.key == key)
+        if self._by_key is None:
+            object.__setattr__(self, "_by_key", _grouped((entry.key, entry) for entry in self.entries))
+        return (self._by_key or {}).get(key, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +113,19 @@ class ConfigFile:
     groups: tuple[Group, ...]
     path: Path | None = field(default=None, compare=False)
     tail: tuple[str, ...] = field(default=(), compare=False)
+    _by_name: dict[str, tuple[Group, ...]] = field(init=False, compare=False, repr=False)
+    _held: dict[str, dict[str, Entry]] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", _grouped((group.name, group) for group in self.groups))
 
     def named(self, group: str) -> tuple[Group, ...]:
-        return tuple(each for each in self.groups if each.name == group)
+        return self._by_name.get(group, ())
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of groups, each once, in the order of their first header."""
-        return tuple(dict.fromkeys(group.name for group in self.groups))
+        return tuple(self._by_name)
 
     def entries(self, group: str) -> Iterator[Entry]:
         """What the reader sees of a group: each key once, in the order of first appearance.
@@ -122,12 +134,26 @@ class ConfigFile:
         name (yaml-cpp finds it by its name) and the last of equal keys (DeepStream's parsers go through all
         that are there, and each sets what the one before it set).
         """
-        yield from held(
-            e for each in self.named(group)[: None if self.form is Form.TXT else 1] for e in each.entries
-        )
+        yield from self._holding(group).values()
 
     def entry(self, group: str, key: str) -> Entry | None:
-        return next((entry for entry in self.entries(group) if entry.key == key), None)
+        return self._holding(group).get(key)
+
+    def _holding(self, group: str) -> dict[str, Entry]:
+        if group not in self._by_name:
+            return {}  # not kept: who asks for many that are not there makes it no larger
+        if group not in self._held:
+            seen = self.named(group)[: None if self.form is Form.TXT else 1]
+            self._held[group] = {entry.key: entry for each in seen for entry in each.entries}
+        return self._held[group]
+
+
+def _grouped(named: Iterable[tuple[str, _Thing]]) -> dict[str, tuple[_Thing, ...]]:
+    """Things of one name together, names in the order in which each is first there."""
+    found: dict[str, list[_Thing]] = {}
+    for name, thing in named:
+        found.setdefault(name, []).append(thing)
+    return {name: tuple(things) for name, things in found.items()}
 
 
 def held(entries: Iterable[Entry]) -> Iterable[Entry]:
