@@ -34,51 +34,34 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
-// ["n", line, column], ["s", line, column, tag, text], ["l", line, column, tag, [...]], ["m", ..., [[k, v]]]
+// A node and what is in it, one after the other, so that no reader of JSON need go deep: ["n", line, column],
+// ["s", line, column, tag, text], ["l", line, column, tag, items], ["m", line, column, tag, pairs].
 class Writer {
  public:
-  std::string written() const { return out_.str(); }
+  std::string written() const { return "[" + out_.str() + "]"; }
 
   void write(const YAML::Node& node) {
     if (++nodes_ > MOST_NODES || ++depth_ > DEEPEST) throw TooMany{};
     const YAML::Mark mark = node.Mark();
-    out_ << '[' << kind(node) << ',' << mark.line << ',' << mark.column;
+    out_ << (nodes_ > 1 ? "," : "") << '[' << kind(node) << ',' << mark.line << ',' << mark.column;
     if (!node.IsNull()) out_ << ',' << quoted(node.Tag()) << ',';
     if (node.IsScalar()) out_ << quoted(node.Scalar());
-    if (node.IsSequence()) list(node);
-    if (node.IsMap()) map(node);
+    if (node.IsSequence() || node.IsMap()) out_ << node.size();
     out_ << ']';
+    if (node.IsSequence()) {
+      for (const auto& item : node) write(item);
+    } else if (node.IsMap()) {
+      for (const auto& pair : node) {
+        write(pair.first);
+        write(pair.second);
+      }
+    }
     --depth_;
   }
 
  private:
   static const char* kind(const YAML::Node& node) {
     return node.IsScalar() ? "\"s\"" : node.IsSequence() ? "\"l\"" : node.IsMap() ? "\"m\"" : "\"n\"";
-  }
-
-  void list(const YAML::Node& node) {
-    out_ << '[';
-    const char* between = "";
-    for (const auto& item : node) {
-      out_ << between;
-      write(item);
-      between = ",";
-    }
-    out_ << ']';
-  }
-
-  void map(const YAML::Node& node) {
-    out_ << '[';
-    const char* between = "";
-    for (const auto& pair : node) {
-      out_ << between << '[';
-      write(pair.first);
-      out_ << ',';
-      write(pair.second);
-      out_ << ']';
-      between = ",";
-    }
-    out_ << ']';
   }
 
   std::ostringstream out_;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -37,19 +36,8 @@ OURS: dict[str, Callable[[str], Any]] = {
 
 @contextmanager
 def yaml_cpp_oracle() -> Iterator[Oracle]:
-    with yaml_cpp() as theirs, _deep():
+    with yaml_cpp() as theirs:
         yield Oracle("yaml-cpp", make_file, lambda data: disagreement(theirs, data))
-
-
-@contextmanager
-def _deep() -> Iterator[None]:
-    """A tree that holds itself is shown until there are too many nodes."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(10 * DEEPEST)
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)
 
 
 def disagreement(theirs: YamlCpp, data: bytes) -> str | None:
@@ -60,7 +48,8 @@ def disagreement(theirs: YamlCpp, data: bytes) -> str | None:
         return None if alike else f"loads: ours {ours}, yaml-cpp's {said}"
     if ours != said:
         return f"has: ours {ours}, yaml-cpp's {said}"
-    values = (unlike_values(theirs, text) for text in sorted(texts(ours.get("tree"))))
+    texts = {node[4] for node in ours.get("tree", []) if node[0] == "s"}
+    values = (unlike_values(theirs, text) for text in sorted(texts))
     return next(filter(None, values), None) or unlike_written(theirs, data)
 
 
@@ -90,7 +79,7 @@ def _parsed(data: bytes) -> ConfigFile | str:
 def loaded(data: bytes) -> dict[str, Any]:
     """What we make of a file, in the words of the program."""
     try:
-        return {"tree": Shower().show(load(data).root, 1)}
+        return {"tree": shown(load(data).root)}
     except Refused as refused:
         return {"refused": refused.reason, "line": (refused.line or 0) - 1}
     except TooManyError:
@@ -101,38 +90,34 @@ class TooManyError(Exception):
     """More nodes than are shown."""
 
 
-class Shower:
-    """Writes a tree as the program does."""
-
-    def __init__(self) -> None:
-        self._count = 0
-
-    def show(self, node: Node | None, depth: int) -> list[Any]:
-        self._count += 1
-        if self._count > MOST_NODES or depth > DEEPEST:
+def shown(root: Node | None) -> list[list[Any]]:
+    """A tree, each node before what is in it."""
+    nodes: list[list[Any]] = []
+    waiting: list[tuple[Node | None, int]] = [(root, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        if len(nodes) == MOST_NODES or depth > DEEPEST:
             raise TooManyError
-        if node is None:
-            return ["n", -1, -1]
-        place = node.mark.line, node.mark.column
-        match node:
-            case Null():
-                return ["n", *place]
-            case Scalar():
-                return ["s", *place, _latin(node.tag), _latin(node.text)]
-            case List():
-                return ["l", *place, _latin(node.tag), [self.show(item, depth + 1) for item in node.items]]
-            case Map():
-                pairs = [[self.show(each, depth + 1) for each in pair] for pair in node.pairs]
-                return ["m", *place, _latin(node.tag), pairs]
+        line, inner = _shown(node)
+        nodes.append(line)
+        waiting += [(each, depth + 1) for each in reversed(inner)]
+    return nodes
 
 
-def texts(tree: Any) -> set[str]:
-    """The scalars in it."""
-    if not isinstance(tree, list):
-        return set()
-    if tree and tree[0] == "s":
-        return {tree[4]}
-    return {text for each in tree for text in texts(each)}
+def _shown(node: Node | None) -> tuple[list[Any], list[Node]]:
+    if node is None:
+        return ["n", -1, -1], []
+    place = node.mark.line, node.mark.column
+    match node:
+        case Null():
+            return ["n", *place], []
+        case Scalar():
+            return ["s", *place, _latin(node.tag), _latin(node.text)], []
+        case List():
+            return ["l", *place, _latin(node.tag), len(node.items)], node.items
+        case Map():
+            inner = [each for pair in node.pairs for each in pair]
+            return ["m", *place, _latin(node.tag), len(node.pairs)], inner
 
 
 def unlike_values(theirs: YamlCpp, latin: str) -> str | None:
