@@ -17,6 +17,21 @@ import typer.main
 from pydantic import BaseModel
 
 from sightline.cli import app
+from sightline.deepstream.models import (
+    DsAppConfig,
+    DsInstance,
+    DsInstanceConfig,
+    FACE_align_config,
+    FACE_pgie_config,
+    FACE_sgie_config,
+    InstanceStatus,
+    MOT_pgie_config,
+    MOT_sgie_config,
+    NodeInfo,
+    SingleSourceConfig,
+    SourcesConfig,
+)
+from sightline.deepstream.models.numbers import Numbered
 from sightline.framequeue.tasks.settings import table as celery_settings
 from sightline.site import Camera, Site, Worker, model_kinds, sink_kinds
 from sightline.site.frame_queue import FrameQueue
@@ -44,6 +59,20 @@ _SECTIONS: Final = (
     sink_kinds.VideoSink,
     sink_kinds.BusSink,
     sink_kinds.WebhookSink,
+)
+_PARTS: Final = (
+    SingleSourceConfig,
+    SourcesConfig,
+    DsAppConfig,
+    DsInstanceConfig,
+    DsInstance,
+    NodeInfo,
+    InstanceStatus,
+    MOT_pgie_config,
+    FACE_pgie_config,
+    MOT_sgie_config,
+    FACE_sgie_config,
+    FACE_align_config,
 )
 _BOUNDS: Final = {
     "exclusiveMinimum": "above {}",
@@ -125,6 +154,42 @@ def _default(key: dict[str, Any], *, needed: bool) -> str:
     if default in (None, []) or isinstance(default, dict):
         return "-"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+# Models of DeepStream's document
+
+
+def fields_of(part: type[BaseModel]) -> str:
+    """Every field of a part of the fleet's document, with the words for its numbers."""
+    schema = part.model_json_schema()
+    needed = schema.get("required", ())
+    rows = (
+        (
+            f"`{name}`",
+            _numbers(part.model_fields[name].annotation) or _values(_whole(key, schema)),
+            _default(key, needed=name in needed),
+            key.get("description") or _said_of(part.model_fields[name].annotation),
+        )
+        for name, key in schema["properties"].items()
+    )
+    return _table(("field", "what it may be", "left out", "what it says"), rows)
+
+
+def _numbers(annotation: Any) -> str | None:
+    if isinstance(annotation, type) and issubclass(annotation, Numbered):
+        return annotation.told()
+    return None
+
+
+def _whole(key: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """A key with the words of its enum in the place of the enum's name."""
+    found = schema.get("$defs", {}).get(key.get("$ref", "").rpartition("/")[2], {})
+    whole = {**found, **key} if "enum" in found else key
+    return {name: value for name, value in whole.items() if name != "pattern"}
+
+
+def _said_of(annotation: Any) -> str:
+    return (annotation.__doc__ or "").partition("\n")[0] if isinstance(annotation, type) else ""
 
 
 # Commands
@@ -214,6 +279,7 @@ def celery() -> str:
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "commands": commands,
     "celery": celery,
+    **{f"deepstream.{part.__name__}": partial(fields_of, part) for part in _PARTS},
     **{f"site.{section.__name__}": partial(keys_of, section) for section in _SECTIONS},
 }
 

@@ -156,6 +156,13 @@ def test_an_application_is_written_with_its_table_and_what_it_names(invoke: Invo
     assert invoke("deepstream", "diff", "app.txt", "yaml/app.yml").exit_code == 0
 
 
+def test_paths_that_are_meant_from_elsewhere_now_are_told(invoke: Invoke, folder: Path) -> None:
+    done = invoke("deepstream", "convert", "pgie.txt", "--to", "yml", "-o", "yaml/pgie.yml")
+    assert done.exit_code == 0
+    assert "relative paths are meant from yaml now: people.onnx" in done.stderr
+    assert invoke("deepstream", "convert", "pgie.txt", "--to", "yml").stderr == ""
+
+
 def test_nothing_is_written_over_without_force(invoke: Invoke, folder: Path) -> None:
     (folder / "pgie.yml").write_text("mine: {}\n")
     done = invoke("deepstream", "convert", "pgie.txt", "--to", "yml")

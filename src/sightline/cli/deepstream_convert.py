@@ -15,7 +15,7 @@ from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import would_load
 from sightline.deepstream.kinds import kind_of
 from sightline.deepstream.loading import load
-from sightline.deepstream.named_files import named_files
+from sightline.deepstream.named_files import relative_paths
 from sightline.errors import ConfigError
 
 _NOTHING: Final = "nothing was written; --lossy writes what can be said"
@@ -47,7 +47,7 @@ def convert_file(
     write_all(files, force=force, like=path)
     _tell(made, [*files], as_json=as_json)
     if not as_json:
-        _tell_of_paths(file, target)
+        _tell_of_paths(file, made, target)
     return 0
 
 
@@ -61,11 +61,11 @@ def _tell(made: Converted, written: list[Path], *, as_json: bool) -> None:
         typer.echo(f"wrote {shown(str(path))}")
 
 
-def _tell_of_paths(file: ConfigFile, target: Path) -> None:
+def _tell_of_paths(file: ConfigFile, made: Converted, target: Path) -> None:
     """Relative paths are meant from the folder of the file that they stand in."""
     if file.path is None or file.path.resolve().parent == target.resolve().parent:
         return
-    names = (named.entry.text or "" for named in named_files(file, kind_of(file)))
-    if relative := [name for name in names if not Path(name).is_absolute()]:
-        told = f"names {', '.join(dict.fromkeys(relative))}, meant from {target.parent} now"
+    converted = {each.name for each in made.beside}
+    if moved := [path for path in relative_paths(made, kind_of(file)) if path not in converted]:
+        told = f"relative paths are meant from {target.parent} now: {', '.join(moved)}"
         typer.echo(shown(told), err=True)

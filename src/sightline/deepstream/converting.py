@@ -19,6 +19,7 @@ from sightline.deepstream import keyfile, yamlfile
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Nothing
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.kinds import Kind, kind_of
+from sightline.deepstream.linting import in_order_of_files
 from sightline.deepstream.meaning import shown, table_for
 from sightline.deepstream.named_files import Named, follow, named_files, twin
 from sightline.deepstream.plain import Plain, Tabled, is_source, plain
@@ -108,7 +109,7 @@ class _Conversion:
         if self.to is Form.TXT:
             groups = [self._expressible(group) for group in groups if self._has_name(group)]
         groups = self._with_named_files(groups)
-        findings = tuple(dict.fromkeys(self.findings))
+        findings = in_order_of_files(self.findings)
         tail = tuple(map(_comment, self.file.tail))
         return Converted(
             self.to,

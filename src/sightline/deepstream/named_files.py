@@ -40,6 +40,17 @@ def named_files(file: ConfigFile, kind: Kind) -> Iterator[Named]:
                 yield Named(name, entry)
 
 
+def relative_paths(file: ConfigFile, kind: Kind) -> tuple[str, ...]:
+    """All paths in it that are meant from its folder, each once."""
+    paths = (
+        entry.text or ""
+        for name in file.names
+        for entry in file.entries(name)
+        if (row := row_of(kind, name, entry.key, file.form)) is not None and row.type is Type.PATH
+    )
+    return tuple(dict.fromkeys(path for path in paths if path and not Path(path).is_absolute()))
+
+
 def twin(path: str, to: Form) -> str:
     """The name of a file in the other form."""
     return str(Path(path).with_suffix(f".{to}"))
