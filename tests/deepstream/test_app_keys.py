@@ -138,3 +138,17 @@ def test_a_key_of_another_group_is_told_where_it_belongs(form: Form) -> None:
 @pytest.mark.parametrize("form", Form)
 def test_a_colour_has_four_numbers(colors: str, form: Form) -> None:
     assert any(each.key == "text-color" for each in judged({"osd": {"text-color": colors}}, form))
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("sourceX", Form.TXT),
+        ("source", Form.TXT),
+        ("x", Form.TXT),
+        ("dewarper", Form.YML),
+        ("dewarper", Form.TXT),
+    ],
+)
+def test_a_group_that_is_refused_is_not_said_to_be_passed_over(name: str, form: Form) -> None:
+    assert only({name: {"enable": "1"}}, form).severity is Severity.REFUSED

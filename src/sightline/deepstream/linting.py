@@ -39,8 +39,14 @@ def lint(file: ConfigFile, kind: Kind | None = None) -> tuple[Finding, ...]:
         return (not_judged(kind),)
     found = [finding for check in _CHECKS for finding in check(file, kind)]
     found += _of_groups(file, kind)
-    found += [finding for rule in rules_of(kind) for finding in rule(file)]
-    return in_order(found)
+    told = [finding for rule in rules_of(kind) for finding in rule(file)]
+    return in_order([*_not_refused(found, told), *told])
+
+
+def _not_refused(found: Iterable[Finding], told: Iterable[Finding]) -> Iterator[Finding]:
+    """Without the unknown groups that a rule says DeepStream refuses: they are not passed over."""
+    refused = {each.group for each in told if (each.severity, each.what) == (Severity.REFUSED, What.UNKNOWN)}
+    return (each for each in found if each.what is not What.UNKNOWN or each.key or each.group not in refused)
 
 
 def in_order(found: Iterable[Finding]) -> tuple[Finding, ...]:
