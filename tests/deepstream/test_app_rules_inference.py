@@ -267,6 +267,19 @@ GIES = (
         "primary GIE's 1",
         YML,
     ),
+    Case(
+        "preparation without inference",
+        {
+            **first(enable="0"),
+            "secondary-pre-process0": {"enable": "1", "config-file": "p.txt", "operate-on-gie-id": "1"},
+        },
+        "secondary-pre-process0",
+        None,
+        WARNING,
+        What.INAPPLICABLE,
+        "no primary GIE",
+        YML,
+    ),
 )
 TRACKERS = (
     Case("no library", tracker(ll_lib_file=None), TRACKER, "ll-lib-file", REFUSED, What.MISSING),

@@ -1,5 +1,7 @@
 """What an application's sinks, its drawing and its messages come to."""
 
+from collections.abc import Mapping
+
 import pytest
 from tests.deepstream.app_files import Case, Changes, each, judged
 
@@ -16,7 +18,7 @@ NOTHING = {"primary-gie": None, "secondary-gie0": None, "tracker": None}
 TWO = {"source1": {"enable": "1", "type": "2", "uri": "file:///b.mp4"}, "streammux": {"batch-size": "2"}}
 
 
-def sink(by: dict[str, str | None] | None = None, **keys: str | None) -> Changes:
+def sink(by: Mapping[str, str | None] | None = None, **keys: str | None) -> Changes:
     return {SINK: {**(by or {}), **{key.replace("_", "-"): value for key, value in keys.items()}}}
 
 
@@ -262,7 +264,7 @@ def test_what_leaves_is_judged(case: Case, form: Form) -> None:
     "by", [FILE, RTSP, BROKER, {"type": "2"}], ids=["a file", "RTSP", "a broker", "a window"]
 )
 @pytest.mark.parametrize("form", Form)
-def test_a_sink_that_is_right_is_not_spoken_of(by: dict[str, str | None], form: Form) -> None:
+def test_a_sink_that_is_right_is_not_spoken_of(by: Mapping[str, str | None], form: Form) -> None:
     assert judged(sink(by), form) == ()
 
 

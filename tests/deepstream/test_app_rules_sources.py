@@ -1,5 +1,7 @@
 """What an application's sources, lists of sources and dewarpers come to."""
 
+from collections.abc import Mapping
+
 import pytest
 from tests.deepstream.app_files import Case, Changes, each, judged
 
@@ -14,7 +16,7 @@ ALL = {"enable": "1", "type": "4"}
 MULTI = {**LIST, "use-nvmultiurisrcbin": "1", "max-batch-size": "1", "sgie-batch-size": "1"}
 
 
-def listed(by: dict[str, str] | None = None, shared: dict[str, str | None] | None = None) -> Changes:
+def listed(by: Mapping[str, str] | None = None, shared: Mapping[str, str | None] | None = None) -> Changes:
     return {
         "source0": None,
         "source-list": {**LIST, **(by or {})},
