@@ -15,7 +15,7 @@ from tests.docs.snippets import ROOT
 from tests.docs.test_links import PAGES
 from tools.reference import refreshed
 
-from sightline import Detection, Result, errors, fakecam, routines, testing
+from sightline import Detection, Result, deepstream, errors, fakecam, routines, testing
 from sightline.bus import Feature
 from sightline.capture import Counts, State
 from sightline.codec import DropReason
@@ -201,6 +201,12 @@ def test_every_figure_of_the_frame_queue_that_is_named_is_there() -> None:
         )
         text = generate_latest(registry).decode()
     assert told == {name for name in told if f"# HELP sightline_framequeue_{name} " in text}
+
+
+def test_all_that_is_found_in_files_of_deepstream_is_explained() -> None:
+    assert names("deepstream.md", "### Severities") == values(deepstream.Severity)
+    assert names("deepstream.md", "### Kinds of findings") == values(deepstream.What)
+    assert names("deepstream.md", "### Kinds of differences") == values(deepstream.How)
 
 
 def test_every_output_schema_is_explained() -> None:
