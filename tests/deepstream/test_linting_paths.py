@@ -126,3 +126,17 @@ def test_groups_that_nobody_reads_name_nothing(tmp_path: Path) -> None:
         _APP.format(config="none.txt").replace("[primary-gie]\nenable=1", "[primary-gie]\nenable=0")
     )
     assert not [each for each in lint_path(app) if each.key == "config-file" and each.what is What.MISSING]
+
+
+@pytest.mark.parametrize(("name", "followed"), [("gie.cfg", True), ("gie.csv", False)])
+def test_any_name_may_be_a_key_files(model: Path, name: str, followed: bool) -> None:
+    app = model.parent / "app.txt"
+    app.write_text(_APP.format(config=name))
+    (model.parent / name).write_text("no key file\n")
+    assert bool([each for each in lint_path(app) if each.file]) is followed
+
+
+def test_labels_are_no_configuration(model: Path) -> None:
+    (model.parent / "labels.txt").write_text("car\nbicycle\n")
+    model.write_text(_NVINFER + "labelfile-path=labels.txt\n")
+    assert lint_path(model) == ()

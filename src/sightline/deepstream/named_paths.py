@@ -23,7 +23,7 @@ from sightline.deepstream.rules.opening import unread
 from sightline.deepstream.sections import Section, sections
 
 _MADE = "model-engine-file"
-_CONFIGURATIONS = (".txt", ".yml", ".yaml")
+_OTHERS = (".csv", ".json")  # tables of sensors and the like, which no parser of ours reads
 
 
 class NamedPath(NamedTuple):
@@ -31,7 +31,7 @@ class NamedPath(NamedTuple):
 
     Attributes:
         path: where it is, or would be.
-        configuration: it is a configuration of DeepStream's by its key and the end of its name.
+        configuration: it is a configuration of DeepStream's, by its key and the end of its name.
     """
 
     group: str
@@ -56,7 +56,7 @@ def _of_section(section: Section, file: ConfigFile, folder: Path) -> Iterator[Na
         text = _path_text(row, entry, file) if row and file.form in row.forms else ""
         if text:
             path = folder / text
-            configuration = "config" in entry.key and path.suffix in _CONFIGURATIONS
+            configuration = "config" in entry.key and path.suffix not in _OTHERS
             yield NamedPath(section.name, entry, path, configuration)
 
 
