@@ -112,6 +112,7 @@ DIMS: Constraint = (
         "3;0;640": 'got "3;0;640"',
         "3,640,640": 'got "3,640,640"',
         "3;٦;640": "expected 3 whole numbers",
+        f"3;{'9' * 5000};640": "expected 3 whole numbers",
         640: "expected text, got 640",
     },
 )
@@ -123,6 +124,7 @@ OFFSETS: Constraint = (
         "1.2.3": 'got "1.2.3"',
         ".": 'got "."',
         "1;;2": 'got "1;;2"',
+        "9" * 39: "expected 1 to 4 numbers",  # infinite in 32 bits
     },
 )
 SHAPE: Constraint = (

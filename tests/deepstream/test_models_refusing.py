@@ -79,6 +79,18 @@ def test_it_is_told_the_same_however_it_came() -> None:
     assert said(lambda: MOT_pgie_config.model_validate_json(json.dumps(wrong))) == message
     model = made(MOT_pgie_config)
     assert said(lambda: setattr(model, "batch_size", 0)) == message
+    texts = {**LABELS, "batch_size": "0"}
+    assert said(lambda: MOT_pgie_config.model_validate_strings(texts)) == message.replace("got 0", 'got "0"')
+
+
+@pytest.mark.parametrize(
+    "field", ["batch_size", "cluster_mode", "maintain_aspect_ratio", "nms_iou_threshold", "infer_dims"]
+)
+def test_a_number_that_python_would_not_write_is_refused_in_words(field: str) -> None:
+    for number in (10**5000, -(10**5000)):
+        message = said(lambda number=number: made(MOT_pgie_config, **{field: number}))
+        assert message.startswith(f"MOT_pgie_config: {field}: expected ")
+        assert "got one of thousands of digits" in message
 
 
 def test_a_refused_assignment_leaves_everything_as_it_was() -> None:

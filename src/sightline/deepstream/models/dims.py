@@ -14,6 +14,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 _CHANNELS: Final = 4
 """nvinfer refuses more offsets than that."""
 
+_LARGEST: Final = 3.4e38
+"""DeepStream keeps an offset in 32 bits."""
+
 _WHOLE: Final = r"^[0-9;]*$"
 _DECIMAL: Final = r"^[0-9.;]*$"
 
@@ -39,9 +42,17 @@ def _batch_shape(text: str) -> str:
 def _shape(text: str, count: int, told: str) -> str:
     expected = f"{count} whole numbers above 0 with ; between them: {told}"
     parts = _split(text, _WHOLE, expected)
-    if len(parts) != count or not all(part and 0 < int(part) < 2**31 for part in parts):
+    if len(parts) != count or not all(map(_is_size, parts)):
         raise ValueError(f"expected {expected}")
     return text
+
+
+def _is_size(part: str) -> bool:
+    return 0 < len(part) <= 10 and 0 < int(part) < 2**31
+
+
+def _is_offset(part: str) -> bool:
+    return re.fullmatch(r"[0-9]+\.?[0-9]*|\.[0-9]+", part) is not None and float(part) <= _LARGEST
 
 
 def _offsets(text: str | None) -> str | None:
@@ -49,7 +60,7 @@ def _offsets(text: str | None) -> str | None:
         return None
     expected = f'1 to {_CHANNELS} numbers of at least 0 with ; between them, such as "104;117;123"'
     parts = _split(text, _DECIMAL, expected)
-    if len(parts) > _CHANNELS or not all(re.fullmatch(r"[0-9]+\.?[0-9]*|\.[0-9]+", part) for part in parts):
+    if len(parts) > _CHANNELS or not all(map(_is_offset, parts)):
         raise ValueError(f"expected {expected}")
     return text
 

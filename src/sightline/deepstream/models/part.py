@@ -15,7 +15,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AnyUrl, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sightline.deepstream.models.refusing import refused
 from sightline.log import redact
@@ -110,6 +110,13 @@ class Part(BaseModel):
         except ValidationError as error:
             raise refused(error, cls) from None
 
+    @classmethod
+    def model_validate_strings(cls, obj: Any, **how: Any) -> Self:
+        try:
+            return super().model_validate_strings(obj, **how)
+        except ValidationError as error:
+            raise refused(error, cls) from None
+
     def __setattr__(self, name: str, value: Any) -> None:
         before = dict(self.__dict__)
         try:
@@ -121,7 +128,8 @@ class Part(BaseModel):
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
-            yield name, redact(value) if type(value) is str else value
+            # pydantic's own address is there where `model_copy` or `model_construct` put it unread.
+            yield name, redact(str(value)) if type(value) in {str, AnyUrl} else value
 
 
 class Written(Part):

@@ -2,7 +2,7 @@
 
 Promises: every mistake of one model is told at once, each by its way (`sourceconfig.sources[0].address`); an
 unknown field with the nearest right name; a number that stands for a word with all its words. A value that
-may hold a password is not shown: no text with an `@` in it, and of no other text what the redactor hides.
+may hold a password is not shown (`shown`).
 
 Deliberately not here: lines and columns. A model does not know the file that it was read from.
 """
@@ -13,17 +13,16 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any, Final, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AnyUrl, BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from sightline.deepstream.models.numbers import Numbered
+from sightline.deepstream.models.shown import printable, shown
 from sightline.errors import ConfigError
 from sightline.kinds import nearest
-from sightline.log import redact
 
 Way = tuple[str | int, ...]
 
-_SHOWN_LETTERS: Final = 60
 _EXPECTED: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     "int_type": lambda _: "a whole number",
     "int_parsing": lambda _: "a whole number",
@@ -76,7 +75,7 @@ def _told(error: ErrorDetails, model: type[BaseModel]) -> str:
 def _mistake(error: ErrorDetails, annotation: Any) -> str:
     if error["type"] == "missing":
         return "missing, and it has no default"
-    came = _shown(error["input"])
+    came = shown(error["input"], of_address=_is_address(annotation))
     if error["type"] == "value_error":
         return _own(error, came)
     if error["type"] == "enum":
@@ -130,6 +129,10 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((each for each in _types(annotation) if issubclass(each, BaseModel)), None)
 
 
+def _is_address(annotation: Any) -> bool:
+    return any(issubclass(each, AnyUrl) for each in _types(annotation))
+
+
 def _words(annotation: Any) -> str:
     enum = next(each for each in _types(annotation) if issubclass(each, Enum))
     if issubclass(enum, Numbered):
@@ -153,21 +156,4 @@ def _dotted(way: list[str | int]) -> str:
 def _key(step: str) -> str:
     """A field's name as it may be shown: what follows a colon may be a password."""
     before, colon, _ = step.partition(":")
-    return _printable(before) + (":…" if colon else "")
-
-
-def _shown(value: object) -> str:
-    """What came, as it may be shown."""
-    if isinstance(value, str):
-        # An address may hold a password, and people do not encode it.
-        return "text with an @, which is not shown" if "@" in value else f'"{_printable(redact(value))}"'
-    if value is None or isinstance(value, int | float):
-        return "nothing" if value is None else repr(value)[:_SHOWN_LETTERS]
-    if isinstance(value, dict | list | tuple):
-        return "a mapping" if isinstance(value, dict) else "a list"
-    return f"a {type(value).__name__}"
-
-
-def _printable(text: str) -> str:
-    cut = text if len(text) <= _SHOWN_LETTERS else text[:_SHOWN_LETTERS] + "…"
-    return "".join(letter if letter.isprintable() else "?" for letter in cut)
+    return printable(before) + (":…" if colon else "")
