@@ -18,6 +18,7 @@ from pydantic import (
     AnyUrl,
     GetCoreSchemaHandler,
     SerializationInfo,
+    TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
 )
@@ -33,10 +34,15 @@ class Address(AnyUrl):
 
     def __init__(self, url: str | AnyUrl) -> None:
         try:
-            super().__init__(url)
+            # Not pydantic's own: that of 2.10.0 puts one within another, which is then equal to no third.
+            self._url = TypeAdapter(type(self)).validate_python(url)._url  # noqa: SLF001 - of the same class
         except ValidationError as error:
             told = error.errors(include_input=False)[0]["msg"]
             raise ConfigError(f"expected an address such as rtsp://host/path: {told}") from None
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        """Made anew where it is unpickled, as that process's redactor is to know the password as well."""
+        return type(self), (self.unicode_string(),)
 
     def __str__(self) -> str:
         text = self.unicode_string()
@@ -77,7 +83,8 @@ class Address(AnyUrl):
         text = value.unicode_string() if isinstance(value, AnyUrl) else value
         made = cls.__new__(cls)
         made._url = validate(encoded(text.strip()) if isinstance(text, str) else text)  # noqa: SLF001 - a subclass, as pydantic's own are made
-        if "://" not in made.unicode_string():  # `admin:geheim@host` would be one of the scheme admin
+        # `admin:geheim@host` would be one of the scheme admin.
+        if not made.unicode_string().startswith(f"{made.scheme}://"):
             raise ValueError("expected an address with :// behind its scheme, such as rtsp://host/path")
         for form in {made.password or "", unquote(made.password or "")}:
             hide_secret(form)
