@@ -82,9 +82,10 @@ def _is_unread(file: ConfigFile, section: Section, reasons: Iterable[str]) -> bo
 def _duplicates(file: ConfigFile, _: Kind) -> Iterator[Finding]:
     for name in file.names:
         groups = file.named(name) if file.form is Form.TXT else file.named(name)[:1]
-        written = [entry for group in groups for entry in group.entries]
-        for key in dict.fromkeys(entry.key for entry in written):
-            lines = [entry.line for entry in written if entry.key == key]
+        lines_of: dict[str, list[int]] = {}
+        for entry in (entry for group in groups for entry in group.entries):
+            lines_of.setdefault(entry.key, []).append(entry.line)
+        for key, lines in lines_of.items():
             if len(lines) > 1:
                 told = f"[{name}] {key} stands {len(lines)} times, and the last one holds"
                 yield Finding(Severity.WARNING, What.DUPLICATE, told, name, key, lines[-1] or None)

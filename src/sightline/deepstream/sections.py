@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Mapping, Sequence, held
+from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Mapping, Sequence
 from sightline.deepstream.keys.key import GroupTable
 from sightline.deepstream.keys.opening import table_of
 from sightline.deepstream.kinds import Kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Section:
     """A group that the parser of its kind knows.
 
@@ -31,13 +32,17 @@ class Section:
     written: tuple[Entry, ...]
     line: int
 
+    @cached_property
+    def _held(self) -> dict[str, Entry]:
+        return {entry.key: entry for entry in self.written}
+
     @property
     def entries(self) -> tuple[Entry, ...]:
         """What holds of equal keys."""
-        return tuple(held(self.written))
+        return tuple(self._held.values())
 
     def entry(self, key: str) -> Entry | None:
-        return next((entry for entry in self.entries if entry.key == key), None)
+        return self._held.get(key)
 
     def text(self, key: str) -> str | None:
         entry = self.entry(key)
