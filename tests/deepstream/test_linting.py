@@ -60,6 +60,15 @@ def test_yaml_reads_the_first_of_two_groups() -> None:
     assert "the first one holds" in found[0].message
 
 
+def test_of_a_file_that_is_no_misspelled_one_every_unknown_key_is_told_in_short() -> None:
+    many = "".join(f"net-scale-facto{number}=1\n" for number in range(1001))
+    found = [each for each in _lint(f"[property]\n{_SOUND}{many}") if each.what is What.UNKNOWN]
+    assert len(found) == 1001
+    assert [each.key for each in found if "net-scale-factor" not in each.message.partition("]")[2]] == [
+        "net-scale-facto1000"
+    ]
+
+
 def test_keys_that_lost_their_indentation_are_told_where_they_belong() -> None:
     sound = _SOUND.replace("=", ": ").replace("\n", "\n  ")
     found = _lint(f"property:\n  {sound}\nclass-attrs-all:\ntopk: 20\n", Form.YML)

@@ -19,6 +19,8 @@ from sightline.deepstream.rules.opening import unknown_group_of
 from sightline.deepstream.sections import Section
 from sightline.kinds import nearest
 
+_HINTS = 1000  # unknown keys that are looked for elsewhere; a file with more of them is not misspelled
+
 
 def unknown_groups(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
     severity = unknown_group_of(kind, file.form)
@@ -53,15 +55,20 @@ def _group_hint(form: Form, kind: Kind, name: str) -> str:
 
 
 def unknown_keys(found: Iterable[Section], kind: Kind, form: Form) -> Iterator[Finding]:
-    for section in found:
-        for entry in section.entries:
-            row = section.table.find(entry.key, form)
-            if row is None or form not in row.forms:
-                yield _unknown_key(kind, section, entry, section.table.unknown_in(form))
+    unknown = ((section, entry) for section in found for entry in _not_known(section, form))
+    for number, (section, entry) in enumerate(unknown):
+        hint = _key_hint(kind, section.table, entry.key) if number < _HINTS else ""
+        yield _unknown_key(kind, section, entry, section.table.unknown_in(form), hint)
 
 
-def _unknown_key(kind: Kind, section: Section, entry: Entry, severity: Severity) -> Finding:
-    hint = _key_hint(kind, section.table, entry.key)
+def _not_known(section: Section, form: Form) -> Iterator[Entry]:
+    for entry in section.entries:
+        row = section.table.find(entry.key, form)
+        if row is None or form not in row.forms:
+            yield entry
+
+
+def _unknown_key(kind: Kind, section: Section, entry: Entry, severity: Severity, hint: str) -> Finding:
     return Finding(
         severity,
         What.MISPLACED if hint.startswith("; it belongs") else What.UNKNOWN,
