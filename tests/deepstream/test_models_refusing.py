@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from tests.deepstream.modelled import CAMERA, INSTANCE, LABELS, LEAST, NODE, made, outcome
 
+from sightline.deepstream.generating import generate
 from sightline.deepstream.models import (
     DsInstance,
     DsInstanceConfig,
@@ -95,15 +96,39 @@ def test_a_number_that_python_would_not_write_is_refused_in_words(field: str) ->
 
 def test_a_refused_assignment_leaves_everything_as_it_was() -> None:
     config = made(DsInstanceConfig)
+    before = config.model_dump(exclude_unset=True)
     message = said(lambda: setattr(config, "mot_sgie", {"gie_unique_id": 1}))
     assert message == (
         "DsInstanceConfig: expected a gie_unique_id of its own for each model, got 1 for mot_pgie and for "
         "mot_sgie"
     )
     assert config == made(DsInstanceConfig)
+    assert config.model_dump(exclude_unset=True) == before
     config.mot_sgie = MOT_sgie_config(gie_unique_id=7)
     assert config.mot_sgie.gie_unique_id == 7
     assert 'did you mean "mot_sgie"' in said(lambda: setattr(config, "mot_sgi", 1))
+
+
+def test_what_was_changed_within_a_part_is_seen_before_it_is_written() -> None:
+    """No part knows what it is a part of, so that the whole is looked at again."""
+    instance = made(DsInstance)
+    instance.config.mot_sgie.gie_unique_id = 1
+    message = said(lambda: generate(instance))
+    assert message == (
+        "DsInstance: config: expected a gie_unique_id of its own for each model, got 1 for mot_pgie and for "
+        "mot_sgie"
+    )
+
+
+def test_what_was_put_in_unread_is_read_before_it_is_written() -> None:
+    instance = made(DsInstance)
+    source = instance.config.sourceconfig.sources[0]
+    unread = source.model_copy(update={"address": "rtsp://u:p#w@cam/1"})
+    instance.config.sourceconfig.sources[0] = unread
+    written = b"".join(content.data for content in generate(instance).contents.values())
+    assert b"u:p%23w@cam/1" in written
+    instance.config.sourceconfig.sources[0] = source.model_copy(update={"address": "cam"})
+    assert "sources[0].address: expected an address" in said(lambda: generate(instance))
 
 
 def test_models_of_one_instance_have_numbers_of_their_own() -> None:

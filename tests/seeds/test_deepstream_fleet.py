@@ -37,6 +37,7 @@ from sightline.deepstream import (
     SourcesConfig,
     TensorDataType,
 )
+from sightline.errors import ConfigError
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "shared" / "seeds" / "deepstream-fleet.md"
 OF_TOPICS = {"TOPIC200", "TOPIC210", "TOPIC220", "TOPIC300", "TOPIC301"}
@@ -177,7 +178,12 @@ def diagram() -> dict[str, list[tuple[str, str]]]:
     return {name: re.findall(r"^ *\+(.+) (\w+) *$", body, re.MULTILINE) for name, body in classes}
 
 
-@pytest.mark.skipif(not DOCUMENT.exists(), reason="the document is not beside this checkout")
+needs_the_document = pytest.mark.skipif(
+    not DOCUMENT.exists(), reason="the document is not beside this checkout"
+)
+
+
+@needs_the_document
 def test_every_field_of_the_diagram_is_here_under_its_name() -> None:
     classes = {name: fields for name, fields in diagram().items() if name not in OF_TOPICS}
     here: list[type[BaseModel]] = [*CALLS, DsInstanceConfig, DsInstance, NodeInfo]
@@ -187,3 +193,58 @@ def test_every_field_of_the_diagram_is_here_under_its_name() -> None:
         assert {field for _, field in fields} <= {*model.model_fields}, name
         if model in CALLS:
             assert {field for _, field in fields} <= {*CALLS[model]}, name
+
+
+TAKEN: dict[str, tuple[Any, ...]] = {
+    "str": ("x",),
+    "Path": (Path("x"), "x"),
+    "int": (0, 1, 2),
+    "PositiveInt": (1, 2, 7),
+    "NonNegativeInt": (0, 1, 7),
+    "PositiveFloat": (0.25, 1),
+    "NonNegativeFloat": (0, 0.25),
+}
+REFUSED = {"PositiveInt": 0, "NonNegativeInt": -1, "PositiveFloat": 0, "NonNegativeFloat": -0.25}
+YES_OR_NO = {"enable", "maintain_aspect_ratio", "symmetric_padding", "output_tensor_meta"}
+ONE_ALONE = {"PGIEConfig": 1, "SGIEConfig": 2}
+
+
+def deepstream_refuses(model: str, field: str, value: Any) -> bool:
+    """Where the document's type is wider than what the real DeepStream loads."""
+    return (
+        (field == "gie_unique_id" and value == 0)
+        or (field in YES_OR_NO and value not in {0, 1})
+        or (field == "process_mode" and value != ONE_ALONE[model])
+        or (field == "streammux_nvbuf_memory_type" and value > 7)
+    )
+
+
+def taken(kind: str) -> tuple[Any, ...]:
+    """Values of a type as the diagram writes it; none for a pattern, of which `CALLS` has one."""
+    if inner := re.fullmatch(r"Optional\[(.+)\]", kind):
+        return (None, *taken(inner[1]))
+    enum = getattr(sightline.deepstream, kind, None) if kind.isidentifier() else None
+    return tuple(enum) if enum is not None else TAKEN.get(kind, ())
+
+
+def outcome(model: type[BaseModel], field: str, value: Any) -> Any:
+    try:
+        return getattr(model(**CALLS[model] | {field: value}), field)
+    except ConfigError as refused:
+        return refused
+
+
+@needs_the_document
+def test_every_type_of_the_diagram_takes_its_values_but_what_deepstream_refuses() -> None:
+    tried = 0
+    for model in CALLS:
+        for kind, field in diagram()[model.__name__]:
+            for value in taken(kind):
+                came = outcome(model, field, value)
+                refused = isinstance(came, ConfigError)
+                assert refused == deepstream_refuses(model.__name__, field, value), (field, value, came)
+                assert refused or str(came) == str(value) or came == value
+                tried += 1
+            if kind in REFUSED:
+                assert isinstance(outcome(model, field, REFUSED[kind]), ConfigError), (field, kind)
+    assert tried > 150

@@ -14,11 +14,16 @@ from sightline.deepstream.models.instance import DsInstance, DsInstanceConfig
 from sightline.errors import ConfigError
 
 
-def check(instance: DsInstance) -> None:
-    """Raises ConfigError with every mistake of the instance."""
-    wrong = list(_wrong(instance.config))
+def check(instance: DsInstance) -> DsInstance:
+    """The instance, read again. Raises ConfigError with every mistake in it.
+
+    Nobody has looked at the whole since a part of it was assigned to, copied or constructed.
+    """
+    again = type(instance).model_validate(instance.model_dump(warnings=False))
+    wrong = list(_wrong(again.config))
     if wrong:
         raise ConfigError(f"instance {instance.name!r}: " + "; ".join(wrong))
+    return again
 
 
 def _wrong(config: DsInstanceConfig) -> Iterator[str]:

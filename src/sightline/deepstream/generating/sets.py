@@ -115,7 +115,7 @@ def generate(
     Raises:
         ConfigError: DeepStream could not be told of something in the document.
     """
-    references.check(instance)
+    instance = references.check(instance)
     config, layout = instance.config, layout or Layout()
     shown = _shown(config.appconfig.app_type.debug if debug is None else debug)
     both = tuple(pipelines(config, form, layout, shown))

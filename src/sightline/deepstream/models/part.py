@@ -118,12 +118,13 @@ class Part(BaseModel):
             raise refused(error, cls) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        before = dict(self.__dict__)
+        values, named = dict(self.__dict__), set(self.model_fields_set)
         try:
             super().__setattr__(name, value)
         except ValidationError as error:
             # pydantic has set it already where only a check of the whole part fails.
-            object.__setattr__(self, "__dict__", before)
+            object.__setattr__(self, "__dict__", values)
+            object.__setattr__(self, "__pydantic_fields_set__", named)
             raise refused(error, type(self)) from None
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
