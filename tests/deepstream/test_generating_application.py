@@ -43,7 +43,6 @@ def test_each_pipeline_has_its_models_wired_by_their_numbers() -> None:
         "gpu-id": "0",
         "gie-unique-id": "2",
         "operate-on-gie-id": "7",
-        "operate-on-class-ids": "0;2",
         "input-tensor-meta": "0",
         "config-file": "mot_sgie.txt",
     }
@@ -58,6 +57,13 @@ def test_each_pipeline_has_its_models_wired_by_their_numbers() -> None:
         "config-file": "face_align.txt",
     }
     assert "secondary-pre-process0" not in mot
+
+
+def test_classes_are_nvinfers_alone_because_the_application_cuts_them_short() -> None:
+    every = tuple(range(80))
+    made = generate(instance(mot_sgie={"operate_on_class_ids": every}))
+    assert "operate-on-class-ids" not in seen(made["mot_app.txt"])["secondary-gie0"]
+    assert seen(made["mot_sgie.txt"])["property"]["operate-on-class-ids"] == ";".join(map(str, every))
 
 
 @pytest.mark.parametrize(
@@ -130,6 +136,22 @@ def test_a_camera_behind_v4l2_is_refused() -> None:
         generate(instance({"camera_id": "a", "address": "rtsp://h/s", "type": "v4l2"}))
 
 
+@pytest.mark.parametrize("scheme", ["rtsp", "rtsps"])
+@pytest.mark.parametrize("word", ["rtsp", "uri", "multiuri", "anything"])
+def test_an_address_of_rtsp_is_live_whichever_word_the_document_has(scheme: str, word: str) -> None:
+    app = seen(
+        generate(instance({"camera_id": "a", "address": f"{scheme}://h/s", "type": word}))["mot_app.txt"]
+    )
+    assert (app["source0"]["type"], app["source0"]["rtsp-reconnect-attempts"]) == ("4", "-1")
+    assert app["streammux"]["live-source"] == "1"
+
+
+@pytest.mark.parametrize("address", ["file:///data/a.mp4", "http://h/a.mp4"])
+def test_another_address_is_refused_as_rtsp_which_is_what_the_type_is_if_left_out(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"camera 'a': expected rtsp:// for the type rtsp, or another type"):
+        generate(instance({"camera_id": "a", "address": address}))
+
+
 def test_a_pattern_of_addresses_goes_through_printf_unharmed() -> None:
     source = {"camera_id": "a", "address": "file:///data/a%20b_%d.mp4", "type": "multiuri"}
     made = seen(generate(instance(source))["mot_app.txt"])["source0"]
@@ -181,10 +203,12 @@ def test_results_go_to_the_topic_of_their_pipeline() -> None:
             "type": "6",
             "msg-conv-config": f"{word}_msgconv.txt",
             "msg-conv-payload-type": "1",
+            "msg-conv-comp-id": "1",
             "msg-conv-msg2p-new-api": "1",
             "msg-conv-frame-interval": "1",
             "msg-broker-proto-lib": "/opt/nvidia/deepstream/deepstream/lib/libnvds_kafka_proto.so",
             "msg-broker-conn-str": f"kafka;9092;{word}",
+            "msg-broker-comp-id": "1",
             "topic": word,
             "msg-broker-config": "cfg_kafka.txt",
             "source-id": "0",
@@ -192,6 +216,18 @@ def test_results_go_to_the_topic_of_their_pipeline() -> None:
         sensors = seen(made[f"{word}_msgconv.txt"])
         assert [sensors[f"sensor{n}"]["id"] for n in range(2)] == ["gate", "yard"]
     assert seen(made["cfg_kafka.txt"]) == {"message-broker": {"partition-key": "sensorId"}}
+
+
+@pytest.mark.parametrize("form", Form)
+def test_no_broker_sends_what_is_for_another_topic(form: Form) -> None:
+    """All sinks of a pipeline share the frames that converters hang their messages on."""
+    made = generate(instance(app={"app_type": "VISUAL"}), form=form)
+    for name in made.applications:
+        app = seen(made[name])
+        pairs = [
+            (app[sink]["msg-conv-comp-id"], app[sink]["msg-broker-comp-id"]) for sink in ("sink1", "sink2")
+        ]
+        assert pairs == [("1", "1"), ("2", "2")]
 
 
 def test_a_visual_application_sends_objects_as_well() -> None:
@@ -310,9 +346,16 @@ def test_the_table_of_sources_has_a_row_for_each() -> None:
     assert "a comma in an address is %2C in sources.csv: yard" in made.notes
 
 
-def test_the_command_names_both_files() -> None:
-    made = generate(instance())
-    assert made.command(Path("/c")) == ("deepstream-app", "-c", "/c/mot_app.txt", "-c", "/c/face_app.txt")
+def test_the_command_names_both_files_and_in_debug_mode_asks_for_labels_in_tiles() -> None:
+    files = ("-c", "/c/mot_app.txt", "-c", "/c/face_app.txt")
+    assert generate(instance()).command(Path("/c")) == ("deepstream-app", *files)
+    assert generate(instance(), debug=True).command(Path("/c")) == ("deepstream-app", "-t", *files)
+
+
+def test_what_is_shown_of_a_set_does_not_help_to_guess_passwords() -> None:
+    made = generate(instance(GATE))
+    assert "geheim" not in repr(made)
+    assert repr(made) == repr(generate(instance({**GATE, "address": "rtsp://admin:other@10.0.0.5/main"})))
 
 
 def test_the_digest_tells_what_an_instance_is_started_with() -> None:

@@ -3,6 +3,8 @@
 import itertools
 import json
 import multiprocessing
+import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +105,57 @@ def test_a_folder_that_is_no_link_of_ours_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / CURRENT / "mine.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("target", ["/srv/releases/7", "set-7", "/srv/set-0123456789abcdef", ".."])
+def test_a_link_that_is_not_ours_is_left_alone(tmp_path: Path, target: str) -> None:
+    (tmp_path / CURRENT).symlink_to(target)
+    with pytest.raises(ConfigError, match=f"{CURRENT}: expected a link that Sightline makes, got one to"):
+        generate(instance(GATE)).write(tmp_path)
+    assert str((tmp_path / CURRENT).readlink()) == target
+
+
+def test_nothing_of_others_in_the_folder_is_touched(tmp_path: Path) -> None:
+    for name in ("set-up.sh", ".new-idea", "set-0123456789abcdef.txt"):
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "set-top-boxes").mkdir()
+    (tmp_path / "set-top-boxes" / "list.txt").write_text("mine")
+    for number in range(3):
+        generate(instance(GATE, mot_pgie={"interval": number})).write(tmp_path)
+    mine = {each.name for each in tmp_path.rglob("*") if each.is_file() and each.read_text() == "mine"}
+    assert mine == {"set-up.sh", ".new-idea", "set-0123456789abcdef.txt", "list.txt"}
+
+
+def test_a_disk_that_is_full_leaves_the_set_before_and_nothing_else(tmp_path: Path) -> None:
+    before = generate(instance(GATE)).write(tmp_path)
+    left = {each.name for each in tmp_path.iterdir()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    after = generate(instance(GATE, YARD), debug=True)
+    assert after.contents
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            after.write(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {each.name for each in tmp_path.iterdir()} == left
+    assert (tmp_path / CURRENT).resolve() == before.folder
+    assert after.write(tmp_path).folder != before.folder
+
+
+def test_the_umask_changes_nothing(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        folder = generate(instance(GATE)).write(tmp_path).folder
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert {each.stat().st_mode & 0o777 for each in folder.iterdir()} == {0o600, 0o644}
+
+
+def test_the_name_of_a_set_does_not_come_from_what_is_in_it(tmp_path: Path) -> None:
+    names = {generate(instance(GATE)).write(tmp_path / part).folder.name for part in "ab"}
+    assert len(names) == 2
+
+
 def test_a_file_that_reads_as_something_else_is_refused_without_its_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +163,7 @@ def test_a_file_that_reads_as_something_else_is_refused_without_its_values(
     lied = {**made.contents, "mot_app.txt": _changed(made)}
     with pytest.raises(GeneratedMismatch, match=r"mot_app\.txt: \[source0\] uri: expected the value"):
         put(lied, tmp_path, made.digest)
-    assert not (tmp_path / CURRENT).exists()
+    assert {each.name for each in tmp_path.iterdir()} == {".lock"}
     monkeypatch.setattr(files_module, "load", lambda _: made["face_app.txt"])
     with pytest.raises(GeneratedMismatch, match="expected the groups that were meant") as refused:
         made.write(tmp_path)

@@ -5,6 +5,9 @@ in the files that it names; every name of a file of the set is relative, in the 
 and `operate-on-gie-id` stand here as well as in nvinfer's file, because the application wires the models by
 its own.
 
+`operate-on-class-ids` is nvinfer's alone: what the application hands on it cuts to 126 letters, which is less
+than the eighty classes of COCO have.
+
 `live-source` is 1 where a source is RTSP, and then the pipeline survives the end of a stream
 (`drop-pipeline-eos`). Batches are as large as there are cameras, unless the document has a number.
 
@@ -22,7 +25,6 @@ from sightline.deepstream.generating.pipelines import Pipeline
 from sightline.deepstream.generating.rows import Row, group
 from sightline.deepstream.generating.sources import is_live, source_groups
 from sightline.deepstream.models.align import FACE_align_config
-from sightline.deepstream.models.part import text_of
 
 
 def application(pipeline: Pipeline) -> ConfigFile:
@@ -94,13 +96,11 @@ def _tracker(pipeline: Pipeline) -> Group:
 
 def _secondary(pipeline: Pipeline) -> Group:
     model = pipeline.secondary
-    classes = model.operate_on_class_ids
     rows: list[Row] = [
         ("enable", 1),
         ("gpu-id", model.gpu_id),
         ("gie-unique-id", model.gie_unique_id),
         ("operate-on-gie-id", model.operate_on_gie_id),
-        *([] if classes is None else [("operate-on-class-ids", text_of(classes))]),
         ("input-tensor-meta", int(pipeline.align is not None)),
         ("config-file", pipeline.name("sgie")),
     ]

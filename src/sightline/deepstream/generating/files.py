@@ -4,7 +4,7 @@
 
     folder/
       current -> set-3f9a...     a symbolic link, replaced by one rename
-      set-3f9a.../               a set; no file within it is ever changed
+      set-3f9a.../               a set, by a random name; no file within it is ever changed
       set-77b0.../               the set before it
       .lock                      held while somebody writes
 
@@ -13,7 +13,10 @@ every file is written and synced in a new folder and read back, and only then do
 `current` once (as a folder, or by its real path) has one set until two newer ones have come; `Found.folder`
 is that real path, and the one to start DeepStream with, because its YAML reader opens a file many times.
 Where nothing changed no file is touched, and `Found.changed` is empty. Writers wait for one another. A file
-with logins is 0600, the others 0644; what a killed writer left goes with the next change.
+with logins is 0600, the others 0644 and the set 0755, whatever the umask. A writer that fails takes away what
+it had begun, one that was killed leaves it to the next. Nothing else in the folder is touched, and a
+`current` that is not ours is refused. No name is made of what is in the files: of a digest one could tell
+whether a password that one guesses is right.
 
 After it is written each file is read by our own reader and compared with what was meant.
 
@@ -24,6 +27,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -43,7 +47,8 @@ _NEW: Final = ".new-"
 _LOCK: Final = ".lock"
 _OWN: Final = 0o600
 _ALL: Final = 0o644
-_DIGEST_LETTERS: Final = 16
+_FOLDER: Final = 0o755
+_TOKEN_BYTES: Final = 8
 
 
 class GeneratedMismatch(ConfigError):
@@ -83,19 +88,22 @@ def put(contents: Mapping[str, Content], folder: Path, digest: str) -> Found:
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         before = _current(folder)
-        _clear(folder, keep=before)
-        if before is not None and _differing(before, contents) == ():
-            return Found(before, (), digest)
         changed = tuple(contents) if before is None else _differing(before, contents)
-        made = _made(contents, folder, digest)
-        _point(folder, made)
-        _prune(folder, keep=(made, before))
+        _drop(folder, _NEW)
+        if before is not None and not changed:
+            return Found(before, (), digest)
+        try:
+            made = _made(contents, folder)
+            _point(folder, made)
+        finally:
+            _drop(folder, _NEW)
+        _drop(folder, _SET, keep=(made, before))
         return Found(made, changed, digest)
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWN)
+    handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _OWN)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -104,14 +112,16 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _current(folder: Path) -> Path | None:
-    """The folder that the link names, if it is one of ours."""
+    """The set that the link names; None where there is no link, or no such set any more."""
     link = folder / CURRENT
     if not link.is_symlink():
         if link.exists():
             raise ConfigError(f"{link}: expected a link that Sightline makes, got a file or a folder")
         return None
-    target = folder / link.readlink().name
-    return target.resolve() if target.name.startswith(_SET) and target.is_dir() else None
+    target = link.readlink()
+    if not _is_named(str(target), _SET):
+        raise ConfigError(f"{link}: expected a link that Sightline makes, got one to {str(target)!r}")
+    return (folder / target).resolve() if (folder / target).is_dir() else None
 
 
 def _differing(before: Path, contents: Mapping[str, Content]) -> tuple[str, ...]:
@@ -127,16 +137,17 @@ def _is(path: Path, content: Content) -> bool:
     return False
 
 
-def _made(contents: Mapping[str, Content], folder: Path, digest: str) -> Path:
+def _made(contents: Mapping[str, Content], folder: Path) -> Path:
     """A new folder with the files, all on the disk and read back."""
-    new = folder / f"{_NEW}{secrets.token_hex(8)}"
-    new.mkdir(mode=0o755)
+    new = folder / _name(_NEW)
+    new.mkdir()
+    new.chmod(_FOLDER)
     for name, content in contents.items():
         _write(new / name, content)
     for name, content in contents.items():
         _read_back(new / name, content)
     _sync(new)
-    made = _free(folder, digest)
+    made = folder / _name(_SET)
     new.rename(made)
     _sync(folder)
     return made.resolve()
@@ -179,34 +190,28 @@ def _differences(meant: ConfigFile, found: ConfigFile) -> Iterator[str]:
                 yield f"[{mean.name}] {one.key}: expected the value that was meant, got another"
 
 
-def _free(folder: Path, digest: str) -> Path:
-    """A name for the set; a number behind it where a set of this name was changed by somebody else."""
-    name, number = f"{_SET}{digest[:_DIGEST_LETTERS]}", 0
-    while (path := folder / (f"{name}-{number}" if number else name)).exists():
-        number += 1
-    return path
-
-
 def _point(folder: Path, made: Path) -> None:
     """The one step by which the new set takes the place of the one before."""
-    link = folder / f"{_NEW}{secrets.token_hex(8)}"
+    link = folder / _name(_NEW)
     link.symlink_to(made.name)
     link.replace(folder / CURRENT)
     _sync(folder)
 
 
-def _clear(folder: Path, keep: Path | None) -> None:
-    """What a killed writer left; nobody else is writing now."""
-    for path in folder.glob(f"{_NEW}*"):
-        _remove(path)
-    if keep is None:
-        _prune(folder, keep=())
+def _name(prefix: str) -> str:
+    return prefix + secrets.token_hex(_TOKEN_BYTES)
 
 
-def _prune(folder: Path, keep: tuple[Path | None, ...]) -> None:
-    names = {path.name for path in keep if path is not None}
-    for path in folder.glob(f"{_SET}*"):
-        if path.name not in names:
+def _is_named(name: str, prefix: str) -> bool:
+    """Whether `_name` could have made it; other people's `set-up.sh` stays where it is."""
+    return re.fullmatch(f"{re.escape(prefix)}[0-9a-f]{{{2 * _TOKEN_BYTES}}}", name) is not None
+
+
+def _drop(folder: Path, prefix: str, keep: tuple[Path | None, ...] = ()) -> None:
+    """What we made under such names, but for `keep`; nobody else is writing now."""
+    kept = {path.name for path in keep if path is not None}
+    for path in list(folder.iterdir()):
+        if _is_named(path.name, prefix) and path.name not in kept:
             _remove(path)
 
 

@@ -4,6 +4,8 @@ Promises: a sink for each topic, with a file of nvmsgconv for each, in which sen
 are made of the frames' own metadata (`msg-conv-msg2p-new-api`), of every frame: without that key
 deepstream-app sends nothing, because only deepstream-test5 makes the other kind of events. The connection is
 written `host;port;topic`, whichever way the document has it; of several brokers librdkafka is told them all.
+Converters hang what they make on the frames, which all sinks of a pipeline share, and a broker sends whatever
+it finds there: so each pair has a number of its own (`comp-id`), else each topic would have both schemas.
 
 - the topics of results: the minimal schema (1), a message a frame, partitioned by `sensorId`;
 - `visual_topic`, where the document's application is VISUAL: the full schema (0), a message an object,
@@ -66,10 +68,12 @@ def sink(pipeline: Pipeline, number: int, stream: Stream) -> Group:
         ("type", 6),
         ("msg-conv-config", pipeline.name(stream.word)),
         ("msg-conv-payload-type", stream.payload),
+        ("msg-conv-comp-id", number),
         ("msg-conv-msg2p-new-api", 1),
         ("msg-conv-frame-interval", 1),
         ("msg-broker-proto-lib", str(pipeline.layout.kafka_library)),
         ("msg-broker-conn-str", connection(pipeline.config.appconfig.kafka_connection_str, stream.topic)),
+        ("msg-broker-comp-id", number),
         ("topic", stream.topic),
         ("msg-broker-config", stream.broker_name),
         ("source-id", 0),

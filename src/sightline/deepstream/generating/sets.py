@@ -1,10 +1,13 @@
 """All files of an instance, made of its document.
 
 Promises: `generate` gives the same set for the same document, whatever the order its mappings came in; its
-`digest` is that of the files' bytes, the environment and the command, so that an instance is to be started
-again where it changed and only there. What cannot be generated is refused with the field or the camera.
+`digest` is that of the files' bytes, the environment and the command: an instance is to be started again
+where it changed. No name and no repr has it, because of the passwords in the files: who knows all the rest
+can try guesses against it. What cannot be generated is refused with the field or the camera.
 
-Deliberately not here: the disk (`files`), and running anything.
+Deliberately not here: the disk (`files`), running anything, and what is in the files that these name. Of
+models, engines, labels and the tracker's file the digest has the paths alone: whoever puts another model in
+the same place starts the instance again.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ from sightline.deepstream.generating.sources import TABLE, table, with_commas, w
 from sightline.deepstream.models.instance import DsInstance
 
 COMMAND: Final = "deepstream-app"
+_TILED_TEXT: Final = "-t"
+"""Without it deepstream-app draws no labels where more than one camera is in the picture."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -39,6 +44,7 @@ class Generated(Mapping[str, ConfigFile]):
     Attributes:
         tables: files that are no configuration of groups: YAML's table of sources.
         applications: the names of deepstream-app's own files, in the order it is given them.
+        options: what deepstream-app is given besides its files.
         secret: the names of files that hold logins of cameras.
         environment: what DeepStream's process is to have in its environment.
         notes: what one would not expect, in sentences.
@@ -47,6 +53,7 @@ class Generated(Mapping[str, ConfigFile]):
     files: Mapping[str, ConfigFile]
     applications: tuple[str, ...]
     tables: Mapping[str, bytes] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
     secret: frozenset[str] = frozenset()
     environment: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -61,7 +68,7 @@ class Generated(Mapping[str, ConfigFile]):
         return len(self.files)
 
     def __repr__(self) -> str:
-        return f"Generated({', '.join([*self.files, *self.tables])}; {self.digest[:12]})"
+        return f"Generated({', '.join([*self.files, *self.tables])})"
 
     @cached_property
     def contents(self) -> Mapping[str, Content]:
@@ -83,8 +90,8 @@ class Generated(Mapping[str, ConfigFile]):
 
     def command(self, folder: Path) -> tuple[str, ...]:
         """What to start, with the files in `folder`."""
-        options = (part for name in self.applications for part in ("-c", str(folder / name)))
-        return (COMMAND, *options)
+        files = (part for name in self.applications for part in ("-c", str(folder / name)))
+        return (COMMAND, *self.options, *files)
 
     def write(self, folder: Path) -> Found:
         """Puts all files there at once; see `files`.
@@ -126,6 +133,7 @@ def generate(
         files=MappingProxyType(files),
         applications=tuple(each.app_name for each in both),
         tables=MappingProxyType(tables),
+        options=(_TILED_TEXT,) if shown else (),
         secret=frozenset(hidden if with_secrets(config.sourceconfig) else ()),
         environment=MappingProxyType(shown.environment if shown else {}),
         notes=tuple(_notes(both)),

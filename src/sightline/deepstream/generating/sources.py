@@ -1,6 +1,7 @@
 """The sources of a pipeline: groups or a list in a key file, a table beside a YAML file.
 
-Promises: the order is the document's. RTSP is type 4; a file or HTTP is type 2, a URI. Type 3 puts each URI
+Promises: the order is the document's. RTSP is type 4, by the address, whichever word the document has; a file
+or HTTP is type 2, a URI; a source of type `rtsp` at another address is refused. Type 3 puts each URI
 through printf, where the `%40` of a password would become something else, so that it is written for addresses
 with a `%d` alone, with every other `%` doubled. A comma is `%2C` in a table and in a list for
 nvmultiurisrcbin, neither of which can hold one. A camera that DeepStream could not be told of in the chosen
@@ -37,10 +38,11 @@ _NUMBER: Final = "%d"
 _NUMBERED: Final = re.compile(r"%(?:25)?d")  # an address may have it encoded by now
 _OTHER_PERCENT: Final = re.compile(r"%(?!d)")
 _LIST_SCHEMES: Final = ("rtsp://", "file:///")
+_RTSP_SCHEMES: Final = frozenset({"rtsp", "rtsps"})
 
 
 def is_live(source: SingleSourceConfig) -> bool:
-    return source.source_type is SourceType.RTSP
+    return source.address.scheme in _RTSP_SCHEMES
 
 
 def with_secrets(sources: SourcesConfig) -> bool:
@@ -87,17 +89,18 @@ def _row(pipeline: Pipeline, number: int, source: SingleSourceConfig) -> Group:
 
 def _rows(pipeline: Pipeline, source: SingleSourceConfig, uri: str) -> Iterator[Row]:
     yield "enable", 1
-    yield "type", _type(source, uri)
+    kind = _type(source, uri)
+    yield "type", kind.value
     yield "uri", uri
-    if _is_pattern(source, uri):
+    if kind is SourceType.MULTI_URI:
         yield "num-sources", 1
-    yield from _shared(pipeline, live=is_live(source))
+    yield from _shared(pipeline, kind)
 
 
-def _shared(pipeline: Pipeline, *, live: bool) -> Iterator[Row]:
+def _shared(pipeline: Pipeline, kind: SourceType) -> Iterator[Row]:
     yield "gpu-id", pipeline.primary.gpu_id
     yield "cudadec-memtype", 0
-    if live:
+    if kind is SourceType.RTSP:
         yield "latency", 100
         yield "select-rtp-protocol", 4  # TCP alone: what a camera sends by UDP is lost without a word
         yield "rtsp-reconnect-interval-sec", 10
@@ -120,9 +123,9 @@ def _list(pipeline: Pipeline) -> Iterator[Group]:
     ]
     yield group(Form.TXT, "source-list", rows)
     live = any(map(is_live, sources))
-    kind = (SourceType.RTSP if live else SourceType.URI).value
-    shared = _shared(pipeline, live=live)
-    yield group(Form.TXT, "source-attr-all", [("enable", 1), ("type", kind), *shared])
+    kind = SourceType.RTSP if live else SourceType.URI
+    rows = [("enable", 1), ("type", kind.value), *_shared(pipeline, kind)]
+    yield group(Form.TXT, "source-attr-all", rows)
 
 
 def _listed_uri(pipeline: Pipeline, source: SingleSourceConfig) -> str:
@@ -139,10 +142,10 @@ def _listed_id(source: SingleSourceConfig) -> str:
     return source.camera_id
 
 
-def _type(source: SingleSourceConfig, uri: str) -> int:
-    if source.source_type is SourceType.RTSP:
-        return SourceType.RTSP.value
-    return (SourceType.MULTI_URI if _is_pattern(source, uri) else SourceType.URI).value
+def _type(source: SingleSourceConfig, uri: str) -> SourceType:
+    if _is_pattern(source, uri):
+        return SourceType.MULTI_URI
+    return SourceType.RTSP if is_live(source) else SourceType.URI
 
 
 def _is_pattern(source: SingleSourceConfig, uri: str) -> bool:
@@ -156,6 +159,8 @@ def _is_multiple(source: SingleSourceConfig) -> bool:
 def _uri(pipeline: Pipeline, source: SingleSourceConfig) -> str:
     if source.source_type not in {SourceType.RTSP, SourceType.URI, SourceType.MULTI_URI}:
         raise _refused(source, "an RTSP, file or HTTP source", f"{source.source_type.meaning}")
+    if source.source_type is SourceType.RTSP and not is_live(source):
+        raise _refused(source, "rtsp:// for the type rtsp, or another type", f"{source.address.scheme}://")
     address = source.address.encoded_string()
     parts = _NUMBERED.split(address) if _is_multiple(source) else [address]
     uri = _NUMBER.join(map(encoded, parts))
