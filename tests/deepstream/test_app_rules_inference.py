@@ -370,3 +370,30 @@ def test_batches_that_hold_every_source_are_right(said: str, form: Form) -> None
     found = judged({**TWO, **tracker(sub_batches=said)}, form)
     mine = [each for each in found if each.key == "sub-batches" and "without its end" not in each.message]
     assert mine == []
+
+
+@pytest.mark.parametrize("said", ["9" * 5000, f"0;{'9' * 5000}", "0," * 50000, "0:" * 50000, "\u0663;0"])
+@pytest.mark.parametrize("form", Form)
+def test_batches_may_be_anything_and_are_judged_at_once(said: str, form: Form) -> None:
+    assert any(each.key == "sub-batches" for each in judged(tracker(sub_batches=f"{said}x"), form))
+
+
+def test_a_great_number_of_groups_is_judged_at_once() -> None:
+    many = {
+        f"{name}{n}": {"enable": "1"} for name in ("secondary-gie", "source", "sink") for n in range(2000)
+    }
+    assert not would_load(judged(many, Form.TXT))
+
+
+@pytest.mark.parametrize("form", Form)
+def test_inferences_that_wait_for_each_other_are_not_made(form: Form) -> None:
+    third = {"enable": "1", "gie-unique-id": "3", "operate-on-gie-id": "2", "config-file": "t.txt"}
+    found = judged({**second(operate_on_gie_id="3"), "secondary-gie1": third}, form)
+    assert {each.group for each in found} == {SECOND, "secondary-gie1"}
+    assert {each.what for each in found} == {What.INAPPLICABLE}
+
+
+@pytest.mark.parametrize("form", Form)
+def test_a_great_number_of_sources_is_judged_at_once(form: Form) -> None:
+    many = {"source0": {"type": "3", "num-sources": "2000000000"}}
+    assert not would_load(judged({**many, **tracker(sub_batches="0;1")}, form))

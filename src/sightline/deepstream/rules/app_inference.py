@@ -8,7 +8,7 @@ Deliberately not here: nvinfer's own files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sightline.deepstream.document import ConfigFile
 from sightline.deepstream.findings import Finding, Severity, What
@@ -55,21 +55,22 @@ def ids(file: ConfigFile) -> Iterator[Finding]:
 
 
 def as_many(file: ConfigFile) -> Iterator[Finding]:
+    """The parser gives up at the first group beyond, whether that is on or not."""
     app = App(file)
     for prefix in (_SECONDARY, "secondary-pre-process", "message-consumer"):
-        for name in app.groups(prefix)[_MOST:]:
-            before = app.file.names[: app.file.names.index(name)]
-            if len([group for group in app.groups_on(prefix) if group in before]) == _MOST:
+        on = 0
+        for name in app.groups(prefix):
+            if on == _MOST:
                 yield app.refused(name, None, f"at most {_MOST} groups {prefix}N may be on")
+                break
+            on += app.on(name)
 
 
 def chains(file: ConfigFile) -> Iterator[Finding]:
     """A secondary GIE that no chain of operate-on-gie-id leads to from the primary one is not made."""
     app = App(file)
     groups = app.groups_on(_SECONDARY)
-    reached = {app.number(_PRIMARY, "gie-unique-id")} if app.on(_PRIMARY) else set()
-    for _ in groups:
-        reached |= {app.number(group, "gie-unique-id") for group in groups if _parent(app, group) in reached}
+    reached = _reached(app, groups)
     for group in groups:
         if not app.on(_PRIMARY):
             yield app.without_effect(group, None, "without effect: no primary GIE is on, and it is not made")
@@ -77,6 +78,19 @@ def chains(file: ConfigFile) -> Iterator[Finding]:
             told = f"without effect: no GIE that is made has the id {_parent(app, group)}, and it is not made"
             set_here = app.is_set(group, "operate-on-gie-id")
             yield app.without_effect(group, "operate-on-gie-id" if set_here else None, told)
+
+
+def _reached(app: App, groups: Iterable[str]) -> set[int]:
+    """The ids of all that are made, from the primary one on."""
+    after: dict[int, list[int]] = {}
+    for group in groups:
+        after.setdefault(_parent(app, group), []).append(app.number(group, "gie-unique-id"))
+    reached: set[int] = set()
+    ahead = [app.number(_PRIMARY, "gie-unique-id")]
+    while ahead:
+        reached.add(ahead[-1])
+        ahead += after.pop(ahead.pop(), [])
+    return reached
 
 
 def _parent(app: App, group: str) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import Finding, Severity, What
@@ -21,7 +22,7 @@ from sightline.deepstream.reading_sources import Source, number_of_pictures, sou
 from sightline.deepstream.refusal import ValueRefused
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class App:
     """What the rules ask a file."""
 
@@ -76,11 +77,11 @@ class App:
     def groups_on(self, prefix: str) -> tuple[str, ...]:
         return tuple(name for name in self.groups(prefix) if self.on(name))
 
-    @property
+    @cached_property
     def sources(self) -> tuple[Source, ...]:
         return sources_of(self.file)
 
-    @property
+    @cached_property
     def pictures(self) -> int:
         """The inputs of the mux."""
         return number_of_pictures(self.sources)

@@ -83,10 +83,10 @@ def doubles(file: ConfigFile) -> Iterator[Finding]:
     """Two groups of one number, as `[source1]` and `[source01]`, where both are on."""
     app = App(file)
     groups = [name for name in app.groups("source") if group_number(name) is not None and app.on(name)]
-    for name, count in Counter(map(group_number, groups)).items():
+    last = {group_number(name): name for name in groups}
+    for number, count in Counter(map(group_number, groups)).items():
         if count > 1:
-            again = [group for group in groups if group_number(group) == name][-1]
-            yield app.refused(again, None, f"{count} groups are source {name}", What.DUPLICATE)
+            yield app.refused(last[number], None, f"{count} groups are source {number}", What.DUPLICATE)
 
 
 def numbers(file: ConfigFile) -> Iterator[Finding]:

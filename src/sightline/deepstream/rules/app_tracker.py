@@ -9,18 +9,20 @@ Deliberately not here: the low-level library's file (`tracker`).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from sightline.deepstream.document import ConfigFile
 from sightline.deepstream.findings import Finding, Severity, What
+from sightline.deepstream.keys.app_sources import MAX_SOURCES
 from sightline.deepstream.rules.app_reading import App
 from sightline.deepstream.rules.opening import Rule
 
 _TRACKER = "tracker"
 _STEP = 32
 _SIDES = ("tracker-width", "tracker-height")
-_LISTS = re.compile(r"[ \t]*\+?\d+(,[ \t]*\+?\d+)*,?")
-_SIZE = re.compile(r"[ \t]*\+?\d+.*")
+_LISTS = re.compile(r"[ \t]*\+?[0-9]{1,10}(,[ \t]*\+?[0-9]{1,10})*,?")
+_SIZE = re.compile(r"[ \t]*\+?[0-9]{1,10}(?![0-9]).*")
 
 
 def library(file: ConfigFile) -> Iterator[Finding]:
@@ -73,19 +75,19 @@ def _readable(said: str) -> bool:
 
 
 def _static(app: App, said: str) -> Iterator[Finding]:
-    ids = [int(number) for number in re.findall(r"\d+", said)]
-    again = sorted({number for number in ids if ids.count(number) > 1})
+    ids = Counter(int(number) for number in re.findall(r"[0-9]+", said))
+    again = sorted(number for number, count in ids.items() if count > 1)
     if again:
         told = f"source {again[0]} stands in it more than once; the tracker does not start"
         yield app.refused(_TRACKER, "sub-batches", told, What.DUPLICATE)
-    missing = sorted(set(range(app.pictures)) - set(ids))
+    missing = sorted(set(range(min(app.pictures, MAX_SOURCES))) - set(ids))
     if missing and not app.multi:
         told = f"source {missing[0]} stands in none of them; its first picture ends the pipeline"
         yield app.finding(Severity.WARNING, What.MISSING, _TRACKER, "sub-batches", told)
 
 
 def _dynamic(app: App, said: str) -> Iterator[Finding]:
-    room = sum(int(part) for part in re.findall(r"(?:^|:)[ \t]*\+?(\d+)", said))
+    room = sum(int(part) for part in re.findall(r"(?:^|:)[ \t]*\+?([0-9]+)", said))
     if room < app.pictures:
         told = f"there is room for {room} sources, and {app.pictures} come in"
         yield app.finding(Severity.WARNING, What.VALUE, _TRACKER, "sub-batches", told)
