@@ -192,6 +192,12 @@ def test_a_comma_is_told_because_no_cell_can_hold_it() -> None:
     assert b"5/1%2C2" in made.beside[0].data
 
 
+def test_a_key_that_no_column_can_be_named_is_left_out_and_told() -> None:
+    made = convert(text(SOURCES.replace("latency=300", "late,ncy=300")), Form.YML)
+    assert [finding.line for finding in made.findings if finding.severity is Severity.REFUSED] == [12]
+    assert b"ncy" not in made.beside[0].data
+
+
 def test_a_list_of_sources_becomes_a_table() -> None:
     listed = "[application]\n[source-list]\nlist=rtsp://a/1;usb:2\n[source-attr-all]\nenable=1\nlatency=5\n"
     made = convert(text(listed + "[streammux]\nwidth=640\nbatch-size=9\n"), Form.YML)

@@ -187,6 +187,11 @@ def test_keys_of_no_group_are_outside() -> None:
     assert meaning.outside["topk"].value == "20"
 
 
+def test_nothing_is_the_word_that_yaml_cpp_makes_of_it_where_a_text_is_read() -> None:
+    keys = yaml("property:\n  onnx-file:\n  no-such-key:\n").values()["property"]
+    assert keys == {"onnx-file": "null", "no-such-key": ""}
+
+
 def test_a_default_that_is_written_out_is_known_as_one() -> None:
     keys = text("[property]\nbatch-size=1\nnetwork-mode=2\n").groups["property"]
     assert keys["batch-size"].is_default

@@ -175,7 +175,7 @@ def value_of(value: Value | None) -> Meant:
         return tuple(value_of(item) for item in value.items)
     if isinstance(value, Mapping):
         return tuple((entry.key, value_of(entry.value)) for entry in value.entries)
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) else ""
 
 
 def shown(value: Value | None) -> str:

@@ -68,7 +68,8 @@ class Rewriting:
         if isinstance(entry.value, str):
             return entry
         if isinstance(entry.value, Nothing):
-            return replace(entry, value="")
+            row = row_of(self.kind, group, entry.key, self.form)
+            return replace(entry, value=str(meant(entry, row, self.form)))
         if isinstance(entry.value, Mapping) or not all(isinstance(item, str) for item in entry.value.items):
             self._tell(
                 What.VALUE, entry, group, "is left out: text has no values within values", Severity.REFUSED

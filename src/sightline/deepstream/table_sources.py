@@ -20,6 +20,7 @@ from sightline.deepstream.keys.app_sources import CSV_COLUMNS
 from sightline.deepstream.plain import CAMERA_ID, is_source
 
 _RTSP: Final = "4"
+_ENDS_OF_CELLS: Final = frozenset(",\n\r")
 
 
 def table_of_sources(
@@ -45,7 +46,9 @@ def _comments(group: Group) -> tuple[str, ...]:
 
 
 def _row(group: Group, number: int, count: int, findings: list[Finding]) -> Group:
-    entries = [_cell(entry, group, findings) for entry in group.entries]
+    entries = [
+        _cell(entry, group, findings) for entry in group.entries if _has_column(entry, group, findings)
+    ]
     keys = {entry.key for entry in entries}
     camera = group.name.removeprefix(source_table.GROUP)
     if "enable" not in keys:
@@ -61,16 +64,27 @@ def _type(group: Group) -> str | None:
     return next((entry.text for entry in group.entries if entry.key == "type"), None)
 
 
+def _has_column(entry: Entry, group: Group, findings: list[Finding]) -> bool:
+    """Whether its key can be the head of a column."""
+    if not _ENDS_OF_CELLS & set(entry.key):
+        return True
+    findings.append(
+        _told(Severity.REFUSED, What.VALUE, entry, group, "is left out: no column has such a name")
+    )
+    return False
+
+
 def _cell(entry: Entry, group: Group, findings: list[Finding]) -> Entry:
     text = entry.text or ""
     if not any(column.pattern.fullmatch(entry.key) for column in CSV_COLUMNS):
         told = "is not known to the parser of the table of sources, which passes over it"
         findings.append(_told(Severity.WARNING, What.UNKNOWN, entry, group, told))
-    if not {",", "\n", "\r"} & set(text):
+    if not _ENDS_OF_CELLS & set(text):
         return replace(entry, comment=())
     told = "has a comma or the end of a line in it, which no cell of the table can hold; it stands encoded"
     findings.append(_told(Severity.REFUSED, What.VALUE, entry, group, told))
-    return replace(entry, value="".join(quote(one) if one in ",\n\r" else one for one in text), comment=())
+    coded = "".join(quote(one) if one in _ENDS_OF_CELLS else one for one in text)
+    return replace(entry, value=coded, comment=())
 
 
 def _told(severity: Severity, what: What, entry: Entry, group: Group, told: str) -> Finding:
