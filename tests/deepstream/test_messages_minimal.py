@@ -267,6 +267,9 @@ def test_members_that_are_not_of_the_schema_are_passed_over() -> None:
     assert read(message(customMessage=5)) == read(message())
     assert read(message(customMessage="theirs")) == read(message(customMessage=None)) == read(message())
     assert read(b" \r\n\t" + message()) == read(message())
+    for number in (b"9" * 30, b"1e999"):  # more than a number of ours holds
+        payload = message(customMessage=["NUMBER"]).replace(b'"NUMBER"', number)
+        assert read(payload) == read(message())
 
 
 # Refused

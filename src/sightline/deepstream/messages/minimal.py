@@ -10,7 +10,7 @@ of the schema, and `masks`, are passed over. Not here: the full schema (type 0),
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -41,10 +41,11 @@ class _Minimal(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: str = msgspec.field(name="@timestamp")
     sensor_id: str = msgspec.field(name="sensorId")
     objects: Annotated[list[str], Meta(max_length=MAX_OBJECTS)]
-    custom_message: Any = msgspec.field(name="customMessage", default=None)
+    custom_message: msgspec.Raw = msgspec.field(name="customMessage", default=msgspec.Raw(b"[]"))
 
 
 _decoder: Final = msgspec.json.Decoder(_Minimal)
+_texts_decoder: Final = msgspec.json.Decoder(list[str])
 
 
 def write_minimal(result: Result) -> bytes:
@@ -61,7 +62,7 @@ def write_minimal(result: Result) -> bytes:
         timestamp=to_rfc3339(result.captured_at_ns),
         sensor_id=result.camera_id,
         objects=_texts(result),
-        custom_message=[head],
+        custom_message=msgspec.Raw(msgspec.json.encode([head])),
     )
     payload = msgspec.json.encode(message)
     if len(payload) > MAX_BYTES:
@@ -112,8 +113,10 @@ def _detections(message: _Minimal, unsaid: Unsaid) -> tuple[Detection, ...]:
         raise WireError(error.message, camera_id=message.sensor_id) from error
 
 
-def _head(texts: Any) -> bytes | None:
-    """Ours among the texts of the application; others' are theirs."""
-    listed = texts if isinstance(texts, list) else []
-    head = next((text for text in listed if isinstance(text, str) and is_head(text)), None)
+def _head(texts: msgspec.Raw) -> bytes | None:
+    """Ours among the texts of the application; others' are theirs, and so is all that is no list of texts."""
+    try:
+        head = next(filter(is_head, _texts_decoder.decode(texts)), None)
+    except (ValueError, RecursionError):
+        return None
     return None if head is None else head.encode()

@@ -85,7 +85,7 @@ def _decoded(payload: bytes) -> Any:
     frame, not_a_message = frame_class(), decode_error()
     try:
         return frame.FromString(bytes(payload))
-    except (not_a_message, ValueError) as error:
+    except (not_a_message, ValueError, RecursionError) as error:  # the last: protobuf in Python before 6.31
         raise WireError(f"these bytes are not an nv.Frame of DeepStream: {error}") from error
 
 
