@@ -105,6 +105,23 @@ def test_sources_keep_their_order_and_the_second_pipeline_numbers_on() -> None:
     assert not any(name in face for name in ("source0", "source1", "source2"))
 
 
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [((GATE, FILM), False), ((FILM, GATE), True), ((FILM, FILM), False), ((FILM,), False)],
+)
+def test_it_is_told_where_a_camera_that_fails_ends_its_pipeline(
+    sources: tuple[dict[str, str], ...], told: bool
+) -> None:
+    """deepstream-app asks its first source alone whether it is one that may be connected to again."""
+    for form, style, expected in [
+        (Form.TXT, SourceStyle.GROUPS, told),
+        (Form.TXT, SourceStyle.LIST, False),
+        (Form.YML, SourceStyle.LIST, told),
+    ]:
+        notes = generate(instance(*sources), form=form, layout=Layout(sources=style)).notes
+        assert any("a camera that fails ends its pipeline" in note for note in notes) is expected
+
+
 def test_the_list_of_sources_has_the_cameras_ids() -> None:
     film = {**FILM, "camera_id": "a;b"}
     made = generate(instance(GATE, film), layout=Layout(sources=SourceStyle.LIST))["mot_app.txt"]
@@ -228,6 +245,15 @@ def test_no_broker_sends_what_is_for_another_topic(form: Form) -> None:
             (app[sink]["msg-conv-comp-id"], app[sink]["msg-broker-comp-id"]) for sink in ("sink1", "sink2")
         ]
         assert pairs == [("1", "1"), ("2", "2")]
+
+
+@pytest.mark.parametrize("form", Form)
+def test_a_converter_of_ones_own_may_send_vectors_which_nvidias_leaves_out(form: Form) -> None:
+    note = "leaves out the vectors of mot_sgie and face_sgie"
+    assert [each for each in generate(instance(), form=form).notes if note in each]
+    made = generate(instance(), form=form, layout=Layout(converter_library=PurePosixPath("/opt/own.so")))
+    assert not [each for each in made.notes if note in each]
+    assert {seen(made[name])["sink1"]["msg-conv-msg2p-lib"] for name in made.applications} == {"/opt/own.so"}
 
 
 def test_a_visual_application_sends_objects_as_well() -> None:

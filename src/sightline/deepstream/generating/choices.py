@@ -88,6 +88,7 @@ class Layout:
         relative_to: what stands before a relative path of the document, as DeepStream reads each from the
             folder of the file it is in; `..` because `Generated.write` puts the files one folder deeper.
         kafka_library: the protocol adapter that the broker sinks load.
+        converter_library: what makes messages of results, in place of NVIDIA's, which leaves out vectors.
         tracker_library, tracker_config: the low-level tracker and its file.
         tracker_width, tracker_height: the size that the tracker works in, multiples of 32.
         push_timeout_us: how long the muxer waits for a batch to be full.
@@ -96,6 +97,7 @@ class Layout:
     sources: SourceStyle = SourceStyle.GROUPS
     relative_to: PurePosixPath = _UP
     kafka_library: PurePosixPath = _KAFKA
+    converter_library: PurePosixPath | None = None
     tracker_library: PurePosixPath = _TRACKER
     tracker_config: PurePosixPath = _TRACKER_CONFIG
     tracker_width: int = 960

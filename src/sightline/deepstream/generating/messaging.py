@@ -12,6 +12,9 @@ it finds there: so each pair has a number of its own (`comp-id`), else each topi
   partitioned by `sensor.id`. deepstream-app puts no pictures into messages; who wants these needs an
   application that encodes them.
 
+NVIDIA's converter writes boxes, tracks and labels. The tensors of the secondary models, which are vectors, it
+leaves out whatever the schema: they reach Kafka by a converter of one's own (`Layout.converter_library`).
+
 Deliberately not here: logins of Kafka. The document has no field for them.
 """
 
@@ -63,11 +66,13 @@ def files(pipeline: Pipeline) -> Iterator[tuple[str, ConfigFile]]:
 
 
 def sink(pipeline: Pipeline, number: int, stream: Stream) -> Group:
+    library = pipeline.layout.converter_library
     rows: list[Row] = [
         ("enable", 1),
         ("type", 6),
         ("msg-conv-config", pipeline.name(stream.word)),
         ("msg-conv-payload-type", stream.payload),
+        *([] if library is None else [("msg-conv-msg2p-lib", str(library))]),
         ("msg-conv-comp-id", number),
         ("msg-conv-msg2p-new-api", 1),
         ("msg-conv-frame-interval", 1),

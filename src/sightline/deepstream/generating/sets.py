@@ -29,7 +29,7 @@ from sightline.deepstream.generating.application import application
 from sightline.deepstream.generating.choices import Debug, Layout, SourceStyle
 from sightline.deepstream.generating.files import Content, Found, put
 from sightline.deepstream.generating.pipelines import Pipeline, pipelines
-from sightline.deepstream.generating.sources import TABLE, table, with_commas, with_secrets
+from sightline.deepstream.generating.sources import TABLE, stop_at_errors, table, with_commas, with_secrets
 from sightline.deepstream.models.instance import DsInstance
 
 COMMAND: Final = "deepstream-app"
@@ -161,12 +161,9 @@ def _bytes(file: ConfigFile) -> bytes:
 
 def _notes(both: tuple[Pipeline, ...]) -> Iterator[str]:
     yield "two pipelines: deepstream-app has one model for whole frames in each, and the document has two"
-    tabled = [each.app_name for each in both if each.app_form is Form.YML]
-    if tabled and both[0].layout.sources is SourceStyle.LIST:
-        yield f"{', '.join(tabled)}: DeepStream's YAML has no list of sources, they are in {TABLE}"
-    commas = with_commas(both[0].config.sourceconfig)
-    if commas and tabled:
-        yield f"a comma in an address is %2C in {TABLE}: {', '.join(commas)}"
+    if both[0].layout.converter_library is None:
+        yield "NVIDIA's message converter leaves out the vectors of mot_sgie and face_sgie: Kafka has none"
+    yield from _source_notes(both)
     for pipeline in both:
         if pipeline.app_form is not pipeline.form:
             yield (
@@ -176,3 +173,16 @@ def _notes(both: tuple[Pipeline, ...]) -> Iterator[str]:
         if pipeline.debug is not None and pipeline.debug.rtsp_port is not None:
             port = pipeline.debug.rtsp_port + pipeline.number
             yield f"whoever reaches port {port} sees {pipeline.word}'s pictures: its RTSP server has no login"
+
+
+def _source_notes(both: tuple[Pipeline, ...]) -> Iterator[str]:
+    sources = both[0].config.sourceconfig
+    tabled = [each.app_name for each in both if each.app_form is Form.YML]
+    listed = both[0].layout.sources is SourceStyle.LIST
+    if tabled and listed:
+        yield f"{', '.join(tabled)}: DeepStream's YAML has no list of sources, they are in {TABLE}"
+    if stop_at_errors(sources) and (tabled or not listed):
+        yield "a camera that fails ends its pipeline: deepstream-app connects again where the first is RTSP"
+    commas = with_commas(sources)
+    if commas and tabled:
+        yield f"a comma in an address is %2C in {TABLE}: {', '.join(commas)}"

@@ -49,6 +49,12 @@ def with_secrets(sources: SourcesConfig) -> bool:
     return any(has_login(each.address.encoded_string()) for each in sources.sources)
 
 
+def stop_at_errors(sources: SourcesConfig) -> bool:
+    """Whether deepstream-app ends where a camera fails: it connects again only where the first is RTSP."""
+    first, *others = map(is_live, sources.sources)
+    return not first and any(others)
+
+
 def with_commas(sources: SourcesConfig) -> tuple[str, ...]:
     """The cameras whose addresses a table cannot hold as they are."""
     return tuple(each.camera_id for each in sources.sources if "," in each.address.encoded_string())
