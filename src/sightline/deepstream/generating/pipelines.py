@@ -21,13 +21,9 @@ from dataclasses import dataclass
 from sightline.deepstream.document import Form
 from sightline.deepstream.generating.choices import Debug, Layout
 from sightline.deepstream.models.align import FACE_align_config
-from sightline.deepstream.models.infer import (
-    FACE_pgie_config,
-    FACE_sgie_config,
-    MOT_pgie_config,
-    MOT_sgie_config,
-)
 from sightline.deepstream.models.instance import DsInstanceConfig
+from sightline.deepstream.models.primary import FACE_pgie_config, MOT_pgie_config
+from sightline.deepstream.models.secondary import FACE_sgie_config, MOT_sgie_config
 
 Primary = MOT_pgie_config | FACE_pgie_config
 Secondary = MOT_sgie_config | FACE_sgie_config

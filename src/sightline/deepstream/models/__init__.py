@@ -1,7 +1,9 @@
 """The document's models of an instance of DeepStream, under the document's names.
 
 numbers    enums with DeepStream's numbers, each with its meaning
-infer      what finds and what tells apart: files of Gst-nvinfer
+infer      what each file of Gst-nvinfer may have
+primary    what finds: files of Gst-nvinfer
+secondary  what tells apart: files of Gst-nvinfer
 align      what prepares faces: a file of Gst-nvdspreprocess
 instance   cameras, the application, an instance, a node
 part       what they have in common: how strict they are, and which keys of DeepStream's they become
@@ -14,15 +16,7 @@ from sightline.later import import_later
 if TYPE_CHECKING:
     from sightline.deepstream.models.address import Address
     from sightline.deepstream.models.align import FACE_align_config
-    from sightline.deepstream.models.infer import (
-        FACE_pgie_config,
-        FACE_sgie_config,
-        MOT_pgie_config,
-        MOT_sgie_config,
-        NVinferConfig,
-        PGIEConfig,
-        SGIEConfig,
-    )
+    from sightline.deepstream.models.infer import NVinferConfig
     from sightline.deepstream.models.instance import (
         DsAppConfig,
         DsInstance,
@@ -46,6 +40,8 @@ if TYPE_CHECKING:
         TensorDataType,
     )
     from sightline.deepstream.models.part import Entered, Part, Place, Written
+    from sightline.deepstream.models.primary import FACE_pgie_config, MOT_pgie_config, PGIEConfig
+    from sightline.deepstream.models.secondary import FACE_sgie_config, MOT_sgie_config, SGIEConfig
 
 __all__ = [
     "Address",
@@ -88,10 +84,7 @@ import_later(
     {
         f"{_HERE}address": "Address",
         f"{_HERE}align": "FACE_align_config",
-        f"{_HERE}infer": (
-            "FACE_pgie_config FACE_sgie_config MOT_pgie_config MOT_sgie_config NVinferConfig PGIEConfig "
-            "SGIEConfig"
-        ),
+        f"{_HERE}infer": "NVinferConfig",
         f"{_HERE}instance": (
             "DsAppConfig DsInstance DsInstanceConfig InstanceStatus NodeInfo SingleSourceConfig SourcesConfig"
         ),
@@ -100,5 +93,7 @@ import_later(
             "ProcessMode SourceType TensorDataType"
         ),
         f"{_HERE}part": "Entered Part Place Written",
+        f"{_HERE}primary": "FACE_pgie_config MOT_pgie_config PGIEConfig",
+        f"{_HERE}secondary": "FACE_sgie_config MOT_sgie_config SGIEConfig",
     },
 )

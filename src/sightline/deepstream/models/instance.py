@@ -26,14 +26,10 @@ from pydantic import UUID4, Field, model_validator
 
 from sightline.deepstream.models.address import Address
 from sightline.deepstream.models.align import FACE_align_config
-from sightline.deepstream.models.infer import (
-    FACE_pgie_config,
-    FACE_sgie_config,
-    MOT_pgie_config,
-    MOT_sgie_config,
-)
 from sightline.deepstream.models.numbers import DsAppType, EncodeType, MemoryType, SourceType
 from sightline.deepstream.models.part import Part, Place, Positive
+from sightline.deepstream.models.primary import FACE_pgie_config, MOT_pgie_config
+from sightline.deepstream.models.secondary import FACE_sgie_config, MOT_sgie_config
 
 MOST_SOURCES: Final = 1024
 """deepstream-app takes no more (MAX_SOURCE_BINS)."""
