@@ -107,7 +107,13 @@ def test_sources_keep_their_order_and_the_second_pipeline_numbers_on() -> None:
 
 @pytest.mark.parametrize(
     ("sources", "told"),
-    [((GATE, FILM), False), ((FILM, GATE), True), ((FILM, FILM), False), ((FILM,), False)],
+    [
+        ((GATE, FILM), False),
+        ((FILM, GATE), True),
+        ((FILM, FILM), False),
+        ((FILM,), False),
+        (({**GATE, "encode_type": "mpeg4"},), True),
+    ],
 )
 def test_it_is_told_where_a_camera_that_fails_ends_its_pipeline(
     sources: tuple[dict[str, str], ...], told: bool
@@ -161,6 +167,18 @@ def test_an_address_of_rtsp_is_live_whichever_word_the_document_has(scheme: str,
     )
     assert (app["source0"]["type"], app["source0"]["rtsp-reconnect-attempts"]) == ("4", "-1")
     assert app["streammux"]["live-source"] == "1"
+
+
+def test_a_camera_of_mpeg_4_is_of_the_type_that_decodes_it() -> None:
+    app = seen(generate(instance({**YARD, "encode_type": "MPEG4"}))["mot_app.txt"])
+    assert app["source0"] == {
+        "enable": "1",
+        "type": "2",
+        "uri": YARD["address"],
+        "gpu-id": "0",
+        "cudadec-memtype": "0",
+    }
+    assert (app["streammux"]["live-source"], app["streammux"]["drop-pipeline-eos"]) == ("1", "1")
 
 
 @pytest.mark.parametrize("address", ["file:///data/a.mp4", "http://h/a.mp4"])

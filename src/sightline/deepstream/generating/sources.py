@@ -8,7 +8,8 @@ nvmultiurisrcbin, neither of which can hold one. A camera that DeepStream could 
 style is refused by its name; its address is never shown.
 
 `encode_type` has no key: DeepStream finds out what a camera sends. It stands in the description of the
-sensor (`messaging`).
+sensor (`messaging`). But type 4 has no parser for MPEG-4, so that such a camera is of type 2, for which there
+is neither a protocol to choose nor an interval after which to connect again.
 
 Deliberately not here: cameras at V4L2, CSI or another process, which need what the document has no field for.
 """
@@ -27,7 +28,7 @@ from sightline.deepstream.generating.choices import SourceStyle
 from sightline.deepstream.generating.pipelines import Pipeline
 from sightline.deepstream.generating.rows import Row, group
 from sightline.deepstream.models.instance import SingleSourceConfig, SourcesConfig
-from sightline.deepstream.models.numbers import SourceType
+from sightline.deepstream.models.numbers import EncodeType, SourceType
 from sightline.errors import ConfigError
 
 TABLE: Final = "sources.csv"
@@ -51,8 +52,8 @@ def with_secrets(sources: SourcesConfig) -> bool:
 
 def stop_at_errors(sources: SourcesConfig) -> bool:
     """Whether deepstream-app ends where a camera fails: it connects again only where the first is RTSP."""
-    first, *others = map(is_live, sources.sources)
-    return not first and any(others)
+    first, *others = sources.sources
+    return not _is_type_rtsp(first) and any(map(is_live, [first, *others]))
 
 
 def with_commas(sources: SourcesConfig) -> tuple[str, ...]:
@@ -151,7 +152,11 @@ def _listed_id(source: SingleSourceConfig) -> str:
 def _type(source: SingleSourceConfig, uri: str) -> SourceType:
     if _is_pattern(source, uri):
         return SourceType.MULTI_URI
-    return SourceType.RTSP if is_live(source) else SourceType.URI
+    return SourceType.RTSP if _is_type_rtsp(source) else SourceType.URI
+
+
+def _is_type_rtsp(source: SingleSourceConfig) -> bool:
+    return is_live(source) and source.encode_type is not EncodeType.MPEG4
 
 
 def _is_pattern(source: SingleSourceConfig, uri: str) -> bool:
