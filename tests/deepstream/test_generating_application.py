@@ -202,6 +202,17 @@ def test_relative_paths_of_the_document_are_seen_from_the_folder_of_the_set() ->
     assert seen(near["mot_pgie.txt"])["property"]["labelfile-path"] == "/srv/models/labels/mot.txt"
 
 
+def test_a_film_in_the_folder_itself_has_no_slash_at_its_end() -> None:
+    made = generate(instance({**FILM, "address": "file://a.mp4"}))
+    assert seen(made["mot_app.txt"])["source0"]["uri"] == "file://../a.mp4"
+
+
+@pytest.mark.parametrize("address", ["file://Videos/a.mp4", "file://Örtlich/a.mp4"])
+def test_a_relative_film_whose_name_would_be_changed_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"address: expected file:///path, as the first part of a relative"):
+        instance({**FILM, "address": address})
+
+
 def test_the_muxer_is_as_the_document_has_it() -> None:
     said = instance(
         GATE,
@@ -388,6 +399,23 @@ def test_the_table_of_sources_has_a_row_for_each() -> None:
     assert [row.split(",")[2] for row in rows] == [GATE["address"], "rtsp://h/a%2Cb"]
     assert all(all(row.split(",")) and len(row.split(",")) == len(head.split(",")) for row in rows)
     assert "a comma in an address is %2C in sources.csv: yard" in made.notes
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("file:///data/my%20films/a.mp4", "file:/data/my%20films/a.mp4"),
+        ("file:///data/my films/a%23.mp4", "file:/data/my%20films/a%23.mp4"),
+        ("file:///data/films/a%20b.mp4", "file:///data/films/a%20b.mp4"),
+        ("http://h/my%20films/a.mp4", "http://h/my%20films/a.mp4"),
+    ],
+)
+def test_no_folder_of_a_film_is_cut_off_by_the_reader_of_the_table(address: str, expected: str) -> None:
+    said = instance({"camera_id": "a", "address": address, "type": "uri"})
+    assert (
+        generate(said, form=Form.YML).tables["sources.csv"].decode().splitlines()[1].split(",")[2] == expected
+    )
+    assert seen(generate(said)["mot_app.txt"])["source0"]["uri"].startswith(address[:7])
 
 
 def test_the_command_names_both_files_and_in_debug_mode_asks_for_labels_in_tiles() -> None:

@@ -88,10 +88,20 @@ def _numbered(pipeline: Pipeline, sources: list[SingleSourceConfig]) -> Iterator
 
 
 def _row(pipeline: Pipeline, number: int, source: SingleSourceConfig) -> Group:
-    uri = without(",\r\n", _uri(pipeline, source))
+    uri = _past_realpath(without(",\r\n", _uri(pipeline, source)))
     if len(uri) > MOST_LETTERS:
         raise _refused(source, f"an address of at most {MOST_LETTERS} letters for YAML", f"{len(uri)}")
     return group(Form.YML, f"source{number}", _rows(pipeline, source, uri))
+
+
+def _past_realpath(uri: str) -> str:
+    """YAML's reader looks for what stands behind `file://`, encoded, and cuts it where a folder is missing.
+
+    `file:/` it hands on as it is, and GLib takes both.
+    """
+    file, slashes, path = uri.partition("file://")
+    absolute = not file and bool(slashes) and path.startswith("/")
+    return f"file:{path}" if absolute and "%" in path.rpartition("/")[0] else uri
 
 
 def _rows(pipeline: Pipeline, source: SingleSourceConfig, uri: str) -> Iterator[Row]:
@@ -176,7 +186,8 @@ def _uri(pipeline: Pipeline, source: SingleSourceConfig) -> str:
     parts = _NUMBERED.split(address) if _is_multiple(source) else [address]
     uri = _NUMBER.join(map(encoded, parts))
     if uri.startswith("file://") and not uri.startswith("file:///"):
-        uri = f"file://{pipeline.layout.relative_to}/{uri.removeprefix('file://')}"
+        # Whatever reads addresses ends one that is a host alone with a slash.
+        uri = f"file://{pipeline.layout.relative_to}/{uri.removeprefix('file://').removesuffix('/')}"
     return _OTHER_PERCENT.sub("%%", uri) if _is_pattern(source, uri) else uri
 
 

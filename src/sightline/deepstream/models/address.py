@@ -86,6 +86,10 @@ class Address(AnyUrl):
         # `admin:geheim@host` would be one of the scheme admin.
         if not made.unicode_string().startswith(f"{made.scheme}://"):
             raise ValueError("expected an address with :// behind its scheme, such as rtsp://host/path")
+        if made.scheme == "file" and (made.host or "") not in str(text):  # it stands for the first folder
+            raise ValueError(
+                "expected file:///path, as the first part of a relative one is changed as a host is"
+            )
         for form in {made.password or "", unquote(made.password or "")}:
             hide_secret(form)
         return made
