@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -102,6 +104,7 @@ def test_streams_are_added_listed_and_removed(routes: Routes) -> None:
         message("camera_remove"),
         message("camera_add", ""),
         b'{"value": {"camera_id": 7, "camera_url": "x", "change": "add"}}',
+        message("camera_add", "\ud800"),
     ],
     ids=repr,
 )
@@ -115,3 +118,27 @@ def test_what_is_too_large_or_nowhere_is_refused(routes: Routes) -> None:
     assert ask(routes, "/api/v1/stream/add", b"x" * (MOST_BODY + 1))[0] == 413
     assert ask(routes, "/api/v1/app/quit", b"{}")[0] == 404
     assert ask(routes, "/etc/passwd")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "length", [b"\xb2", b"9" * 5000, b"-1", b"1_0"], ids=["superscript", "long", "minus", "_"]
+)
+def test_a_length_that_is_none_is_answered(
+    routes: Routes, length: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_connection(("127.0.0.1", routes.port), timeout=10) as connection:
+        connection.sendall(b"POST /api/v1/stream/add HTTP/1.0\r\nContent-Length: " + length + b"\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.0 413")
+    assert capfd.readouterr().err == ""
+
+
+def test_who_hangs_up_in_the_middle_leaves_no_trace(
+    routes: Routes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(20):
+        connection = socket.create_connection(("127.0.0.1", routes.port), timeout=10)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(b"GET /api/v1/ready HTTP/1.1\r\n")
+        connection.close()
+    assert ask(routes, "/api/v1/ready")[0] == 200
+    assert capfd.readouterr().err == ""

@@ -4,9 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tools.services import KafkaBroker
 
 from sightline.buffer import Capacity, Overflow
 from sightline.bus import open_bus
@@ -41,17 +44,22 @@ SENSOR = "[sensor0]\nenable=1\ntype=Camera\nid=gate\n"
 LIBRARY = "/opt/nvidia/deepstream/deepstream/lib/libnvds_kafka_proto.so"
 
 
+@contextmanager
 def begin(
     folder: Path, payload: int, address: str, topic: str, library: str = LIBRARY
-) -> subprocess.Popen[str]:
+) -> Iterator[subprocess.Popen[str]]:
     (folder / "msgconv.txt").write_text(SENSOR)
     (folder / "pgie.txt").write_text(ENGINE)
     text = APP.format(payload=payload, address=address, topic=topic, library=library)
     (folder / "app.txt").write_text(text)
     command = [sys.executable, "-m", "sightline.deepstream.standin", "-c", str(folder / "app.txt")]
-    return subprocess.Popen(
+    with subprocess.Popen(
         command, env=os.environ, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.needs("kafka")
@@ -75,6 +83,26 @@ def test_its_messages_are_deepstreams_and_arrive_on_the_topic(
     assert (result.camera_id, result.detections[0].label) == ("source0", "person")
 
 
+@pytest.mark.needs("kafka")
+@pytest.mark.alone
+def test_a_broker_may_come_late_and_go_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "broker").mkdir()
+    broker = KafkaBroker(tmp_path / "broker")
+    host, _, port = broker.address.partition(":")
+    with begin(tmp_path, 1, f"{host};{port}", "late") as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("** WARN: no messages to")
+        with broker, open_bus(f"kafka://{broker.address}") as bus:
+            # Its own retries are all that brings a first message onto the topic.
+            with bus.subscribe("late", capacity=Capacity(count=9), overflow=Overflow.DROP_OLDEST) as reader:
+                got = next(message for _ in range(60) for message in reader.poll(1, 1.0))
+            broker.kill()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30.0) == 0
+        assert "Traceback" not in process.stderr.read()
+    assert read(got.value).camera_id == "source0"
+
+
 @pytest.mark.parametrize(
     ("library", "address", "told"),
     [
@@ -91,5 +119,5 @@ def test_what_cannot_be_sent_is_told_once_and_ends_nothing(
         assert process.stderr.readline().startswith(f"** WARN: no messages to {address}: {told}")
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
+        assert process.wait(30.0) == 0
         assert "WARN" not in process.stderr.read()
-    assert process.returncode == 0

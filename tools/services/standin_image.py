@@ -35,15 +35,17 @@ UNUSED = {
     "idlelib",
     "tkinter",
     "turtledemo",
+    "distutils",
     "lib2to3",
+    "pydoc_data",
     "ensurepip",
     "site-packages",
 }
 STARTS = f"""#!{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor} -I
-import sys
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the real one has it until its pipeline is made
 sys.path.insert(0, "/{SITE}")
-from sightline.deepstream.standin.program import main
-sys.exit(main())
+runpy.run_module("sightline.deepstream.standin", run_name="__main__")
 """
 CHANGES = (
     f'ENTRYPOINT ["/{PROGRAM}"]',
@@ -107,7 +109,10 @@ def _files() -> Iterator[tuple[str, Path]]:
 def _below(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         inner = path.relative_to(folder).parts
-        if path.is_file() and not UNUSED.intersection(inner) and not inner[0].startswith("config-"):
+        unused = UNUSED.intersection(inner) or path.name.startswith(
+            "_tkinter."
+        )  # and with it the X libraries
+        if path.is_file() and not unused and not inner[0].startswith("config-"):
             yield path
 
 

@@ -1,8 +1,9 @@
 """What a stand-in is to do, by its configuration files.
 
 It promises to refuse what `deepstream-app` would: whatever the linter finds that DeepStream does not load, in
-the file itself and in each that it names; a file whose name ends in neither `.txt` nor `.yml` or `.yaml`,
-which the application does not read at all; no source to play; and an inference engine without its file.
+the file itself, whatever it looks like, and in each that it names; a file whose name ends in neither `.txt`
+nor `.yml` or `.yaml`, which the application does not read at all; no source to play, where none can come by
+the routes; and an inference engine without its file.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sightline.deepstream.document import ConfigFile
+from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import Severity
-from sightline.deepstream.kinds import Kind
-from sightline.deepstream.linting import lint_path
+from sightline.deepstream.kinds import Kind, kind_of
+from sightline.deepstream.linting import lint, lint_path
 from sightline.deepstream.loading import load
 from sightline.deepstream.reading import value
 from sightline.deepstream.reading_sources import sources_of
@@ -28,6 +29,10 @@ PERF_S: Final = 5
 FRAME_INTERVAL: Final = 30
 """Pictures from one message to the next."""
 FPS: Final = 30.0
+
+
+class Thrown(Refused):
+    """yaml-cpp throws at this file, and the application catches nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,12 @@ def read_plan(paths: Sequence[Path], uris: Sequence[str] = ()) -> Plan:
     """What these files ask for together. Raises Refused with all that the application would not load."""
     files = [_loaded(path) for path in paths]
     cameras = tuple(name for at, file in enumerate(files) for name in _cameras(file, uris[at : at + 1]))
-    if not cameras:
+    addresses = [address for file in files if (address := _address(file)) is not None]
+    if not cameras and not addresses:
         raise Refused("expected an enabled source that has an address, got none", path=paths[0])
     sinks = [(file, group) for file in files for group in _sinks(file)]
     brokers = tuple(_broker(file, group) for file, group in sinks)
     every = [_whole(file, group, "msg-conv-frame-interval", FRAME_INTERVAL) for file, group in sinks]
-    addresses = [address for file in files if (address := _address(file)) is not None]
     perf = [seconds for file in files if (seconds := _perf_s(file)) is not None]
     return Plan(
         cameras,
@@ -77,21 +82,32 @@ def read_plan(paths: Sequence[Path], uris: Sequence[str] = ()) -> Plan:
 
 
 def _loaded(path: Path) -> ConfigFile:
-    if path.suffix not in {".txt", ".yml", ".yaml"}:
+    if not path.name.endswith((".txt", ".yml", ".yaml")):
         raise Refused("expected a name that ends in .txt, .yml or .yaml: no other is read", path=path)
-    refused = [found for found in lint_path(path) if found.severity is Severity.REFUSED]
+    file = _read(path)
+    # By its looks it may be another's; it is this application that was given it.
+    found = lint_path(path) if kind_of(file) is Kind.APP else lint(file, Kind.APP)
+    refused = [each for each in found if each.severity is Severity.REFUSED]
     if refused:
         first = refused[0]
         more = f" (and {len(refused) - 1} more)" if refused[1:] else ""
         at = path.parent / first.file if first.file else path
         raise Refused(first.message + more, line=first.line, path=at)
-    file = load(path)
     for group, named in _named(file):
         if not (path.parent / named).is_file():
             raise Refused(
                 f"[{group}] config-file: expected a file, got {named}, which is not there", path=path
             )
     return file
+
+
+def _read(path: Path) -> ConfigFile:
+    try:
+        return load(path)
+    except Refused as error:
+        if Form.of(path) is Form.YML:
+            raise Thrown(error.reason, line=error.line, path=path) from None
+        raise
 
 
 def _named(file: ConfigFile) -> Iterator[tuple[str, str]]:
@@ -108,10 +124,15 @@ def _named(file: ConfigFile) -> Iterator[tuple[str, str]]:
 def _cameras(file: ConfigFile, uris: Sequence[str]) -> Iterator[str]:
     enabled = [source for source in sources_of(file) if source.enabled]
     for source in enabled:
-        name = source.sensor_id or f"source{source.index}"
+        name = _utf8(source.sensor_id or f"source{source.index}")
         yield from [name] if source.num_sources == 1 else (f"{name}-{at}" for at in range(source.num_sources))
     if uris and not enabled:
         yield "source0"
+
+
+def _utf8(text: str) -> str:
+    """What messages can carry: YAML's bytes may be no characters at all."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _sinks(file: ConfigFile) -> list[str]:

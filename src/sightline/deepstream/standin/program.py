@@ -3,7 +3,8 @@
     python -m sightline.deepstream.standin -c FILE
 
 Exit codes and lines are those of `deepstream-app`: 0 and `App run successful` after SIGINT, 255 and `App run
-failed` where a file is refused or its pipeline fails. SIGTERM has no handler there and none here: it ends the
+failed` where a file is refused or its pipeline fails, an abort where yaml-cpp throws at a file, for nobody
+catches that there. Its errors stand on the standard output, as there. SIGTERM has no handler: it ends the
 program, unless that is the first process of a container, which the kernel protects from it. So a container of
 either is to be stopped by SIGINT.
 
@@ -11,7 +12,8 @@ What it is told to do wrong is in the environment as STANDIN_FAULTS, and in a fi
 first configuration file, which is read when it appears and whenever it changes.
 
 Deliberately not here: pictures, the keys of its terminal (`q`, `p`, `r`), several files that become several
-pipelines: each of these is read and judged, and the sources of all are one list.
+pipelines: each of these is read and judged, and the sources of all are one list. Options of GStreamer
+(`--gst-debug=3`) are taken, and without effect.
 """
 
 from __future__ import annotations
@@ -19,45 +21,60 @@ from __future__ import annotations
 import argparse
 import ctypes
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from sightline.deepstream.refusal import Refused
+from sightline.deepstream.standin.fault_file import NAME, FaultFile
 from sightline.deepstream.standin.faults import Fault, Wrong, parse_faults
 from sightline.deepstream.standin.life import FAILED, Eat, End, Life, Say, Send, Sudden
-from sightline.deepstream.standin.plan import Plan, read_plan
+from sightline.deepstream.standin.output import complain, say
+from sightline.deepstream.standin.plan import Plan, Thrown, read_plan
 from sightline.deepstream.standin.routes import Routes
 from sightline.deepstream.standin.sending import Sender
+from sightline.deepstream.standin.signals import Signals
 from sightline.errors import ConfigError
 from sightline.log import REDACTOR
 
 FAULTS: Final = "STANDIN_FAULTS"
-FAULTS_FILE: Final = "standin.faults"
+FAULTS_FILE: Final = NAME
 LOOK_S: Final = 0.25
 """The longest pause between two looks at signals and the file of faults."""
-MOST_FAULTS_BYTES: Final = 64 << 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs it and gives the exit code."""
-    options = _options().parse_args(arguments)
+    options, others = _options().parse_known_args(arguments)
+    unknown = [word for word in others if word.startswith("-") and not word.startswith("--gst-")]
+    if unknown:  # what begins with no hyphen is passed over, as GLib's reader of options does
+        return _misused(f"Unknown option {unknown[0]}")
     if options.version:
-        _say("deepstream-app version 0.0.0 (Sightline's stand-in: no GPU, no pictures)")
+        say("deepstream-app version 0.0.0 (Sightline's stand-in: no GPU, no pictures)")
         return 0
     return StandIn(options.files, options.uris).run()
 
 
+class _Options(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        sys.exit(_misused(message))
+
+
+def _misused(reason: str) -> int:
+    say(f"** ERROR: <main>: {reason}")
+    return FAILED
+
+
 def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Options(
         prog="deepstream-app",
         description="Stands where deepstream-app would, without a GPU: for tests of what runs it.",
         epilog=f"example: {FAULTS}='crash at 5s' deepstream-app -c config.txt",
+        allow_abbrev=False,
     )
     parser.add_argument(
         "-c", "--cfg-file", dest="files", action="append", type=Path, default=[], metavar="FILE"
@@ -74,16 +91,21 @@ class StandIn:
     def __init__(self, files: Sequence[Path], uris: Sequence[str]) -> None:
         self._files = files
         self._uris = uris
-        self._interrupted = threading.Event()
+        self._signals = Signals()
         self._lock = threading.Lock()
         self._eaten: list[bytearray] = []
-        self._told = (-1, -1)
+        self._beside = FaultFile(files[0].parent) if files else None
 
     def run(self) -> int:
         began_s = time.monotonic()
         try:
             faults = (*parse_faults(os.environ.get(FAULTS, "")), *(self._told_beside() or ()))
             plan = self._planned(faults)
+        except Thrown as error:
+            complain(
+                f"terminate called after throwing an instance of YAML::Exception\n  what():  {_safe(error)}"
+            )
+            os.abort()
         except (ConfigError, OSError) as error:
             return self._failed(str(error))
         with ExitStack() as closing:
@@ -101,9 +123,9 @@ class StandIn:
         return read_plan(self._files, self._uris)
 
     def _begin(self, plan: Plan, faults: Sequence[Fault], began_s: float, closing: ExitStack) -> None:
-        signal.signal(signal.SIGINT, self._interrupt)
-        slow_s = max((fault.value for fault in faults if fault.wrong is Wrong.SLOW), default=0.0)
-        self._interrupted.wait(slow_s)
+        self._signals.begin()
+        self._signals.heed(not any(fault.wrong is Wrong.DEAF and fault.holds(0.0) for fault in faults))
+        time.sleep(max((fault.value for fault in faults if fault.wrong is Wrong.SLOW), default=0.0))
         self._life = Life(
             plan.cameras,
             perf_s=plan.perf_s,
@@ -115,51 +137,44 @@ class StandIn:
         self._sender = closing.enter_context(Sender(plan.brokers))
         if plan.address is not None:
             closing.callback(Routes(*plan.address, self).close)
-        _say("\nRuntime commands:\n\th: Print this help\n\tq: Quit\n\n\tp: Pause\n\tr: Resume\n")
+        say("\nRuntime commands:\n\th: Print this help\n\tq: Quit\n\n\tp: Pause\n\tr: Resume\n")
 
     def _live(self) -> int:
         while True:
             now_s = time.monotonic()
             with self._lock:
-                if self._interrupted.is_set() and not self._life.deaf(now_s):
-                    return self._quit()
+                self._signals.heed(not self._life.deaf(now_s))
                 acts = list(self._life.look(now_s))
                 wait_s = self._life.wait_s(now_s)
+            if self._signals.interrupted.is_set():
+                say("Quitting\nApp run successful")
+                return 0
             for act in acts:
                 if (code := self._do(act)) is not None:
                     return code
-            self._rest(min(wait_s, LOOK_S))
+            self._signals.interrupted.wait(min(wait_s, LOOK_S))
             self._listen()
-
-    def _rest(self, wait_s: float) -> None:
-        if self._interrupted.is_set():  # and deaf
-            time.sleep(wait_s)
-        else:
-            self._interrupted.wait(wait_s)
 
     def _do(self, act: Say | Send | Eat | End | Sudden) -> int | None:
         """An exit code where that was the last."""
         match act:
             case Say(line):
-                _say(line)
+                say(line)
             case Send(frames):
                 self._sender.send(frames)
             case Eat(mib):
                 self._eaten.append(bytearray(b"\1" * (mib << 20)))
             case Sudden.CRASH:
-                ctypes.string_at(
-                    0
-                )  # a real one: the first process of a container ignores what it sends itself
+                ctypes.string_at(0)  # a real one: the first process of a container cannot signal itself
             case Sudden.HANG:
                 self._hang()
             case End(code, failed):
-                return self._failed(failed) if failed else code
+                return self._broken(failed) if failed else code
         return None
 
     def _hang(self) -> None:
         with self._lock:  # so its routes do not answer either
-            for one in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
-                signal.signal(one, signal.SIG_IGN)
+            self._signals.heed(False)
             while True:
                 time.sleep(3600)
 
@@ -169,33 +184,18 @@ class StandIn:
                 with self._lock:
                     self._life.tell(faults, time.monotonic())
         except (ConfigError, OSError) as error:
-            _complain(f"WARN: {FAULTS_FILE}: {error}")
+            complain(f"** WARN: {FAULTS_FILE}: {error}")
 
     def _told_beside(self) -> tuple[Fault, ...] | None:
-        """What the file of faults says; None where it is not there or as it was."""
-        if not self._files:
-            return None
-        path = self._files[0].parent / FAULTS_FILE
-        try:
-            seen = path.stat()
-        except OSError:
-            return None
-        if (told := (seen.st_mtime_ns, seen.st_size)) == self._told:
-            return None
-        self._told = told
-        return parse_faults(path.read_bytes()[:MOST_FAULTS_BYTES].decode().replace("\n", ";"))
+        return self._beside.changed() if self._beside else None
 
-    def _interrupt(self, *_: object) -> None:
-        self._interrupted.set()
-
-    def _quit(self) -> int:
-        _complain("ERROR: <_intr_handler>: User Interrupted.. \n")
-        _say("Quitting\nApp run successful")
-        return 0
+    def _broken(self, reason: str) -> int:
+        complain(_safe(reason))  # GStreamer's own, which the application prints there
+        say("Quitting\nApp run failed")
+        return FAILED
 
     def _failed(self, reason: str) -> int:
-        _complain(f"ERROR: <main>: {REDACTOR.text(reason)}")
-        _say("Quitting\nApp run failed")
+        say(f"** ERROR: <main>: {_safe(reason)}\nQuitting\nApp run failed")
         return FAILED
 
     def ready(self) -> bool:
@@ -215,11 +215,5 @@ class StandIn:
             return self._life.remove(camera)
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def _complain(line: str) -> None:
-    sys.stderr.write(f"** {line}\n")
-    sys.stderr.flush()
+def _safe(reason: object) -> str:
+    return REDACTOR.text(str(reason))

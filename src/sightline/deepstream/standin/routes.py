@@ -8,14 +8,17 @@ routes that set something within the pipeline.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any, Final, Protocol
 
 MOST_BODY: Final = 64 << 10
 _SILENT_S: Final = 5.0
+_LENGTH: Final = re.compile(r"[0-9]{1,9}")
 _LOOK_S: Final = 0.05
 """Between two looks at whether the end has come."""
 Answer = tuple[HTTPStatus, dict[str, Any]]
@@ -34,8 +37,7 @@ class Routes:
     """Serves them from now until `close`. Raises OSError where the address is taken."""
 
     def __init__(self, host: str, port: int, streams: Streams) -> None:
-        self._server = ThreadingHTTPServer((host, port), _handler(streams))
-        self._server.daemon_threads = True
+        self._server = _Server((host, port), _handler(streams))
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_LOOK_S,), name="routes", daemon=True
@@ -48,6 +50,16 @@ class Routes:
         self._thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # the other asks name servers what this machine is called
+
+    def handle_error(self, *_: object) -> None:
+        """Nothing: who asked hung up."""
+
+
 def _handler(streams: Streams) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = _SILENT_S
@@ -57,7 +69,7 @@ def _handler(streams: Streams) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             length = self.headers.get("content-length", "")
-            if not length.isdigit() or int(length) > MOST_BODY:
+            if not _LENGTH.fullmatch(length) or int(length) > MOST_BODY:
                 status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if length else HTTPStatus.LENGTH_REQUIRED
                 self._answer(_wrong(f"expected a body of at most {MOST_BODY} bytes", status))
                 return
@@ -123,8 +135,13 @@ def _camera(body: bytes, word: str) -> str | None:
         named, url, change = value["camera_id"], value["camera_url"], value["change"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    whole = all(isinstance(each, str) and each for each in (named, url, change))
+    whole = all(isinstance(each, str) and each and _utf8(each) for each in (named, url, change))
     return named if whole and word in change else None
+
+
+def _utf8(text: str) -> bool:
+    """JSON can name half of a character, which no message can carry."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _route(path: str) -> str:

@@ -1,73 +1,125 @@
 """Messages of a stand-in to the brokers of its sinks, each with an object that it made up.
 
-It promises: what cannot be sent is told once for each sink and counted, and ends nothing; the payload is of
-the type that the file asks for where we write it (1 minimal, 2 protobuf), else minimal.
+It promises: what cannot be sent is told once for each sink and lost, holds nothing else up and ends nothing;
+a broker that is not there is asked again until it is; the payload is of the type that the file asks for where
+we write it (1 minimal, 2 protobuf), else minimal.
 
 Deliberately not here: protocols other than Kafka's. A sink of another is told of and left out.
 """
 
 from __future__ import annotations
 
-import sys
+import queue
+import threading
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from types import TracebackType
 from typing import Final, Self
 
 from sightline.bus import Bus, open_bus
 from sightline.deepstream.messages import write_minimal, write_nv_frame
+from sightline.deepstream.standin.output import complain
 from sightline.deepstream.standin.plan import Broker
 from sightline.errors import ConfigError, SightlineError
+from sightline.log import REDACTOR
 from sightline.result import Detection, Result
 
 PROTOBUF: Final = 2
 WIDTH: Final = 1920
 HEIGHT: Final = 1080
+MOST_WAITING: Final = 256
+"""Rounds of messages that wait for a broker; what comes on top of them is lost."""
+AGAIN_S: Final = 1.0
+"""Between two attempts at a broker that is not there."""
+END_S: Final = 10.0
+"""A bus waits 5 s for what it was given; who does not even begin to is left behind."""
+Frames = tuple[tuple[str, int], ...]
 
 
 class Sender:
     """Sends to all of them from entry to exit."""
 
     def __init__(self, brokers: Sequence[Broker]) -> None:
-        self._brokers = brokers
-        self._open = ExitStack()
-        self._buses: list[tuple[Broker, Bus]] = []
-        self._failed: set[Broker] = set()
+        self._ways = [_Way(broker) for broker in brokers]
 
     def __enter__(self) -> Self:
-        for broker in self._brokers:
-            try:
-                self._buses.append((broker, self._open.enter_context(_bus(broker))))
-            except SightlineError as error:
-                self._tell(broker, error)
+        for way in self._ways:
+            way.begin()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.close()
+        for way in self._ways:
+            way.end()
+        for way in self._ways:
+            way.join()
 
-    def send(self, frames: Iterable[tuple[str, int]]) -> None:
-        """A message of each camera's picture, to each broker."""
-        for camera, number in frames:
-            result = _made_up(camera, number)
-            for broker, bus in self._buses:
-                self._send(broker, bus, result)
+    def send(self, frames: Frames) -> None:
+        """A message of each camera's picture, to each broker; returns at once."""
+        for way in self._ways:
+            way.send(frames)
 
-    def _send(self, broker: Broker, bus: Bus, result: Result) -> None:
-        payload = write_nv_frame(result) if broker.payload == PROTOBUF else write_minimal(result)
+
+class _Way:
+    """To one broker, in a thread of its own: to find out that one is not there takes seconds."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._waiting: queue.Queue[Frames] = queue.Queue(MOST_WAITING)
+        self._ended = threading.Event()
+        self._failed = False
+        self._thread = threading.Thread(target=self._run, name="messages", daemon=True)
+
+    def begin(self) -> None:
+        self._thread.start()
+
+    def send(self, frames: Frames) -> None:
+        with suppress(queue.Full):
+            self._waiting.put_nowait(frames)
+
+    def end(self) -> None:
+        self._ended.set()
+        self.send(())
+
+    def join(self) -> None:
+        self._thread.join(END_S)
+
+    def _run(self) -> None:
+        bus = self._opened()
+        while bus is not None and not (self._ended.is_set() and self._waiting.empty()):
+            for camera, number in self._waiting.get():
+                self._publish(bus, _made_up(camera, number))
+        if bus is not None:
+            try:
+                bus.close()
+            except SightlineError as error:
+                self._tell(error)
+
+    def _opened(self) -> Bus | None:
+        """None where there is none before the end, or never will be."""
+        while not self._ended.is_set():
+            try:
+                return _bus(self._broker)
+            except SightlineError as error:
+                self._tell(error)
+                self._ended.wait(None if isinstance(error, ConfigError) else AGAIN_S)
+        return None
+
+    def _publish(self, bus: Bus, result: Result) -> None:
+        protobuf = self._broker.payload == PROTOBUF
+        payload = write_nv_frame(result) if protobuf else write_minimal(result)
         try:
-            bus.publish(_topic(broker), payload, key=result.camera_id.encode())
+            bus.publish(_topic(self._broker), payload, key=result.camera_id.encode())
         except SightlineError as error:
-            self._tell(broker, error)
+            self._tell(error)
 
-    def _tell(self, broker: Broker, error: SightlineError) -> None:
-        if broker not in self._failed:
-            self._failed.add(broker)
-            sys.stderr.write(f"** WARN: no messages to {broker.address}: {error}\n")
-            sys.stderr.flush()
+    def _tell(self, error: SightlineError) -> None:
+        if not self._failed:
+            self._failed = True
+            complain(REDACTOR.text(f"** WARN: no messages to {self._broker.address}: {error}"))
 
 
 def _bus(broker: Broker) -> Bus:
