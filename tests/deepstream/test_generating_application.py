@@ -78,6 +78,13 @@ def test_classes_are_nvinfers_alone_because_the_application_cuts_them_short() ->
             "face_align.unique_id: expected a number that no model has, got 2",
         ),
         ({"face_align": {"src_ids": (0, 2)}}, "face_align.src_ids: expected numbers below 2"),
+        ({"face_sgie": {"batch_size": 4}}, "face_align.network_input_shape: expected at most 4, face_sgie's"),
+        ({"face_align": {"process_on_frame": 1}}, "face_align.txt: .*process-on-roi must be there"),
+        (
+            {"face_align": {"process_on_all_objects": 0}},
+            "face_align.txt: .*roi-params-src-0 .* must be there",
+        ),
+        ({"face_align": {"processing_width": 100}}, "face_align.txt: .*processing-width: expected 112"),
     ],
 )
 def test_models_that_do_not_find_one_another_are_refused(said: dict[str, Any], expected: str) -> None:

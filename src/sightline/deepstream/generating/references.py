@@ -1,7 +1,8 @@
 """Whether an instance's models refer to one another as they must.
 
 Promises: what deepstream-app would silently leave out (a secondary model whose objects nobody makes, a tensor
-for a model that is not there) is refused, with the field, what was expected and what came.
+for a model that is not there) is refused, with the field, what was expected and what came; and so is a tensor
+of more faces than its model takes, at which the pipeline would end with the first crowd.
 
 Deliberately not here: what one field may be (`models`).
 """
@@ -45,6 +46,9 @@ def _of_align(config: DsInstanceConfig, face: int) -> Iterator[str]:
     numbers = {each.gie_unique_id for each in (config.mot_pgie, config.face_pgie, config.mot_sgie)} | {model}
     if align.unique_id in numbers:
         yield f"face_align.unique_id: expected a number that no model has, got {align.unique_id}"
+    batch, most = int(align.network_input_shape.split(";")[0]), config.face_sgie.batch_size
+    if batch > most:
+        yield f"face_align.network_input_shape: expected at most {most}, face_sgie's batch_size, got {batch}"
     sources = align.src_ids if isinstance(align.src_ids, tuple) else (align.src_ids,)
     count = len(config.sourceconfig.sources)
     if any(each is not None and each >= count for each in sources):

@@ -3,7 +3,8 @@
 Promises: `generate` gives the same set for the same document, whatever the order its mappings came in; its
 `digest` is that of the files' bytes, the environment and the command: an instance is to be started again
 where it changed. No name and no repr has it, because of the passwords in the files: who knows all the rest
-can try guesses against it. What cannot be generated is refused with the field or the camera.
+can try guesses against it. What cannot be generated is refused with the field or the camera, and so is what
+DeepStream would not load, as far as our linter knows.
 
 Deliberately not here: the disk (`files`), running anything, and what is in the files that these name. Of
 models, engines, labels and the tracker's file the digest has the paths alone: whoever puts another model in
@@ -24,13 +25,16 @@ import msgspec
 
 from sightline.deepstream import keyfile, yamlfile
 from sightline.deepstream.document import ConfigFile, Form
+from sightline.deepstream.findings import Severity
 from sightline.deepstream.generating import inference, messaging, references
 from sightline.deepstream.generating.application import application
 from sightline.deepstream.generating.choices import Debug, Layout, SourceStyle
 from sightline.deepstream.generating.files import Content, Found, put
 from sightline.deepstream.generating.pipelines import Pipeline, pipelines
 from sightline.deepstream.generating.sources import TABLE, stop_at_errors, table, with_commas, with_secrets
+from sightline.deepstream.linting import lint
 from sightline.deepstream.models.instance import DsInstance
+from sightline.errors import ConfigError
 
 COMMAND: Final = "deepstream-app"
 _TILED_TEXT: Final = "-t"
@@ -127,6 +131,7 @@ def generate(
     shown = _shown(config.appconfig.app_type.debug if debug is None else debug)
     both = tuple(pipelines(config, form, layout, shown))
     files = dict(each for pipeline in both for each in _files(pipeline))
+    _check_loadable(files)
     tables = {TABLE: table(both[0])} if any(each.app_form is Form.YML for each in both) else {}
     hidden = [each.app_name for each in both if each.app_form is Form.TXT] + list(tables)
     return Generated(
@@ -138,6 +143,18 @@ def generate(
         environment=MappingProxyType(shown.environment if shown else {}),
         notes=tuple(_notes(both)),
     )
+
+
+def _check_loadable(files: Mapping[str, ConfigFile]) -> None:
+    """What single fields do not show: two that exclude one another, a key that another one asks for."""
+    refused = [
+        f"{name}: {finding.message}"
+        for name, file in files.items()
+        for finding in lint(file)
+        if finding.severity is Severity.REFUSED
+    ]
+    if refused:
+        raise ConfigError("expected files that DeepStream loads: " + "; ".join(refused))
 
 
 def _shown(debug: bool | Debug) -> Debug | None:
