@@ -59,4 +59,7 @@ def plain_values(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     import msgspec
 
     values = (msgspec.to_builtins(finding) for finding in findings)
-    return [value | {"message": redact(value["message"])} for value in values]
+    return [
+        {name: redact(value) if isinstance(value, str) else value for name, value in each.items()}
+        for each in values
+    ]

@@ -1,7 +1,8 @@
 """A configuration file from disk, in whichever of the two formats its name says.
 
 Promises: at most 4 MiB are read; what is missing, not a file, unreadable, too large or refused by the
-format is `Refused`, with the path and the reason. A pipe or a device is not opened to wait for it.
+format is `Refused`, with the path and the reason. A pipe or a device is not opened to wait for it. The
+redactor knows the file's passwords from then on.
 
 Deliberately not here: what the files that it names hold.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from sightline.deepstream import keyfile
 from sightline.deepstream.document import ConfigFile, Form
+from sightline.deepstream.passwords import hide_passwords
 from sightline.deepstream.refusal import Refused
 
 MOST_BYTES = 4 * 2**20
@@ -36,6 +38,7 @@ def loads(data: bytes, form: Form, path: Path | None = None) -> ConfigFile:
     """
     if len(data) > MOST_BYTES:
         raise Refused(f"expected at most {MOST_BYTES} bytes, got more", path=path)
+    hide_passwords(data)
     try:
         return _parse(data, form, path)
     except Refused as error:

@@ -44,6 +44,13 @@ def take_login(url: str) -> Login:
     )
 
 
+def written_password(url: str) -> str | None:
+    """The password as it stands in the URL, not decoded; None where there is none."""
+    scheme = _SCHEME.match(url)
+    rest = url[scheme.end() :] if scheme else url
+    return rest[: _end_of_login(rest) or 0].partition(":")[2] or None
+
+
 def _end_of_login(rest: str) -> int | None:
     """Where the `@` before the host is: RFC 3986's, unless what it leaves may be the end of a password."""
     authority = _until_path(rest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sightline.errors import ConfigError
+from sightline.log import redact
 
 
 class Refused(ConfigError):
@@ -13,10 +14,11 @@ class Refused(ConfigError):
     Attributes:
         path: the file, or None for a text.
         line: where in it, from 1; None where it concerns the whole file.
-        reason: what was expected and what came, without the place.
+        reason: what was expected and what came, without the place and without passwords.
     """
 
     def __init__(self, reason: str, *, line: int | None = None, path: Path | None = None) -> None:
+        reason = redact(reason)  # it may quote a line of the file
         place = ", ".join(part for part in (str(path or ""), f"line {line}" if line else "") if part)
         super().__init__(f"{place}: {reason}" if place else reason)
         self.path = path

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group
+from sightline.deepstream.passwords import hide_passwords
 from sightline.deepstream.refusal import Refused
 
 GROUP: Final = "source"
@@ -87,4 +88,7 @@ def sources_of(file: ConfigFile) -> tuple[Group, ...] | None:
         data = path.read_bytes() if path else None
     except OSError:
         return None
-    return None if data is None or len(data) > MAX_BYTES else read(data, path)
+    if data is None or len(data) > MAX_BYTES:
+        return None
+    hide_passwords(data)
+    return read(data, path)
