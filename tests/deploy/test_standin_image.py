@@ -59,6 +59,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
 
 @pytest.fixture
 def configs(tmp_path: Path) -> Path:
+    tmp_path.chmod(0o755)  # for users in containers
     (tmp_path / "app.txt").write_text(APP)
     return tmp_path
 
@@ -92,7 +93,7 @@ class TestRun:
     def test_it_runs_alone_on_its_configuration_and_stops_well(
         self, docker: Docker, configs: Path, wait_for: WaitFor
     ) -> None:
-        begin(docker, "well", configs, "--read-only")
+        begin(docker, "well", configs, "--read-only", "--user=10001:10001", "--cap-drop=ALL")
         wait_for(lambda: "30.00" in logs(docker, "well"), 30.0, "a line of PERF")
         began_s = time.monotonic()
         docker.ask("stop", "--time=20", "well")

@@ -77,12 +77,22 @@ def standin_image() -> bytes:
             entry = tarfile.TarInfo(link.name)
             entry.type, entry.linkname = tarfile.SYMTYPE, str(link.readlink())
             tar.addfile(entry)
+        # Those that are only named in paths would be the daemon's alone, and any user may run this.
+        for folder in sorted(
+            {str(above) for place in (*files, PROGRAM) for above in Path(place).parents[:-1]}
+        ):
+            _add_folder(tar, folder, 0o755)
         for place, path in sorted(files.items()):
-            tar.add(path, place, recursive=False)
+            tar.add(path, place, recursive=False, filter=_readable)
         script = tarfile.TarInfo(PROGRAM)
         script.size, script.mode = len(STARTS.encode()), 0o755
         tar.addfile(script, io.BytesIO(STARTS.encode()))
     return packed.getvalue()
+
+
+def _readable(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.mode |= 0o444 | (0o111 if entry.mode & 0o100 else 0)
+    return entry
 
 
 def _add_folder(tar: tarfile.TarFile, name: str, mode: int) -> None:
