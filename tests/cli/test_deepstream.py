@@ -373,3 +373,64 @@ def test_an_unreadable_file_is_one_line(invoke: Invoke, folder: Path) -> None:
         done = invoke("deepstream", *words)
         assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1)
         assert "no.txt" in done.stderr
+
+
+# what goes wrong with files
+
+
+@pytest.mark.parametrize("name", ["loop.txt", f"{'x' * 300}.txt"])
+def test_a_name_that_leads_nowhere_is_a_finding(invoke: Invoke, folder: Path, name: str) -> None:
+    (folder / "loop.txt").symlink_to("loop.txt")
+    done = invoke("deepstream", "lint", name)
+    assert done.exit_code == 1
+    assert "expected a file, got: " in done.stdout
+
+
+def test_a_folder_without_any_file_of_deepstream_is_not_in_order(invoke: Invoke, folder: Path) -> None:
+    (folder / "sub").mkdir()
+    done = invoke("deepstream", "lint", "sub")
+    assert (done.exit_code, done.stderr) == (1, "sub: there is no file of DeepStream in this folder\n")
+
+
+@pytest.mark.parametrize("name", [f"{'x' * 300}.yml", "people.onnx/pgie.yml", "/proc/pgie.yml"])
+def test_a_file_that_cannot_be_written_is_told_by_its_own_name(
+    invoke: Invoke, folder: Path, name: str
+) -> None:
+    done = invoke("deepstream", "convert", "pgie.txt", "--to", "yml", "-o", name)
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1].startswith((f"{name}: cannot be written: ", "people.onnx: cannot be"))
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(folder: Path) -> None:
+    limited = (
+        f"ulimit -f 0; trap '' XFSZ; exec {SIGHTLINE} deepstream convert pgie.txt --to yml -o full/a.yml"
+    )
+    done = subprocess.run(["bash", "-c", limited], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "full/a.yml: cannot be written: File too large"
+    assert list((folder / "full").iterdir()) == []
+
+
+def test_a_folder_in_the_way_of_one_file_keeps_all_of_them_from_being_written(
+    invoke: Invoke, folder: Path
+) -> None:
+    (folder / "app_sources.csv").mkdir()
+    done = invoke("deepstream", "convert", "app.txt", "--to", "yml", "--force")
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[-1] == "app_sources.csv: is a folder"
+    assert not (folder / "app.yml").exists()
+
+
+def test_a_site_is_not_written_over_what_it_is_made_of(invoke: Invoke, folder: Path) -> None:
+    done = invoke("deepstream", "import", "app.txt", "-o", "../" + folder.name + "/app.txt", "--force")
+    assert done.exit_code == 1
+    assert "would be written over" in done.stderr
+    assert (folder / "app.txt").read_text() == APP
+
+
+def test_paths_of_all_converted_files_are_told_where_they_mean_other_ones_now(
+    invoke: Invoke, folder: Path
+) -> None:
+    done = invoke("deepstream", "convert", "app.txt", "--to", "yml", "-o", "out/app.yml", "--follow")
+    assert done.exit_code == 0
+    assert done.stderr.splitlines()[-1] == "relative paths are meant from out now: people.onnx"

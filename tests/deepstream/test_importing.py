@@ -210,6 +210,8 @@ def test_no_login_is_in_the_site_or_in_the_notes(make: Make, uri: str) -> None:
 
 def test_an_address_with_a_token_becomes_a_variable(make: Make) -> None:
     made = make(APP.replace("rtsp://viewer:p%40ss@10.0.0.5/stream1", "rtsp://10.0.0.5/s?token=tulip77"))
+    word = "the address of Main-Gate-1 seems to hold a secret, and is taken from MAIN_GATE_1_URL"
+    assert word in told(made)
     assert made.site["cameras"]["Main-Gate-1"]["url"] == "${MAIN_GATE_1_URL}"
     assert "tulip77" not in str(made.site) + told(made)
     checked(made)
@@ -303,6 +305,7 @@ def test_labels_of_a_classifier_become_a_list(make: Make, tmp_path: Path) -> Non
         ("type=2\nuri=file:///x/a.mp4", {"url": "/x/a.mp4"}, ""),
         ("type=2\nuri=https://a/b.m3u8", {"url": "https://a/b.m3u8"}, ""),
         ("type=5", None, "a CSI camera, which has no counterpart"),
+        ("type=4\nuri=rtsp://a/x%2dy", {"url": "rtsp://a/x%2dy"}, ""),  # a hyphen, and no number's place
         ("type=2\nuri=srt://a/1", None, "srt:// is nothing that is opened here"),
         ("type=2", None, "has no uri"),
     ],
@@ -313,6 +316,19 @@ def test_sources_become_cameras(make: Make, source: str, camera: dict[str, Any] 
     assert made.site["cameras"] == expected
     assert word in told(made)
     checked(made)
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("file:///clips/a%20b.mp4", "/clips/a b.mp4"),
+        ("file://localhost/clips/a.mp4", "/clips/a.mp4"),
+        ("FILE:///clips/50%25.mp4", "/clips/50%.mp4"),
+    ],
+)
+def test_the_address_of_a_file_is_decoded(make: Make, uri: str, path: str) -> None:
+    made = make(f"[application]\n[streammux]\n[source0]\nenable=1\ntype=2\nuri={uri}\n")
+    assert made.site["cameras"]["source0"]["url"] == path
 
 
 def test_a_source_of_several_uris_is_several_cameras(make: Make) -> None:

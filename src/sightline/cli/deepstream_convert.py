@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os.path
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -13,8 +15,8 @@ from sightline.cli.deepstream_writing import write_all
 from sightline.deepstream.converting import Converted, convert, write
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import would_load
-from sightline.deepstream.kinds import kind_of
-from sightline.deepstream.loading import load
+from sightline.deepstream.kinds import Kind, kind_of
+from sightline.deepstream.loading import load, loads
 from sightline.deepstream.named_files import relative_paths
 from sightline.errors import ConfigError
 
@@ -42,7 +44,7 @@ def convert_file(
             typer.echo(f"{shown(str(path))}: {_NOTHING}", err=True)
         return 1
     files = {target: write(made)} | {target.parent / each.name: each.data for each in made.beside}
-    if path.resolve() in {each.resolve() for each in files}:
+    if os.path.realpath(path) in map(os.path.realpath, files):
         raise ConfigError(f"{path}: would be written over by what is made of it")
     write_all(files, force=force, like=path)
     _tell(made, [*files], as_json=as_json)
@@ -63,9 +65,19 @@ def _tell(made: Converted, written: list[Path], *, as_json: bool) -> None:
 
 def _tell_of_paths(file: ConfigFile, made: Converted, target: Path) -> None:
     """Relative paths are meant from the folder of the file that they stand in."""
-    if file.path is None or file.path.resolve().parent == target.resolve().parent:
+    if file.path is None or os.path.realpath(file.path.parent) == os.path.realpath(target.parent):
         return
     converted = {each.name for each in made.beside}
-    if moved := [path for path in relative_paths(made, kind_of(file)) if path not in converted]:
+    named = [path for each in _all(made, file) for path in relative_paths(*each)]
+    if moved := [path for path in dict.fromkeys(named) if path not in converted]:
         told = f"relative paths are meant from {target.parent} now: {', '.join(moved)}"
         typer.echo(shown(told), err=True)
+
+
+def _all(made: Converted, file: ConfigFile) -> Iterator[tuple[ConfigFile, Kind]]:
+    """The file and those that were converted with it; a table of sources has no paths of files."""
+    yield made, kind_of(file)
+    for each in made.beside:
+        if Path(each.name).suffix != ".csv":
+            named = loads(each.data, made.form)
+            yield named, kind_of(named)

@@ -15,12 +15,15 @@ from sightline.cli.deepstream_showing import plain_values, print_findings, shown
 from sightline.cli.deepstream_writing import write_all
 from sightline.deepstream.importing import Imported, import_file
 from sightline.deepstream.refusal import Refused
+from sightline.errors import ConfigError
 from sightline.site import SiteError, parse_site
 
 _ADDRESS: Final = "rtsp://placeholder.example/"
 
 
 def import_into(path: Path, output: Path | None, *, force: bool, as_json: bool) -> None:
+    if output and os.path.realpath(output) == os.path.realpath(path):
+        raise ConfigError(f"{path}: would be written over by what is made of it")
     folder = output.absolute().parent if output else Path.cwd()
     made = import_file(path, folder=folder)
     text = _text(made, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os.path
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from sightline.deepstream.kinds import Kind, kind_of
 from sightline.deepstream.linting import lint_path
 from sightline.deepstream.loading import load
 from sightline.deepstream.refusal import Refused
+from sightline.errors import ConfigError
 
 _ENDS: Final = (".txt", ".yml", ".yaml")
 _HEADER: Final = re.compile(r"^\s*\[[^\]\n]+\]\s*$", re.MULTILINE)
@@ -47,7 +49,7 @@ def lint_files(paths: list[Path], *, notes: bool, as_json: bool) -> int:
 
 def _wanted(findings: tuple[Finding, ...], judged: Collection[Path], *, notes: bool) -> tuple[Finding, ...]:
     """Those that are asked for, without what is told of a file that is judged by itself."""
-    itself = {str(path) for path in judged} | {str(path.resolve()) for path in judged}
+    itself = {str(path) for path in judged} | {os.path.realpath(path) for path in judged}
     return tuple(
         finding
         for finding in findings
@@ -57,8 +59,11 @@ def _wanted(findings: tuple[Finding, ...], judged: Collection[Path], *, notes: b
 
 def _files(paths: list[Path]) -> Iterator[Path]:
     for path in dict.fromkeys(paths):
-        if path.is_dir():
-            yield from (file for file in sorted(path.rglob("*")) if _is_configuration(file))
+        if os.path.isdir(path):  # noqa: PTH112 - `Path` raises for a name that is too long
+            found = [file for file in sorted(path.rglob("*")) if _is_configuration(file)]
+            if not found:
+                raise ConfigError(f"{path}: there is no file of DeepStream in this folder")
+            yield from found
         else:
             yield path
 

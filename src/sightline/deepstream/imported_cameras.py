@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import unquote
 
 from sightline.deepstream import keyfile_values
 from sightline.deepstream.document import ConfigFile, Form
@@ -105,7 +106,8 @@ def _of_group(
     count = int(taking.number(group, "num-sources") or 1) if kind == _URIS else 1
     protocol = taking.number(group, "select-rtp-protocol")
     for number in range(min(count, _MANY)):
-        uri = re.sub(r"%\d*[du]", str(number), taking.text(group, "uri") or "")
+        uri = taking.text(group, "uri") or ""
+        uri = re.sub(r"%\d*[du]", str(number), uri) if kind == _URIS else uri
         camera = _of_uri(uri, group, taking)
         if camera:
             udp = {} if protocol in {None, 0, _TCP} or "rtsp" not in camera["url"] else {"transport": "udp"}
@@ -120,7 +122,7 @@ def _of_uri(uri: str, group: str, taking: Taking) -> dict[str, Any] | None:
     elif not found:
         return _device(uri) or {"url": taking.site_path(uri)}
     elif scheme.lower() == "file":
-        return {"url": taking.site_path(rest)}
+        return {"url": taking.site_path(unquote(rest.removeprefix("localhost")))}
     elif scheme.lower() in _SCHEMES:
         return {"url": uri}
     else:
@@ -146,7 +148,7 @@ def _without_login(
     if redact(login.url) != login.url:
         variables[f"{stem}_URL"] = f"the address of {name}, which holds a secret"
         made["url"] = f"${{{stem}_URL}}"
-        taking.note(f"the address of {name} seems to hold a secret: it is taken from {stem}_URL")
+        taking.note(f"the address of {name} seems to hold a secret, and is taken from {stem}_URL")
     for key, value in (("username", login.username), ("password", login.password)):
         if value:
             variables[f"{stem}_{key.upper()}"] = f"the {key} of {name}"

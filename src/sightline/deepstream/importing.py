@@ -112,7 +112,7 @@ def _model(taking: Taking) -> dict[str, Any]:
         return STAND_IN
     interval = taking.number("primary-gie", "interval")
     if interval:
-        told = f"only each {interval + 1:g}th batch is looked at: set rate to as many pictures a second"
+        told = f"{interval:g} of {interval + 1:g} pictures are passed over; here a worker's rate says so"
         taking.warn(f"[primary-gie] interval: {told}", "primary-gie", "interval")
     named = taking.text("primary-gie", "config-file") or taking.text("primary-gie", "config-file-path")
     if taking.number("primary-gie", "plugin-type"):
