@@ -134,6 +134,38 @@ def test_a_key_of_another_group_is_told_where_it_belongs(form: Form) -> None:
     assert "[streammux]" in found.message
 
 
+@pytest.mark.parametrize(
+    ("group", "key", "says"),
+    [
+        ("streammux", "batch_size", 'did you mean "batch-size"?'),
+        ("streammux", "LiveSource", 'did you mean "live-source"?'),
+        ("osd", "live_source", 'it belongs in [streammux], as "live-source"'),
+        ("primary-gie", "Cluster_Mode", "deepstream-app has no key"),
+        ("Tracker", "enable", 'did you mean "tracker"?'),
+        ("secondary_gie3", "enable", 'did you mean "secondary-gie3"?'),
+        ("Class_Attrs_0", "topk", 'it belongs in a file of nvinfer, as "class-attrs-0"'),
+    ],
+)
+@pytest.mark.parametrize("form", Form)
+def test_other_letters_and_separators_are_seen_through(group: str, key: str, says: str, form: Form) -> None:
+    found = only({group: {key: "1"}}, form)
+    assert found.what in {What.UNKNOWN, What.MISPLACED}
+    assert says in found.message
+
+
+@pytest.mark.parametrize(
+    ("key", "form", "says"),
+    [
+        ("attach-sys-ts", Form.TXT, "only YAML's reader knows it (text calls it attach-sys-ts-as-ntp)"),
+        ("attach-sys-ts-as-ntp", Form.YML, "only text's reader knows it (YAML calls it attach-sys-ts)"),
+    ],
+)
+def test_a_key_of_the_other_format_is_told_as_such(key: str, form: Form, says: str) -> None:
+    found = only({"streammux": {key: "1"}}, form)
+    assert found.severity is (Severity.WARNING if form is Form.TXT else Severity.REFUSED)
+    assert says in found.message
+
+
 @pytest.mark.parametrize("colors", ["1;0;0", "1;0;0;1;1", "a;b;c;d"])
 @pytest.mark.parametrize("form", Form)
 def test_a_colour_has_four_numbers(colors: str, form: Form) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group
 from sightline.deepstream.findings import Finding, Severity, What
-from sightline.deepstream.keys.key import GroupTable
+from sightline.deepstream.keys.key import GroupTable, Key, folded
 from sightline.deepstream.keys.opening import judged, table_of, tables_of
 from sightline.deepstream.kinds import Kind
 from sightline.deepstream.rules.opening import unknown_group_of
@@ -49,15 +49,32 @@ def _stray_key(group: Group, kind: Kind) -> str:
 def _group_hint(form: Form, kind: Kind, name: str) -> str:
     if table_of(kind, name):
         return "; only the other format's reader knows it"
+    if right := _group_respelled(form, kind, name):
+        return f'; did you mean "{right}"?'
     if elsewhere := [other for other in judged() if table_of(other, name)]:
         return _files(elsewhere)
+    meant = next((word for other in judged() if (word := _group_respelled(form, other, name))), None)
+    if meant:
+        return _files([other for other in judged() if table_of(other, meant)]) + f', as "{meant}"'
     return nearest(name, (table.name for table in tables_of(kind) if form in table.forms))
+
+
+def _group_respelled(form: Form, kind: Kind, name: str) -> str | None:
+    """The group of this kind that was meant, where only letters and separators are others."""
+    tidy = name.strip().lower().replace("_", "-")
+    plain = (
+        table.name
+        for table in tables_of(kind)
+        if form in table.forms and folded(table.name) == folded(name) and "{" not in table.name
+    )
+    table = table_of(kind, tidy)
+    return next(plain, tidy if table and form in table.forms and tidy != name else None)
 
 
 def unknown_keys(found: Iterable[Section], kind: Kind, form: Form) -> Iterator[Finding]:
     unknown = ((section, entry) for section in found for entry in _not_known(section, form))
     for number, (section, entry) in enumerate(unknown):
-        hint = _key_hint(kind, section.table, entry.key) if number < _HINTS else ""
+        hint = _key_hint(kind, section.table, entry.key, form) if number < _HINTS else ""
         yield _unknown_key(kind, section, entry, section.table.unknown_in(form), hint)
 
 
@@ -79,13 +96,33 @@ def _unknown_key(kind: Kind, section: Section, entry: Entry, severity: Severity,
     )
 
 
-def _key_hint(kind: Kind, table: GroupTable, key: str) -> str:
+def _key_hint(kind: Kind, table: GroupTable, key: str, form: Form) -> str:
     if row := table.find(key):
-        return f"; only text's reader knows it{f', and {row.heir!r} is its heir' if row.heir else ''}"
+        return _of_the_other_form(row, form)
+    if right := table.respelled(key, form):
+        return f'; did you mean "{right}"?'
     if groups := _groups_with(key, kind):
-        return "; it belongs in " + " or ".join(f"[{name}]" for name in groups)
+        return "; it belongs in " + _named(groups)
     kinds = [other for other in judged() if any(_plainly_has(each, key) for each in tables_of(other))]
-    return _files(kinds) or nearest(key, (row.name for row in table.keys))
+    if kinds:
+        return _respelled_here(kind, key, form) or _files(kinds)
+    return _respelled_here(kind, key, form) or nearest(key, (row.name for row in table.keys))
+
+
+def _of_the_other_form(row: Key, form: Form) -> str:
+    whose = "YAML's" if form is Form.TXT else "text's"
+    heir = f", and {row.heir!r} is its heir" if row.heir else ""
+    return f"; only {whose} reader knows it{heir}{f' ({row.note})' if row.note else ''}"
+
+
+def _respelled_here(kind: Kind, key: str, form: Form) -> str:
+    """A key of another group of the same file, which has other separators or letters there."""
+    right = next((word for each in tables_of(kind) if (word := each.respelled(key, form))), None)
+    return f'; it belongs in {_named(_groups_with(right, kind))}, as "{right}"' if right else ""
+
+
+def _named(groups: list[str]) -> str:
+    return " or ".join(f"[{name}]" for name in groups)
 
 
 def _groups_with(key: str, kind: Kind) -> list[str]:

@@ -115,10 +115,28 @@ class GroupTable:
     def unknown_in(self, form: Form) -> Severity:
         return self.unknown_in_yaml or self.unknown if form is Form.YML else self.unknown
 
+    def respelled(self, key: str, form: Form) -> str | None:
+        """The key that this form's parser knows, and that was written with other separators or letters."""
+        return next((row.name for row in self._plain.get(folded(key), ()) if form in row.forms), None)
+
+    @cached_property
+    def _plain(self) -> Mapping[str, tuple[Key, ...]]:
+        """Rows by their names without separators; not those whose names are patterns."""
+        rows: dict[str, tuple[Key, ...]] = {}
+        for row in self.keys:
+            if "{" not in row.name:
+                rows[folded(row.name)] = (*rows.get(folded(row.name), ()), row)
+        return rows
+
     def find(self, key: str, form: Form | None = None) -> Key | None:
         """The row of a key: of several that fit, one that the form's parser knows."""
         fitting = [each for each in self.keys if each.pattern.fullmatch(key)]
         return next((each for each in fitting if form in each.forms), fitting[0] if fitting else None)
+
+
+def folded(name: str) -> str:
+    """A name without what is easily written otherwise: `Batch_Size` and `batch-size` are one."""
+    return re.sub(r"[-_. ]", "", name).lower()
 
 
 def name_pattern(name: str) -> re.Pattern[str]:
