@@ -48,6 +48,8 @@ class-attrs-all:
         ("[property]\nbatch-size=4\n[source-config-0]\nmax-fps-n=3\n", Kind.UNKNOWN),
         ("[property]\nenable=1\nactive-pad=sink_0\n[group-0]\nsrc-ids-model-1=0\n", Kind.UNKNOWN),
         ("[multimodel]\nbatch-size=10\n", Kind.UNKNOWN),
+        ("[application]\nseed=A\n[receiver0]\nenable=1\n[primary-gie]\nenable=1\n", Kind.UNKNOWN),
+        ("[application]\nseed=A\n[sender1]\nenable=1\n", Kind.UNKNOWN),
         ("", Kind.UNKNOWN),
     ],
 )
@@ -70,6 +72,11 @@ def test_text_is_told_by_its_groups_and_keys(text: str, kind: Kind) -> None:
         ("BaseConfig:\n  minDetectorConfidence: 0\n", Kind.TRACKER),
         ("ds3d::datamap:\n  lidar_element_size: 4\n", Kind.MSGCONV),
         ("infer_config:\n  unique_id: 1\n", Kind.NVINFERSERVER),
+        ("application:\n  perf: 1\nprimary-gie0:\n  enable: 1\nbranch0:\n  pgie-id: 1\n", Kind.UNKNOWN),
+        ("sink0:\n  enable: 1\nmeta-mux:\n  enable: 1\n", Kind.UNKNOWN),
+        ("source-list:\n- uri: file:///a.mp4\nsource-config:\n  source-bin: nvurisrcbin\n", Kind.UNKNOWN),
+        ("source:\n  uri: file:///a.jpg\nvideo_template:\n  a: b\nsink:\n  sync: true\n", Kind.UNKNOWN),
+        ("tracker:\n  tracker-width: 640\n  ll-lib-file: a.so\n", Kind.TEST_APP),
     ],
 )
 def test_yaml_is_told_by_its_groups_and_keys(text: str, kind: Kind) -> None:

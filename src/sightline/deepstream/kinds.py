@@ -24,7 +24,7 @@ class Kind(StrEnum):
     ANALYTICS = "nvdsanalytics"
     MSGCONV = "nvmsgconv"
     BROKER = "message broker"
-    TRACKER = "tracker"  # the low-level library's YAML, and [tracker] alone, as deepstream-test2 reads it
+    TRACKER = "tracker"  # the low-level library's YAML, and text with [tracker] alone, as deepstream-test2's
     TEST_APP = "deepstream-test"  # the YAML of deepstream-test1 and its like
     NVINFERSERVER = "nvinferserver"  # protobuf's text; never judged here
     UNKNOWN = "unknown"
@@ -57,6 +57,8 @@ def _is_test_app(file: ConfigFile) -> bool:
     """The test programs read YAML alone, and their groups have no numbers where deepstream-app's have."""
     if file.form is not Form.YML or _any(r"application|(sink|source)\d+")(file):
         return False
+    if file.names == ("tracker",):  # a file of its own, read as the group of a larger one is
+        return True
     return _any("source|source-list|tiler|sink")(file) and file.entry("source", "csv-file-path") is None
 
 
@@ -120,6 +122,9 @@ _FOREIGN_KEYS = (
     "audio-transform",
 )
 _FOREIGN_GROUPS = r"surface\d+|source-config-\d+|multimodel|eval"
+# Programs of NVIDIA's whose files have groups of an application and others beside them: deepstream-nmos, the
+# parallel inference app, Service Maker, deepstream-can-orientation.
+_FOREIGN_PROGRAMS = r"(receiver|sender|branch)\d+|meta-mux|source-config|video_template"
 _NVINFER_KEYS = frozenset(
     {
         "batch-size",
@@ -146,7 +151,7 @@ _PROTOBUF = re.compile(rb"^[ \t]*(infer_config|input_control|output_control)[ \t
 
 _TELLS: tuple[tuple[Kind, Callable[[ConfigFile], bool]], ...] = (
     (Kind.NVINFERSERVER, _any("infer_config|input_control|output_control")),
-    (Kind.UNKNOWN, _any(_FOREIGN_GROUPS)),
+    (Kind.UNKNOWN, _any(f"{_FOREIGN_GROUPS}|{_FOREIGN_PROGRAMS}")),
     (Kind.UNKNOWN, _shares(_FOREIGN_KEYS)),
     (Kind.BROKER, _any("message-broker")),
     # These have `property`, which no application has; it is sometimes given a group of an application's too.
