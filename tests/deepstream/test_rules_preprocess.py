@@ -151,11 +151,18 @@ CASES = [
     ),
     Case({"group-0": None}, WARNING, What.MISSING, "", "no group of sources"),
     Case(
-        {"property/custom-lib-path": "/lib/libcustom2d_preprocess.so"},
+        {"property/custom-lib-path": "/lib/gst-plugins/libcustom2d_preprocess.so"},
         REFUSED,
         What.MISSING,
         "user-configs",
         "pixel-normalization-factor must be in [user-configs]",
+    ),
+    Case(
+        {"property/custom-lib-path": "../my-app/libcustom2d_preprocess.so"},
+        NOTE,
+        What.MISSING,
+        "user-configs",
+        "pixel-normalization-factor should be in [user-configs]",
     ),
 ]
 

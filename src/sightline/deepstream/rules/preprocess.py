@@ -9,6 +9,7 @@ below.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
 
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import Finding, Severity, What
@@ -130,10 +131,15 @@ def _no_groups(file: ConfigFile) -> Iterator[Finding]:
 
 def _own_library(file: ConfigFile) -> Iterator[Finding]:
     it, user = (only(file, Kind.PREPROCESS, name) for name in ("property", "user-configs"))
-    library = it.value("custom-lib-path") if it else None
-    if it and str(library).endswith(_OWN_LIBRARY) and not (user and user.has("pixel-normalization-factor")):
+    path = PurePosixPath(str(it.value("custom-lib-path") if it else None))
+    if path.name != _OWN_LIBRARY or (user and user.has("pixel-normalization-factor")):
+        return
+    if "gst-plugins" in path.parts:  # where it is installed, and where its source is built
         told = f"must be in [user-configs]: {_OWN_LIBRARY} ends the program without it"
         yield Finding(Severity.REFUSED, What.MISSING, f"pixel-normalization-factor {told}", "user-configs")
+    else:  # programs of NVIDIA's have libraries of their own by this name, which do without
+        told = f"should be in [user-configs]: NVIDIA's own {_OWN_LIBRARY} ends the program without it"
+        yield Finding(Severity.NOTE, What.MISSING, f"pixel-normalization-factor {told}", "user-configs")
 
 
 def _shared_sources(file: ConfigFile) -> Iterable[Finding]:
