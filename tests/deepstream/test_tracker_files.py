@@ -67,6 +67,12 @@ def test_what_is_right_is_not_spoken_of() -> None:
     assert yaml(TEST1) == ()
 
 
+def test_a_buffer_of_trajectories_may_be_without_an_end_as_in_nvidias_sample() -> None:
+    assert yaml(TRACKER, "  probationAge: 3\n", "  maxTrajectoryBufferLength: -1\n") == ()
+    found = yaml(TRACKER, "  probationAge: 3\n", "  maxTrajectoryBufferLength: -2\n")
+    assert only(found) == (Severity.WARNING, What.VALUE, "TargetManagement", "maxTrajectoryBufferLength")
+
+
 def test_a_trackers_file_is_known_by_its_groups() -> None:
     assert kind_of(loads(TRACKER.encode(), Form.YML)) is Kind.TRACKER
     assert kind_of(loads(TEST2.encode(), Form.TXT)) is Kind.TRACKER

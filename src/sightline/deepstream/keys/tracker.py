@@ -82,7 +82,7 @@ TARGETS = _group(
     _flag("outputTerminatedTracks"),
     _flag("outputShadowTracks"),
     _string(name="terminatedTrackFilename"),
-    _integer(name="maxTrajectoryBufferLength", low=1, note="frames"),
+    _age("maxTrajectoryBufferLength", None, low=-1),  # documented from 1; NVIDIA's multi-view sample has -1
 )
 
 TRAJECTORIES = _group(
