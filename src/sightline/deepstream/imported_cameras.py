@@ -59,9 +59,27 @@ def _sources(taking: Taking) -> Iterator[tuple[str, dict[str, Any], str]]:
     for number, uri in enumerate(_listed(taking)):
         if camera := _of_uri(uri, LIST, taking):
             yield f"{_SOURCE}{number}", camera | _recorded(camera, shared), f"{_SOURCE}{number}"
-    if taking.kind is Kind.TEST_APP and (location := taking.text(_SOURCE, "location")):
+    if taking.kind is Kind.TEST_APP:
+        yield from _of_test_program(taking, shared)
+
+
+def _of_test_program(taking: Taking, shared: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    if location := taking.text(_SOURCE, "location"):
         camera = {"url": taking.site_path(location)}
         yield _SOURCE, camera | shared, _SOURCE
+    for number, (uri, group) in enumerate(_served(taking)):
+        if camera := _of_uri(uri, group, taking):
+            yield f"{_SOURCE}{number}", camera | _recorded(camera, shared), ""
+
+
+def _served(taking: Taking) -> Iterator[tuple[str, str]]:
+    """URIs of the programs whose sources nvmultiurisrcbin opens, with `,` between them, and their group."""
+    within = taking.number("rest-server", "within_multiurisrcbin") or "server-app-ctx" not in taking.groups
+    served = ("multiurisrcbin", "uri-list") if within else ("server-app-ctx", "uri_list")
+    for group, key in ((_SOURCE, "uri-list"), served):
+        for uri in (taking.text(group, key) or "").split(","):
+            if uri.strip():
+                yield uri.strip(), group
 
 
 def _shared(taking: Taking) -> dict[str, Any]:
