@@ -65,8 +65,7 @@ def _sources(taking: Taking) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 def _of_test_program(taking: Taking, shared: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
     if location := taking.text(_SOURCE, "location"):
-        camera = {"url": taking.site_path(location)}
-        yield _SOURCE, camera | shared, _SOURCE
+        yield _SOURCE, {"url": taking.site_path(location)} | shared, _SOURCE
     for number, (uri, group) in enumerate(_served(taking)):
         if camera := _of_uri(uri, group, taking):
             yield f"{_SOURCE}{number}", camera | _recorded(camera, shared), ""
