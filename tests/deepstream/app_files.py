@@ -22,7 +22,7 @@ GOOD: dict[str, dict[str, str]] = {
     "tiled-display": {"enable": "1", "rows": "1", "columns": "1", "width": "1280", "height": "720"},
     "source0": {"enable": "1", "type": "2", "uri": "file:///a.mp4"},
     "sink0": {"enable": "1", "type": "1", "sync": "0"},
-    "osd": {"enable": "1", "text-size": "15", "text-color": "1;1;1;1"},
+    "osd": {"enable": "1", "border-width": "2", "text-size": "15", "text-color": "1;1;1;1"},
     "streammux": {"batch-size": "1", "width": "1920", "height": "1080"},
     "primary-gie": {"enable": "1", "gie-unique-id": "1", "config-file": "first.txt"},
     "tracker": {

@@ -15,7 +15,11 @@ FILE = {"type": "3", "output-file": "a.mp4", "bitrate": "2000000"}
 RTSP = {"type": "4", "bitrate": "2000000"}
 BROKER = {"type": "6", "msg-broker-proto-lib": "libnvds_kafka_proto.so"}
 NOTHING = {"primary-gie": None, "secondary-gie0": None, "tracker": None}
-TWO = {"source1": {"enable": "1", "type": "2", "uri": "file:///b.mp4"}, "streammux": {"batch-size": "2"}}
+TWO = {
+    "source1": {"enable": "1", "type": "2", "uri": "file:///b.mp4"},
+    "streammux": {"batch-size": "2", "batched-push-timeout": "40000"},
+}
+ENCODED = {"iframeinterval": "30"}
 
 
 def sink(by: Mapping[str, str | None] | None = None, **keys: str | None) -> Changes:
@@ -261,7 +265,9 @@ def test_what_leaves_is_judged(case: Case, form: Form) -> None:
 
 
 @pytest.mark.parametrize(
-    "by", [FILE, RTSP, BROKER, {"type": "2"}], ids=["a file", "RTSP", "a broker", "a window"]
+    "by",
+    [{**FILE, **ENCODED}, {**RTSP, **ENCODED}, BROKER, {"type": "2"}],
+    ids=["a file", "RTSP", "a broker", "a window"],
 )
 @pytest.mark.parametrize("form", Form)
 def test_a_sink_that_is_right_is_not_spoken_of(by: Mapping[str, str | None], form: Form) -> None:
@@ -282,6 +288,6 @@ def test_tiles_of_two_sources_may_be_as_many_as_are_needed(form: Form) -> None:
 
 
 def test_a_sink_may_have_any_name() -> None:
-    found = judged({"sink-of-a-file": {"enable": "1", **FILE}}, Form.TXT)
+    found = judged({"sink-of-a-file": {"enable": "1", **FILE, **ENCODED}}, Form.TXT)
     assert found == ()
     assert not would_load(judged({"sink-of-a-file": {"enable": "1", "type": "9"}}, Form.TXT))

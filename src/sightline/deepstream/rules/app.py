@@ -6,6 +6,7 @@ Deliberately not here: any of them; they are in the modules that this one puts t
 from __future__ import annotations
 
 from sightline.deepstream.rules import (
+    app_defaults,
     app_display,
     app_inference,
     app_mux,
@@ -26,4 +27,5 @@ RULES: tuple[Rule, ...] = (
     *app_tracker.RULES,
     *app_display.RULES,
     *app_sinks.RULES,
+    *app_defaults.RULES,
 )
