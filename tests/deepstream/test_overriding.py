@@ -76,6 +76,23 @@ def test_a_value_that_is_refused_is_read_before_it_is_beaten(tmp_path: Path) -> 
     assert not would_load(found)
 
 
+@pytest.mark.parametrize(("key", "value"), [("batch-size", 0), ("batch-size", 2000), ("interval", -1)])
+def test_what_the_property_does_not_take_leaves_the_files_value(tmp_path: Path, key: str, value: int) -> None:
+    assert _found(tmp_path, _NVINFER + "batch-size=4\n", f"{key}={value}\n") == ()
+    (found,) = (each for each in lint_path(tmp_path / "app.txt") if each.key == key)
+    assert (found.severity, found.what) == (Severity.WARNING, What.REPLACED)
+    assert "the nvinfer file's is taken instead" in found.message
+
+
+def test_the_gpu_of_all_groups_beats_the_files(tmp_path: Path) -> None:
+    keys = "[application]\nglobal-gpu-id=1\n"
+    (found,) = _found(tmp_path, _NVINFER + "gpu-id=0\n", keys)
+    assert (found.severity, found.what, found.key) == (Severity.NOTE, What.REPLACED, "gpu-id")
+    assert "0 is beaten by 1 in the application's [application] global-gpu-id" in found.message
+    (found,) = _found(tmp_path, _NVINFER + "gpu-id=0\n", "gpu-id=2\n" + keys)
+    assert "0 is beaten by 2 in the application's [primary-gie]" in found.message
+
+
 @pytest.mark.parametrize("form", list(Form))
 def test_both_forms_are_overridden(form: Form) -> None:
     app = loads(b"[secondary-gie1]\nenable=1\noperate-on-class-ids=0;2\nbatch-size=7\n", Form.TXT)

@@ -27,6 +27,7 @@ from sightline.deepstream.keys.key import GroupTable, Key, Outside, Type
 
 _PARSER = "src/apps/common/src/deepstream_config_file_parser.c"
 _ENCODER = "for plugin-type 3"
+_FILES = "the nvinfer file's"
 
 PLUGINS = {
     0: "nvinfer",
@@ -41,8 +42,8 @@ _GIE_KEYS = (
     path(name="config-file", default="none: must be set"),
     unsigned(name="plugin-type", default="0", choices=PLUGINS, outside=Outside.REFUSED),
     unsigned(name="gie-unique-id", default="0 to the application; the nvinfer file's to the element"),
-    unsigned(name="batch-size", default="the nvinfer file's"),
-    unsigned(name="interval", default="the nvinfer file's", low=0),
+    unsigned(name="batch-size", default=_FILES, low=1, high=1024, outside=Outside.REPLACED, instead=_FILES),
+    unsigned(name="interval", default=_FILES, low=0, outside=Outside.REPLACED, instead=_FILES),
     unsigned(name="gpu-id", default="global-gpu-id, else the nvinfer file's", low=0),
     memory("of the converter in front of a primary GIE"),
     path(name="model-engine-file", default="the nvinfer file's"),
