@@ -259,11 +259,29 @@ def test_files_that_it_names_are_told_or_converted_with_it(tmp_path: Path) -> No
             "test programs read YAML",
         ),
         ("[message-broker]\npartition-key=a\n", Form.TXT, "brokers read text files alone"),
+        ("BaseConfig:\n  minDetectorConfidence: 0.1\n", Form.YML, "trackers read YAML alone"),
+        ("[tracker]\nll-lib-file=a.so\n", Form.TXT, "deepstream-test2 its [tracker] in text"),
     ],
 )
 def test_a_form_that_nothing_reads_is_told(source: str, form: Form, word: str) -> None:
     made = convert(loads(source.encode(), form), OTHER[form])
     assert any(word in warning for warning in told(made, Severity.WARNING))
+
+
+def test_what_nobody_read_and_somebody_would_is_told() -> None:
+    made = convert(yaml("property:\n  is-classifier: 1\nclass-attrs-all:\n  threshold: 0.4\n"), Form.TXT)
+    assert told(made, Severity.WARNING) == [
+        "[property] is-classifier: is passed over in a yml file, and counts in a txt file",
+        "[class-attrs-all] threshold: is passed over in a yml file, and counts in a txt file",
+    ]
+
+
+def test_a_source_of_yaml_that_nobody_reads_is_left_out_and_told() -> None:
+    made = convert(yaml("application:\nsource0:\n  enable: 1\nstreammux:\n  width: 640\n"), Form.TXT)
+    assert made.names == ("application", "streammux")
+    assert any(
+        "[source0] is left out: in YAML nobody reads it" in word for word in told(made, Severity.WARNING)
+    )
 
 
 def test_a_file_of_that_form_stays_as_it_is() -> None:

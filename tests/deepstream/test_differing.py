@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sightline.deepstream.differing import Difference, How, diff, same
-from sightline.deepstream.document import Form
+from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.loading import load, loads
 
 # Where NVIDIA's twins say different things: which twin, and why.
@@ -22,6 +22,14 @@ NVIDIA = {
 
 def of(first: str, second: str, form: Form = Form.TXT) -> tuple[Difference, ...]:
     return diff(loads(first.encode(), Form.TXT), loads(second.encode(), form))
+
+
+def _text(source: str) -> ConfigFile:
+    return loads(source.encode(), Form.TXT)
+
+
+def _yaml(source: str) -> ConfigFile:
+    return loads(source.encode(), Form.YML)
 
 
 def twins(configs: Path) -> list[Path]:
@@ -132,3 +140,31 @@ def test_a_program_gets_all_of_it() -> None:
     (difference,) = of("[property]\ntopk=1\n", "[property]\n")
     assert b'"how":"only in the first"' in difference.to_json()
     assert b'"counts":true' in difference.to_json()
+
+
+def test_a_group_that_nobody_reads_in_one_form_is_a_difference() -> None:
+    one = _text("[application]\n[source0]\nenable=1\ntype=4\nuri=rtsp://a/1\n[streammux]\nbatch-size=1\n")
+    other = _yaml(
+        "application:\nsource0:\n  enable: 1\n  type: 4\n  uri: rtsp://a/1\nstreammux:\n  batch-size: 1\n"
+    )
+    for first, second, how in ((one, other, How.ONLY_FIRST), (other, one, How.ONLY_SECOND)):
+        (difference,) = diff(first, second)
+        assert (difference.how, difference.group) == (how, "source0")
+        assert not same((difference,))
+
+
+def test_a_table_without_its_file_beside_a_group_that_nobody_reads_is_told_as_the_table() -> None:
+    table = "application:\nsource0:\n  enable: 1\nsource:\n  csv-file-path: none.csv\n"
+    (difference,) = (each for each in diff(_yaml(table), _yaml("application:\n")) if each.counts)
+    assert "none.csv" in difference.message
+
+
+def test_a_group_that_one_form_alone_reads_is_told_as_such() -> None:
+    one, other = _text("[property]\nsymmetric-padding=1\n"), _yaml("property:\n  symmetric-padding: 1\n")
+    assert diff(one, other) == ()
+    one = _text("[osd]\nenable=1\n[application]\n[source-list]\nuse-nvmultiurisrcbin=1\n")
+    other = _yaml("osd:\n  enable: 1\napplication:\nsource-list:\n  use-nvmultiurisrcbin: 1\n")
+    (difference,) = diff(one, other)
+    assert difference.message == "[source-list] is read in the first alone"
+    assert (difference.how, difference.first_line, difference.second_line) == (How.ONLY_FIRST, 5, 5)
+    assert diff(other, other) == ()

@@ -20,7 +20,7 @@ from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Nothin
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.kinds import Kind, kind_of
 from sightline.deepstream.linting import in_order_of_files
-from sightline.deepstream.meaning import shown, table_for
+from sightline.deepstream.meaning import is_unread, shown, table_for
 from sightline.deepstream.named_files import Named, follow, named_files, twin
 from sightline.deepstream.plain import Plain, Tabled, is_source, plain
 from sightline.deepstream.preprocess_groups import as_list
@@ -31,10 +31,10 @@ from sightline.deepstream.source_table import GROUP
 from sightline.deepstream.table_sources import table_of_sources
 from sightline.log import redact
 
-# Files that are read in one form alone, and by what.
-_ONE_FORM: Final = {
+# Files that are read in one form alone, by what, and None where that is the one that they are in.
+_ONE_FORM: Final[dict[Kind, tuple[Form | None, str]]] = {
     Kind.TEST_APP: (Form.YML, "the test programs read YAML alone"),
-    Kind.TRACKER: (Form.TXT, "deepstream-test2 reads the text file alone"),
+    Kind.TRACKER: (None, "trackers read YAML alone, and deepstream-test2 its [tracker] in text"),
     Kind.BROKER: (Form.TXT, "the libraries of the brokers read text files alone"),
 }
 
@@ -139,8 +139,11 @@ class _Conversion:
         yield replace(group, entries=entries, value=None, comment=tuple(map(_comment, group.comment)))
 
     def _tell_if_not_read(self, group: Group) -> None:
-        """Of a group that only the parser of the form it comes from knows."""
+        """Of a group that only the parser of one form knows."""
         table = table_for(self.kind, group.name, self.to)
+        if is_unread(self.kind, group.name, self.file.form) and table and self.to in table.forms:
+            told = f"[{group.name}] is passed over in a {self.file.form} file, and counts in a {self.to} file"
+            self._tell(Severity.WARNING, What.UNKNOWN, told, group)
         matters = group.name in {LIST, GROUP}
         if table is None or self.to in table.forms or is_source(group.name) or self.kind in _ONE_FORM:
             return

@@ -18,9 +18,10 @@ from typing import Final
 import msgspec
 
 from sightline.deepstream.document import ConfigFile
+from sightline.deepstream.findings import What
 from sightline.deepstream.keys.key import Type
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.meaning import Meaning, Setting, enabling, is_cut, meaning_of
+from sightline.deepstream.meaning import Meaning, Setting, enabling, is_cut, is_unread, meaning_of
 from sightline.deepstream.plain import is_source
 from sightline.log import redact
 
@@ -39,7 +40,7 @@ class How(StrEnum):
     FORM = "same file in the other form"
     ORDER = "other order of sources"
     CUT = "cut in YAML"  # parts of a colour, to whole numbers: it is drawn in another one
-    PASSED_OVER = "passed over"  # a key outside of any group, which DeepStream does not read
+    PASSED_OVER = "passed over"  # a key outside of any group, or a group, which DeepStream does not read
 
 
 _COUNTING: Final = frozenset({How.KIND, How.ONLY_FIRST, How.ONLY_SECOND, How.OTHER, How.UNREADABLE})
@@ -112,7 +113,8 @@ def _compared(a: Meaning, b: Meaning) -> Iterator[Difference]:
 
 
 def _unreadable(a: Meaning, b: Meaning) -> Difference:
-    note = next(note for meaning in (a, b) if meaning.table_missing for note in meaning.notes if note.line)
+    notes = (a if a.table_missing else b).notes
+    note = next(note for note in notes if note.what is What.MISSING)
     lines = (note.line, None) if a.table_missing else (None, note.line)
     return Difference(How.UNREADABLE, note.message, note.group, note.key, None, None, *lines)
 
@@ -124,6 +126,10 @@ def _in_the_missing_table(group: str, a: Meaning, b: Meaning) -> bool:
 
 def _group(name: str, a: Meaning, b: Meaning) -> Iterator[Difference]:
     first, second = a.groups.get(name), b.groups.get(name)
+    unread = [is_unread(each.kind, name, each.form) for each in (a, b)]
+    if any(unread):
+        yield from _unread(name, first, second, *unread)
+        return
     if first is None or second is None:
         yield from _only_one(name, a.kind, first, second)
         return
@@ -132,13 +138,37 @@ def _group(name: str, a: Meaning, b: Meaning) -> Iterator[Difference]:
         yield from _cut(name, key, a, b)
 
 
+def _unread(
+    name: str,
+    first: dict[str, Setting] | None,
+    second: dict[str, Setting] | None,
+    not_first: bool,
+    not_second: bool,
+) -> Iterator[Difference]:
+    """Of a group that the parser of the first's form, the second's, or of both, passes over."""
+    lines = (_line(first), _line(second))
+    read = [settings for settings, unread in ((first, not_first), (second, not_second)) if not unread]
+    if any(settings for settings in read):
+        how = How.ONLY_SECOND if not_first else How.ONLY_FIRST
+        told = f"[{name}] is read in the {'second' if not_first else 'first'} alone"
+        yield Difference(how, told, name, None, None, None, *lines)
+    elif {key: each.value for key, each in (first or {}).items()} != {
+        key: each.value for key, each in (second or {}).items()
+    }:
+        told = f"[{name}] is passed over where it stands, which is not the same in both"
+        yield Difference(How.PASSED_OVER, told, name, None, None, None, *lines)
+
+
+def _line(settings: dict[str, Setting] | None) -> int | None:
+    return min((each.line for each in (settings or {}).values() if each.line), default=None)
+
+
 def _only_one(
     name: str, kind: Kind, first: dict[str, Setting] | None, second: dict[str, Setting] | None
 ) -> Iterator[Difference]:
     settings = (first if second is None else second) or {}
     where = "first" if second is None else "second"
-    line = min((setting.line for setting in settings.values() if setting.line), default=None)
-    lines = (line, None) if second is None else (None, line)
+    lines = (_line(first), _line(second))
     if _says_nothing(name, kind, settings):
         told = f"[{name}] stands only in the {where}, and changes nothing: " + (
             "it is turned off" if "enable" in settings else "it is empty, or has defaults alone"
@@ -190,6 +220,8 @@ def _one_sided(group: str, key: str, held: Setting, *, is_first: bool) -> Differ
 def _other(group: str, key: str, first: Setting, second: Setting) -> Difference:
     values = (first.written, second.written, first.line, second.line)
     told = f"[{group}] {key} is {first.written} in the first and {second.written} in the second"
+    if (first.row is None) != (second.row is None):
+        told += f", and {'the first' if first.row else 'the second'} alone is read"
     if _twins(first, second):
         return Difference(How.FORM, f"{told}: one file in two forms", group, key, *values)
     return Difference(How.OTHER, told, group, key, *values)

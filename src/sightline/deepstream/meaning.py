@@ -29,7 +29,7 @@ from sightline.deepstream.document import (
 )
 from sightline.deepstream.findings import Finding
 from sightline.deepstream.keys.key import GroupTable, Key, Type
-from sightline.deepstream.keys.opening import table_of
+from sightline.deepstream.keys.opening import table_of, tables_of
 from sightline.deepstream.kinds import Kind, kind_of
 from sightline.deepstream.plain import Plain, is_source, plain
 from sightline.deepstream.preprocess_groups import LISTED, is_part
@@ -135,6 +135,14 @@ def table_for(kind: Kind, group: str, form: Form) -> GroupTable | None:
     if kind is Kind.PREPROCESS and form is Form.YML and is_part(group):
         return table_of(kind, LISTED) or table
     return table
+
+
+def is_unread(kind: Kind, group: str, form: Form) -> bool:
+    """Whether the parser of this form passes over a group that the other's reads."""
+    table = table_for(kind, group, form)
+    if table is None or form in table.forms or is_source(group):
+        return False
+    return any(form in each.forms for each in tables_of(kind))  # else nothing of it is read in this form
 
 
 def meant(entry: Entry, row: Key | None, form: Form) -> Meant:

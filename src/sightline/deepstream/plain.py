@@ -3,7 +3,8 @@
 Promises: `plain` keeps the order, the comments and the lines. Of duplicates the one that DeepStream reads
 is left; old keys are their heirs; an application's sources are groups `source0`, `source1`... wherever they
 stood, in `[source-list]` or in a table of their own, each with the number that is its `camera-id`;
-nvdspreprocess's groups are `group-0`, `group-1`... in YAML too. All of it is told.
+nvdspreprocess's groups are `group-0`, `group-1`... in YAML too; a `source0:` of YAML, which nobody reads, is
+not there. All of it is told.
 
 Deliberately not here: what values are (`meaning`), the other form (`converting`).
 """
@@ -69,6 +70,8 @@ def plain(file: ConfigFile, kind: Kind) -> Plain:
     notes += [_old(entry) for entry in gone]
     missing = False
     if kind is Kind.APP:
+        notes += _unread_sources(file)
+        file = _without_unread_sources(file)
         file, told = without_source_list(file)
         notes += told
         file, missing = _with_rows(file, rows, notes)
@@ -113,6 +116,20 @@ def _left_out(group: str, entry: Entry, held: Entry | None) -> Finding:
 def _old(entry: Entry) -> Finding:
     told = f"{entry.key} was given up; what took its place says the same"
     return Finding(Severity.NOTE, What.DEPRECATED, told, key=entry.key, line=entry.line or None)
+
+
+def _unread_sources(file: ConfigFile) -> Iterator[Finding]:
+    """YAML's reader of applications knows a table of sources and nothing else."""
+    for group in file.groups if file.form is Form.YML else ():
+        if is_source(group.name):
+            told = f"[{group.name}] is left out: in YAML nobody reads it, for sources stand in a table there"
+            yield Finding(Severity.WARNING, What.UNKNOWN, told, group.name, line=group.line or None)
+
+
+def _without_unread_sources(file: ConfigFile) -> ConfigFile:
+    if file.form is Form.TXT:
+        return file
+    return replace(file, groups=tuple(group for group in file.groups if not is_source(group.name)))
 
 
 def _with_rows(

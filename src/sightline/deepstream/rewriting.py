@@ -17,6 +17,7 @@ from typing import Final
 from sightline.deepstream import keyfile, keyfile_values
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Mapping, Nothing, Sequence
 from sightline.deepstream.findings import Finding, Severity, What
+from sightline.deepstream.keys.key import Key
 from sightline.deepstream.kinds import Kind
 from sightline.deepstream.meaning import Meant, is_cut, meant, row_of, shown, table_for
 from sightline.deepstream.reading import read
@@ -42,10 +43,10 @@ class Rewriting:
             return None
         self._tell_if_unknown(flat, group)
         row = row_of(self.kind, group, flat.key, self.form)
-        known = row_of(self.kind, group, flat.key, self.to) is not None
-        value = meant(flat, row if known else None, self.form)
+        other = row_of(self.kind, group, flat.key, self.to)
+        value = meant(flat, row if other else None, self.form)
         try:
-            written = next(self._candidates(flat, group, value), None)
+            written = next(self._candidates(flat, other if row else None, value), None)
             canonical = self._canonical(value)
         except ValueRefused as error:
             self._tell(What.VALUE, entry, group, f"is left out: {error}", Severity.REFUSED)
@@ -79,10 +80,9 @@ class Rewriting:
         self._tell(What.VALUE, entry, group, told)
         return replace(entry, value=";".join(_texts(entry.value)))
 
-    def _candidates(self, entry: Entry, group: str, value: Meant) -> Iterator[str]:
+    def _candidates(self, entry: Entry, row: Key | None, value: Meant) -> Iterator[str]:
         """Ways to write it that say the same, the most like what stands there first."""
         text = entry.text or ""
-        row = row_of(self.kind, group, entry.key, self.to)
         short = text.strip()
         for written in dict.fromkeys((text, short, short.removesuffix(";"), self._canonical(value))):
             is_right = _same(meant(replace(entry, value=written), row, self.to), value)
@@ -123,12 +123,15 @@ class Rewriting:
         return False
 
     def _tell_if_unknown(self, entry: Entry, group: str) -> None:
-        """Of a key that this form's parser knows and the other's does not."""
+        """Of a key that the parser of one form knows and that of the other does not."""
         table = table_for(self.kind, group, self.to)
         rows = [row_of(self.kind, group, entry.key, form) for form in (self.form, self.to)]
         if table and self.to in table.forms and rows[0] and not rows[1]:
             told = f"is not known to the parser of {self.to} files"
             self._tell(What.UNKNOWN, entry, group, told, table.unknown_in(self.to))
+        elif rows[1] and not rows[0]:
+            told = f"is passed over in a {self.form} file, and counts in a {self.to} file"
+            self._tell(What.UNKNOWN, entry, group, told)
 
     def _tell(
         self, what: What, entry: Entry, group: str, told: str, severity: Severity = Severity.WARNING
