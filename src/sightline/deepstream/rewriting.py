@@ -76,7 +76,9 @@ class Rewriting:
                 What.VALUE, entry, group, "is left out: text has no values within values", Severity.REFUSED
             )
             return None
-        told = "is a list, which became words with ; between; DeepStream's own YAML parsers take no list here"
+        told = "is a list, which became words with ; between"
+        if self.kind is not Kind.TRACKER:  # the tracker's library has lists; all others split words
+            told += "; DeepStream's own YAML parsers take no list here"
         self._tell(What.VALUE, entry, group, told)
         return replace(entry, value=";".join(_texts(entry.value)))
 
