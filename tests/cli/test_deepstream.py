@@ -434,3 +434,15 @@ def test_paths_of_all_converted_files_are_told_where_they_mean_other_ones_now(
     done = invoke("deepstream", "convert", "app.txt", "--to", "yml", "-o", "out/app.yml", "--follow")
     assert done.exit_code == 0
     assert done.stderr.splitlines()[-1] == "relative paths are meant from out now: people.onnx"
+
+
+def test_what_all_sources_have_is_told_once(invoke: Invoke, folder: Path) -> None:
+    cameras = (f"[source{n}]\nenable=1\ntype=4\nuri=rtsp://10.0.0.{n}/1\n" for n in range(40))
+    (folder / "forty.txt").write_text(
+        APP.partition("[source0]")[0] + "".join(cameras) + "[streammux]\nwidth=640\n"
+    )
+    assert invoke("deepstream", "convert", "forty.txt", "--to", "yml").exit_code == 0
+    done = invoke("deepstream", "diff", "forty.txt", "forty.yml")
+    assert done.exit_code == 0
+    assert done.stdout.count("rtsp-reconnect-attempts") == 1
+    assert "it is the default; 39 more like it" in done.stdout

@@ -210,11 +210,24 @@ def test_no_login_is_in_the_site_or_in_the_notes(make: Make, uri: str) -> None:
 
 def test_an_address_with_a_token_becomes_a_variable(make: Make) -> None:
     made = make(APP.replace("rtsp://viewer:p%40ss@10.0.0.5/stream1", "rtsp://10.0.0.5/s?token=tulip77"))
-    word = "the address of Main-Gate-1 seems to hold a secret, and is taken from MAIN_GATE_1_URL"
+    word = "addresses that seem to hold a secret are taken from variables: MAIN_GATE_1_URL"
     assert word in told(made)
     assert made.site["cameras"]["Main-Gate-1"]["url"] == "${MAIN_GATE_1_URL}"
     assert "tulip77" not in str(made.site) + told(made)
     checked(made)
+
+
+def test_no_two_cameras_share_a_variable(make: Make) -> None:
+    sources = "".join(
+        f"[source{n}]\nenable=1\ntype=4\nuri=rtsp://a:tulip{n}@h/1?token=x{n}\n" for n in range(3)
+    )
+    sinks = "[sink0]\nenable=1\ntype=6\nmsg-conv-config=sensors.txt\n"
+    ids = ("gate-1", "gate.1", "gate_1")
+    sensors = "".join(f"[sensor{n}]\nenable=1\nid={name}\n" for n, name in enumerate(ids))
+    made = make("[application]\n" + sources + sinks, **{"sensors.txt": sensors})
+    assert tuple(made.site["cameras"]) == ids
+    used = [value for camera in made.site["cameras"].values() for value in camera.values()]
+    assert len(set(used)) == len(used) == len(made.variables) == 9
 
 
 words = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=1, max_size=12)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +44,24 @@ def _show(differences: tuple[Difference, ...]) -> None:
         Console().print(_table(counting))
     if others:
         typer.echo("Not the same, and without effect:")
-        Console().print(_table(others))
+        Console().print(_table(_gathered(others)))
     typer.echo(
         f"{counted(len(counting), 'difference')} in what they mean" if counting else "they mean the same"
     )
+
+
+def _gathered(differences: list[Difference]) -> list[Difference]:
+    """Each once that forty sources have, with how many there are."""
+    alike: dict[object, list[Difference]] = {}
+    for each in differences:
+        group = re.sub(r"\d+$", "", each.group or "")
+        alike.setdefault(
+            (each.how, group, each.key, each.first, each.second) if each.key else each, []
+        ).append(each)
+    return [
+        replace(first, message=f"{first.message}; {len(others)} more like it") if others else first
+        for first, *others in alike.values()
+    ]
 
 
 def _table(differences: list[Difference]) -> Table:

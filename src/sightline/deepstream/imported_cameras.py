@@ -35,6 +35,7 @@ _SOURCE: Final = "source"
 _MANY: Final = 1024
 _TCP: Final = 4
 _V4L2, _URIS = 1, 3
+_URL: Final = "_URL"
 
 
 def cameras_of(file: ConfigFile, taking: Taking) -> tuple[dict[str, Any], dict[str, str]]:
@@ -46,7 +47,9 @@ def cameras_of(file: ConfigFile, taking: Taking) -> tuple[dict[str, Any], dict[s
         name = _free(_name(names.get(group, wanted), number), cameras)
         if name != names.get(group, wanted) and group in names:
             taking.note(f"the sensor {names[group]!r} is called {name}", group)
-        cameras[name] = _without_login(name, camera, taking, variables)
+        cameras[name] = _without_login(name, camera, variables)
+    if secret := [name for name in variables if name.endswith(_URL)]:
+        taking.note(f"addresses that seem to hold a secret are taken from variables: {', '.join(secret)}")
     return cameras, variables
 
 
@@ -152,25 +155,30 @@ def _device(uri: str) -> dict[str, Any] | None:
     return {"url": f"v4l2:///dev/video{found[1]}"} if found else None
 
 
-def _without_login(
-    name: str, camera: dict[str, Any], taking: Taking, variables: dict[str, str]
-) -> dict[str, Any]:
+def _without_login(name: str, camera: dict[str, Any], variables: dict[str, str]) -> dict[str, Any]:
     """With variables in the place of what is secret, and nothing that would be taken for a variable."""
     login = take_login(camera["url"])
     for secret in (login.username, login.password):
         hide_secret(secret or "")
-    stem = re.sub(r"\W", "_", name).upper()
-    stem = f"CAMERA_{stem}" if stem[0].isdigit() else stem
+    stem = _stem(name, variables)
     made = {"url": login.url.replace("$", "$$")}
     if redact(login.url) != login.url:
-        variables[f"{stem}_URL"] = f"the address of {name}, which holds a secret"
-        made["url"] = f"${{{stem}_URL}}"
-        taking.note(f"the address of {name} seems to hold a secret, and is taken from {stem}_URL")
+        variables[stem + _URL] = f"the address of {name}, which holds a secret"
+        made["url"] = f"${{{stem}{_URL}}}"
     for key, value in (("username", login.username), ("password", login.password)):
         if value:
             variables[f"{stem}_{key.upper()}"] = f"the {key} of {name}"
             made[key] = f"${{{stem}_{key.upper()}}}"
     return camera | made
+
+
+def _stem(name: str, taken: dict[str, str]) -> str:
+    """What the variables of a camera begin with: no other camera's, though `a-1` and `a.1` are two."""
+    stem = re.sub(r"\W", "_", name).upper()
+    stem = f"CAMERA_{stem}" if stem[0].isdigit() else stem
+    ends = (_URL, "_USERNAME", "_PASSWORD")
+    stems = (stem if number == 1 else f"{stem}_{number}" for number in range(1, len(taken) + 2))
+    return next(free for free in stems if not any(free + end in taken for end in ends))
 
 
 def _sensors(file: ConfigFile, taking: Taking) -> dict[str, str]:
