@@ -184,3 +184,47 @@ def test_a_colour_has_four_numbers(colors: str, form: Form) -> None:
 )
 def test_a_group_that_is_refused_is_not_said_to_be_passed_over(name: str, form: Form) -> None:
     assert only({name: {"enable": "1"}}, form).severity is Severity.REFUSED
+
+
+@pytest.mark.parametrize("colors", [".5;0;0;1", "1;-.5;0;1"])
+def test_a_part_of_a_yaml_colour_that_begins_with_no_number_ends_deepstream(colors: str) -> None:
+    assert judged({"osd": {"clock-color": colors, "show-clock": "1"}}, Form.TXT) == ()
+    found = only({"osd": {"clock-color": colors, "show-clock": "1"}}, Form.YML)
+    assert (found.severity, found.key) == (Severity.REFUSED, "clock-color")
+    assert "DeepStream ends where a part begins with none" in found.message
+
+
+@pytest.mark.parametrize("key", ["bbox-border-color3", "bbox-border-color-0", "bbox-bg-color+2"])
+@pytest.mark.parametrize("form", Form)
+def test_a_colour_of_a_class_has_its_number_as_c_reads_it(key: str, form: Form) -> None:
+    assert judged({"primary-gie": {key: "1;0;0;1"}}, form) == ()
+    found = only({"primary-gie": {key: "1;0;0"}}, form)
+    assert (found.severity, found.key) == (Severity.REFUSED, key)
+
+
+def test_a_colour_of_no_class_is_passed_over_by_text_and_ends_yaml() -> None:
+    change = {"primary-gie": {"bbox-border-colors": "1;0;0;1"}}
+    assert only(change, Form.TXT).severity is Severity.WARNING
+    found = only(change, Form.YML)
+    assert (found.severity, found.what) == (Severity.REFUSED, What.UNKNOWN)
+
+
+def test_a_mux_in_yaml_has_any_whole_number_of_hardware() -> None:
+    found = only({"streammux": {"compute-hw": "-1"}}, Form.YML)
+    assert (found.severity, found.what) == (Severity.WARNING, What.REPLACED)
+
+
+def test_yaml_counts_the_id_of_a_primary_gie_that_is_read_and_off() -> None:
+    """Without `enable` the parser reads the group on, and what it reads is compared."""
+    found = judged({"primary-gie": {"enable": None, "gie-unique-id": "2"}}, Form.YML)
+    assert [each.what for each in found if each.severity is Severity.REFUSED] == [What.DUPLICATE]
+    assert would_load(judged({"primary-gie": {"enable": None, "gie-unique-id": "2"}}, Form.TXT))
+
+
+@pytest.mark.parametrize("key", ["model-engine-file", "input-tensor-meta", "infer-raw-output-dir"])
+@pytest.mark.parametrize("form", Form)
+def test_a_video_template_is_told_nothing_of_nvinfers(key: str, form: Form) -> None:
+    found = judged({"primary-gie": {"plugin-type": "2", key: "1"}}, form)
+    assert [(each.severity, each.what) for each in found if "nvdsvideotemplate" in each.message] == [
+        (Severity.WARNING, What.INAPPLICABLE)
+    ]

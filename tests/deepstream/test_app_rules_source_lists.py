@@ -156,3 +156,11 @@ def test_lists_of_sources_are_judged(case: Case, form: Form) -> None:
 @pytest.mark.parametrize("changes", [listed(), listed(MULTI)])
 def test_what_is_right_is_not_refused(changes: Changes) -> None:
     assert would_load(judged(changes, Form.TXT))
+
+
+def test_what_only_single_sources_have_is_told_beside_nvmultiurisrcbin() -> None:
+    change = listed(MULTI)
+    every = {**(change["source-attr-all"] or {}), "intra-decode-enable": "1"}
+    told = [each for each in judged({**change, "source-attr-all": every}, Form.TXT) if each.key in every]
+    assert [(each.key, each.what) for each in told] == [("intra-decode-enable", What.INAPPLICABLE)]
+    assert not any(each.key in every for each in judged({**listed(), "source-attr-all": every}, Form.TXT))

@@ -25,6 +25,13 @@ CASES = [
         "sensor00",
         "sensor 0 is there already, in [sensor0]",
     ),
+    Case(
+        {"sensor00/enable": "0"},
+        REFUSED,
+        What.DUPLICATE,
+        "sensor00",
+        "sensor 0 is there already, in [sensor0]",
+    ),
     Case({"camera0/enable": "1"}, WARNING, What.UNKNOWN, "camera0", "passes over it"),
     Case(
         {"ds3d::datamap/lidar_data_key": "a"},

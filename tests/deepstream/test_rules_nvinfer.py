@@ -32,6 +32,38 @@ PARSING = [
     Case(
         {"property/batchsize": "4"}, WARNING, What.UNKNOWN, "property/batchsize", 'did you mean "batch-size"?'
     ),
+    Case(
+        {"property/num-detected-classes": "-1"},
+        REFUSED,
+        What.VALUE,
+        "property/num-detected-classes",
+        "no room for 4294967295 classes",
+        TXT,
+    ),
+    Case(
+        {**_CLASSIFIER, "property/num-detected-classes": "-1"},
+        WARNING,
+        What.INAPPLICABLE,
+        "property/num-detected-classes",
+        "has no effect with network-type 1",
+        TXT,
+    ),
+    Case(
+        {"property/num-detected-classes": "-1"},
+        REFUSED,
+        What.VALUE,
+        "property/num-detected-classes",
+        "got '-1'",
+        YML,
+        also=("default property/num-detected-classes",),
+    ),
+    Case(
+        {"property/scaling-compute-hw": "2"},
+        WARNING,
+        What.VALUE,
+        "property/scaling-compute-hw",
+        "on Jetson alone; elsewhere the file is refused",
+    ),
     Case({"property/topk": "4"}, WARNING, What.MISPLACED, "property/topk", "belongs in [class-attrs-all]"),
     Case({"property/tensor-name": "a"}, WARNING, What.MISPLACED, "property/tensor-name", "nvdspreprocess"),
     Case({"property/parse-func": "4"}, WARNING, What.UNKNOWN, "property/parse-func", "no key 'parse-func'"),

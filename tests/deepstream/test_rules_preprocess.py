@@ -26,6 +26,13 @@ _ALL_OBJECTS = {
 
 CASES = [
     Case(
+        {"property/scaling-pool-compute-hw": "2"},
+        WARNING,
+        What.VALUE,
+        "property/scaling-pool-compute-hw",
+        "on Jetson alone; elsewhere the file is refused",
+    ),
+    Case(
         {"property/network-color-format": "3"},
         REFUSED,
         What.VALUE,

@@ -205,3 +205,11 @@ _LOOKED_AT: set[tuple[str | None, str | None, What]] = {
     ("secondary-gie1", "batch-size", What.REPLACED),
     (None, None, What.MISSING),  # the file that overrides another has no source
 }
+
+
+@pytest.mark.parametrize("key", ["max-lateness", "processing-deadline", "max-bitrate"])
+def test_nanoseconds_of_a_test_programs_sink_have_64_bits(key: str) -> None:
+    text = f"source:\n  location: a.h264\nsink:\n  {key}: 5000000000\n"
+    assert lint(loads(text.encode(), Form.YML), Kind.TEST_APP) == ()
+    late = lint(loads(text.replace("5000000000", "-1").encode(), Form.YML), Kind.TEST_APP)
+    assert would_load(late) is (key == "max-lateness")

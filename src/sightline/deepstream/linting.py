@@ -44,9 +44,10 @@ def lint(file: ConfigFile, kind: Kind | None = None) -> tuple[Finding, ...]:
 
 
 def _not_refused(found: Iterable[Finding], told: Iterable[Finding]) -> Iterator[Finding]:
-    """Without the unknown groups that a rule says DeepStream refuses: they are not passed over."""
-    refused = {each.group for each in told if (each.severity, each.what) == (Severity.REFUSED, What.UNKNOWN)}
-    return (each for each in found if each.what is not What.UNKNOWN or each.key or each.group not in refused)
+    """Without the unknown groups and keys that a rule says DeepStream refuses: they are not passed over."""
+    unknown = (Severity.REFUSED, What.UNKNOWN)
+    refused = {(each.group, each.key) for each in told if (each.severity, each.what) == unknown}
+    return (each for each in found if each.what is not What.UNKNOWN or (each.group, each.key) not in refused)
 
 
 def in_order(found: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -23,7 +23,7 @@ from sightline.deepstream.keys.app_rows import (
     switch,
     unsigned,
 )
-from sightline.deepstream.keys.key import GroupTable
+from sightline.deepstream.keys.key import GroupTable, Type
 
 STREAMMUX = GroupTable(
     name="streammux",
@@ -39,7 +39,7 @@ STREAMMUX = GroupTable(
         switch("enable-padding"),
         integer(name="buffer-pool-size", default="the mux's own 4"),
         memory(),
-        compute(),
+        compute(in_yaml=Type.INTEGER),
         switch("attach-sys-ts-as-ntp", "1", forms=ONLY_TEXT, note="YAML calls it attach-sys-ts"),
         switch("attach-sys-ts", "1", forms=ONLY_YAML, note="text calls it attach-sys-ts-as-ntp"),
         boolean(name="frame-num-reset-on-eos", default="0"),

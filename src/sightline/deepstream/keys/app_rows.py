@@ -60,9 +60,10 @@ def memory(note: str | None = None) -> Key:
     )
 
 
-def compute(**more: Any) -> Key:
-    return unsigned(
+def compute(in_yaml: Type = Type.UNSIGNED, **more: Any) -> Key:
+    return integer(
         name="compute-hw",
+        in_yaml=in_yaml,
         default="0",
         choices={0: "default", 1: "GPU", 2: "VIC, on Jetson"},
         outside=Outside.REPLACED,

@@ -22,6 +22,7 @@ class Type(StrEnum):
     INTEGER = "integer"
     UNSIGNED = "unsigned integer"
     LONG = "unsigned integer of 64 bits"
+    SIGNED_LONG = "integer of 64 bits"
     BOOLEAN = "boolean"
     NUMBER = "number"
     STRING = "string"
@@ -46,7 +47,7 @@ class Key:
     """One key of one group.
 
     Attributes:
-        name: as written; `{N}` stands for digits, `{NAME}` for any word.
+        name: as written; `{N}` stands for digits, `{NAME}` for any word, `{INDEX}` for what strtoll reads.
         default: what holds where it is not set, in words; None where that is nothing to speak of.
         choices: what the numbers mean, where only these have a meaning.
         low, high: bounds, both allowed.
@@ -140,4 +141,5 @@ def folded(name: str) -> str:
 
 
 def name_pattern(name: str) -> re.Pattern[str]:
-    return re.compile(re.escape(name).replace(r"\{N\}", r"\d+").replace(r"\{NAME\}", ".+"))
+    pattern = re.escape(name).replace(r"\{N\}", r"\d+").replace(r"\{NAME\}", ".+")
+    return re.compile(pattern.replace(r"\{INDEX\}", r"\s*[+-]?\d+.*"))

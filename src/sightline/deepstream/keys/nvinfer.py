@@ -152,7 +152,7 @@ _INPUT = (
     _switch("crop-objects-to-roi-boundary", late=True),
 )
 _OUTPUT = (
-    _count("num-detected-classes", low=0, default="0"),
+    _count("num-detected-classes", default="0"),
     _count("cluster-mode", choices=CLUSTER_MODES, default="0, which most builds take for NMS"),
     Key(
         name="enable-dbscan",

@@ -18,6 +18,8 @@ _PARSERS = "src/utils/nvds_ymlparser/"
 
 _integer = partial(Key, type=Type.INTEGER, outside=Outside.TAKEN, forms=ONLY_YAML)
 _unsigned = partial(Key, type=Type.UNSIGNED, outside=Outside.TAKEN, forms=ONLY_YAML)
+_long = partial(Key, type=Type.LONG, outside=Outside.TAKEN, forms=ONLY_YAML)
+_signed_long = partial(Key, type=Type.SIGNED_LONG, outside=Outside.TAKEN, forms=ONLY_YAML)
 _string = partial(Key, type=Type.STRING, forms=ONLY_YAML)
 _path = partial(Key, type=Type.PATH, forms=ONLY_YAML)
 _ENABLE = _integer(name="enable", default="1", note="0 leaves the element as it is; some programs then end")
@@ -119,15 +121,12 @@ _SINK = (
         "create-window",
         "enable-last-sample",
         "force-aspect-ratio",
-        "max-lateness",
         "qos",
         "sync",
     ),
     *_unsigneds(
         "columns",
         "gpu-id",
-        "max-bitrate",
-        "processing-deadline",
         "profile",
         "rows",
         "window-height",
@@ -135,6 +134,9 @@ _SINK = (
         "window-x",
         "window-y",
     ),
+    _long(name="max-bitrate"),
+    _long(name="processing-deadline", note="nanoseconds"),
+    _signed_long(name="max-lateness", note="nanoseconds"),
     _path(name="location", note="of a file"),
 )
 

@@ -16,6 +16,7 @@ from sightline.deepstream.document import ConfigFile
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.keys.opening import table_of
 from sightline.deepstream.kinds import Kind
+from sightline.deepstream.reading import leading_integer
 from sightline.deepstream.refusal import ValueRefused
 from sightline.deepstream.rules.app_reading import App
 from sightline.deepstream.rules.opening import Rule
@@ -57,11 +58,22 @@ def colors(file: ConfigFile) -> Iterator[Finding]:
     app = App(file)
     for key in _COLORS if not app.text else ():
         parts = app.value(_OSD, key)
-        if isinstance(parts, tuple) and len(parts) == 4 and any(part != int(part) for part in parts):
-            told = (
-                f"the YAML parser takes whole numbers: {';'.join(str(int(part)) for part in parts)} is taken"
-            )
+        if not isinstance(parts, tuple) or len(parts) != 4:
+            continue
+        whole = _whole(app.written(_OSD, key))
+        if whole is None:
+            told = "the YAML parser takes whole numbers, and DeepStream ends where a part begins with none"
+            yield app.refused(_OSD, key, told)
+        elif whole != parts:
+            told = f"the YAML parser takes whole numbers: {';'.join(map(str, whole))} is taken"
             yield app.replaced(_OSD, key, told)
+
+
+def _whole(text: str) -> tuple[int, ...] | None:
+    try:
+        return tuple(map(leading_integer, text.split(";")))
+    except ValueRefused:
+        return None
 
 
 def texts(file: ConfigFile) -> Iterator[Finding]:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 
 from sightline.deepstream.document import ConfigFile
 from sightline.deepstream.findings import Finding, Severity, What
+from sightline.deepstream.reading import leading_integer
+from sightline.deepstream.refusal import ValueRefused
 from sightline.deepstream.rules.app_reading import App
 from sightline.deepstream.rules.opening import Rule
 
@@ -20,6 +22,8 @@ _SECONDARY = "secondary-gie"
 _MOST = 16  # MAX_SECONDARY_GIE_BINS and its like
 _AUDIO = ("audio-transform", "audio-framesize", "audio-hopsize", "audio-input-rate")
 _ENCODER = ("model-variant", "device", "min-crop-size", "verbose", "backend", "triton-url", "triton-model")
+_OF_NVINFER = ("model-engine-file", "input-tensor-meta", "infer-raw-output-dir")
+_OF_CLASSES = ("bbox-border-color", "bbox-bg-color")
 _SERVER, _TEMPLATE, _VISION = 1, 2, 3
 
 
@@ -42,9 +46,9 @@ def files(file: ConfigFile) -> Iterator[Finding]:
 
 
 def ids(file: ConfigFile) -> Iterator[Finding]:
-    """All ids must differ, and one that is not set is 0, that of a primary GIE which is off too."""
+    """All ids must differ, and one that is not set is 0, that of a primary GIE which is not read too."""
     app = App(file)
-    taken = {app.number(_PRIMARY, "gie-unique-id") if app.on(_PRIMARY) else 0: _PRIMARY}
+    taken = {app.number(_PRIMARY, "gie-unique-id") if _PRIMARY in _read(app) else 0: _PRIMARY}
     for group in app.groups_on(_SECONDARY):
         own = app.number(group, "gie-unique-id")
         if own in taken:
@@ -115,6 +119,8 @@ def _by_plugin(app: App, group: str, plugin: int) -> Iterator[Finding]:
         yield from app.unused(group, keys, told)
     if plugin != _VISION:
         yield from app.unused(group, _ENCODER, f"without effect on plugin-type {plugin}")
+    if plugin == _TEMPLATE:
+        yield from app.unused(group, _OF_NVINFER, "without effect on nvdsvideotemplate: its own file says so")
     yield from app.unused(group, _AUDIO, "without effect: deepstream-app makes nothing of sound")
 
 
@@ -132,6 +138,25 @@ def colors(file: ConfigFile) -> Iterator[Finding]:
     told = "without effect: only bbox-bg-color0 and so on, of single classes, are drawn"
     for group in _read(app):
         yield from app.unused(group, ("bbox-bg-color",), told)
+
+
+def indices(file: ConfigFile) -> Iterator[Finding]:
+    """YAML's parser reads what follows the name of a colour with `std::stoi`, which throws."""
+    app = App(file)
+    for group in () if app.text else _read(app):
+        for entry in file.entries(group):
+            name = next((name for name in _OF_CLASSES if entry.key.startswith(name)), None)
+            if name and entry.key != name and not _begins_with_a_number(entry.key.removeprefix(name)):
+                told = f"expected {name} or {name}N; DeepStream ends at {entry.key!r}"
+                yield app.refused(group, entry.key, told, What.UNKNOWN)
+
+
+def _begins_with_a_number(text: str) -> bool:
+    try:
+        leading_integer(text)
+    except ValueRefused:
+        return False
+    return True
 
 
 def tensors(file: ConfigFile) -> Iterator[Finding]:
@@ -165,6 +190,7 @@ RULES: tuple[Rule, ...] = (
     plugins,
     primary,
     colors,
+    indices,
     tensors,
     secondary_preparation,
 )

@@ -59,6 +59,11 @@ class App:
         found = self.value(group, key)
         return int(found) if isinstance(found, int | float) else default
 
+    def written(self, group: str, key: str) -> str:
+        """The text of a key; empty where it is not set."""
+        entry = self.file.entry(group, key)
+        return (entry.text if entry else None) or ""
+
     def word(self, group: str, key: str) -> str | None:
         found = self.value(group, key)
         return found if isinstance(found, str) else None

@@ -29,6 +29,16 @@ _FOR_MULTI = (
     "sei-uuid",
 )
 
+_NOT_FOR_MULTI = (
+    "intra-decode-enable",
+    "nvbuf-memory-type",
+    "video-format",
+    "smart-rec-file-prefix",
+    "smart-rec-start-time",
+    "smart-rec-duration",
+    "smart-rec-interval",
+)
+
 
 def together(file: ConfigFile) -> Iterator[Finding]:
     app = App(file)
@@ -82,7 +92,9 @@ def for_multi(file: ConfigFile) -> Iterator[Finding]:
         told = "without effect: use-nvmultiurisrcbin is 0"
         yield from app.unused(LIST, _FOR_MULTI, told)
         yield from app.unused(ALL, ONLY_MULTI, told)
-    elif app.number(LIST, "max-batch-size") < max(app.pictures, 1):
+        return
+    yield from app.unused(ALL, _NOT_FOR_MULTI, "without effect: nvmultiurisrcbin is not told")
+    if app.number(LIST, "max-batch-size") < max(app.pictures, 1):
         told = f"{app.number(LIST, 'max-batch-size')} is less than the {app.pictures} sources of the list"
         yield app.finding(Severity.WARNING, What.VALUE, LIST, "max-batch-size", told)
 

@@ -42,18 +42,20 @@ def _names(file: ConfigFile) -> Iterator[Finding]:
 
 
 def _twice(file: ConfigFile) -> Iterator[Finding]:
-    """The second of two enabled groups with one number is refused."""
+    """A group is refused whose number an enabled one above it has; whether it is enabled is asked later."""
     seen: dict[tuple[str, int], str] = {}
     for group in settings(file, Kind.MSGCONV):
         found = _NAME.fullmatch(group.name)
         number = _NUMBER.match(found[2]) if found else None
-        if not found or not number or not group.on("enable"):
+        if not found or not number:
             continue
-        same = seen.setdefault((found[1], int(number[1])), group.name)
-        again = file.form is Form.YML and len(file.named(group.name)) > 1
-        if same != group.name or again:
-            told = f"{found[1]} {int(number[1])} is there already, in [{same}]"
+        same = seen.get((found[1], int(number[1])))
+        again = file.form is Form.YML and len(file.named(group.name)) > 1 and group.on("enable")
+        if same or again:
+            told = f"{found[1]} {int(number[1])} is there already, in [{same or group.name}]"
             yield group.tell(Severity.REFUSED, What.DUPLICATE, None, told)
+        elif group.on("enable"):
+            seen[found[1], int(number[1])] = group.name
 
 
 def _not_enabled(file: ConfigFile) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.rules.nvinfer_facts import Facts, of_facts
 
 _MOST_CHANNELS = 4
+_VIC = 2
 _PREPARING = (
     "net-scale-factor",
     "offsets",
@@ -79,4 +80,10 @@ def _padding(it: Facts) -> Iterable[Finding]:
         yield from it.idle(["symmetric-padding"], "without maintain-aspect-ratio")
 
 
-RULES = tuple(map(of_facts, (_dimensions, _offsets, _scale_factor, _from_meta, _padding)))
+def _hardware(it: Facts) -> Iterable[Finding]:
+    if it.settings.value("scaling-compute-hw") == _VIC:
+        told = f"{_VIC} (VIC) is there on Jetson alone; elsewhere the file is refused"
+        yield it.settings.tell(Severity.WARNING, What.VALUE, "scaling-compute-hw", told)
+
+
+RULES = tuple(map(of_facts, (_dimensions, _offsets, _scale_factor, _from_meta, _padding, _hardware)))

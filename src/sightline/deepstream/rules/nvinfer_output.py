@@ -81,6 +81,10 @@ def _clustering(it: Facts) -> Iterable[Finding]:
 
 
 def _classes(it: Facts) -> Iterable[Finding]:
+    """The parser asks a number without a sign whether it is negative, and so takes each."""
+    if it.classes < 0 and it.network_type in _WITH_CLASSES:
+        told = f"expected 0 or more, got {it.classes}: there is no room for {it.classes % 2**32} classes"
+        yield it.settings.tell(Severity.REFUSED, What.VALUE, "num-detected-classes", told)
     if it.network_type in _WITH_CLASSES and it.classes == 0:
         told = "0 classes: nothing that the network finds is kept"
         yield it.settings.tell(Severity.WARNING, What.DEFAULT, "num-detected-classes", told)

@@ -21,6 +21,7 @@ from sightline.deepstream.rules.settings import Settings, only, settings
 UNKNOWN_GROUP = {Form.TXT: Severity.WARNING, Form.YML: Severity.REFUSED}
 _SHAPE_AT = {0: (2, 3), 1: (1, 2)}  # height and width in the shape, by network-input-order
 _ROI = "roi-params-src-"
+_VIC = 2
 _OWN_LIBRARY = "libcustom2d_preprocess.so"
 
 
@@ -53,6 +54,13 @@ def _padding(file: ConfigFile) -> Iterator[Finding]:
     if it and it.on("symmetric-padding") and not it.on("maintain-aspect-ratio"):
         told = "has no effect without maintain-aspect-ratio"
         yield it.tell(Severity.WARNING, What.INAPPLICABLE, "symmetric-padding", told)
+
+
+def _hardware(file: ConfigFile) -> Iterator[Finding]:
+    it = only(file, Kind.PREPROCESS, "property")
+    if it and it.value("scaling-pool-compute-hw") == _VIC:
+        told = f"{_VIC} (VIC) is there on Jetson alone; elsewhere the file is refused"
+        yield it.tell(Severity.WARNING, What.VALUE, "scaling-pool-compute-hw", told)
 
 
 def _targets(file: ConfigFile) -> Iterator[Finding]:
@@ -155,6 +163,7 @@ RULES: tuple[Rule, ...] = (
     _required,
     _shape,
     _padding,
+    _hardware,
     _targets,
     _order,
     _groups,
