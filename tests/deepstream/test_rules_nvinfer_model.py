@@ -1,10 +1,12 @@
 """nvinfer's model, its input and its output: each thing that is found, in the forms that it is found in."""
 
 import pytest
-from tests.deepstream.linted import NOTE, REFUSED, TXT, WARNING, Case, check
+from tests.deepstream.linted import BOTH, NOTE, REFUSED, TXT, WARNING, Case, check, made
 
+from sightline.deepstream.document import Form
 from sightline.deepstream.findings import What
 from sightline.deepstream.kinds import Kind
+from sightline.deepstream.linting import lint
 
 _CLASSIFIER: dict[str, str | None] = {
     "property/network-type": "1",
@@ -122,6 +124,13 @@ MODEL = [
         "network-mode 0",
     ),
     Case({"property/workspace-size": "9"}, WARNING, What.INAPPLICABLE, "property/workspace-size", "any more"),
+    Case(
+        {"property/workspace-size": "9", "property/custom-lib-path": "parser.so"},
+        WARNING,
+        What.INAPPLICABLE,
+        "property/workspace-size",
+        "unless custom-lib-path has NvDsInferCudaEngineGet",
+    ),
     Case(
         {"property/force-implicit-batch-dim": "1"},
         WARNING,
@@ -259,3 +268,16 @@ OUTPUT = [
 @pytest.mark.parametrize("case", INPUT + MODEL + OUTPUT, ids=lambda case: f"{case.at}-{case.says}")
 def test_one_change_is_one_finding(case: Case) -> None:
     check(Kind.NVINFER, case)
+
+
+@pytest.mark.parametrize("form", BOTH)
+@pytest.mark.parametrize(
+    "builder",
+    [
+        {"property/custom-lib-path": "yolo.so", "property/engine-create-func-name": "Create"},
+        {"property/tlt-encoded-model": "a.etlt", "property/tlt-model-key": "key"},
+    ],
+)
+def test_a_function_that_builds_the_engine_is_handed_all(form: Form, builder: dict[str, str]) -> None:
+    handed = {"property/workspace-size": "2000", "property/uff-input-blob-name": "input_1"}
+    assert lint(made(Kind.NVINFER, form, handed | builder)) == ()

@@ -21,6 +21,7 @@ _FUNCTIONS = (
     "parse-segmentation-func-name",
     "parse-classifier-func-name",
 )
+_BUILDERS = ("engine-create-func-name", "tlt-encoded-model")  # functions that are handed all of the file
 _COMPANIONS = {
     "tlt-model-key": "tlt-encoded-model",
     "use-dla-core": "enable-dla",
@@ -45,7 +46,8 @@ def _model(it: Facts) -> Iterable[Finding]:
 def _without_library(it: Facts) -> Iterable[Finding]:
     if not it.settings.value("custom-lib-path"):
         yield from it.idle(_FUNCTIONS, "without custom-lib-path")
-        yield from it.idle(_GONE, "any more: TensorRT reads neither UFF nor Caffe")
+        if not it.settings.value("tlt-encoded-model"):  # whose library is closed, and is handed them
+            yield from it.idle(_GONE, "any more: TensorRT reads neither UFF nor Caffe")
 
 
 def _companions(it: Facts) -> Iterable[Finding]:
@@ -65,7 +67,10 @@ def _precision(it: Facts) -> Iterable[Finding]:
 
 
 def _building(it: Facts) -> Iterable[Finding]:
-    yield from it.idle(["workspace-size"], "any more: nobody gives it to TensorRT")
+    if not any(it.settings.value(key) for key in _BUILDERS):
+        library = it.settings.value("custom-lib-path")
+        unless = ", unless custom-lib-path has NvDsInferCudaEngineGet" if library else ""
+        yield from it.idle(["workspace-size"], f"any more: nobody gives it to TensorRT{unless}")
     if it.settings.on("force-implicit-batch-dim"):
         told = "an engine that is built so gets neither network-mode nor infer-dims"
         yield it.settings.tell(Severity.WARNING, What.INAPPLICABLE, "force-implicit-batch-dim", told)
