@@ -43,6 +43,8 @@ class-attrs-all:
         ("[primary-gie]\nenable=1\n", Kind.APP),
         ("[source0]\nenable=1\n[tracker]\nenable=1\n", Kind.APP),
         ("[tracker]\nenable=1\n", Kind.TRACKER),
+        ("[source0]\n[sink0]\n[streammux]\n[property]\nonnx-file=a\n[class-attrs-all]\ntopk=1\n", Kind.APP),
+        ("[application]\n[property]\nonnx-file=a\n[streammux]\n", Kind.NVINFER),
         ("[property]\noutput-width=1\nnum-batch-buffers=1\n[surface0]\nprojection-type=1\n", Kind.UNKNOWN),
         ("[property]\nalgorithm-type=1\nbatch-size=4\noverall-min-fps-n=5\n", Kind.UNKNOWN),
         ("[property]\nbatch-size=4\n[source-config-0]\nmax-fps-n=3\n", Kind.UNKNOWN),

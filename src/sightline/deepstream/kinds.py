@@ -80,10 +80,17 @@ def _is_nvinfer(file: ConfigFile) -> bool:
     """Classes' attributes, or a key of `property` that nvinfer knows, or nothing at all in it."""
     from sightline.deepstream.keys.nvinfer import TABLES  # noqa: PLC0415 - tables need kinds, and only this one them
 
+    if _is_a_whole_application(file):
+        return False
     if _any("class-attrs-.*")(file):
         return True
     keys = _keys(file)
     return bool(file.named("property")) and (not keys or any(TABLES[0].find(key) for key in keys))
+
+
+def _is_a_whole_application(file: ConfigFile) -> bool:
+    """An application into which another file's group was pasted: it has what no pipeline does without."""
+    return sum(map(bool, (_any(group)(file) for group in _OF_EVERY_APP))) >= _WHOLE
 
 
 def looks_like_protobuf(data: bytes) -> bool:
@@ -96,6 +103,8 @@ _APP_GROUPS = (
     r"|pre-process|secondary-pre-process\d+|tiled-display|message-consumer\d+|message-converter|nvds-analytics"
     r"|source|sink|osd|tests|img-save|segvisual|ds-example|replay|visionencoder|text-embedder"
 )
+_OF_EVERY_APP = ("application", r"source\d+|source-list|source", "streammux", r"sink\d+", "primary-gie")
+_WHOLE = 3
 _ANALYTICS_GROUPS = r"(roi-filtering|overcrowding|line-crossing|direction-detection)-stream-\d+"
 _ANALYTICS_KEYS = ("config-width", "config-height", "osd-mode", "display-obj-cnt", "obj-cnt-win-in-ms")
 _PREPROCESS_KEYS = (
