@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -446,3 +447,37 @@ def test_what_all_sources_have_is_told_once(invoke: Invoke, folder: Path) -> Non
     assert done.exit_code == 0
     assert done.stdout.count("rtsp-reconnect-attempts") == 1
     assert "it is the default; 39 more like it" in done.stdout
+
+
+def test_the_documentation_names_every_member_of_an_answer(
+    invoke: Invoke, folder: Path, instance: Path
+) -> None:
+    page = Path(__file__).parents[2].joinpath("docs", "deepstream.md").read_text()
+    part = page.partition("## For programs")[2].partition("\n## ")[0]
+    rows = {
+        row.split("|")[1].strip(" `"): set(re.findall(r"`(\w+)`", row.split("|")[2]))
+        for row in part.split("\n")
+        if row.startswith("| `")
+    }
+    commands = {
+        "lint": ("pgie.txt",),
+        "convert": ("app.txt", "--to", "yml"),
+        "diff": ("app.txt", "pgie.txt"),
+        "import": ("app.txt",),
+        "generate": (instance, "-o", "out"),
+    }
+    assert rows.keys() == commands.keys()
+    for command, arguments in commands.items():
+        answer = json.loads(invoke("deepstream", command, *arguments, "--json").stdout)
+        lists = [
+            answer.get(name)
+            for name in ("files", "differences")
+            if isinstance((answer.get(name) or [0])[0], dict)
+        ]
+        assert rows[command] == answer.keys() | {key for each in lists for item in each for key in item}, (
+            command
+        )
+    said = set(re.findall(r"`(\w+)`", part.partition("A finding has")[2].partition(";")[0]))
+    (file,) = json.loads(invoke("deepstream", "lint", "pgie.txt", "--json").stdout)["files"]
+    assert all(finding.keys() == said for finding in file["findings"])
+    assert file["findings"]
