@@ -141,6 +141,8 @@ def test_a_key_of_another_group_is_told_where_it_belongs(form: Form) -> None:
         ("streammux", "LiveSource", 'did you mean "live-source"?'),
         ("osd", "live_source", 'it belongs in [streammux], as "live-source"'),
         ("primary-gie", "Cluster_Mode", "deepstream-app has no key"),
+        ("osd", "bbox-bg-color3", "it belongs in [primary-gie] or [secondary-gie]"),
+        ("osd", "roi-params-src-2", "it belongs in a file of nvdspreprocess"),
         ("Tracker", "enable", 'did you mean "tracker"?'),
         ("secondary_gie3", "enable", 'did you mean "secondary-gie3"?'),
         ("Class_Attrs_0", "topk", 'it belongs in a file of nvinfer, as "class-attrs-0"'),

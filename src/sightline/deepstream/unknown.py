@@ -132,8 +132,12 @@ def _groups_with(key: str, kind: Kind) -> list[str]:
 
 
 def _plainly_has(table: GroupTable, key: str) -> bool:
-    """Has a row of just this name: a pattern such as `roi-{NAME}` would claim words that nobody meant."""
-    return any(row.name == key for row in table.keys)
+    """Has a row of just this name, or of this and a number: `roi-{NAME}` would claim words nobody meant."""
+    return any(row.name == key or _is_numbered(row, key) for row in table.keys)
+
+
+def _is_numbered(row: Key, key: str) -> bool:
+    return row.name.endswith(("{N}", "{INDEX}")) and row.pattern.fullmatch(key) is not None
 
 
 def _files(kinds: list[Kind]) -> str:
