@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from sightline.deepstream.keys import tao_apps
 from sightline.deepstream.keys.app_rows import ONLY_YAML
 from sightline.deepstream.keys.key import GroupTable, Key, Outside, Type
 
@@ -205,6 +206,7 @@ TILER = _group(
     _integer(name="show-source"),
 )
 SINK = _group("sink", "nvds_sink_parse.cpp", *_SINK)
+WINDOW_SINK = _group("eglsink", "nvds_sink_parse.cpp", *_SINK)
 ENCODER = _group("encoder", "nvds_encoder_parse.cpp", *_ENCODER)
 CONVERTER = _group(
     "msgconv",
@@ -280,4 +282,6 @@ TABLES = (
     ANALYTICS,
     REST,
     SERVER,
+    WINDOW_SINK,
+    *tao_apps.TABLES,
 )
