@@ -230,3 +230,15 @@ def test_a_video_template_is_told_nothing_of_nvinfers(key: str, form: Form) -> N
     assert [(each.severity, each.what) for each in found if "nvdsvideotemplate" in each.message] == [
         (Severity.WARNING, What.INAPPLICABLE)
     ]
+
+
+@pytest.mark.parametrize("form", Form)
+def test_classes_that_find_no_room_are_told(form: Form) -> None:
+    few, many = (";".join(map(str, range(count))) for count in (45, 46))
+    assert judged({"secondary-gie0": {"operate-on-class-ids": few}}, form) == ()
+    found = only({"secondary-gie0": {"operate-on-class-ids": many}}, form)
+    assert (found.severity, found.what, found.key) == (
+        Severity.WARNING,
+        What.REPLACED,
+        "operate-on-class-ids",
+    )

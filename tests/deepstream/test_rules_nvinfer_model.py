@@ -281,3 +281,16 @@ def test_one_change_is_one_finding(case: Case) -> None:
 def test_a_function_that_builds_the_engine_is_handed_all(form: Form, builder: dict[str, str]) -> None:
     handed = {"property/workspace-size": "2000", "property/uff-input-blob-name": "input_1"}
     assert lint(made(Kind.NVINFER, form, handed | builder)) == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "after"), [("output-blob-names", "a;", ""), ("output-io-formats", "", ":fp32:chw")]
+)
+@pytest.mark.parametrize(("length", "found"), [(63, []), (64, [What.REPLACED])])
+def test_words_that_yaml_cuts_are_told(
+    key: str, before: str, after: str, length: int, found: list[What]
+) -> None:
+    change = {f"property/{key}": before + "b" * (length - len(after)) + after}
+    assert lint(made(Kind.NVINFER, Form.TXT, change), Kind.NVINFER) == ()
+    told = lint(made(Kind.NVINFER, Form.YML, change), Kind.NVINFER)
+    assert [each.what for each in told] == found

@@ -19,6 +19,7 @@ from sightline.deepstream.rules.opening import Rule
 
 _PRIMARY = "primary-gie"
 _SECONDARY = "secondary-gie"
+_MOST_OF_CLASSES = 126
 _MOST = 16  # MAX_SECONDARY_GIE_BINS and its like
 _AUDIO = ("audio-transform", "audio-framesize", "audio-hopsize", "audio-input-rate")
 _ENCODER = ("model-variant", "device", "min-crop-size", "verbose", "backend", "triton-url", "triton-model")
@@ -140,6 +141,17 @@ def colors(file: ConfigFile) -> Iterator[Finding]:
         yield from app.unused(group, ("bbox-bg-color",), told)
 
 
+def classes(file: ConfigFile) -> Iterator[Finding]:
+    """A secondary GIE's classes are handed on in a text of 128 bytes, and those that find no room are not."""
+    app = App(file)
+    for group in app.groups_on(_SECONDARY):
+        said = "".join(f"{number}:" for number in app.words(group, "operate-on-class-ids"))
+        if len(said) > _MOST_OF_CLASSES:
+            kept = said[:_MOST_OF_CLASSES].count(":")
+            told = f"there is no room for more than about {kept} of its classes; the rest are not operated on"
+            yield app.replaced(group, "operate-on-class-ids", told)
+
+
 def indices(file: ConfigFile) -> Iterator[Finding]:
     """YAML's parser reads what follows the name of a colour with `std::stoi`, which throws."""
     app = App(file)
@@ -190,6 +202,7 @@ RULES: tuple[Rule, ...] = (
     plugins,
     primary,
     colors,
+    classes,
     indices,
     tensors,
     secondary_preparation,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sightline.deepstream.document import Form
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.rules.nvinfer_facts import Facts, of_facts
 
@@ -28,6 +29,8 @@ _COMPANIONS = {
     "ip-tensor-file": "overwrite-input-tensor",
     "op-tensor-files": "overwrite-output-tensor",
 }
+_CUT = ("output-blob-names", "output-io-formats", "classifier-type")
+_MOST = 63
 _TRIPLES = {
     "output-io-formats": "layer:type:format",
     "layer-device-precision": "layer:precision:device",
@@ -84,4 +87,16 @@ def _triples(it: Facts) -> Iterable[Finding]:
                 yield it.settings.tell(Severity.WARNING, What.VALUE, key, told)
 
 
-RULES = tuple(map(of_facts, (_model, _without_library, _companions, _precision, _building, _triples)))
+def _lengths(it: Facts) -> Iterable[Finding]:
+    """YAML's parser copies these words into places of a size; what is longer is cut, and nothing is said."""
+    for key in _CUT if it.settings.form is Form.YML else ():
+        said = it.settings.value(key) or ()
+        for word in (said,) if isinstance(said, str) else said:
+            if len(word.encode()) > _MOST:
+                told = f"the YAML parser keeps {_MOST} bytes of it: {word[:_MOST]!r} is taken instead"
+                yield it.settings.tell(Severity.WARNING, What.REPLACED, key, told)
+
+
+RULES = tuple(
+    map(of_facts, (_model, _without_library, _companions, _precision, _building, _triples, _lengths))
+)
