@@ -164,3 +164,16 @@ def test_what_only_single_sources_have_is_told_beside_nvmultiurisrcbin() -> None
     told = [each for each in judged({**change, "source-attr-all": every}, Form.TXT) if each.key in every]
     assert [(each.key, each.what) for each in told] == [("intra-decode-enable", What.INAPPLICABLE)]
     assert not any(each.key in every for each in judged({**listed(), "source-attr-all": every}, Form.TXT))
+
+
+@pytest.mark.parametrize("key", ["list", "sensor-id-list", "sensor-name-list"])
+@pytest.mark.parametrize(("many", "refused"), [(1024, False), (1025, True)])
+def test_lists_of_more_than_there_may_be_sources_are_refused(key: str, many: int, refused: bool) -> None:
+    found = judged(listed({"num-source-bins": "1024", key: "rtsp://a/b;" * many}), Form.TXT)
+    assert any(each.key == key and "at most 1024" in each.message for each in found) == refused
+
+
+def test_a_list_that_is_far_too_long_is_told_in_short() -> None:
+    found = judged(listed({"num-source-bins": None, "list": "a;b;" * 100_000}), Form.TXT)
+    assert not would_load(found)
+    assert len(found) < 10

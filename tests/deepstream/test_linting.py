@@ -61,11 +61,11 @@ def test_yaml_reads_the_first_of_two_groups() -> None:
 
 
 def test_of_a_file_that_is_no_misspelled_one_every_unknown_key_is_told_in_short() -> None:
-    many = "".join(f"net-scale-facto{number}=1\n" for number in range(1001))
+    many = "".join(f"net-scale-facto{number}=1\n" for number in range(201))
     found = [each for each in _lint(f"[property]\n{_SOUND}{many}") if each.what is What.UNKNOWN]
-    assert len(found) == 1001
+    assert len(found) == 201
     assert [each.key for each in found if "net-scale-factor" not in each.message.partition("]")[2]] == [
-        "net-scale-facto1000"
+        "net-scale-facto200"
     ]
 
 

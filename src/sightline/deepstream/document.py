@@ -4,18 +4,18 @@ Promises: every group and every entry, duplicates too, in the order of the file,
 on (from 1), its value untouched: for text what `g_key_file_get_value` gives for that line (escapes not yet
 undone, trailing white space kept), for YAML what yaml-cpp has as the scalar. Which of several duplicates
 holds is the reader's nature; `entry` answers so. To ask by name costs the same in a file of a million
-headers: what was asked for once is kept.
+headers: what was asked for once is kept, also what a reader makes of the whole file (`once`).
 
 Deliberately not here: what a key means (`keys`), what a value is (`keyfile_values`, `yaml_values`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 _Thing = TypeVar("_Thing")
 
@@ -115,6 +115,7 @@ class ConfigFile:
     tail: tuple[str, ...] = field(default=(), compare=False)
     _by_name: dict[str, tuple[Group, ...]] = field(init=False, compare=False, repr=False)
     _held: dict[str, dict[str, Entry]] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _made: dict[Hashable, object] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", _grouped((group.name, group) for group in self.groups))
@@ -138,6 +139,12 @@ class ConfigFile:
 
     def entry(self, group: str, key: str) -> Entry | None:
         return self._holding(group).get(key)
+
+    def once(self, make: Callable[..., _Thing], *more: Hashable) -> _Thing:
+        """`make(file, *more)`, made at the first asking: many ask the same of a file that never changes."""
+        if (make, *more) not in self._made:
+            self._made[(make, *more)] = make(self, *more)
+        return cast(_Thing, self._made[(make, *more)])
 
     def _holding(self, group: str) -> dict[str, Entry]:
         if group not in self._by_name:

@@ -2,7 +2,8 @@
 
 Promises: `lint` never raises and gives its findings in the order of the file; `would_load(findings)` is
 whether DeepStream goes on with it. The severity is what the very parser of that kind and form does.
-`lint_path` begins with reading the file, and goes on to those that it names; it does not raise either.
+`lint_path` begins with reading the file, and goes on to those that it names; it does not raise either. Of
+findings of one sort the first thousand are given, and of files that are named the first hundred.
 
 Deliberately not here: what is right for a kind (`keys`, `rules`), and how values are read (`reading`).
 """
@@ -14,13 +15,14 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+from sightline.deepstream.capping import capped
 from sightline.deepstream.document import ConfigFile, Form, Group, Sequence
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.keys.key import GroupTable
 from sightline.deepstream.keys.opening import judged, table_of, tables_of
 from sightline.deepstream.kinds import Kind, kind_of, looks_like_protobuf
 from sightline.deepstream.loading import load
-from sightline.deepstream.named_paths import missing, named_paths
+from sightline.deepstream.named_paths import NamedPath, missing, named_paths
 from sightline.deepstream.overriding import beaten, is_element, overridden
 from sightline.deepstream.passed_over import passed_over
 from sightline.deepstream.refusal import Refused
@@ -29,12 +31,17 @@ from sightline.deepstream.sections import Section, sections
 from sightline.deepstream.unknown import unknown_groups, unknown_keys
 from sightline.deepstream.value_checks import values
 
+MOST_FILES = 100  # that a file names and those that they name: a file may be named at each of its lines
+
 Maker = tuple[ConfigFile, str]  # the application's file and the group in it that names the other one
 
 
 def lint(file: ConfigFile, kind: Kind | None = None) -> tuple[Finding, ...]:
     """What is to be known of a file; `kind` where the reader is known and the file does not tell."""
-    kind = kind or kind_of(file)
+    return capped(_lint(file, kind or kind_of(file)))
+
+
+def _lint(file: ConfigFile, kind: Kind) -> tuple[Finding, ...]:
     if kind not in judged():
         return (not_judged(kind),)
     found = [finding for check in _CHECKS for finding in check(file, kind)]
@@ -138,7 +145,7 @@ _CHECKS: tuple[Callable[[ConfigFile, Kind], Iterable[Finding]], ...] = (
 
 def lint_path(path: Path) -> tuple[Finding, ...]:
     """What is to be known of the file at `path`, of the files that it names, and of those that they name."""
-    return in_order_of_files(_lint_path(path, frozenset()))
+    return in_order_of_files(_lint_path(path, frozenset(), iter(range(MOST_FILES))))
 
 
 def in_order_of_files(found: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -146,34 +153,47 @@ def in_order_of_files(found: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(found), key=lambda each: (each.file or "", each.line or 0)))
 
 
-def _lint_path(path: Path, above: frozenset[Path], by: Maker | None = None) -> Iterator[Finding]:
+def _lint_path(
+    path: Path, above: frozenset[Path], left: Iterator[int], by: Maker | None = None
+) -> Iterator[Finding]:
+    """The file's own findings, then those of files that it names, until as many were read as are `left`."""
     try:
         file = load(path)
     except Refused as error:
         yield _unreadable(path, error)
         return
     kind = kind_of(file)
-    found = _of_element(file, by) if by and kind is Kind.NVINFER else lint(file)
-    yield from found
-    for named in named_paths(file, kind) if kind in judged() else ():
-        gone = missing(named)
-        if gone and not _tells(found, gone):
-            yield gone
-        elif gone is None and named.configuration and named.path not in above | {path}:
-            maker = (file, named.group) if kind is Kind.APP and is_element(named.group) else None
-            for finding in _lint_path(named.path, above | {path}, maker):
-                yield replace(finding, file=finding.file or str(named.path))
+    found = _of_element(file, by) if by and kind is Kind.NVINFER else _lint(file, kind)
+    named = tuple(named_paths(file, kind)) if kind in judged() else ()
+    gone = {each: finding for each in named if (finding := missing(each))}
+    yield from capped(in_order([*found, *_not_told(found, gone.values())]))
+    ahead = (each for each in named if each.configuration and each not in gone)
+    for each in (each for each in ahead if each.path not in above | {path}):
+        if next(left, None) is None:
+            yield _not_followed(each)
+            return
+        maker = (file, each.group) if kind is Kind.APP and is_element(each.group) else None
+        for finding in _lint_path(each.path, above | {path}, left, maker):
+            yield replace(finding, file=finding.file or str(each.path))
+
+
+def _not_followed(named: NamedPath) -> Finding:
+    group, key = named.group, named.entry.key
+    told = f"[{group}] {key}: neither this file nor any below is looked into: {MOST_FILES} were"
+    return Finding(Severity.WARNING, What.INAPPLICABLE, told, group, key, named.entry.line or None)
 
 
 def _of_element(file: ConfigFile, by: Maker) -> tuple[Finding, ...]:
     """An nvinfer file as the application's element has it; it is read before anything in it is beaten."""
-    read = (each for each in lint(file) if each.severity is Severity.REFUSED and each.what is What.VALUE)
-    return in_order([*lint(overridden(file, *by), Kind.NVINFER), *read, *beaten(file, *by)])
+    all_read = _lint(file, Kind.NVINFER)
+    read = (each for each in all_read if each.severity is Severity.REFUSED and each.what is What.VALUE)
+    return in_order([*_lint(overridden(file, *by), Kind.NVINFER), *read, *beaten(file, *by)])
 
 
-def _tells(found: Iterable[Finding], gone: Finding) -> bool:
-    """A rule has said of this file already that it is not there, and what comes of it."""
-    return any((each.what, each.line, each.key) == (gone.what, gone.line, gone.key) for each in found)
+def _not_told(found: Iterable[Finding], gone: Iterable[Finding]) -> Iterator[Finding]:
+    """Without files of which a rule has said already that they are not there, and what comes of it."""
+    told = {(each.what, each.line, each.key) for each in found}
+    return (each for each in gone if (each.what, each.line, each.key) not in told)
 
 
 def _unreadable(path: Path, error: Refused) -> Finding:

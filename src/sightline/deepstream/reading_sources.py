@@ -63,12 +63,22 @@ class Source:
 
 
 def sources_of(file: ConfigFile) -> tuple[Source, ...]:
-    """Every source that the file names. Never raises: what cannot be read is not there."""
+    """Every source that the file names, until more are on than there may be: DeepStream reads no further.
+
+    Never raises: what cannot be read is not there.
+    """
     if file.form is Form.YML:
-        return tuple(_of_yaml(file))
-    if file.named(LIST):
-        return tuple(_of_list(file))
-    return tuple(_of_groups(file))
+        return tuple(_up_to_most(_of_yaml(file)))
+    return tuple(_up_to_most(_of_list(file) if file.named(LIST) else _of_groups(file)))
+
+
+def _up_to_most(sources: Iterable[Source]) -> Iterator[Source]:
+    on = 0
+    for source in sources:
+        yield source
+        on += source.enabled
+        if on > MAX_SOURCES:
+            return
 
 
 def number_of_pictures(sources: Iterable[Source]) -> int:
@@ -100,7 +110,8 @@ def _of_list(file: ConfigFile) -> Iterator[Source]:
     listed = _texts(file.entries(LIST), file.form)
     uris = _list(file, "list")
     ids, names = _list(file, "sensor-id-list"), _list(file, "sensor-name-list")
-    count = len(uris) or min(_integer(listed.get("num-source-bins")) or 0, MAX_SOURCES)
+    said = _integer(listed.get("num-source-bins")) or 0
+    count = min(len(uris), MAX_SOURCES + 1) or min(said, MAX_SOURCES)
     shared = _texts(file.entries(ALL), file.form)
     line = file.named(LIST)[0].line
     for index in range(count):

@@ -49,7 +49,15 @@ class Section:
         return entry.text if entry else None
 
 
-def sections(file: ConfigFile, kind: Kind) -> Iterator[Section]:
+def sections(file: ConfigFile, kind: Kind) -> tuple[Section, ...]:
+    return file.once(_all, kind)
+
+
+def _all(file: ConfigFile, kind: Kind) -> tuple[Section, ...]:
+    return tuple(_sections(file, kind))
+
+
+def _sections(file: ConfigFile, kind: Kind) -> Iterator[Section]:
     for name in file.names:
         table = table_of(kind, name)
         if table:

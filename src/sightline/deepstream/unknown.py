@@ -19,16 +19,22 @@ from sightline.deepstream.rules.opening import unknown_group_of
 from sightline.deepstream.sections import Section
 from sightline.kinds import nearest
 
-_HINTS = 1000  # unknown keys that are looked for elsewhere; a file with more of them is not misspelled
+_HINTS = 200  # unknown groups, and keys, that are looked for elsewhere; with more nothing is misspelled
 
 
 def unknown_groups(file: ConfigFile, kind: Kind) -> Iterator[Finding]:
     severity = unknown_group_of(kind, file.form)
-    for group in file.groups:
-        table = table_of(kind, group.name)
-        if table is None or file.form not in table.forms:
+    unknown = (group for group in file.groups if not _is_known(file.form, kind, group.name))
+    for number, group in enumerate(unknown):
+        hint = ""
+        if number < _HINTS:
             hint = _stray_key(group, kind) or _group_hint(file.form, kind, group.name)
-            yield _unknown_group(kind, group, severity, hint)
+        yield _unknown_group(kind, group, severity, hint)
+
+
+def _is_known(form: Form, kind: Kind, name: str) -> bool:
+    table = table_of(kind, name)
+    return table is not None and form in table.forms
 
 
 def _unknown_group(kind: Kind, group: Group, severity: Severity, hint: str) -> Finding:

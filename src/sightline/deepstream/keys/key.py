@@ -131,8 +131,17 @@ class GroupTable:
 
     def find(self, key: str, form: Form | None = None) -> Key | None:
         """The row of a key: of several that fit, one that the form's parser knows."""
-        fitting = [each for each in self.keys if each.pattern.fullmatch(key)]
+        plain, patterns = self._index
+        fitting = plain[key] if key in plain else [each for each in patterns if each.pattern.fullmatch(key)]
         return next((each for each in fitting if form in each.forms), fitting[0] if fitting else None)
+
+    @cached_property
+    def _index(self) -> tuple[dict[str, list[Key]], list[Key]]:
+        """The rows that fit each name which is written out, and those that are patterns: files are large."""
+        plain = {
+            row.name: [each for each in self.keys if each.pattern.fullmatch(row.name)] for row in self.keys
+        }
+        return plain, [row for row in self.keys if "{" in row.name]
 
 
 def folded(name: str) -> str:

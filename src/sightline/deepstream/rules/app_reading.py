@@ -47,7 +47,8 @@ class App:
         return self.file.entry(group, key) is not None and self._row(group, key) is not None
 
     def value(self, group: str, key: str) -> object:
-        row, entry = self._row(group, key), self.file.entry(group, key)
+        entry = self.file.entry(group, key)
+        row = self._row(group, key) if entry else None
         if row is None or entry is None:
             return None
         try:
@@ -73,18 +74,19 @@ class App:
         return tuple(map(str, found)) if isinstance(found, tuple) else ()
 
     def on(self, group: str) -> bool:
-        return self.has(group) and self.number(group, "enable") != 0
+        return group in self.file.once(_on)
 
     def groups(self, prefix: str) -> tuple[str, ...]:
         """The groups that begin so, in order: the parsers look at no more than that."""
-        return tuple(name for name in self.file.names if name.startswith(prefix) and self.has(name))
+        return self.file.once(_groups, prefix)
 
     def groups_on(self, prefix: str) -> tuple[str, ...]:
-        return tuple(name for name in self.groups(prefix) if self.on(name))
+        return self.file.once(_groups_on, prefix)
 
-    @cached_property
+    @property
     def sources(self) -> tuple[Source, ...]:
-        return sources_of(self.file)
+        """All of them, or one more than there may be."""
+        return self.file.once(sources_of)
 
     @cached_property
     def pictures(self) -> int:
@@ -134,6 +136,21 @@ class App:
         for key in keys:
             if self.is_set(group, key):
                 yield self.without_effect(group, key, told)
+
+
+def _on(file: ConfigFile) -> frozenset[str]:
+    app = App(file)
+    return frozenset(name for name in file.names if app.number(name, "enable") != 0 and app.has(name))
+
+
+def _groups(file: ConfigFile, prefix: str) -> tuple[str, ...]:
+    app = App(file)
+    return tuple(name for name in file.names if name.startswith(prefix) and app.has(name))
+
+
+def _groups_on(file: ConfigFile, prefix: str) -> tuple[str, ...]:
+    app = App(file)
+    return tuple(name for name in app.groups(prefix) if app.on(name))
 
 
 _ANALYSING = (

@@ -13,12 +13,14 @@ from collections.abc import Iterator
 
 from sightline.deepstream.document import ConfigFile
 from sightline.deepstream.findings import Finding, Severity, What
+from sightline.deepstream.keys.app_sources import MAX_SOURCES
 from sightline.deepstream.reading_sources import ALL, LIST, SEVERAL, group_number
 from sightline.deepstream.rules.app_reading import App
 from sightline.deepstream.rules.app_sources import ONLY_MULTI
 from sightline.deepstream.rules.opening import Rule
 
 _CAMERA = re.compile(r"(csi|usb):[ \t]*[+-]?\d+")
+_LISTS = ("list", "sensor-id-list", "sensor-name-list")
 _FOR_MULTI = (
     "stream-name-display",
     "http-ip",
@@ -56,15 +58,25 @@ def as_many(file: ConfigFile) -> Iterator[Finding]:
     app = App(file)
     if app.is_set(LIST, "list") and app.is_set(LIST, "num-source-bins"):
         wanted = app.number(LIST, "num-source-bins")
-        for key in ("list", "sensor-id-list", "sensor-name-list"):
+        for key in _LISTS:
             if app.listed and len(app.words(LIST, key)) != wanted:
                 told = f"expected as many as num-source-bins says, {wanted}, got {len(app.words(LIST, key))}"
                 yield app.refused(LIST, key, told, What.VALUE if app.is_set(LIST, key) else What.MISSING)
 
 
+def too_many(file: ConfigFile) -> Iterator[Finding]:
+    """The parser gives up at a list that is longer than there may be sources, whether they are on or not."""
+    app = App(file)
+    for key in _LISTS if app.listed else ():
+        count = len(app.words(LIST, key))
+        if count > MAX_SOURCES:
+            yield app.refused(LIST, key, f"expected at most {MAX_SOURCES}, got {count}")
+
+
 def schemes(file: ConfigFile) -> Iterator[Finding]:
     app = App(file)
-    for uri in app.words(LIST, "list") if app.listed and app.has(ALL) else ():
+    uris = app.words(LIST, "list") if app.listed and app.has(ALL) else ()
+    for uri in uris[:MAX_SOURCES]:  # a longer list is refused
         if not uri.startswith(("file://", "rtsp://")) and not _CAMERA.fullmatch(uri):
             told = f"expected file://, rtsp://, csi:N or usb:N, got {uri[:60]!r}"
             yield app.refused(LIST, "list", told)
@@ -107,4 +119,4 @@ def reconnecting(file: ConfigFile) -> Iterator[Finding]:
         yield app.real_default(ALL, "rtsp-reconnect-attempts", told)
 
 
-RULES: tuple[Rule, ...] = (together, as_many, schemes, own_groups, for_multi, reconnecting)
+RULES: tuple[Rule, ...] = (together, too_many, as_many, schemes, own_groups, for_multi, reconnecting)

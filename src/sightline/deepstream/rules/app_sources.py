@@ -94,7 +94,7 @@ def numbers(file: ConfigFile) -> Iterator[Finding]:
     if app.has("source") and not app.text and not app.is_set("source", "csv-file-path"):
         yield app.refused("source", "csv-file-path", "must be set where [source] is there", What.MISSING)
     elif app.pictures > MAX_SOURCES:
-        told = f"expected at most {MAX_SOURCES} sources, got {app.pictures}"
+        told = f"expected at most {MAX_SOURCES} sources, got more"
         yield Finding(Severity.REFUSED, What.VALUE, told)
     elif not app.pictures and not app.multi and not _unread_table(app):
         told = "no source is on: nothing comes in. Only a file that overrides another (-o) is right so"
@@ -202,12 +202,13 @@ def unreadable(file: ConfigFile) -> Iterator[Finding]:
 
 def dewarpers(file: ConfigFile) -> Iterator[Finding]:
     app = App(file)
+    ahead = _too_many_dewarpers(app) if app.text else frozenset()
     for name in app.groups("dewarper") if app.text else ():
         number = name.removeprefix("dewarper")
         if len(number) > 1:
             told = "not read: the parser compares too many letters of names with two digits"
             yield app.without_effect(name, None, told)
-        elif number and app.on(name) and not _behind(app, name):
+        elif number and name in ahead:
             told = "no more dewarpers may be on than sources above them; the file is refused"
             yield app.refused(name, None, told)
 
@@ -230,13 +231,15 @@ def _place_of(name: str) -> int:
         return -1
 
 
-def _behind(app: App, name: str) -> bool:
-    """Whether as many sources as dewarpers are on above this one."""
-    above = app.file.names[: app.file.names.index(name) + 1]
-    on = [group for group in above if app.on(group)]
-    sources = [group for group in on if group_number(group) is not None]
-    count = len(app.sources) if app.listed else len(sources)
-    return count >= len([group for group in on if group.startswith("dewarper")])
+def _too_many_dewarpers(app: App) -> frozenset[str]:
+    """Those above which, with themselves, more dewarpers are on than sources."""
+    sources, dewarpers, found = len(app.sources) if app.listed else 0, 0, []
+    for name in filter(app.on, app.file.names):
+        sources += not app.listed and group_number(name) is not None
+        dewarpers += name.startswith("dewarper")
+        if name.startswith("dewarper") and dewarpers > sources:
+            found.append(name)
+    return frozenset(found)
 
 
 def _place(source: Source) -> str:

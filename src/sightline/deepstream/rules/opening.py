@@ -47,7 +47,7 @@ def rules_of(kind: Kind) -> tuple[Rule, ...]:
 def unread(file: ConfigFile, kind: Kind) -> Mapping[str, str]:
     """Groups that are known and not read in this file, each with the reason."""
     judge = getattr(_module(kind), "unread", None)
-    groups: Mapping[str, str] = judge(file) if judge else {}
+    groups: Mapping[str, str] = file.once(judge) if judge else {}
     return groups
 
 

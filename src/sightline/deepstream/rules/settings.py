@@ -35,7 +35,8 @@ class Settings:
 
     def value(self, key: str, default: Any = None) -> Any:
         """What DeepStream has of a key; `default` where it is not set or cannot be read."""
-        entry, row = self.section.entry(key), self.section.table.find(key, self.form)
+        entry = self.section.entry(key)
+        row = self.section.table.find(key, self.form) if entry else None
         if entry is None or row is None or self.form not in row.forms:
             return default
         try:
