@@ -1,5 +1,6 @@
 """A file says the same in the other form, and what it cannot say there is told."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,6 +178,15 @@ def test_sources_become_a_table_beside_the_file_and_groups_again() -> None:
     back = convert(again(made), Form.TXT)
     assert [group.name for group in back.groups] == ["application", "source0", "source3", "streammux"]
     assert same(diff(text(SOURCES), back))
+
+
+def test_thousands_of_sources_are_converted_at_once() -> None:
+    sources = (f"[source{n}]\nenable=1\ntype=4\nuri=rtsp://10.0.0.5/{n}\n" for n in range(6000))
+    begun = time.monotonic()
+    made = convert(text("[application]\n" + "".join(sources)), Form.YML)
+    assert made.rows is not None
+    assert len(made.rows) == 6000
+    assert time.monotonic() - begun < 6  # half of it is plenty; by its square it was ten
 
 
 def test_a_table_on_disk_becomes_groups(tmp_path: Path) -> None:

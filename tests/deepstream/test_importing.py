@@ -16,6 +16,7 @@ from sightline.deepstream.findings import Severity
 from sightline.deepstream.importing import Imported, import_file
 from sightline.deepstream.logins import take_login
 from sightline.deepstream.refusal import Refused
+from sightline.log import redact
 from sightline.site import Site, parse_site
 
 Make = Callable[..., Imported]
@@ -215,6 +216,11 @@ def test_an_address_with_a_token_becomes_a_variable(make: Make) -> None:
     assert made.site["cameras"]["Main-Gate-1"]["url"] == "${MAIN_GATE_1_URL}"
     assert "tulip77" not in str(made.site) + told(made)
     checked(made)
+
+
+def test_a_user_s_name_that_is_a_word_blots_out_no_other(make: Make) -> None:
+    made = make(APP.replace("viewer:p%40ss", "user:tulip77"))
+    assert "the username of Main-Gate-1" in map(redact, made.variables.values())
 
 
 def test_no_two_cameras_share_a_variable(make: Make) -> None:

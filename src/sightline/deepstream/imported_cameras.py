@@ -21,7 +21,7 @@ from sightline.deepstream.plain import is_source
 from sightline.deepstream.refusal import ValueRefused
 from sightline.deepstream.source_list import LIST
 from sightline.deepstream.taking import Taking
-from sightline.log import hide_secret, redact
+from sightline.log import redact
 
 _SCHEMES: Final = ("rtsp", "rtsps", "http", "https", "file")
 _WITHOUT: Final = {
@@ -158,8 +158,6 @@ def _device(uri: str) -> dict[str, Any] | None:
 def _without_login(name: str, camera: dict[str, Any], variables: dict[str, str]) -> dict[str, Any]:
     """With variables in the place of what is secret, and nothing that would be taken for a variable."""
     login = take_login(camera["url"])
-    for secret in (login.username, login.password):
-        hide_secret(secret or "")
     stem = _stem(name, variables)
     made = {"url": login.url.replace("$", "$$")}
     if redact(login.url) != login.url:

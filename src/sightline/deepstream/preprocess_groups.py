@@ -58,4 +58,6 @@ def as_list(groups: list[Group]) -> list[Group]:
     comment = tuple(line for group in parts for line in group.comment)
     first = next(group for group in groups if is_part(group.name))
     listed = Group(LISTED, (), 0, items, comment)
-    return [listed if group is first else group for group in groups if group is first or group not in parts]
+    return [
+        listed if group is first else group for group in groups if group is first or not is_part(group.name)
+    ]

@@ -34,7 +34,11 @@ def table_of_sources(
     rows = tuple(_row(group, number, len(sources), findings) for number, group in enumerate(sources))
     comment = tuple(line for group in sources for line in _comments(group))
     naming = Group(source_table.GROUP, (Entry(source_table.KEY, file),), comment=comment)
-    rest = [naming if group is sources[0] else group for group in groups if group not in sources[1:]]
+    rest = [
+        naming if group is sources[0] else group
+        for group in groups
+        if group is sources[0] or not is_source(group.name)
+    ]
     data = source_table.write(rows)
     told = f"the sources stand in the table {file} beside the file, as YAML has them"
     findings.append(Finding(Severity.NOTE, What.REPLACED, told, source_table.GROUP))
