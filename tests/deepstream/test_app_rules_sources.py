@@ -1,5 +1,7 @@
 """What an application's sources and dewarpers come to."""
 
+from pathlib import Path
+
 from tests.deepstream.app_files import Case, Changes, each, judged
 
 from sightline.deepstream.document import Form
@@ -286,3 +288,14 @@ def test_a_source_of_the_table_that_is_off_must_have_numbers_all_the_same() -> N
     off = {"source1": {"enable": "0", "type": "nothing", "uri": "file:///a.mp4"}}
     assert would_load(judged(off, Form.TXT))
     assert not would_load(judged(off, Form.YML))
+
+
+def test_a_folder_to_record_to_that_is_not_here_is_told(tmp_path: Path) -> None:
+    rtsp = {"type": "4", "uri": "rtsp://a/b", "smart-record": "1"}
+    here, gone = ({**rtsp, "smart-rec-dir-path": str(folder)} for folder in (tmp_path, tmp_path / "gone"))
+    right, wrong = (judged({"source0": keys}, Form.TXT) for keys in (here, gone))
+    (found,) = set(wrong) - set(right)
+    assert (found.severity, found.what, found.key) == (Severity.WARNING, What.MISSING, "smart-rec-dir-path")
+    assert "refuses the file where it cannot write there" in found.message
+    off = {**gone, "enable": "0"}
+    assert not any(each.key == "smart-rec-dir-path" for each in judged({"source0": off}, Form.TXT))

@@ -140,3 +140,12 @@ def test_labels_are_no_configuration(model: Path) -> None:
     (model.parent / "labels.txt").write_text("car\nbicycle\n")
     model.write_text(_NVINFER + "labelfile-path=labels.txt\n")
     assert lint_path(model) == ()
+
+
+def test_what_a_missing_file_comes_to_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "app.txt"
+    path.write_text(_APP.format(config="gone.txt\nlabelfile-path=gone.labels\nmodel-engine-file=gone.engine"))
+    told = {each.key: each.message for each in lint_path(path) if each.what is What.MISSING}
+    assert told["config-file"].endswith("gone.txt; DeepStream does not start without it")
+    assert told["labelfile-path"].endswith("gone.labels; DeepStream does not start without it")
+    assert "DeepStream builds the engine" in told["model-engine-file"]

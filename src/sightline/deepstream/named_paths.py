@@ -23,6 +23,7 @@ from sightline.deepstream.rules.opening import unread
 from sightline.deepstream.sections import Section, sections
 
 _MADE = "model-engine-file"
+_NEEDED = frozenset({"config-file", "labelfile-path", "custom-lib-path", "ll-lib-file"})
 _OTHERS = (".csv", ".json")  # tables of sensors and the like, which no parser of ours reads
 
 
@@ -80,5 +81,7 @@ def missing(named: NamedPath) -> Finding | None:
     told = f"[{named.group}] {named.entry.key}: not found here: {named.path}"
     if named.entry.key == _MADE:
         told += "; DeepStream builds the engine, and that takes its time"
+    elif named.entry.key in _NEEDED and not named.group.startswith("message-consumer"):
+        told += "; DeepStream does not start without it"
     line = named.entry.line or None
     return Finding(Severity.WARNING, What.MISSING, told, named.group, named.entry.key, line)

@@ -10,6 +10,7 @@ from sightline.deepstream.rules import (
     app_display,
     app_inference,
     app_mux,
+    app_recording,
     app_sinks,
     app_source_lists,
     app_source_tables,
@@ -27,5 +28,6 @@ RULES: tuple[Rule, ...] = (
     *app_tracker.RULES,
     *app_display.RULES,
     *app_sinks.RULES,
+    *app_recording.RULES,
     *app_defaults.RULES,
 )
