@@ -71,5 +71,12 @@ def test_what_is_no_text_is_told(form: Form) -> None:
         loads(b"\x7fELF\2\1\1\0\0\0\0\0\0\0\0\0\3\0\x3e\0\1\0\0\0", form, Path("a.bin"))
 
 
+def test_the_file_of_nvinferserver_is_told() -> None:
+    with pytest.raises(
+        Refused, match=r"a\.txt, line 1: expected a key file or YAML, got nvinferserver's file"
+    ):
+        loads(b"infer_config {\n  unique_id: 1\n}\n", Form.TXT, Path("a.txt"))
+
+
 def test_an_empty_file_loads_as_glib_has_it() -> None:
     assert loads(b"", Form.TXT).groups == ()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sightline.deepstream import keyfile
 from sightline.deepstream.document import ConfigFile, Form
+from sightline.deepstream.kinds import looks_like_protobuf
 from sightline.deepstream.passwords import hide_passwords
 from sightline.deepstream.refusal import Refused
 
@@ -42,9 +43,18 @@ def loads(data: bytes, form: Form, path: Path | None = None) -> ConfigFile:
     try:
         return _parse(data, form, path)
     except Refused as error:
-        if b"\0" not in data:
+        if not (instead := _instead(data)):
             raise
-        raise Refused(f"expected text, got NUL bytes; {error.reason}", line=error.line, path=path) from None
+        raise Refused(f"{instead}; {error.reason}", line=error.line, path=path) from None
+
+
+def _instead(data: bytes) -> str | None:
+    """What a file that is refused is by its looks, where that says more than its first wrong line."""
+    if b"\0" in data:
+        return "expected text, got NUL bytes"
+    if looks_like_protobuf(data):
+        return "expected a key file or YAML, got nvinferserver's file, which is protobuf's text"
+    return None
 
 
 def _parse(data: bytes, form: Form, path: Path | None) -> ConfigFile:
