@@ -11,6 +11,7 @@ from sightline.deepstream.differing import diff
 from sightline.deepstream.document import Form
 from sightline.deepstream.linting import lint
 from sightline.deepstream.loading import load, loads
+from sightline.deepstream.passwords import hide_passwords
 from sightline.deepstream.refusal import Refused
 from sightline.deepstream.source_table import sources_of
 from sightline.log import redact
@@ -88,3 +89,12 @@ def test_a_file_of_nothing_but_passwords_is_judged_at_once() -> None:
     assert lint(loads(f"[application]\n{''.join(lines)}".encode(), Form.TXT))
     assert redact("rtsp://a:p-1@10.0.0.5/1") == "rtsp://***@10.0.0.5/1"
     assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize(
+    "part", ["a.", "a:", "://a", "rtsp://a:", "password", "pass=", "api-", "[", "a@", "b:a@"]
+)
+def test_a_long_line_takes_no_square_of_its_length(part: str) -> None:
+    begun = time.monotonic()
+    hide_passwords(f"{part * (1_000_000 // len(part))}@".encode())
+    assert time.monotonic() - begun < 10

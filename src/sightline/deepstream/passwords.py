@@ -24,7 +24,7 @@ from sightline.log import hide_secret
 
 _MOST: Final = 2000
 _LENGTHS: Final = range(3, 1000)  # what is shorter would blot out numbers, and is no secret
-_SCHEME: Final = re.compile(r"(?=\b[A-Za-z][A-Za-z0-9+.-]*://)")
+_SCHEME: Final = re.compile(r"(?=\b[A-Za-z][A-Za-z0-9+.-]{0,15}://)")  # no search by the square of a line
 _NAMES: Final = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|shared-?access-?key)"
 _KEY: Final = re.compile(rf"\s*[\"']?[\w.-]*{_NAMES}[\"']?\s*[=:]\s*(?P<said>.*)", re.IGNORECASE)
 _WITHIN: Final = re.compile(rf"{_NAMES}[\"']?\s*[=:]\s*(?P<said>[^;\"]*)", re.IGNORECASE)
