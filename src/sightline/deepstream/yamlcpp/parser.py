@@ -19,6 +19,8 @@ from sightline.deepstream.yamlcpp.tokens import Kind, Token
 
 DEEPEST = 499
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_PROPERTIES = {Kind.TAG, Kind.ANCHOR}
+_SCALARS = {Kind.PLAIN, Kind.QUOTED}
 _LISTS = {Kind.LIST_START, Kind.FLOW_LIST_START}
 _MAPS = {Kind.MAP_START, Kind.FLOW_MAP_START}
 
@@ -71,14 +73,15 @@ class _Parser:
 
     @property
     def _next(self) -> Kind | None:
-        return None if self._scanner.empty else self._scanner.peek().kind
+        token = self._scanner.ahead
+        return token.kind if token else None
 
     # One node
 
     def _node(self) -> Step:
-        if self._scanner.empty:
+        token = self._scanner.ahead
+        if token is None:
             return Null(self._scanner.text.mark)
-        token = self._scanner.peek()
         mark = token.mark
         if token.kind is Kind.VALUE:
             return (yield from self._fill(Map(mark, "?")))
@@ -99,7 +102,7 @@ class _Parser:
 
     def _properties(self) -> tuple[str, str]:
         tag = anchor = ""
-        while self._next in {Kind.TAG, Kind.ANCHOR}:
+        while self._next in _PROPERTIES:
             token = self._scanner.peek()
             if token.kind is Kind.TAG:
                 if tag:
@@ -114,11 +117,11 @@ class _Parser:
 
     def _empty_node(self, mark: Mark, tag: str) -> Node:
         """What begins here; scalars are whole, lists and maps are still to be filled."""
-        if self._scanner.empty:
+        token = self._scanner.ahead
+        if token is None:
             return Null(mark)
-        token = self._scanner.peek()
         tag = tag or ("!" if token.kind is Kind.QUOTED else "?")
-        if token.kind in {Kind.PLAIN, Kind.QUOTED}:
+        if token.kind in _SCALARS:
             return self._scalar(self._scanner.pop(), mark, tag)
         if token.kind in _LISTS:
             return List(mark, tag)
@@ -205,9 +208,9 @@ class _Parser:
 
     def _expect(self, what: str, *wanted: Kind) -> Kind:
         """The kind of the next token, which must be one of `wanted`; without any, there must be one."""
-        if self._scanner.empty:
+        token = self._scanner.ahead
+        if token is None:
             raise Refused(f"expected {what}, got the end of the file", line=self._line)
-        token = self._scanner.peek()
         if wanted and token.kind not in wanted:
             got = token.kind.name.replace("_", " ").lower()
             raise Refused(f"expected {what}, got: {got}", line=token.mark.line + 1)

@@ -38,8 +38,13 @@ TAG_WORD = re.compile(r"[0-9A-Za-z-]*")
 TAG = re.compile(r"(?:[0-9A-Za-z#;/?:@&=+$_.~*'()-]|%[0-9A-Fa-f]{2})*")
 INDICATORS = re.compile(r"[+-][0-9]|[0-9][+-]|[+-]|[0-9]|")  # of a block scalar
 
+ORDINARY = r"[^\x00\x04\r\n \t:,?\[\]{}'\"\\]++"  # nothing ends at these, nothing is escaped by them
 PLAIN_ENDS = re.compile(rf":{_WHITE_OR_END}|{_WHITE}#")
 PLAIN_ENDS_IN_FLOW = re.compile(rf":(?:{_WHITE_OR_END}|[,\]}}])|[,?\[\]{{}}]|{_WHITE}#")
+# A word that is a whole scalar, because one of the ends follows, or a lesser indentation after a break.
+WORD_ENDED = re.compile(rf"{ORDINARY}(?={PLAIN_ENDS.pattern})")
+WORD_ENDED_IN_FLOW = re.compile(rf"{ORDINARY}(?={PLAIN_ENDS_IN_FLOW.pattern})")
+WORD_OF_LINE = re.compile(rf"({ORDINARY})\r?\n( *)(?![ \t\r\n#\x04])")
 SINGLE_ENDS = re.compile("'(?!')")
 DOUBLE_ENDS = re.compile('"')
 BLOCK_ENDS = re.compile(r"\x04")

@@ -20,9 +20,7 @@ ESCAPES = {
     "L": "\xe2\x80\xa8", "P": "\xe2\x80\xa9",
 }  # fmt: skip
 DIGITS = {"x": 2, "u": 4, "U": 8}  # of a code point
-_ORDINARY = re.compile(
-    r"[^\x00\x04\r\n \t:,?\[\]{}'\"\\]+"
-)  # nothing ends at these, nothing is escaped by them
+_ORDINARY = re.compile(patterns.ORDINARY)
 _HEX = re.compile(r"[0-9A-Fa-f]*")
 
 

@@ -7,6 +7,7 @@ they count (`nesting`), so that a refusal further on may come first, as it does 
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from sightline.deepstream.yamlcpp import patterns, properties
 from sightline.deepstream.yamlcpp.nesting import Nesting
@@ -15,6 +16,7 @@ from sightline.deepstream.yamlcpp.text import Text, kept
 from sightline.deepstream.yamlcpp.tokens import Kind, Status, Token
 
 MOST_WAITING = 100_000  # tokens behind what might be a key: by then it is none, and they need not be kept
+_SKIPPED = frozenset(" \t\r\n#")  # what white space and comments begin with
 _WHAT_FOLLOWS = {"-": patterns.ENTRY, "?": patterns.KEY}  # else these begin a scalar; `:` by its place
 
 
@@ -48,6 +50,12 @@ class Scanner:
         self._ensure()
         return not self._open.tokens
 
+    @property
+    def ahead(self) -> Token | None:
+        """The next one; None where there is none."""
+        self._ensure()
+        return self._open.tokens[0] if self._open.tokens else None
+
     def peek(self) -> Token:
         self._ensure()
         return self._open.tokens[0]
@@ -59,6 +67,8 @@ class Scanner:
     def _ensure(self) -> None:
         """Scans until the first token is decided. What is open when the file ends is given out as it is."""
         tokens = self._open.tokens
+        if tokens and tokens[0].status is Status.VALID:
+            return
         while True:
             while tokens and tokens[0].status is Status.INVALID:
                 tokens.popleft()
@@ -93,8 +103,10 @@ class Scanner:
 
     def _scan_sign(self) -> bool:
         scan = self._signs.get(self.text.next)
-        pattern = self._value_pattern() if scan == self._value else _WHAT_FOLLOWS.get(self.text.next)
-        if scan is None or (pattern and not self.text.at(pattern)):
+        if scan is None:
+            return False
+        pattern = self._value_pattern() if self.text.next == ":" else _WHAT_FOLLOWS.get(self.text.next)
+        if pattern and not self.text.at(pattern):
             return False
         scan()
         return True
@@ -113,7 +125,7 @@ class Scanner:
     def _skip(self) -> None:
         """White space and comments. After a tab no key may begin on that line."""
         text = self.text
-        while True:
+        while text.next in _SKIPPED:
             if "\t" in text.take_all(patterns.BLANKS) and not self._open.flows:
                 self._key_allowed = False
             if text.next == "#":
@@ -229,33 +241,30 @@ class Scanner:
     # Scalars
 
     def _plain(self) -> None:
-        style = Style(
-            end=patterns.PLAIN_ENDS_IN_FLOW if self._open.flows else patterns.PLAIN_ENDS,
-            fold=Fold.FLOW,
-            chomp=Chomp.STRIP,
-            indent=0 if self._open.flows else self._open.column + 1,
-            skips_blanks=True,
-            trims=True,
-            at_document=AtDocument.ENDS,
-            tabs_refused=True,
-        )
+        mark = self.text.mark
+        indent = 0 if self._open.flows else self._open.column + 1  # before a key opens a block
         self._may_be_key()
-        mark, reader = self.text.mark, ScalarReader(self.text, style)
-        value = reader.read()
-        self._key_allowed, self._after_json = reader.dedented, False
+        value, dedented = self._word(indent) or self._plain_lines(indent)
+        self._key_allowed, self._after_json = dedented, False
         self._open.push(Kind.PLAIN, mark, value)
 
+    def _word(self, indent: int) -> tuple[str, bool] | None:
+        """A word alone, and whether a lesser indent ended it: most scalars are no more, and this is quick."""
+        flow = bool(self._open.flows)
+        if word := self.text.find(patterns.WORD_ENDED_IN_FLOW if flow else patterns.WORD_ENDED):
+            return self.text.take(len(word)), False
+        line = patterns.WORD_OF_LINE.match(self.text.chars, self.text.position)
+        if line is None or len(line[2]) >= indent:
+            return None
+        self.text.take(len(line[0]))
+        return line[1], True
+
+    def _plain_lines(self, indent: int) -> tuple[str, bool]:
+        reader = ScalarReader(self.text, _plain_style(bool(self._open.flows), indent))
+        return reader.read(), reader.dedented
+
     def _quoted(self) -> None:
-        single = self.text.next == "'"
-        style = Style(
-            end=patterns.SINGLE_ENDS if single else patterns.DOUBLE_ENDS,
-            closed=True,
-            escape="'" if single else "\\",
-            fold=Fold.FLOW,
-            chomp=Chomp.CLIP,
-            skips_blanks=True,
-            at_document=AtDocument.REFUSED,
-        )
+        style = _quoted_style(self.text.next)
         self._may_be_key()
         mark = self.text.mark
         self.text.take()
@@ -269,3 +278,30 @@ class Scanner:
         value = ScalarReader(self.text, style).read()
         self._key_allowed, self._after_json = True, False
         self._open.push(Kind.QUOTED, mark, value)
+
+
+@cache
+def _plain_style(flow: bool, indent: int) -> Style:
+    return Style(
+        end=patterns.PLAIN_ENDS_IN_FLOW if flow else patterns.PLAIN_ENDS,
+        fold=Fold.FLOW,
+        chomp=Chomp.STRIP,
+        indent=indent,
+        skips_blanks=True,
+        trims=True,
+        at_document=AtDocument.ENDS,
+        tabs_refused=True,
+    )
+
+
+@cache
+def _quoted_style(sign: str) -> Style:
+    return Style(
+        end=patterns.SINGLE_ENDS if sign == "'" else patterns.DOUBLE_ENDS,
+        closed=True,
+        escape="'" if sign == "'" else "\\",
+        fold=Fold.FLOW,
+        chomp=Chomp.CLIP,
+        skips_blanks=True,
+        at_document=AtDocument.REFUSED,
+    )

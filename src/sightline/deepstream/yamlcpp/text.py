@@ -79,7 +79,7 @@ class Text:
 
 def kept(chars: str) -> str:
     """A part of a text with all of its bytes: what is no UTF-8 as surrogate escapes."""
-    return chars.encode("latin-1").decode(errors="surrogateescape")
+    return chars if chars.isascii() else chars.encode("latin-1").decode(errors="surrogateescape")
 
 
 def shown(chars: str) -> str:

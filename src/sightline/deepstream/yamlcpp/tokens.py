@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 
 from sightline.deepstream.yamlcpp.nodes import Mark
 
 
-class Kind(Enum):
+class Kind(IntEnum):  # a plain Enum is slow to be looked for in a set
     DIRECTIVE = auto()
     DOCUMENT_START = auto()
     DOCUMENT_END = auto()
