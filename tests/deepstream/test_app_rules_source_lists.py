@@ -16,7 +16,9 @@ ALL = {"enable": "1", "type": "4"}
 MULTI = {**LIST, "use-nvmultiurisrcbin": "1", "max-batch-size": "1", "sgie-batch-size": "1"}
 
 
-def listed(by: Mapping[str, str] | None = None, shared: Mapping[str, str | None] | None = None) -> Changes:
+def listed(
+    by: Mapping[str, str | None] | None = None, shared: Mapping[str, str | None] | None = None
+) -> Changes:
     return {
         "source0": None,
         "source-list": {**LIST, **(by or {})},
