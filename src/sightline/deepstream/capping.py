@@ -33,10 +33,11 @@ def _capped(found: Iterable[Finding], most: int) -> Iterator[Finding]:
             yield finding
     for sort, finding in last.items():
         if counts[sort] > most:
-            yield _more(finding, counts[sort] - most)
+            yield more(finding, counts[sort] - most)
 
 
-def _more(last: Finding, count: int) -> Finding:
+def more(last: Finding, count: int) -> Finding:
+    """That there are `count` more of the sort of `last`, which is the last of them."""
     line = f", the last one in line {last.line}" if last.line else ""
     told = f"{count} more of this sort are not shown{line}"
     return Finding(last.severity, last.what, told, line=last.line, file=last.file)

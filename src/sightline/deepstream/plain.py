@@ -14,9 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import starmap
 from typing import Final
 
 from sightline.deepstream import source_table
+from sightline.deepstream.capping import MOST, more
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.heirs import with_heirs
@@ -93,18 +95,28 @@ def _merged(file: ConfigFile, name: str) -> Group:
 
 def _kept(file: ConfigFile, name: str) -> Iterator[Entry]:
     """The entry that holds of each key, with the comments of all of them."""
+    said: dict[str, list[str]] = {}
+    for entry in (entry for group in file.named(name) for entry in group.entries if entry.comment):
+        said.setdefault(entry.key, []).extend(entry.comment)
     for held in file.entries(name):
-        same = [entry for group in file.named(name) for entry in group.all(held.key)]
-        yield replace(held, comment=tuple(line for entry in same for line in entry.comment))
+        yield replace(held, comment=tuple(said.get(held.key, ())))
 
 
 def _duplicates(file: ConfigFile) -> Iterator[Finding]:
+    """The first of those that are left out, and how many more there are."""
+    left = tuple(_not_held(file))
+    yield from starmap(_left_out, left[:MOST])
+    if len(left) > MOST:
+        yield more(_left_out(*left[-1]), len(left) - MOST)
+
+
+def _not_held(file: ConfigFile) -> Iterator[tuple[str, Entry, Entry | None]]:
     for name in file.names:
         held = {entry.key: entry for entry in file.entries(name)}
         for group in file.named(name):
             for entry in group.entries:
                 if held.get(entry.key) is not entry:
-                    yield _left_out(name, entry, held.get(entry.key))
+                    yield name, entry, held.get(entry.key)
 
 
 def _left_out(group: str, entry: Entry, held: Entry | None) -> Finding:

@@ -17,6 +17,7 @@ from typing import Final
 from sightline.deepstream import keyfile_values
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group
 from sightline.deepstream.findings import Finding, Severity, What
+from sightline.deepstream.keys.app_sources import MAX_SOURCES
 from sightline.deepstream.refusal import ValueRefused
 
 LIST: Final = "source-list"
@@ -55,6 +56,8 @@ def _uris(file: ConfigFile) -> tuple[Entry, ...] | None:
         uris = keyfile_values.strings(entry.text or "")
     except ValueRefused:
         return None
+    if len(uris) > MAX_SOURCES:
+        return None  # DeepStream refuses it
     return tuple(replace(entry, key="uri", value=keyfile_values.escape(uri), comment=()) for uri in uris)
 
 

@@ -8,7 +8,7 @@ below.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from sightline.deepstream.document import ConfigFile, Form
@@ -76,8 +76,9 @@ def _order(file: ConfigFile) -> Iterator[Finding]:
     it = only(file, Kind.PREPROCESS, "property") if file.form is Form.TXT else None
     if it is None or it.on("process-on-frame", True):
         return
+    above = frozenset(names[: names.index("property")])
     for group in settings(file, Kind.PREPROCESS):
-        if group.name.startswith("group-") and names.index(group.name) < names.index("property"):
+        if group.name.startswith("group-") and group.name in above:
             told = "stands above [property], and is read as if process-on-frame were 1"
             yield group.tell(Severity.WARNING, What.REPLACED, None, told)
 
@@ -106,11 +107,11 @@ def _one_group(group: Settings, on_frame: bool, so_far: set[str]) -> Iterator[Fi
 
 def _regions(group: Settings, switch: str, wanted: bool, so_far: set[str]) -> Iterator[Finding]:
     """Keys above the switch are read as if it were 0, those above src-ids reach into an empty list."""
-    keys = group.names()
-    for key in keys:
+    keys = {key: place for place, key in enumerate(group.names())}
+    for key, place in keys.items():
         if not key.startswith(_ROI) or (value := group.value(key)) is None:
             continue
-        below = keys.index(switch) < keys.index(key) if switch in keys else False
+        below = keys.get(switch, len(keys)) < place
         if not (wanted if below else switch == "process-on-all-objects"):
             told = f"has no effect: {switch} " + (
                 "says otherwise" if below or not wanted else "stands below it"
@@ -121,11 +122,11 @@ def _regions(group: Settings, switch: str, wanted: bool, so_far: set[str]) -> It
             yield from _region(group, key, value, keys)
 
 
-def _region(group: Settings, key: str, value: tuple[int, ...], keys: list[str]) -> Iterator[Finding]:
+def _region(group: Settings, key: str, value: tuple[int, ...], keys: Mapping[str, int]) -> Iterator[Finding]:
     if len(value) % 4:
         told = f"expected left;top;width;height, as often as wanted, got {len(value)} numbers"
         yield group.tell(Severity.REFUSED, What.VALUE, key, told)
-    if "src-ids" not in keys or keys.index("src-ids") > keys.index(key):
+    if keys.get("src-ids", len(keys)) > keys[key]:
         told = "expected src-ids above it: nvdspreprocess looks there and falls"
         yield group.tell(Severity.REFUSED, What.MISSING, key, told)
 
