@@ -168,3 +168,11 @@ def test_a_group_that_one_form_alone_reads_is_told_as_such() -> None:
     assert difference.message == "[source-list] is read in the first alone"
     assert (difference.how, difference.first_line, difference.second_line) == (How.ONLY_FIRST, 5, 5)
     assert diff(other, other) == ()
+
+
+@pytest.mark.parametrize("value", ["nan", "0;nan;1;1"])
+def test_no_number_is_the_same_as_itself(value: str) -> None:
+    file = loads(
+        f"[property]\nnet-scale-factor=nan\n[class-attrs-all]\nborder-color={value}\n".encode(), Form.TXT
+    )
+    assert diff(file, file) == ()

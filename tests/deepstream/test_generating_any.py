@@ -209,6 +209,10 @@ def test_any_name_reads_as_it_was_meant_or_is_refused(word: str, form: Form) -> 
         with pytest.raises(ConfigError, match="without NUL"):
             generate(said, form=form)
         return
+    if word.startswith("\f") and form is Form.TXT:  # GLib strips it and has no escape for it
+        with pytest.raises(ConfigError, match="what a key file can say"):
+            generate(said, form=form)
+        return
     for content in generate(said, form=form).contents.values():
         if content.file is not None:
             assert loads(content.data, content.file.form).groups == content.file.groups

@@ -159,13 +159,17 @@ def _normal(value: Any, row: Key) -> Meant:
     if row.type is Type.PATH and value:
         return os.path.normpath(str(value))
     if isinstance(value, list | tuple):
-        return tuple(value)
+        return tuple("nan" if _is_nan(each) else each for each in value)  # which equals itself
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, float) and math.isnan(value):
-        return None  # which equals itself
+    if _is_nan(value):
+        return None
     read: int | float | str = value
     return read
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _untyped(entry: Entry, form: Form) -> Meant:
