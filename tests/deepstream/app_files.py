@@ -11,9 +11,9 @@ import pytest
 
 from sightline.deepstream.document import Form
 from sightline.deepstream.findings import Finding, Severity, What
-from sightline.deepstream.linting import lint
-from sightline.deepstream.loading import load
-from sightline.deepstream.source_table import LEFT_OUT
+from sightline.deepstream.judging.linting import lint
+from sightline.deepstream.reading.loading import load
+from sightline.deepstream.reading.source_table import LEFT_OUT
 
 Changes = Mapping[str, Mapping[str, str | None] | None]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sightline.deepstream import keyfile_values
+from sightline.deepstream.comparing.preprocess_groups import with_parts
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.models import (
     DsAppConfig,
@@ -16,7 +16,7 @@ from sightline.deepstream.models import (
     SingleSourceConfig,
     SourcesConfig,
 )
-from sightline.deepstream.preprocess_groups import with_parts
+from sightline.deepstream.reading import keyfile_values
 
 GATE = {"camera_id": "gate", "address": "rtsp://admin:geheim%40@10.0.0.5:554/main?channel=1&subtype=0"}
 YARD = {"camera_id": "yard", "address": "rtsp://10.0.0.6/live"}

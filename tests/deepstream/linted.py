@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import Finding, Severity, What
+from sightline.deepstream.judging.linting import lint
 from sightline.deepstream.kinds import Kind
-from sightline.deepstream.linting import lint
-from sightline.deepstream.loading import loads
+from sightline.deepstream.reading.loading import loads
 
 REFUSED, WARNING, NOTE = Severity.REFUSED, Severity.WARNING, Severity.NOTE
 TXT, YML = (Form.TXT,), (Form.YML,)

@@ -6,8 +6,8 @@ import pytest
 from tests.deepstream.app_files import GOOD, yaml
 
 from sightline.deepstream.findings import Finding, Severity, What, would_load
-from sightline.deepstream.linting import lint
-from sightline.deepstream.loading import load
+from sightline.deepstream.judging.linting import lint
+from sightline.deepstream.reading.loading import load
 
 HEADER = "enable,type,uri,num-sources\n"
 GOOD_ROW = "1,2,file:///a.mp4,1\n"

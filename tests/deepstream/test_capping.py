@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sightline.deepstream.capping import MOST, capped
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import Finding, Severity, What, would_load
-from sightline.deepstream.linting import MOST_FILES, lint, lint_path
-from sightline.deepstream.loading import loads
+from sightline.deepstream.judging.capping import MOST, capped
+from sightline.deepstream.judging.linting import MOST_FILES, lint, lint_path
+from sightline.deepstream.reading.loading import loads
 
 
 def _many(count: int, severity: Severity = Severity.NOTE, what: What = What.VALUE) -> Iterator[Finding]:

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sightline.deepstream.converting import Converted, convert, write
-from sightline.deepstream.differing import diff, same
+from sightline.deepstream.comparing.converting import Converted, convert, write
+from sightline.deepstream.comparing.differing import diff, same
+from sightline.deepstream.comparing.meaning import Meant, meaning_of
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group
 from sightline.deepstream.findings import Finding, Severity, What, would_load
 from sightline.deepstream.keys.key import Key, Type
 from sightline.deepstream.keys.opening import judged, tables_of
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.loading import load, loads
-from sightline.deepstream.meaning import Meant, meaning_of
+from sightline.deepstream.reading.loading import load, loads
 
 OTHER = {Form.TXT: Form.YML, Form.YML: Form.TXT}
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.deepstream.converting import Converted, convert, write
-from sightline.deepstream.differing import diff, same
+from sightline.deepstream.comparing.converting import Converted, convert, write
+from sightline.deepstream.comparing.differing import diff, same
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import Finding, Severity, What, would_load
 from sightline.deepstream.keys.opening import judged, tables_of
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.loading import loads
+from sightline.deepstream.reading.loading import loads
 from sightline.deepstream.refusal import Refused
 
 OTHER = {Form.TXT: Form.YML, Form.YML: Form.TXT}

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sightline.deepstream.differing import Difference, How, diff, same
+from sightline.deepstream.comparing.differing import Difference, How, diff, same
 from sightline.deepstream.document import ConfigFile, Form
-from sightline.deepstream.loading import load, loads
+from sightline.deepstream.reading.loading import load, loads
 
 # Where NVIDIA's twins say different things: which twin, and why.
 TABLE = "the YAML's sources stand in a table that is not in the folder"

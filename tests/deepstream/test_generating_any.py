@@ -13,13 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.deepstream.generated import FILM, GATE, YARD, instance
 
-from sightline.deepstream.differing import diff, same
+from sightline.deepstream.comparing.differing import diff, same
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.generating import Debug, Generated, Layout, SourceStyle, generate
 from sightline.deepstream.generating.addresses import with_login
-from sightline.deepstream.linting import lint, lint_path
-from sightline.deepstream.loading import load, loads
+from sightline.deepstream.judging.linting import lint, lint_path
 from sightline.deepstream.models import (
     ClusterMode,
     DsAppConfig,
@@ -38,6 +37,7 @@ from sightline.deepstream.models import (
     SingleSourceConfig,
     SourcesConfig,
 )
+from sightline.deepstream.reading.loading import load, loads
 from sightline.deepstream.standin.plan import read_plan
 from sightline.errors import ConfigError
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from tests.deepstream.generated import FILM, GATE, YARD, instance, seen
 
-from sightline.deepstream import keyfile_values
 from sightline.deepstream.document import Entry, Form
 from sightline.deepstream.generating import Debug, Layout, SourceStyle, generate
 from sightline.deepstream.generating.messaging import connection
+from sightline.deepstream.reading import keyfile_values
 from sightline.errors import ConfigError
 
 APPS = ("mot_app.txt", "face_app.txt")

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from tests.deepstream.generated import FILM, GATE, YARD, instance
 
-from sightline.deepstream import loading
 from sightline.deepstream.document import Form
 from sightline.deepstream.generating import CURRENT, Generated, GeneratedMismatch, generate
 from sightline.deepstream.generating import files as files_module
 from sightline.deepstream.generating.files import Content, put
+from sightline.deepstream.reading import loading
 from sightline.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]

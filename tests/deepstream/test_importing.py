@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from sightline.deepstream.findings import Severity
-from sightline.deepstream.importing import Imported, import_file
-from sightline.deepstream.logins import take_login
+from sightline.deepstream.importing.logins import take_login
+from sightline.deepstream.importing.site import Imported, import_file
 from sightline.deepstream.refusal import Refused
 from sightline.log import redact
 from sightline.site import Site, parse_site

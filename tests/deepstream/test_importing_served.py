@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sightline.deepstream.importing import import_file
+from sightline.deepstream.importing.site import import_file
 
 BOTH_LISTS = """\
 server-app-ctx:

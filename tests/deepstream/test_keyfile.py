@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sightline.deepstream.document import ConfigFile, Form
-from sightline.deepstream.keyfile import parse, write
+from sightline.deepstream.reading.keyfile import parse, write
 from sightline.deepstream.refusal import Refused
 
 WHOLE = b"""# Made by hand

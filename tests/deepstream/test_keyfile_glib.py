@@ -14,10 +14,10 @@ from tests.deepstream.fuzz.glib_oracle import disagreement, glib_oracle, seen, s
 from tests.deepstream.fuzz.oracle import Oracle, fuzz, made
 from tests.deepstream.test_keyfile_writing import FILES
 
-from sightline.deepstream import keyfile, keyfile_values
 from sightline.deepstream.document import ConfigFile
-from sightline.deepstream.keyfile import write
-from sightline.deepstream.keyfile_values import escape
+from sightline.deepstream.reading import keyfile, keyfile_values
+from sightline.deepstream.reading.keyfile import write
+from sightline.deepstream.reading.keyfile_values import escape
 from sightline.deepstream.refusal import Refused
 
 pytestmark = pytest.mark.needs("glib")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sightline.deepstream.keyfile_values import (
+from sightline.deepstream.reading.keyfile_values import (
     boolean,
     int64,
     integer,

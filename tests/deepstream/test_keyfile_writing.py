@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Nothing
-from sightline.deepstream.keyfile import parse, write
-from sightline.deepstream.keyfile_values import escape, string, strings
+from sightline.deepstream.reading.keyfile import parse, write
+from sightline.deepstream.reading.keyfile_values import escape, string, strings
 from sightline.deepstream.refusal import Refused, ValueRefused
 
 # Mostly what a key file can say, and enough of what it cannot.

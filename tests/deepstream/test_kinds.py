@@ -6,11 +6,11 @@ import pytest
 
 from sightline.deepstream.document import Form
 from sightline.deepstream.findings import Severity, What
+from sightline.deepstream.judging.linting import lint, lint_path
+from sightline.deepstream.judging.rules.opening import rules_of
 from sightline.deepstream.keys.opening import judged, tables_of
 from sightline.deepstream.kinds import Kind, kind_of, looks_like_protobuf
-from sightline.deepstream.linting import lint, lint_path
-from sightline.deepstream.loading import loads
-from sightline.deepstream.rules.opening import rules_of
+from sightline.deepstream.reading.loading import loads
 
 _POSTPROCESS = """property:
   gpu-id: 0

@@ -9,12 +9,12 @@ from tests.deepstream.linted import BOTH, REFUSED, WARNING, made, places
 
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Mapping, Nothing, Sequence, Value
 from sightline.deepstream.findings import Finding, Severity, What, would_load
+from sightline.deepstream.judging.linting import lint
+from sightline.deepstream.judging.value_checks import mistake_in
 from sightline.deepstream.keys.key import Key, Outside, Type
 from sightline.deepstream.keys.opening import judged, key_of, tables_of
 from sightline.deepstream.kinds import Kind
-from sightline.deepstream.linting import lint
-from sightline.deepstream.loading import loads
-from sightline.deepstream.value_checks import mistake_in
+from sightline.deepstream.reading.loading import loads
 
 
 def _lint(text: str, form: Form = Form.TXT) -> tuple[Finding, ...]:

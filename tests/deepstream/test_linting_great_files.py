@@ -5,11 +5,11 @@ from types import FrameType
 
 import pytest
 
+from sightline.deepstream.comparing.plain import plain
 from sightline.deepstream.document import ConfigFile, Form
+from sightline.deepstream.judging.linting import lint
 from sightline.deepstream.kinds import kind_of
-from sightline.deepstream.linting import lint
-from sightline.deepstream.loading import loads
-from sightline.deepstream.plain import plain
+from sightline.deepstream.reading.loading import loads
 
 FEW = 400  # more than the unknown words that are looked for elsewhere
 HEAD = "[property]\ngie-unique-id=1\nnetwork-mode=1\nnum-detected-classes=100000\n"

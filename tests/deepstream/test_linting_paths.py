@@ -6,7 +6,7 @@ import pytest
 from tests.deepstream.linted import places
 
 from sightline.deepstream.findings import Severity, What, would_load
-from sightline.deepstream.linting import lint_path
+from sightline.deepstream.judging.linting import lint_path
 
 _NVINFER = """[property]
 gie-unique-id=1

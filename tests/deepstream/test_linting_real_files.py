@@ -11,9 +11,9 @@ from tests.deepstream.conftest import CONFIGS
 from tests.deepstream.linted import places
 
 from sightline.deepstream.findings import What, would_load
+from sightline.deepstream.judging.linting import lint
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.linting import lint
-from sightline.deepstream.loading import load
+from sightline.deepstream.reading.loading import load
 
 _TABLE = "inapplicable property/int8-calib-file"
 _TWICE = ["duplicate property/gpu-id", "duplicate property/process-mode"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sightline.deepstream.document import Form
-from sightline.deepstream.loading import MOST_BYTES, load, loads
+from sightline.deepstream.reading.loading import MOST_BYTES, load, loads
 from sightline.deepstream.refusal import Refused
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from sightline.deepstream.comparing.meaning import Meaning, meaning_of
 from sightline.deepstream.document import Form
 from sightline.deepstream.kinds import Kind
-from sightline.deepstream.loading import load, loads
-from sightline.deepstream.meaning import Meaning, meaning_of
+from sightline.deepstream.reading.loading import load, loads
 
 
 def text(source: str) -> Meaning:

@@ -7,9 +7,9 @@ from tests.deepstream.linted import places
 
 from sightline.deepstream.document import Form
 from sightline.deepstream.findings import Finding, Severity, What, would_load
-from sightline.deepstream.linting import lint_path
-from sightline.deepstream.loading import loads
-from sightline.deepstream.overriding import beaten, overridden
+from sightline.deepstream.judging.linting import lint_path
+from sightline.deepstream.judging.overriding import beaten, overridden
+from sightline.deepstream.reading.loading import loads
 
 _NVINFER = """[property]
 gie-unique-id=1

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sightline.deepstream.differing import diff
+from sightline.deepstream.comparing.differing import diff
 from sightline.deepstream.document import Form
-from sightline.deepstream.linting import lint
-from sightline.deepstream.loading import load, loads
-from sightline.deepstream.passwords import hide_passwords
+from sightline.deepstream.judging.linting import lint
+from sightline.deepstream.reading.loading import load, loads
+from sightline.deepstream.reading.passwords import hide_passwords
+from sightline.deepstream.reading.source_table import sources_of
 from sightline.deepstream.refusal import Refused
-from sightline.deepstream.source_table import sources_of
 from sightline.log import redact
 
 TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_characters="\x7f"), min_size=4)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from sightline.deepstream.document import Form
-from sightline.deepstream.loading import load, loads
-from sightline.deepstream.reading_sources import Source, group_number, number_of_pictures, sources_of
+from sightline.deepstream.reading.loading import load, loads
+from sightline.deepstream.reading.sources import Source, group_number, number_of_pictures, sources_of
 
 
 def text(said: str) -> tuple[Source, ...]:

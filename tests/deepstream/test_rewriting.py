@@ -1,8 +1,8 @@
 """Lists of YAML in a text file: words with `;` between, and a word of who reads lists at all."""
 
-from sightline.deepstream.converting import convert
+from sightline.deepstream.comparing.converting import convert
 from sightline.deepstream.document import Form
-from sightline.deepstream.loading import loads
+from sightline.deepstream.reading.loading import loads
 
 
 def of_lists(source: str) -> tuple[str | None, list[str]]:

@@ -5,9 +5,9 @@ from tests.deepstream.linted import BOTH, NOTE, REFUSED, TXT, WARNING, YML, Case
 
 from sightline.deepstream.document import Form
 from sightline.deepstream.findings import What, would_load
+from sightline.deepstream.judging.linting import lint
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.linting import lint
-from sightline.deepstream.loading import loads
+from sightline.deepstream.reading.loading import loads
 
 _ROI = "roi-filtering-stream-0"
 _LINE = "line-crossing-stream-0"

@@ -5,8 +5,8 @@ from tests.deepstream.linted import NOTE, REFUSED, TXT, WARNING, Case, check, ma
 
 from sightline.deepstream.document import Form
 from sightline.deepstream.findings import What, would_load
+from sightline.deepstream.judging.linting import lint
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.linting import lint
 
 _GROUP = "message-broker"
 

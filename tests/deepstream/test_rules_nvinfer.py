@@ -5,10 +5,10 @@ from tests.deepstream.linted import BOTH, NOTE, REFUSED, TXT, WARNING, YML, Case
 
 from sightline.deepstream.document import Form
 from sightline.deepstream.findings import What, would_load
+from sightline.deepstream.judging.linting import lint
 from sightline.deepstream.keys.key import Type
 from sightline.deepstream.keys.nvinfer import TABLES
 from sightline.deepstream.kinds import Kind
-from sightline.deepstream.linting import lint
 
 _CLASS_ROWS = TABLES[1].keys
 _NOT_KNOWN = {"class-attrs-all/threshold": TXT}

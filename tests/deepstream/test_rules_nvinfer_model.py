@@ -5,8 +5,8 @@ from tests.deepstream.linted import BOTH, NOTE, REFUSED, TXT, WARNING, Case, che
 
 from sightline.deepstream.document import Form
 from sightline.deepstream.findings import What
+from sightline.deepstream.judging.linting import lint
 from sightline.deepstream.kinds import Kind
-from sightline.deepstream.linting import lint
 
 _CLASSIFIER: dict[str, str | None] = {
     "property/network-type": "1",

@@ -5,10 +5,10 @@ from tests.deepstream.linted import BOTH, NOTE, REFUSED, TXT, WARNING, YML, Case
 
 from sightline.deepstream.document import Form
 from sightline.deepstream.findings import Severity, What, would_load
+from sightline.deepstream.judging.linting import lint
 from sightline.deepstream.keys.preprocess import REQUIRED
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.linting import lint
-from sightline.deepstream.loading import loads
+from sightline.deepstream.reading.loading import loads
 
 _OBJECTS = {
     "property/process-on-frame": "0",

@@ -4,10 +4,10 @@ import pytest
 
 from sightline.deepstream.document import Form
 from sightline.deepstream.findings import Finding, Severity, What
+from sightline.deepstream.judging.linting import lint
 from sightline.deepstream.keys.tao_apps import TABLES
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.linting import lint
-from sightline.deepstream.loading import loads
+from sightline.deepstream.reading.loading import loads
 
 DETECTOR = """\
 source-list:

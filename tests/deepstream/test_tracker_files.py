@@ -6,9 +6,9 @@ import pytest
 
 from sightline.deepstream.document import Form
 from sightline.deepstream.findings import Finding, Severity, What, would_load
+from sightline.deepstream.judging.linting import lint
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.linting import lint
-from sightline.deepstream.loading import load, loads
+from sightline.deepstream.reading.loading import load, loads
 
 TRACKER = """\
 BaseConfig:

@@ -12,8 +12,8 @@ from tests.deepstream.fuzz.yaml_cpp import YamlCpp, yaml_cpp
 from tests.deepstream.fuzz.yaml_making import WORDS
 from tests.deepstream.fuzz.yaml_oracle import disagreement, unlike_values, yaml_cpp_oracle
 
-from sightline.deepstream import cpp_numbers, yaml_values
-from sightline.deepstream.yamlcpp import nesting, parser, patterns, scalars, text
+from sightline.deepstream.reading import cpp_numbers, yaml_values
+from sightline.deepstream.reading.yamlcpp import nesting, parser, patterns, scalars, text
 
 pytestmark = pytest.mark.needs("yaml-cpp")
 FILES = 1000

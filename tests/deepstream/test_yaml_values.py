@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sightline.deepstream import cpp_numbers, yaml_values
 from sightline.deepstream.document import Mapping, Nothing, Sequence, Value
+from sightline.deepstream.reading import cpp_numbers, yaml_values
 from sightline.deepstream.refusal import ValueRefused
 
 TAKEN: list[tuple[str, str, Any]] = [

@@ -12,8 +12,8 @@ from tests.deepstream.fuzz.yaml_cpp import YamlCpp, yaml_cpp
 from tests.deepstream.fuzz.yaml_oracle import loaded
 
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Mapping, Nothing, Sequence, Value
+from sightline.deepstream.reading.yamlfile import parse, write
 from sightline.deepstream.refusal import Refused
-from sightline.deepstream.yamlfile import parse, write
 
 TEXTS = st.text(st.sampled_from("ab1;:-?# \\'\"\n\té{}[],&*!|>%@`~.<=\x85\ufeff"), max_size=6) | st.text(
     max_size=4

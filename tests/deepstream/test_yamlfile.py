@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Mapping, Nothing, Sequence
+from sightline.deepstream.reading.yamlfile import parse, write
 from sightline.deepstream.refusal import Refused
-from sightline.deepstream.yamlfile import parse, write
 
 WHOLE = b"""# License
 #

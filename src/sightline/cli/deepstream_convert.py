@@ -12,12 +12,12 @@ import typer
 
 from sightline.cli.deepstream_showing import plain_values, print_findings, shown
 from sightline.cli.deepstream_writing import write_all
-from sightline.deepstream.converting import Converted, convert, write
+from sightline.deepstream.comparing.converting import Converted, convert, write
+from sightline.deepstream.comparing.named_files import relative_paths
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import would_load
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.loading import load, loads
-from sightline.deepstream.named_files import relative_paths
+from sightline.deepstream.reading.loading import load, loads
 from sightline.errors import ConfigError
 
 _NOTHING: Final = "nothing was written; --lossy writes what can be said"

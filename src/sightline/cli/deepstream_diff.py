@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sightline.cli.deepstream_showing import counted, shown
-from sightline.deepstream.differing import Difference, diff, same
-from sightline.deepstream.loading import load
+from sightline.deepstream.comparing.differing import Difference, diff, same
+from sightline.deepstream.reading.loading import load
 from sightline.log import redact
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import typer
 
 from sightline.cli.deepstream_showing import plain_values, print_findings, shown
 from sightline.cli.deepstream_writing import write_all
-from sightline.deepstream.importing import Imported, import_file
+from sightline.deepstream.importing.site import Imported, import_file
 from sightline.deepstream.refusal import Refused
 from sightline.errors import ConfigError
 from sightline.site import SiteError, parse_site

@@ -14,9 +14,9 @@ import typer
 from sightline.cli.deepstream_showing import counted, plain_values, print_findings, shown
 from sightline.deepstream.document import Form
 from sightline.deepstream.findings import Finding, Severity, would_load
+from sightline.deepstream.judging.linting import lint_path
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.linting import lint_path
-from sightline.deepstream.loading import load
+from sightline.deepstream.reading.loading import load
 from sightline.deepstream.refusal import Refused
 from sightline.errors import ConfigError
 

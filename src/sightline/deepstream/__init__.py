@@ -17,16 +17,15 @@ from typing import TYPE_CHECKING
 from sightline.later import import_later
 
 if TYPE_CHECKING:
-    from sightline.deepstream.converting import Converted, convert, write
-    from sightline.deepstream.differing import Difference, How, diff, same
+    from sightline.deepstream.comparing.converting import Converted, convert, write
+    from sightline.deepstream.comparing.differing import Difference, How, diff, same
+    from sightline.deepstream.comparing.meaning import Meaning, Setting, meaning_of
     from sightline.deepstream.document import ConfigFile, Entry, Form, Group
     from sightline.deepstream.findings import Finding, Severity, What, would_load
     from sightline.deepstream.generating import Debug, Generated, Layout, generate
-    from sightline.deepstream.importing import Imported, import_file
+    from sightline.deepstream.importing.site import Imported, import_file
+    from sightline.deepstream.judging.linting import lint, lint_path
     from sightline.deepstream.kinds import Kind, kind_of
-    from sightline.deepstream.linting import lint, lint_path
-    from sightline.deepstream.loading import load, loads
-    from sightline.deepstream.meaning import Meaning, Setting, meaning_of
     from sightline.deepstream.messages import (
         Unsaid,
         read_minimal,
@@ -61,6 +60,7 @@ if TYPE_CHECKING:
         SourceType,
         TensorDataType,
     )
+    from sightline.deepstream.reading.loading import load, loads
     from sightline.deepstream.refusal import Refused, ValueRefused
 
 __all__ = [
@@ -131,16 +131,16 @@ __all__ = [
 import_later(
     __name__,
     {
-        "sightline.deepstream.converting": "Converted convert write",
-        "sightline.deepstream.differing": "Difference How diff same",
+        "sightline.deepstream.comparing.converting": "Converted convert write",
+        "sightline.deepstream.comparing.differing": "Difference How diff same",
         "sightline.deepstream.document": "ConfigFile Entry Form Group",
         "sightline.deepstream.findings": "Finding Severity What would_load",
         "sightline.deepstream.generating": "Debug Generated Layout generate",
-        "sightline.deepstream.importing": "Imported import_file",
+        "sightline.deepstream.importing.site": "Imported import_file",
         "sightline.deepstream.kinds": "Kind kind_of",
-        "sightline.deepstream.linting": "lint lint_path",
-        "sightline.deepstream.loading": "load loads",
-        "sightline.deepstream.meaning": "Meaning Setting meaning_of",
+        "sightline.deepstream.judging.linting": "lint lint_path",
+        "sightline.deepstream.reading.loading": "load loads",
+        "sightline.deepstream.comparing.meaning": "Meaning Setting meaning_of",
         "sightline.deepstream.messages": ("Unsaid read_minimal read_nv_frame write_minimal write_nv_frame"),
         "sightline.deepstream.models": (
             "BoolEnum ClusterMode DsAppConfig DsAppType DsInstance DsInstanceConfig EncodeType "

@@ -12,9 +12,9 @@ from tests.deepstream.fuzz.keyfile_making import make_file
 from tests.deepstream.fuzz.oracle import Oracle
 from tools.services import SERVICES
 
-from sightline.deepstream import keyfile_values as values
 from sightline.deepstream.document import ConfigFile
-from sightline.deepstream.keyfile import parse, write
+from sightline.deepstream.reading import keyfile_values as values
+from sightline.deepstream.reading.keyfile import parse, write
 from sightline.deepstream.refusal import Refused, ValueRefused
 
 Groups = list[tuple[bytes, list[tuple[bytes, bytes]]]]

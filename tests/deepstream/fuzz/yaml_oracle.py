@@ -10,12 +10,12 @@ from tests.deepstream.fuzz.oracle import Oracle
 from tests.deepstream.fuzz.yaml_cpp import YamlCpp, yaml_cpp
 from tests.deepstream.fuzz.yaml_making import make_file
 
-from sightline.deepstream import cpp_numbers, yaml_values
 from sightline.deepstream.document import ConfigFile
+from sightline.deepstream.reading import cpp_numbers, yaml_values
+from sightline.deepstream.reading.yamlcpp.loading import load
+from sightline.deepstream.reading.yamlcpp.nodes import List, Map, Node, Null, Scalar
+from sightline.deepstream.reading.yamlfile import parse, write
 from sightline.deepstream.refusal import Refused, ValueRefused
-from sightline.deepstream.yamlcpp.loading import load
-from sightline.deepstream.yamlcpp.nodes import List, Map, Node, Null, Scalar
-from sightline.deepstream.yamlfile import parse, write
 
 MOST_NODES, DEEPEST = 20000, 1000  # as many as yaml_cpp.cpp shows
 

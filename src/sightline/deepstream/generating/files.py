@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Final
 
 from sightline.deepstream.document import ConfigFile
-from sightline.deepstream.loading import load
+from sightline.deepstream.reading.loading import load
 from sightline.deepstream.refusal import Refused
 from sightline.errors import ConfigError
 

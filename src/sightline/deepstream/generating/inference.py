@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from sightline.deepstream.comparing.preprocess_groups import as_list
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group
 from sightline.deepstream.generating.choices import Layout
 from sightline.deepstream.generating.pipelines import Pipeline, Primary
@@ -26,7 +27,6 @@ from sightline.deepstream.generating.rows import entry
 from sightline.deepstream.models.align import FACE_align_config
 from sightline.deepstream.models.numbers import ClusterMode
 from sightline.deepstream.models.part import Place, Written, text_of
-from sightline.deepstream.preprocess_groups import as_list
 
 PRE: Final = Place("class-attrs-all", "pre-cluster-threshold")
 POST: Final = Place("class-attrs-all", "post-cluster-threshold")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
 from sightline.deepstream.document import Entry, Form, Group
-from sightline.deepstream.keyfile_values import escape
+from sightline.deepstream.reading.keyfile_values import escape
 from sightline.errors import ConfigError
 
 Setting: TypeAlias = str | int | float | tuple[str, ...]

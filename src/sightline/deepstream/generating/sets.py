@@ -23,7 +23,6 @@ from typing import Final
 
 import msgspec
 
-from sightline.deepstream import keyfile, yamlfile
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import Severity
 from sightline.deepstream.generating import inference, messaging, references
@@ -32,8 +31,9 @@ from sightline.deepstream.generating.choices import Debug, Layout, SourceStyle
 from sightline.deepstream.generating.files import Content, Found, put
 from sightline.deepstream.generating.pipelines import Pipeline, pipelines
 from sightline.deepstream.generating.sources import TABLE, stop_at_errors, table, with_commas, with_secrets
-from sightline.deepstream.linting import lint
+from sightline.deepstream.judging.linting import lint
 from sightline.deepstream.models.instance import DsInstance
+from sightline.deepstream.reading import keyfile, yamlfile
 from sightline.errors import ConfigError
 
 COMMAND: Final = "deepstream-app"

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from sightline.deepstream import source_table
 from sightline.deepstream.document import Form, Group
 from sightline.deepstream.generating.addresses import encoded, has_login, without
 from sightline.deepstream.generating.choices import SourceStyle
@@ -29,6 +28,7 @@ from sightline.deepstream.generating.pipelines import Pipeline
 from sightline.deepstream.generating.rows import Row, group
 from sightline.deepstream.models.instance import SingleSourceConfig, SourcesConfig
 from sightline.deepstream.models.numbers import EncodeType, SourceType
+from sightline.deepstream.reading import source_table
 from sightline.errors import ConfigError
 
 TABLE: Final = "sources.csv"

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import Severity
+from sightline.deepstream.judging.linting import lint, lint_path
 from sightline.deepstream.kinds import Kind, kind_of
-from sightline.deepstream.linting import lint, lint_path
-from sightline.deepstream.loading import load
-from sightline.deepstream.reading import value
-from sightline.deepstream.reading_sources import sources_of
+from sightline.deepstream.reading.loading import load
+from sightline.deepstream.reading.sources import sources_of
+from sightline.deepstream.reading.values import value
 from sightline.deepstream.refusal import Refused
 
 BROKER: Final = 6

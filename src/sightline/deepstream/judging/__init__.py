@@ -1,0 +1,1 @@
+"""What DeepStream would make of a file: the linter, and the rules that no table can say."""
