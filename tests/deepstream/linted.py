@@ -16,6 +16,29 @@ REFUSED, WARNING, NOTE = Severity.REFUSED, Severity.WARNING, Severity.NOTE
 TXT, YML = (Form.TXT,), (Form.YML,)
 BOTH = (Form.TXT, Form.YML)
 
+NVINFER = """[property]
+gie-unique-id=1
+onnx-file=m.onnx
+net-scale-factor=1
+num-detected-classes=1
+cluster-mode=2
+"""
+"""A sound model of one class, as text."""
+APP = """[application]
+[source0]
+enable=1
+type=3
+uri=file:///a.mp4
+[streammux]
+batch-size=1
+width=1280
+height=720
+[sink0]
+enable=1
+type=1
+"""
+"""What a sound application has before its models, as text."""
+
 Groups = dict[str, dict[str, str]]
 
 _PREPROCESS = {

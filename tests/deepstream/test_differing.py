@@ -176,3 +176,15 @@ def test_no_number_is_the_same_as_itself(value: str) -> None:
         f"[property]\nnet-scale-factor=nan\n[class-attrs-all]\nborder-color={value}\n".encode(), Form.TXT
     )
     assert diff(file, file) == ()
+
+
+@pytest.mark.parametrize("in_first", [True, False])
+def test_a_key_that_only_the_other_forms_parser_knows_says_nothing_where_it_stands(in_first: bool) -> None:
+    files = [
+        _yaml("property:\n  gie-unique-id: 1\n  input-dims: 3;9;9;0\n"),
+        _yaml("property:\n  gie-unique-id: 1\n"),
+    ]
+    (found,) = diff(*(files if in_first else reversed(files)))
+    assert (found.how, found.key, found.counts) == (How.PASSED_OVER, "input-dims", False)
+    (read,) = of("[property]\ngie-unique-id=1\ninfer-dims=3;9;9\n", "[property]\ngie-unique-id=1\n")
+    assert read.counts

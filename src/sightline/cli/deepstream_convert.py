@@ -13,7 +13,7 @@ import typer
 from sightline.cli.deepstream_showing import plain_values, print_findings, shown
 from sightline.cli.deepstream_writing import write_all
 from sightline.deepstream.comparing.converting import Converted, convert, write
-from sightline.deepstream.comparing.named_files import relative_paths
+from sightline.deepstream.comparing.twin_files import relative_paths
 from sightline.deepstream.document import ConfigFile, Form
 from sightline.deepstream.findings import would_load
 from sightline.deepstream.kinds import Kind, kind_of

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sightline.deepstream.comparing.meaning import is_unread, shown, table_for
-from sightline.deepstream.comparing.named_files import Named, follow, named_files, twin
 from sightline.deepstream.comparing.plain import Plain, Tabled, is_source, plain
 from sightline.deepstream.comparing.preprocess_groups import as_list
 from sightline.deepstream.comparing.rewriting import Rewriting
 from sightline.deepstream.comparing.source_list import LIST
 from sightline.deepstream.comparing.table_sources import table_of_sources
+from sightline.deepstream.comparing.twin_files import Named, follow, named_files, twin
 from sightline.deepstream.document import ConfigFile, Entry, Form, Group, Nothing
 from sightline.deepstream.findings import Finding, Severity, What
 from sightline.deepstream.judging.linting import in_order_of_files

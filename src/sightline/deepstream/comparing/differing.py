@@ -40,7 +40,7 @@ class How(StrEnum):
     FORM = "same file in the other form"
     ORDER = "other order of sources"
     CUT = "cut in YAML"  # parts of a colour, to whole numbers: it is drawn in another one
-    PASSED_OVER = "passed over"  # a key outside of any group, or a group, which DeepStream does not read
+    PASSED_OVER = "passed over"  # a key or a group that DeepStream does not read in this form
 
 
 _COUNTING: Final = frozenset({How.KIND, How.ONLY_FIRST, How.ONLY_SECOND, How.OTHER, How.UNREADABLE})
@@ -213,6 +213,8 @@ def _one_sided(group: str, key: str, held: Setting, *, is_first: bool) -> Differ
     how = How.ONLY_FIRST if is_first else How.ONLY_SECOND
     if held.is_default:
         how, told = How.DEFAULT, f"{told}; it is the default"
+    elif held.passed_over:
+        how, told = How.PASSED_OVER, f"{told}, whose parser does not know it"
     values = (held.written, None, held.line, None) if is_first else (None, held.written, None, held.line)
     return Difference(how, told, group, key, *values)
 

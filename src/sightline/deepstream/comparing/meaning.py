@@ -51,6 +51,7 @@ class Setting:
         line: where, from 1; None where it was made of something else.
         row: what the tables know of the key; None where they do not know it in this form.
         is_default: whether it is what would hold if it did not stand there.
+        passed_over: whether the parser of the other form alone knows the key.
     """
 
     value: Meant
@@ -58,6 +59,7 @@ class Setting:
     line: int | None = None
     row: Key | None = None
     is_default: bool = False
+    passed_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,12 @@ def _setting(entry: Entry, group: str, form: Form, kind: Kind) -> Setting:
     row = row_of(kind, group, entry.key, form)
     value = meant(entry, row, form)
     return Setting(
-        value, shown(entry.value), entry.line or None, row, _is_default(value, row, group, entry.key)
+        value,
+        shown(entry.value),
+        entry.line or None,
+        row,
+        is_default=_is_default(value, row, group, entry.key),
+        passed_over=row is None and any(row_of(kind, group, entry.key, other) for other in Form),
     )
 
 

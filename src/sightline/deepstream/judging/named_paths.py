@@ -80,7 +80,10 @@ def missing(named: NamedPath) -> Finding | None:
         pass  # a name that no file system takes is of no file
     told = f"[{named.group}] {named.entry.key}: not found here: {named.path}"
     if named.entry.key == _MADE:
-        told += "; DeepStream builds the engine, and that takes its time"
+        told += (
+            "; DeepStream builds the engine of the model that is named beside it, and that takes its time; "
+        )
+        told += "without one it does not start"
     elif named.entry.key in _NEEDED and not named.group.startswith("message-consumer"):
         told += "; DeepStream does not start without it"
     line = named.entry.line or None
