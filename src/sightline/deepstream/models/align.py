@@ -43,7 +43,10 @@ _OF_THE_LIBRARY = ("pixel_normalization_factor", "offsets")
 
 
 class FACE_align_config(Written):  # noqa: N801 - the document's name
-    """Cuts out faces, scales them and makes the tensor for `FACE_sgie_config`."""
+    """Cuts out faces, scales them and makes the tensor for `FACE_sgie_config`.
+
+    Source: DS_plugin_gst-nvdspreprocess.html.
+    """
 
     ELSEWHERE: ClassVar[Mapping[str, Place]] = {
         **{name: Place("group-0", name.replace("_", "-")) for name in _OF_THE_GROUP},

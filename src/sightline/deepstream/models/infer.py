@@ -46,7 +46,10 @@ Overlap: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 
 
 class NVinferConfig(Written):
-    """What each file of nvinfer may have: which model it is and where it runs."""
+    """What each file of nvinfer may have: which model it is and where it runs.
+
+    Source: DS_plugin_gst-nvinfer.html.
+    """
 
     gpu_id: Count = Field(default=0, description="The GPU that runs it, from 0.")
     model_engine_file: File | None = Field(

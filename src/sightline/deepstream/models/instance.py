@@ -50,7 +50,10 @@ _WORDS: Final = {
 
 
 class SingleSourceConfig(Part):
-    """A camera. Its address is shown without user and password; `address.unicode_string()` has them."""
+    """A camera. Its address is shown without user and password; `address.unicode_string()` has them.
+
+    Source: DS_ref_app_deepstream.html.
+    """
 
     camera_id: Text = Field(description="The name of the camera.", coerce_numbers_to_str=True)
     address: Address = Field(
@@ -70,7 +73,10 @@ class SingleSourceConfig(Part):
 
 
 class SourcesConfig(Part):
-    """The cameras of an instance, in the order of DeepStream's `[sourceN]`."""
+    """The cameras of an instance, in the order of DeepStream's `[sourceN]`.
+
+    Source: DS_ref_app_deepstream.html.
+    """
 
     sources: list[SingleSourceConfig] = Field(
         default_factory=list, max_length=MOST_SOURCES, description="The cameras, at most 1024."
@@ -78,7 +84,10 @@ class SourcesConfig(Part):
 
 
 class DsAppConfig(Part):
-    """What an instance does with all that its models say."""
+    """What an instance does with all that its models say.
+
+    Source: DS_ref_app_deepstream.html.
+    """
 
     PLACES: ClassVar[Mapping[str, Place]] = {
         "streammux_output_width": Place("streammux", "width"),

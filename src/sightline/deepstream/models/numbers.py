@@ -6,6 +6,8 @@ any case, and by its number as text, so that a file's `cluster-mode=2`, a page's
 `EncodeType`) keep their words, because agents of the document read them.
 
 Deliberately not here: which of them a model may have (`infer`, `align`, `instance`).
+
+Pages that are named: https://docs.nvidia.com/metropolis/deepstream/dev-guide/text/DS_....html
 """
 
 from __future__ import annotations
@@ -140,7 +142,10 @@ class MemoryType(Numbered):
 
 
 class BoolEnum(Numbered):
-    """What DeepStream's booleans are written as; its reader refuses every other number."""
+    """What DeepStream's booleans are written as; its reader refuses every other number.
+
+    Source: DS_plugin_gst-nvinfer.html.
+    """
 
     FALSE = 0, "no"
     TRUE = 1, "yes"

@@ -4,6 +4,8 @@ Promises: every field of the document under its name, with NVIDIA's own defaults
 document and DeepStream differ, and where that is from, is told in `infer`.
 
 Deliberately not here: whether the files and functions that are named exist.
+
+Pages that are named: https://docs.nvidia.com/metropolis/deepstream/dev-guide/text/DS_....html
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ class PGIEConfig(NVinferConfig):
 
     Defaults are nvinfer's own but for `cluster_mode`: left out it would be 0, which a DeepStream without
     OpenCV silently replaces. `labelfile_path` must be given, as nobody else knows the classes.
+
+    Source: DS_plugin_gst-nvinfer.html.
     """
 
     ELSEWHERE: ClassVar[Mapping[str, Place]] = {
@@ -86,6 +90,8 @@ class MOT_pgie_config(PGIEConfig):  # noqa: N801 - the document's name, as are t
     Defaults are those of NVIDIA's own YOLO sample (objectDetector_Yolo, which the page DS_custom_YOLO.html
     explains): 80 classes, RGB, pixels by 1/255, shape kept, NMS at IoU 0.3 and confidence 0.7, its library's
     parser. The library itself is a file, so that `custom_lib_path` is to be given with it.
+
+    Source: DS_plugin_gst-nvinfer.html.
     """
 
     gie_unique_id: Positive = Field(
@@ -126,6 +132,8 @@ class FACE_pgie_config(PGIEConfig):  # noqa: N801
     less 104, 117 and 123, unscaled); its library clusters the boxes, so that nvinfer does not (4), and both
     thresholds of the document's own are nvinfer's defaults. Which functions read it and build it is the
     library's choice: there is no default, and none is written.
+
+    Source: DS_plugin_gst-nvinfer.html.
     """
 
     gie_unique_id: Positive = Field(

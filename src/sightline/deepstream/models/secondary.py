@@ -4,6 +4,8 @@ Promises: every field of the document under its name, with NVIDIA's own defaults
 document and DeepStream differ, and where that is from, is told in `infer`.
 
 Deliberately not here: whether the files and functions that are named exist.
+
+Pages that are named: https://docs.nvidia.com/metropolis/deepstream/dev-guide/text/DS_....html
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ def _secondary(mode: ProcessMode) -> ProcessMode:
 
 
 class SGIEConfig(NVinferConfig):
-    """A secondary model: looks at objects that another one found and leaves its tensor to others."""
+    """A secondary model: looks at objects that another one found and leaves its tensor to others.
+
+    Source: DS_plugin_gst-nvinfer.html.
+    """
 
     process_mode: Annotated[ProcessMode, AfterValidator(_secondary)] = Field(
         default=ProcessMode.SECONDARY, description="What it looks at: objects of another model."
@@ -52,6 +57,8 @@ class MOT_sgie_config(SGIEConfig):  # noqa: N801 - the document's name, as is th
     DS_plugin_gst-nvtracker.html explains: RGB, 3;256;128, pixels less their mean by 0.01735207. Its
     `network_type` is 100 (other), which leaves the tensor to the application: nvinfer would read labels out
     of a classifier's. Every object of class 0 of model 1 is looked at, in every frame.
+
+    Source: DS_plugin_gst-nvinfer.html.
     """
 
     gie_unique_id: Positive = Field(
@@ -107,6 +114,8 @@ class FACE_sgie_config(SGIEConfig):  # noqa: N801
 
     NVIDIA has no such model. It is given the tensor that `FACE_align_config` prepares, so that colours and
     scaling are said there. `network_type` is 100 (other) as for MOT; there are no boxes to cluster (4).
+
+    Source: DS_plugin_gst-nvinfer.html.
     """
 
     gie_unique_id: Positive = Field(
