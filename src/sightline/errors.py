@@ -32,6 +32,9 @@ too, so that one log line is enough to find the packet.
     ├─ SharingError           (OSError)          memory cannot be shared so
     ├─ ModelError             (RuntimeError)     a model failed to load or to predict
     ├─ SinkError              (OSError)          results cannot be written there
+    ├─ FleetError             (RuntimeError)     the fleet refused, or cannot do it
+    │  ├─ RuntimeFault                           what runs instances failed, or cannot be asked
+    │  └─ StoreError          (OSError)          the fleet's database cannot be read or written
     └─ framequeue.TimeLimitExceeded (TimeoutError)  a handler ran for longer than it may
 """
 
@@ -187,3 +190,15 @@ class ModelError(SightlineError, RuntimeError):
 
 class SinkError(SightlineError, OSError):
     """Results cannot be written to where they were to go."""
+
+
+class FleetError(SightlineError, RuntimeError):
+    """The fleet refused, or cannot do it; the message says why."""
+
+
+class RuntimeFault(FleetError):
+    """What runs instances, such as Docker, failed or cannot be asked."""
+
+
+class StoreError(FleetError, OSError):
+    """The fleet's database cannot be read or written: no room, no right, or another version's."""

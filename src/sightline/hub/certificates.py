@@ -21,19 +21,13 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sightline.errors import ConfigError, MissingExtra
-
-try:
-    from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-except ImportError as error:
-    raise MissingExtra(
-        "certificates are made with cryptography: pip install 'sightline[certificates]'"
-    ) from error
+from sightline.errors import ConfigError
 
 DAYS: Final = 730
 AUTHORITY_DAYS: Final = 3650

@@ -1,0 +1,1 @@
+"""The agent: what runs on a machine is made equal to what it was told last."""

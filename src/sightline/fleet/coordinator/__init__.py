@@ -1,0 +1,1 @@
+"""The coordinator: who is in the fleet, and what runs where."""

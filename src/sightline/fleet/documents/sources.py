@@ -1,0 +1,64 @@
+"""What documents are made of: the cameras and instances that were applied last, with all that they say.
+
+The one place beside the database where a login of a camera is in the clear within the coordinator.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sightline.fleet.messages.parts import RunOptions
+
+
+class CameraSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A camera as it is opened.
+
+    Attributes:
+        camera_id: its name.
+        address: its URL, without a login.
+        username, password: its login; None: none.
+        encode_type, type, width, height: as the document's table has them.
+        settings: further keys of a site file's camera, such as {"transport": "udp"}.
+    """
+
+    camera_id: str
+    address: str
+    username: str | None = None
+    password: str | None = None
+    encode_type: str = "H264"
+    type: str = "rtsp"
+    width: int | None = None
+    height: int | None = None
+    settings: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"CameraSource({self.camera_id!r})"
+
+
+class InstanceSource(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance as it is made.
+
+    Attributes:
+        name: of it.
+        kind: "deepstream" or "worker".
+        config: of DeepStream: `DsInstanceConfig` without `sourceconfig`. Of a worker: a site document without
+            `cameras`, its workers looking at all cameras of the instance.
+        run: how it is run; its terms come with each camera's share.
+        debug: the document's "debug or not".
+    """
+
+    name: str
+    kind: str
+    config: dict[str, Any]
+    run: RunOptions = RunOptions()
+    debug: bool = False
+
+
+class Sources(msgspec.Struct, frozen=True, kw_only=True):
+    """Those of one revision, by name."""
+
+    revision: int = 0
+    cameras: dict[str, CameraSource] = {}
+    instances: dict[str, InstanceSource] = {}

@@ -1,0 +1,1 @@
+"""The fleet's messages: six topics (`topics`) and what stands within them (`parts`)."""

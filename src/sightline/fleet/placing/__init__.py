@@ -1,0 +1,1 @@
+"""Which camera goes on which instance, and which instance on which machine, and why. Pure."""

@@ -1,0 +1,1 @@
+"""What runs instances: containers and processes, behind one promise (`promise`)."""
