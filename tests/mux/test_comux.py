@@ -269,13 +269,13 @@ def test_a_camera_that_comes_later_wakes_who_waits(
 
 
 def test_an_interrupt_ends_the_wait(mux: Comux) -> None:
-    def interrupt() -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-
-    timer = threading.Timer(0.2, interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        timer.start()  # within: on a busy machine it may come before the wait
+    def wait_interrupted() -> None:
+        timer.start()
         mux.get_batch()
+
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):  # on a busy machine it may come before the wait
+        wait_interrupted()
     timer.join()
 
 
