@@ -8,7 +8,7 @@ import pytest
 
 from sightline.pages import guarded
 from sightline.pages.guard import Guard
-from sightline.pages.guarded import SECURITY, Guarded, Receive, Scope, Send
+from sightline.pages.guarded import SECURITY, Guarded, Receive, Scope, Send, Wording, as_line
 
 Message = MutableMapping[str, Any]
 END: Message = {"type": "http.request", "body": b"", "more_body": False}
@@ -30,7 +30,11 @@ async def echo(_scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def ask(
-    messages: Iterable[Message], *headers: tuple[str, str], guard: Guard | None = None, most_body: int = 10
+    messages: Iterable[Message],
+    *headers: tuple[str, str],
+    guard: Guard | None = None,
+    most_body: int = 10,
+    wording: Wording = as_line,
 ) -> Answer | None:
     """What is answered; None: nothing."""
     answers: list[Message] = []
@@ -48,7 +52,8 @@ def ask(
 
         named = [(name.encode(), value.encode()) for name, value in (("host", "localhost"), *headers)]
         scope = {"type": "http", "path": "/", "query_string": b"", "headers": named}
-        await Guarded(echo, guard or Guard("127.0.0.1"), most_body=most_body)(scope, coming.__anext__, send)
+        app = Guarded(echo, guard or Guard("127.0.0.1"), most_body=most_body, wording=wording)
+        await app(scope, coming.__anext__, send)
         await coming.aclose()
 
     asyncio.run(run())
@@ -120,6 +125,19 @@ def test_a_missing_token_is_asked_for() -> None:
     answer = ask([], guard=Guard("127.0.0.1", "only-for-this-test"))
     assert answer is not None
     assert answer.status == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_refusal_may_be_worded_for_programs() -> None:
+    answer = ask(
+        [END],
+        guard=Guard("127.0.0.1", "long-enough"),
+        wording=lambda refusal: ("application/problem+json", b'{"status": %d}' % refusal.status),
+    )
+    assert answer is not None
+    assert (answer.status, answer.body) == (401, '{"status": 401}')
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["content-length"] == "15"
     assert answer.headers["www-authenticate"] == "Bearer"
 
 

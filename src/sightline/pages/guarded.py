@@ -30,6 +30,13 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+Wording: TypeAlias = Callable[[Refusal], tuple[str, bytes]]
+"""A refusal as its content type and body."""
+
+
+def as_line(refusal: Refusal) -> tuple[str, bytes]:
+    """For people."""
+    return "text/plain; charset=utf-8", f"{refusal.why}\n".encode()
 
 
 class Guarded:
@@ -40,14 +47,22 @@ class Guarded:
         guard: decides who is.
         most_body: bytes that may come with a request.
         security: what answers say instead.
+        wording: what a refusal looks like.
     """
 
     def __init__(
-        self, app: App, guard: Guard, *, most_body: int = 0, security: Mapping[str, str] = SECURITY
+        self,
+        app: App,
+        guard: Guard,
+        *,
+        most_body: int = 0,
+        security: Mapping[str, str] = SECURITY,
+        wording: Wording = as_line,
     ) -> None:
         self._app = app
         self._guard = guard
         self._most_body = most_body
+        self._wording = wording
         self._security = [(name.encode(), value.encode()) for name, value in security.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +77,7 @@ class Guarded:
 
         body = self._refusal(scope) or await self._body(receive)
         if isinstance(body, Refusal):
-            await _refuse(body, secured)
+            await _refuse(body, self._wording, secured)
         elif body is not None:
             await self._app(scope, _given(body, receive), secured)
 
@@ -99,9 +114,9 @@ def _given(body: bytes, receive: Receive) -> Receive:
     return given
 
 
-async def _refuse(refusal: Refusal, send: Send) -> None:
-    text = f"{refusal.why}\n".encode()
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(text)).encode())]
+async def _refuse(refusal: Refusal, wording: Wording, send: Send) -> None:
+    content_type, text = wording(refusal)
+    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(text)).encode())]
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": int(refusal.status), "headers": headers})
