@@ -35,6 +35,7 @@ class Charge:
         self.watched: Final = Watched(spec.restart, spec.watch)
         self.process: Process | None = None
         self.done: Mapping[str, int] = {}
+        self.code: int | None = None
         self._selector = selector
         self._tell = tell
         self._failed = ""
@@ -106,6 +107,7 @@ class Charge:
 
     def _spawn(self) -> None:
         self._failed = ""
+        self.code = None
         try:
             self.process = process = Process(self.spec)
             self._register(process)
@@ -166,6 +168,7 @@ class Charge:
         self._tell_lines(process.last_lines())
         self._tell_stacks(process)  # those of a fault too
         self._part(process)
+        self.code = code
         ended = how_it_ended(code)
         self.watched.exited(now_ns, f"{self._failed} ({ended})" if self._failed else ended, failed=code != 0)
 

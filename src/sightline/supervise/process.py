@@ -60,6 +60,7 @@ class Process:
             )
             self._popen = _begun(spec, handover, written)
             ours.pop_all()
+        self._stop_signal = spec.stop_signal
         self.pid = self._popen.pid
         self.pidfd = _pidfd(self.pid)
         self._said = Lines()
@@ -100,7 +101,7 @@ class Process:
             self._signal(STACKS_SIGNAL)
 
     def terminate(self) -> None:
-        self._signal(signal.SIGTERM)
+        self._signal(self._stop_signal)
 
     def kill(self) -> None:
         """It and its group, however it is: a process that is stopped too."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +51,7 @@ class ChildSpec:
         restart, watch: when it is begun again; what it is held to.
         gate: those behind it are begun only once it is ready, and ended before it is.
         on_spawn: called with the id of each new process.
+        stop_signal: how it is asked to end, where it is a program that takes SIGTERM for a kill.
 
     What is called runs in the supervisor's thread, and must return soon.
 
@@ -66,6 +68,7 @@ class ChildSpec:
     gate: bool = False
     on_spawn: Callable[[int], object] = _ignore
     on_line: Callable[[str], object] | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
 
     def __post_init__(self) -> None:
         if not self.name or not self.command:

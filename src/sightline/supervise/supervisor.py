@@ -45,6 +45,7 @@ class ChildStatus(msgspec.Struct, frozen=True, kw_only=True):
         state, reason: as `on_state` was told last.
         pid: its process; None where there is none.
         ends: how often it ended without being asked to, or had to be ended.
+        code: with which its last process ended, or a signal's number below 0; None while one runs.
         due_ns: of one that waits, the monotonic time at which it is begun again; else None.
         done: how much each lane of the last process that ended had done by then, by its name.
     """
@@ -53,6 +54,7 @@ class ChildStatus(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     pid: int | None = None
     ends: int = 0
+    code: int | None = None
     due_ns: int | None = None
     done: Mapping[str, int] = {}
 
@@ -285,6 +287,7 @@ class Supervisor:
             reason=watched.reason,
             pid=None if process is None else process.pid,
             ends=watched.ends,
+            code=charge.code,
             due_ns=watched.due_ns if watched.state is State.WAITING else None,
             done=charge.done,
         )

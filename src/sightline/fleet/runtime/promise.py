@@ -50,6 +50,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
         image, network: of a container; None: the runtime's own setting.
         folder: with its files, seen by a container at the same path, to be read only.
         writes: files or folders that it may write to, likewise.
+        work: the folder that it runs in, and may write to, likewise.
+        cameras: in the order of its sources, so that figures that it tells by number have a name.
         environment: without secrets: other users can read it.
         limits: what it may use.
         stop_signal, stop_s: how it is asked to end, and how long it has.
@@ -65,6 +67,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     network: str | None = None
     folder: Path | None = None
     writes: Sequence[Path] = ()
+    work: Path | None = None
+    cameras: Sequence[str] = ()
     environment: Mapping[str, str] = {}
     limits: Limits = Limits()
     stop_signal: str = "SIGINT"
