@@ -1,5 +1,6 @@
 """The suite for logs finds what it is there to find: each of these logs breaks one promise."""
 
+import contextlib
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from sightline.bus import Consumer, Event, Feature, Gained, Gap, Lost, Message, OnEvent, Position, Topics
+from sightline.bus.history import History, LastOfEachKey
 from sightline.bus.memory import MemoryBus
 from sightline.bus.memory_log import MemoryConsumer
+from sightline.bus.names import topic_names
 from sightline.errors import Closed, ConfigError, Unsupported
 from sightline.testing import check_log
 
@@ -67,7 +70,7 @@ class LosesTheFirstOfATopic(MemoryBus):
             super().publish(topic, value, **more)
         else:
             with self._broker.lock:
-                self._broker._begun(topic)
+                self._broker._begun(topic, History(HISTORY_BYTES))
 
 
 class MatchesHalfNames(MemoryBus):
@@ -265,6 +268,52 @@ class KeepsNothing(MemoryBus):
         raise Unsupported("no")
 
 
+class KeepsTheLastOnly(MemoryBus):
+    def compact(self, topics: str | Iterable[str]) -> None:
+        with self._broker.lock:
+            for topic in topic_names(topics):
+                self._broker.histories.get(topic) or self._broker._begun(topic, History(HISTORY_BYTES))
+
+
+class ForgetsInTheMiddle(MemoryBus):
+    """What one that stands still was to get is gone when it goes on."""
+
+    def publish(self, topic: str, value: bytes, **more: Any) -> None:
+        super().publish(topic, value, **more)
+        if topic.endswith("stands") and (more.get("key"), value) == (b"b", b"last"):
+            self._broker.histories[topic]._kept.pop(b"a")  # type: ignore[call-overload]
+
+
+class TellsOfHoles(MemoryBus):
+    def publish(self, topic: str, value: bytes, **more: Any) -> None:
+        super().publish(topic, value, **more)
+        if isinstance(history := self._broker.histories[topic], LastOfEachKey):
+            history.lost_before = history.first
+
+
+class SendsAllToWhoWantsTheNew(MemoryBus):
+    def consume(self, topics: Topics, *, start: str = "latest", **more: Any) -> MemoryConsumer:
+        start = "earliest" if str(topics).endswith("latest") else start
+        return super().consume(topics, start=start, **more)  # type: ignore[arg-type]
+
+
+class ForgetsNoKey(MemoryBus):
+    def publish(self, topic: str, value: bytes, *, key: bytes | None = None, **more: Any) -> None:
+        if value or "gone" not in topic:
+            super().publish(topic, value, key=key, **more)
+
+
+class CompactsWhatIsThere(MemoryBus):
+    def compact(self, topics: str | Iterable[str]) -> None:
+        with contextlib.suppress(ConfigError):
+            super().compact(topics)
+
+
+class TakesNoKey(MemoryBus):
+    def publish(self, topic: str, value: bytes, *, key: bytes | None = None, **more: Any) -> None:
+        super().publish(topic, value, key=key or b"none", **more)
+
+
 def untold(kind: type[Event]) -> Any:
     def log(url: str) -> MemoryBus:
         return TellsOf(url, kind)
@@ -303,6 +352,13 @@ def untold(kind: type[Event]) -> Any:
         (TakesAnyGroup, "wrong_is_refused"),
         (untold(Gap), "evicted_is_told"),
         (KeepsNothing, "each_group_gets_all"),
+        (KeepsTheLastOnly, "late_gets_the_last_of_each_key"),
+        (TellsOfHoles, "stood_still_goes_on_without"),
+        (ForgetsInTheMiddle, "stood_still_goes_on_without"),
+        (SendsAllToWhoWantsTheNew, "only_reads_what_is_new"),
+        (ForgetsNoKey, "its_key_is_gone"),
+        (CompactsWhatIsThere, "otherwise_is_not_compacted"),
+        (TakesNoKey, "otherwise_is_not_compacted"),
     ],
 )
 def test_a_broken_promise_is_found(broken: type[MemoryBus], found_by: str) -> None:

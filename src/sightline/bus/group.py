@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Generic, TypeAlias, TypeVar
 
-from sightline.bus.history import History
+from sightline.bus.history import Kept
 from sightline.bus.log import Gained, Lost, Position, Start
 from sightline.bus.names import Wanted, is_wanted, other_topics
 from sightline.sharing import shared
@@ -24,7 +24,7 @@ class Group(Generic[M]):
         histories: of all topics that are there; it is seen as it changes.
     """
 
-    def __init__(self, histories: Mapping[str, History]) -> None:
+    def __init__(self, histories: Mapping[str, Kept]) -> None:
         self._histories = histories
         self._members: dict[M, Wanted] = {}
         self._starts: dict[M, Start] = {}

@@ -23,14 +23,23 @@ from sightline.bus.hub_log import HubConsumer
 from sightline.bus.hub_subscription import HubInbox, HubSubscription
 from sightline.bus.hub_thread import HubThread
 from sightline.bus.inbox import check_policy
-from sightline.bus.log import IGNORED, Ends, OnEvent, Position, Start
+from sightline.bus.log import (
+    COMPACTED_BYTES,
+    IGNORED,
+    Ends,
+    OnEvent,
+    Position,
+    Start,
+    no_key,
+    not_compacted,
+)
 from sightline.bus.names import Topics, checked_group, checked_topic, topic_names, wanted_topics
 from sightline.bus.promise import MAX_MESSAGE_BYTES, Feature, Message
 from sightline.errors import BufferFull, BusError, Closed, ConfigError, HubError, Unsupported
 from sightline.hub.address import HubAddress
 from sightline.hub.client.sending import Brief, Sender
 from sightline.hub.settings import KIB, ChannelSettings, History
-from sightline.hub.wire.control import Code, Committed
+from sightline.hub.wire.control import ChannelInfo, Code, Committed, ListChannels
 from sightline.overflow import Capacity, Overflow
 from sightline.wire import Headers
 
@@ -38,6 +47,9 @@ _Reader: TypeAlias = HubSubscription | HubInbox | HubConsumer
 
 DELIVER_S: Final = 5.0
 """How long `close` waits for the hub to take in what was published."""
+_COMPACTED: Final = ChannelSettings(
+    keep=True, many_writers=True, history=History(kind="per_key", bytes=COMPACTED_BYTES)
+)
 _BESIDE_BYTES: Final = 64 * KIB
 """What key and headers may take on the wire beyond their own bytes."""
 
@@ -66,6 +78,7 @@ class HubBus:
         )
         self._thread = HubThread(address)
         self.max_message_bytes = min(max_message_bytes, self._thread.link.message_bytes - _BESIDE_BYTES)
+        self._compacted: frozenset[str] = frozenset()
         self._senders: dict[str, Sender] = {}
         self._opening = threading.Lock()
         self._readers: set[_Reader] = set()
@@ -81,6 +94,8 @@ class HubBus:
         keyframe: bool = False,
     ) -> None:
         sender = self._sender(topic)
+        if not key and topic in self._compacted:
+            raise no_key(topic)
         size = len(value) + len(key or b"") + sum(len(name) + len(text) for name, text in headers)
         if size > self.max_message_bytes:
             raise BufferFull(
@@ -142,8 +157,7 @@ class HubBus:
         start: Start = "latest",
         on_event: OnEvent = IGNORED,
     ) -> HubConsumer:
-        if Feature.LOG not in self.features:
-            raise Unsupported(f"hub:// is no {Feature.LOG} without a history, as in hub://host?history=8MiB")
+        self._check_log()
         self._check_open()
         wanted = wanted_topics(topics)
         joined = None if group is None else checked_group(group)
@@ -157,6 +171,16 @@ class HubBus:
         )
         self._readers.add(consumer)
         return consumer
+
+    def compact(self, topics: str | Iterable[str]) -> None:
+        self._check_log()
+        self._check_open()
+        names = topic_names(topics)
+        self._refuse_others(names)
+        self._compacted |= names
+        for topic in sorted(names):  # its writer makes it, also again on a hub that lost all
+            self._sender(topic)
+        self._refuse_others(names)  # who made one meanwhile
 
     def committed(self, group: str, topics: str | Iterable[str]) -> dict[str, Position]:
         self._check_open()
@@ -218,13 +242,28 @@ class HubBus:
         with self._opening:
             sender = self._senders.get(topic)
             if sender is None or sender.outbox.failure is not None:
-                sender = self._senders[topic] = self._thread.run(self._thread.open(topic, self._settings))
+                settings = _COMPACTED if topic in self._compacted else self._settings
+                sender = self._senders[topic] = self._thread.run(self._thread.open(topic, settings))
             return sender
 
     def _wait(self, sender: Sender, step: Callable[[], object] | Brief) -> None:
         may_go_on, most_s = step if isinstance(step, Brief) else (step, None)
         sender.outbox.bell.wait(lambda: self._closed or may_go_on(), most_s)
         self._check_open()
+
+    def _refuse_others(self, topics: frozenset[str]) -> None:
+        """Raises ConfigError where a channel is there that keeps something else."""
+        channels: list[ChannelInfo] = self._thread.run(self._thread.asked(ListChannels()))
+        for channel in channels:
+            history = channel.settings.history
+            if channel.name in topics and (history is None or history.kind != "per_key"):
+                self._compacted -= {channel.name}
+                keeps = "nothing" if history is None else f"'{history.kind}' of {history.bytes} bytes"
+                raise not_compacted(channel.name, keeps)
+
+    def _check_log(self) -> None:
+        if Feature.LOG not in self.features:
+            raise Unsupported(f"hub:// is no {Feature.LOG} without a history, as in hub://host?history=8MiB")
 
     def _check_open(self) -> None:
         if self._closed:

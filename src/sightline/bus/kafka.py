@@ -23,8 +23,9 @@ from sightline.bus.kafka_log import KafkaLog
 from sightline.bus.kafka_publisher import KafkaPublisher
 from sightline.bus.kafka_reader import KEYFRAME, KafkaReader
 from sightline.bus.kafka_subscription import KafkaSubscription
-from sightline.bus.log import IGNORED, Ends, OnEvent, Position, Start
-from sightline.bus.names import Topics, checked_topic, wanted_topics
+from sightline.bus.kafka_topics import KafkaTopics
+from sightline.bus.log import IGNORED, Ends, OnEvent, Position, Start, no_key
+from sightline.bus.names import Topics, checked_topic, topic_names, wanted_topics
 from sightline.bus.promise import Feature, Message
 from sightline.errors import BufferFull, Closed
 from sightline.overflow import Capacity, Overflow
@@ -57,6 +58,7 @@ class KafkaBus:
         self._publisher: KafkaPublisher | None = None
         self._log = KafkaLog(self._address, self.max_message_bytes)
         self._readers: set[Inbox | KafkaConsumer] = set()
+        self._compacted: frozenset[str] = frozenset()
         self._closed = False
 
     def publish(
@@ -73,7 +75,9 @@ class KafkaBus:
         checked_topic(topic)
         if size > self._sure_bytes or topic in self._limits.known:
             self._check_size(topic, size)
-        publisher.publish(topic, value, key, (KEYFRAME, *headers) if keyframe else headers)
+        gone = topic in self._compacted and _is_gone(topic, key, value)
+        beside = (KEYFRAME, *headers) if keyframe else headers
+        publisher.publish(topic, None if gone else value, key, beside)
 
     def wait_wanted(self, topic: str, timeout_s: float) -> bool:  # noqa: ARG002 - a log keeps it
         checked_topic(topic)
@@ -123,6 +127,14 @@ class KafkaBus:
             self._readers.add(consumer)
         return consumer
 
+    def compact(self, topics: str | Iterable[str]) -> None:
+        names = topic_names(topics)
+        self._check_open()
+        broker = KafkaTopics(self._address)
+        for topic in sorted(names):
+            broker.create(topic, compacted=True)
+        self._compacted |= names
+
     def committed(self, group: str, topics: str | Iterable[str]) -> dict[str, Position]:
         self._check_open()
         return self._log.committed(group, topics)
@@ -169,3 +181,10 @@ class KafkaBus:
     def _check_open(self) -> None:
         if self._closed:
             raise Closed("this bus is closed")
+
+
+def _is_gone(topic: str, key: bytes | None, value: bytes) -> bool:
+    """Whether a message says that its key is gone: Kafka knows that by a value which is none."""
+    if not key:
+        raise no_key(topic)
+    return not value

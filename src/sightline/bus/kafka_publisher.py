@@ -61,7 +61,7 @@ class KafkaPublisher:
         self._closed = False
         self._producer = told(self._kafka.Producer, self._settings)
 
-    def publish(self, topic: str, value: bytes, key: bytes | None, headers: Headers) -> None:
+    def publish(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers) -> None:
         """Puts a message in the queue.
 
         Raises:
@@ -94,7 +94,7 @@ class KafkaPublisher:
         for topic in failures:
             self._raise_failure(topic)
 
-    def _sent(self, topic: str, value: bytes, key: bytes | None, headers: Headers) -> bool:
+    def _sent(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers) -> bool:
         if self._closed:
             raise Closed("this bus is closed")
         try:
@@ -104,7 +104,7 @@ class KafkaPublisher:
         except RuntimeError:  # closed by another thread a moment ago
             raise Closed("this bus is closed") from None
         except self._kafka.KafkaException as error:
-            self._not_sent(error.args[0], topic, len(value))
+            self._not_sent(error.args[0], topic, len(value or b""))
         return True
 
     def _served(self, timeout_s: float) -> None:

@@ -4,6 +4,9 @@ A camera's topic has one partition, since order and offsets hold within one, and
 whichever is reached first: by Kafka's own default it keeps a week, which at 4 Mbit/s is 300 GB. What is old
 goes a segment at a time, so segments are small here: a sixteenth of what is kept.
 
+A compacted topic keeps the last message of each key for good instead. It is meant for few and small messages
+that everybody is to have: Kafka compacts only closed segments, so these are small and closed after a minute.
+
 A topic that is there is never changed: other settings could throw away what somebody else keeps in it.
 """
 
@@ -17,6 +20,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from sightline.bus.kafka_address import BATCH_ROOM, DEFAULT_MESSAGE_BYTES, MOST_MESSAGE_BYTES, KafkaAddress
 from sightline.bus.kafka_client import bus_error, confluent_kafka, told
+from sightline.bus.log import not_compacted
 from sightline.bus.names import checked_topic
 from sightline.errors import BusError, ConfigError
 from sightline.log import redact
@@ -32,6 +36,14 @@ _LEAST_SEGMENT_BYTES: Final = 1024**2  # brokers of version 4 take no less (KIP-
 _MOST_SEGMENT_BYTES: Final = 64 * 1024**2
 _LEAST_SEGMENT_MS: Final = 1000
 _AGAIN_S: Final = 0.05
+_COMPACTED: Final = {
+    "cleanup.policy": "compact",
+    "retention.ms": _NO_LIMIT,
+    "retention.bytes": _NO_LIMIT,
+    "min.cleanable.dirty.ratio": "0.01",  # not half, as where much is rewritten
+    "segment.ms": "60000",
+    "delete.retention.ms": str(24 * 3600 * _MS),  # how long who reads slowly still hears that a key is gone
+}
 
 K = TypeVar("K")
 
@@ -43,6 +55,7 @@ class KafkaTopic(msgspec.Struct, frozen=True, kw_only=True):
         name: its name.
         replicas: how many brokers keep a copy.
         retention_s, retention_bytes: how much of each partition is kept at least; None: no limit.
+        compacted: whether the last message of each key stays, however old it is.
         max_message_bytes: the most that a message may weigh, its key and headers included.
         offsets: of each partition, the offset of its first message and the one that its next will have.
     """
@@ -51,12 +64,13 @@ class KafkaTopic(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int
     retention_s: float | None
     retention_bytes: int | None
+    compacted: bool = False
     max_message_bytes: int
     offsets: tuple[tuple[int, int], ...]
 
     @property
     def messages(self) -> int:
-        """How many it holds at most: some offsets may be those of a transaction's marks."""
+        """How many it holds at most: some may be a transaction's marks, or compacted away."""
         return sum(end - first for first, end in self.offsets)
 
 
@@ -92,6 +106,7 @@ class KafkaTopics:
         max_message_bytes: int = DEFAULT_MESSAGE_BYTES,
         partitions: int = 1,
         replicas: int | None = None,
+        compacted: bool = False,
     ) -> bool:
         """Makes a topic; False where it is there, which is left as it is.
 
@@ -102,15 +117,19 @@ class KafkaTopics:
             max_message_bytes: the most that a message may weigh, its key and headers included.
             partitions: a bus reads topics of one.
             replicas: how many brokers keep a copy; None: as the broker is set.
+            compacted: keep the last message of each key for good; no retention counts then.
 
         Raises:
-            ConfigError: a value is wrong, or the topic is there with other partitions.
+            ConfigError: a value is wrong, or the topic is there with other partitions, or it is to be
+                compacted and keeps its messages in another way.
         """
         topic = self._asking.NewTopic(
             checked_topic(name),
             num_partitions=_from_1("partitions", partitions),
             replication_factor=-1 if replicas is None else _from_1("replicas", replicas),
-            config=_settings(retention_s, retention_bytes, max_message_bytes),
+            config=_compacted(max_message_bytes)
+            if compacted
+            else _settings(retention_s, retention_bytes, max_message_bytes),
         )
         (made,) = self._admin.create_topics([topic], **self._within()).values()
         try:
@@ -120,12 +139,9 @@ class KafkaTopics:
                 raise bus_error(error.args[0], self._servers, name) from None
         else:
             return True
-        there = len(self._partitions(name))
-        if there != partitions:
-            raise ConfigError(
-                f"topic {name} is there with {there} partitions, expected {partitions}: delete it, or take "
-                "another name"
-            )
+        self._check_there(name, partitions)
+        if compacted:
+            self._check_compacted(name)
         return False
 
     def names(self) -> tuple[str, ...]:
@@ -147,6 +163,7 @@ class KafkaTopics:
                 replicas=len(known[name].partitions[0].replicas),
                 retention_s=_limit(settings[name]["retention.ms"], _MS),
                 retention_bytes=_limit(settings[name]["retention.bytes"]),
+                compacted=_is_compacted(settings[name]),
                 max_message_bytes=_room(settings[name]["max.message.bytes"]),
                 offsets=tuple((first[name, number], end[name, number]) for number in partitions[name]),
             )
@@ -181,6 +198,23 @@ class KafkaTopics:
             raise BusError(
                 f"no Kafka answers at {self._servers}: {redact(self._trouble or error.args[0].str())}"
             ) from None
+
+    def _check_there(self, name: str, partitions: int) -> None:
+        there = len(self._partitions(name))
+        if there != partitions:
+            raise ConfigError(
+                f"topic {name} is there with {there} partitions, expected {partitions}: delete it, or take "
+                "another name"
+            )
+
+    def _check_compacted(self, name: str) -> None:
+        settings = self._settings_of([name]).get(name)
+        if settings is None:  # deleted meanwhile, or none of ours
+            raise BusError(
+                f"topic {name} at {self._servers}: it is there, but its settings are not to be seen"
+            )
+        if not _is_compacted(settings):
+            raise not_compacted(name, f"messages by cleanup.policy={settings['cleanup.policy']}")
 
     def _partitions(self, name: str) -> Mapping[int, Any]:
         partitions: Mapping[int, Any] = self._metadata().topics[name].partitions
@@ -234,14 +268,29 @@ class KafkaTopics:
         return got
 
 
+def _compacted(message_bytes: int) -> dict[str, str]:
+    batch = _batch(message_bytes)
+    segment = str(max(batch, _LEAST_SEGMENT_BYTES))
+    return _COMPACTED | {"max.message.bytes": str(batch), "segment.bytes": segment}
+
+
+def _is_compacted(settings: Mapping[str, str]) -> bool:
+    """By `compact,delete` the last of a key goes too, once it is old."""
+    return settings["cleanup.policy"] == "compact"
+
+
+def _batch(message_bytes: int) -> int:
+    if not 1 <= message_bytes <= MOST_MESSAGE_BYTES:
+        raise ConfigError(f"expected messages of 1 to {MOST_MESSAGE_BYTES} bytes, got {message_bytes}")
+    return message_bytes + BATCH_ROOM
+
+
 def _settings(retention_s: float | None, retention_bytes: int | None, message_bytes: int) -> dict[str, str]:
     if retention_s is not None and not 1 <= retention_s <= _MOST_RETENTION_S:
         raise ConfigError(f"expected a retention of 1 to {_MOST_RETENTION_S:g} seconds, got {retention_s:g}")
     if retention_bytes is not None and retention_bytes < _LEAST_SEGMENT_BYTES:
         raise ConfigError(f"expected a retention of 1 MiB or more, got {retention_bytes} bytes")
-    if not 1 <= message_bytes <= MOST_MESSAGE_BYTES:
-        raise ConfigError(f"expected messages of 1 to {MOST_MESSAGE_BYTES} bytes, got {message_bytes}")
-    batch = message_bytes + BATCH_ROOM
+    batch = _batch(message_bytes)
     share = _MOST_SEGMENT_BYTES if retention_bytes is None else retention_bytes // _SEGMENTS
     settings = {
         "cleanup.policy": "delete",

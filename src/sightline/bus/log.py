@@ -23,6 +23,11 @@ is bounded and its own business. How long messages and positions stay is the bro
 - Text beside a position is what a reader needs to go on, such as where the keyframe before it is: hence
   `Gained` has both. Kafka keeps 4095 bytes of it.
 - What a broker no longer has is not passed over in silence: it is a `Gap`, and counted.
+
+A topic may be compacted (`Log.compact`): the last message of each key stays, however old it is and whatever
+else comes. Who begins at "earliest" gets it; of those that it took the place of, some or none. That these are
+missing is no `Gap`. An empty value says that the key is gone: it is a message like others to whoever reads,
+and sooner or later the log may forget the key.
 """
 
 from __future__ import annotations
@@ -38,6 +43,9 @@ from sightline.errors import ConfigError
 
 MAX_METADATA_BYTES: Final = 4095
 """Of the text beside a position, in UTF-8; as Kafka has it (`offset.metadata.max.bytes`)."""
+
+COMPACTED_BYTES: Final = 256 * 1024**2
+"""What a broker of ours keeps of a compacted topic; then the keys written to least recently make room."""
 
 EVICTED: Final = "evicted"
 """Reason of a gap, and of a drop: the log no longer had these messages when their turn came."""
@@ -62,7 +70,10 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Ends(msgspec.Struct, frozen=True):
-    """What a log has of a topic: the offsets from `first` up to but not including `next`."""
+    """What a log has of a topic: the offsets from `first` up to but not including `next`.
+
+    Of a compacted topic it may have none of some between; a lag counts these too.
+    """
 
     first: int
     next: int
@@ -187,11 +198,39 @@ class Log(Bus, Protocol):
             Closed: this bus was closed.
         """
 
+    def compact(self, topics: str | Iterable[str]) -> None:
+        """These topics keep the last message of each key; they are made where they are missing.
+
+        Each handle that writes to such a topic is to call this first: it then insists on a key, and tells
+        brokers of the like of Kafka that a key is gone; a broker that lost all makes the topic so again. In
+        what a broker of ours keeps, keys written to least recently make room beyond `COMPACTED_BYTES`:
+        whoever was still to get them is told of a `Gap`.
+
+        Raises:
+            ConfigError: a topic is no name, or is there and keeps its messages in another way. From then on,
+                `publish` raises it for a message without a key.
+            Unsupported: the bus keeps nothing.
+            Closed, BusError: as `Subscription.poll`.
+        """
+
     def committed(self, group: str, topics: str | Iterable[str]) -> dict[str, Position]:
         """How far a group has come in these topics; those in which it never began are missing."""
 
     def ends(self, topics: str | Iterable[str]) -> dict[str, Ends]:
         """What the log has of these topics; those that it does not know are missing."""
+
+
+def no_key(topic: str) -> ConfigError:
+    """For whoever publishes so."""
+    return ConfigError(f"expected a message with a key: topic {topic} keeps the last of each key")
+
+
+def not_compacted(topic: str, keeps: str) -> ConfigError:
+    """For whoever wants it compacted."""
+    return ConfigError(
+        f"expected topic {topic} to keep the last message of each key, but it is there and keeps {keeps}: "
+        "delete it, or take another name"
+    )
 
 
 def first_messages(most: int, waiting: Mapping[str, Iterable[Message]]) -> list[Message]:

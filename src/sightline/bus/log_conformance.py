@@ -14,7 +14,8 @@ from itertools import pairwise
 from typing import Final, cast
 
 from sightline.bus.log import EVICTED, MAX_METADATA_BYTES, Consumer, Gained, Gap, Lost, Position, Start
-from sightline.bus.log_trial import LogTrial, Member
+from sightline.bus.log_compacting import COMPACTING
+from sightline.bus.log_trial import LogTrial
 from sightline.bus.log_wanting import WANTING
 from sightline.bus.promise import Feature
 from sightline.bus.trial import (
@@ -133,10 +134,6 @@ def members_share_and_none_gets_twice(trial: LogTrial) -> None:
     for topic in topics:
         got = [values(message for message in each.got if message.topic == topic) for each in members]
         expect(sorted(got), [[], numbers(20)], f"what the members get of {topic}")
-
-
-def _has_of_all(member: Member) -> bool:
-    return {message.topic for message in member.got} >= set(member.held)
 
 
 def what_was_not_committed_comes_again(trial: LogTrial) -> None:
@@ -395,4 +392,5 @@ _CHECKS: Final[tuple[Callable[[LogTrial], None], ...]] = (
     closing_wakes_whoever_polls,
     what_is_wrong_is_refused,
     *WANTING,
+    *COMPACTING,
 )

@@ -17,9 +17,9 @@ import msgspec
 
 from sightline.bus.address import options, size_bytes
 from sightline.bus.group import Change, Group
-from sightline.bus.history import History
+from sightline.bus.history import History, Kept, LastOfEachKey
 from sightline.bus.inbox import Inbox
-from sightline.bus.log import IGNORED, Ends, OnEvent, Position, Start
+from sightline.bus.log import COMPACTED_BYTES, IGNORED, Ends, OnEvent, Position, Start, no_key, not_compacted
 from sightline.bus.memory_log import MemoryConsumer
 from sightline.bus.names import Topics, checked_group, checked_topic, topic_names, wanted_topics
 from sightline.bus.promise import MAX_MESSAGE_BYTES, Feature, Message
@@ -67,6 +67,7 @@ class MemoryBus:
                 f"for topic {topic}"
             )
         with self._broker.lock:
+            self._broker.check_keyed(message)
             while full := self._full(topic, message):
                 full.wait_for_room()
             self._broker.deliver(message)
@@ -112,10 +113,7 @@ class MemoryBus:
         start: Start = "latest",
         on_event: OnEvent = IGNORED,
     ) -> MemoryConsumer:
-        if Feature.LOG not in self.features:
-            raise Unsupported(
-                f"memory:// is no {Feature.LOG} without a history, as in memory://?history=64MiB"
-            )
+        self._check_log()
         wanted = wanted_topics(topics)
         joined = None if group is None else checked_group(group)
         with self._broker.lock:
@@ -124,6 +122,12 @@ class MemoryBus:
             self._readers.add(consumer)
             self._broker.tell(consumer.group.enter(consumer, wanted, start))
         return consumer
+
+    def compact(self, topics: str | Iterable[str]) -> None:
+        self._check_log()
+        with self._broker.lock:
+            self._check_open()
+            self._broker.compact(topic_names(topics))
 
     def committed(self, group: str, topics: str | Iterable[str]) -> dict[str, Position]:
         with self._broker.lock:
@@ -171,6 +175,12 @@ class MemoryBus:
             self._readers.discard(consumer)
             self._broker.leave(consumer)
 
+    def _check_log(self) -> None:
+        if Feature.LOG not in self.features:
+            raise Unsupported(
+                f"memory:// is no {Feature.LOG} without a history, as in memory://?history=64MiB"
+            )
+
     def _check_open(self) -> None:
         if self._closed:
             raise Closed("this bus is closed")
@@ -191,7 +201,7 @@ class _Broker:
         self.changed = threading.Condition(self.lock)
         """Notified when a reader came, or a handle was closed."""
         self.handles = 0
-        self.histories: dict[str, History] = {}
+        self.histories: dict[str, Kept] = {}
         self._inboxes: list[Inbox] = []
         self._inboxes_of: dict[str, tuple[Inbox, ...]] = {}
         self._groups: dict[str, Group[MemoryConsumer]] = {}
@@ -207,7 +217,7 @@ class _Broker:
         return bool(self.history_bytes or self.readers(topic))
 
     def deliver(self, message: Message) -> None:
-        history = self.histories.get(message.topic) or self._begun(message.topic)
+        history = self.histories.get(message.topic) or self._begun(message.topic, History(self.history_bytes))
         numbered = msgspec.structs.replace(message, offset=history.next)
         history.add(numbered)
         for inbox in self.readers(message.topic):
@@ -261,8 +271,21 @@ class _Broker:
         for inbox in self._inboxes:
             inbox.give_up_waiting()
 
-    def _begun(self, topic: str) -> History:
-        history = self.histories[topic] = History(self.history_bytes)
+    def check_keyed(self, message: Message) -> None:
+        history = self.histories.get(message.topic)
+        if history is not None and history.compacted and not message.key:
+            raise no_key(message.topic)
+
+    def compact(self, topics: Iterable[str]) -> None:
+        others = [name for name in topics if name in self.histories and not self.histories[name].compacted]
+        if others:
+            raise not_compacted(min(others), f"its last {self.history_bytes} bytes")
+        for topic in sorted(topics):
+            if topic not in self.histories:
+                self._begun(topic, LastOfEachKey(COMPACTED_BYTES))
+
+    def _begun(self, topic: str, history: Kept) -> Kept:
+        self.histories[topic] = history
         for group in (*self._groups.values(), *self._alone):
             self.tell(group.appeared(topic))
         return history

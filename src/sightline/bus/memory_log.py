@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from sightline.bus.group import Group
-from sightline.bus.history import History
+from sightline.bus.history import Kept
 from sightline.bus.log import EVICTED, Event, Gained, Gap, Lost, OnEvent, Position, Start, first_messages
 from sightline.bus.names import topic_names
 from sightline.bus.promise import Message
@@ -33,7 +33,7 @@ class MemoryConsumer:
     def __init__(
         self,
         group: Group[MemoryConsumer],
-        histories: Mapping[str, History],
+        histories: Mapping[str, Kept],
         *,
         commits: bool,
         on_event: OnEvent,
@@ -176,7 +176,7 @@ class MemoryConsumer:
         return taken
 
     def _look_for_a_gap(self, topic: str) -> None:
-        first, offset = self._histories[topic].first, self._next[topic]
+        first, offset = self._histories[topic].lost_before, self._next[topic]
         if offset < first:
             self._events.append(Gap(topic, offset, first))
             self._evicted[topic] += first - offset

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.hub.broker.runs import batch_run, messages_of, offsets_of, payload_of, single_run
 
+from sightline.hub.broker.gaps import Gap
 from sightline.hub.broker.group_buffer import GroupBuffer
 from sightline.hub.broker.history import Kept, Last
 from sightline.hub.broker.run import Run
@@ -250,3 +251,33 @@ def test_a_place_that_is_gone_is_not_looked_for_again(monkeypatch: pytest.Monkey
     kept.retain_from(0)
     kept.retain_from(3)
     assert offsets_of(*kept.runs(0)) == [5, 6, 7, 8, 9]
+
+
+def test_a_group_passes_over_what_was_replaced_and_misses_what_made_room() -> None:
+    kept = Kept(History(kind="per_key", messages=2))
+    group = GroupBuffer(kept, 0)
+    for offset, key in enumerate([b"a", b"b", b"b", b"b"]):
+        kept.add(single_run(offset, key=key))
+    assert kept.lost_before == 0
+    first = group.take(10, 1e9, 0)
+    assert first is not None
+    assert (first.offset, group.gap_before(first.offset)) == (0, None)
+    behind = GroupBuffer(kept, 0)
+    kept.add(single_run(4, key=b"c"))  # which leaves no room for a
+    assert (kept.lost_before, kept.first_offset) == (1, 3)
+    for each, gap in ((group, None), (behind, Gap(0, 0, 1, "history"))):
+        run = each.take(10, 1e9, 0)
+        assert run is not None
+        assert (run.offset, each.gap_before(run.offset)) == (3, gap)
+        stats = each.stats()
+        assert (stats.dropped, stats.balanced) == ({"history": 1} if gap else {}, True)
+
+
+def test_what_is_retained_of_a_channel_of_last_ones_is_not_lost() -> None:
+    kept = Kept(History(kind="per_key", messages=1))
+    kept.retain_from(0)
+    for offset, key in enumerate([b"a", b"b"]):
+        kept.add(single_run(offset, key=key))
+    assert kept.lost_before == 0
+    kept.retain_from(1)
+    assert kept.lost_before == 1

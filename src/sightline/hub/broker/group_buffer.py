@@ -1,7 +1,8 @@
 """What a member of a group reads a channel with: a place in what the channel keeps, instead of a buffer.
 
 Nothing is held for it alone. What the channel let go before its turn came is a gap with the reason "history",
-and dropped; entered = left + dropped at any moment, and what waits in the channel is `held`.
+and dropped; entered = left + dropped at any moment, and what waits in the channel is `held`. Where a channel
+keeps the last of each key, what a newer one took the place of is no gap.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class GroupBuffer:
             self._ahead.extend(self._kept.runs(self.next_offset, MOST_AHEAD))
         first = self._ahead[0].offset if self._ahead else self._kept.next_offset
         if first > self.next_offset:
-            self._miss(first)
+            self._pass_over(first)
         if not self._ahead:
             return None
         run = self._ahead.popleft()
@@ -108,11 +109,16 @@ class GroupBuffer:
             fill=0.0,
         )
 
-    def _miss(self, first: int) -> None:
-        """What lies before `first` is gone."""
-        messages = first - self.next_offset
+    def _pass_over(self, first: int) -> None:
+        """Nothing is there before `first`: it is gone, or newer messages of its keys took its place."""
+        lost_before = min(first, self._kept.lost_before)
+        if lost_before > self.next_offset:
+            self._miss(lost_before)
+        self.next_offset = first
+
+    def _miss(self, end: int) -> None:
+        messages = end - self.next_offset
         before = self._gap
         begin, missed = (before.first, before.messages) if before else (self.next_offset, 0)
-        self._gap = Gap(begin, first - 1, missed + messages, EVICTED)
+        self._gap = Gap(begin, end - 1, missed + messages, EVICTED)
         self._evicted += messages
-        self.next_offset = first

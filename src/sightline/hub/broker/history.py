@@ -110,6 +110,9 @@ class LastPerKey:
     """The newest message of each key, in order of their offsets; without a key is one key.
 
     The keys written to least recently go first.
+
+    Attributes:
+        lost_before: below this, keys had to make room.
     """
 
     def __init__(self, most: float, most_bytes: float) -> None:
@@ -117,6 +120,7 @@ class LastPerKey:
         self._most = most
         self._most_bytes = most_bytes
         self._runs: OrderedDict[bytes, Run] = OrderedDict()
+        self.lost_before = 0
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self._runs.values())
@@ -140,6 +144,7 @@ class LastPerKey:
             _, oldest = self._runs.popitem(last=False)
             self.messages -= 1
             self.bytes -= oldest.size
+            self.lost_before = oldest.next_offset
 
 
 _KINDS: Final[dict[KeptKind, type[Last | LastPerKey]]] = {
@@ -202,6 +207,14 @@ class Kept:
         """Of the oldest message that there is; `next_offset` where there is none."""
         stores = [store for store in (self._store, self._retained) if store is not None]
         return min((run.offset for store in stores for run in _oldest(store)), default=self.next_offset)
+
+    @property
+    def lost_before(self) -> int:
+        """Below this, messages are gone; what newer ones of their keys took the place of is not meant."""
+        if not isinstance(self._store, LastPerKey):
+            return self.first_offset
+        retained = [] if self._retained is None else _oldest(self._retained)
+        return min([self._store.lost_before, *(run.offset for run in retained)])
 
     def add(self, run: Run) -> None:
         """Keep what came, and let go of what has to make room. `run.offset` is `next_offset`."""
