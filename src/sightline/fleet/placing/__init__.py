@@ -1,1 +1,1 @@
-"""Which camera goes on which instance, and which instance on which machine, and why. Pure."""
+"""Placing: which camera is on which instance, which instance on which machine, and why."""
