@@ -1,0 +1,204 @@
+"""An instance made ready to be run: its files in a folder, and the `RunSpec` that says how.
+
+    ROOT/                       0700
+      .key                      what folders are named with
+      SLUG/                     an instance, by its name (`naming`)
+        work/                   what it runs in and may write to; stays as long as there is something in it
+        3f9a77b0.../            its files for one digest
+          set-.../              never changed once written (`deepstream.generating.files`)
+
+Promises: the same digest has the same folder, whose files are put right where they were tampered with; what
+is there is whole, also after a crash; files with logins are 0600. No name is made of a digest as it is: a
+password is in it, and whoever sees the name in a list of processes could try guesses against it.
+
+A worker's site is taken as it stands: a `$` in it is a dollar and no variable, so that nobody who may say
+what is to run learns what is in this machine's environment. Relative paths in it, and in DeepStream's
+document, begin in `work`.
+
+Deliberately not here: what runs it, and deciding which folders are still in use: `prune` is told.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from sightline.deepstream.generating import Layout, generate
+from sightline.deepstream.generating.files import Content, put
+from sightline.errors import ConfigError, RuntimeFault
+from sightline.fleet.agent.desired import DesiredInstance
+from sightline.fleet.messages.parts import FleetDsInstance, RunOptions, WorkerInstance
+from sightline.fleet.runtime.naming import slug
+from sightline.fleet.runtime.promise import RunSpec
+from sightline.fleet.runtime.site_text import site_text
+from sightline.supervise.spec import python_module
+
+SITE_FILE: Final = "site.yaml"
+_WORK: Final = "work"
+_KEY: Final = ".key"
+_KEY_BYTES: Final = 32
+_NAME_BYTES: Final = 16
+_OURS: Final = 0o700
+_DEEPSTREAM_STOP_S: Final = 10.0
+_WORKER_STOP_S: Final = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Programs:
+    """What instances are begun with, where it is not Sightline's own Python.
+
+    Attributes:
+        deepstream: as a process: the program, and what it is given first.
+        deepstream_image: in a container: what its image's own program is given before its options; nothing
+            where that is `deepstream-app` itself. NVIDIA's images run what they are given, so there it is
+            ("deepstream-app",).
+        worker_image: likewise of a worker; nothing where it is `python -m sightline.fleet.instance`.
+        layout: where NVIDIA's files are.
+    """
+
+    deepstream: Sequence[str] = ("deepstream-app",)
+    deepstream_image: Sequence[str] = ()
+    worker_image: Sequence[str] = ()
+    layout: Layout = Layout()  # noqa: RUF009 - frozen
+
+
+class Preparing:
+    """Makes instances ready, in folders below `root`. Any thread may use it, one at a time for one name."""
+
+    def __init__(self, root: Path, programs: Programs | None = None) -> None:
+        """Raises RuntimeFault where the folder cannot be made."""
+        self._root = root.absolute()
+        self._programs = programs or Programs()
+        try:
+            _make(self._root)
+            self._key = _key(self._root / _KEY)
+        except OSError as error:
+            raise RuntimeFault(f"{self._root}: expected a folder to write to: {error.strerror}") from None
+        self._lock = threading.Lock()
+
+    def prepare(self, instance: DesiredInstance) -> RunSpec:
+        """Its files are there when this returns.
+
+        Raises:
+            ConfigError: it cannot be made of what the document says.
+            RuntimeFault: the disk refused.
+        """
+        try:
+            match instance.payload:
+                case FleetDsInstance() as payload:
+                    return self._deepstream(instance, payload)
+                case WorkerInstance() as payload:
+                    return self._worker(instance, payload)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise RuntimeFault(f"instance {instance.name!r}: {where}{error.strerror}") from None
+        kind = type(instance.payload).__name__
+        raise ConfigError(f"instance {instance.name!r}: expected one of DeepStream or a worker's, got {kind}")
+
+    def prune(self, in_use: Iterable[tuple[str, str]]) -> None:
+        """Remove files of all instances but those of these names and digests, and empty working folders.
+
+        Name all that is there, is wanted, or is about to be begun.
+        """
+        kept = {(slug(name), self._folder_name(digest)) for name, digest in in_use}
+        with self._lock, suppress(OSError):
+            for folder in self._root.iterdir():
+                if folder.is_dir() and not folder.is_symlink():
+                    _prune(folder, {digest for name, digest in kept if name == folder.name})
+
+    def _deepstream(self, instance: DesiredInstance, payload: FleetDsInstance) -> RunSpec:
+        folder, work = self._folders(instance)
+        layout = self._programs.layout
+        if not layout.relative_to.is_absolute():
+            layout = replace(layout, relative_to=PurePosixPath(work))
+        made = generate(payload, debug=True if payload.debug else None, layout=layout)
+        there = made.write(folder).folder
+        before = self._programs.deepstream_image if _in_container(payload.run) else self._programs.deepstream
+        return RunSpec(
+            **_shared(instance, payload.run, there, work),
+            command=(*before, *made.command(there)[1:]),
+            cameras=tuple(source.camera_id for source in payload.config.sourceconfig.sources),
+            environment=dict(made.environment),
+            stop_s=_DEEPSTREAM_STOP_S,
+        )
+
+    def _worker(self, instance: DesiredInstance, payload: WorkerInstance) -> RunSpec:
+        folder, work = self._folders(instance)
+        text = site_text(payload.site, payload.run.terms)
+        there = put({SITE_FILE: Content(text.encode(), secret=True, file=None)}, folder, "").folder
+        module, environment = python_module("sightline.fleet.instance")
+        in_container = _in_container(payload.run)
+        before = tuple(self._programs.worker_image) if in_container else module
+        return RunSpec(
+            **_shared(instance, payload.run, there, work),
+            command=(*before, str(there / SITE_FILE), "--folder", str(work)),
+            environment={} if in_container else environment,
+            stop_s=_WORKER_STOP_S,
+        )
+
+    def _folders(self, instance: DesiredInstance) -> tuple[Path, Path]:
+        own = self._root / slug(instance.name)
+        folder, work = own / self._folder_name(instance.digest), own / _WORK
+        with self._lock:
+            for each in (own, folder, work):
+                _make(each)
+        return folder, work
+
+    def _folder_name(self, digest: str) -> str:
+        name = blake2b(digest.encode(errors="surrogatepass"), key=self._key, digest_size=_NAME_BYTES)
+        return name.hexdigest()
+
+
+def _shared(instance: DesiredInstance, run: RunOptions, folder: Path, work: Path) -> dict[str, Any]:
+    return {
+        "name": instance.name,
+        "digest": instance.digest,
+        "generation": instance.generation,
+        "exclusive": instance.exclusive,
+        "image": run.image,
+        "network": run.network,
+        "limits": run.limits,
+        "folder": folder,
+        "work": work,
+    }
+
+
+def _in_container(run: RunOptions) -> bool:
+    return run.runtime == "docker"
+
+
+def _make(folder: Path) -> None:
+    """One that nobody else may enter, also where it was there."""
+    folder.mkdir(mode=_OURS, parents=True, exist_ok=True)
+    folder.chmod(_OURS)
+
+
+def _key(path: Path) -> bytes:
+    """Raises OSError."""
+    with suppress(FileExistsError):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(_KEY_BYTES))
+    # One that was cut short by a crash names folders as well as any.
+    return path.read_bytes()[:_KEY_BYTES]
+
+
+def _prune(folder: Path, kept: Collection[str]) -> None:
+    for each in folder.iterdir():
+        if each.name == _WORK:
+            with suppress(OSError):  # there is something in it, which is the user's
+                if not kept:
+                    each.rmdir()
+        elif each.name not in kept:
+            shutil.rmtree(each, ignore_errors=True)
+    if not kept:
+        with suppress(OSError):
+            folder.rmdir()
