@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from typing import overload
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, overload
 
 import msgspec
 
@@ -15,6 +16,8 @@ from sightline.pipe import MiddleRoutine
 from sightline.result import Result
 from sightline.routines.looked import Looked, Tally
 from sightline.routines.seen import Seen
+
+NO_TERMS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class ModelRoutine(MiddleRoutine):
@@ -27,10 +30,14 @@ class ModelRoutine(MiddleRoutine):
     Args:
         make: makes the model, where it is to run; its class will do, or `lambda: open_model("hog")`.
         name: as of any routine.
+        terms: by camera, the `term` of its results; 0 of one that is not there.
     """
 
-    def __init__(self, make: Callable[[], Model], name: str | None = None) -> None:
+    def __init__(
+        self, make: Callable[[], Model], name: str | None = None, *, terms: Mapping[str, int] = NO_TERMS
+    ) -> None:
         super().__init__(name)
+        self._terms = dict(terms)
         self._make = make
         self._model: Model | None = None
         self._tallies: defaultdict[str, Tally] = defaultdict(Tally)
@@ -75,7 +82,8 @@ class ModelRoutine(MiddleRoutine):
         published_at_ns, now_ns = SYSTEM_CLOCK.utc_ns(), SYSTEM_CLOCK.monotonic_ns()
         seen = []
         for result, frame in zip(results, frames, strict=True):
-            told = msgspec.structs.replace(result, published_at_ns=published_at_ns)
+            term = self._terms.get(result.camera_id, 0)
+            told = msgspec.structs.replace(result, published_at_ns=published_at_ns, term=term)
             self._tallies[told.camera_id].add(told, now_ns)
             seen.append(Seen(told, frame))
         return seen

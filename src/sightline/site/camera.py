@@ -70,6 +70,13 @@ class Camera(Section):
         "(false). Left out, a file does the latter, and what may be a camera behind http:// the former.",
     )
     enabled: bool = Field(True, description="Whether to open it at all.")
+    term: int = Field(
+        0,
+        ge=0,
+        le=2**63 - 1,
+        description="Set by a fleet, and carried by each result: of two machines that look at a camera, the "
+        "results of the higher term hold, so that a late one does no harm.",
+    )
     open_timeout_s: float = Field(
         5.0,
         gt=0,
@@ -123,7 +130,7 @@ class Camera(Section):
     def as_input(self, camera_id: str, stream: Stream = "main") -> CameraInput:
         """What capture is told of it or of the stream beside it, the password in the clear."""
         settings = {name: getattr(self, name) for name in type(self).model_fields}
-        for name in ("enabled", "detect_url"):
+        for name in ("enabled", "detect_url", "term"):
             del settings[name]
         settings["url"] = url = self.url if stream == "main" or self.detect_url is None else self.detect_url
         # A web address may turn out to be a recording only once it is open: then it plays as a camera does.

@@ -24,8 +24,9 @@ from sightline.framequeue.work.hand import TakenFrame
 from sightline.log import get_logger
 from sightline.result import Result
 from sightline.routines import Looked, ModelRoutine
+from sightline.routines.model import NO_TERMS
 from sightline.sink import Sink
-from sightline.site.making import labelled, model_wanted, sink_wanted
+from sightline.site.making import labelled, model_wanted, sink_wanted, terms_of
 from sightline.site.model import Site, Worker
 from sightline.site.opening import make_model, make_sink
 from sightline.wire import result_to_json
@@ -41,6 +42,7 @@ class Looker:
         model: made, and loaded by `open`.
         sinks: by name, what opens each.
         cameras: whose pictures it looks at; None: everybody's.
+        terms: of the cameras' results, as `ModelRoutine` has them.
     """
 
     def __init__(
@@ -49,10 +51,12 @@ class Looker:
         model: Model,
         sinks: Mapping[str, Callable[[], Sink]],
         cameras: Collection[str] | None = None,
+        *,
+        terms: Mapping[str, int] = NO_TERMS,
     ) -> None:
         self.name = name
         self.cameras = cameras
-        self._model = ModelRoutine(lambda: model, f"{name}-model")
+        self._model = ModelRoutine(lambda: model, f"{name}-model", terms=terms)
         self._makers = sinks
         self._sinks: dict[str, Sink] = {}
         self._opened = ExitStack()
@@ -195,6 +199,7 @@ def _looker(name: str, worker: Worker, site: Site) -> Looker:
             for label, sink in labelled(worker.sinks).items()
         },
         cameras,
+        terms=terms_of(cameras),
     )
 
 

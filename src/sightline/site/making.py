@@ -44,6 +44,7 @@ def make_worker(
             for label, sink in labelled(settings.sinks).items()
         },
         detect={camera_id for camera_id, camera in looked_at.items() if camera.detect_url},
+        terms=terms_of(looked_at),
         clock=clock,
         **_read_how(site, settings),
     )
@@ -93,7 +94,13 @@ def worker_routines(name: str, site: Site) -> WorkerRoutines:
         )
         for label, sink in labelled(settings.sinks).items()
     )
-    return WorkerRoutines(source, WorkerModel(make, "model", turn=turn), sinks or (Nobody("nobody"),))
+    model = WorkerModel(make, "model", terms=terms_of(looked_at), turn=turn)
+    return WorkerRoutines(source, model, sinks or (Nobody("nobody"),))
+
+
+def terms_of(cameras: Mapping[str, Camera]) -> dict[str, int]:
+    """What their results carry, of those that a fleet has set one for."""
+    return {camera_id: camera.term for camera_id, camera in cameras.items() if camera.term}
 
 
 def _read_how(site: Site, settings: Worker) -> dict[str, Any]:

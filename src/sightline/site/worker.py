@@ -25,6 +25,7 @@ from sightline.mux import LaneStats, Mux, MuxCamera
 from sightline.result import Result
 from sightline.routines import Looked, ModelRoutine
 from sightline.routines.looked import NOTHING_LOOKED_AT
+from sightline.routines.model import NO_TERMS
 from sightline.sink import Sink
 from sightline.site.outlet import Outlet, OutletStats
 
@@ -106,6 +107,7 @@ class RunningWorker:
             `stop()`.
         topics: where on the bus they are.
         detect: names of the cameras of which the stream for models is read, and not the main one.
+        terms: of the cameras' results, as `ModelRoutine` has them.
         rate, size, pictures, hwaccel: as for `sightline.codec.Decoder`.
     """
 
@@ -119,6 +121,7 @@ class RunningWorker:
         *,
         topics: PacketTopics = PACKET_TOPICS,
         detect: Collection[str] = (),
+        terms: Mapping[str, int] = NO_TERMS,
         rate: float | None = None,
         size: Size | None = None,
         pictures: Pictures = "auto",
@@ -132,7 +135,7 @@ class RunningWorker:
             for name, live in cameras.items()
         ]
         self._topics = topics
-        self._model = ModelRoutine(lambda: model, f"{name}-model")
+        self._model = ModelRoutine(lambda: model, f"{name}-model", terms=terms)
         self._makers = sinks
         # With a file that must be seen whole the model waits for the sinks, and the file for the model.
         self._live = all(cameras.values())
