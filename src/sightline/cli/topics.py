@@ -1,8 +1,9 @@
-"""`sightline topics`: the topics of a Kafka, made as video needs them."""
+"""`sightline topics`: the topics of a Kafka, made as video and fleets need them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from sightline.bus.kafka_topics import KafkaTopic, KafkaTopics
 
 app = typer.Typer(
-    no_args_is_help=True, help="Topics of a Kafka: make them as video needs them, look, delete."
+    no_args_is_help=True, help="Topics of a Kafka: make them as video and fleets need them, look, delete."
 )
 
 _MIB: Final = 1024**2
@@ -35,6 +36,13 @@ Cameras = Annotated[
 Patterns = Annotated[
     str, typer.Option("--patterns", metavar="PATTERN,PATTERN", help="How a camera's topics are called.")
 ]
+OfFleet = Annotated[bool, typer.Option("--fleet", help="The six topics of a fleet too.")]
+Prefix = Annotated[
+    str,
+    typer.Option(
+        "--prefix", metavar="TEXT", help="What stands before the names of the fleet's topics, such as north."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
@@ -45,6 +53,11 @@ def create(
     bus: Broker,
     for_cameras: Cameras = None,
     patterns: Patterns = _CAMERA_TOPICS,
+    fleet: OfFleet = False,
+    prefix: Prefix = "",
+    compacted: Annotated[
+        bool, typer.Option("--compacted", help="Keep the last message of each key for good, and no more.")
+    ] = False,
     hours: Annotated[float, typer.Option(min=0, help="Keep messages so long; 0: no limit.")] = 1.0,
     gib: Annotated[float, typer.Option(min=0, help="Keep so much of a topic; 0: no limit.")] = 1.0,
     message_mib: Annotated[
@@ -58,15 +71,19 @@ def create(
 ) -> None:
     """Make topics of one partition each. One that is there is left as it is.
 
-    What is older than `--hours` is deleted, and the oldest of what is more than `--gib`.
+    What is older than `--hours` is deleted, and the oldest of what is more than `--gib`. Of a fleet's topics
+    the one of configurations is compacted: an agent that comes late finds its last one.
 
     Examples:
 
         sightline topics create raw_gate stream_gate --bus kafka://10.0.0.5
 
         sightline topics create --for-cameras gate,yard --hours 24 --gib 20 --bus kafka://10.0.0.5
+
+        sightline topics create --fleet --prefix north. --bus kafka://10.0.0.5
     """
-    wanted = _wanted(topics, for_cameras, patterns)
+    of_fleet = _of_fleet(prefix, wanted=fleet)
+    wanted = _wanted(topics, for_cameras, patterns, of_fleet)
     broker = _open(bus)
     made = {
         name: broker.create(
@@ -75,6 +92,7 @@ def create(
             retention_bytes=round(gib * _GIB) or None,
             max_message_bytes=round(message_mib * _MIB),
             replicas=replicas,
+            compacted=of_fleet.get(name, compacted),
         )
         for name in wanted
     }
@@ -106,6 +124,8 @@ def show(
     bus: Broker,
     for_cameras: Cameras = None,
     patterns: Patterns = _CAMERA_TOPICS,
+    fleet: OfFleet = False,
+    prefix: Prefix = "",
     as_json: AsJson = False,
 ) -> None:
     """Show topics as `list` does. One that is not there is an error.
@@ -113,8 +133,10 @@ def show(
     Examples:
 
         sightline topics show raw_gate --json --bus kafka://10.0.0.5
+
+        sightline topics show --fleet --bus kafka://10.0.0.5
     """
-    wanted = _wanted(topics, for_cameras, patterns)
+    wanted = _wanted(topics, for_cameras, patterns, _of_fleet(prefix, wanted=fleet))
     found = _open(bus).describe(wanted)
     _show(found, as_json=as_json)
     if missing := sorted(set(wanted) - {topic.name for topic in found}):
@@ -128,6 +150,8 @@ def delete(
     bus: Broker,
     for_cameras: Cameras = None,
     patterns: Patterns = _CAMERA_TOPICS,
+    fleet: OfFleet = False,
+    prefix: Prefix = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -139,7 +163,7 @@ def delete(
 
         sightline topics delete --for-cameras gate --yes --bus kafka://10.0.0.5
     """
-    wanted = _wanted(topics, for_cameras, patterns)
+    wanted = _wanted(topics, for_cameras, patterns, _of_fleet(prefix, wanted=fleet))
     broker = _open(bus)
     found = {topic.name: topic.messages for topic in broker.describe(wanted)}
     if found and not yes:
@@ -164,16 +188,29 @@ def _open(url: str) -> KafkaTopics:
     return KafkaTopics(KafkaAddress.of(url))
 
 
-def _wanted(topics: list[str] | None, cameras: str | None, patterns: str) -> list[str]:
+def _of_fleet(prefix: str, *, wanted: bool) -> dict[str, bool]:
+    """By name, whether the topic keeps the last message of each key."""
+    if not wanted:
+        if prefix:
+            raise typer.BadParameter("expected --fleet with --prefix, whose topics it is for")
+        return {}
+    from sightline.fleet.messages.topics import MESSAGES, AgentConfig
+
+    return {f"{prefix}{kind.topic}": kind is AgentConfig for kind in MESSAGES}
+
+
+def _wanted(
+    topics: list[str] | None, cameras: str | None, patterns: str, of_fleet: Iterable[str]
+) -> list[str]:
     from sightline.bus import topic_of, topic_pattern
 
     ids = [camera.strip() for camera in (cameras or "").split(",") if camera.strip()]
     of_cameras = [
         topic_of(topic_pattern(pattern.strip()), camera) for camera in ids for pattern in patterns.split(",")
     ]
-    wanted = list(dict.fromkeys([*(topics or []), *of_cameras]))
+    wanted = list(dict.fromkeys([*(topics or []), *of_cameras, *of_fleet]))
     if not wanted:
-        raise typer.BadParameter("expected topics, or --for-cameras")
+        raise typer.BadParameter("expected topics, --for-cameras or --fleet")
     return wanted
 
 
@@ -208,6 +245,8 @@ def _facts(topic: KafkaTopic) -> dict[str, Any]:
 
 
 def _kept(topic: KafkaTopic) -> str:
+    if topic.compacted:
+        return "last of each key"
     limits = [
         *([f"{topic.retention_s / _HOUR_S:g} h"] if topic.retention_s is not None else []),
         *([f"{topic.retention_bytes / _GIB:g} GiB"] if topic.retention_bytes is not None else []),
