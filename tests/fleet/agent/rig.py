@@ -1,4 +1,4 @@
-"""An agent's machine with hand-made time, beside instances, a disk and a coordinator that do as they are told.
+"""An agent's machine with hand-made time, beside instances, a disk and a coordinator that do as told.
 
 `Rig` answers nothing by itself: a test does, or asks for it by `settle`.
 """
@@ -74,7 +74,7 @@ class Rig:
     def configure(self, one: Desired) -> list[Action]:
         return self.take(self.agent.configured(one, self.now))
 
-    def command(self, command: str, **settings: Any) -> list[Action]:
+    def command(self, command: Any, **settings: Any) -> list[Action]:
         message = AgentCommand(command=command, node_id=settings.pop("node_id", NODE), **settings)
         return self.take(self.agent.commanded(message, self.now))
 

@@ -1,10 +1,10 @@
 """From one generation to the next: steps, gates, going back, stages."""
 
 import pytest
+from tests.fleet.agent.rig import Rig, desired, found_of, instance, running
 
 from sightline.fleet.agent.desired import Begin, End, Keep
 from sightline.fleet.messages.topics import AgentResponse
-from tests.fleet.agent.rig import Rig, desired, found_of, instance, running
 
 
 def test_a_first_configuration_is_kept_begun_verified_and_made_current_in_this_order() -> None:
