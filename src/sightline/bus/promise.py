@@ -54,7 +54,7 @@ class Feature(StrEnum):
     BLOCK = "block"
     """`Overflow.BLOCK`: nothing is lost to a slow reader; publishers wait, or the broker keeps it."""
     LOG = "log"
-    """`consume`, `committed` and `ends`: the second promise, `sightline.bus.Log`."""
+    """`consume`, `compact`, `committed` and `ends`: the second promise, `sightline.bus.Log`."""
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -38,9 +38,12 @@ Patterns = Annotated[
 ]
 OfFleet = Annotated[bool, typer.Option("--fleet", help="The six topics of a fleet too.")]
 Prefix = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--prefix", metavar="TEXT", help="What stands before the names of the fleet's topics, such as north."
+        "--prefix",
+        metavar="TEXT",
+        help="What stands before the names of the fleet's topics, such as north.",
+        show_default=False,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
@@ -54,7 +57,7 @@ def create(
     for_cameras: Cameras = None,
     patterns: Patterns = _CAMERA_TOPICS,
     fleet: OfFleet = False,
-    prefix: Prefix = "",
+    prefix: Prefix = None,
     compacted: Annotated[
         bool, typer.Option("--compacted", help="Keep the last message of each key for good, and no more.")
     ] = False,
@@ -125,7 +128,7 @@ def show(
     for_cameras: Cameras = None,
     patterns: Patterns = _CAMERA_TOPICS,
     fleet: OfFleet = False,
-    prefix: Prefix = "",
+    prefix: Prefix = None,
     as_json: AsJson = False,
 ) -> None:
     """Show topics as `list` does. One that is not there is an error.
@@ -151,7 +154,7 @@ def delete(
     for_cameras: Cameras = None,
     patterns: Patterns = _CAMERA_TOPICS,
     fleet: OfFleet = False,
-    prefix: Prefix = "",
+    prefix: Prefix = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -188,7 +191,7 @@ def _open(url: str) -> KafkaTopics:
     return KafkaTopics(KafkaAddress.of(url))
 
 
-def _of_fleet(prefix: str, *, wanted: bool) -> dict[str, bool]:
+def _of_fleet(prefix: str | None, *, wanted: bool) -> dict[str, bool]:
     """By name, whether the topic keeps the last message of each key."""
     if not wanted:
         if prefix:
@@ -196,7 +199,7 @@ def _of_fleet(prefix: str, *, wanted: bool) -> dict[str, bool]:
         return {}
     from sightline.fleet.messages.topics import MESSAGES, AgentConfig
 
-    return {f"{prefix}{kind.topic}": kind is AgentConfig for kind in MESSAGES}
+    return {f"{prefix or ''}{kind.topic}": kind is AgentConfig for kind in MESSAGES}
 
 
 def _wanted(
