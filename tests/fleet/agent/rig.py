@@ -51,7 +51,8 @@ class Rig:
         self.broken: set[str] = set()
         self.runs = 0
         timing = settings.pop("timing", Timing())
-        self.agent = Agent(NODE, BOOT, timing, self.now, current, **settings)
+        node_id = UUID(int=settings.pop("node_id", NODE.int))
+        self.agent = Agent(node_id, BOOT, timing, self.now, current, **settings)
         self.take(self.agent.tick(self.now))
 
     @property
