@@ -55,6 +55,9 @@ class InstanceSource(msgspec.Struct, frozen=True, kw_only=True):
     run: RunOptions = RunOptions()
     debug: bool = False
 
+    def __repr__(self) -> str:
+        return f"InstanceSource({self.name!r})"  # a worker's document may hold tokens
+
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True):
     """Those of one revision, by name."""
