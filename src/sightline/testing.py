@@ -11,9 +11,18 @@ from sightline.bus.log_conformance import check_log
 from sightline.capture.conformance import check_source
 from sightline.clock import NS_PER_S, ns
 from sightline.detect.conformance import check_model
+from sightline.fleet.runtime.conformance import check_runtime
 from sightline.sink.conformance import check_sink
 
-__all__ = ["ManualClock", "check_bus", "check_log", "check_model", "check_sink", "check_source"]
+__all__ = [
+    "ManualClock",
+    "check_bus",
+    "check_log",
+    "check_model",
+    "check_runtime",
+    "check_sink",
+    "check_source",
+]
 
 
 class ManualClock:

@@ -47,6 +47,11 @@ class _Status(msgspec.Struct):
     processes: dict[str, _Process] = {}
 
 
+def is_log_line(line: str) -> bool:
+    """Whether it is one for people: neither empty nor a status."""
+    return bool(line.strip()) and (not line.startswith(_STATUS) or _status(line) is None)
+
+
 class Heard:
     """What one life of an instance said.
 
@@ -94,11 +99,10 @@ class Heard:
         return {name: CameraFigures(fps=min(rates)) for name, rates in by_camera.items()}
 
     def _hear_status(self, line: str, now_ns: int) -> bool:
-        try:
-            self._status = msgspec.json.decode(line.encode(errors="replace"), type=_Status)
-        except (msgspec.MsgspecError, UnicodeError):
+        status = _status(line)
+        if status is None:
             return False
-        self.ready, self._last_ns = True, now_ns
+        self._status, self.ready, self._last_ns = status, True, now_ns
         return True
 
     def _hear_rates(self, pipeline: str, rates: str, now_ns: int) -> None:
@@ -106,6 +110,13 @@ class Heard:
         for place, rate in enumerate(_RATE.findall(rates)[:_MOST_RATES]):
             if len(self._rates) < _MOST_RATES or (pipeline, place) in self._rates:
                 self._rates[pipeline, place] = float(rate)
+
+
+def _status(line: str) -> _Status | None:
+    try:
+        return msgspec.json.decode(line.encode(errors="replace"), type=_Status)
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
 
 
 def _figures(camera: _Camera) -> CameraFigures:

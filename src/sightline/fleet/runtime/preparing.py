@@ -140,6 +140,7 @@ class Preparing:
         return RunSpec(
             **_shared(instance, payload.run, there, work),
             command=(*before, str(there / SITE_FILE), "--folder", str(work)),
+            may_end=True,
             environment={} if in_container else environment,
             stop_s=_WORKER_STOP_S,
         )

@@ -46,6 +46,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
         digest: of all that it was made of.
         generation: of its row.
         exclusive: never twice: it is not begun again by anybody but the agent.
+        may_end: it ends by itself when it is done: exit code 0 is for good.
         command: program and arguments; in a container the arguments of its image's own program.
         image, network: of a container; None: the runtime's own setting.
         folder: with its files, seen by a container at the same path, to be read only.
@@ -62,6 +63,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     generation: int = 0
     exclusive: bool = False
+    may_end: bool = False
     command: Sequence[str] = ()
     image: str | None = None
     network: str | None = None
