@@ -11,6 +11,7 @@ Deliberately not here: secrets that look like any other word and stand where non
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from sightline.deepstream.importing.logins import take_login
@@ -72,10 +73,15 @@ def _without(value: Json, way: Way, secrets: list[Secret]) -> Json:
 
 def _entry(key: str, value: Json, way: Way, secrets: list[Secret]) -> Json:
     # By its name; a mapping or a list of such a name is taken as a whole.
-    if value not in (None, "", {}, []) and _LOOKS.value({key: value}) == {key: HIDDEN}:
+    if value not in (None, "", {}, []) and _is_secret_name(key):
         secrets.append((way, value))
         return HIDDEN
     return _without(value, way, secrets)
+
+
+@lru_cache(1000)
+def _is_secret_name(key: str) -> bool:
+    return bool(_LOOKS.value({key: 0}) == {key: HIDDEN})
 
 
 def _is_secret(text: str, way: Way) -> bool:
