@@ -1,0 +1,125 @@
+"""What was applied: the draft of a moment, kept whole: the coordinator goes by it whatever users change.
+
+A revision holds passwords, so it is sealed. The last `KEPT` are kept.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from sightline.clock import NS_PER_MS, Clock
+from sightline.errors import StoreError
+from sightline.fleet.documents.sources import Sources
+from sightline.fleet.inventory import Inventory
+from sightline.fleet.messages.parts import RunOptions
+from sightline.fleet.store.draft import Draft
+from sightline.fleet.store.sessions import Sessions
+from sightline.fleet.store.tables import Revision
+from sightline.fleet.store.vault import Vault
+from sightline.log import hide_secret
+
+KEPT: Final = 50
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """What is kept of a revision."""
+
+    inventory: Inventory
+    sources: Sources
+
+    def of(self, revision: int) -> Snapshot:
+        """The same as that revision."""
+        replace = msgspec.structs.replace
+        return Snapshot(replace(self.inventory, revision=revision), replace(self.sources, revision=revision))
+
+
+class Revisions:
+    """Of one database. Any thread may use it."""
+
+    def __init__(self, sessions: Sessions, vault: Vault, clock: Clock) -> None:
+        self._sessions, self._vault, self._clock = sessions, vault, clock
+        self._draft = Draft(vault)
+        self._lock = threading.Lock()
+        self._last: Snapshot | None = None
+
+    def inventory(self) -> Inventory:
+        """What would be applied now; `revision` is that which it would have."""
+        with self._lock, self._sessions.reading() as session:
+            now = Snapshot(*self._draft.read(session))
+            last = self._applied(session)
+            number = last.inventory.revision + (now != last.of(0))
+            return now.of(number).inventory
+
+    def apply(self) -> tuple[Inventory, Sources]:
+        """The draft becomes the newest revision, unless it is as that is already."""
+        with self._lock:
+            made = self._apply()
+            self._last = made
+            return made.inventory, made.sources
+
+    def applied(self) -> tuple[Inventory, Sources]:
+        """The newest revision; of number 0 and empty where nothing was applied yet."""
+        with self._lock, self._sessions.reading() as session:
+            last = self._applied(session)
+            return last.inventory, last.sources
+
+    def _apply(self) -> Snapshot:
+        with self._sessions.writing() as session:
+            now = Snapshot(*self._draft.read(session))
+            last = self._applied(session)
+            if now == last.of(0):
+                return last
+            row = Revision(
+                applied_at=self._clock.utc_ns() // NS_PER_MS,
+                cameras=len(now.inventory.cameras),
+                instances=len(now.inventory.instances),
+                snapshot=self._vault.seal_bytes(_packed(now)),
+            )
+            session.add(row)
+            session.flush()
+            session.execute(delete(Revision).where(Revision.revision <= row.revision - KEPT))
+            return now.of(row.revision)
+
+    def _applied(self, session: Session) -> Snapshot:
+        newest = session.scalar(select(func.max(Revision.revision))) or 0
+        if self._last is None or self._last.inventory.revision != newest:
+            self._last = self._read(session, newest)
+        return self._last
+
+    def _read(self, session: Session, number: int) -> Snapshot:
+        row = session.get(Revision, number) if number else None
+        if row is None:
+            return Snapshot(Inventory(), Sources())
+        read = _unpacked(self._vault.open_bytes(row.snapshot), number)
+        for camera in read.sources.cameras.values():
+            hide_secret(camera.password or "")
+        return read.of(number)
+
+
+def _packed(snapshot: Snapshot) -> bytes:
+    return zlib.compress(msgspec.json.encode(snapshot, enc_hook=_plain), 1)
+
+
+def _unpacked(data: bytes, number: int) -> Snapshot:
+    try:
+        return msgspec.json.decode(zlib.decompress(data), type=Snapshot, dec_hook=_made)
+    except (zlib.error, msgspec.MsgspecError) as error:
+        raise StoreError(f"revision {number} in the database is damaged: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, RunOptions):
+        return value.model_dump(mode="json")
+    raise TypeError(type(value).__name__)
+
+
+def _made(of: type, value: Any) -> Any:
+    if of is RunOptions:
+        return RunOptions.model_validate(value)
+    raise TypeError(of.__name__)

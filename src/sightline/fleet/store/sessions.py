@@ -1,0 +1,73 @@
+"""Reading and writing transactions on one database: many readers, one writer at a time.
+
+Promises: a writing transaction is on disk whole when its block ends, or nothing of it is; after a failure the
+next one has a connection that is not the failed one's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
+
+from sightline.errors import Closed, StoreError
+from sightline.fleet.store.connecting import reading_engine, writing_engine
+from sightline.fleet.store.faults import told
+
+
+class Sessions:
+    """Those of the database at `path`, whose tables are there. Any thread may use it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writer, self._readers = writing_engine(path), reading_engine(path)
+        self._one = threading.RLock()
+        self._closed = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that sees the database as it is at its first question."""
+        self._check()
+        with told(self.path), Session(self._readers) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session whose changes are kept when the block ends, unless it raises."""
+        self._check()
+        with self._one:
+            try:
+                with (
+                    told(self.path),
+                    Session(self._writer, expire_on_commit=False) as session,
+                    session.begin(),
+                ):
+                    yield session
+            except StoreError:
+                self._writer.dispose()
+                raise
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def close(self) -> None:
+        """Let go of all connections. Again is allowed."""
+        with self._one:
+            self._closed = True
+            self._writer.dispose()
+            self._readers.dispose()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise Closed("the database was closed")
+
+
+def pairs(session: Session, query: Select[Any, Any]) -> dict[Any, Any]:
+    """What a query of two columns finds, the second by the first."""
+    return dict(map(tuple, session.execute(query)))

@@ -1,0 +1,126 @@
+"""Enrolment tokens: made, used up in the transaction that lets an agent in, listed, taken back.
+
+Promises: of two agents with a token of one use one is let in, however they come; an agent whose answer was
+lost may show the same token again, with the same key. No secret is kept, its hash alone.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import select
+
+from sightline.clock import NS_PER_S, Clock
+from sightline.errors import FleetError
+from sightline.fleet.keys.tokens import Proven, TokenRecord
+from sightline.fleet.messages.topics import AgentInfo
+from sightline.fleet.store.agents import Agents
+from sightline.fleet.store.refusals import Conflict, Missing
+from sightline.fleet.store.row import Row
+from sightline.fleet.store.sessions import Sessions
+from sightline.fleet.store.tables import EnrolmentToken
+
+_WRONG: Final = "its token is wrong"
+
+
+class TokenOut(Row):
+    """A token as it may be shown."""
+
+    token_id: str
+    description: str
+    created_at: datetime
+    expires_at: datetime
+    uses_left: int
+    used_by: list[str]
+    revoked: bool
+
+
+class Tokens:
+    """Of one database. Any thread may use it."""
+
+    def __init__(self, sessions: Sessions, agents: Agents, clock: Clock) -> None:
+        self._sessions, self._agents, self._clock = sessions, agents, clock
+
+    def add(self, record: TokenRecord, description: str = "") -> TokenOut:
+        """Keep a new one. Raises Conflict where one of its id is there."""
+        with self._sessions.writing() as session:
+            if session.get(EnrolmentToken, record.token_id) is not None:
+                raise Conflict(f"there is a token {record.token_id} already")
+            row = EnrolmentToken(
+                token_id=record.token_id,
+                digest=record.digest,
+                description=description,
+                created_at=self._clock.utc_ns(),
+                expires_at=record.expires_at_ns,
+                uses_left=record.uses_left,
+                used_by=[],
+                revoked=False,
+            )
+            session.add(row)
+            session.flush()
+            return _out(row)
+
+    def enrol(self, proven: Proven, info: AgentInfo) -> None:
+        """Use the token up and let the agent in with the key that it says, both or neither.
+
+        Raises:
+            FleetError: why it is not let in, as the agent may be told.
+        """
+        with self._sessions.writing() as session:
+            row = session.get(EnrolmentToken, proven.token_id)
+            if row is None:
+                raise FleetError(_WRONG)
+            agent = self._agents.known_in(session, info.node_id, info.hostname)
+            if agent.key == info.key and str(info.node_id) in row.used_by and not agent.revoked:
+                record = TokenRecord(token_id="", digest=row.digest, expires_at_ns=2**63)
+                _refuse(record.refusal(proven.secret, 0))  # again: the answer was lost
+                return
+            _refuse("its token was taken back" if row.revoked else None)
+            _refuse(_record(row).refusal(proven.secret, self._clock.utc_ns()))
+            row.uses_left -= 1
+            row.used_by = [*row.used_by, str(info.node_id)]
+            agent.key, agent.revoked = info.key, False
+            self._agents.greeted_in(agent, info)
+
+    def list(self) -> list[TokenOut]:
+        """All, the newest first."""
+        with self._sessions.reading() as session:
+            order = EnrolmentToken.created_at.desc()
+            return [_out(row) for row in session.scalars(select(EnrolmentToken).order_by(order))]
+
+    def revoke(self, token_id: str) -> TokenOut:
+        """Nobody is let in by it any more; who was stays. Raises Missing."""
+        with self._sessions.writing() as session:
+            row = session.get(EnrolmentToken, token_id)
+            if row is None:
+                raise Missing("token", token_id)
+            row.revoked = True
+            return _out(row)
+
+
+def _refuse(why: str | None) -> None:
+    if why is not None:
+        raise FleetError(why)
+
+
+def _record(row: EnrolmentToken) -> TokenRecord:
+    return TokenRecord(
+        token_id=row.token_id, digest=row.digest, expires_at_ns=row.expires_at, uses_left=row.uses_left
+    )
+
+
+def _out(row: EnrolmentToken) -> TokenOut:
+    return TokenOut(
+        token_id=row.token_id,
+        description=row.description,
+        created_at=_time(row.created_at),
+        expires_at=_time(row.expires_at),
+        uses_left=row.uses_left,
+        used_by=row.used_by,
+        revoked=row.revoked,
+    )
+
+
+def _time(utc_ns: int) -> datetime:
+    return datetime.fromtimestamp(utc_ns / NS_PER_S, UTC)
