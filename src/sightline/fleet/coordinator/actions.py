@@ -59,7 +59,7 @@ class Save(msgspec.Struct, frozen=True, kw_only=True):
     """Keep these; what is not named stays as it is. `None` as a share: the agent is no more."""
 
     agents: dict[NodeId, AgentSpec] = {}
-    shares: dict[NodeId, NodeShare] = {}
+    shares: dict[NodeId, NodeShare | None] = {}
     placement: Placement | None = None
     terms: dict[str, int] = {}
 
