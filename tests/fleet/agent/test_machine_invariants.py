@@ -68,6 +68,7 @@ class OneAgent(RuleBasedStateMachine):
 
     def new_agent(self, lease_until_ns: int | None = None) -> Agent:
         self.open, self.greetings, self.responses = [], {}, {}
+        self.greeting = 0
         self.welcome_generation, self.looked, self.snapshot = None, False, None
         self.pending = None
         if self.verified is not None:
@@ -95,7 +96,8 @@ class OneAgent(RuleBasedStateMachine):
                 self.keep(action)
 
     def greet(self, action: Greet) -> None:
-        if action.greeting not in self.greetings:
+        if action.greeting != self.greeting:
+            self.greeting = action.greeting
             if self.welcome_generation is not None:
                 self.greetings.clear()  # the lease is over: no earlier one is good any more
             self.greetings[action.greeting] = self.now
@@ -142,7 +144,7 @@ class OneAgent(RuleBasedStateMachine):
 
     @rule(back=st.integers(0, 3), ahead=st.integers(0, 1))
     def welcome(self, back: int, ahead: int) -> None:
-        greeting = max(max(self.greetings) - back, 0)
+        greeting = max(self.greeting - back, 0)
         generation = self.generation + ahead
         before = self.agent.lease_ends_ns
         command = AgentCommand(
@@ -164,14 +166,15 @@ class OneAgent(RuleBasedStateMachine):
 
     @rule(command=st.sampled_from(["refuse", "report", "retry", "restart"]), name=st.sampled_from(NAMES))
     def command(self, command: str, name: str) -> None:
-        if command == "refuse":
+        if command == "refuse" and self.welcome_generation is not None:
             self.welcome_generation = None
+            self.greetings.clear()
         message = AgentCommand(
             command=command,  # type: ignore[arg-type]
             node_id=NODE,
             instance=name,
             boot=self.boot if command == "refuse" else 0,
-            greeting=max(self.greetings),
+            greeting=self.greeting,
         )
         self.take(self.agent.commanded(message, self.now))
 
