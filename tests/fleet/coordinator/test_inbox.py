@@ -60,6 +60,14 @@ def test_who_waited_too_long_is_told_and_the_call_is_not_done_later() -> None:
     assert done == []
 
 
+def test_what_must_be_done_is_done_however_late() -> None:
+    inbox, done = Inbox[int](), list[int]()
+    with pytest.raises(CallTimedOut):
+        inbox.ask(lambda: done.append(1), 0.01, must=True)
+    carry_out_one(inbox)
+    assert done == [1]
+
+
 def test_more_calls_than_it_takes_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_CALLS", 1)
     inbox = Inbox[int]()

@@ -58,17 +58,22 @@ class Inbox(Generic[Item]):
             self._changed.notify_all()
             return True
 
-    def ask(self, act: Callable[[], T], timeout_s: float) -> T:
+    def ask(self, act: Callable[[], T], timeout_s: float, *, must: bool = False) -> T:
         """What `act` gives, done by the thread that takes; what it raises is raised.
+
+        Args:
+            act: done once.
+            timeout_s: to wait for it.
+            must: it is done however late.
 
         Raises:
             BufferFull: too many wait.
-            CallTimedOut: it was not answered in time; where it was not begun it never will be.
+            CallTimedOut: it was not answered in time; if it was not begun it never will be, unless it must.
             Closed: it is over.
         """
         call = Call(act, Future())
         with self._changed:
-            self._check()
+            self._check(must=must)
             self._calls.append(call)
             self._changed.notify_all()
         try:
@@ -76,7 +81,8 @@ class Inbox(Generic[Item]):
         except TimeoutError as error:
             if isinstance(error, CallTimedOut) or call.answer.done():
                 raise
-            call.answer.cancel()
+            if not must:
+                call.answer.cancel()
             raise CallTimedOut(f"the coordinator was busy for {timeout_s:g} s") from None
         return answer
 
@@ -103,8 +109,8 @@ class Inbox(Generic[Item]):
             if call.answer.set_running_or_notify_cancel():
                 call.answer.set_exception(Closed("the coordinator is ending"))
 
-    def _check(self) -> None:
+    def _check(self, *, must: bool) -> None:
         if self._closed:
             raise Closed("the coordinator is ending")
-        if len(self._calls) >= MOST_CALLS:
+        if len(self._calls) >= MOST_CALLS and not must:
             raise BufferFull(f"the coordinator has {MOST_CALLS} requests in hand: expected fewer at a time")

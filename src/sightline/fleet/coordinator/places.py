@@ -31,6 +31,11 @@ def token_file(database: Path) -> Path:
     return database.with_name(f"{database.name}.token")
 
 
+def identity_file(database: Path) -> Path:
+    """Of the coordinator that has this database: agents know it by these keys."""
+    return database.with_name(f"{database.name}.identity")
+
+
 def token_in(path: Path) -> str | None:
     """What stands there; None where there is no such file. Raises ConfigError: others can read it."""
     text = read_private(path, _MOST_TOKEN)

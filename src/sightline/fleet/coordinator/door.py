@@ -1,0 +1,194 @@
+"""Who is let in and listened to: an agent by the key that it was enrolled with, a new one by a token.
+
+It promises: a token is used up and its agent's key kept in one step; nobody is taken for an agent whose key
+they do not have; a proof is opened and nothing of it is shown. While the database takes nothing, those who
+are in stay in.
+
+Deliberately not here: what an agent is told to run, and when.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from typing import Final, TypeAlias
+from uuid import UUID
+
+from sightline.clock import Clock, ns
+from sightline.errors import FleetError, StoreError, WireError
+from sightline.fleet.inventory import NodeId
+from sightline.fleet.keys.identity import Identity, PublicKey
+from sightline.fleet.keys.tokens import read_proof
+from sightline.fleet.messages.topics import AgentInfo, AgentResponse
+from sightline.fleet.post.reading import Received
+from sightline.fleet.store import Database
+from sightline.fleet.store.refusals import Missing
+from sightline.fleet.store.rows import AgentOut
+from sightline.log import get_logger
+
+UNKNOWN: Final = "it is not enrolled here: make a token with `sightline fleet token`, and begin it with that"
+REVOKED: Final = "it was revoked"
+_OTHER_KEY: Final = (
+    "its key is another than the one that it was enrolled with: enrol it anew with a token, or give it back "
+    "the key in its folder"
+)
+_FULL: Final = "the coordinator's database takes nothing now; it is asked again"
+_AGAIN_S: Final = 10.0
+_MOST_TOLD: Final = 4096
+_PAGE: Final = 1000
+
+_Said: TypeAlias = tuple[object, ...]
+
+
+class Door:
+    """Of one coordinator; for its thread alone.
+
+    Attributes:
+        refused: how often somebody was not listened to, by reason.
+    """
+
+    def __init__(self, identity: Identity, database: Database, clock: Clock) -> None:
+        self._identity, self._database, self._clock = identity, database, clock
+        self._keys = {node_id: PublicKey.parse(key) for node_id, key in database.agents.keys().items()}
+        self._rows = {UUID(row.node_id): row for row in _all_agents(database)}
+        self._said: dict[NodeId, _Said] = {node_id: _of_row(row) for node_id, row in self._rows.items()}
+        self._leaving: dict[NodeId, PublicKey] = {}
+        self._told_ns: OrderedDict[NodeId, int] = OrderedDict()
+        self.refused: Counter[str] = Counter()
+
+    def key_of(self, node_id: NodeId) -> PublicKey | None:
+        """For whom its configuration is sealed; None: it is not in."""
+        return self._keys.get(node_id)
+
+    def hostname_of(self, node_id: NodeId) -> str:
+        """As its agent said it; its number where none did."""
+        row = self._rows.get(node_id)
+        return (row.hostname if row else "") or str(node_id)
+
+    def listens_to(self, received: Received, response: AgentResponse) -> bool:
+        """Whether a response is from the agent that it says."""
+        key = self._keys.get(response.node_id) or self._leaving.get(response.node_id)
+        if key is None or not received.signed_by(key):
+            self.refused["unknown" if key is None else "signature"] += 1
+            return False
+        return True
+
+    def is_to_be_told(self, node_id: NodeId) -> bool:
+        """Whether one who is not listened to is to be told so: now and then, however often it speaks."""
+        now_ns = self._clock.monotonic_ns()
+        last_ns = self._told_ns.pop(node_id, None)
+        told = last_ns is not None and now_ns - last_ns < ns(_AGAIN_S)
+        self._told_ns[node_id] = last_ns if told and last_ns is not None else now_ns
+        if len(self._told_ns) > _MOST_TOLD:
+            self._told_ns.popitem(last=False)
+        return not told
+
+    def admitted(self, received: Received, info: AgentInfo) -> tuple[AgentInfo, str | None]:
+        """What an agent said, with what users set over it; and why it is not let in, None: it is."""
+        try:
+            self._judge(received, info)
+            return self._greeted(info), None
+        except StoreError as error:
+            get_logger(__name__).warning("an agent cannot be let in", reason=str(error))
+            return info, _FULL
+        except FleetError as error:
+            self.refused["greeting"] += 1
+            return info, str(error)
+
+    def reread(self, node_id: NodeId) -> None:
+        """Users changed what stands of it."""
+        row = _row(self._database, node_id)
+        if row is None or row.revoked:
+            key = self._keys.pop(node_id, None)
+            if key is not None and row is None:
+                self._leaving[node_id] = key  # it is still to say that it gave back what it ran
+        if row is None:
+            self._rows.pop(node_id, None)
+            self._said.pop(node_id, None)
+        else:
+            self._rows[node_id] = row
+
+    def _judge(self, received: Received, info: AgentInfo) -> None:
+        """Raises FleetError where it is not let in."""
+        try:
+            offered = PublicKey.parse(info.key)
+        except WireError:
+            raise FleetError("expected its public keys in its greeting") from None
+        if not received.signed_by(offered):
+            raise FleetError("its greeting is not signed by its own key")
+        if self._keys.get(info.node_id) == offered:
+            return
+        if not info.proof:
+            raise FleetError(self._why_not(info.node_id))
+        self._database.tokens.enrol(read_proof(self._identity, info.proof, info.node_id, offered), info)
+        self._keys[info.node_id] = offered
+        self._leaving.pop(info.node_id, None)
+        self._reread_row(info)
+
+    def _why_not(self, node_id: NodeId) -> str:
+        row = self._rows.get(node_id)
+        if row is not None and row.revoked:
+            return REVOKED
+        return _OTHER_KEY if node_id in self._keys else UNKNOWN
+
+    def _greeted(self, info: AgentInfo) -> AgentInfo:
+        said = _of_info(info)
+        if self._said.get(info.node_id) != said:
+            try:
+                self._database.agents.greeted(info)
+                self._reread_row(info)
+            except StoreError as error:  # it is in, and what it says of itself is kept next time
+                get_logger(__name__).warning("what an agent said is not kept", reason=str(error))
+        row = self._rows.get(info.node_id)
+        if row is None:
+            return info
+        capacity = info.capacity if row.set_capacity is None else row.set_capacity
+        return info.model_copy(update={"labels": {**info.labels, **row.set_labels}, "capacity": capacity})
+
+    def _reread_row(self, info: AgentInfo) -> None:
+        row = _row(self._database, info.node_id)
+        if row is not None:
+            self._rows[info.node_id] = row
+            self._said[info.node_id] = _of_info(info)
+
+
+def _row(database: Database, node_id: NodeId) -> AgentOut | None:
+    try:
+        return database.agents.get(str(node_id))
+    except Missing:
+        return None
+
+
+def _all_agents(database: Database) -> list[AgentOut]:
+    found: list[AgentOut] = []
+    while True:
+        page = database.agents.page(offset=len(found), limit=_PAGE)
+        found += page.items
+        if not page.items or len(found) >= page.total:
+            return found
+
+
+def _of_info(info: AgentInfo) -> _Said:
+    return (
+        info.hostname,
+        str(info.ip_address),
+        info.capacity,
+        tuple(info.gpulist or ()),
+        info.labels,
+        tuple(info.runtimes),
+        info.agent_version,
+    )
+
+
+def _of_row(row: AgentOut) -> _Said:
+    """As far as it can be told: what users set hides what the agent said, which is then kept once more."""
+    labels = {name: value for name, value in row.labels.items() if name not in row.set_labels}
+    capacity = row.capacity if row.set_capacity is None else object()
+    return (
+        row.hostname,
+        row.ip_address,
+        capacity,
+        tuple(row.gpulist),
+        labels,
+        tuple(row.runtimes),
+        row.agent_version,
+    )

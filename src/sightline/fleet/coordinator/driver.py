@@ -1,0 +1,214 @@
+"""What carries the machine's decisions out, in one thread: messages and the time in; saved, sent and noted.
+
+It promises: nothing is sent that rests on what is not on disk; where the database takes nothing, who runs
+something is acknowledged on, and what waits is saved and sent when there is room again; a message that
+breaks something of ours is told and counted, and the next one is read.
+
+Deliberately not here: threads, and what people ask (`service`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from typing import Final
+
+from sightline.clock import Clock, ns
+from sightline.errors import StoreError
+from sightline.fleet.coordinator.actions import Action, SendConfig
+from sightline.fleet.coordinator.configuring import Configuring
+from sightline.fleet.coordinator.door import UNKNOWN, Door
+from sightline.fleet.coordinator.looking import Looking
+from sightline.fleet.coordinator.machine import Coordinator
+from sightline.fleet.coordinator.outgoing import Outgoing, Sending
+from sightline.fleet.documents.sources import Sources
+from sightline.fleet.inventory import Inventory, NodeId
+from sightline.fleet.messages.topics import (
+    AgentCommand,
+    AgentConfig,
+    AgentInfo,
+    AgentResponse,
+    Refresh,
+    UpdateConfig,
+)
+from sightline.fleet.post.post import Post
+from sightline.fleet.post.reading import Received
+from sightline.fleet.store import Database
+from sightline.log import Repeated, get_logger, redact
+
+SAVE_AGAIN_S: Final = 1.0
+WRITE_S: Final = 1.0
+
+
+class Driver:
+    """For one thread.
+
+    Attributes:
+        fault: why the database takes nothing; "": it does.
+        counts: what came, by kind; `broken` are messages that something of ours broke at.
+        inventory: that is applied.
+        logs: who waits for one, by request; any thread may put.
+        apply_wanted: somebody asked on the topic for the draft to be applied.
+    """
+
+    def __init__(
+        self,
+        *,
+        machine: Coordinator,
+        database: Database,
+        post: Post,
+        door: Door,
+        configuring: Configuring,
+        looking: Looking,
+        inventory: Inventory,
+        clock: Clock,
+    ) -> None:
+        self.inventory = inventory
+        self.machine, self.door, self.configuring, self.looking = machine, door, configuring, looking
+        self._database, self._post, self._clock = database, post, clock
+        self._outgoing = Outgoing()
+        self._gone: set[NodeId] = set()
+        self._save_ns = self._write_ns = 0
+        self._broken = Repeated(get_logger(__name__), "a message could not be dealt with", clock=clock)
+        self.fault = ""
+        self.counts: Counter[str] = Counter()
+        self.apply_wanted = False
+        self.logs: dict[str, Future[str]] = {}
+
+    def came(self, received: Iterable[Received]) -> None:
+        """Messages of the bus, in their order."""
+        for one in received:
+            self.counts[one.message.topic] += 1
+            try:
+                self._came(one)
+            except StoreError as error:
+                self._failed(error, self._clock.monotonic_ns())
+            except Exception as error:  # noqa: BLE001 - the next one is none the worse for it
+                self.counts["broken"] += 1
+                self._broken.add(topic=one.message.topic, reason=repr(error))
+
+    def do(self, actions: Sequence[Action]) -> None:
+        """Have this done, in time."""
+        self._outgoing.add(actions)
+        self.looking.decided(actions)
+
+    def applied(self, inventory: Inventory, sources: Sources) -> None:
+        """This is applied now, and on disk."""
+        self.inventory, self.configuring.sources = inventory, sources
+        self.do(self.machine.applied(inventory, self._clock.monotonic_ns()))
+        self.looking.look(self.machine, inventory, now=True)
+
+    def settle(self, *, connected: bool) -> None:
+        """What is due, and all that is to be done. While the bus is away nobody is taken for lost."""
+        now_ns = self._clock.monotonic_ns()
+        due_ns = self.machine.due_ns()
+        if connected and due_ns is not None and due_ns <= now_ns:
+            self.do(self.machine.tick(now_ns))
+        for command in self._outgoing.take_at_once():
+            self._post.send(command)
+        self._save(now_ns)
+        for sending in self._outgoing.take_ready():
+            self._send(sending)
+        self._forget_gone()
+        self._write(now_ns)
+        self.looking.look(self.machine, self.inventory)
+
+    def due_ns(self, *, connected: bool) -> int:
+        """When to settle, if nothing comes before."""
+        due_ns = self.machine.due_ns() if connected else None
+        return min(self._write_ns, self._write_ns if due_ns is None else due_ns)
+
+    def end(self) -> None:
+        """Write what waits."""
+        self._broken.flush()
+        self.looking.end()
+
+    def _came(self, received: Received) -> None:
+        message, now_ns = received.message, self._clock.monotonic_ns()
+        match message:
+            case AgentResponse():
+                self._responded(received, message, now_ns)
+            case AgentInfo():
+                info, refusal = self.door.admitted(received, message)
+                self.do(self.machine.heard_info(info, now_ns, refusal=refusal))
+                self.looking.changed(info.node_id)
+            case Refresh():
+                self.do(self.machine.refreshed(now_ns))
+            case UpdateConfig():
+                self.apply_wanted = True
+
+    def _responded(self, received: Received, response: AgentResponse, now_ns: int) -> None:
+        if self.door.listens_to(received, response):
+            self.do(self.machine.heard_response(response, now_ns))
+            self.looking.heard(response)
+            if response.request:
+                self._answer(response)
+        elif self.door.is_to_be_told(response.node_id):
+            self._post.send(AgentCommand(command="refuse", node_id=response.node_id, reason=UNKNOWN))
+
+    def _answer(self, response: AgentResponse) -> None:
+        """A log, for whoever waits for it."""
+        waiting = self.logs.get(response.request)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(redact(response.log or ""))
+
+    def _save(self, now_ns: int) -> None:
+        unsaved = self._outgoing.unsaved
+        if unsaved is None or (self.fault and now_ns < self._save_ns):
+            return
+        try:
+            self._database.save(unsaved)
+        except StoreError as error:
+            self._failed(error, now_ns)
+            return
+        self._outgoing.saved()
+        self._gone.update(node_id for node_id, share in unsaved.shares.items() if share is None)
+        self._mended()
+
+    def _send(self, sending: Sending) -> None:
+        if not isinstance(sending, SendConfig):
+            self._post.send(sending.command)
+            return
+        node_id = sending.share.node_id
+        config = self.configuring.made(sending.share, self.door.hostname_of(node_id))
+        if config is not None:
+            self._gone.discard(node_id)
+            self._post.send(config)
+
+    def _forget_gone(self) -> None:
+        """The bus need not keep what an agent is to run that is no more."""
+        if not self._outgoing.unsaved:
+            for node_id in self._gone:
+                self._post.forget(AgentConfig, str(node_id))
+            self._gone.clear()
+
+    def _write(self, now_ns: int) -> None:
+        """What was seen and noted, once a second."""
+        if now_ns < self._write_ns:
+            return
+        self._write_ns = now_ns + ns(WRITE_S)
+        try:
+            self.looking.write(self.machine, self.inventory)
+            noted = self._outgoing.take_noted()
+            try:
+                self._database.events.note(noted)
+            except StoreError:
+                self._outgoing.add(noted)
+                raise
+        except StoreError as error:
+            self._failed(error, now_ns)
+            return
+        if self._outgoing.unsaved is None:
+            self._mended()
+
+    def _failed(self, error: StoreError, now_ns: int) -> None:
+        if not self.fault:
+            get_logger(__name__).error("the database takes nothing; what runs goes on", reason=str(error))
+        self.fault = str(error)
+        self._save_ns = now_ns + ns(SAVE_AGAIN_S)
+
+    def _mended(self) -> None:
+        if self.fault:
+            get_logger(__name__).info("the database takes what is to be saved again")
+        self.fault = ""

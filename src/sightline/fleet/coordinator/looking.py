@@ -1,0 +1,173 @@
+"""What is seen of the fleet, for those who ask: a picture in memory, and rows of the database.
+
+It promises: the picture is one moment's, and whoever looks at it waits for nobody; a row is written about a
+second after what it says changed, and so many a second that the coordinator's thread has time for its agents.
+
+Deliberately not here: what follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from sightline.clock import NS_PER_MS, Clock, ns
+from sightline.errors import StoreError
+from sightline.fleet.coordinator.actions import Action, Noted, Save
+from sightline.fleet.coordinator.machine import Coordinator
+from sightline.fleet.coordinator.views import AgentView, InstanceView, Totals
+from sightline.fleet.inventory import Inventory, NodeId
+from sightline.fleet.messages.topics import AgentResponse
+from sightline.fleet.store import Database
+from sightline.fleet.store.observing import AgentSeen, CameraSeen, InstanceSeen
+from sightline.log import get_logger
+
+PICTURE_S: Final = 0.5
+MOST_ROWS_A_TIME: Final = 2000
+HERE: Final = frozenset({"connected", "draining"})
+WELL: Final = frozenset({"running", "exited", "idle", "unwanted"})
+"""States of instances in which nothing is missing."""
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """The fleet at one moment.
+
+    Attributes:
+        revision: that was applied then.
+        totals: machines, instances and cameras.
+        behind: machines that are to run what they do not run yet, or not well.
+        as_desired: everything that is wanted has a place and runs there.
+    """
+
+    revision: int = 0
+    totals: Totals = Totals(
+        agents={}, current=0, instances={}, cameras=0, unplaced_cameras=0, unplaced_instances=0
+    )
+    behind: int = 0
+    as_desired: bool = False
+
+
+class Looking:
+    """Of one coordinator; for its thread, but for `picture`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        self._nodes: set[NodeId] = set()
+        self._names: dict[str, None] = {}
+        self._runs: dict[str, int] = {}
+        self._all = True
+        self._is_new = True
+        self._taken_ns = 0
+        self.picture = Picture()
+
+    def heard(self, response: AgentResponse) -> None:
+        """An agent said how it is."""
+        self.changed(response.node_id)
+        if response.full:
+            self._names.update(dict.fromkeys(one.instance_name for one in response.status))
+
+    def changed(self, node_id: NodeId) -> None:
+        """Something of a machine is another."""
+        self._nodes.add(node_id)
+        self._is_new = True
+
+    def decided(self, actions: Iterable[Action]) -> None:
+        """The machine wants this done."""
+        for action in actions:
+            if isinstance(action, Noted) and action.node_id is not None:
+                self.changed(action.node_id)
+            elif isinstance(action, Save):
+                self._nodes.update(action.shares)
+                self._all = self._all or action.placement is not None or bool(action.shares)
+                self._is_new = True
+
+    def look(self, machine: Coordinator, inventory: Inventory, *, now: bool = False) -> None:
+        """Have a picture of this moment, where something changed and it is time, or `now`."""
+        now_ns = self._clock.monotonic_ns()
+        if not now and (not self._is_new or now_ns - self._taken_ns < ns(PICTURE_S)):
+            return
+        self._is_new, self._taken_ns = False, now_ns
+        totals = machine.totals()
+        behind = sum(map(_is_behind, machine.agents().values()))
+        whole = not (behind or totals.unplaced_cameras or totals.unplaced_instances)
+        self.picture = Picture(
+            revision=inventory.revision,
+            totals=totals,
+            behind=behind,
+            as_desired=whole and WELL.issuperset(state for state, times in totals.instances.items() if times),
+        )
+
+    def write(self, machine: Coordinator, inventory: Inventory) -> None:
+        """Rows for what changed. Raises StoreError; what waits is kept."""
+        agents, instances = machine.agents(), machine.instances()
+        nodes, self._nodes = self._nodes, set()
+        if self._all:
+            self._all = False
+            self._names |= dict.fromkeys(instances)
+        names = [name for name, _ in zip(list(self._names), range(MOST_ROWS_A_TIME), strict=False)]
+        for name in names:
+            del self._names[name]
+        self._database.observed.observe(
+            agents={one: self._agent(agents[one]) for one in nodes if one in agents}
+        )
+        views = [instances[name] for name in names if name in instances]
+        on = {
+            node: agents[node] for node in {one.node for one in views} if node is not None and node in agents
+        }
+        self._database.observed.observe(
+            instances={one.name: _instance(one, on) for one in views},
+            cameras={name: seen for one in views for name, seen in self._cameras(one, on, inventory)},
+        )
+
+    def end(self) -> None:
+        """Write what waits."""
+        try:
+            self._database.observed.write(now=True)
+        except StoreError as error:
+            get_logger(__name__).warning("how it was at the end is not kept", reason=str(error))
+
+    def _agent(self, view: AgentView) -> AgentSeen:
+        ago_ns = 0 if view.heard_ns is None else self._clock.monotonic_ns() - view.heard_ns
+        return AgentSeen(
+            connected=view.state in HERE,
+            last_seen=(self._clock.utc_ns() - ago_ns) // NS_PER_MS,
+            observed_generation=view.observed,
+            verified_generation=view.verified,
+            deployment=f"{view.deployment}: {view.reason}" if view.reason else view.deployment,
+        )
+
+    def _cameras(
+        self, view: InstanceView, on: Mapping[NodeId, AgentView], inventory: Inventory
+    ) -> Iterable[tuple[str, CameraSeen]]:
+        agent = None if view.node is None else on.get(view.node)
+        figures = view.status.cameras if view.status else {}
+        for name in view.cameras:
+            spec = inventory.cameras.get(name)
+            if spec is not None and agent is not None and agent.is_current and view.state == "running":
+                self._runs[name] = spec.generation
+            state = figures[name].state if name in figures else ""
+            yield (
+                name,
+                CameraSeen(status=state or _state(view, on), observed_generation=self._runs.get(name, 0)),
+            )
+
+
+def _is_behind(view: AgentView) -> bool:
+    if view.state in HERE:
+        return not view.is_current
+    return view.state == "removed" or bool(view.instances)
+
+
+def _instance(view: InstanceView, on: Mapping[NodeId, AgentView]) -> InstanceSeen:
+    state = _state(view, on)
+    reason = view.reason if state == view.state else "its machine is not heard"
+    return InstanceSeen(status=state, reason=reason, observed_generation=view.runs)
+
+
+def _state(view: InstanceView, on: Mapping[NodeId, AgentView]) -> str:
+    """What was reported last of a machine that is lost is no news of it."""
+    agent = None if view.node is None else on.get(view.node)
+    is_news = view.status is None or agent is None or agent.state != "lost"
+    return view.state if is_news else "lost"

@@ -1,0 +1,310 @@
+"""The coordinator at work: one thread that owns the machine, one that reads the bus, and what may be asked.
+
+It promises: who asks for what the database or the last picture have never waits for the bus, the agents or
+the machine; what is refused changed nothing; after a crash it goes on from what was saved. It ends within
+seconds.
+
+Deliberately not here: deciding (`machine`), carrying out (`driver`), HTTP (`fleet.api`).
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from sightline.clock import SYSTEM_CLOCK, Clock
+from sightline.errors import CallTimedOut, Closed, FleetError, StoreError
+from sightline.fleet.coordinator.actions import Action
+from sightline.fleet.coordinator.configuring import Configuring
+from sightline.fleet.coordinator.door import Door
+from sightline.fleet.coordinator.driver import Driver
+from sightline.fleet.coordinator.inbox import Inbox
+from sightline.fleet.coordinator.looking import HERE, Looking, Picture
+from sightline.fleet.coordinator.machine import Coordinator
+from sightline.fleet.inventory import Inventory, NodeId
+from sightline.fleet.keys.identity import Identity
+from sightline.fleet.keys.tokens import Token, TokenRecord
+from sightline.fleet.messages.topics import AgentCommand, AgentInfo, AgentResponse, Refresh, UpdateConfig
+from sightline.fleet.post.post import Post
+from sightline.fleet.post.reading import Received
+from sightline.fleet.store import Database
+from sightline.fleet.store.refusals import Missing
+from sightline.fleet.store.rows import AgentChange, AgentIn, AgentOut
+from sightline.fleet.store.tokens import TokenOut
+from sightline.fleet.timing import Timing
+from sightline.log import get_logger
+
+T = TypeVar("T")
+
+NAME: Final = "coordinator"
+ASK_S: Final = 10.0
+_POLL_S: Final = 0.5
+_MOST_A_TIME: Final = 500
+
+
+class CoordinatorService:
+    """From now until `close`. Any thread may use it.
+
+    Args:
+        bus: its URL. A bus that is away is waited for.
+        database: that it goes by, and that stays open after its end.
+        identity: by which agents know it.
+        prefix: before the topics' names.
+        timing, clock: what it shares with its agents, and its time.
+
+    Raises:
+        ConfigError, MissingExtra: the URL or the prefix is wrong. StoreError: the database cannot be read.
+    """
+
+    def __init__(
+        self,
+        bus: str,
+        database: Database,
+        identity: Identity,
+        *,
+        prefix: str = "",
+        timing: Timing | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.database = database
+        self.identity = identity
+        self._clock = clock
+        self._applying = threading.Lock()
+        self._was_away = threading.Event()
+        self._reads = threading.Event()
+        self._inbox: Inbox[Received] = Inbox()
+        inventory, sources = database.applied()
+        door = Door(identity, database, clock)
+        machine = Coordinator(database.memory(), timing or Timing(), clock.monotonic_ns())
+        self._post = Post(
+            bus, identity=identity, by=NAME, prefix=prefix, on_reconnected=self._reconnected, clock=clock
+        )
+        self._driver = Driver(
+            machine=machine,
+            database=database,
+            post=self._post,
+            door=door,
+            configuring=Configuring(sources, door.key_of, identity.public),
+            looking=Looking(database, clock),
+            inventory=inventory,
+            clock=clock,
+        )
+        self._reader = self._post.reader(AgentInfo, AgentResponse, UpdateConfig, Refresh)
+        self._threads = [
+            threading.Thread(target=target, name=f"fleet {name}", daemon=True)
+            for name, target in (("reading", self._read), ("coordinator", self._run))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    # What is asked
+
+    @property
+    def picture(self) -> Picture:
+        """How all was a moment ago."""
+        return self._driver.looking.picture
+
+    @property
+    def connected(self) -> bool:
+        """Whether the bus answers."""
+        return self._post.connected
+
+    @property
+    def fault(self) -> str:
+        """Why the database takes nothing; "": it does."""
+        return self._driver.fault
+
+    @property
+    def revision(self) -> int:
+        """What is applied."""
+        return self._driver.inventory.revision
+
+    @property
+    def applied(self) -> Inventory:
+        """What is applied."""
+        return self._driver.inventory
+
+    def counts(self) -> dict[str, int]:
+        """What came and was refused since the begin."""
+        refused = {f"refused_{name}": times for name, times in self._driver.door.refused.items()}
+        unread = self._reader.counts()
+        return {**self._driver.counts, **refused, "invalid": sum(unread.invalid.values())}
+
+    def ask(self, question: Callable[[Coordinator, int], T], timeout_s: float = ASK_S) -> T:
+        """What the machine answers, in its thread.
+
+        Raises:
+            CallTimedOut, BufferFull: it is too busy. Closed: it is over.
+        """
+        return self._inbox.ask(lambda: question(self._driver.machine, self._clock.monotonic_ns()), timeout_s)
+
+    # What users do
+
+    def apply(self) -> int:
+        """What users want becomes what is applied; the revision. Raises StoreError: then nothing changed."""
+        with self._applying:
+            inventory, sources = self.database.apply()
+            self._inbox.ask(lambda: self._driver.applied(inventory, sources), ASK_S, must=True)
+            return inventory.revision
+
+    def refresh(self) -> int:
+        """Ask all agents who and how they are; the revision that is applied."""
+        self._act(lambda: self._driver.machine.refreshed(self._clock.monotonic_ns()))
+        return self.revision
+
+    def rebalance(self) -> int:
+        """Move what is above its fair part, although it has a place; the revision that is applied."""
+        self._act(lambda: self._driver.machine.rebalance(self._clock.monotonic_ns()))
+        return self.revision
+
+    def agent_changed(self, key: str, values: AgentChange, expected: int | None = None) -> AgentOut:
+        """Change what users say of a machine; it holds at once."""
+        row = self.database.agents.change(key, values, expected)
+        self._agent_is(uuid.UUID(row.node_id))
+        return row
+
+    def agent_replaced(self, key: str, values: AgentIn, expected: int | None = None) -> AgentOut:
+        """The same, of all that users say of it."""
+        row = self.database.agents.replace(key, values, expected)
+        self._agent_is(uuid.UUID(row.node_id))
+        return row
+
+    def agent_removed(self, key: str, expected: int | None = None) -> None:
+        """A machine is no more of the fleet."""
+        row = self.database.agents.remove(key, expected)
+        self._agent_is(uuid.UUID(row.node_id))
+
+    def restart(self, instance: str) -> str:
+        """Have it begun anew; what was done, for people. Raises FleetError where nobody can do it."""
+        node_id = self._sent_to(AgentCommand(command="restart", instance=instance), instance)
+        return f"asked {self._name_of(node_id)} to begin {instance} anew"
+
+    def retry(self, instance: str) -> str:
+        """Have its agent try again what failed. Raises FleetError where nobody can do it."""
+        node_id = self._sent_to(AgentCommand(command="retry", instance=instance), instance)
+        return f"asked {self._name_of(node_id)} to try again what failed"
+
+    def logs(self, instance: str, lines: int, timeout_s: float = ASK_S) -> str:
+        """What it wrote last. Raises FleetError where nobody can say, CallTimedOut where nobody does."""
+        request, answer = uuid.uuid4().hex, Future[str]()
+        self._driver.logs[request] = answer
+        command = AgentCommand(command="logs", instance=instance, lines=lines, request=request)
+        try:
+            host = self._name_of(self._sent_to(command, instance))
+            return _in_time(answer, timeout_s, host)
+        finally:
+            del self._driver.logs[request]
+
+    def new_token(self, description: str, life_s: float, uses: int) -> tuple[str, TokenOut]:
+        """A token that lets agents in: its text, and what is kept of it."""
+        token = Token.made(self.identity.public)
+        record = TokenRecord.of(token, self._clock.utc_ns(), life_s=life_s, uses=uses)
+        return token.text, self.database.tokens.add(record, description)
+
+    def close(self) -> None:
+        """Again is allowed."""
+        self._inbox.close()
+        self._reader.close()
+        for thread in self._threads:
+            thread.join()
+        self._post.close()
+
+    # How
+
+    def _read(self) -> None:
+        try:
+            while not self._reader.ready(_POLL_S):
+                pass
+            self._reads.set()  # from here on nothing that is answered to us is missed
+            while self._inbox.put(self._reader.poll(_MOST_A_TIME, _POLL_S)):
+                pass
+        except Closed:
+            return
+
+    def _run(self) -> None:
+        while not self._inbox.closed:
+            left_ns = self._driver.due_ns(connected=self._hears) - self._clock.monotonic_ns()
+            calls, came = self._inbox.take(max(0.0, left_ns / 1e9), _MOST_A_TIME)
+            for call in calls:
+                call.carry_out()
+            self._driver.came(came)
+            self._apply_if_wanted()
+            hears = self._hears
+            if self._was_away.is_set():
+                self._was_away.clear()
+                self._driver.do(self._driver.machine.reconnected(self._clock.monotonic_ns()))
+            self._driver.settle(connected=hears)
+        self._driver.end()
+
+    @property
+    def _hears(self) -> bool:
+        return self._reads.is_set() and self._post.connected
+
+    def _apply_if_wanted(self) -> None:
+        """As the topic asked for. An `apply` of somebody else is under way: it is told to us next."""
+        if not self._driver.apply_wanted or not self._applying.acquire(blocking=False):
+            return
+        try:
+            self._driver.apply_wanted = False
+            self._driver.applied(*self.database.apply())
+        except StoreError as error:
+            get_logger(__name__).error("what was asked for on the topic is not applied", reason=str(error))
+        finally:
+            self._applying.release()
+
+    def _act(self, act: Callable[[], Sequence[Action]]) -> None:
+        self._inbox.ask(lambda: self._driver.do(act()), ASK_S, must=True)
+
+    def _agent_is(self, node_id: NodeId) -> None:
+        """Users said something else of a machine; the machine of ours hears so."""
+        spec = None
+        with suppress(Missing):
+            spec = self.database.agents.spec(node_id)
+
+        def act() -> Sequence[Action]:
+            self._driver.door.reread(node_id)
+            machine, now_ns = self._driver.machine, self._clock.monotonic_ns()
+            return (
+                machine.agent_removed(node_id, now_ns)
+                if spec is None
+                else machine.agent_changed(spec, now_ns)
+            )
+
+        self._act(act)
+
+    def _sent_to(self, command: AgentCommand, instance: str) -> NodeId:
+        """Have an instance's agent told. Raises FleetError: it is on no machine that hears it."""
+
+        def act() -> NodeId:
+            machine = self._driver.machine
+            view = machine.instances().get(instance)
+            if view is None:
+                raise Missing("instance", instance)
+            node_id = view.node
+            agent = None if node_id is None else machine.agents().get(node_id)
+            if node_id is None or agent is None or agent.state not in HERE:
+                raise FleetError(f"{instance} is on no machine that is connected")
+            told = command.model_copy(update={"node_id": node_id})
+            self._driver.do(machine.command(told, self._clock.monotonic_ns()))
+            return node_id
+
+        return self._inbox.ask(act, ASK_S)
+
+    def _name_of(self, node_id: NodeId) -> str:
+        return self._driver.door.hostname_of(node_id)
+
+    def _reconnected(self) -> None:
+        """Messages may have been missed; said before the post calls itself connected."""
+        self._was_away.set()
+
+
+def _in_time(answer: Future[str], timeout_s: float, host: str) -> str:
+    try:
+        return answer.result(timeout_s)
+    except FutureTimeout:
+        raise CallTimedOut(f"the agent on {host} did not answer within {timeout_s:g} s") from None
