@@ -1,8 +1,8 @@
 """Where the cameras of a pool would have its instances: on machines with their labels.
 
 A pool's cameras may ask for machines that its instances do not ask for. Each instance that gets a place goes
-where it serves the cameras that have the fewest instances each (the method of highest averages), so that the
-cameras of two rooms have an instance in either.
+where it serves cameras that have none yet, then those that have the fewest instances each (the method of
+highest averages), so that the cameras of two rooms have an instance in either.
 
 Deliberately not here: whether such a machine can be had; a wish is no condition.
 """
@@ -56,7 +56,7 @@ class PoolWishes:
         self._by_first: dict[object, list[Wish]] = defaultdict(list)
         for wish in self._order:
             self._by_first[_first(wish)].append(wish)
-        self._heap: list[tuple[float, int, Wish]] = []
+        self._heap: list[tuple[bool, float, int, Wish]] = []
 
     def serve(self, machine: AgentSpec) -> None:
         """An instance is there already: it counts for the cameras that need it most of those it can have."""
@@ -72,13 +72,14 @@ class PoolWishes:
         if not self._heap:
             self._heap = [(*self._rank(wish), wish) for wish in self._order]
             heapq.heapify(self._heap)
-        wish = self._heap[0][2]
+        wish = self._heap[0][3]
         self._served[wish] += 1
         heapq.heapreplace(self._heap, (*self._rank(wish), wish))
         return wish
 
-    def _rank(self, wish: Wish) -> tuple[float, int]:
-        return (-self._counts[wish] / (self._served[wish] + 1), self._order[wish])
+    def _rank(self, wish: Wish) -> tuple[bool, float, int]:
+        served = self._served[wish]
+        return (served > 0, -self._counts[wish] / (served + 1), self._order[wish])
 
 
 def _first(wish: Wish) -> object:
