@@ -114,7 +114,7 @@ class Hand:
 
     # Agents
 
-    def greet(self, node: NodeId, **said: Any) -> list[Action]:
+    def greet(self, node: NodeId, *, refusal: str | None = None, **said: Any) -> list[Action]:
         facts: dict[str, Any] = {
             "hostname": chr(node.int >> 64 & 0x7F),
             "ip_address": ip_address("127.0.0.1"),
@@ -123,7 +123,7 @@ class Hand:
             "runtimes": ["docker", "process"],
         }
         info = AgentInfo(node_id=node, **(facts | said))
-        return self.take(self.machine.heard_info(info, self.now_ns, refusal=None))
+        return self.take(self.machine.heard_info(info, self.now_ns, refusal=refusal))
 
     def join(self, *nodes: NodeId, **said: Any) -> None:
         """They greet, and answer; then the fleet has come to rest."""
