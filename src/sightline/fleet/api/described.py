@@ -13,6 +13,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from sightline.fleet.api.examples import EXAMPLES
 from sightline.fleet.api.problems import CONTENT_TYPE, Problem
 
 OPEN_PATHS: Final = ("/healthz",)
@@ -51,6 +52,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
     components = made.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     schemas["Problem"] = _problem_schema(schemas)
+    for name, example in EXAMPLES.items():
+        schemas.get(name, {})["examples"] = [example]
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     for path, operation in _operations(made):
         _put_right(path, operation, schemas)
@@ -87,6 +90,8 @@ def _put_right(path: str, operation: dict[str, Any], schemas: Schemas) -> None:
 
 
 def _be_problem(response: dict[str, Any], status: HTTPStatus) -> None:
+    if response.get("description") == "Validation Error":
+        response["description"] = _SAID[422]
     example = {
         "type": f"urn:sightline:fleet:{status.phrase.lower().replace(' ', '-')}",
         "title": status.phrase.lower(),

@@ -5,15 +5,22 @@ Deliberately not here: how rows are found; that is the store's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Generic, TypeVar
+from collections.abc import Mapping
+from typing import Final, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import Query, Request, Response
-from pydantic import BaseModel
+from fastapi import Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 T = TypeVar("T")
-MOST: int = 1000
+MOST: Final = 1000
+
+
+class Found(Protocol[T]):
+    """A part of a list, as the store gives it."""
+
+    items: list[T]
+    total: int
 
 
 class Page(BaseModel, Generic[T]):
@@ -25,27 +32,21 @@ class Page(BaseModel, Generic[T]):
     offset: int
 
 
-class Part:
-    """Which part of a list, and in which order; a dependency of routes."""
+class Part(BaseModel):
+    """Which part of a list; routes add their filters, under the names that the store has for them."""
 
-    def __init__(
-        self,
-        limit: Annotated[int, Query(ge=1, le=MOST, description="how many at most")] = 100,
-        offset: Annotated[int, Query(ge=0, lt=2**31, description="how many to pass over")] = 0,
-    ) -> None:
-        self.limit, self.offset = limit, offset
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    def page(self, items: Sequence[T], total: int, request: Request, response: Response) -> Page[T]:
+    limit: int = Field(default=100, ge=1, le=MOST, description="how many at most")
+    offset: int = Field(default=0, ge=0, lt=2**31, description="how many to pass over")
+
+    def page(self, found: Found[T], request: Request, response: Response) -> Page[T]:
         """The answer; its `Link` header says where the others are."""
         response.headers["link"] = ", ".join(
             f'<{_address(request, self.limit, offset)}>; rel="{name}"'
-            for name, offset in _others(self.limit, self.offset, total).items()
+            for name, offset in _others(self.limit, self.offset, found.total).items()
         )
-        return Page(items=list(items), total=total, limit=self.limit, offset=self.offset)
-
-    def cut(self, items: Sequence[T]) -> Sequence[T]:
-        """This part of a list that is here whole."""
-        return items[self.offset : self.offset + self.limit]
+        return Page(items=list(found.items), total=found.total, limit=self.limit, offset=self.offset)
 
 
 def _others(limit: int, offset: int, total: int) -> Mapping[str, int]:
@@ -60,9 +61,7 @@ def _others(limit: int, offset: int, total: int) -> Mapping[str, int]:
 
 
 def _address(request: Request, limit: int, offset: int) -> str:
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in _OWN]
+    kept = [
+        (name, value) for name, value in request.query_params.multi_items() if name not in {"limit", "offset"}
+    ]
     return f"{request.url.path}?{urlencode([*kept, ('limit', limit), ('offset', offset)])}"
-
-
-_OWN = frozenset({"limit", "offset", "token"})
-"""Of the query; the token is not for other eyes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Annotated, Any, Final
 
 from fastapi import FastAPI, Request
@@ -25,6 +26,8 @@ from sightline.errors import (
     SightlineError,
     StoreError,
 )
+from sightline.fleet.store.refusals import Conflict, Missing, Refused
+from sightline.fleet.store.refusals import Mistake as StoreMistake
 from sightline.log import get_logger, redact
 from sightline.pages.guard import Refusal
 from sightline.pages.guarded import App, Receive, Scope, Send
@@ -73,16 +76,32 @@ def not_found(what: str, name: object) -> ApiProblem:
     return ApiProblem(HTTPStatus.NOT_FOUND, "not-found", f"there is no {what} {str(name)[:100]!r}")
 
 
+def etag(generation: int) -> str:
+    """A generation as HTTP has it."""
+    return f'"{generation}"'
+
+
 def problem_of(error: Exception) -> tuple[Problem, Mapping[str, str] | None]:
     """An error as it is told, and headers that go with it."""
-    if isinstance(error, ApiProblem):
-        made = _problem(error.status, error.kind, error.message)
-        return made.model_copy(update={"errors": error.errors}), error.headers
-    if isinstance(error, RequestValidationError):
-        return _of_validation(error), None
-    if isinstance(error, HTTPException):  # a path or a method that there is not
-        status = HTTPStatus(error.status_code)
-        return _problem(status, _kind(status), str(error.detail)), error.headers
+    match error:
+        case ApiProblem():
+            made = _problem(error.status, error.kind, error.message)
+            return made.model_copy(update={"errors": error.errors}), error.headers
+        case RequestValidationError():
+            return _of_validation(error), None
+        case HTTPException():  # a path or a method that there is not
+            status = HTTPStatus(error.status_code)
+            return _problem(status, _kind(status), str(error.detail)), error.headers
+        case Refused():
+            return _of_values(map(_mistake, error.mistakes)), None
+        case Conflict(generation=int(generation)):
+            return _problem(HTTPStatus.PRECONDITION_FAILED, "generation", str(error)), {
+                "etag": etag(generation)
+            }
+    return _by_kind(error)
+
+
+def _by_kind(error: Exception) -> tuple[Problem, Mapping[str, str] | None]:
     for kind, (status, slug) in _STATUS.items():
         if isinstance(error, kind):
             return _problem(status, slug, str(error)), _RETRY if status in _LATER else None
@@ -92,6 +111,8 @@ def problem_of(error: Exception) -> tuple[Problem, Mapping[str, str] | None]:
 
 
 _STATUS: Final[dict[type[SightlineError], tuple[HTTPStatus, str]]] = {
+    Missing: (HTTPStatus.NOT_FOUND, "not-found"),
+    Conflict: (HTTPStatus.CONFLICT, "exists"),
     ConfigError: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"),
     StoreError: (HTTPStatus.SERVICE_UNAVAILABLE, "database"),
     BufferFull: (HTTPStatus.SERVICE_UNAVAILABLE, "busy"),
@@ -158,15 +179,24 @@ def _of_validation(error: RequestValidationError) -> Problem:
     found = error.errors()
     if any(one["type"] == "json_invalid" for one in found):
         return _problem(HTTPStatus.BAD_REQUEST, "no-json", "expected JSON in the body")
+    return _of_values(mistake for one in found for mistake in _mistakes_of(one))
+
+
+def _of_values(mistakes: Iterable[Mistake]) -> Problem:
     problem = _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", "expected other values")
-    return problem.model_copy(update={"errors": list(mistakes_of(found))})
+    return problem.model_copy(update={"errors": list(islice(mistakes, _MOST_ERRORS))})
 
 
-def mistakes_of(found: Iterable[Mapping[str, Any]]) -> list[Mistake]:
-    """Pydantic's errors, without input, context and URL."""
-    return [
-        Mistake(pointer=_pointer(one["loc"]), detail=_text(_said(one))) for one in list(found)[:_MOST_ERRORS]
-    ]
+def _mistakes_of(one: Mapping[str, Any]) -> Iterable[Mistake]:
+    """Pydantic's, without input, context and URL; a check of a whole row found several."""
+    if one["type"] == "rows":
+        return map(_mistake, one["ctx"]["mistakes"])
+    return [Mistake(pointer=_pointer(one["loc"]), detail=_text(_said(one)))]
+
+
+def _mistake(found: StoreMistake) -> Mistake:
+    pointer = "".join(f"/{part}" for part in found.where.split(".") if part)
+    return Mistake(pointer=_text(pointer), detail=_text(found.message))
 
 
 def _said(one: Mapping[str, Any]) -> str:

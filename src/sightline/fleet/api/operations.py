@@ -1,0 +1,107 @@
+"""What is asked of the fleet as a whole: apply what is wanted, ask who is there, plan, explain, look."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Path, Query, Request, Response
+from pydantic import Field
+
+from sightline.fleet.api.answers import Applied, ExplainAnswer, Health, Note, PlanAnswer, Status
+from sightline.fleet.api.described import failing
+from sightline.fleet.api.paging import Page, Part
+from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.store.events import EventOut
+from sightline.fleet.store.refusals import Missing
+from sightline.log import get_logger
+
+PLAN_S = 30.0
+
+
+class EventPart(Part):
+    """Which events."""
+
+    after: int | None = Field(
+        default=None, ge=0, lt=2**63, description="those with a higher id, the oldest first"
+    )
+    node_id: str | None = Field(default=None, description="of a machine")
+    instance: str | None = Field(default=None, description="of an instance")
+    camera_id: str | None = Field(default=None, description="of a camera")
+
+
+def operation_routes(service: CoordinatorService) -> APIRouter:
+    """All of them."""
+    router = APIRouter(tags=["fleet"])
+    _add_acts(router, service)
+    _add_looks(router, service)
+    _add_questions(router, service)
+    return router
+
+
+def _add_acts(router: APIRouter, service: CoordinatorService) -> None:
+    @router.post("/api/v1/update-config", status_code=HTTPStatus.ACCEPTED)
+    def update_config(note: Annotated[Note | None, Body()] = None) -> Applied:
+        """Make the draft what holds: agents are told what changed for them (UpdateConfig)."""
+        revision = service.apply()
+        get_logger("sightline.fleet").info("applied", revision=revision, desc=note.desc if note else "")
+        return Applied(revision=revision)
+
+    @router.post("/api/v1/refresh", status_code=HTTPStatus.ACCEPTED)
+    def refresh(note: Annotated[Note | None, Body()] = None) -> Applied:
+        """Ask all agents who and how they are (Refresh); they are noticed without it."""
+        revision = service.refresh()
+        get_logger("sightline.fleet").info("refreshed", desc=note.desc if note else "")
+        return Applied(revision=revision)
+
+    @router.post("/api/v1/rebalance", status_code=HTTPStatus.ACCEPTED)
+    def rebalance() -> Applied:
+        """Spread the load anew: what has a good place is moved too, where its machine has more."""
+        return Applied(revision=service.rebalance())
+
+
+def _add_looks(router: APIRouter, service: CoordinatorService) -> None:
+    @router.get("/healthz")
+    def get_health() -> Health:
+        """Whether it answers; needs no token, and says nothing else."""
+        return Health()
+
+    @router.get("/api/v1/status")
+    def get_status() -> Status:
+        """How many of what, and whether all is as desired."""
+        return Status.of(service)
+
+    @router.get("/api/v1/events")
+    def list_events(
+        wanted: Annotated[EventPart, Query()], request: Request, response: Response
+    ) -> Page[EventOut]:
+        """What happened, the newest first."""
+        return wanted.page(service.database.events.page(**wanted.model_dump()), request, response)
+
+
+def _add_questions(router: APIRouter, service: CoordinatorService) -> None:
+    @router.get("/api/v1/plan", responses=failing(not_found="there is no such agent"))
+    def get_plan(
+        lose: Annotated[
+            list[str] | None,
+            Query(description="machines, by name or node_id: what would change if these were lost"),
+        ] = None,
+    ) -> PlanAnswer:
+        """What would change if the draft were applied now; changes nothing."""
+        lost = frozenset(UUID(service.database.agents.get(name).node_id) for name in lose or ())
+        wanted = None if lost else service.database.inventory()
+        return PlanAnswer.of(service.ask(lambda machine, _: machine.plan(wanted, lost=lost), PLAN_S))
+
+    @router.get(
+        "/api/v1/explain/{kind}/{name}", responses=failing(not_found="nothing of that name is applied")
+    )
+    def explain(
+        kind: Annotated[Literal["camera", "instance"], Path(description="of what", examples=["camera"])],
+        name: Annotated[str, Path(description="its camera_id or instance_name", examples=["gate"])],
+    ) -> ExplainAnswer:
+        """Why a camera or an instance is as it is, from what is wanted to what is seen."""
+        found = service.ask(lambda machine, now_ns: machine.explain(name, now_ns))
+        if found.kind != kind:
+            raise Missing(f"applied {kind}", name)
+        return ExplainAnswer.of(found)

@@ -1,0 +1,124 @@
+"""A coordinator whole: its database and keys, the service, and the API on a port.
+
+It promises: where it cannot begin, nothing of it is left; it ends within seconds, and what was answered
+holds.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from sightline.clock import SYSTEM_CLOCK, Clock
+from sightline.errors import ConfigError
+from sightline.fleet.api.app import fleet_app
+from sightline.fleet.coordinator.places import identity_file, made_token, token_file
+from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.keys.identity import Identity
+from sightline.fleet.store import Database
+from sightline.fleet.timing import Timing
+from sightline.pages.guard import check_token
+from sightline.pages.server import PageServer, address_of, listen, url_of
+
+_STEP_S: Final = 0.1
+
+
+class CoordinatorServer:
+    """From now until `close`.
+
+    Args:
+        bus: its URL.
+        database: the file; what else it needs lies beside it.
+        host, port: of the API; 0: a free port. A host that others can reach needs a `token`.
+        token: what who asks must know; None: one that is made, and kept in `token_path`.
+        prefix: before the topics' names.
+        timing, clock: for tests.
+
+    Attributes:
+        url: of the API, as `http://127.0.0.1:8420`.
+        token: of it. token_path: where it was kept; None: it was given.
+        service: what is behind it.
+
+    Raises:
+        ConfigError, StoreError, MissingExtra: it cannot begin, and why. A bus that is away is none of this.
+    """
+
+    def __init__(
+        self,
+        *,
+        bus: str,
+        database: Path,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        token: str | None = None,
+        prefix: str = "",
+        timing: Timing | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        check_token("a coordinator", host, token, such_as="--token-env SIGHTLINE_FLEET_TOKEN")
+        self._asked_to_stop = False
+        with ExitStack() as opened:
+            listening = _listening(host, port)
+            opened.callback(listening.close)
+            self.token_path = token_file(database) if token is None else None
+            self.token = made_token(self.token_path) if self.token_path else str(token)
+            store = Database(database)
+            opened.callback(store.close)
+            identity = Identity.load_or_make(identity_file(database))
+            self.service = CoordinatorService(
+                bus, store, identity, prefix=prefix, timing=timing or Timing(), clock=clock
+            )
+            opened.callback(self.service.close)
+            self.url = url_of(listening).removesuffix("/")
+            address = address_of(listening)
+            self._server = PageServer(fleet_app(self.service, token=self.token, host=host, address=address))
+            self._thread = threading.Thread(
+                target=self._server.run, args=([listening],), name="fleet api", daemon=True
+            )
+            self._thread.start()
+            opened.callback(self._end_server)
+            self._opened = opened.pop_all()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Until it was asked to stop; False: `timeout_s` went by."""
+        # A flag and no event, whose lock may be held by the very thread that a signal interrupts.
+        until_s = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._asked_to_stop and (until_s is None or time.monotonic() < until_s):
+            time.sleep(_STEP_S)
+        return self._asked_to_stop
+
+    def request_stop(self) -> None:
+        """Have `wait` end."""
+        self._asked_to_stop = True
+
+    def close(self) -> None:
+        """Again is allowed."""
+        self.request_stop()
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _end_server(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return listen(host, port)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot serve the fleet's API on host {host!r} port {port}: {error.strerror}; expected an "
+            "address of this machine, and a free port (0: any)"
+        ) from None
