@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -201,7 +202,7 @@ def test_kafka_lets_go_of_what_was_replaced_and_a_reader_hears_of_no_gap(
 ) -> None:
     with open_log(f"kafka://{kafka}") as log:
         log.compact(name)
-        assert topics.describe([name])[0].compacted
+        assert wait_for(lambda: topics.describe([name]), LIMIT_S, "the topic")[0].compacted
         slow = Reading(log, name)
         log.publish(name, b"stays", key=b"quiet")
         log.publish(name, b"goes", key=b"gone")
@@ -265,8 +266,19 @@ def test_a_kafka_topic_that_deletes_what_is_old_is_told_and_left_as_it_is(
 
 
 @pytest.mark.needs("kafka")
-def test_a_compacted_kafka_topic_is_made_once(topics: KafkaTopics, name: str) -> None:
-    assert topics.create(name, compacted=True)
-    assert not topics.create(name, compacted=True)
+def test_a_compacted_kafka_topic_is_made_once(kafka: str, topics: KafkaTopics, name: str) -> None:
+    makers = [KafkaTopics(KafkaAddress.of(f"kafka://{kafka}")) for _ in range(4)]
+    with ThreadPoolExecutor() as at_once:
+        made = list(at_once.map(lambda maker: maker.create(name, compacted=True), makers))
+    assert sorted(made) == [False, False, False, True]
     (there,) = topics.describe([name])
     assert (there.compacted, there.retention_s, there.retention_bytes) == (True, None, None)
+
+
+@pytest.mark.needs("kafka")
+def test_one_that_is_compacted_and_has_several_partitions_is_refused(
+    kafka: str, topics: KafkaTopics, name: str
+) -> None:
+    topics.create(name, compacted=True, partitions=3)
+    with open_log(f"kafka://{kafka}") as log, pytest.raises(ConfigError, match="with 3 partitions"):
+        log.compact(name)

@@ -12,6 +12,7 @@ A topic that is there is never changed: other settings could throw away what som
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -217,7 +218,13 @@ class KafkaTopics:
             raise not_compacted(name, f"messages by cleanup.policy={settings['cleanup.policy']}")
 
     def _partitions(self, name: str) -> Mapping[int, Any]:
-        partitions: Mapping[int, Any] = self._metadata().topics[name].partitions
+        """Of a topic that is there, though its broker may not know it yet: another made it a moment ago."""
+        until_s = time.monotonic() + self._timeout_s
+        while name not in (known := self._metadata().topics):
+            if time.monotonic() > until_s:
+                raise BusError(f"topic {name} at {self._servers}: it is there, and is not shown")
+            time.sleep(_AGAIN_S)
+        partitions: Mapping[int, Any] = known[name].partitions
         return partitions
 
     def _settings_of(self, names: list[str]) -> dict[str, dict[str, str]]:
