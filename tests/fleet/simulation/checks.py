@@ -1,0 +1,260 @@
+"""What must hold at every moment of a simulated fleet; what does not raises `Broken` on the spot.
+
+Promised, and held to here:
+
+- Of an exclusive instance at most one copy runs, wherever and in whatever state, in real time: the machine
+  that has to give it up ends it when its lease is over, which is `margin_s` before anybody else may begin it.
+  What clocks differ by, and the time for which something killed goes on (`runtime.KILL_S`), fit into the
+  margin; so the overlap that is allowed is none.
+- A term of a camera is given to one instance on one machine only, and a later grant has a higher one.
+  A database restored from a backup may give one twice; not any more once all is quiet.
+- A generation of a machine means one share for ever, and rises; but for a restored database as well.
+- One machine never begins and ends the same instance at one time.
+- Nobody sends more than what there is to tell asks for (`storm`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from typing import Final, TypeAlias
+
+import msgspec
+from tests.fleet.simulation.events import Events
+
+from sightline.clock import NS_PER_S
+from sightline.fleet.coordinator.actions import NodeShare
+from sightline.fleet.inventory import NodeId
+
+STORM_S: Final = 10
+Place: TypeAlias = tuple[NodeId, str]
+
+
+class Broken(AssertionError):
+    """A promise was broken."""
+
+
+class Story:
+    """The last lines of what happened, to be shown with a failure; `told` counts them all."""
+
+    def __init__(self, events: Events, length: int = 4000) -> None:
+        self.told = 0
+        self.marks: Counter[str] = Counter()
+        self.digest = 0
+        self._events = events
+        self._lines: deque[str] = deque(maxlen=length)
+
+    def tell(self, kind: str, text: str) -> None:
+        line = f"{self._events.now_ns / NS_PER_S:10.3f} {kind:9} {text}"
+        self.told += 1
+        self.marks[kind] += 1
+        self.digest = _mixed(self.digest, line)
+        self._lines.append(line)
+
+    def of(self, *words: str, last: int = 60) -> str:
+        """The last lines that have one of these words; all lines where none is given."""
+        chosen = [line for line in self._lines if not words or any(word in line for word in words)]
+        return "\n".join(chosen[-last:])
+
+
+def _mixed(digest: int, line: str) -> int:
+    for_line = int.from_bytes(line.encode()[-64:], "little")
+    return (digest * 1_000_003 + for_line) % (2**61 - 1)
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A copy that runs, as the checks know it."""
+
+    node_id: NodeId
+    run: str
+    since_ns: int
+
+
+class Exclusive:
+    """Who runs which exclusive instance; measures overlaps.
+
+    Attributes:
+        most_overlap_ns: the longest time for which two copies of one ran. begun: how many were.
+    """
+
+    def __init__(self, events: Events, story: Story, promise_ns: int = 0) -> None:
+        self.most_overlap_ns = 0
+        self.begun = 0
+        self.handed_over = 0
+        self._events, self._story, self._promise_ns = events, story, promise_ns
+        self._running: dict[str, list[Running]] = defaultdict(list)
+        self._last: dict[str, NodeId] = {}
+
+    def began(self, name: str, node_id: NodeId, run: str) -> None:
+        copies = self._running[name]
+        copies.append(Running(node_id, run, self._events.now_ns))
+        self.begun += 1
+        self.handed_over += self._last.get(name, node_id) != node_id
+        self._last[name] = node_id
+        if len(copies) > 1 and self._promise_ns == 0:
+            self._fail(name, 0)
+
+    def ended(self, name: str, run: str) -> None:
+        copies = self._running[name]
+        gone = next(copy for copy in copies if copy.run == run)
+        copies.remove(gone)
+        if copies:
+            overlap = self._events.now_ns - max(gone.since_ns, min(copy.since_ns for copy in copies))
+            self.most_overlap_ns = max(self.most_overlap_ns, overlap)
+            if overlap > self._promise_ns:
+                self._fail(name, overlap)
+
+    def copies(self, name: str) -> int:
+        return len(self._running[name])
+
+    def _fail(self, name: str, overlap_ns: int) -> None:
+        where = ", ".join(f"{c.run} since {c.since_ns / NS_PER_S:.3f}" for c in self._running[name])
+        raise Broken(
+            f"exclusive {name} runs twice ({overlap_ns / NS_PER_S:.3f} s): {where}\n{self._story.of(name)}"
+        )
+
+
+class Terms:
+    """Which instance on which machine was given which term of a camera."""
+
+    def __init__(self, story: Story) -> None:
+        self._story = story
+        self._given: dict[str, dict[int, Place]] = defaultdict(dict)
+        self._newest: dict[str, int] = {}
+        self.most = 0
+
+    def granted(self, share: NodeShare) -> None:
+        for instance in share.instances:
+            for camera in instance.cameras:
+                self._grant(camera.camera_id, camera.term, (share.node_id, instance.name))
+
+    def forgive(self) -> None:
+        """The coordinator's memory is an old one: what it knows of terms is out of date."""
+        self._given.clear()
+        self._newest.clear()
+
+    def _grant(self, camera: str, term: int, place: Place) -> None:
+        given = self._given[camera]
+        before = given.get(term)
+        if before == place:
+            return  # said again, or it lingers where it was
+        if before is not None:
+            raise Broken(f"term {term} of {camera} at {before} and {place}\n{self._story.of(camera)}")
+        given[term] = place
+        newest = self._newest.get(camera, 0)
+        if term < newest:
+            raise Broken(
+                f"{camera} was given to {place} with term {term}, and {newest} is at {given[newest]}\n"
+                f"{self._story.of(camera)}"
+            )
+        self._newest[camera] = max(term, newest)
+        self.most = max(self.most, term)
+
+
+class Generations:
+    """What was sent as which generation of a machine."""
+
+    def __init__(self, story: Story) -> None:
+        self._story = story
+        self._sent: dict[NodeId, NodeShare] = {}
+
+    def sent(self, share: NodeShare) -> None:
+        before = self._sent.get(share.node_id)
+        self._sent[share.node_id] = share
+        if before is None or before == share:
+            return
+        if share.generation <= before.generation:
+            raise Broken(
+                f"generation {share.generation} after {before.generation}: {share}, {before}\n"
+                f"{self._story.of(str(share.node_id)[:8])}"
+            )
+
+    def forgive(self, node_id: NodeId | None = None) -> None:
+        """The coordinator's memory is an old one, or it forgot a machine that was removed."""
+        if node_id is None:
+            self._sent.clear()
+        self._sent.pop(node_id, None)  # type: ignore[arg-type]
+
+
+class Storm:
+    """Counts messages a second, and holds each agent and the coordinator to what there is to tell.
+
+    Within any `STORM_S` seconds an agent sends no more than one message each status_s, one for each change
+    of what it runs (`reasons`: a copy began, ended, changed its state; a step was done), and one for each
+    message that it got; the coordinator no more than its lists of leases, and `PER_REASON` for each greeting,
+    each answer and each act of a user.
+    """
+
+    ALLOWED = 6  # greetings and turns of the clock within the window
+
+    def __init__(self, events: Events, story: Story, status_s: float, ack_s: float) -> None:
+        self.up: Counter[int] = Counter()
+        self.down: Counter[int] = Counter()
+        self.down_to: Counter[NodeId] = Counter()
+        self.leases = 0
+        self._events, self._story = events, story
+        self._window = -1
+        self._sent: Counter[NodeId] = Counter()
+        self._reasons: Counter[NodeId] = Counter()
+        self._down_sent: Counter[NodeId] = Counter()
+        self._down_reasons: Counter[NodeId] = Counter()
+        self._down_all = 0
+        self._by_clock = STORM_S / status_s
+        self._acks = STORM_S / ack_s
+
+    def agent_sent(self, node_id: NodeId) -> None:
+        self._turn()
+        self.up[self._events.now_ns // NS_PER_S] += 1
+        self._sent[node_id] += 1
+        most = self.ALLOWED + 2 * self._by_clock + 2 * self._reasons[node_id]
+        if self._sent[node_id] > most:
+            raise Broken(
+                f"storm: {self._sent[node_id]} messages of {node_id} within {STORM_S} s, at most {most}\n"
+                f"{self._story.of(str(node_id)[:8])}"
+            )
+
+    def reason(self, node_id: NodeId) -> None:
+        """Something that an agent has to tell."""
+        self._turn()
+        self._reasons[node_id] += 1
+
+    def coordinator_sent(self, node_id: NodeId) -> None:
+        self._turn()
+        self.down[self._events.now_ns // NS_PER_S] += 1
+        self.down_to[node_id] += 1
+        self._down_sent[node_id] += 1
+        most = self.ALLOWED + 3 * self._down_reasons[node_id]
+        if self._down_sent[node_id] > most:
+            raise Broken(
+                f"storm: {self._down_sent[node_id]} messages to {node_id} in {STORM_S} s, at most {most}\n"
+                f"{self._story.of(str(node_id)[:8])}"
+            )
+
+    def leases_sent(self) -> None:
+        self._turn()
+        self.leases += 1
+        self._down_all += 1
+        if self._down_all > self.ALLOWED + self._acks:
+            raise Broken(f"storm: {self._down_all} lists of leases within {STORM_S} s")
+
+    def down_reason(self, node_id: NodeId) -> None:
+        """Something that the coordinator has to say to an agent: it greeted, answered, was given more."""
+        self._turn()
+        self._down_reasons[node_id] += 1
+
+    def _turn(self) -> None:
+        window = self._events.now_ns // (STORM_S * NS_PER_S)
+        if window != self._window:
+            self._window = window
+            for counter in (self._sent, self._reasons, self._down_sent, self._down_reasons):
+                counter.clear()
+            self._down_all = 0
+
+
+class Checks:
+    """All of them."""
+
+    def __init__(self, events: Events, story: Story, *, status_s: float, ack_s: float) -> None:
+        self.exclusive = Exclusive(events, story)
+        self.terms = Terms(story)
+        self.generations = Generations(story)
+        self.storm = Storm(events, story, status_s, ack_s)
