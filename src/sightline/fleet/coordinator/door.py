@@ -72,6 +72,13 @@ class Door:
             return False
         return True
 
+    def why_not(self, node_id: NodeId) -> str:
+        """Why one who has no token is not let in, for its user."""
+        row = self._rows.get(node_id)
+        if row is not None and row.revoked:
+            return REVOKED
+        return _OTHER_KEY if node_id in self._keys else UNKNOWN
+
     def is_to_be_told(self, node_id: NodeId) -> bool:
         """Whether one who is not listened to is to be told so: now and then, however often it speaks."""
         now_ns = self._clock.monotonic_ns()
@@ -118,17 +125,11 @@ class Door:
         if self._keys.get(info.node_id) == offered:
             return
         if not info.proof:
-            raise FleetError(self._why_not(info.node_id))
+            raise FleetError(self.why_not(info.node_id))
         self._database.tokens.enrol(read_proof(self._identity, info.proof, info.node_id, offered), info)
         self._keys[info.node_id] = offered
         self._leaving.pop(info.node_id, None)
         self._reread_row(info)
-
-    def _why_not(self, node_id: NodeId) -> str:
-        row = self._rows.get(node_id)
-        if row is not None and row.revoked:
-            return REVOKED
-        return _OTHER_KEY if node_id in self._keys else UNKNOWN
 
     def _greeted(self, info: AgentInfo) -> AgentInfo:
         said = _of_info(info)

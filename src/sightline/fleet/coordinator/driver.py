@@ -18,7 +18,7 @@ from sightline.clock import Clock, ns
 from sightline.errors import StoreError
 from sightline.fleet.coordinator.actions import Action, SendConfig
 from sightline.fleet.coordinator.configuring import Configuring
-from sightline.fleet.coordinator.door import UNKNOWN, Door
+from sightline.fleet.coordinator.door import Door
 from sightline.fleet.coordinator.looking import Looking
 from sightline.fleet.coordinator.machine import Coordinator
 from sightline.fleet.coordinator.outgoing import Outgoing, Sending
@@ -145,7 +145,14 @@ class Driver:
             if response.request:
                 self._answer(response)
         elif self.door.is_to_be_told(response.node_id):
-            self._post.send(AgentCommand(command="refuse", node_id=response.node_id, reason=UNKNOWN))
+            self._post.send(
+                AgentCommand(
+                    command="refuse",
+                    node_id=response.node_id,
+                    boot=response.boot,
+                    reason=self.door.why_not(response.node_id),
+                )
+            )
 
     def _answer(self, response: AgentResponse) -> None:
         """A log, for whoever waits for it."""
