@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from sightline import __version__
+from sightline.cli.agent import agent
 from sightline.cli.cameras import app as cameras
 from sightline.cli.capture import capture
 from sightline.cli.check import check
@@ -105,7 +106,7 @@ def _every_command(
     configure(_LEVELS[min(verbose, 2)])
 
 
-for _command in (demo, probe, check, up, capture, worker, mux, rpc, top, logs, doctor, fakecam):
+for _command in (demo, probe, check, up, capture, worker, mux, rpc, top, logs, agent, doctor, fakecam):
     app.command()(_command)
 app.add_typer(cameras, name="cameras")
 app.add_typer(deepstream, name="deepstream")

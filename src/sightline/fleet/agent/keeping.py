@@ -1,0 +1,52 @@
+"""What was told and verified, on disk; where a new one is current, what only older ones used is removed.
+
+Deliberately not here: when a stage is due (`deployment`), and files themselves (`disk`, `files`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+from sightline.errors import SightlineError
+from sightline.fleet.agent.desired import Desired, Keep
+from sightline.fleet.agent.disk import Stages
+from sightline.fleet.agent.files import Files
+from sightline.fleet.documents.opening import open_document
+from sightline.fleet.keys.identity import Identity
+
+
+class Keeping:
+    """Of one agent's folder. `keep` is called by one thread.
+
+    Args:
+        in_use: names and digests of what is to run by any document.
+    """
+
+    def __init__(self, stages: Stages, files: Files, in_use: Callable[[], Iterable[tuple[str, str]]]) -> None:
+        self._stages = stages
+        self._files = files
+        self._in_use = in_use
+
+    def begun_with(self, identity: Identity, node_id: UUID) -> Desired | None:
+        """What was verified last and can still be opened; None: nothing."""
+        stored = self._stages.load()
+        for _ in range(2):
+            if stored is None:
+                return None
+            try:
+                return open_document(stored.document, identity, node_id)
+            except SightlineError as error:
+                stored = self._stages.set_aside(str(error))
+        return None
+
+    def keep(self, keep: Keep) -> None:
+        """Write a stage. Raises StoreError."""
+        match keep.stage:
+            case "pending":
+                self._stages.write_pending(keep.desired.document, keep.desired.generation)
+            case "verified":
+                self._stages.verify()
+            case "current":
+                self._stages.promote()
+                self._files.prune(self._in_use)

@@ -1,0 +1,109 @@
+"""What the coordinator says, as its agent hears it: signed by the one that it believes, or not at all.
+
+Deliberately not here: what follows from it, and what is out of date: numbers in the messages say that.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from sightline.errors import Closed, SightlineError
+from sightline.fleet.agent.desired import Desired
+from sightline.fleet.agent.machine import Action, Agent
+from sightline.fleet.agent.turns import Turn
+from sightline.fleet.documents.opening import open_config
+from sightline.fleet.keys.identity import Identity, PublicKey
+from sightline.fleet.messages.topics import LEASES_KEY, AgentCommand, AgentConfig
+from sightline.fleet.post.counts import Tally
+from sightline.fleet.post.post import Post
+from sightline.fleet.post.reading import Received
+from sightline.log import Repeated, get_logger
+
+_MOST: Final = 100
+_POLL_S: Final = 0.5
+
+
+class Listening:
+    """One thread that reads.
+
+    Args:
+        post: to read from.
+        node_id, identity: of this agent.
+        coordinator: whom it believes.
+        hear: is given turns for the machine; it may wait.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        node_id: UUID,
+        identity: Identity,
+        coordinator: PublicKey,
+        hear: Callable[[Turn], None],
+    ) -> None:
+        self._node_id = node_id
+        self._identity = identity
+        self._coordinator = coordinator
+        self._hear = hear
+        self._tally = Tally()
+        self._passed_over = Repeated(get_logger(__name__), "a message is passed over")
+        self._reader = post.reader(AgentConfig, AgentCommand, keys=[str(node_id), LEASES_KEY])
+        self._thread = threading.Thread(target=self._live, name="agent listens", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def passed_over(self) -> dict[str, int]:
+        """Messages that were not believed, or could not be opened, by reason."""
+        return self._tally.by_reason("passed over")
+
+    def end(self) -> None:
+        self._reader.close()
+
+    def join(self) -> None:
+        self._thread.join()
+        self._passed_over.flush()
+
+    def _live(self) -> None:
+        while True:
+            try:
+                came = self._reader.poll(_MOST, _POLL_S)
+            except Closed:
+                return
+            for each in came:
+                self._heard(each)
+
+    def _heard(self, received: Received) -> None:
+        if not received.signed_by(self._coordinator):
+            self._pass_over("not signed by our coordinator", f"by {received.by[:80]!r}")
+            return
+        match received.message:
+            case AgentCommand() as command:
+                self._hear(partial(_commanded, command))
+            case AgentConfig() as config:
+                self._open(config)
+
+    def _open(self, config: AgentConfig) -> None:
+        try:
+            desired = open_config(config, self._identity, self._node_id)
+        except SightlineError as error:
+            self._pass_over("not to be opened", str(error))
+            return
+        self._hear(partial(_configured, desired))
+
+    def _pass_over(self, reason: str, told: str) -> None:
+        self._tally.add("passed over", reason)
+        self._passed_over.add(reason=reason, told=told)
+
+
+def _commanded(command: AgentCommand, agent: Agent, now_ns: int) -> list[Action]:
+    return agent.commanded(command, now_ns)
+
+
+def _configured(desired: Desired, agent: Agent, now_ns: int) -> list[Action]:
+    return agent.configured(desired, now_ns)

@@ -1,0 +1,58 @@
+"""An agent's runtimes, made of its settings. Docker's library is imported where there is one to be made."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sightline.errors import MissingExtra
+from sightline.fleet.agent.about import cards
+from sightline.fleet.agent.settings import AgentSettings
+from sightline.fleet.runtime.preparing import Programs
+from sightline.fleet.runtime.promise import Runtime
+
+
+def make_runtime(name: str, settings: AgentSettings, node_id: UUID) -> Runtime:
+    """Raises MissingExtra."""
+    gpus = bool(cards(settings))
+    if name == "process":
+        from sightline.fleet.runtime.process import ProcessRuntime  # noqa: PLC0415 - where it is used
+
+        return ProcessRuntime(gpus=gpus)
+    return _docker(settings, node_id, gpus=gpus)
+
+
+def _docker(settings: AgentSettings, node_id: UUID, *, gpus: bool) -> Runtime:
+    try:
+        from sightline.fleet.runtime.containers import DockerSettings  # noqa: PLC0415 - see the module
+        from sightline.fleet.runtime.docker import DockerRuntime  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "docker":
+            raise
+        raise MissingExtra(
+            "docker is not installed; it comes with: pip install 'sightline[fleet]'"
+        ) from error
+    return DockerRuntime(
+        DockerSettings(
+            node=str(node_id),
+            prefix=settings.container_prefix,
+            image=settings.image_name,
+            network=settings.network,
+            address=settings.docker,
+            pull=settings.pull,
+            gpus=gpus,
+            shares=settings.shares,
+            user=settings.user,
+            capabilities=settings.capabilities,
+            shm_mib=settings.shm_mib,
+            log_mib=settings.log_mib,
+        )
+    )
+
+
+def programs(settings: AgentSettings) -> Programs:
+    """What instances are begun with."""
+    return Programs(
+        deepstream=settings.deepstream,
+        deepstream_image=settings.deepstream_image,
+        worker_image=settings.worker_image,
+    )
