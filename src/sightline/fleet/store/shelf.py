@@ -100,9 +100,9 @@ class Shelf(ABC, Generic[RowT, OutT]):
                            f"{self._name_of(row)!r} already") from None  # fmt: skip
         return row
 
-    def change_in(self, session: Session, row: RowT, values: Mapping[str, Any]) -> bool:
-        """Make the row what `values` say, within a transaction; whether it was another."""
-        return self._set(session, row, self._whole(row, values))
+    def merge_in(self, session: Session, row: RowT, values: Mapping[str, Any]) -> bool:
+        """Make what `values` name as they say, within a transaction; whether it was another."""
+        return self._set(session, row, self._merged(row, values))
 
     def remove_in(self, session: Session, rows: Sequence[RowT]) -> None:
         """Delete rows, within a transaction."""

@@ -1,0 +1,135 @@
+"""Rows that come from a file, into the database: all of them or none, and what that changes is told.
+
+Promises: the same rows again change nothing; what a user set beside what the file says stays; rows that are
+another import's, or a user's own, are not taken over unasked. With `prune`, rows of this origin that the file
+has no more are removed; else they are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sightline.fleet.store.database import Database
+from sightline.fleet.store.refusals import Missing, Mistake, Refused
+from sightline.fleet.store.row import Row
+from sightline.fleet.store.shelf import Shelf
+
+Values = Mapping[str, Any]
+
+
+class Changes(Row):
+    """By name, what an import does, or would do, with the rows of one table."""
+
+    added: list[str] = Field([], description="New ones.")
+    changed: list[str] = Field([], description="Those that become others.")
+    unchanged: list[str] = Field([], description="Those that are so already.")
+    removed: list[str] = Field([], description="Those of this origin that are not named, and go.")
+    left: list[str] = Field([], description="Those of this origin that are not named, and stay.")
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.added or self.changed or self.removed)
+
+
+class Imported(Row):
+    """What an import does, or would do."""
+
+    origin: str
+    instances: Changes = Changes.model_validate({})
+    cameras: Changes = Changes.model_validate({})
+    agents: Changes = Changes.model_validate({})
+
+    @property
+    def is_nothing(self) -> bool:
+        return self.instances.is_nothing and self.cameras.is_nothing and self.agents.is_nothing
+
+
+def import_rows(
+    database: Database,
+    origin: str,
+    *,
+    instances: Sequence[Values] = (),
+    cameras: Sequence[Values] = (),
+    agents: Sequence[Values] = (),
+    prune: bool = False,
+    adopt: bool = False,
+    dry_run: bool = False,
+) -> Imported:
+    """Bring these in, in one transaction, marked by `origin`.
+
+    Rows are fields by name; what they do not name stays in those that are there. `prune` removes rows of this
+    origin that are not among them; `adopt` takes over rows of these names that are another import's, or a
+    user's own; `dry_run` says what it would do, and changes nothing.
+
+    Raises:
+        Refused: values are wrong, or names are another's; all mistakes, each with its table and name.
+    """
+    with database.sessions.writing() as session:
+        bringing = _Bringing(session, origin, adopt=adopt)
+        brought = {
+            "agents": bringing.all(database.agents, "agent_name", agents),
+            "instances": bringing.all(database.instances, "instance_name", instances),
+            "cameras": bringing.all(database.cameras, "camera_id", cameras),
+        }
+        bringing.check()
+        brought["cameras"] = bringing.rest(database.cameras, cameras, brought["cameras"], prune=prune)
+        brought["instances"] = bringing.rest(database.instances, instances, brought["instances"], prune=prune)
+        if dry_run:
+            session.rollback()
+    return Imported(origin=origin, **brought)
+
+
+class _Bringing:
+    """One import within its transaction."""
+
+    def __init__(self, session: Session, origin: str, *, adopt: bool) -> None:
+        self._session, self._origin, self._adopt = session, origin, adopt
+        self.mistakes: list[Mistake] = []
+
+    def all(self, shelf: Shelf[Any, Any], name: str, rows: Iterable[Values]) -> Changes:
+        found: dict[str, list[str]] = {"added": [], "changed": [], "unchanged": []}
+        for values in rows:
+            try:
+                found[self._one(shelf, name, values)].append(str(values[name]))
+            except Refused as refused:
+                where = f"{shelf.what} {str(values.get(name))[:100]}"
+                self.mistakes += [Mistake(f"{where}, {one.where}", one.message) for one in refused.mistakes]
+        return Changes(**found)
+
+    def check(self) -> None:
+        if self.mistakes:
+            raise Refused(self.mistakes)
+
+    def rest(
+        self, shelf: Shelf[Any, Any], rows: Iterable[Values], changes: Changes, *, prune: bool
+    ) -> Changes:
+        """Those of this origin that are not named."""
+        name = "camera_id" if shelf.what == "camera" else "instance_name"
+        named = {values[name] for values in rows}
+        table: Any = shelf.table
+        there = self._session.scalars(select(table).where(table.origin == self._origin).order_by(table.id))
+        gone = [row for row in there if getattr(row, name) not in named]
+        names = [getattr(row, name) for row in gone]
+        if prune:
+            shelf.remove_in(self._session, gone)
+        return changes.model_copy(update={"removed" if prune else "left": names})
+
+    def _one(self, shelf: Shelf[Any, Any], name: str, values: Values) -> str:
+        try:
+            row = shelf.find(self._session, str(values[name]))
+        except Missing:
+            shelf.add_in(self._session, {**values, **self._mark(shelf)})
+            return "added"
+        if shelf.what != "agent" and row.origin != self._origin and not self._adopt:
+            whose = f"import {row.origin!r}" if row.origin else "a user"
+            raise Refused([Mistake(name, f"there is one already, which {whose} made; adopt it to change it")])
+        changed = shelf.merge_in(self._session, row, {**values, **self._mark(shelf)})
+        return "changed" if changed else "unchanged"
+
+    def _mark(self, shelf: Shelf[Any, Any]) -> dict[str, str]:
+        return {} if shelf.what == "agent" else {"origin": self._origin}
