@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 NODE_ID: Final = "6f1b7c58-8a4f-4a3e-9d0f-0c9a1d2e3f40"
+_MODELS: Final[dict[str, Any]] = {
+    "mot_pgie": {"labelfile_path": "/models/mot.txt"},
+    "face_pgie": {"labelfile_path": "/models/face.txt"},
+}
 _AT: Final = "2026-11-22T06:00:00Z"
 _RUN: Final[dict[str, Any]] = {
     "runtime": "docker",
@@ -98,6 +102,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "instance_name": "hall-1",
         "kind": "deepstream",
         "kafka_connection_str": "broker;9092",
+        "config": _MODELS,
         "run": {"limits": {"cpus": 2.0, "memory_mib": 4096}},
         "gpus": 1,
     },
@@ -110,7 +115,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "status": "running",
         "reason": "",
         "kind": "deepstream",
-        "config": {},
+        "config": _MODELS,
         "run": _RUN,
         "pool": "",
         "capacity": 8,
