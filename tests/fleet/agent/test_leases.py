@@ -183,6 +183,15 @@ def test_what_ended_with_its_lease_is_begun_again_after_a_fresh_welcome_alone() 
     assert rig.status().status[0].restarts == 0
 
 
+def test_an_acknowledgement_after_the_end_is_no_lease_for_the_guard_either() -> None:
+    rig = holder()
+    lapse(rig)
+    rig.settle(6)
+    assert rig.of(AgentResponse)
+    rig.acknowledge()
+    assert rig.agent.lease_ends_ns < rig.now
+
+
 def test_after_its_lease_it_waits_for_the_configuration_that_the_welcome_names() -> None:
     rig = holder()
     lapse(rig)

@@ -28,6 +28,13 @@ def test_nothing_is_said_before_the_first_welcome() -> None:
     assert responses(rig, 30) == []
 
 
+def test_nothing_but_greetings_is_said_after_a_refusal_until_it_is_welcome_again() -> None:
+    rig = calm()
+    rig.command("refuse", reason="removed")
+    assert responses(rig, 40) == []
+    assert [one.full for one in rig.fresh(AgentResponse, rig.welcome())] == [True]
+
+
 def test_the_first_response_is_full_and_comes_with_the_welcome() -> None:
     rig = Rig()
     rig.look()

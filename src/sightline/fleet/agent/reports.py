@@ -2,7 +2,7 @@
 
 A small response every few seconds renews the lease and says what is held; a full one goes at every change,
 at most one a second, and every now and then for its figures. Nothing is sent before the first welcome of a
-boot: until then nobody knows us.
+boot, and after a refusal: nobody knows us then.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Reports:
     def due(self, now_ns: int) -> AgentResponse | None:
         """The response to send now."""
         standing = self._standing(now_ns)
-        if not self._lease.ever_welcome:
+        if not self._lease.ever_welcome or self._lease.refused:
             return None
         if self._is_full_due(standing, now_ns):
             return self._full(standing, now_ns)
