@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import jsonschema
 import pytest
+from pydantic import BaseModel
 from tests.fleet.api.rig import bus_url, camera, coordinator, worker
 
 from sightline.fleet.api.examples import EXAMPLES
@@ -107,7 +107,10 @@ def test_every_body_that_is_wrong_is_a_problem_and_echoes_nothing(
                 check_problem(answer, 404, 422)
         check_problem(
             http.request(
-                method, filled(path), content=b"{" + PLANTED.encode(), headers={"content-type": "application/json"}
+                method,
+                filled(path),
+                content=b"{" + PLANTED.encode(),
+                headers={"content-type": "application/json"},
             ),
             400,
         )
@@ -185,7 +188,7 @@ def test_every_body_has_an_example_that_fits(served: tuple[str, str, dict[str, A
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_pass_as_they_stand(name: str) -> None:
-    models = {"EventOut": EventOut, "TokenOut": TokenOut}
+    models: dict[str, type[BaseModel]] = {"EventOut": EventOut, "TokenOut": TokenOut}
     model = models.get(name) or getattr(rows, name)
     made = model.model_validate(json.loads(json.dumps(EXAMPLES[name])))
     assert made.model_fields_set == EXAMPLES[name].keys() or name.endswith("In")

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from sightline.fleet.api.described import failing
 from sightline.fleet.api.generations import TAGGED, Expected, tagged
-from sightline.fleet.api.paging import Page, Part
+from sightline.fleet.api.paging import SORTED, Page, Part
 from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.store.agents import Agents
 from sightline.fleet.store.rows import AgentChange, AgentIn, AgentOut
 
 Key = Annotated[str, Path(description="its agent_name, its node_id, or its number", examples=["hall"])]
@@ -23,6 +24,7 @@ _LATE: Final = "it is of another generation than If-Match says"
 class AgentPart(Part):
     """Which machines."""
 
+    sort: str = Field(default="id", description=SORTED.format(", ".join(Agents.sorts)))
     text: str | None = Field(default=None, description="stands in its name, hostname or address")
     instance: str | None = Field(default=None, description="that is to run there")
     label: str | None = Field(default=None, description="key=value, or key")

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from sightline.fleet.api.described import failing
 from sightline.fleet.api.generations import TAGGED, Expected, tagged
-from sightline.fleet.api.paging import Page, Part
+from sightline.fleet.api.paging import SORTED, Page, Part
 from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.store.cameras import Cameras
 from sightline.fleet.store.rows import CameraChange, CameraIn, CameraOut
 
 Key = Annotated[str, Path(description="its camera_id, or its number", examples=["gate"])]
@@ -23,6 +24,7 @@ _LATE: Final = "it is of another generation than If-Match says"
 class CameraPart(Part):
     """Which cameras."""
 
+    sort: str = Field(default="id", description=SORTED.format(", ".join(Cameras.sorts)))
     text: str | None = Field(default=None, description="stands in its name or address")
     instance: str | None = Field(default=None, description="that it is on")
     agent: str | None = Field(default=None, description="that it is on, by name or node_id")

@@ -12,8 +12,9 @@ from pydantic import Field
 from sightline.fleet.api.answers import Done, LogAnswer
 from sightline.fleet.api.described import failing
 from sightline.fleet.api.generations import TAGGED, Expected, tagged
-from sightline.fleet.api.paging import Page, Part
+from sightline.fleet.api.paging import SORTED, Page, Part
 from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.store.instances import Instances
 from sightline.fleet.store.rows import DsInstanceChange, DsInstanceIn, DsInstanceOut
 
 Key = Annotated[str, Path(description="its instance_name, or its number", examples=["hall-1"])]
@@ -26,6 +27,7 @@ _NOWHERE: Final = "it is on no machine that is connected"
 class InstancePart(Part):
     """Which instances."""
 
+    sort: str = Field(default="id", description=SORTED.format(", ".join(Instances.sorts)))
     text: str | None = Field(
         default=None, description="stands in its name, or in why it is not as it should be"
     )

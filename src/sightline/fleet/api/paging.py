@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 T = TypeVar("T")
 MOST: Final = 1000
+SORTED: Final = "by what: {}; with - before it from the end"
 
 
 class Found(Protocol[T]):

@@ -129,6 +129,14 @@ class CoordinatorService:
         """What is applied."""
         return self._driver.inventory
 
+    def mistakes(self) -> dict[str, str]:
+        """Why what is wanted cannot be made, by instance."""
+        return {name: one.reason for name, one in self._driver.configuring.mistakes.items()}
+
+    def applied_cameras(self) -> list[str]:
+        """Names of those that are applied and switched on."""
+        return [name for name, spec in self.applied.cameras.items() if spec.enabled]
+
     def counts(self) -> dict[str, int]:
         """What came and was refused since the begin."""
         refused = {f"refused_{name}": times for name, times in self._driver.door.refused.items()}

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sightline.fleet.inventory import AgentSpec, NodeId
 from sightline.fleet.messages.topics import AgentInfo
 from sightline.fleet.store.agent_rows import AgentChange, AgentIn, AgentOut
-from sightline.fleet.store.refusals import Missing
+from sightline.fleet.store.refusals import Missing, Mistake, Refused
 from sightline.fleet.store.row import Page, plain
 from sightline.fleet.store.sessions import pairs
 from sightline.fleet.store.shelf import Shelf, has_label, has_text, is_new
@@ -30,6 +30,7 @@ class Agents(Shelf[Agent, AgentOut]):
     """Machines, named by number, by `agent_name` or by `node_id`."""
 
     what = "agent"
+    sorts = ("id", "agent_name", "generation", "hostname", "connected", "last_seen")
     table = Agent
 
     def page(
@@ -37,6 +38,7 @@ class Agents(Shelf[Agent, AgentOut]):
         *,
         offset: int = 0,
         limit: int = 100,
+        sort: str = "id",
         name: str | None = None,
         text: str | None = None,
         instance: str | None = None,
@@ -65,7 +67,7 @@ class Agents(Shelf[Agent, AgentOut]):
         given = {"name": name, "text": text, "instance": instance, "label": label, "state": state}
         where = [wanted[key]() for key, value in given.items() if value is not None]
         with self._sessions.reading() as session:
-            return self._page(session, select(Agent).where(*where), offset, limit)
+            return self._page(session, select(Agent).where(*where), offset, limit, sort)
 
     def spec(self, key: int | str | NodeId) -> AgentSpec | None:
         """A machine as the coordinator is to see it; None: it is not in, or was sent away."""
@@ -115,6 +117,14 @@ class Agents(Shelf[Agent, AgentOut]):
             session.add(row)
             session.flush()
             return row
+
+    def merge_in(self, session: Session, row: Agent, values: Mapping[str, Any]) -> bool:
+        """As of the others; what its agent alone says of itself stays as that said it."""
+        node_id = values.get("node_id")
+        if node_id and str(node_id) != row.node_id:
+            raise Refused([Mistake("node_id", f"an agent keeps its number, this one's is {row.node_id}")])
+        own = AgentIn.model_fields.keys() - AgentChange.model_fields.keys()
+        return super().merge_in(session, row, {key: each for key, each in values.items() if key not in own})
 
     def _is_named(self, name: str) -> Any:
         return or_(Agent.agent_name == name, Agent.node_id == name)

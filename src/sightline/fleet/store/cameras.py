@@ -32,6 +32,7 @@ class Cameras(Shelf[Camera, CameraOut]):
     """Cameras, named by number or by `camera_id`."""
 
     what = "camera"
+    sorts = ("id", "camera_id", "generation", "status", "pool", "ip_address")
     table = Camera
 
     def page(
@@ -39,6 +40,7 @@ class Cameras(Shelf[Camera, CameraOut]):
         *,
         offset: int = 0,
         limit: int = 100,
+        sort: str = "id",
         name: str | None = None,
         text: str | None = None,
         instance: str | None = None,
@@ -68,7 +70,7 @@ class Cameras(Shelf[Camera, CameraOut]):
                  "state": state, "enabled": enabled, "pool": pool}  # fmt: skip
         where = [wanted[key]() for key, value in given.items() if value is not None]
         with self._sessions.reading() as session:
-            return self._page(session, select(Camera).where(*where), offset, limit)
+            return self._page(session, select(Camera).where(*where), offset, limit, sort)
 
     def clear(self, row: Camera) -> dict[str, Any]:
         """All that was said of a camera, its password and what is hidden of it in the clear."""
@@ -111,7 +113,8 @@ class Cameras(Shelf[Camera, CameraOut]):
         links(session).resolve(new, mistakes, _LINKS)
         if mistakes:
             raise Refused(mistakes)
-        if not is_new(row) and new == self.clear(row):
+        if not is_new(row) and new == {**self.clear(row), "origin": camera.origin}:
+            row.origin = camera.origin  # who brought it is no part of what it is
             return False
         self._write(row, new)
         return True

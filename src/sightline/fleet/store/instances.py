@@ -33,6 +33,7 @@ class Instances(Shelf[DsInstance, DsInstanceOut]):
     """Instances, named by number or by `instance_name`."""
 
     what = "instance"
+    sorts = ("id", "instance_name", "generation", "status", "pool", "kind")
     table = DsInstance
 
     def page(
@@ -40,6 +41,7 @@ class Instances(Shelf[DsInstance, DsInstanceOut]):
         *,
         offset: int = 0,
         limit: int = 100,
+        sort: str = "id",
         name: str | None = None,
         text: str | None = None,
         agent: str | None = None,
@@ -64,7 +66,7 @@ class Instances(Shelf[DsInstance, DsInstanceOut]):
                  "enabled": enabled, "kind": kind, "pool": pool}  # fmt: skip
         where = [wanted[key]() for key, value in given.items() if value is not None]
         with self._sessions.reading() as session:
-            return self._page(session, select(DsInstance).where(*where), offset, limit)
+            return self._page(session, select(DsInstance).where(*where), offset, limit, sort)
 
     def clear(self, row: DsInstance) -> dict[str, Any]:
         """All that was said of an instance, what is hidden of its configuration in the clear."""
@@ -102,7 +104,8 @@ class Instances(Shelf[DsInstance, DsInstanceOut]):
         links(session).resolve(new, mistakes, _LINKS)
         if mistakes:
             raise Refused(mistakes)
-        if not is_new(row) and new == self.clear(row):
+        if not is_new(row) and new == {**self.clear(row), "origin": instance.origin}:
+            row.origin = instance.origin  # who brought it is no part of what it is
             return False
         self._write(row, new, instance.shown_config())
         return True

@@ -15,7 +15,7 @@ from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session, object_session
 
-from sightline.fleet.store.refusals import Conflict, Missing
+from sightline.fleet.store.refusals import Conflict, Missing, Mistake, Refused
 from sightline.fleet.store.row import Page
 from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.tables import Agent, Camera, DsInstance
@@ -34,6 +34,7 @@ class Shelf(ABC, Generic[RowT, OutT]):
     """
 
     what: ClassVar[str]
+    sorts: ClassVar[tuple[str, ...]]
     table: type[RowT]
 
     def __init__(self, sessions: Sessions, vault: Vault) -> None:
@@ -110,12 +111,22 @@ class Shelf(ABC, Generic[RowT, OutT]):
             self._free(session, row)
             session.execute(delete(self.table).where(self.table.id == row.id))
 
-    def _page(self, session: Session, query: Select[RowT], offset: int, limit: int) -> Page[OutT]:
+    def _page(self, session: Session, query: Select[RowT], offset: int, limit: int, sort: str) -> Page[OutT]:
         total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
         rows: Sequence[Any] = session.scalars(
-            query.order_by(self.table.id).offset(offset).limit(min(limit, MOST))
+            query.order_by(*self._order(sort)).offset(offset).limit(min(limit, MOST))
         ).all()
         return Page(items=self._out(session, rows), total=total)
+
+    def _order(self, sort: str) -> list[Any]:
+        """By a column that may be asked for; of those that are equal in it the older row comes first."""
+        name = sort.removeprefix("-")
+        if name not in self.sorts:
+            raise Refused(
+                [Mistake("sort", f"expected one of {', '.join(self.sorts)}, with - before it or not")]
+            )
+        column = getattr(self.table, name)
+        return [column.desc() if sort.startswith("-") else column, self.table.id]
 
     def _set(self, session: Session, row: RowT, values: Mapping[str, Any]) -> bool:
         if not self._fill(session, row, values):
