@@ -101,6 +101,18 @@ def test_a_new_machine_takes_only_what_had_no_place() -> None:
     assert [name for name, where in after.instances.items() if where == B] == ["i3"]
 
 
+def test_a_camera_leaves_an_instance_where_it_may_not_be_any_more() -> None:
+    wanted = inventory(
+        instance("i", node=A, capacity=1),
+        instance("j", node=B),
+        camera("c", labels={"room": "b"}),
+        *(camera(f"d{n}") for n in range(2)),
+    )
+    current = Placement(instances={"i": A, "j": B}, cameras={"c": "i", "d0": "i", "d1": "i"})
+    placed = place(wanted, agents(a={}, b={"labels": {"room": "b"}}), current).placement
+    assert placed.cameras == {"c": "j", "d0": "i", "d1": "j"}
+
+
 def test_rebalancing_moves_what_is_above_its_fair_part() -> None:
     cameras = [camera(f"c{n}", pool="p") for n in range(8)]
     wanted = inventory(*(instance(f"i{n}", pool="p") for n in range(4)), *cameras)

@@ -1,7 +1,7 @@
 """What holds for any fleet, however odd."""
 
 import hypothesis.strategies as st
-from hypothesis import given
+from hypothesis import given, settings
 from tests.fleet.placing.fleets import any_agents, any_inventory, node_id
 
 from sightline.fleet.inventory import AgentSpec, Inventory, NodeId, Placement
@@ -54,6 +54,7 @@ def check_capacity(inventory: Inventory, agents: Agents, placement: Placement) -
         assert capacity is None or len(cameras) <= capacity
 
 
+@settings(max_examples=400)
 @given(any_inventory(), any_agents(), PLACEMENTS, STANDINGS, st.booleans())
 def test_every_place_is_one_that_may_be(
     inventory: Inventory, agents: Agents, current: Placement, standing: dict[NodeId, Standing], even: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, KeysView
 
 from sightline.fleet.inventory import NodeId
 
@@ -26,7 +26,7 @@ class Found:
         """Who has it, in order."""
         return sorted(self._on.get(name, ()))
 
-    def names(self) -> Iterable[str]:
+    def names(self) -> KeysView[str]:
         """All that somebody has."""
         return self._on.keys()
 

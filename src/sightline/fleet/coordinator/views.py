@@ -6,7 +6,7 @@ Deliberately not here: why something is so (`explaining`), and what would change
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -106,25 +106,26 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lazy(Mapping[K, V], Generic[K, V]):
-    """A mapping whose values are made when they are looked at."""
+    """A mapping whose values are made when they are looked at, and its keys when they are counted."""
 
-    def __init__(self, keys: Mapping[K, object], make: Callable[[K], V]) -> None:
-        self._keys = keys
-        self._make = make
+    def __init__(
+        self, make: Callable[[K], V], has: Callable[[object], bool], keys: Callable[[], Sequence[K]]
+    ) -> None:
+        self._make, self._has, self._keys = make, has, keys
 
     def __getitem__(self, key: K) -> V:
-        if key not in self._keys:
+        if not self._has(key):
             raise KeyError(key)
         return self._make(key)
 
     def __iter__(self) -> Iterator[K]:
-        return iter(self._keys)
+        return iter(self._keys())
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._keys())
 
     def __contains__(self, key: object) -> bool:
-        return key in self._keys
+        return self._has(key)
 
 
 class Views:
@@ -136,12 +137,17 @@ class Views:
 
     def agents(self) -> Mapping[NodeId, AgentView]:
         """All machines, those that were removed and did not confirm it yet too."""
-        return Lazy(dict.fromkeys(sorted(self._fleet.nodes)), lambda key: agent_view(self._fleet.nodes[key]))
+        nodes = self._fleet.nodes
+        return Lazy(lambda key: agent_view(nodes[key]), nodes.__contains__, lambda: sorted(nodes))
 
     def instances(self) -> Mapping[str, InstanceView]:
         """All that are wanted, or that somebody has."""
-        names = dict.fromkeys(sorted({*self._fleet.inventory.instances, *self._found.names()}))
-        return Lazy(names, lambda key: instance_view(self._fleet, self._found, key))
+        fleet, found = self._fleet, self._found
+        return Lazy(
+            lambda name: instance_view(fleet, found, name),
+            lambda name: name in fleet.inventory.instances or name in found.names(),
+            lambda: sorted({*fleet.inventory.instances, *found.names()}),
+        )
 
     def totals(self) -> Totals:
         """All machines and instances, counted by state."""
