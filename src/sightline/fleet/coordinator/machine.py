@@ -23,13 +23,13 @@ from sightline.fleet.coordinator.alarms import Alarms
 from sightline.fleet.coordinator.explaining import Explanation, explain
 from sightline.fleet.coordinator.fleet import Fleet
 from sightline.fleet.coordinator.found import Found
-from sightline.fleet.coordinator.leases import Acks
 from sightline.fleet.coordinator.lingering import MOST_S as LINGER_S
 from sightline.fleet.coordinator.node import Node, merged_spec
 from sightline.fleet.coordinator.out import Out
-from sightline.fleet.coordinator.pacing import Configs, Questions
 from sightline.fleet.coordinator.planning import Plan, plan
+from sightline.fleet.coordinator.sender import AGAIN, Sender
 from sightline.fleet.coordinator.views import AgentView, InstanceView, Totals, Views
+from sightline.fleet.coordinator.watch import CAUTION, GONE, Watch
 from sightline.fleet.inventory import AgentSpec, Inventory, NodeId
 from sightline.fleet.messages.topics import AgentCommand, AgentInfo, AgentResponse
 from sightline.fleet.timing import Timing
@@ -38,6 +38,8 @@ REPLAN_NS: Final = NS_PER_S
 """Between two placements that nobody asked for."""
 GATHER_NS: Final = NS_PER_S // 4
 """That a placement waits after an agent came: often others come too, and then they share."""
+LINGER: Final = "linger"
+"""The alarm at which what goes on where it was ends there."""
 BELIEVED: Final = 2**62
 """A generation or a term above that is no count of anything."""
 
@@ -46,31 +48,23 @@ class Coordinator:
     """One fleet's; one thread's."""
 
     def __init__(self, memory: Memory, timing: Timing, now_ns: int) -> None:
-        self._timing = timing
-        self._limit_ns = ns(timing.lease_s + timing.margin_s)
         self._out = Out()
         self._fleet = Fleet(memory, self._out)
         self._found = Found()
         self._alarms = Alarms()
-        self._acks = Acks(ns(timing.ack_s), now_ns)
-        self._configs = Configs(timing.send_again_s, now_ns)
-        self._questions = Questions()
-        self._floor_ns = now_ns
+        self._watch = Watch(self._fleet, self._out, self._alarms, timing, now_ns)
+        self._sender = Sender(self._fleet, self._out, self._alarms, timing, now_ns)
         self._replanned_ns = now_ns
         self._replan_ns: int | None = None
-        self._questions.want_all()
+        self._sender.ask_all()
         self._fleet.replan()
-        for node_id in self._fleet.nodes:
-            self._alarms.set("lost", node_id, now_ns + self._limit_ns)
-        if self._fleet.cautious:
-            self._alarms.set("caution", None, now_ns + self._limit_ns)
 
     # What is heard
 
     def heard_info(self, info: AgentInfo, now_ns: int, *, refusal: str | None = None) -> list[Action]:
         """An agent says who it is. `refusal`: why it is not let in; None: it is."""
         if refusal is not None:
-            self._refuse(info, refusal)
+            self._sender.refuse(info, refusal)
             return self._done(now_ns)
         node = self._fleet.nodes.get(info.node_id)
         if node is not None and info.boot < node.said.boot and not node.is_lost:
@@ -81,15 +75,15 @@ class Coordinator:
         if node.share.generation == 0 or self._is_ahead(node, info.generation):
             self._fleet.is_ahead(node)
         if was_away or not node.knows:
-            self._configs.want(node.node_id, is_new=True)
-        self._welcome(node, info)
+            self._sender.newest(node.node_id)
+        self._sender.welcome(node, info)
         return self._done(now_ns)
 
     def heard_response(self, response: AgentResponse, now_ns: int) -> list[Action]:
         """An agent says how it is."""
         node = self._fleet.nodes.get(response.node_id)
         if node is None:
-            self._ask(response.node_id, now_ns)
+            self._sender.ask(response.node_id, now_ns)
         elif node.is_news(response.boot, response.seq):
             self._take(node, response, now_ns)
         return self._done(now_ns)
@@ -124,13 +118,13 @@ class Coordinator:
         if node is not None and not node.removed:
             node.removed = True
             self._out.note("is removed from the fleet", node_id)
-            self._alarms.set("lost", node_id, now_ns + self._limit_ns)
+            self._watch.expect(node_id, now_ns)
             self._replan_ns = now_ns
         return self._done(now_ns)
 
     def refreshed(self, now_ns: int) -> list[Action]:
         """Users want to know who is there: all are asked."""
-        self._questions.want_all()
+        self._sender.ask_all()
         return self._done(now_ns)
 
     def command(self, command: AgentCommand, now_ns: int) -> list[Action]:
@@ -146,21 +140,19 @@ class Coordinator:
 
     def reconnected(self, now_ns: int) -> list[Action]:
         """The bus was away and is back: nobody could be heard, and nobody may have heard."""
-        self._floor_ns = now_ns
-        self._fleet.cautious = True
-        self._alarms.set("caution", None, now_ns + self._limit_ns)
+        self._watch.deaf_until(now_ns)
         for node_id in self._fleet.nodes:
-            self._configs.want(node_id, is_new=True)
-        self._questions.want_all()
+            self._sender.newest(node_id)
+        self._sender.ask_all()
         return self._done(now_ns)
 
     def tick(self, now_ns: int) -> list[Action]:
         """It is as late as that."""
         for kind, name in self._alarms.ring(now_ns):
-            if kind == "caution":
+            if kind == CAUTION:
                 self._fleet.cautious = False
                 self._fleet.unblock()
-            elif kind == "linger":
+            elif kind == LINGER:
                 self._fleet.end_linger(str(name))
             elif isinstance(name, NodeId) and (node := self._fleet.nodes.get(name)) is not None:
                 self._look_at(kind, node, now_ns)
@@ -168,13 +160,7 @@ class Coordinator:
 
     def due_ns(self) -> int | None:
         """When to call `tick`; None: never, unless something comes."""
-        due = (
-            self._alarms.due_ns(),
-            self._acks.due_ns(),
-            self._configs.due_ns(),
-            self._questions.due_ns(self._floor_ns),
-            self._replan_ns,
-        )
+        due = (self._alarms.due_ns(), self._sender.due_ns(), self._replan_ns)
         return min((one for one in due if one is not None), default=None)
 
     # What people ask
@@ -201,26 +187,6 @@ class Coordinator:
 
     # How
 
-    def _refuse(self, info: AgentInfo, refusal: str) -> None:
-        self._out.note(f"{info.hostname} is not let in: {refusal}", info.node_id)
-        self._out.command(
-            AgentCommand(
-                command="refuse", node_id=info.node_id, reason=refusal, boot=info.boot, greeting=info.greeting
-            )
-        )
-
-    def _welcome(self, node: Node, info: AgentInfo) -> None:
-        self._out.command(
-            AgentCommand(
-                command="welcome",
-                node_id=node.node_id,
-                boot=info.boot,
-                greeting=info.greeting,
-                generation=node.share.generation,
-                lease_s=self._timing.lease_s,
-            )
-        )
-
     def _admit(self, node: Node | None, info: AgentInfo, now_ns: int) -> Node:
         known = None if node is None or node.removed else node
         spec = merged_spec(known.spec if known else None, info)
@@ -240,28 +206,20 @@ class Coordinator:
         if node is None:
             node = self._fleet.nodes[spec.node_id] = Node(spec)
         node.spec, node.removed = spec, False
-        self._alarms.set("lost", spec.node_id, now_ns + self._limit_ns)
+        self._watch.expect(spec.node_id, now_ns)
         return node
 
     def _is_heard(self, node: Node, now_ns: int) -> bool:
-        """True: it is back, or for the first time."""
-        was_away = node.heard_ns is None or node.is_lost
-        node.heard_ns = now_ns
-        if node.is_lost:
-            node.lost_ns, node.gone = None, False
-            self._out.note(f"{node.name} is back", node.node_id)
-            self._alarms.clear("gone", node.node_id)
-        if was_away:
-            self._alarms.set("lost", node.node_id, self._lost_at(node))
-            if not self._fleet.is_whole:
-                self._replan_soon(now_ns)
+        was_away = self._watch.heard(node, now_ns)
+        if was_away and not self._fleet.is_whole:
+            self._replan_soon(now_ns)
         return was_away
 
     def _take(self, node: Node, response: AgentResponse, now_ns: int) -> None:
         knew = node.knows
         was_away = self._is_heard(node, now_ns)
         if not node.removed:
-            self._acks.heard(response)
+            self._sender.heard(response)
         node.answers(response)
         self._fleet.holders.reports(node.node_id, node.said.held - node.given.keys())
         self._take_statuses(node, response, now_ns)
@@ -272,7 +230,7 @@ class Coordinator:
         if node.knows:
             self._knows(node, knew=knew)
         elif was_away:
-            self._configs.want(node.node_id, is_new=True)
+            self._sender.newest(node.node_id)
         if response.generation >= self._fleet.unsure.get(node.node_id, BELIEVED):
             self._fleet.is_sure(node)
 
@@ -286,8 +244,7 @@ class Coordinator:
     def _knows(self, node: Node, *, knew: bool) -> None:
         """It has its newest share."""
         if not knew:
-            self._configs.forget(node.node_id)
-            self._alarms.clear("again", node.node_id)
+            self._sender.nothing(node.node_id)
         holders = self._fleet.holders
         if holders.leaving(node.node_id):
             self._fleet.freed(holders.answers(node.node_id, node.said.held, node.said.statuses.keys()))
@@ -300,7 +257,7 @@ class Coordinator:
     def _take_statuses(self, node: Node, response: AgentResponse, now_ns: int) -> None:
         if not response.full:
             if response.full_seq != node.said.full_seq:
-                self._ask(node.node_id, now_ns)
+                self._sender.ask(node.node_id, now_ns)
             return
         node.said.full_seq = response.full_seq or response.seq
         was = node.said.statuses
@@ -314,41 +271,19 @@ class Coordinator:
                     touched.add(place[1])
         self._fleet.rebuild(touched)
 
-    def _ask(self, node_id: NodeId, now_ns: int) -> None:
-        if self._questions.may_ask(node_id, now_ns):
-            self._out.command(AgentCommand(command="report", node_id=node_id))
-
-    def _lost_at(self, node: Node) -> int:
-        heard_ns = self._floor_ns if node.heard_ns is None else max(node.heard_ns, self._floor_ns)
-        return heard_ns + self._limit_ns
-
     def _look_at(self, kind: str, node: Node, now_ns: int) -> None:
-        if kind == "again":
-            if not node.knows and not node.is_lost and node.heard_ns is not None:
-                self._configs.want(node.node_id, is_new=False)
-        elif kind == "gone":
+        if kind == AGAIN:
+            self._sender.look_again(node)
+        elif kind == GONE:
             node.gone = True
             self._replan_soon(now_ns)
-        elif (lost_ns := self._lost_at(node)) > now_ns:
-            self._alarms.set("lost", node.node_id, lost_ns)
-        else:
-            self._lose(node, now_ns)
-
-    def _lose(self, node: Node, now_ns: int) -> None:
-        """Its lease is over: it runs nothing any more that must not run twice."""
-        node.lost_ns = now_ns
-        self._fleet.is_sure(node)
-        self._fleet.freed(self._fleet.holders.lease_is_over(node.node_id))
-        if node.removed:
+        elif self._watch.look_at(node, now_ns) and node.removed:
             self._forget(node)
-            return
-        self._out.note(f"{node.name} is lost", node.node_id)
-        self._alarms.set("gone", node.node_id, now_ns + ns(self._timing.move_after_s))
 
     def _forget(self, node: Node) -> None:
         self._found.changed(node.node_id, node.said.statuses.keys(), ())
         self._fleet.forget(node)
-        self._configs.forget(node.node_id)
+        self._sender.nothing(node.node_id)
 
     def _replan_soon(self, now_ns: int) -> None:
         due_ns = max(now_ns + GATHER_NS, self._replanned_ns + REPLAN_NS)
@@ -359,22 +294,8 @@ class Coordinator:
         if self._replan_ns is not None and self._replan_ns <= now_ns:
             self._replan_ns, self._replanned_ns = None, now_ns
             self._fleet.replan()
-        self._send(now_ns)
-        if (leases := self._acks.take(now_ns)) is not None:
-            self._out.command(leases)
-        if self._questions.take_all(now_ns):
-            self._out.command(AgentCommand(command="report"))
+        for name in self._fleet.lingers:
+            self._alarms.set(LINGER, name, now_ns + ns(LINGER_S))
+        self._fleet.lingers.clear()
+        self._sender.flush(now_ns)
         return self._out.take(self._fleet.terms.take_changed())
-
-    def _send(self, now_ns: int) -> None:
-        fleet = self._fleet
-        for name in fleet.lingers:
-            self._alarms.set("linger", name, now_ns + ns(LINGER_S))
-        fleet.lingers.clear()
-        for node_id in sorted(fleet.changed):
-            self._configs.want(node_id, is_new=True)
-        fleet.changed.clear()
-        for node_id in self._configs.take(now_ns):
-            if (node := fleet.nodes.get(node_id)) is not None:
-                self._out.send(node.share)
-                self._alarms.set("again", node_id, self._configs.sent(node_id, now_ns))
