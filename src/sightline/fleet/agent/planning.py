@@ -106,7 +106,7 @@ class Planning:
 
     def _begin_targets(self, now_ns: int) -> Iterator[Begin]:
         for slot, target in self.targets():
-            if slot.idle and self._is_to_begin(slot, target, now_ns) and self._room():
+            if slot.idle and self._is_to_begin(slot, target, now_ns):
                 slot.operation = Begin(target)
                 slot.exclusive = slot.exclusive or target.exclusive
                 slot.asked, slot.trouble = False, ""
@@ -120,7 +120,7 @@ class Planning:
         if not self._may(target, now_ns):
             return False
         self._blame(slot, wrong, now_ns)
-        return self._ready(slot.tries.again_ns, now_ns) and self._is_its_turn(slot, target)
+        return self._ready(slot.tries.again_ns, now_ns) and self._room() and self._is_its_turn(slot, target)
 
     def _may(self, target: DesiredInstance, now_ns: int) -> bool:
         return not target.exclusive or self._lease.begins(now_ns, self._deployment.generation)
@@ -143,14 +143,15 @@ class Planning:
             return True
         if not self._deployment.may_change:
             return False
-        others = [one for one in self._in_doubt() if one.name != target.name]
-        return not others if target.one_at_a_time else not any(one.one_at_a_time for one in others)
-
-    def _in_doubt(self) -> list[DesiredInstance]:
-        """What is new and neither came through its gate nor failed."""
-        return [target for slot, target in self.targets() if self._is_in_doubt(slot, target)]
+        others = ((other, one) for other, one in self.targets() if other is not slot)
+        return not any(
+            self._is_in_doubt(other, one)
+            for other, one in others
+            if target.one_at_a_time or one.one_at_a_time
+        )
 
     def _is_in_doubt(self, slot: Slot, target: DesiredInstance) -> bool:
+        """It is new, and neither came through its gate nor failed."""
         if self._is_through(slot, target) or target.name in self._deployment.failed:
             return False
         return slot.gate_ns is not None or isinstance(slot.operation, Begin)
