@@ -22,6 +22,7 @@ from sightline.cli.agent import agent
 from sightline.cli.cameras import app as cameras
 from sightline.cli.capture import capture
 from sightline.cli.check import check
+from sightline.cli.coordinator import coordinator
 from sightline.cli.deepstream import app as deepstream
 from sightline.cli.demo import demo
 from sightline.cli.doctor import doctor
@@ -106,7 +107,22 @@ def _every_command(
     configure(_LEVELS[min(verbose, 2)])
 
 
-for _command in (demo, probe, check, up, capture, worker, mux, rpc, top, logs, agent, doctor, fakecam):
+for _command in (
+    demo,
+    probe,
+    check,
+    up,
+    capture,
+    worker,
+    coordinator,
+    mux,
+    rpc,
+    top,
+    logs,
+    agent,
+    doctor,
+    fakecam,
+):
     app.command()(_command)
 app.add_typer(cameras, name="cameras")
 app.add_typer(deepstream, name="deepstream")

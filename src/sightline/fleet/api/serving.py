@@ -62,6 +62,7 @@ class CoordinatorServer:
     ) -> None:
         check_token("a coordinator", host, token, such_as="--token-env SIGHTLINE_FLEET_TOKEN")
         self._asked_to_stop = False
+        _make_folder(database.parent)
         with ExitStack() as opened:
             listening = _listening(host, port)
             opened.callback(listening.close)
@@ -122,3 +123,10 @@ def _listening(host: str, port: int) -> socket.socket:
             f"cannot serve the fleet's API on host {host!r} port {port}: {error.strerror}; expected an "
             "address of this machine, and a free port (0: any)"
         ) from None
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {folder} for the database: {error.strerror}") from None

@@ -1,0 +1,106 @@
+"""`sightline coordinator`: who is in the fleet, and what runs where."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from sightline.cli.options import Seconds
+from sightline.errors import ConfigError, MissingExtra
+
+if TYPE_CHECKING:
+    from sightline.fleet.api.serving import CoordinatorServer
+
+
+def coordinator(
+    *,
+    bus: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Where its agents are met: kafka://host:9092, or hub://host:4820.",
+            show_default=False,
+        ),
+    ],
+    db: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Its database; left out: one in your own data folder.", show_default=False
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address of its API; wider than this machine needs a token of your own.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 is any that is free.")] = 8420,
+    token_env: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Who asks must know the token in this environment variable; left out: one is made.",
+            show_default=False,
+        ),
+    ] = None,
+    prefix: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT", help="Before the names of topics: several fleets on a broker.", show_default=False
+        ),
+    ] = "",
+    seconds: Seconds = None,
+) -> None:
+    """Run the coordinator of a fleet until Ctrl-C: it keeps what you want, and tells agents what to run.
+
+    It goes on where it was: all that it needs lies in its database and beside it (keys and token, which only
+    you can read). `sightline fleet` asks it. A bus that is away is waited for.
+
+    Examples:
+
+        sightline coordinator --bus kafka://127.0.0.1:9092
+
+        sightline coordinator --bus hub://127.0.0.1:4820 --db fleet.db --port 0
+
+        FLEET=... sightline coordinator --bus kafka://broker:9092 --host 0.0.0.0 --token-env FLEET
+    """
+    from sightline.cli.showing import print_lines, stopped_by_signals
+    from sightline.fleet.coordinator.places import DATABASE, home
+
+    database = (home() / DATABASE if db is None else db).absolute()
+    with _server(
+        bus=bus, database=database, host=host, port=port, token=_token(token_env), prefix=prefix
+    ) as one:
+        print_lines(_first_lines(one, token_env), Console())
+        with stopped_by_signals(one):
+            one.wait(seconds)
+
+
+def _server(**settings: object) -> CoordinatorServer:
+    try:
+        from sightline.fleet.api.serving import CoordinatorServer
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"fastapi", "httpx"}:
+            raise
+        raise MissingExtra(
+            f"{error.name} is not installed; it comes with: pip install 'sightline[fleet]'"
+        ) from error
+    return CoordinatorServer(**settings)  # type: ignore[arg-type]  # as above
+
+
+def _first_lines(server: CoordinatorServer, token_env: str | None) -> Iterator[str]:
+    yield f"coordinator: {server.url}"
+    yield f"token: {f'in ${token_env}' if server.token_path is None else f'in {server.token_path}'}"
+    yield "to let a machine in: sightline fleet token, which says what to type there"
+
+
+def _token(variable: str | None) -> str | None:
+    if variable is None:
+        return None
+    if not os.environ.get(variable):
+        raise ConfigError(
+            f"expected a token in the environment variable {variable}, which is not set or empty"
+        )
+    return os.environ[variable]
