@@ -1,11 +1,11 @@
-"""A coordinator's desk for the tests of agents: lets them in, acknowledges, and says what a test wants said."""
+"""A coordinator's desk for the tests of agents: lets them in, acknowledges, and says what a test wants."""
 
 from __future__ import annotations
 
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from sightline.errors import Closed
@@ -86,7 +86,7 @@ class Desk:
         self.post.close()
         self._thread.join()
 
-    def __enter__(self) -> Desk:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:

@@ -145,8 +145,9 @@ class AgentService:
         self._looking.end()
         self._listening.end()
         self._turns.close()
-        for part in (self._looking, self._listening, self._thread):
-            part.join()
+        if self._thread.ident is not None:  # it was started
+            for part in (self._looking, self._listening, self._thread):
+                part.join()
         self._opened.close()
 
     def __enter__(self) -> Self:
