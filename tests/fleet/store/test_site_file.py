@@ -107,7 +107,7 @@ def test_only_what_the_same_file_brought_is_removed(database: Database, site_fil
     assert made.cameras.left == ["gate", "yard", "file", "alone"]
     import_site(database, site_file, environ=ENVIRON, origin="a")
     made = import_site(database, other, origin="b", adopt=True, prune=True)
-    assert (made.cameras.changed, made.cameras.removed) == (["new"], [])
+    assert (made.cameras.unchanged, made.cameras.removed) == (["new"], [])
     made = import_site(database, site_file, environ=ENVIRON, origin="a", prune=True)
     assert made.cameras.removed == []
     assert {each.camera_id for each in database.cameras.page().items} == {

@@ -58,19 +58,21 @@ def import_rows(
     agents: Sequence[Values] = (),
     prune: bool = False,
     adopt: bool = False,
+    edit: bool = False,
     dry_run: bool = False,
 ) -> Imported:
     """Bring these in, in one transaction, marked by `origin`.
 
     Rows are fields by name; what they do not name stays in those that are there. `prune` removes rows of this
     origin that are not among them; `adopt` takes over rows of these names that are another import's, or a
-    user's own; `dry_run` says what it would do, and changes nothing.
+    user's own; `edit` changes those too and leaves them theirs; `dry_run` says what it would do, and changes
+    nothing.
 
     Raises:
         Refused: values are wrong, or names are another's; all mistakes, each with its table and name.
     """
     with database.sessions.writing() as session:
-        bringing = _Bringing(session, origin, adopt=adopt)
+        bringing = _Bringing(session, origin, adopt=adopt, edit=edit)
         brought = {
             "agents": bringing.all(database.agents, "agent_name", agents),
             "instances": bringing.all(database.instances, "instance_name", instances),
@@ -87,8 +89,8 @@ def import_rows(
 class _Bringing:
     """One import within its transaction."""
 
-    def __init__(self, session: Session, origin: str, *, adopt: bool) -> None:
-        self._session, self._origin, self._adopt = session, origin, adopt
+    def __init__(self, session: Session, origin: str, *, adopt: bool, edit: bool) -> None:
+        self._session, self._origin, self._adopt, self._edit = session, origin, adopt, edit
         self.mistakes: list[Mistake] = []
 
     def all(self, shelf: Shelf[Any, Any], name: str, rows: Iterable[Values]) -> Changes:
@@ -125,10 +127,11 @@ class _Bringing:
         except Missing:
             shelf.add_in(self._session, {**values, **self._mark(shelf)})
             return "added"
-        if shelf.what != "agent" and row.origin != self._origin and not self._adopt:
+        mark = {} if self._edit else self._mark(shelf)
+        if mark and row.origin != self._origin and not self._adopt:
             whose = f"import {row.origin!r}" if row.origin else "a user"
             raise Refused([Mistake(name, f"there is one already, which {whose} made; adopt it to change it")])
-        changed = shelf.merge_in(self._session, row, {**values, **self._mark(shelf)})
+        changed = shelf.merge_in(self._session, row, {**values, **mark})
         return "changed" if changed else "unchanged"
 
     def _mark(self, shelf: Shelf[Any, Any]) -> dict[str, str]:

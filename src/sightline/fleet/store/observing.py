@@ -15,7 +15,6 @@ import msgspec
 from sqlalchemy import bindparam, update
 
 from sightline.clock import NS_PER_MS, Clock, ns
-from sightline.errors import StoreError
 from sightline.fleet.inventory import NodeId
 from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.tables import Agent, Camera, DsInstance
@@ -93,7 +92,7 @@ class Observed:
             self._waiting = {}
         try:
             self._write(taken)
-        except StoreError:
+        except BaseException:
             with self._lock:
                 self._waiting = taken | self._waiting
             raise
