@@ -45,6 +45,7 @@ class Docker:
         self._run = Path(tempfile.mkdtemp(prefix="docker-"))
         self.address = f"unix://{self._run}/docker.sock"
         command = [*(APART if networks else ()), str(_look()), *self._settings()]
+        self._crashed = False
         self._process = Process("docker", command, folder, ready=self._answers)
 
     def start(self) -> None:
@@ -103,8 +104,27 @@ class Docker:
         with suppress(RuntimeError):
             self.ask("rm", "--force", name)
 
+    @property
+    def pid(self) -> int | None:
+        """The daemon's, None while there is none."""
+        return self._process.pid
+
+    def crash(self) -> None:
+        """Ends the daemon at once (SIGKILL), not its containers."""
+        self._crashed = True
+        self._process.kill()
+
+    def begin_again(self) -> None:
+        """After `crash`. It ends the containers that it finds, and begins again those that are to be."""
+        # Where nobody buries the dead, its containerd looks alive to it.
+        (self._run / "containerd" / "containerd.pid").unlink(missing_ok=True)
+        self._process.start()
+        self._crashed = False
+
     def stop(self) -> None:
         """Ends all containers and the daemon."""
+        if self._crashed:
+            self.begin_again()
         if self._process.pid is not None:
             self._end()
         shutil.rmtree(self._run, ignore_errors=True)

@@ -126,10 +126,13 @@ def host_settings(spec: RunSpec, settings: DockerSettings) -> dict[str, Any]:
 
 
 def restart_of(spec: RunSpec) -> str:
-    """While there is no agent, Docker begins again what may run twice for a moment and has not ended well."""
+    """While there is no agent, Docker begins again what may run twice for a moment and has not ended well.
+
+    Not "unless-stopped": an engine that was killed takes what it finds at its next begin for stopped by hand.
+    """
     if spec.exclusive:
         return "no"
-    return "on-failure" if spec.may_end else "unless-stopped"
+    return "on-failure" if spec.may_end else "always"
 
 
 def mounts_of(spec: RunSpec, settings: DockerSettings) -> list[tuple[str, bool]]:
@@ -209,7 +212,7 @@ def _network(container: Mapping[str, Any]) -> str:
     """The one that it was made with; where it was put into others, or taken out of that, all that it has."""
     mode: str = container["HostConfig"].get("NetworkMode") or ""
     networks = sorted(container.get("NetworkSettings", {}).get("Networks") or ())
-    return mode if networks in ([mode], []) else ",".join(networks)
+    return mode if networks in ([mode], []) else f"{mode} and {networks}"
 
 
 def _environment(entries: Sequence[str] | None) -> dict[str, str]:

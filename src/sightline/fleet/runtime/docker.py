@@ -51,7 +51,7 @@ class DockerRuntime:
     def __init__(self, settings: DockerSettings, *, clock: Clock = SYSTEM_CLOCK) -> None:
         every = {Feature.OUTLIVES, Feature.IMAGES, Feature.NETWORKS, Feature.LIMITS}
         self.features = frozenset(every | ({Feature.GPUS} if settings.gpus else set()))
-        self._settings = settings
+        self.settings = settings
         self._engine = Engine(settings.address, call_s=settings.call_s)
         self._making = Making(self._engine, settings)
         self._beside = Engine(settings.address, call_s=settings.call_s)
@@ -74,6 +74,9 @@ class DockerRuntime:
             except RuntimeFault:
                 self._forget(made)
                 raise
+            there = self._look(made)
+            if there is not None:
+                self._watching.add(run_of(there), _life(there))
 
     def end(self, name: str, *, at_once: bool = False) -> None:
         with self._doing(name):
@@ -127,7 +130,7 @@ class DockerRuntime:
     # What is there.
 
     def _ids(self, name: str | None = None) -> list[str]:
-        labels = own_labels(self._settings) + ([] if name is None else [f"{INSTANCE}={name}"])
+        labels = own_labels(self.settings) + ([] if name is None else [f"{INSTANCE}={name}"])
         listed = self._engine.ask(
             "what containers there are",
             lambda client: client.containers(all=True, filters={"label": labels}),

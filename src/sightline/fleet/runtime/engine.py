@@ -6,6 +6,7 @@ back as another version. Any thread may ask.
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -19,6 +20,7 @@ from sightline.log import redact
 
 T = TypeVar("T")
 CALL_S: Final = 15.0
+_USUAL: Final = "unix:///var/run/docker.sock"
 
 
 class Missing(RuntimeFault):
@@ -51,6 +53,7 @@ class Engine:
             RuntimeFault: it refused, or cannot be asked.
         """
         try:
+            self._check_listened()
             return call(self._client())
         except docker.errors.NotFound as error:
             raise Missing(self._told(what, error)) from None
@@ -67,6 +70,15 @@ class Engine:
             made, self._made = self._made, None
         if made is not None:
             made.close()
+
+    def _check_listened(self) -> None:
+        """Where nobody listens the SDK leaves a socket open, at each call. Raises OSError."""
+        url = self.address or str(docker.utils.kwargs_from_env().get("base_url") or _USUAL)
+        path = url.partition("unix://")[2]
+        if path:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(self._call_s or CALL_S)
+                probe.connect(path)
 
     def _client(self) -> docker.APIClient:
         with self._lock:

@@ -81,6 +81,8 @@ class Events:
         )
         with self._lock:
             self._stream = stream
+        if self._closed.is_set():  # and whoever closes this may have looked for a stream before
+            stream.close()
         if was_lost:
             self._log.info("Docker's events are back")
             self._changed("")

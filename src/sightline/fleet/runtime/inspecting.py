@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from sightline.fleet.messages.parts import InstanceState
 
 Inspected = Mapping[str, Any]
-_SIGNALLED: Final = 128
+_SIGNALLED: Final = range(129, 193)
+"""As shells and Docker have it: 128 and the number of a signal."""
 _PASSING: Final[Mapping[str, tuple[InstanceState, str]]] = {
     "paused": ("unhealthy", "somebody paused it"),
     "removing": ("removing", "it is being removed"),
@@ -106,7 +107,7 @@ def _ended(state: Mapping[str, Any], watched: Watched) -> str:
     how = f"exit code {code}"
     if state.get("OOMKilled"):
         how = f"out of memory ({how})"
-    elif isinstance(code, int) and code > _SIGNALLED:
-        how = f"{how}, as of signal {code - _SIGNALLED}"
+    elif isinstance(code, int) and code in _SIGNALLED:
+        how = f"{how}, as of signal {code - 128}"
     said = watched.last_words or str(state.get("Error") or "")
     return f"{how}: {said}" if said else how

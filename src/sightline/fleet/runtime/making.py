@@ -77,7 +77,7 @@ class Making:
                 lambda client: client.create_container(
                     image["Id"],
                     name=name,
-                    host_config=client.create_host_config(**self._host(spec)),
+                    host_config=client.create_host_config(**self.host(spec)),
                     **asked,
                 ),
             )
@@ -117,7 +117,8 @@ class Making:
             "stop_signal": spec.stop_signal,
         }
 
-    def _host(self, spec: RunSpec) -> dict[str, Any]:
+    def host(self, spec: RunSpec) -> dict[str, Any]:
+        """As `APIClient.create_host_config` takes it."""
         cards = spec.limits.gpus
         return {
             **host_settings(spec, self._settings),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from sightline.clock import NS_PER_S, Clock
+from sightline.clock import NS_PER_S, Clock, ns
 from sightline.errors import RuntimeFault
 from sightline.fleet.runtime.engine import Engine
 from sightline.fleet.runtime.figures import Heard
@@ -24,6 +24,7 @@ SOON_S: Final = 0.5
 """While something is not ready yet."""
 _FIRST_LINES: Final = 300
 _MIB: Final = 1 << 20
+_SETTLED_S: Final = 3.0
 _SAID: Final = 50
 
 
@@ -37,6 +38,7 @@ class Life:
         self.lines = LastLines(_SAID)
         self.last = ""
         self.is_over = False
+        self._ended_ns: int | None = None
         self._spent: tuple[int, int] | None = None
         self.cpu: float | None = None
         self.memory_mib: float | None = None
@@ -47,6 +49,11 @@ class Life:
                 self.last = stamp
                 if self.heard.hear(line, now_ns):
                     self.lines.add(line)
+
+    def has_settled(self, now_ns: int) -> bool:
+        """Whether it is some time since this was asked first, once it had ended."""
+        self._ended_ns = now_ns if self._ended_ns is None else self._ended_ns
+        return now_ns - self._ended_ns >= ns(_SETTLED_S)
 
     def use(self, stats: Mapping[str, Any], now_ns: int) -> None:
         """As Docker gives them; a container that just ended has none."""
@@ -83,14 +90,20 @@ class Watching:
         if new:
             self._woken.set()
 
+    def add(self, run: str, life: Life) -> None:
+        """One that just began."""
+        with self._lock:
+            self._lives.setdefault(run, life)
+        self._woken.set()
+
     def last_look(self, run: str) -> None:
-        """It ended: what it said last is heard now, once."""
+        """It ended: what it said last is heard, which is there a moment after Docker says that it ended."""
         with self._lock:
             life = self._lives.get(run)
         if life is not None and not life.is_over:
             with suppress(RuntimeFault):
                 self._hear(life)
-                life.is_over = True
+                life.is_over = life.has_settled(self._clock.monotonic_ns())
 
     def of(self, run: str) -> Watched:
         with self._lock:
