@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from sightline.deepstream.generating.addresses import has_login, with_login
 from sightline.errors import ConfigError, SightlineError
 from sightline.fleet.coordinator.actions import CameraShare, InstanceShare, NodeShare
+from sightline.fleet.documents.narrowing import narrowed
 from sightline.fleet.documents.secret_parts import Json, Secret, taken_out
 from sightline.fleet.documents.sources import CameraSource, InstanceSource, Sources
 from sightline.fleet.keys.identity import PublicKey
@@ -114,7 +115,8 @@ class _Making:
         if "cameras" in source.config:
             raise ConfigError("expected a site without cameras: those of the instance are put there")
         cameras = self._cameras(one, _as_camera)
-        site = {**source.config, "cameras": {share.camera_id: made for share, made in cameras}}
+        there = {share.camera_id: made for share, made in cameras}
+        site = {**narrowed(source.config, there), "cameras": there}
         return WorkerInstance.model_validate(
             {
                 "name": one.name,

@@ -44,7 +44,7 @@ class InstanceSource(msgspec.Struct, frozen=True, kw_only=True):
         name: of it.
         kind: "deepstream" or "worker".
         config: of DeepStream: `DsInstanceConfig` without `sourceconfig`. Of a worker: a site document without
-            `cameras`, its workers looking at all cameras of the instance.
+            `cameras`, its workers looking at those of the instance, or at those of them that they name.
         run: how it is run; its terms come with each camera's share.
         debug: the document's "debug or not".
     """
