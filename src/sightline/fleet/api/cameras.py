@@ -14,7 +14,7 @@ from sightline.fleet.api.generations import TAGGED, Expected, tagged
 from sightline.fleet.api.paging import SORTED, Page, Part
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.store.cameras import Cameras
-from sightline.fleet.store.rows import CameraChange, CameraIn, CameraOut
+from sightline.fleet.store.rows import CameraBody, CameraChange, CameraIn, CameraOut
 
 Key = Annotated[str, Path(description="its camera_id, or its number", examples=["gate"])]
 _ABSENT: Final = "there is no such camera"
@@ -66,7 +66,7 @@ def camera_routes(service: CoordinatorService) -> APIRouter:
         "/{camera}",
         responses={200: {"headers": TAGGED}, **failing(not_found=_ABSENT, precondition_failed=_LATE)},
     )
-    def replace_camera(camera: Key, values: CameraIn, expected: Expected, response: Response) -> CameraOut:
+    def replace_camera(camera: Key, values: CameraBody, expected: Expected, response: Response) -> CameraOut:
         """Make it what is said; what is left out is as in a new one, but for the password."""
         return tagged(cameras.replace(camera, values, expected), response)
 

@@ -150,3 +150,4 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     },
 }
 """By the name of their model."""
+EXAMPLES.update({f"{name}Body": EXAMPLES[f"{name}In"] for name in ("Camera", "DsInstance")})

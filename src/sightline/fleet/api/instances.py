@@ -15,7 +15,7 @@ from sightline.fleet.api.generations import TAGGED, Expected, tagged
 from sightline.fleet.api.paging import SORTED, Page, Part
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.store.instances import Instances
-from sightline.fleet.store.rows import DsInstanceChange, DsInstanceIn, DsInstanceOut
+from sightline.fleet.store.rows import DsInstanceBody, DsInstanceChange, DsInstanceIn, DsInstanceOut
 
 Key = Annotated[str, Path(description="its instance_name, or its number", examples=["hall-1"])]
 Lines = Annotated[int, Query(ge=1, le=10_000, description="how many of its last lines")]
@@ -72,7 +72,7 @@ def instance_routes(service: CoordinatorService) -> APIRouter:
         responses={200: {"headers": TAGGED}, **failing(not_found=_ABSENT, precondition_failed=_LATE)},
     )
     def replace_instance(
-        instance: Key, values: DsInstanceIn, expected: Expected, response: Response
+        instance: Key, values: DsInstanceBody, expected: Expected, response: Response
     ) -> DsInstanceOut:
         """Make it what is said; what is left out is as in a new one."""
         return tagged(instances.replace(instance, values, expected), response)
