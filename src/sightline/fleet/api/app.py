@@ -23,6 +23,7 @@ from sightline.fleet.api.operations import operation_routes
 from sightline.fleet.api.problems import NoFaultShown, add_handlers, worded
 from sightline.fleet.api.streams import stream_routes
 from sightline.fleet.api.tokens import token_routes
+from sightline.fleet.api.transfer import transfer_routes
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.pages.guard import Guard
 from sightline.pages.guarded import App, Guarded, Receive, Scope, Send
@@ -68,6 +69,7 @@ def make_app(service: CoordinatorService) -> FastAPI:
         instance_routes,
         operation_routes,
         token_routes,
+        transfer_routes,
         stream_routes,
     ):
         app.include_router(routes(service))

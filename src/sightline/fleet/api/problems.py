@@ -31,6 +31,8 @@ from sightline.fleet.store.refusals import Mistake as StoreMistake
 from sightline.log import get_logger, redact
 from sightline.pages.guard import Refusal
 from sightline.pages.guarded import App, Receive, Scope, Send
+from sightline.site.mistakes import Mistake as SiteMistake
+from sightline.site.mistakes import SiteError
 
 CONTENT_TYPE: Final = "application/problem+json"
 _KINDS: Final = "urn:sightline:fleet:"
@@ -92,7 +94,7 @@ def problem_of(error: Exception) -> tuple[Problem, Mapping[str, str] | None]:
         case HTTPException():  # a path or a method that there is not
             status = HTTPStatus(error.status_code)
             return _problem(status, _kind(status), str(error.detail)), error.headers
-        case Refused():
+        case Refused() | SiteError():
             return _of_values(map(_mistake, error.mistakes)), None
         case Conflict(generation=int(generation)):
             return _problem(HTTPStatus.PRECONDITION_FAILED, "generation", str(error)), {
@@ -194,9 +196,12 @@ def _mistakes_of(one: Mapping[str, Any]) -> Iterable[Mistake]:
     return [Mistake(pointer=_pointer(one["loc"]), detail=_text(_said(one)))]
 
 
-def _mistake(found: StoreMistake) -> Mistake:
+def _mistake(found: StoreMistake | SiteMistake) -> Mistake:
     pointer = "".join(f"/{part}" for part in found.where.split(".") if part)
-    return Mistake(pointer=_text(pointer), detail=_text(found.message))
+    place = ""
+    if isinstance(found, SiteMistake) and found.line is not None:
+        place = f"line {found.line}, column {found.column}: "
+    return Mistake(pointer=_text(pointer), detail=_text(f"{place}{found.message}"))
 
 
 def _said(one: Mapping[str, Any]) -> str:
