@@ -68,8 +68,10 @@ class Desk:
         silent: it hears, and says nothing by itself.
     """
 
-    def __init__(self, url: str, *, lease_s: float = QUICK.lease_s, **settings: Any) -> None:
-        self.identity = Identity.made()
+    def __init__(
+        self, url: str, *, identity: Identity | None = None, lease_s: float = QUICK.lease_s, prefix: str = ""
+    ) -> None:
+        self.identity = identity or Identity.made()
         self.token = Token.made(self.identity.public)
         self.silent = False
         self.infos: list[AgentInfo] = []
@@ -77,7 +79,7 @@ class Desk:
         self.keys: dict[UUID, PublicKey] = {}
         self.generation = 0
         self._lease_s = lease_s
-        self.post = Post(url, identity=self.identity, by="coordinator", **settings)
+        self.post = Post(url, identity=self.identity, by="coordinator", prefix=prefix)
         self._reader = self.post.reader(AgentInfo, AgentResponse)
         self._thread = threading.Thread(target=self._live, daemon=True)
         self._thread.start()
@@ -146,7 +148,7 @@ class Desk:
 
     def _greeted(self, info: AgentInfo) -> None:
         key = PublicKey.parse(info.key)
-        if info.node_id not in self.keys:
+        if info.proof:
             proven = read_proof(self.identity, info.proof, info.node_id, key)
             assert (proven.token_id, proven.secret) == (self.token.token_id, self.token.secret)
         self.keys[info.node_id] = key

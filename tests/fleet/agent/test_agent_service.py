@@ -117,7 +117,7 @@ def test_what_fails_comes_back_as_it_was_and_the_reason_is_told(
     welcome(desk, wait_for)
     first = desk.configure(source("west"))
     runs(desk, first, wait_for)
-    second = desk.configure(source("west", kind="worker", config=BROKEN))
+    second = desk.configure(source("west", kind="worker", config=BROKEN, ready_s=3.0))
     wait_for(lambda: desk.responses[-1].deployment == "failed", LIMIT_S, "it to fail")
     wait_for(lambda: desk.state("west") == "running", LIMIT_S, "the one before it")
     last = desk.responses[-1]
