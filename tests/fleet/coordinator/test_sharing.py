@@ -197,3 +197,17 @@ def test_an_inventory_that_was_saved_before_a_crash_is_carried_out(late: int) ->
     hand.wait(late)
     hand.respond(B, generation=applied.shares[B].generation)
     assert hand.given(B) == ["j"]
+
+
+def test_a_generation_of_a_restored_database_is_none_that_somebody_has_seen_as_another() -> None:
+    """Before a is heard it is to run something else than it was told in the hour that is forgotten."""
+    hand = running()
+    hour_ago = hand.disk
+    hand.apply(*one_on("i", A), *one_on("forgotten", A))
+    seen = hand.sent[A]
+    hand.again(hour_ago)
+    hand.apply(*one_on("i", A), *one_on("other", A))
+    assert hand.sent[A].generation != seen.generation
+    after = hand.sent[A].generation
+    hand.apply(*one_on("i", A))
+    assert hand.sent[A].generation == after + 1

@@ -9,6 +9,7 @@ Deliberately not here: time, messages, and who is lost (`machine`).
 
 from __future__ import annotations
 
+import zlib
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import Final
@@ -26,6 +27,7 @@ from sightline.fleet.placing.place import place
 from sightline.fleet.placing.placed import Placed
 
 MOST_MOVES_TOLD: Final = 50
+FIRST_OF_A_LIFE: Final = 1000
 CAUTION: Final = "the coordinator began a moment ago, and waits until nobody else can be running it"
 
 
@@ -148,7 +150,7 @@ class Fleet:
         instances = self._instances(node)
         if instances == node.share.instances and not force:
             return []
-        generation = max(node.share.generation, node.said.generation) + 1
+        generation = _next_generation(node, instances)
         was = node.given
         node.tell(NodeShare(node_id=node.node_id, generation=generation, instances=instances))
         self.holders.gives(node.node_id, node.given)
@@ -224,9 +226,22 @@ class Fleet:
             self._out.note(f"{told - MOST_MOVES_TOLD} more instances move")
 
 
+def _next_generation(node: Node, instances: tuple[InstanceShare, ...]) -> int:
+    """The next; the first of this life beyond what was remembered is some way off. Where our memory is an old
+    one, somebody has made the very next ones before, and the same number must not mean two things.
+    """
+    following = max(node.share.generation, node.said.generation) + 1
+    if node.is_ours:
+        return following
+    node.is_ours = True
+    return following + zlib.crc32(msgspec.json.encode(instances)) % FIRST_OF_A_LIFE
+
+
 def _nodes(memory: Memory) -> dict[NodeId, Node]:
     """Those that are let in, and those that were removed and may not have heard of it."""
     nodes = {node_id: Node(spec, memory.shares.get(node_id)) for node_id, spec in memory.agents.items()}
+    for node in nodes.values():
+        node.is_ours = memory.fresh
     for node_id, share in memory.shares.items():
         if node_id not in nodes:
             spec = AgentSpec(node_id=node_id, hostname=str(node_id))

@@ -53,6 +53,7 @@ class Node:
         removed: users took it out of the fleet; it is told to end everything.
         heard_ns: when it was heard last; None: not since the coordinator began. lost_ns: since when it is
             lost. gone: it is lost for so long that others take over.
+        is_ours: no other coordinator's life has made a generation of it above this one's.
         said: see there.
     """
 
@@ -63,6 +64,7 @@ class Node:
         self.lost_ns: int | None = None
         self.gone = False
         self.said = Said()
+        self.is_ours = share is None
         self.share = share or NodeShare(node_id=spec.node_id)
         self.given: Mapping[str, InstanceShare] = {}
         self.tell(self.share)
