@@ -77,6 +77,7 @@ class AgentHost:
             return
         self._life, self._armed_ns, self._looking = Life(), None, False
         self._tell("begins")
+        self._checks.storm.reason(self.node_id)
         self._boot = self._wall_ms()
         self.agent = Agent(
             self.node_id,

@@ -16,6 +16,7 @@ Promised, and held to here:
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
+from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 import msgspec
@@ -127,10 +128,16 @@ class Terms:
             for camera in instance.cameras:
                 self._grant(camera.camera_id, camera.term, (share.node_id, instance.name))
 
-    def forgive(self) -> None:
+    def forgive(self, shares: Iterable[NodeShare]) -> None:
         """The coordinator's memory is an old one: what it knows of terms is out of date."""
         self._given.clear()
         self._newest.clear()
+        for share in shares:
+            for instance in share.instances:
+                for camera in instance.cameras:
+                    self._given[camera.camera_id][camera.term] = (share.node_id, instance.name)
+                    newest = self._newest.get(camera.camera_id, 0)
+                    self._newest[camera.camera_id] = max(camera.term, newest)
 
     def _grant(self, camera: str, term: int, place: Place) -> None:
         given = self._given[camera]
@@ -197,7 +204,7 @@ class Storm:
         self._reasons: Counter[NodeId] = Counter()
         self._down_sent: Counter[NodeId] = Counter()
         self._down_reasons: Counter[NodeId] = Counter()
-        self._down_all = 0
+        self._down_all = self._acts = 0
         self._by_clock = STORM_S / status_s
         self._acks = STORM_S / ack_s
 
@@ -222,7 +229,7 @@ class Storm:
         self.down[self._events.now_ns // NS_PER_S] += 1
         self.down_to[node_id] += 1
         self._down_sent[node_id] += 1
-        most = self.ALLOWED + 3 * self._down_reasons[node_id]
+        most = self.ALLOWED + 3 * (self._down_reasons[node_id] + self._acts)
         if self._down_sent[node_id] > most:
             raise Broken(
                 f"storm: {self._down_sent[node_id]} messages to {node_id} in {STORM_S} s, at most {most}\n"
@@ -241,13 +248,18 @@ class Storm:
         self._turn()
         self._down_reasons[node_id] += 1
 
+    def act(self) -> None:
+        """A user did something, or the coordinator begins: that may be news for everybody."""
+        self._turn()
+        self._acts += 1
+
     def _turn(self) -> None:
         window = self._events.now_ns // (STORM_S * NS_PER_S)
         if window != self._window:
             self._window = window
             for counter in (self._sent, self._reasons, self._down_sent, self._down_reasons):
                 counter.clear()
-            self._down_all = 0
+            self._down_all = self._acts = 0
 
 
 class Checks:

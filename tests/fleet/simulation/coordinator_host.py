@@ -70,6 +70,7 @@ class CoordinatorHost:
         self._clock = LocalClock(self._events, self._rng.randrange(10**18), self._rng.randint(-1000, 1000))
         self.begun += 1
         self._tell(f"begins, {self.begun}")
+        self._checks.storm.act()
         self.machine = Coordinator(self.disk.memory(), self._timing, self._clock.now_ns())
         self.turn(lambda machine, now: machine.tick(now))
 
@@ -85,6 +86,7 @@ class CoordinatorHost:
         if self.machine is None or self.disk.full:
             return False
         self._tell(f"is told revision {inventory.revision}")
+        self._checks.storm.act()
         self.disk.inventory = inventory
         if self._dies_now():
             return False
@@ -97,6 +99,7 @@ class CoordinatorHost:
             return False
         changed = change(spec)
         self._tell(f"is told {changed}")
+        self._checks.storm.act()
         self.disk.agents[node_id] = changed
         self.turn(lambda machine, now: machine.agent_changed(changed, now))
         return True
@@ -105,6 +108,7 @@ class CoordinatorHost:
         if self.machine is None or self.disk.full:
             return False
         self._tell(f"removes {str(node_id)[:8]}")
+        self._checks.storm.act()
         self.disk.enrolled.discard(node_id)
         self._leaving.add(node_id)
         self._checks.generations.forgive(node_id)
@@ -112,17 +116,21 @@ class CoordinatorHost:
         return True
 
     def refresh(self) -> None:
+        self._checks.storm.act()
         self.turn(lambda machine, now: machine.refreshed(now))
 
     def reconnected(self) -> None:
+        self._checks.storm.act()
         self.turn(lambda machine, now: machine.reconnected(now))
 
     def command(self, command: AgentCommand) -> None:
+        self._checks.storm.act()
         self.turn(lambda machine, now: machine.command(command, now))
 
     def fill_disk(self, *, full: bool) -> None:
         """The database takes nothing more, or does again: what is not saved is not sent until then."""
         self.disk.full = full
+        self._checks.storm.act()
         if self.machine is not None:
             self.put_out()
 

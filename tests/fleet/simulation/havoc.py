@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Final
 
 from msgspec.structs import replace
 from tests.fleet.simulation.agent_host import AgentHost
@@ -12,6 +13,7 @@ from tests.fleet.simulation.world import World
 
 from sightline.fleet.messages.topics import AgentCommand
 
+LONGEST_S: Final = 60.0
 Act = Callable[[], None]
 
 
@@ -60,7 +62,7 @@ class Havoc:
 
     def _down_s(self) -> float:
         """Mostly short, at times longer than any lease."""
-        return self._rng.random() * self._rng.choice([2, 10, 60])
+        return self._rng.random() * self._rng.choice([2, 10, LONGEST_S])
 
     def _some(self) -> AgentHost | None:
         alive = self._world.alive()

@@ -6,7 +6,7 @@ import time
 
 import msgspec
 from tests.fleet.simulation.faults import Faults
-from tests.fleet.simulation.havoc import Havoc
+from tests.fleet.simulation.havoc import LONGEST_S, Havoc
 from tests.fleet.simulation.world import World
 
 from sightline.clock import NS_PER_S
@@ -108,7 +108,7 @@ def _settle_again(world: World, faults: Faults, *, hands: bool) -> float:
         world.retry_failed()
     world.settle(SETTLES_S - RETRY_S)
     settled_s = (world.events.now_ns - began) / NS_PER_S
-    world.run(max(0.0, faults.late_s - settled_s))  # what was late on its way may come yet
+    world.run(max(0.0, faults.late_s + LONGEST_S - settled_s))  # what was late on its way may come yet
     world.settle(SETTLES_S - RETRY_S)
     return settled_s
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
@@ -146,6 +146,8 @@ class Fleet(RuleBasedStateMachine):
             self.world.run(60)
             self.world.retry_failed()
             self.world.settle(SETTLES_S)
+            self.world.run(60)  # what was late on its way
+            self.world.settle(SETTLES_S)
             self.world.check_quiet(30)
 
     def _node(self, index: int) -> NodeId:
@@ -155,5 +157,9 @@ class Fleet(RuleBasedStateMachine):
 
 TestFleet = Fleet.TestCase
 TestFleet.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=100,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],  # to explain takes minutes
 )

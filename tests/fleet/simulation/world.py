@@ -139,7 +139,7 @@ class World:
         self.coordinator.disk.restore(backup)
         self.coordinator.disk.enrolled |= set(self.hosts)
         self.inventory = backup.memory.inventory
-        self.checks.terms.forgive()
+        self.checks.terms.forgive(backup.memory.shares.values())
         self.checks.generations.forgive()
         self.events.after(down_s, self.coordinator.start)
 
