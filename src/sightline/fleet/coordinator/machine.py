@@ -222,11 +222,11 @@ class Coordinator:
             self._sender.heard(response)
         node.answers(response)
         self._fleet.holders.reports(node.node_id, node.said.held - node.given.keys())
+        if self._is_ahead(node, response.generation):  # first: of what it was given we may know nothing
+            self._fleet.is_ahead(node)
         self._take_statuses(node, response, now_ns)
         if self._fleet.blocked:
             self._fleet.freed(node.said.held)
-        if self._is_ahead(node, response.generation):
-            self._fleet.is_ahead(node)
         if node.knows:
             self._knows(node, knew=knew)
         elif was_away:

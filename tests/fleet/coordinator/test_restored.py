@@ -1,0 +1,19 @@
+"""A database of an hour ago, and agents that know more."""
+
+from tests.fleet.coordinator.hand import A, B, Hand, one_on, status
+
+
+def test_terms_that_a_restored_database_lacks_give_nothing_exclusive_out_early() -> None:
+    """b reports a term and a generation that are forgotten, and does not hold what it had an hour ago."""
+    hand = Hand()
+    hand.join(A, B)
+    hand.apply(*one_on("x", B, exclusive=True), *one_on("i", B))
+    hand.wait(2, A, B)
+    hour_ago = hand.disk
+    hand.apply(*one_on("x", A, exclusive=True), *one_on("i", B))
+    hand.wait(2, A, B)
+    seen = hand.sent[B].generation
+    hand.again(hour_ago)
+    hand.respond(B, generation=seen, held=[], status=[status("i", terms={"cam-i": 9})])
+    assert hand.given(B) == ["i"]
+    assert hand.term(B, "cam-i") == 10
