@@ -143,6 +143,16 @@ def test_what_is_observed_is_written_once_a_second_at_most(database: Database, c
     assert database.instances.page(state="running").total == 1
 
 
+def test_a_row_that_is_made_again_is_observed_again(database: Database, clock: ManualClock) -> None:
+    live = CameraSeen(status="live")
+    for _ in range(2):
+        database.cameras.add(camera())
+        database.observed.observe(cameras={"gate": live})
+        database.observed.write(now=True)
+        assert database.cameras.get("gate").status == "live"
+        database.cameras.remove("gate")
+
+
 def test_what_did_not_change_is_not_written(database: Database, clock: ManualClock) -> None:
     database.save(Save(agents={NODE: AgentSpec(node_id=NODE, hostname="box")}))
     for second in range(0, 40, 5):

@@ -116,6 +116,7 @@ class Agents(Shelf[Agent, AgentOut]):
             )
             session.add(row)
             session.flush()
+            self._added(row.node_id)
             return row
 
     def merge_in(self, session: Session, row: Agent, values: Mapping[str, Any]) -> bool:
@@ -131,6 +132,9 @@ class Agents(Shelf[Agent, AgentOut]):
 
     def _name_of(self, row: Agent) -> str:
         return row.agent_name
+
+    def _observed_as(self, row: Agent) -> str:
+        return row.node_id
 
     def _whole(self, _row: Agent, values: Mapping[str, Any]) -> dict[str, Any]:
         nothing: dict[str, Any] = {"description": "", "labels": {}, "capacity": None, "drained": False}

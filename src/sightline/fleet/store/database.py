@@ -10,6 +10,7 @@ Deliberately not here: deciding anything.
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -31,6 +32,7 @@ from sightline.fleet.store.revisions import Revisions
 from sightline.fleet.store.sealing import check_key, seal_anew
 from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.settings import Settings
+from sightline.fleet.store.tables import Agent, Camera, DsInstance
 from sightline.fleet.store.tokens import Tokens
 from sightline.fleet.store.vault import Vault
 
@@ -78,13 +80,14 @@ class Database:
         except BaseException:
             self._sessions.close()
             raise
-        self.cameras = Cameras(self._sessions, self.vault)
-        self.agents = Agents(self._sessions, self.vault)
-        self.instances = Instances(self._sessions, self.vault)
+        self.observed = Observed(self._sessions, clock)
+        forget = self.observed.forget
+        self.cameras = Cameras(self._sessions, self.vault, partial(forget, Camera))
+        self.agents = Agents(self._sessions, self.vault, partial(forget, Agent))
+        self.instances = Instances(self._sessions, self.vault, partial(forget, DsInstance))
         self.events = Events(self._sessions, clock)
         self.tokens = Tokens(self._sessions, self.agents, clock)
         self.settings = Settings(self._sessions)
-        self.observed = Observed(self._sessions, clock)
         self._revisions = Revisions(self._sessions, self.vault, clock)
         self._remembering = Remembering(self._sessions, self.agents)
 

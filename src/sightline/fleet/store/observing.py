@@ -100,10 +100,10 @@ class Observed:
             self._written |= taken
         return True
 
-    def forget(self) -> None:
-        """Rows may have been deleted and made again under the same names: write anew what comes."""
+    def forget(self, table: type[Agent | DsInstance | Camera], name: str) -> None:
+        """A new row has the name of one that was deleted, perhaps: write what comes, as before or not."""
         with self._lock:
-            self._written = {}
+            self._written.pop((table, name), None)
 
     def _is_due(self) -> bool:
         return self._written_ns is None or self._clock.monotonic_ns() - self._written_ns >= ns(EVERY_S)

@@ -7,7 +7,7 @@ generation that he expects changes nothing where it is another; what is refused 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -37,9 +37,10 @@ class Shelf(ABC, Generic[RowT, OutT]):
     sorts: ClassVar[tuple[str, ...]]
     table: type[RowT]
 
-    def __init__(self, sessions: Sessions, vault: Vault) -> None:
+    def __init__(self, sessions: Sessions, vault: Vault, added: Callable[[str], None]) -> None:
         self._sessions = sessions
         self._vault = vault
+        self._added = added  # told of each new row, by the name by which it is observed
 
     def get(self, key: int | str) -> OutT:
         with self._sessions.reading() as session:
@@ -99,6 +100,7 @@ class Shelf(ABC, Generic[RowT, OutT]):
         except IntegrityError:
             raise Conflict(f"there is a{'n' * (self.what[0] in 'aei')} {self.what} "
                            f"{self._name_of(row)!r} already") from None  # fmt: skip
+        self._added(self._observed_as(row))
         return row
 
     def merge_in(self, session: Session, row: RowT, values: Mapping[str, Any]) -> bool:
@@ -153,6 +155,9 @@ class Shelf(ABC, Generic[RowT, OutT]):
 
     @abstractmethod
     def _name_of(self, row: RowT) -> str: ...
+
+    def _observed_as(self, row: RowT) -> str:
+        return self._name_of(row)
 
     @abstractmethod
     def _whole(self, row: RowT, /, values: Mapping[str, Any]) -> dict[str, Any]:
