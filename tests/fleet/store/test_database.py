@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+from tests.conftest import WaitFor
 from tests.fleet.store.filled import camera, deepstream, worker
 from tests.fleet.store.test_instances import SECRET_WORKER, TOKEN
 from tests.fleet.store.writing import NODES
@@ -91,6 +92,22 @@ def test_a_database_whose_writer_is_killed_is_whole(tmp_path: Path) -> None:
             assert inventory.revision == sources.revision
             assert sources.cameras["gate"].address == f"rtsp://h/{inventory.cameras['gate'].pool}"
         assert integrity(path) == "ok"
+
+
+@pytest.mark.parametrize("there", ["fleet.db", "fleet.db.key", "fleet.db-wal", "fleet.db-shm"])
+def test_a_database_whose_maker_is_killed_is_made_by_the_next(
+    tmp_path: Path, there: str, wait_for: WaitFor
+) -> None:
+    path = tmp_path / "fleet.db"
+    process = subprocess.Popen([sys.executable, WRITING, path], stdout=subprocess.DEVNULL, env=_environ())
+    try:
+        wait_for((tmp_path / there).exists, 30, there)
+    finally:
+        process.kill()
+        process.wait()
+    with Database(path) as database:
+        database.settings.put("a", "1")
+    assert integrity(path) == "ok"
 
 
 def test_a_full_database_refuses_and_goes_on_when_there_is_room(database: Database) -> None:
