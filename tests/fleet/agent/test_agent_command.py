@@ -1,18 +1,15 @@
 """`sightline agent` as a process: killed, begun again without any network, and asked to end."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from tests.conftest import WaitFor
-from tests.fleet.agent.desk import PASSWORD, STANDIN, Desk, source
+from tests.fleet.agent.agent_process import PROCESSES, AgentProcess
+from tests.fleet.agent.desk import PASSWORD, Desk, source
 from tools.services.kafka import KafkaBroker
 
 from sightline.fleet.keys.identity import Identity
@@ -23,46 +20,12 @@ LIMIT_S = 60.0
 LEASE_S = 15.0
 
 
-class AgentProcess:
-    """One that runs, and what it said."""
-
-    def __init__(self, url: str, folder: Path, token: str | None, *options: str) -> None:
-        environ = {name: text for name, text in os.environ.items() if not name.startswith("SIGHTLINE_")}
-        environ |= {"SIGHTLINE_AGENT_TOKEN": token} if token else {}
-        folder.mkdir(exist_ok=True)
-        programs = ", ".join(json.dumps(part) for part in STANDIN)
-        (folder / "settings.toml").write_text(f'RUNTIMES = ["process"]\ndeepstream = [{programs}]\n')
-        self._output = (folder / f"output-{len([*folder.glob('output-*')])}").open("w+b")
-        command = [sys.executable, "-m", "sightline", "agent", "--bus", url, "--state", str(folder / "state")]
-        self.process = subprocess.Popen(
-            [*command, *options], cwd=folder, env=environ, stdout=self._output, stderr=subprocess.STDOUT
-        )
-
-    def instances(self) -> list[psutil.Process]:
-        """Those of DeepStream's stand-in below it."""
-        try:
-            below = psutil.Process(self.process.pid).children(recursive=True)
-            return [each for each in below if "sightline.deepstream.standin" in " ".join(each.cmdline())]
-        except psutil.Error:
-            return []
-
-    def said(self) -> str:
-        return Path(self._output.name).read_text()
-
-    def end(self, by: signal.Signals = signal.SIGTERM) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(by)
-        code = self.process.wait(LIMIT_S)
-        self._output.close()
-        return code
-
-
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[Callable[..., AgentProcess]]:
     begun: list[AgentProcess] = []
 
-    def start(url: str, token: str | None = None, *options: str, folder: str = "agent") -> AgentProcess:
-        begun.append(AgentProcess(url, tmp_path / folder, token, *options))
+    def start(url: str, token: str | None = None, *options: str) -> AgentProcess:
+        begun.append(AgentProcess(url, tmp_path / "agent", token, *options, settings=PROCESSES))
         return begun[-1]
 
     yield start
