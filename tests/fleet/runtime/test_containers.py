@@ -25,7 +25,7 @@ from sightline.fleet.runtime.containers import (
 from sightline.fleet.runtime.docker import DockerRuntime
 from sightline.fleet.runtime.engine import Engine
 from sightline.fleet.runtime.inspecting import Watched, cameras_of, found
-from sightline.fleet.runtime.log_reading import moment
+from sightline.fleet.runtime.log_reading import life_since, moment
 from sightline.fleet.runtime.making import Making
 from sightline.fleet.runtime.promise import RunSpec
 
@@ -215,3 +215,12 @@ def test_moments_of_docker_are_read() -> None:
     assert moment("1970-01-01T00:00:10.123456789Z") == pytest.approx(10.123456)
     assert moment("1970-01-01T00:00:10Z") == 10.0
     assert moment("nonsense") == 0.0
+
+
+def test_lines_of_a_life_may_come_before_docker_notes_its_begin_but_not_before_the_last_end() -> None:
+    never = "0001-01-01T00:00:00Z"
+    began, before, after = (f"2026-11-22T06:00:{second}Z" for second in ("10", "09.5", "20"))
+    assert life_since(began, never) < moment(began) - 1
+    assert life_since(began, before) == moment(before)
+    assert life_since(began, after) < moment(began) - 1
+    assert life_since("", "") <= 0

@@ -25,11 +25,11 @@ from sightline.errors import Closed, RuntimeFault
 from sightline.fleet.agent.desired import Found
 from sightline.fleet.runtime.containers import INSTANCE, STOP_S, DockerSettings, own_labels
 from sightline.fleet.runtime.engine import Engine, Missing, Taken
-from sightline.fleet.runtime.events import Events
+from sightline.fleet.runtime.events import Events, Happened
 from sightline.fleet.runtime.figures import is_log_line
 from sightline.fleet.runtime.inspecting import cameras_of, found, run_of
 from sightline.fleet.runtime.last_lines import shown
-from sightline.fleet.runtime.log_reading import last_of
+from sightline.fleet.runtime.log_reading import last_of, life_since
 from sightline.fleet.runtime.making import Making
 from sightline.fleet.runtime.promise import Feature, RunSpec
 from sightline.fleet.runtime.refusing import check_features
@@ -58,6 +58,7 @@ class DockerRuntime:
         self._changed = threading.Event()
         self._lock = threading.Lock()
         self._busy: set[str] = set()
+        self._new: dict[str, str] = {}
         self._closed = False
         self._watching = Watching(self._beside, self._changed.set, clock)
         self._events = Events(settings.address, own_labels(settings), self._on_event)
@@ -69,6 +70,8 @@ class DockerRuntime:
             self._making.check_network(spec)
             self._remove(spec.name, at_once=False)
             made = self._making.make(spec, image)
+            with self._lock:
+                self._new[spec.name] = made
             try:
                 self._engine.ask(f"begin {spec.name!r}", lambda client: client.start(made))
             except RuntimeFault:
@@ -194,11 +197,14 @@ class DockerRuntime:
         finally:
             with self._lock:
                 self._busy.discard(name)
+                self._new.pop(name, None)
 
-    def _on_event(self, name: str) -> None:
+    def _on_event(self, happened: Happened) -> None:
         with self._lock:
-            asked_for = name in self._busy
-        if not asked_for:
+            asked_for = happened.instance in self._busy
+            # Nobody asked a new one to end: it may do so before its begin has returned.
+            ended = happened.ended and self._new.get(happened.instance) == happened.container
+        if ended or not asked_for:
             self._changed.set()
 
 
@@ -212,7 +218,9 @@ def _label(container: Inspected, label: str) -> str:
 
 def _life(container: Inspected) -> Life:
     labels = container["Config"].get("Labels") or {}
-    return Life(container["Id"], container["State"]["StartedAt"], cameras_of(labels))
+    state = container["State"]
+    since_s = life_since(state.get("StartedAt", ""), state.get("FinishedAt", ""))
+    return Life(container["Id"], since_s, cameras_of(labels))
 
 
 def _both(one: Found, other: Found) -> Found:

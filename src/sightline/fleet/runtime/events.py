@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sightline.errors import RuntimeFault
 from sightline.fleet.runtime.containers import INSTANCE
@@ -20,7 +20,30 @@ from sightline.log import get_logger
 Event = Mapping[str, Any]
 _AGAIN_S: Final = 0.5
 _MOST_AGAIN_S: Final = 5.0
-_TOLD: Final = {"die", "oom", "destroy", "pause", "unpause", "update", "rename", "start", "stop", "kill"}
+_TOLD: Final = {
+    "die",
+    "oom",
+    "destroy",
+    "pause",
+    "unpause",
+    "update",
+    "rename",
+    "start",
+    "stop",
+    "kill",
+    "health_status",
+}
+
+
+class Happened(NamedTuple):
+    """To an instance, in a container; "" for both: it may have been anything."""
+
+    instance: str
+    container: str
+    ended: bool = False
+
+
+ANYTHING: Final = Happened("", "")
 
 
 class Events:
@@ -28,10 +51,12 @@ class Events:
 
     Args:
         labels: that containers of ours have.
-        changed: called with the name of an instance, or "" for all of them.
+        changed: called with what happened.
     """
 
-    def __init__(self, address: str | None, labels: Sequence[str], changed: Callable[[str], object]) -> None:
+    def __init__(
+        self, address: str | None, labels: Sequence[str], changed: Callable[[Happened], object]
+    ) -> None:
         # It says nothing for as long as nothing happens: no time limit.
         self._engine = Engine(address, call_s=None)
         self._filters = {"type": "container", "label": list(labels)}
@@ -68,7 +93,7 @@ class Events:
                 if not lost and not self._closed.is_set():
                     self._log.warning("Docker's events are lost", error=str(error))
             if not lost:
-                self._changed("")
+                self._changed(ANYTHING)
             lost = True
             self._heard.clear()
             self._closed.wait(again_s)
@@ -85,7 +110,7 @@ class Events:
             stream.close()
         if was_lost:
             self._log.info("Docker's events are back")
-            self._changed("")
+            self._changed(ANYTHING)
         self._heard.set()
         try:
             for event in stream:
@@ -97,5 +122,7 @@ class Events:
 
     def _tell(self, event: Event) -> None:
         action = str(event.get("Action", "")).partition(":")[0]
-        if action in _TOLD or action == "health_status":
-            self._changed((event.get("Actor") or {}).get("Attributes", {}).get(INSTANCE, ""))
+        if action in _TOLD:
+            actor = event.get("Actor") or {}
+            name = (actor.get("Attributes") or {}).get(INSTANCE, "")
+            self._changed(Happened(name, str(actor.get("ID", "")), ended=action == "die"))

@@ -13,6 +13,7 @@ Lines: TypeAlias = list[tuple[str, str]]
 
 MOST_LINES: Final = 5000
 _MICROSECONDS: Final = 26
+_BEFORE_S: Final = 5.0
 
 
 def moment(stamp: str) -> float:
@@ -21,6 +22,16 @@ def moment(stamp: str) -> float:
         return datetime.fromisoformat(f"{stamp.rstrip('Z')[:_MICROSECONDS]}+00:00").timestamp()
     except ValueError:
         return 0.0
+
+
+def life_since(started: str, finished: str) -> float:
+    """From when on lines are of a container's newest life.
+
+    Docker writes down when it began only once it has, which may be after its first lines. `finished` is when
+    the life before ended, while this one runs.
+    """
+    began_s, ended_s = moment(started), moment(finished)
+    return max(ended_s, began_s - _BEFORE_S) if ended_s < began_s else began_s - _BEFORE_S
 
 
 def lines_since(

@@ -31,9 +31,9 @@ _SAID: Final = 50
 class Life:
     """One life of a container: what it said and used."""
 
-    def __init__(self, container: str, began: str, cameras: Iterable[str]) -> None:
+    def __init__(self, container: str, began_s: float, cameras: Iterable[str]) -> None:
         self.container = container
-        self.began = began
+        self.began_s = began_s
         self.heard = Heard(tuple(cameras))
         self.lines = LastLines(_SAID)
         self.last = ""
@@ -156,7 +156,7 @@ class Watching:
     def _lines(self, life: Life) -> Lines:
         if life.last:
             return lines_since(self._engine, life.container, moment(life.last))
-        began_s = moment(life.began)
+        began_s = life.began_s
         head = lines_since(self._engine, life.container, began_s, for_s=120)
         tail = lines_since(self._engine, life.container, began_s, most=_FIRST_LINES)
         forgotten = not head and self._clock.utc_ns() / NS_PER_S - began_s > 120 and bool(tail)
