@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -25,18 +25,37 @@ from sightline.site.wording import finding_of
 MAX_BYTES: Final = 1 << 20
 
 
+class ReadSite(NamedTuple):
+    """A site, and the values that it was made of: variables filled in, secrets in the clear."""
+
+    site: Site
+    document: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"ReadSite({len(self.site.cameras)} cameras)"
+
+
 def load_site(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> Site:
     """Read the site file at `path`.
 
     Raises:
         SiteError: it cannot be read, or something in it is wrong; `mistakes` has all that is.
     """
+    return read_site(path, environ).site
+
+
+def read_site(path: str | os.PathLike[str], environ: Mapping[str, str] = os.environ) -> ReadSite:
+    """The same, with what stands in the file."""
     name = os.fspath(path)
-    return parse_site(_text_of(name), environ, name=name, folder=Path(name).absolute().parent)
+    return _read(_text_of(name), environ, name=name, folder=Path(name).absolute().parent)
 
 
 def parse_site(text: str, environ: Mapping[str, str], *, name: str, folder: Path) -> Site:
     """Read the text of a site file; `name` is what its mistakes call it. Raises SiteError."""
+    return _read(text, environ, name=name, folder=folder).site
+
+
+def _read(text: str, environ: Mapping[str, str], *, name: str, folder: Path) -> ReadSite:
     try:
         document = parse(text, environ)
     except NotYaml as error:
@@ -47,7 +66,8 @@ def parse_site(text: str, environ: Mapping[str, str], *, name: str, folder: Path
         raise SiteError(mistakes_of(name, findings))
     for secret in _secrets(site):
         hide_secret(secret)
-    return site
+    assert isinstance(document.value, dict)  # it made a site
+    return ReadSite(site, dict(document.value))
 
 
 def _text_of(name: str) -> str:

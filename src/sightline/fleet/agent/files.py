@@ -9,16 +9,23 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from sightline.fleet.agent.desired import DesiredInstance, Found
-from sightline.fleet.runtime.preparing import Preparing
 from sightline.fleet.runtime.promise import RunSpec
+
+
+class Prepares(Protocol):
+    """What makes instances ready to be run: `Preparing`, where they have files."""
+
+    def prepare(self, instance: DesiredInstance) -> RunSpec: ...
+    def prune(self, in_use: Iterable[tuple[str, str]]) -> None: ...
 
 
 class Files:
     """Of one agent. Any thread may use it."""
 
-    def __init__(self, preparing: Preparing) -> None:
+    def __init__(self, preparing: Prepares) -> None:
         self._preparing = preparing
         self._lock = threading.Lock()
         self._beginning: Counter[tuple[str, str]] = Counter()

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 from sightline.errors import MissingExtra
-from sightline.fleet.agent.about import cards
+from sightline.fleet.agent.about import cards, runtimes
+from sightline.fleet.agent.files import Prepares
 from sightline.fleet.agent.settings import AgentSettings
-from sightline.fleet.runtime.preparing import Programs
+from sightline.fleet.runtime.preparing import Preparing, Programs
 from sightline.fleet.runtime.promise import Runtime
+
+
+class Equipment(NamedTuple):
+    """What an agent runs instances with.
+
+    Attributes:
+        runtimes: by name.
+        preparing: makes instances ready for them.
+    """
+
+    runtimes: Mapping[str, Runtime]
+    preparing: Prepares
+
+
+def equipment(settings: AgentSettings, node_id: UUID, folder: Path, opened: ExitStack) -> Equipment:
+    """That of its settings, until `opened` is closed; files of instances in `folder`. Raises MissingExtra."""
+    made = {name: opened.enter_context(make_runtime(name, settings, node_id)) for name in runtimes(settings)}
+    return Equipment(made, Preparing(folder, programs(settings)))
 
 
 def make_runtime(name: str, settings: AgentSettings, node_id: UUID) -> Runtime:

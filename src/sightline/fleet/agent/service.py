@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 from sightline.clock import NS_PER_S, Clock
 from sightline.errors import Closed, FleetError
-from sightline.fleet.agent.about import about, runtimes
+from sightline.fleet.agent.about import about
 from sightline.fleet.agent.desired import Begin, Desired, End, Found, Greet, Keep, SendLog, Told
 from sightline.fleet.agent.disk import Stages
 from sightline.fleet.agent.files import Files
@@ -27,7 +27,7 @@ from sightline.fleet.agent.leasing import Leasing
 from sightline.fleet.agent.listening import Listening
 from sightline.fleet.agent.looking import Looking
 from sightline.fleet.agent.machine import Action, Agent
-from sightline.fleet.agent.runtimes import make_runtime, programs
+from sightline.fleet.agent.runtimes import Equipment, equipment
 from sightline.fleet.agent.settings import AgentSettings
 from sightline.fleet.agent.state_folder import StateFolder
 from sightline.fleet.agent.turns import Turn, Turns
@@ -36,7 +36,6 @@ from sightline.fleet.keys.tokens import Token, proof
 from sightline.fleet.messages.topics import AgentInfo, AgentResponse
 from sightline.fleet.post.post import Post
 from sightline.fleet.runtime.lease import BootClock
-from sightline.fleet.runtime.preparing import Preparing
 from sightline.fleet.timing import Timing
 from sightline.log import get_logger
 
@@ -51,6 +50,7 @@ class AgentService:
         on_told: is given what a user would want to read, in a thread of the agent's; None: the log is.
         timing: what it and its coordinator agree on.
         clock: whose monotonic time leases are counted by.
+        own: what it runs instances with, which is not closed with it; None: what the settings say.
 
     Raises:
         ConfigError: a setting is wrong, another agent runs in its folder, or it is in no fleet and has no
@@ -64,6 +64,7 @@ class AgentService:
         on_told: Callable[[Told], None] | None = None,
         timing: Timing | None = None,
         clock: Clock | None = None,
+        own: Equipment | None = None,
     ) -> None:
         self._tell = on_told or self._log
         self._clock = clock or BootClock()
@@ -73,23 +74,23 @@ class AgentService:
         self._over = threading.Event()
         self.fault = ""
         with ExitStack() as opened:
-            self._open(settings, timing or Timing(), opened)
+            self._open(settings, timing or Timing(), own, opened)
             self._opened = opened.pop_all()
         self._thread = threading.Thread(target=self._live, name="agent", daemon=True)
 
-    def _open(self, settings: AgentSettings, timing: Timing, opened: ExitStack) -> None:
+    def _open(
+        self, settings: AgentSettings, timing: Timing, own: Equipment | None, opened: ExitStack
+    ) -> None:
         self._folder = folder = opened.enter_context(StateFolder(settings.state))
         self.node_id = folder.node_id
         token = None if settings.token is None else Token.parse(settings.token.get_secret_value())
         coordinator = folder.coordinator(token)
         self._about = about(settings)
         self._proof = "" if token is None else proof(token, folder.node_id, folder.identity.public)
-        self._runtimes = {
-            name: opened.enter_context(make_runtime(name, settings, folder.node_id))
-            for name in runtimes(settings)
-        }
+        has = own or equipment(settings, folder.node_id, folder.instances, opened)
+        self._runtimes = has.runtimes
         self._leasing = Leasing(folder.path, folder.node_id, settings, "docker" in self._runtimes)
-        self._files = Files(Preparing(folder.instances, programs(settings)))
+        self._files = Files(has.preparing)
         self._looking = Looking(self._runtimes, self._looked, self._clock)
         self._working = Working(
             self._runtimes,

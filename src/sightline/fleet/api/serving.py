@@ -28,6 +28,29 @@ from sightline.pages.server import PageServer, address_of, listen, url_of
 _STEP_S: Final = 0.1
 
 
+class ApiServer:
+    """The API of a coordinator that runs, on a socket that listens: from now until `close`.
+
+    Attributes:
+        url: as `http://127.0.0.1:8420`.
+    """
+
+    def __init__(
+        self, service: CoordinatorService, listening: socket.socket, *, host: str, token: str
+    ) -> None:
+        self.url = url_of(listening).removesuffix("/")
+        self._server = PageServer(fleet_app(service, token=token, host=host, address=address_of(listening)))
+        self._thread = threading.Thread(
+            target=self._server.run, args=([listening],), name="fleet api", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Again is allowed."""
+        self._server.should_exit = True
+        self._thread.join()
+
+
 class CoordinatorServer:
     """From now until `close`.
 
@@ -64,7 +87,7 @@ class CoordinatorServer:
         self._asked_to_stop = False
         _make_folder(database.parent)
         with ExitStack() as opened:
-            listening = _listening(host, port)
+            listening = listening_at(host, port)
             opened.callback(listening.close)
             self.token_path = token_file(database) if token is None else None
             self.token = made_token(self.token_path) if self.token_path else str(token)
@@ -75,14 +98,9 @@ class CoordinatorServer:
                 bus, store, identity, prefix=prefix, timing=timing or Timing(), clock=clock
             )
             opened.callback(self.service.close)
-            self.url = url_of(listening).removesuffix("/")
-            address = address_of(listening)
-            self._server = PageServer(fleet_app(self.service, token=self.token, host=host, address=address))
-            self._thread = threading.Thread(
-                target=self._server.run, args=([listening],), name="fleet api", daemon=True
-            )
-            self._thread.start()
-            opened.callback(self._end_server)
+            server = ApiServer(self.service, listening, host=host, token=self.token)
+            opened.callback(server.close)
+            self.url = server.url
             self._opened = opened.pop_all()
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -110,12 +128,9 @@ class CoordinatorServer:
     ) -> None:
         self.close()
 
-    def _end_server(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
 
-
-def _listening(host: str, port: int) -> socket.socket:
+def listening_at(host: str, port: int) -> socket.socket:
+    """For `ApiServer`. Raises ConfigError."""
     try:
         return listen(host, port)
     except OSError as error:

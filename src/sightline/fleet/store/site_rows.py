@@ -60,6 +60,16 @@ def rows_of(site: Site, document: Json) -> SiteRows:
     )
 
 
+def rows_as_one(site: Site, document: Json, name: str) -> SiteRows:
+    """A site that stays whole: one instance of this name, its workers looking at what the file says."""
+    whole = _resolved(document, site)
+    config = {key: value for key, value in whole.items() if key != "cameras"}
+    return SiteRows(
+        [_camera(each, camera, whole["cameras"][each], name) for each, camera in site.cameras.items()],
+        [{"instance_name": name, "kind": "worker", "config": config}],
+    )
+
+
 class _Group(NamedTuple):
     members: list[str]  # workers by name, in the file's order
     cameras: list[str]
