@@ -27,6 +27,7 @@ from sightline.cli.deepstream import app as deepstream
 from sightline.cli.demo import demo
 from sightline.cli.doctor import doctor
 from sightline.cli.fakecam import fakecam
+from sightline.cli.fleet import app as fleet
 from sightline.cli.framequeue import app as framequeue
 from sightline.cli.hub import app as hub
 from sightline.cli.logs import logs
@@ -126,6 +127,7 @@ for _command in (
     app.command()(_command)
 app.add_typer(cameras, name="cameras")
 app.add_typer(deepstream, name="deepstream")
+app.add_typer(fleet, name="fleet")
 app.add_typer(framequeue, name="framequeue")
 app.add_typer(hub, name="hub")
 app.add_typer(model, name="model")

@@ -15,6 +15,7 @@ from sightline.errors import ConfigError, MissingExtra
 
 if TYPE_CHECKING:
     from sightline.fleet.api.serving import CoordinatorServer
+    from sightline.fleet.timing import Timing
 
 
 def coordinator(
@@ -51,6 +52,9 @@ def coordinator(
             metavar="TEXT", help="Before the names of topics: several fleets on a broker.", show_default=False
         ),
     ] = "",
+    timing: Annotated[
+        str | None, typer.Option(hidden=True, help="Seconds of sightline.fleet.timing as JSON, for tests.")
+    ] = None,
     seconds: Seconds = None,
 ) -> None:
     """Run the coordinator of a fleet until Ctrl-C: it keeps what you want, and tells agents what to run.
@@ -71,7 +75,13 @@ def coordinator(
 
     database = (home() / DATABASE if db is None else db).absolute()
     with _server(
-        bus=bus, database=database, host=host, port=port, token=_token(token_env), prefix=prefix
+        bus=bus,
+        database=database,
+        host=host,
+        port=port,
+        token=_token(token_env),
+        prefix=prefix,
+        timing=_timing(timing),
     ) as one:
         print_lines(_first_lines(one, token_env), Console())
         with stopped_by_signals(one):
@@ -94,6 +104,17 @@ def _first_lines(server: CoordinatorServer, token_env: str | None) -> Iterator[s
     yield f"coordinator: {server.url}"
     yield f"token: {f'in ${token_env}' if server.token_path is None else f'in {server.token_path}'}"
     yield "to let a machine in: sightline fleet token, which says what to type there"
+
+
+def _timing(text: str | None) -> Timing | None:
+    import msgspec
+
+    from sightline.fleet.timing import Timing
+
+    try:
+        return None if text is None else msgspec.json.decode(text, type=Timing)
+    except msgspec.DecodeError as error:
+        raise ConfigError(f'expected --timing such as {{"lease_s": 4}}: {error}') from None
 
 
 def _token(variable: str | None) -> str | None:

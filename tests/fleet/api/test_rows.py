@@ -9,6 +9,7 @@ import pytest
 from tests.fleet.api.rig import bus_url, camera, coordinator, worker
 
 from sightline.fleet.api.client import FleetClient, Refused
+from sightline.fleet.store.events import Events
 
 
 @pytest.fixture
@@ -171,3 +172,16 @@ def test_streams_are_added_and_removed_as_at_deepstream(client: FleetClient) -> 
     done = client.post("/api/v1/stream/remove", message("camera_remove"))
     assert done["reason"] == "STREAM_REMOVE_SUCCESS"
     assert client.get("/api/v1/stream/get-stream-info")["stream-info"]["stream-count"] == 0
+
+
+def test_a_fault_of_ours_is_a_problem_that_says_nothing_of_it(
+    client: FleetClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("password=planted-9")
+
+    monkeypatch.setattr(Events, "page", broken)
+    error = refused(client.get, "/api/v1/events")
+    assert (error.status, error.kind) == (500, "fault")
+    assert "planted-9" not in str(error)
+    assert any("a request failed" in record.getMessage() for record in caplog.records)

@@ -101,13 +101,15 @@ def test_what_cannot_begin_says_why_and_leaves_no_trace(tmp_path: Path, free_por
     assert (wrong.returncode, "kafka://" in wrong.stderr, "planted-1" in wrong.stderr) == (1, True, False)
     short = run(tmp_path, *bus, "--port", "0", "--token-env", "SHORT", SHORT="abc")
     assert (short.returncode, "at least 8" in short.stderr) == (1, True)
+    late = run(tmp_path, *bus, "--port", "0", "--timing", '{"lease_s": "late"}')
+    assert (late.returncode, "--timing" in late.stderr) == (1, True)
     assert run(tmp_path).returncode == 2
     with running(tmp_path) as one:
         second = run(tmp_path, *bus, "--port", "0")
         assert (second.returncode, "fleet.db" in second.stderr) == (1, True)
         taken = run(tmp_path / "other", *bus, "--port", one.url.rpartition(":")[2])
         assert (taken.returncode, "free port" in taken.stderr) == (1, True)
-    for failed in (wide, unset, wrong, short, second, taken):
+    for failed in (wide, unset, wrong, short, late, second, taken):
         assert "Traceback" not in failed.stderr
 
 

@@ -68,8 +68,7 @@ def test_a_full_disk_stops_nothing_that_runs_and_is_got_over(small_disk: Path, w
         other = hall if moved is yard else yard
         before = other.generation
         wait_for(lambda: client.get("/api/v1/status")["database_fault"], 20, "it is told")
-        totals = lambda: client.get("/api/v1/status")["totals"]  # noqa: E731
-        wait_for(lambda: totals()["agents"].get("lost"), 20, "it is lost")
+        wait_for(lambda: client.get("/api/v1/status")["totals"]["agents"].get("lost"), 20, "it is lost")
         leases = len(other.commands("leases"))
         # Ten of them take a second, and what was on the lost one moves after a third of it.
         wait_for(lambda: len(other.commands("leases")) > leases + 10, 20, "leases go on")

@@ -71,6 +71,10 @@ class Status(BaseModel):
     )
     as_desired: bool = Field(description="everything that is wanted runs where it is to be")
     behind: int = Field(description="machines that do not run yet what they are to run", examples=[0])
+    failed: dict[str, str] = Field(
+        description="machines that gave up what they were told, and why",
+        examples=[{"hall-pc": "hall-1: not ready within 60 s"}],
+    )
     totals: Totals
     bus_connected: bool
     database_fault: str = Field(description="why the database takes nothing; empty: it does", examples=[""])
@@ -87,6 +91,7 @@ class Status(BaseModel):
             draft_revision=service.database.inventory().revision,
             as_desired=picture.as_desired,
             behind=picture.behind,
+            failed=picture.failed,
             totals=Totals.model_validate(msgspec.to_builtins(picture.totals)),
             bus_connected=service.connected,
             database_fault=service.fault,

@@ -78,7 +78,7 @@ class FleetClient:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """What is answered: JSON as values, else text; None where there is nothing."""
-        said = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        said = {name: _texts(value) for name, value in (query or {}).items() if value is not None}
         try:
             response = self._http.request(
                 method, path, params=said, json=json, content=content, headers=headers
@@ -101,6 +101,10 @@ class FleetClient:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _texts(value: object) -> str | list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else str(value)
 
 
 def _said(response: httpx.Response) -> Any:

@@ -17,8 +17,6 @@ from sightline.fleet.store.events import EventOut
 from sightline.fleet.store.refusals import Missing
 from sightline.log import get_logger
 
-PLAN_S = 30.0
-
 
 class EventPart(Part):
     """Which events."""
@@ -91,7 +89,7 @@ def _add_questions(router: APIRouter, service: CoordinatorService) -> None:
         """What would change if the draft were applied now; changes nothing."""
         lost = frozenset(UUID(service.database.agents.get(name).node_id) for name in lose or ())
         wanted = None if lost else service.database.inventory()
-        return PlanAnswer.of(service.ask(lambda machine, _: machine.plan(wanted, lost=lost), PLAN_S))
+        return PlanAnswer.of(service.plan(wanted, lost))
 
     @router.get(
         "/api/v1/explain/{kind}/{name}", responses=failing(not_found="nothing of that name is applied")

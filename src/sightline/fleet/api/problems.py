@@ -143,12 +143,14 @@ def add_handlers(app: FastAPI) -> None:
     async def told(_request: Request, error: Exception) -> Response:
         return answer(*problem_of(error))
 
-    for kind in (SightlineError, RequestValidationError, HTTPException):
+    for kind in (SightlineError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, told)
 
 
 class NoFaultShown:
-    """An ASGI application whose own faults are logged, and answered as a problem without what they say."""
+    """An ASGI application whose own faults are logged; they are answered as a problem without what they say,
+    where nothing was answered yet.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app

@@ -12,11 +12,15 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
+from sightline.fleet.api.answers import PlanAnswer
 from sightline.fleet.api.described import failing
 from sightline.fleet.api.examples import EXAMPLES
 from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.inventory import Inventory
 from sightline.fleet.store.csv_file import Kind, export_csv, import_csv
+from sightline.fleet.store.draft import Draft
 from sightline.fleet.store.importing import Imported, import_rows
 from sightline.fleet.store.site_file import export_site, import_site
 
@@ -59,6 +63,12 @@ class Rows(BaseModel):
     dry_run: bool = False
 
 
+class ImportedRows(Imported):
+    """What an import does, or would do; of a dry run also what applying it would change."""
+
+    plan: PlanAnswer | None = Field(default=None, examples=[None])
+
+
 class SiteFile(BaseModel):
     """A site file."""
 
@@ -80,9 +90,16 @@ def transfer_routes(service: CoordinatorService) -> APIRouter:
 
 def _add_imports(router: APIRouter, service: CoordinatorService) -> None:
     @router.post("/import")
-    def import_all(rows: Rows) -> Imported:
-        """Bring rows into the draft, all or none."""
-        return import_rows(service.database, **rows.model_dump())
+    def import_all(rows: Rows) -> ImportedRows:
+        """Bring rows into the draft, all or none. A dry run says also what applying it would change then."""
+        made: list[Inventory] = []
+
+        def look(session: Session) -> None:
+            made.append(Draft(service.database.vault).read(session)[0])  # no other may know what is undone
+
+        done = import_rows(service.database, **rows.model_dump(), look=look if rows.dry_run else None)
+        plan = service.plan(made[0]) if made else None
+        return ImportedRows(**dict(done), plan=None if plan is None else PlanAnswer.of(plan))
 
     @router.post("/import/site", openapi_extra=_body("application/yaml", _YAML))
     def import_a_site(

@@ -8,7 +8,8 @@ Deliberately not here: what follows from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -26,6 +27,7 @@ from sightline.log import get_logger
 
 PICTURE_S: Final = 0.5
 MOST_ROWS_A_TIME: Final = 2000
+MOST_FAILED: Final = 100
 HERE: Final = frozenset({"connected", "draining"})
 WELL: Final = frozenset({"running", "exited", "idle", "unwanted"})
 """States of instances in which nothing is missing."""
@@ -38,6 +40,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
         revision: that was applied then.
         totals: machines, instances and cameras.
         behind: machines that are to run what they do not run yet, or not well.
+        failed: of those, which gave it up, and why, by name; of many the first.
         as_desired: everything that is wanted has a place and runs there.
     """
 
@@ -46,6 +49,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
         agents={}, current=0, instances={}, cameras=0, unplaced_cameras=0, unplaced_instances=0
     )
     behind: int = 0
+    failed: dict[str, str] = {}
     as_desired: bool = False
 
 
@@ -90,12 +94,14 @@ class Looking:
             return
         self._is_new, self._taken_ns = False, now_ns
         totals = machine.totals()
-        behind = sum(map(_is_behind, machine.agents().values()))
+        late = [view for view in machine.agents().values() if _is_behind(view)]
+        behind = len(late)
         whole = not (behind or totals.unplaced_cameras or totals.unplaced_instances)
         self.picture = Picture(
             revision=inventory.revision,
             totals=totals,
             behind=behind,
+            failed=dict(islice(_failed(late), MOST_FAILED)),
             as_desired=whole and WELL.issuperset(state for state, times in totals.instances.items() if times),
         )
 
@@ -152,6 +158,12 @@ class Looking:
                 name,
                 CameraSeen(status=state or _state(view, on), observed_generation=self._runs.get(name, 0)),
             )
+
+
+def _failed(late: Iterable[AgentView]) -> Iterator[tuple[str, str]]:
+    for view in late:
+        if view.state in HERE and view.deployment == "failed":
+            yield view.spec.hostname, view.reason or "no reason was given"
 
 
 def _is_behind(view: AgentView) -> bool:

@@ -17,7 +17,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from sightline.clock import SYSTEM_CLOCK, Clock
+from sightline.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
 from sightline.errors import CallTimedOut, Closed, FleetError, StoreError
 from sightline.fleet.coordinator.actions import Action
 from sightline.fleet.coordinator.configuring import Configuring
@@ -26,6 +26,7 @@ from sightline.fleet.coordinator.driver import Driver
 from sightline.fleet.coordinator.inbox import Inbox
 from sightline.fleet.coordinator.looking import HERE, Looking, Picture
 from sightline.fleet.coordinator.machine import Coordinator
+from sightline.fleet.coordinator.planning import Plan
 from sightline.fleet.inventory import Inventory, NodeId
 from sightline.fleet.keys.identity import Identity
 from sightline.fleet.keys.tokens import Token, TokenRecord
@@ -43,6 +44,7 @@ T = TypeVar("T")
 
 NAME: Final = "coordinator"
 ASK_S: Final = 10.0
+PLAN_S: Final = 30.0
 _POLL_S: Final = 0.5
 _MOST_A_TIME: Final = 500
 
@@ -80,7 +82,8 @@ class CoordinatorService:
         self._inbox: Inbox[Received] = Inbox()
         inventory, sources = database.applied()
         door = Door(identity, database, clock)
-        machine = Coordinator(database.memory(), timing or Timing(), clock.monotonic_ns())
+        floor = clock.utc_ns() // NS_PER_MS
+        machine = Coordinator(database.memory(), timing or Timing(), clock.monotonic_ns(), floor=floor)
         self._post = Post(
             bus, identity=identity, by=NAME, prefix=prefix, on_reconnected=self._reconnected, clock=clock
         )
@@ -150,6 +153,10 @@ class CoordinatorService:
             CallTimedOut, BufferFull: it is too busy. Closed: it is over.
         """
         return self._inbox.ask(lambda: question(self._driver.machine, self._clock.monotonic_ns()), timeout_s)
+
+    def plan(self, wanted: Inventory | None, lost: frozenset[NodeId] = frozenset()) -> Plan:
+        """What would change if this were applied, or what is, and these machines were lost."""
+        return self.ask(lambda machine, _: machine.plan(wanted, lost=lost), PLAN_S)
 
     # What users do
 

@@ -16,7 +16,7 @@ from sightline.deepstream.models.numbers import EncodeType
 from sightline.errors import ConfigError
 from sightline.fleet.store.hiding import still_hidden
 from sightline.fleet.store.refusals import Mistake
-from sightline.fleet.store.row import AnyName, CameraId, Count, Id, Json, Labels, Pixels, Row, Text
+from sightline.fleet.store.row import AnyName, CameraId, Id, Json, Labels, Pixels, Row, Text
 from sightline.fleet.store.worded import mistakes_of, refusal
 from sightline.log import hide_secret
 from sightline.site.camera import Camera as SiteCamera
@@ -128,7 +128,7 @@ class CameraOut(Row):
     agent_name: str | None = Field(description="The machine that it was put on by hand.")
     placed_instance: str | None = Field(description="The instance that it is on now.")
     placed_node: str | None = Field(description="The node_id of the machine that this is on.")
-    term: Count = Field(description="Of the results that hold.")
+    term: int = Field(description="Of the results that hold.")
 
 
 def _apart(values: dict[str, Any]) -> dict[str, Any]:

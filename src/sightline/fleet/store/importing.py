@@ -7,7 +7,7 @@ has no more are removed; else they are told.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -60,13 +60,14 @@ def import_rows(
     adopt: bool = False,
     edit: bool = False,
     dry_run: bool = False,
+    look: Callable[[Session], None] | None = None,
 ) -> Imported:
     """Bring these in, in one transaction, marked by `origin`.
 
     Rows are fields by name; what they do not name stays in those that are there. `prune` removes rows of this
     origin that are not among them; `adopt` takes over rows of these names that are another import's, or a
     user's own; `edit` changes those too and leaves them theirs; `dry_run` says what it would do, and changes
-    nothing.
+    nothing. `look` sees the rows as they are then.
 
     Raises:
         Refused: values are wrong, or names are another's; all mistakes, each with its table and name.
@@ -81,6 +82,8 @@ def import_rows(
         bringing.check()
         brought["cameras"] = bringing.rest(database.cameras, cameras, brought["cameras"], prune=prune)
         brought["instances"] = bringing.rest(database.instances, instances, brought["instances"], prune=prune)
+        if look is not None:
+            look(session)
         if dry_run:
             session.rollback()
     return Imported(origin=origin, **brought)

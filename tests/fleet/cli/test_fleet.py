@@ -1,0 +1,266 @@
+"""`sightline fleet`, as it is typed, against a coordinator that runs and an agent that signs."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import structlog
+from tests.conftest import WaitFor
+from tests.fleet.api.rig import Agent, agent, bus_url, coordinator
+from typer.testing import CliRunner, Result
+
+from sightline.cli import app
+from sightline.cli.fleet import app as commands
+from sightline.fleet.api.client import FleetClient
+
+SITE = """
+cameras:
+  gate: {url: "rtsp://10.0.0.5/main", username: viewer, password: "${GATE_PASSWORD}"}
+  yard: {url: "rtsp://10.0.0.6/main"}
+workers:
+  at-gate: {model: {kind: motion}, cameras: [gate]}
+  at-yard: {model: {kind: motion}, cameras: [yard]}
+"""
+PASSWORD = "planted-0dd5"
+
+pytestmark = pytest.mark.usefixtures("no_leaks")
+
+
+class Fleet(NamedTuple):
+    """A coordinator with a machine, and its command."""
+
+    run: Callable[..., Result]
+    client: FleetClient
+    hall: Agent
+    folder: Path
+
+    def json(self, *arguments: object) -> Any:
+        done = self.run(*arguments, "--json")
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    def site(self, text: str = SITE) -> Path:
+        path = self.folder / "site.yaml"
+        path.write_text(text)
+        return path
+
+
+@pytest.fixture
+def typed() -> Iterator[Callable[..., Result]]:
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+
+    def run(*arguments: object, **environ: str) -> Result:
+        known = {"COLUMNS": "80", "TERM": "dumb", **environ}
+        return CliRunner().invoke(app, ["fleet", *map(str, arguments)], env=known)
+
+    yield run
+    root.handlers[:] = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, typed: Callable[..., Result]) -> Iterator[Fleet]:
+    bus = bus_url()
+    with coordinator(tmp_path, bus) as (server, client), agent(bus, client, "hall") as hall:
+
+        def run(*arguments: object) -> Result:
+            environ = {
+                "SIGHTLINE_FLEET_URL": server.url,
+                "SIGHTLINE_FLEET_TOKEN": server.token,
+                "GATE_PASSWORD": PASSWORD,
+            }
+            done = typed(*arguments, **environ)
+            assert PASSWORD not in done.output
+            assert server.token not in done.output
+            return done
+
+        yield Fleet(run, client, hall, tmp_path)
+
+
+def test_apply_makes_a_site_run_and_the_same_again_changes_nothing(fleet: Fleet) -> None:
+    site = fleet.site()
+    done = fleet.run("apply", site, "--timeout", 30)
+    assert done.exit_code == 0, done.output
+    assert "revision 1: all is as desired" in done.output
+    assert "+ add" in done.output
+    assert set(fleet.hall.instances) == {"at-gate", "at-yard"}
+    assert fleet.hall.instances["at-gate"].payload.site["cameras"]["gate"]["password"] == PASSWORD
+    generation = fleet.hall.generation
+    again = fleet.run("apply", site, "--timeout", 30)
+    assert again.exit_code == 0, again.output
+    assert "nothing that runs would change" in again.output
+    assert (fleet.hall.generation, fleet.json("status")["revision"]) == (generation, 1)
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(fleet: Fleet) -> None:
+    done = fleet.run("apply", fleet.site(), "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "instances added: at-gate, at-yard" in done.output
+    assert "+ add" in done.output
+    assert "2 begin" in done.output
+    told = fleet.json("apply", fleet.site(), "--dry-run")
+    assert (told["applied"], told["imported"]["plan"]["is_empty"]) == (False, False)
+    assert fleet.json("cameras") == []
+    assert fleet.json("status")["revision"] == 0
+    real = fleet.json("apply", fleet.site(), "--timeout", 30)
+    assert real["plan"]["instances"] == told["imported"]["plan"]["instances"], "a dry run lied"
+
+
+def test_apply_fails_with_the_reasons_where_an_instance_fails(fleet: Fleet) -> None:
+    fleet.hall.states["at-gate"] = ("failed", "its model is broken")
+    done = fleet.run("apply", fleet.site(), "--timeout", 30)
+    assert done.exit_code == 1, done.output
+    assert "at-gate: failed: its model is broken" in done.output
+    assert "Traceback" not in done.output
+    fleet.hall.states.clear()
+    assert fleet.run("apply", fleet.site(), "--timeout", 30).exit_code == 0
+
+
+def test_apply_fails_with_the_reasons_where_something_has_no_place(fleet: Fleet) -> None:
+    fleet.run("drain", "hall")
+    done = fleet.run("apply", fleet.site(), "--timeout", 30)
+    assert done.exit_code == 1, done.output
+    assert "instance at-gate:" in done.output
+    told = json.loads(fleet.run("apply", fleet.site(), "--timeout", 30, "--json").stdout)
+    assert (told["as_desired"], bool(told["reasons"])) == (False, True)
+
+
+def test_apply_ends_when_its_time_is_up_or_does_not_wait(fleet: Fleet) -> None:
+    fleet.hall.states["at-gate"] = ("starting", "")
+    done = fleet.run("apply", fleet.site(), "--timeout", 1)
+    assert done.exit_code == 1, done.output
+    assert "time was up" in done.output
+    assert fleet.run("apply", fleet.site(), "--no-wait").exit_code == 0
+
+
+def test_what_the_file_has_no_more_stays_unless_pruned(fleet: Fleet, wait_for: WaitFor) -> None:
+    assert fleet.run("apply", fleet.site(), "--timeout", 30).exit_code == 0
+    fewer = fleet.site("\n".join(line for line in SITE.splitlines() if "yard" not in line))
+    kept = fleet.run("apply", fewer, "--timeout", 30)
+    assert "stay without --prune: yard" in kept.output
+    assert "at-yard" in fleet.hall.instances
+    pruned = fleet.run("apply", fewer, "--prune", "--timeout", 30)
+    assert "cameras removed: yard" in pruned.output
+    wait_for(lambda: set(fleet.hall.instances) == {"at-gate"}, 10, "it is gone")
+
+
+def test_a_wrong_site_is_told_before_anything_is_asked(fleet: Fleet) -> None:
+    done = fleet.run("apply", fleet.site(SITE.replace("kind: motion", "kind: mution")))
+    assert done.exit_code == 1
+    assert "mution" in done.output
+    assert fleet.json("cameras") == []
+
+
+def test_tables_fit_80_columns_and_json_has_all(fleet: Fleet, wait_for: WaitFor) -> None:
+    fleet.run("apply", fleet.site(), "--timeout", 30)
+    wait_for(lambda: len(fleet.json("cameras", "--state", "live")) == 2, 10, "the rows are written")
+    wait_for(lambda: fleet.json("agents")[0]["observed_generation"], 10, "the machine's too")
+    for command, words in {
+        "agents": ("hall", "connected", "2"),
+        "instances": ("at-gate", "running", "hall"),
+        "cameras": ("gate", "live", "at-gate", "rtsp://10.0.0.5/main"),
+        "events": ("hall is new in the fleet",),
+        "status": ("revision 1: all is as desired", "2 (2 running)", "1 (1 connected)"),
+        "plan": ("nothing that runs would change",),
+    }.items():
+        done = fleet.run(command)
+        assert done.exit_code == 0, done.output
+        assert max(map(len, done.output.splitlines())) <= 80, done.output
+        assert all(word in done.output for word in words), done.output
+        assert fleet.json(command) is not None
+    assert [one["instance_name"] for one in fleet.json("instances", "--text", "yard")] == ["at-yard"]
+    assert [one["camera_id"] for one in fleet.json("cameras", "--instance", "at-gate")] == ["gate"]
+    assert fleet.json("plan", "--lose", "hall")["is_empty"] is False
+
+
+def test_explain_says_why_and_whether_all_is_well(fleet: Fleet, wait_for: WaitFor) -> None:
+    fleet.run("apply", fleet.site(), "--timeout", 30)
+
+    def told(code: int) -> str:
+        done = fleet.run("explain", "gate")
+        return done.output if done.exit_code == code else ""
+
+    well = wait_for(lambda: told(0), 10, "it is well")
+    assert "hall is connected" in well.replace("\n", " ")
+    assert fleet.run("explain", "at-gate").exit_code == 0
+    unknown = fleet.run("explain", "nobody")
+    assert (unknown.exit_code, "there is no" in unknown.output) == (1, True)
+    fleet.hall.states["at-gate"] = ("failed", "no such model")
+    ill = wait_for(lambda: told(1), 10, "it is seen")
+    assert "no such model" in ill
+
+
+def test_what_is_done_with_one_thing_is_done(fleet: Fleet, wait_for: WaitFor) -> None:
+    fleet.run("apply", fleet.site(), "--timeout", 30)
+    assert fleet.run("logs", "at-gate", "--lines", 3).output == "a line of at-gate\n"
+    assert "hall" in fleet.run("restart", "at-gate").output
+    wait_for(lambda: fleet.hall.commands("restart"), 10, "its agent is asked")
+    assert fleet.run("retry", "at-gate").exit_code == 0
+    wait_for(lambda: fleet.hall.commands("retry"), 10, "its agent is asked")
+    assert fleet.run("refresh").exit_code == 0
+    assert "hall is drained" in fleet.run("drain", "hall").output
+    wait_for(lambda: not fleet.hall.instances, 10, "it runs nothing")
+    assert "may run" in fleet.run("undrain", "hall").output
+    wait_for(lambda: len(fleet.hall.instances) == 2, 10, "it runs all again")
+    assert fleet.run("revoke", "hall").exit_code == 1, "nobody said yes"
+    assert fleet.run("revoke", "hall", "--yes").exit_code == 0
+    assert fleet.json("agents")[0]["state"] == "revoked"
+    assert fleet.run("drain", "nobody").exit_code == 1
+
+
+def test_a_token_is_printed_alone_and_can_be_taken_back(fleet: Fleet) -> None:
+    made = fleet.run("token", "--description", "the yard")
+    text = made.stdout.strip()
+    assert text.startswith("slt1.")
+    assert "sightline agent" in made.stderr
+    token_id = text.split(".")[1]
+    listed = fleet.run("token", "--list")
+    assert token_id in listed.output
+    assert text.split(".")[2] not in listed.output
+    assert fleet.run("token", "--take-back", token_id).exit_code == 0
+    assert "taken back" in fleet.run("token", "--list").output
+
+
+def test_files_go_in_and_out(fleet: Fleet) -> None:
+    told = fleet.json("import", fleet.site(), "--dry-run")
+    assert told["cameras"]["added"] == ["gate", "yard"]
+    assert "cameras added: gate, yard" in fleet.run("import", fleet.site()).output
+    table = fleet.folder / "cameras.csv"
+    assert fleet.run("export", "cameras", "--out", table).exit_code == 0
+    assert "already" in fleet.run("import", table).output
+    assert fleet.run("import", table.rename(fleet.folder / "other.csv")).exit_code == 2
+    assert fleet.run("import", fleet.folder / "other.csv", "--table", "cameras").exit_code == 0
+    site = fleet.run("export")
+    assert "at-gate" in site.stdout
+    assert "to be set in the environment" in site.stderr
+    assert fleet.run("export", "nothing").exit_code == 2
+
+
+def test_a_coordinator_that_is_away_is_told_with_what_to_do(
+    typed: Callable[..., Result], tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    away = typed("status", "--url", f"http://127.0.0.1:{free_port()}", SIGHTLINE_FLEET_TOKEN="planted-77")
+    assert (away.exit_code, "sightline coordinator" in away.output) == (1, True)
+    assert "planted-77" not in away.output
+    none = typed("status", XDG_DATA_HOME=str(tmp_path), SIGHTLINE_FLEET_TOKEN="")
+    assert (none.exit_code, "SIGHTLINE_FLEET_TOKEN" in none.output) == (1, True)
+    unset = typed("status", "--token-env", "NOT_SET")
+    assert (unset.exit_code, "NOT_SET" in unset.output) == (1, True)
+    wrong = typed("status", "--url", "ftp://x", SIGHTLINE_FLEET_TOKEN="planted-77")
+    assert (wrong.exit_code, "http://" in wrong.output) == (1, True)
+
+
+def test_a_wrong_token_is_told(fleet: Fleet, typed: Callable[..., Result]) -> None:
+    done = typed("status", "--url", fleet.client.url, SIGHTLINE_FLEET_TOKEN="wrong-token-1")
+    assert (done.exit_code, "token" in done.output, "wrong-token-1" in done.output) == (1, True, False)
+
+
+def test_every_command_has_examples(typed: Callable[..., Result]) -> None:
+    for command in commands.registered_commands:
+        assert command.callback is not None
+        assert "Examples:" in (command.callback.__doc__ or "")
