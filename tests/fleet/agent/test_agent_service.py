@@ -41,7 +41,8 @@ def begin(desk: Desk, url: str, tmp_path: Path) -> Iterator[Callable[..., AgentS
     def begun(**more: Any) -> AgentService:
         token = more.pop("token", desk.token)
         on_told = more.pop("on_told", None)
-        settings = agent_settings(url, more.pop("state", tmp_path / "state"), token, **more)
+        bus, state = more.pop("bus", url), more.pop("state", tmp_path / "state")
+        settings = agent_settings(bus, state, token, **more)
         services.append(AgentService(settings, timing=QUICK, on_told=on_told))
         services[-1].start()
         return services[-1]
@@ -130,23 +131,21 @@ def test_what_fails_comes_back_as_it_was_and_the_reason_is_told(
 
 
 def test_an_agent_begins_with_what_was_verified_without_anybody(
-    desk: Desk, begin: Callable[..., AgentService], wait_for: WaitFor, tmp_path: Path
+    desk: Desk, begin: Callable[..., AgentService], wait_for: WaitFor
 ) -> None:
     first = begin()
     welcome(desk, wait_for)
     generation = desk.configure(source("west"))
     runs(desk, generation, wait_for)
     first.close()
-    boot, desk.silent = first.boot, True
-    told: list[Told] = []
-    second = begin(token=None, on_told=told.append)
-    assert second.node_id == first.node_id
-    assert second.boot > boot
-    wait_for(lambda: second._looking.places_of("west"), LIMIT_S, "it to run")
-    desk.silent = False
-    wait_for(lambda: desk.responses[-1].boot == second.boot, LIMIT_S, "it to be let in")
-    wait_for(lambda: desk.state("west") == "running", LIMIT_S, "it to be told")
-    assert desk.verified() == generation
+    alone = begin(token=None, bus="memory://nobody-else")
+    assert alone.node_id == first.node_id
+    assert alone.boot > first.boot
+    wait_for(lambda: alone._looking.last("process") == ["west"], LIMIT_S, "it to run, without anybody")
+    alone.close()
+    third = begin(token=None)
+    wait_for(lambda: desk.responses[-1].boot == third.boot, LIMIT_S, "it to be let in")
+    runs(desk, generation, wait_for)
 
 
 def test_what_must_not_run_twice_ends_with_its_lease(

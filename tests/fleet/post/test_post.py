@@ -186,6 +186,8 @@ def test_an_agent_that_is_no_more_is_forgotten(make: MakePost, url: str, wait_fo
     arrived(coordinator, url, 3, wait_for)
     late = ready(make(identity=AGENT).reader(AgentConfig))
     assert generations(read(late, 1, wait_for)) == [(str(other), 2)]
+    assert late.counts().gone == 1
+    assert late.counts().invalid == {}
     assert late.counts().balanced
 
 

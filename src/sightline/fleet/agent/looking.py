@@ -66,6 +66,11 @@ class Looking:
                 if runtime not in self._last or any(one.name == name for one in self._last[runtime])
             ]
 
+    def last(self, runtime: str) -> list[str]:
+        """Names of what this runtime had, when it could be told last."""
+        with self._lock:
+            return [one.name for one in self._last.get(runtime, ())]
+
     def touched(self, runtime: str) -> None:
         """Something was begun or ended with it: what was seen before says nothing any more."""
         with self._lock:
