@@ -93,8 +93,8 @@ def test_a_killed_agent_leaves_all_but_what_must_not_run_twice(
     running.kill()
     wait_for(lambda: states(runtime)["exclusive"] == "failed", crashed_agent.LEASE_S + 5, "the end of one")
     assert states(runtime)["free"] == "running"
-    wait_for(lambda: states(other) == {"exclusive": "running"}, 10, "that of another agent to run")
     wait_for(lambda: not guards(state), 10, "the guard to leave")
+    wait_for(lambda: states(other) == {"exclusive": "running"}, 10, "that of another agent to run")
 
 
 @pytest.mark.needs("docker")

@@ -120,6 +120,8 @@ def test_what_is_not_in_use_is_removed_and_what_it_wrote_stays(tmp_path: Path) -
     (wrote.work / "seen.jsonl").write_text("{}")
     preparing.prune([("eyes", "w1")])
     assert kept.folder.is_dir()
+    assert kept.work is not None
+    assert kept.work.is_dir()
     assert not old.folder.parent.exists()
     assert not gone.work.parent.exists()
     assert not wrote.folder.exists()

@@ -73,7 +73,7 @@ def test_a_site_tells_how_its_cameras_are_and_ends_well_by_itself(
     spec = Preparing(tmp_path).prepare(worker(clips / "car-detection.mp4"))
     runtime.begin(spec)
     wait_for(lambda: only(runtime).state == "running", 60, "it to be ready")
-    wait_for(lambda: only(runtime).cameras["door"].state == "live", 60, "its camera")
+    wait_for(lambda: (cameras := only(runtime).cameras) and cameras["door"].fps, 60, "its camera's rate")
     assert (only(runtime).memory_mib or 0) > 20
     wait_for(lambda: only(runtime).state == "exited", 120, "its file to be played")
     assert (only(runtime).code, only(runtime).reason) == (0, "exit code 0")
@@ -106,12 +106,16 @@ def test_a_killed_one_is_told_and_not_begun_again(runtime: ProcessRuntime, wait_
     assert only(runtime).run != before
 
 
-def test_it_is_asked_to_end_by_its_own_signal(runtime: ProcessRuntime, wait_for: WaitFor) -> None:
-    runtime.begin(python(TRAP.replace("SIGINT", "SIGUSR1"), stop_signal="SIGUSR1"))
+def test_it_is_asked_to_end_by_its_own_signal(
+    runtime: ProcessRuntime, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    heard = TRAP.replace("SIGINT", "SIGUSR1").replace('print("cleaning", flush=True)', "open('heard', 'x')")
+    runtime.begin(python(heard, stop_signal="SIGUSR1", work=tmp_path))
     wait_for(lambda: only(runtime).state == "running", 10, "it to be ready")
     pid = int(only(runtime).run.split("@")[0])
     runtime.end("one")
     assert not psutil.pid_exists(pid)
+    assert (tmp_path / "heard").exists()
 
 
 def test_one_that_takes_no_signals_is_killed_when_its_time_is_over(
@@ -180,6 +184,8 @@ def test_all_end_when_the_agent_is_killed(tmp_path: Path, wait_for: WaitFor) -> 
         text = "import time; print('Pipeline running', flush=True); time.sleep(600)"
         for name in "ab":
             runtime.begin(RunSpec(name=name, digest="d", command=(sys.executable, "-c", text)))
+        while not all(found.state == "running" for found in runtime.find()):
+            time.sleep(0.05)
         print(*(found.run.split("@")[0] for found in runtime.find()), flush=True)
         time.sleep(600)
         """)
