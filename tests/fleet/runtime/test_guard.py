@@ -16,6 +16,7 @@ from tests.fleet.runtime.conftest import MakeAgent, settings_for
 from tools.services import Docker
 from tools.services.light_images import mounts
 
+from sightline.clock import ns
 from sightline.fleet.runtime.conformance import PROGRAMS, Program
 from sightline.fleet.runtime.docker import DockerRuntime
 from sightline.fleet.runtime.guard import begin_guard, is_guarded, main
@@ -71,6 +72,11 @@ def killed_agent(state: Path) -> Iterator[BeginAgent]:
         each.communicate()
 
 
+def deadline(state: Path) -> int:
+    lease = read_lease(state)
+    return 0 if lease is None else lease.deadline_ns
+
+
 def states(runtime: DockerRuntime) -> dict[str, str]:
     return {found.name: found.state for found in runtime.find()}
 
@@ -88,7 +94,8 @@ def test_a_killed_agent_leaves_all_but_what_must_not_run_twice(
     other.begin(RunSpec(name="exclusive", digest="d", exclusive=True, command=("-c", PROGRAMS[Program.RUNS])))
     running = killed_agent(docker, runtime)
     wait_for(lambda: states(runtime) == {"exclusive": "running", "free": "running"}, 20, "both to run")
-    time.sleep(crashed_agent.LEASE_S * 1.5)  # the lease is renewed meanwhile: nothing may happen
+    until_ns = boottime_ns() + ns(crashed_agent.LEASE_S * 2.5)
+    wait_for(lambda: deadline(state) > until_ns, 20, "a lease that was renewed for longer than it is")
     assert states(runtime) == {"exclusive": "running", "free": "running"}
     running.kill()
     wait_for(lambda: states(runtime)["exclusive"] == "failed", crashed_agent.LEASE_S + 5, "the end of one")
