@@ -71,7 +71,7 @@ class Hand:
     def again(self, disk: Memory | None = None) -> None:
         """The coordinator's process ends and begins with what is on disk."""
         self.disk = msgspec.structs.replace(disk or self.disk, fresh=False)
-        self.machine = Coordinator(self.disk, TIMING, self.now_ns)
+        self.machine = Coordinator(self.disk, TIMING, self.now_ns, floor=round(self.now_s * 1000))
         self.take(self.machine.tick(self.now_ns))
 
     def take(self, actions: list[Action]) -> list[Action]:

@@ -4,17 +4,18 @@ A share is what one machine is to run. It is made anew from the placement whenev
 counts as changed only where it says something else; then it gets a new generation, is saved, and is sent.
 An instance that must not run twice is in a new share only when nobody else may be running it any more.
 
+A coordinator that begins may have an old database: one that was restored from a backup. So the numbers that
+it gives are above all that any life before it gave (`floor`), and until every lease of that time is over or
+was heard of, whoever has something that must not run twice is told nothing new.
+
 Deliberately not here: time, messages, and who is lost (`machine`).
 """
 
 from __future__ import annotations
 
-import zlib
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import Final
-
-import msgspec
 
 from sightline.fleet.coordinator.actions import CameraShare, InstanceShare, Memory, NodeShare
 from sightline.fleet.coordinator.holders import Holders
@@ -27,7 +28,6 @@ from sightline.fleet.placing.place import place
 from sightline.fleet.placing.placed import Placed
 
 MOST_MOVES_TOLD: Final = 50
-FIRST_OF_A_LIFE: Final = 1000
 CAUTION: Final = "the coordinator began a moment ago, and waits until nobody else can be running it"
 
 
@@ -36,6 +36,7 @@ class Fleet:
 
     Attributes:
         cautious: it is not known yet who may be running what.
+        doubtful: besides, what was remembered may be out of date.
         unsure: machines that may have been told something that is not known, and the generation whose
             acknowledgement ends that.
         blocked: exclusive instances that wait, for which machine, and why.
@@ -43,18 +44,19 @@ class Fleet:
             where they were, likewise.
     """
 
-    def __init__(self, memory: Memory, out: Out) -> None:
-        self._out = out
+    def __init__(self, memory: Memory, out: Out, floor: int = 0) -> None:
+        self._out, self._floor = out, floor
         self.inventory = memory.inventory
         self.placement = memory.placement
         self.placed: Placed | None = None
         self.nodes = _nodes(memory)
-        self.terms = Terms(memory.terms, memory.shares.values())
+        self.terms = Terms(memory.terms, memory.shares.values(), floor)
         self.holders = Holders()
         for node in self.nodes.values():
             self.holders.gives(node.node_id, node.given)
         self.lingering = Lingering()
-        self.cautious = not memory.fresh
+        self.cautious = self.doubtful = not memory.fresh
+        self._postponed: set[NodeId] = set()
         self.unsure = {} if memory.fresh else {one.node_id: one.generation for one in memory.shares.values()}
         self.blocked: dict[str, tuple[NodeId, str]] = {}
         self.changed: set[NodeId] = set()
@@ -112,18 +114,25 @@ class Fleet:
             self.unblock()
 
     def is_ahead(self, node: Node) -> None:
-        """A machine has a generation above ours: our memory is an old one, and of what it was given we know
-        only what it reports. Ours rises past it.
-        """
-        doubtful = {
-            name: one for name, one in node.given.items() if one.exclusive and name not in node.said.held
-        }
-        if self.cautious and doubtful:
-            kept = tuple(one for one in node.share.instances if one.name not in doubtful)
-            node.tell(msgspec.structs.replace(node.share, instances=kept))
-            for name in doubtful:
-                self.holders.takes_back(node.node_id, name, exclusive=True)
+        """A machine has a generation above ours: our memory is an old one. Ours rises past it."""
         self.rebuild([node.node_id], force=True)
+
+    def is_in_doubt(self, node: Node) -> bool:
+        """It may be running something that others were given, or the other way round, as far as we know."""
+        return self.doubtful and node.has_exclusive
+
+    def end_doubt(self) -> list[NodeId]:
+        """Whoever may be running something was heard of by now. Gives who was left waiting."""
+        self.cautious = self.doubtful = False
+        waited = sorted(self._postponed & self.nodes.keys())
+        self._postponed.clear()
+        self.rebuild(waited)
+        self.unblock()
+        return waited
+
+    def postpone(self, node: Node) -> None:
+        """Until doubt is over."""
+        self._postponed.add(node.node_id)
 
     def forget(self, node: Node) -> None:
         """It was removed. Where it did not say that it knows so, what it was told last stays to be read."""
@@ -131,6 +140,7 @@ class Fleet:
         self.unsure.pop(node.node_id, None)
         if node.knows:
             self._out.shares[node.node_id] = None
+        self.freed(self.holders.forget(node.node_id))
 
     def end_linger(self, name: str) -> None:
         """It ends where it was before it was moved."""
@@ -147,10 +157,14 @@ class Fleet:
         return InstanceShare(spec.name, spec.generation, spec.exclusive, made)
 
     def _rebuild(self, node: Node, *, force: bool) -> list[str]:
-        instances = self._instances(node)
-        if instances == node.share.instances and not force:
+        if self.is_in_doubt(node):
+            self.postpone(node)
             return []
-        generation = _next_generation(node, instances)
+        instances = self._instances(node)
+        seen = node.said.generation
+        if instances == node.share.instances and not (force or seen > node.share.generation):
+            return []
+        generation = max(node.share.generation + 1, seen + 1, self._floor)
         was = node.given
         node.tell(NodeShare(node_id=node.node_id, generation=generation, instances=instances))
         self.holders.gives(node.node_id, node.given)
@@ -226,22 +240,9 @@ class Fleet:
             self._out.note(f"{told - MOST_MOVES_TOLD} more instances move")
 
 
-def _next_generation(node: Node, instances: tuple[InstanceShare, ...]) -> int:
-    """The next; the first of this life beyond what was remembered is some way off. Where our memory is an old
-    one, somebody has made the very next ones before, and the same number must not mean two things.
-    """
-    following = max(node.share.generation, node.said.generation) + 1
-    if node.is_ours:
-        return following
-    node.is_ours = True
-    return following + zlib.crc32(msgspec.json.encode(instances)) % FIRST_OF_A_LIFE
-
-
 def _nodes(memory: Memory) -> dict[NodeId, Node]:
     """Those that are let in, and those that were removed and may not have heard of it."""
     nodes = {node_id: Node(spec, memory.shares.get(node_id)) for node_id, spec in memory.agents.items()}
-    for node in nodes.values():
-        node.is_ours = memory.fresh
     for node_id, share in memory.shares.items():
         if node_id not in nodes:
             spec = AgentSpec(node_id=node_id, hostname=str(node_id))

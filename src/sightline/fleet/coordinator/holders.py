@@ -62,6 +62,15 @@ class Holders:
         """It runs nothing any more of what it was to give back; gives that."""
         return self._free(node_id, list(self._leaving.get(node_id, ())))
 
+    def forget(self, node_id: NodeId) -> list[str]:
+        """It is no more of this fleet, and its lease is over; gives what it had."""
+        for name, nodes in self._of.items():
+            if node_id in nodes:
+                self._leaving[node_id].setdefault(name, True)
+        names = self.lease_is_over(node_id)
+        self._leaving.pop(node_id, None)
+        return names
+
     def _free(self, node_id: NodeId, names: list[str]) -> list[str]:
         for name in names:
             del self._leaving[node_id][name]

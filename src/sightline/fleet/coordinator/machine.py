@@ -45,11 +45,16 @@ BELIEVED: Final = 2**62
 
 
 class Coordinator:
-    """One fleet's; one thread's."""
+    """One fleet's; one thread's.
 
-    def __init__(self, memory: Memory, timing: Timing, now_ns: int) -> None:
+    Args:
+        memory: what was saved by coordinators before this one; it may be an old backup.
+        floor: no number of a configuration or of a camera's term that those gave is as high: UTC ms of now.
+    """
+
+    def __init__(self, memory: Memory, timing: Timing, now_ns: int, *, floor: int = 0) -> None:
         self._out = Out()
-        self._fleet = Fleet(memory, self._out)
+        self._fleet = Fleet(memory, self._out, floor)
         self._found = Found()
         self._alarms = Alarms()
         self._watch = Watch(self._fleet, self._out, self._alarms, timing, now_ns)
@@ -76,7 +81,10 @@ class Coordinator:
             self._fleet.is_ahead(node)
         if was_away or not node.knows:
             self._sender.newest(node.node_id)
-        self._sender.welcome(node, info)
+        if self._fleet.is_in_doubt(node):
+            self._fleet.postpone(node)
+        else:
+            self._sender.welcome(node, info)
         return self._done(now_ns)
 
     def heard_response(self, response: AgentResponse, now_ns: int) -> list[Action]:
@@ -150,8 +158,8 @@ class Coordinator:
         """It is as late as that."""
         for kind, name in self._alarms.ring(now_ns):
             if kind == CAUTION:
-                self._fleet.cautious = False
-                self._fleet.unblock()
+                for node_id in self._fleet.end_doubt():
+                    self._sender.ask(node_id, now_ns)  # it is to greet anew, and is let in
             elif kind == LINGER:
                 self._fleet.end_linger(str(name))
             elif isinstance(name, NodeId) and (node := self._fleet.nodes.get(name)) is not None:

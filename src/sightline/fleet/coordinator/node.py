@@ -53,7 +53,6 @@ class Node:
         removed: users took it out of the fleet; it is told to end everything.
         heard_ns: when it was heard last; None: not since the coordinator began. lost_ns: since when it is
             lost. gone: it is lost for so long that others take over.
-        is_ours: no other coordinator's life has made a generation of it above this one's.
         said: see there.
     """
 
@@ -64,7 +63,6 @@ class Node:
         self.lost_ns: int | None = None
         self.gone = False
         self.said = Said()
-        self.is_ours = share is None
         self.share = share or NodeShare(node_id=spec.node_id)
         self.given: Mapping[str, InstanceShare] = {}
         self.tell(self.share)
@@ -82,6 +80,11 @@ class Node:
         """It is to run this."""
         self.share = share
         self.given = {instance.name: instance for instance in share.instances}
+
+    @property
+    def has_exclusive(self) -> bool:
+        """It was given something that must not run twice, or says that it has it."""
+        return bool(self.said.held) or any(one.exclusive for one in self.given.values())
 
     @property
     def is_lost(self) -> bool:

@@ -2,7 +2,8 @@
 
 Of two results of a camera the one of the higher term holds, so no term is ever given to two places. A term
 that somebody runs and that is higher than ours was given by a coordinator that knew more (a database was
-restored): ours rises past it.
+restored): ours rises past it. A coordinator's first ones are above those of all lives before it (`floor`), as
+it may not know of them.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ MOST_TERMS: Final = 1_000_000
 class Terms:
     """`changed` is what is to be saved."""
 
-    def __init__(self, terms: Mapping[str, int], shares: Iterable[NodeShare]) -> None:
-        self._terms = dict(terms)
+    def __init__(self, terms: Mapping[str, int], shares: Iterable[NodeShare], floor: int = 0) -> None:
+        self._terms, self._floor = dict(terms), floor
         self._places: dict[str, Place] = {}
         self.changed: dict[str, int] = {}
         given: dict[str, int] = {}
@@ -64,4 +65,4 @@ class Terms:
         return taken
 
     def _set(self, camera_id: str, term: int) -> None:
-        self._terms[camera_id] = self.changed[camera_id] = term
+        self._terms[camera_id] = self.changed[camera_id] = max(term, self._floor)
