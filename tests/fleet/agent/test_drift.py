@@ -112,6 +112,16 @@ def test_what_has_done_all_and_was_cleared_away_is_not_begun_again() -> None:
     assert row(rig) == ("exited", 0, "")
 
 
+def test_what_has_done_all_and_was_not_wanted_for_a_while_is_begun_again() -> None:
+    rig = running(instance("a"))
+    rig.change("a", state="exited", code=0)
+    rig.settle(2)
+    rig.configure(desired(2))
+    rig.configure(desired(3, instance("a")))  # before the first one is gone
+    rig.settle(10)
+    assert rig.there["a"].state == "running"
+
+
 def test_a_worker_may_end_with_code_0_while_its_gate_is_open() -> None:
     rig = Rig()
     rig.look()
