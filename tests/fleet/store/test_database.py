@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import resource
@@ -408,3 +409,23 @@ def test_a_large_fleet_is_applied_in_well_under_a_second(database: Database) -> 
     took = time.process_time() - begin
     assert (len(inventory.instances), inventory.instances["i5000"].pool) == (10_001, "x")
     assert took < 1, f"{took:.2f} s"
+
+
+def test_a_draft_is_read_anew_after_a_change_and_only_then(database: Database) -> None:
+    """Whatever changes it, a sum over its rows has to tell."""
+    read = [database.inventory()]
+    for change in (
+        lambda: database.instances.add(worker("one")),
+        lambda: database.cameras.add(camera("gate", instance_name="one")),
+        lambda: database.cameras.change("gate", {"pool": "x"}),
+        lambda: (database.cameras.remove("gate"), database.cameras.add(camera("gate"))),
+        lambda: (database.cameras.add(camera("door")), database.cameras.remove("gate")),
+        lambda: database.instances.remove("one"),
+    ):
+        change()
+        read.append(database.inventory())
+        again = database.inventory()
+        assert again == read[-1]
+        assert again.cameras is read[-1].cameras, "nothing changed, so nothing is read"
+    assert all(one != other for one, other in itertools.pairwise(read))
+    assert list(read[-1].cameras) == ["door"]
