@@ -136,3 +136,20 @@ def test_a_greeting_says_what_is_known_and_what_runs() -> None:
     rig = running(instance("a"), generation=7)
     actions = rig.tick(20)
     assert rig.fresh(Greet, actions) == [Greet(2, 7, 7)]
+
+
+def test_that_a_generation_runs_is_told_at_once_and_once_whatever_was_told_before() -> None:
+    rig = running(instance("a"), generation=1)
+    rig.tick(2)
+    rig.configure(desired(2, instance("a", digest="other", settle_s=0)))
+    while rig.open:
+        rig.answer(rig.open[0])
+        rig.look()
+        rig.tick(0.01)
+    told = rig.of(AgentResponse)[-1]
+    assert (told.full, told.observed_generation, told.deployment) == (True, 2, "done")
+    before = len(rig.of(AgentResponse))
+    for number in range(100):
+        rig.change("a", state="unhealthy" if number % 2 else "running")
+        rig.tick(0.005)
+    assert len(rig.of(AgentResponse)) == before

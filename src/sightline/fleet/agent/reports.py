@@ -1,7 +1,8 @@
 """When the coordinator is told how things are, and what. Pure.
 
 A small response every few seconds renews the lease and says what is held; a full one goes at every change,
-at most one a second, and every now and then for its figures. Nothing is sent before the first welcome of a
+at most one a second, and every now and then for its figures. That a generation runs as it should, or failed,
+is said at once, the first time: somebody waits for that. Nothing is sent before the first welcome of a
 boot, and after a refusal: nobody knows us then.
 """
 
@@ -49,6 +50,7 @@ class Reports:
         self._lease = lease
         self._alarm = alarm
         self._told: Standing | None = None
+        self._ended = -1
         self._seq = self._full_seq = self._whole = 0
         self._sent_ns = self._full_ns = 0
         self._disk_generation = deployment.generation
@@ -66,9 +68,15 @@ class Reports:
     def _is_full_due(self, standing: Standing, now_ns: int) -> bool:
         if self._told is None:
             return True
+        if standing != self._told and self._is_end():
+            return True
         if self.asked or standing != self._told:
             return self._is_due(self._full_ns + FULL_NS, now_ns)
         return self._is_due(self._full_ns + self._figures_ns, now_ns)
+
+    def _is_end(self) -> bool:
+        """Whether it is told for the first time that the newest generation came to its end, good or bad."""
+        return self._ended < self.generation() and bool(self._deployment.done or self._deployment.failed)
 
     def _is_due(self, moment_ns: int, now_ns: int) -> bool:
         return self._alarm.passed(moment_ns, now_ns)
@@ -97,6 +105,8 @@ class Reports:
 
     def _full(self, standing: Standing, now_ns: int) -> AgentResponse:
         self._told, self._full_ns, self.asked = standing, now_ns, False
+        if self._is_end():
+            self._ended = self.generation()
         self._full_seq = self._seq + 1
         return self._response(now_ns, full=True, status=self._statuses(now_ns))
 
