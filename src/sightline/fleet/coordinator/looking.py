@@ -1,7 +1,7 @@
 """What is seen of the fleet, for those who ask: a picture in memory, and rows of the database.
 
-It promises: the picture is one moment's, and whoever looks at it waits for nobody; a row is written about a
-second after what it says changed, and so many a second that the coordinator's thread has time for its agents.
+It promises: the picture is one moment's, and whoever looks at it waits for nobody; a row is written a
+moment after what it says changed, and so many a second that the coordinator's thread has time for its agents.
 
 Deliberately not here: what follows from it.
 """
@@ -115,14 +115,13 @@ class Looking:
         names = [name for name, _ in zip(list(self._names), range(MOST_ROWS_A_TIME), strict=False)]
         for name in names:
             del self._names[name]
-        self._database.observed.observe(
-            agents={one: self._agent(agents[one]) for one in nodes if one in agents}
-        )
         views = [instances[name] for name in names if name in instances]
         on = {
             node: agents[node] for node in {one.node for one in views} if node is not None and node in agents
         }
+        # In one go: what is told of later in the same moment would wait for the next one.
         self._database.observed.observe(
+            agents={one: self._agent(agents[one]) for one in nodes if one in agents},
             instances={one.name: _instance(one, on) for one in views},
             cameras={name: seen for one in views for name, seen in self._cameras(one, on, inventory)},
         )

@@ -1,6 +1,6 @@
 """How agents, instances and cameras were found: written now and then, never for each message.
 
-Promises: what is told is merged in memory, and written by `write` in one transaction, at most one a second;
+Promises: what is told is merged in memory, and written by `write` in one transaction, at most one in `EVERY_S`;
 what did not change is not written, and that an agent was seen again not more often than every `SEEN_S`.
 Where the database takes nothing, the newest state waits; its size is bounded by the fleet's.
 """
@@ -19,7 +19,8 @@ from sightline.fleet.inventory import NodeId
 from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.tables import Agent, Camera, DsInstance
 
-EVERY_S: Final = 1.0
+EVERY_S: Final = 0.2
+"""Who changed something waits for no more than this to see it hold; more often costs more than it tells."""
 SEEN_S: Final = 15.0
 
 
@@ -64,7 +65,7 @@ class Observed:
         instances: Mapping[str, InstanceSeen] | None = None,
         cameras: Mapping[str, CameraSeen] | None = None,
     ) -> None:
-        """Take these; the newest of each is kept. Writes where a second went by since the last time."""
+        """Take these; the newest of each is kept. Writes where `EVERY_S` went by since the last time."""
         with self._lock:
             for node_id, agent in (agents or {}).items():
                 self._take((Agent, str(node_id)), agent)
@@ -80,7 +81,7 @@ class Observed:
         return len(self._waiting)
 
     def write(self, *, now: bool = False) -> bool:
-        """Write what waits, where it is time or `now`; whether anything was. Call it about every second.
+        """Write what waits, where it is time or `now`; whether anything was. Call it about as often.
 
         Raises StoreError; what waits is kept.
         """
