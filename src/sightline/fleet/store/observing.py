@@ -1,7 +1,8 @@
 """How agents, instances and cameras were found: written now and then, never for each message.
 
-Promises: what is told is merged in memory, and written by `write` in one transaction, at most one in `EVERY_S`;
-what did not change is not written, and that an agent was seen again not more often than every `SEEN_S`.
+Promises: what is told is merged in memory, and written by `write` in one transaction, at most one in
+`EVERY_S`; what did not change is not written, and that an agent was seen again not more often than every
+`SEEN_S`.
 Where the database takes nothing, the newest state waits; its size is bounded by the fleet's.
 """
 
