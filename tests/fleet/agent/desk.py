@@ -77,7 +77,7 @@ class Desk:
         self.infos: list[AgentInfo] = []
         self.responses: list[AgentResponse] = []
         self.keys: dict[UUID, PublicKey] = {}
-        self.generation = 0
+        self.generation = self.numbers = 0
         self._lease_s = lease_s
         self.post = Post(url, identity=self.identity, by="coordinator", prefix=prefix)
         self._reader = self.post.reader(AgentInfo, AgentResponse)
@@ -130,7 +130,11 @@ class Desk:
         return self.generation
 
     def command(self, command: Any, **settings: Any) -> None:
-        self.post.send(AgentCommand(command=command, node_id=self.node_id, **settings))
+        """With all that has the agent that greeted last obey it."""
+        self.numbers += 1
+        of = self.infos[-1]
+        said = {"boot": of.boot, "greeting": of.greeting, "key": of.key, "number": self.numbers}
+        self.post.send(AgentCommand(command=command, node_id=of.node_id, **{**said, **settings}))
 
     def _live(self) -> None:
         while True:

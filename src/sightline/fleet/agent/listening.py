@@ -25,6 +25,8 @@ from sightline.log import Repeated, get_logger
 
 _MOST: Final = 100
 _POLL_S: Final = 0.5
+_ONCE: Final = frozenset({"restart", "retry", "logs"})
+"""Commands that do something each time; all others only say what is so."""
 
 
 class Listening:
@@ -32,7 +34,7 @@ class Listening:
 
     Args:
         post: to read from.
-        node_id, identity: of this agent.
+        node_id, identity, boot: of this agent.
         coordinator: whom it believes.
         hear: is given turns for the machine; it may wait.
     """
@@ -44,11 +46,14 @@ class Listening:
         identity: Identity,
         coordinator: PublicKey,
         hear: Callable[[Turn], None],
+        *,
+        boot: int,
     ) -> None:
         self._node_id = node_id
         self._identity = identity
         self._coordinator = coordinator
         self._hear = hear
+        self._boot, self._number = boot, 0
         self._tally = Tally()
         self._passed_over = Repeated(get_logger(__name__), "a message is passed over")
         self._reader = post.reader(AgentConfig, AgentCommand, keys=[str(node_id), LEASES_KEY])
@@ -84,9 +89,27 @@ class Listening:
             return
         match received.message:
             case AgentCommand() as command:
-                self._hear(partial(_commanded, command))
+                if self._is_meant(command):
+                    self._hear(partial(_commanded, command))
+                else:
+                    self._pass_over("for another one, or said before", command.command)
             case AgentConfig() as config:
                 self._open(config)
+
+    def _is_meant(self, command: AgentCommand) -> bool:
+        """Whether a command is for this very agent, and comes for the first time: whoever can write to the
+        bus may send again what he read there, and may have greeted as us.
+        """
+        if command.node_id not in {None, self._node_id}:
+            return False
+        if command.command == "refuse":
+            return command.key == str(self._identity.public)
+        if command.command not in _ONCE:
+            return True
+        if command.boot != self._boot or command.number <= self._number:
+            return False
+        self._number = command.number
+        return True
 
     def _open(self, config: AgentConfig) -> None:
         try:

@@ -115,7 +115,12 @@ class AgentService:
             Post(settings.bus, identity=folder.identity, by=str(folder.node_id), prefix=settings.prefix)
         )
         self._listening = Listening(
-            self._post, folder.node_id, folder.identity, coordinator, self._turns.put_message
+            self._post,
+            folder.node_id,
+            folder.identity,
+            coordinator,
+            self._turns.put_message,
+            boot=self._agent.boot,
         )
 
     @property

@@ -1,8 +1,8 @@
 """Who is let in and listened to: an agent by the key that it was enrolled with, a new one by a token.
 
 It promises: a token is used up and its agent's key kept in one step; nobody is taken for an agent whose key
-they do not have; a proof is opened and nothing of it is shown. While the database takes nothing, those who
-are in stay in.
+they do not have; a proof is opened and nothing of it is shown; a refusal goes to the key that greeted, and so
+many a second. While the database takes nothing, those who are in stay in.
 
 Deliberately not here: what an agent is told to run, and when.
 """
@@ -13,7 +13,7 @@ from collections import Counter, OrderedDict
 from typing import Final, TypeAlias
 from uuid import UUID
 
-from sightline.clock import Clock, ns
+from sightline.clock import NS_PER_S, Clock, ns
 from sightline.errors import FleetError, StoreError, WireError
 from sightline.fleet.inventory import NodeId
 from sightline.fleet.keys.identity import Identity, PublicKey
@@ -28,11 +28,13 @@ from sightline.log import get_logger
 UNKNOWN: Final = "it is not enrolled here: make a token with `sightline fleet token`, and begin it with that"
 REVOKED: Final = "it was revoked"
 _OTHER_KEY: Final = (
-    "its key is another than the one that it was enrolled with: enrol it anew with a token, or give it back "
-    "the key in its folder"
+    "its key is another than the one that it was enrolled with: give it back the key in its folder, or take "
+    "it out of the fleet and enrol it anew with a token"
 )
 _FULL: Final = "the coordinator's database takes nothing now; it is asked again"
 _AGAIN_S: Final = 10.0
+_REFUSALS_PER_S: Final = 2.0
+_MOST_REFUSALS: Final = 50
 _MOST_TOLD: Final = 4096
 _PAGE: Final = 1000
 
@@ -53,6 +55,7 @@ class Door:
         self._said: dict[NodeId, _Said] = {node_id: _of_row(row) for node_id, row in self._rows.items()}
         self._leaving: dict[NodeId, PublicKey] = {}
         self._told_ns: OrderedDict[NodeId, int] = OrderedDict()
+        self._refusals, self._filled_ns = float(_MOST_REFUSALS), clock.monotonic_ns()
         self.refused: Counter[str] = Counter()
 
     def key_of(self, node_id: NodeId) -> PublicKey | None:
@@ -70,6 +73,25 @@ class Door:
         if key is None or not received.signed_by(key):
             self.refused["unknown" if key is None else "signature"] += 1
             return False
+        return True
+
+    def obeys(self, received: Received) -> bool:
+        """Whether it is of a user: signed by the coordinator's own key, which its users have."""
+        if received.signed_by(self._identity.public):
+            return True
+        self.refused["user"] += 1
+        return False
+
+    def may_refuse(self, received: Received, info: AgentInfo) -> bool:
+        """Whether a greeting is answered that lets nobody in: if who sent it has the key that it says, for
+        else another one would take it for said to itself; and not more often than we would like to write.
+        """
+        now_ns = self._clock.monotonic_ns()
+        filled = (now_ns - self._filled_ns) / NS_PER_S * _REFUSALS_PER_S
+        self._refusals, self._filled_ns = min(float(_MOST_REFUSALS), self._refusals + filled), now_ns
+        if self._refusals < 1 or not _is_own(received, info):
+            return False
+        self._refusals -= 1
         return True
 
     def why_not(self, node_id: NodeId) -> str:
@@ -150,6 +172,13 @@ class Door:
         if row is not None:
             self._rows[info.node_id] = row
             self._said[info.node_id] = _of_info(info)
+
+
+def _is_own(received: Received, info: AgentInfo) -> bool:
+    try:
+        return received.signed_by(PublicKey.parse(info.key))
+    except WireError:
+        return False
 
 
 def _row(database: Database, node_id: NodeId) -> AgentOut | None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from sightline.clock import Clock, ns
 from sightline.errors import StoreError
-from sightline.fleet.coordinator.actions import Action, SendConfig
+from sightline.fleet.coordinator.actions import Action, SendCommand, SendConfig
 from sightline.fleet.coordinator.configuring import Configuring
 from sightline.fleet.coordinator.door import Door
 from sightline.fleet.coordinator.looking import Looking
@@ -38,7 +38,7 @@ from sightline.fleet.store import Database
 from sightline.log import Repeated, get_logger, redact
 
 SAVE_AGAIN_S: Final = 1.0
-WRITE_S: Final = 1.0
+WRITE_S: Final = 0.25
 
 
 class Driver:
@@ -48,7 +48,7 @@ class Driver:
         fault: why the database takes nothing; "": it does.
         counts: what came, by kind; `broken` are messages that something of ours broke at.
         inventory: that is applied.
-        logs: who waits for one, by request; any thread may put.
+        logs: whose log somebody waits for, by request; any thread may take one out.
         apply_wanted: somebody asked on the topic for the draft to be applied.
     """
 
@@ -74,7 +74,7 @@ class Driver:
         self.fault = ""
         self.counts: Counter[str] = Counter()
         self.apply_wanted = False
-        self.logs: dict[str, Future[str]] = {}
+        self.logs: dict[str, tuple[NodeId, Future[str]]] = {}
 
     def came(self, received: Iterable[Received]) -> None:
         """Messages of the bus, in their order."""
@@ -130,13 +130,31 @@ class Driver:
             case AgentResponse():
                 self._responded(received, message, now_ns)
             case AgentInfo():
-                info, refusal = self.door.admitted(received, message)
-                self.do(self.machine.heard_info(info, now_ns, refusal=refusal))
-                self.looking.changed(info.node_id)
-            case Refresh():
+                self._greeted(received, message, now_ns)
+            case Refresh() if self.door.obeys(received):
                 self.do(self.machine.refreshed(now_ns))
-            case UpdateConfig():
+            case UpdateConfig() if self.door.obeys(received):
                 self.apply_wanted = True
+
+    def _greeted(self, received: Received, message: AgentInfo, now_ns: int) -> None:
+        info, refusal = self.door.admitted(received, message)
+        if refusal is None:
+            self.do(self.machine.heard_info(info, now_ns))
+            self.looking.changed(info.node_id)
+        elif self.door.may_refuse(received, info):
+            self._refuse(info, refusal, now_ns)
+
+    def _refuse(self, info: AgentInfo, refusal: str, now_ns: int) -> None:
+        actions = self.machine.heard_info(info, now_ns, refusal=refusal)
+        if self.door.key_of(info.node_id) is None:
+            self.do(actions)
+            return
+        # Somebody greets as one who is in: what waits for that one is not forgotten.
+        for action in actions:
+            if isinstance(action, SendCommand) and action.command.command == "refuse":
+                self._post.send(action.command)
+            else:
+                self.do([action])
 
     def _responded(self, received: Received, response: AgentResponse, now_ns: int) -> None:
         if self.door.listens_to(received, response):
@@ -144,7 +162,7 @@ class Driver:
             self.looking.heard(response)
             if response.request:
                 self._answer(response)
-        elif self.door.is_to_be_told(response.node_id):
+        elif self.door.key_of(response.node_id) is None and self.door.is_to_be_told(response.node_id):
             self._post.send(
                 AgentCommand(
                     command="refuse",
@@ -155,9 +173,9 @@ class Driver:
             )
 
     def _answer(self, response: AgentResponse) -> None:
-        """A log, for whoever waits for it."""
-        waiting = self.logs.get(response.request)
-        if waiting is not None and not waiting.done():
+        """A log, for whoever waits for it; every agent can read who was asked."""
+        node_id, waiting = self.logs.get(response.request, (None, None))
+        if waiting is not None and node_id == response.node_id and not waiting.done():
             waiting.set_result(redact(response.log or ""))
 
     def _save(self, now_ns: int) -> None:
@@ -191,7 +209,7 @@ class Driver:
             self._gone.clear()
 
     def _write(self, now_ns: int) -> None:
-        """What was seen and noted, once a second."""
+        """What was seen and noted, once in `WRITE_S`."""
         if now_ns < self._write_ns:
             return
         self._write_ns = now_ns + ns(WRITE_S)

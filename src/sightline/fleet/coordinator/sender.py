@@ -43,7 +43,12 @@ class Sender:
         self._out.note(f"{info.hostname} is not let in: {refusal}", info.node_id)
         self._out.command(
             AgentCommand(
-                command="refuse", node_id=info.node_id, reason=refusal, boot=info.boot, greeting=info.greeting
+                command="refuse",
+                node_id=info.node_id,
+                reason=refusal,
+                boot=info.boot,
+                greeting=info.greeting,
+                key=info.key,
             )
         )
 

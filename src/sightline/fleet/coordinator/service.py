@@ -76,6 +76,7 @@ class CoordinatorService:
         self.database = database
         self.identity = identity
         self._clock = clock
+        self._number = 0
         self._applying = threading.Lock()
         self._was_away = threading.Event()
         self._reads = threading.Event()
@@ -207,13 +208,12 @@ class CoordinatorService:
     def logs(self, instance: str, lines: int, timeout_s: float = ASK_S) -> str:
         """What it wrote last. Raises FleetError where nobody can say, CallTimedOut where nobody does."""
         request, answer = uuid.uuid4().hex, Future[str]()
-        self._driver.logs[request] = answer
         command = AgentCommand(command="logs", instance=instance, lines=lines, request=request)
         try:
-            host = self._name_of(self._sent_to(command, instance))
+            host = self._name_of(self._sent_to(command, instance, answer))
             return _in_time(answer, timeout_s, host)
         finally:
-            del self._driver.logs[request]
+            self._driver.logs.pop(request, None)
 
     def new_token(self, description: str, life_s: float, uses: int) -> tuple[str, TokenOut]:
         """A token that lets agents in: its text, and what is kept of it."""
@@ -292,8 +292,10 @@ class CoordinatorService:
 
         self._act(act)
 
-    def _sent_to(self, command: AgentCommand, instance: str) -> NodeId:
-        """Have an instance's agent told. Raises FleetError: it is on no machine that hears it."""
+    def _sent_to(self, command: AgentCommand, instance: str, answer: Future[str] | None = None) -> NodeId:
+        """Have an instance's agent told, whose log is the `answer`. Raises FleetError: it is on no machine
+        that hears it.
+        """
 
         def act() -> NodeId:
             machine = self._driver.machine
@@ -304,7 +306,11 @@ class CoordinatorService:
             agent = None if node_id is None else machine.agents().get(node_id)
             if node_id is None or agent is None or agent.state not in HERE:
                 raise FleetError(f"{instance} is on no machine that is connected")
-            told = command.model_copy(update={"node_id": node_id})
+            if answer is not None:
+                self._driver.logs[command.request] = node_id, answer
+            self._number = max(self._number + 1, self._clock.utc_ns())
+            said = {"node_id": node_id, "boot": max(0, agent.boot), "number": self._number}
+            told = command.model_copy(update=said)
             self._driver.do(machine.command(told, self._clock.monotonic_ns()))
             return node_id
 

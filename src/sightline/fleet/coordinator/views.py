@@ -29,7 +29,8 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
         generation: of what it is to run. seen, observed, verified: of what its agent has seen, runs well, and
             knows as good.
         deployment, reason: how far it is with the newest; "" as long as nothing was heard.
-        heard_ns: when it was heard last, monotonic; None: not since the coordinator began.
+        heard_ns: when it was heard last, monotonic; None: not since the coordinator began. boot: of what was
+            heard last; -1: nothing.
         held: exclusive instances that may be running there.
         instances: names of those that it is to run. statuses: of all that are there, as last reported.
     """
@@ -43,6 +44,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     deployment: str
     reason: str
     heard_ns: int | None
+    boot: int
     held: tuple[str, ...]
     instances: tuple[str, ...]
     statuses: Mapping[str, FleetInstanceStatus]
@@ -158,8 +160,8 @@ class Views:
             current=sum(not node.is_lost and node.said.observed >= node.share.generation for node in nodes),
             instances=dict(Counter(instance_state(fleet, name) for name in fleet.inventory.instances)),
             cameras=len(fleet.inventory.cameras),
-            unplaced_cameras=len(placed.unplaced_cameras()) if placed else 0,
-            unplaced_instances=len(placed.unplaced_instances()) if placed else 0,
+            unplaced_cameras=len(placed.unplaced_cameras) if placed else 0,
+            unplaced_instances=len(placed.unplaced_instances) if placed else 0,
         )
 
 
@@ -176,6 +178,7 @@ def agent_view(node: Node) -> AgentView:
         deployment=said.deployment,
         reason=said.reason,
         heard_ns=node.heard_ns,
+        boot=said.boot,
         held=tuple(sorted(said.held)),
         instances=tuple(node.given),
         statuses=said.statuses,

@@ -106,10 +106,14 @@ class AgentCommand(Message):
 
     `welcome`: it is in, and its configuration is that of `generation`: what it must not run twice it may run
     only after a welcome that repeats its last `boot` and `greeting`, and with that configuration or a newer
-    one. `refuse`: it is not, with a reason; it may ask again. `report`: say how all is, and who you are.
+    one. `refuse`: who greeted with this `key` is not, with a reason; it may ask again. Others of its number
+    are not meant: anybody may greet as an agent. `report`: say how all is, and who you are.
     `retry`: try again what failed. `restart`: begin `instance` anew. `logs`: send the last `lines` of
     `instance`, answered by an AgentResponse with the same `request`. `leases`: for all, under the key
     "leases".
+
+    What users ask once (`restart`, `retry`, `logs`) is for the life `boot` of its agent, and has a `number`
+    above those of all before: who sends a command of somebody's a second time has nothing done.
     """
 
     topic: ClassVar[str] = "AgentCommand"
@@ -125,6 +129,8 @@ class AgentCommand(Message):
     instance: str = ""
     lines: Annotated[int, Field(ge=1, le=10_000)] = 200
     request: str = ""
+    key: str = ""
+    number: Generation = 0
 
 
 class AgentConfig(Message):
