@@ -87,11 +87,11 @@ def test_nothing_is_left_out_that_would_still_fit(
 ) -> None:
     """Who has no place is refused by each candidate for what the others have taken, told one by one."""
     placed = place(inventory, agents, current, standing=standing)
-    for name in placed.unplaced_instances():
+    for name in placed.unplaced_instances:
         spec = inventory.instances[name]
         if spec.node is None and agents:
             assert len(placed.why_instance(name).refusals) == len(agents)
-    for camera_id in placed.unplaced_cameras():
+    for camera_id in placed.unplaced_cameras:
         camera = inventory.cameras[camera_id]
         pool = [one for one in inventory.instances.values() if one.pool == camera.pool]
         if camera.instance is None:

@@ -6,6 +6,7 @@ Reasons are made when they are asked for: a fleet has tens of thousands, and peo
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -55,20 +56,24 @@ class Placed:
             instances={name: machine.spec.node_id for name, machine in instances.places.items()},
         )
 
-    def unplaced_instances(self) -> list[str]:
+    @cached_property
+    def unplaced_instances(self) -> tuple[str, ...]:
         """Those that are enabled and have no machine, by name."""
         wanted = self._inventory.instances.items()
-        return sorted(name for name, spec in wanted if spec.enabled and name not in self._instances.places)
+        there = self._instances.places
+        return tuple(sorted(name for name, spec in wanted if spec.enabled and name not in there))
 
-    def unplaced_cameras(self) -> list[str]:
+    @cached_property
+    def unplaced_cameras(self) -> tuple[str, ...]:
         """Those that are enabled and have no instance, by name."""
         wanted = self._inventory.cameras.items()
-        return sorted(name for name, spec in wanted if spec.enabled and name not in self._cameras.places)
+        there = self._cameras.places
+        return tuple(sorted(name for name, spec in wanted if spec.enabled and name not in there))
 
     @property
     def is_whole(self) -> bool:
         """Everything that is enabled has its place."""
-        return not self.unplaced_instances() and not self.unplaced_cameras()
+        return not self.unplaced_instances and not self.unplaced_cameras
 
     def why_instance(self, name: str) -> Why:
         """Why an instance is on its machine, or on none."""
