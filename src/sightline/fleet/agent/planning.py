@@ -46,6 +46,7 @@ class Planning:
     ) -> None:
         self.slots: dict[str, Slot] = {}
         self.looked = False
+        self._targets: list[tuple[Slot, DesiredInstance]] | None = None
         self._deployment = deployment
         self._lease = lease
         self._alarm = alarm
@@ -59,8 +60,13 @@ class Planning:
             self.slots[name] = Slot(name, self._repairs)
         return self.slots[name]
 
-    def targets(self) -> Iterator[tuple[Slot, DesiredInstance]]:
-        """Each name that is to run, with what it is to be now."""
+    def targets(self) -> list[tuple[Slot, DesiredInstance]]:
+        """Each name that is to run, with what it is to be now. Made once a turn: it is asked for often."""
+        if self._targets is None:
+            self._targets = [*self._find_targets()]
+        return self._targets
+
+    def _find_targets(self) -> Iterator[tuple[Slot, DesiredInstance]]:
         newest = self._deployment.newest
         for name in newest.instances if newest else ():
             target = self._deployment.target(name)
@@ -79,6 +85,7 @@ class Planning:
 
     def operations(self, now_ns: int) -> list[Operation]:
         """What to do now; each is under way from here on, until it is answered."""
+        self._targets = None
         self._forget()
         found: list[Operation] = [*self._stop_what_has_no_lease(now_ns)]
         if self._deployment.touching and self.looked:
@@ -160,12 +167,13 @@ class Planning:
         return slot.passed == target.digest or self._deployment.proven(target)
 
     def _judge(self, now_ns: int) -> None:
-        """Gates open, are passed, or close."""
+        """Gates open, are passed, or close; where one does, something else may be to run."""
         for slot, target in self.targets():
             if slot.settled(target, now_ns, self._alarm):
                 self._pass(slot, target)
             elif not self._is_through(slot, target):
                 self._watch_gate(slot, target, now_ns)
+        self._targets = None
 
     def _pass(self, slot: Slot, target: DesiredInstance) -> None:
         slot.reason = slot.trouble = ""
