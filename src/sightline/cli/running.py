@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
+import typer
 from rich.console import Console
 
 from sightline.cli.live import sink_losses, site_view
@@ -19,10 +20,12 @@ def run_site(
     seconds: float | None = None,
     as_json: bool = False,
     name: str | None = None,
+    first_lines: Callable[[], Iterable[str]] = tuple,
 ) -> int:
     """Run until the site ends, `seconds` have passed, or SIGINT or SIGTERM came. Gives the exit code.
 
-    `name` is what `sightline top` calls it; None: it has a window of its own.
+    `name` is what `sightline top` calls it; None: it has a window of its own. `first_lines` are told once it
+    runs; where standard output is for programs, on standard error.
     1 where a camera cannot be read or a worker broke, else 0: being asked to stop is no failure.
     Raises SightlineError where the site cannot be started.
     """
@@ -33,6 +36,10 @@ def run_site(
         if not as_json:
             print_lines(_hub_lines(running), console)
             print_lines((f"pictures: {page}" for page in running.pages), console)
+            print_lines(first_lines(), console)
+        else:
+            for line in first_lines():
+                typer.echo(line, err=True)
         run_shown(running, view, console, seconds, as_json=as_json)
         faults = running.faults
     if as_json:

@@ -61,9 +61,12 @@ def rows_of(site: Site, document: Json) -> SiteRows:
 
 
 def rows_as_one(site: Site, document: Json, name: str) -> SiteRows:
-    """A site that stays whole: one instance of this name, its workers looking at what the file says."""
+    """A site that stays whole: one instance of this name, its workers looking at what the file says.
+
+    Without its frame queue, whose commands are others.
+    """
     whole = _resolved(document, site)
-    config = {key: value for key, value in whole.items() if key != "cameras"}
+    config = {key: value for key, value in whole.items() if key not in {"cameras", _QUEUE}}
     return SiteRows(
         [_camera(each, camera, whole["cameras"][each], name) for each, camera in site.cameras.items()],
         [{"instance_name": name, "kind": "worker", "config": config}],
