@@ -58,6 +58,7 @@ def test_a_forged_message_has_no_agent_refused(
         with posing_as(bus, hall, identity):
             hall.respond(boot=0)
             hall.respond(seq=1000)
+            keys = hall.identity.public, (identity or hall.identity).public
             for times, key in enumerate(map(str, keys), 1):
                 hall.greet(greeting=1, key=key)
                 looked_at(server, times, wait_for)

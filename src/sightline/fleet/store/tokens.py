@@ -1,7 +1,8 @@
 """Enrolment tokens: made, used up in the transaction that lets an agent in, listed, taken back.
 
 Promises: of two agents with a token of one use one is let in, however they come; an agent whose answer was
-lost may show the same token again, with the same key. No secret is kept, its hash alone.
+lost may show the same token again, with the same key. No token lets in who was revoked, or is in with another
+key. No secret is kept, its hash alone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from sightline.fleet.store.agents import Agents
 from sightline.fleet.store.refusals import Conflict, Missing
 from sightline.fleet.store.row import Row
 from sightline.fleet.store.sessions import Sessions
-from sightline.fleet.store.tables import EnrolmentToken
+from sightline.fleet.store.tables import Agent, EnrolmentToken
 
 _WRONG: Final = "its token is wrong"
 
@@ -72,12 +73,16 @@ class Tokens:
             if row is None:
                 raise FleetError(_WRONG)
             agent = self._agents.known_in(session, info.node_id, info.hostname)
-            if agent.key == info.key and str(info.node_id) in row.used_by and not agent.revoked:
+            is_used = str(info.node_id) in row.used_by
+            if agent.key == info.key and is_used and not agent.revoked:
                 record = TokenRecord(token_id="", digest=row.digest, expires_at_ns=2**63)
                 _refuse(record.refusal(proven.secret, 0))  # again: the answer was lost
                 return
             _refuse("its token was taken back" if row.revoked else None)
             _refuse(_record(row).refusal(proven.secret, self._clock.utc_ns()))
+            _refuse(_why_not_in(agent, info.key))
+            # Of a token for several: it was sent away since, and its own proof may be sent again by anybody.
+            _refuse("its token was used already by it; make a new one" if is_used else None)
             row.uses_left -= 1
             row.used_by = [*row.used_by, str(info.node_id)]
             agent.key, agent.revoked = info.key, False
@@ -102,6 +107,18 @@ class Tokens:
 def _refuse(why: str | None) -> None:
     if why is not None:
         raise FleetError(why)
+
+
+def _why_not_in(agent: Agent, key: str) -> str | None:
+    """A token is for a new machine: with it nobody comes back who was sent away, or becomes another one."""
+    if agent.revoked:
+        return "it was revoked: take it out of the fleet before it is enrolled anew"
+    if agent.key not in {"", key}:
+        return (
+            "it is enrolled with another key: give it back the key in its folder, or take it out of the "
+            "fleet before it is enrolled anew"
+        )
+    return None
 
 
 def _record(row: EnrolmentToken) -> TokenRecord:
