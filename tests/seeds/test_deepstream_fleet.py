@@ -1,7 +1,8 @@
 """What the document of the DeepStream fleet lists works here, with the import line changed.
 
-Each class of its diagram is called as it stands there. The document has no line of code for them; the last
-test holds them against the diagram itself, where it lies beside the checkout.
+Each class of its diagram is called as it stands there, the topics' too; its database has the columns of the
+other diagram. The document has no line of code for them; the tests hold them against the diagrams themselves,
+where these lie beside the checkout. What it runs is in `test_deepstream_fleet_running`.
 """
 
 import re
@@ -13,6 +14,7 @@ import pytest
 from pydantic import AnyUrl, BaseModel
 
 import sightline.deepstream
+import sightline.fleet
 from sightline.deepstream import (
     BoolEnum,
     ClusterMode,
@@ -38,10 +40,28 @@ from sightline.deepstream import (
     TensorDataType,
 )
 from sightline.errors import ConfigError
+from sightline.fleet import TOPIC200, TOPIC201, TOPIC210, TOPIC220, TOPIC300, TOPIC301
+from sightline.fleet.messages.topics import Message
+from sightline.fleet.store.tables import Agent, Base, Camera
+from sightline.fleet.store.tables import DsInstance as DsInstanceTable
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "shared" / "seeds" / "deepstream-fleet.md"
-OF_TOPICS = {"TOPIC200", "TOPIC210", "TOPIC220", "TOPIC300", "TOPIC301"}
-"""What is sent; the fleet's, not the configuration's."""
+NODE_ID = uuid.UUID("6f1b7c58-8a4f-4a3e-9d0f-0c9a1d2e3f40")
+SENT: dict[type[Message], dict[str, Any]] = {
+    TOPIC200: {
+        "node_id": NODE_ID,
+        "hostname": "box",
+        "ip_address": "10.0.0.2",
+        "capacity": 16,
+        "gpulist": ["NVIDIA L4"],
+        "description": "the one in the hall",
+    },
+    TOPIC210: {"agent_info_list": [{"hostname": "box", "node_id": NODE_ID, "node_config_list": []}]},
+    TOPIC220: {"node_id": NODE_ID, "status": [{"instance_name": "yard", "state": "running"}]},
+    TOPIC300: {"desc": "two cameras more"},
+    TOPIC301: {"desc": "who is there?"},
+}
+"""The classes of what is sent, as the diagram has them: the fleet's, not the configuration's."""
 
 PGIE: dict[str, Any] = {
     "batch_size": 4,
@@ -185,7 +205,7 @@ needs_the_document = pytest.mark.skipif(
 
 @needs_the_document
 def test_every_field_of_the_diagram_is_here_under_its_name() -> None:
-    classes = {name: fields for name, fields in diagram().items() if name not in OF_TOPICS}
+    classes = {name: fields for name, fields in diagram().items() if not name.startswith("TOPIC")}
     here: list[type[BaseModel]] = [*CALLS, DsInstanceConfig, DsInstance, NodeInfo]
     assert {*classes} == {model.__name__ for model in here}
     for name, fields in classes.items():
@@ -193,6 +213,59 @@ def test_every_field_of_the_diagram_is_here_under_its_name() -> None:
         assert {field for _, field in fields} <= {*model.model_fields}, name
         if model in CALLS:
             assert {field for _, field in fields} <= {*CALLS[model]}, name
+
+
+@pytest.mark.parametrize("message", SENT, ids=lambda message: message.__name__)
+def test_each_message_takes_what_the_document_lists_and_is_read_again(message: type[Message]) -> None:
+    made = message(**SENT[message])
+    assert message.from_json(made.to_json()) == made
+    assert {*SENT[message]} <= made.model_fields_set
+
+
+@needs_the_document
+def test_every_message_of_the_diagram_is_here_under_its_name_with_its_fields() -> None:
+    classes = {name: fields for name, fields in diagram().items() if name.startswith("TOPIC")}
+    assert [getattr(sightline.fleet, name) for name in classes] == [*SENT]
+    for name, fields in classes.items():
+        assert {field for _, field in fields} == {*SENT[getattr(sightline.fleet, name)]}, name
+
+
+@needs_the_document
+def test_every_topic_has_the_documents_number_and_name() -> None:
+    listed = dict(re.findall(r'^- `(TOPIC\d+)` = "(\w+)"', DOCUMENT.read_text(), re.MULTILINE))
+    assert len(listed) == 6
+    assert {name: getattr(sightline.fleet, name).topic for name in listed} == listed
+    assert TOPIC201(command="welcome", node_id=NODE_ID).command == "welcome"  # it has no class in the diagram
+
+
+TABLES: dict[str, type[Base]] = {"Camera": Camera, "Agent": Agent, "DsInstance": DsInstanceTable}
+KINDS = {"Integer": int, "String": str, "Float": float, "Boolean": bool}
+
+
+@needs_the_document
+def test_every_column_of_the_database_is_here_under_its_name() -> None:
+    drawing = DOCUMENT.read_text().partition("erDiagram")[2]
+    listed = {
+        table: dict(reversed(pair) for pair in re.findall(r"(\w+) (\w+)\n", body))
+        for table, body in re.findall(r"^    (\w+) \{\n(.*?)\n    \}", f"{drawing}", re.MULTILINE | re.DOTALL)
+    }
+    assert {*listed} == {*TABLES}
+    for name, fields in listed.items():
+        columns = TABLES[name].__table__.columns
+        assert {field: KINDS[kind] for field, kind in fields.items()} == {
+            field: columns[field].type.python_type for field in fields
+        }, name
+
+
+@needs_the_document
+def test_the_tables_belong_together_as_the_diagram_has_it() -> None:
+    drawn = re.findall(r"^    (\w+) \S+ (\w+) : (\w+)$", DOCUMENT.read_text(), re.MULTILINE)
+    assert {(one, other) for one, other, _ in drawn} == {
+        ("Camera", "Agent"), ("DsInstance", "Agent"), ("Camera", "DsInstance")
+    }  # fmt: skip
+    for one, other, _ in drawn:
+        targets = {key.column.table for key in TABLES[one].__table__.foreign_keys}
+        assert TABLES[other].__table__ in targets, (one, other)
 
 
 TAKEN: dict[str, tuple[Any, ...]] = {
