@@ -221,6 +221,16 @@ def test_restart_begins_again_what_had_done_all() -> None:
     assert rig.there["a"].state == "running"
 
 
+def test_restart_of_what_had_done_all_is_tried_again_where_it_was_removed_and_not_begun() -> None:
+    rig = running(instance("a"))
+    rig.change("a", state="exited", code=0)
+    rig.command("restart", instance="a", request="1")
+    del rig.there["a"]
+    rig.answer(rig.open[0], "no such image")
+    rig.settle(10)
+    assert rig.there["a"].state == "running"
+
+
 def test_instances_that_nobody_wants_are_ended() -> None:
     rig = running(instance("a"))
     rig.there["stray"] = found_of(instance("stray"))

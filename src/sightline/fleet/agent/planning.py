@@ -116,7 +116,7 @@ class Planning:
             if slot.idle and self._is_to_begin(slot, target, now_ns):
                 slot.operation = Begin(target)
                 slot.exclusive = slot.exclusive or target.exclusive
-                slot.asked, slot.trouble = False, ""
+                slot.asked, slot.finished, slot.trouble = False, "", ""
                 yield slot.operation
 
     def _is_to_begin(self, slot: Slot, target: DesiredInstance, now_ns: int) -> bool:
