@@ -211,3 +211,14 @@ def test_a_generation_of_a_restored_database_is_none_that_somebody_has_seen_as_a
     after = hand.sent[A].generation
     hand.apply(*one_on("i", A))
     assert hand.sent[A].generation == after + 1
+
+
+def test_who_has_its_configuration_is_not_sent_it_again_by_a_coordinator_that_begins() -> None:
+    """A thousand who are all well would be sent all there is, at a moment when there is much to do."""
+    hand = Hand()
+    hand.apply(*one_on("a", A), *one_on("b", B))
+    hand.join(A, B)
+    generation = hand.sent[A].generation
+    hand.again()
+    assert hand.configs(hand.greet(A, generation=generation, greeting=2)) == []
+    assert [one.node_id for one in hand.configs(hand.greet(B, generation=generation - 1, greeting=2))] == [B]

@@ -75,11 +75,11 @@ class Coordinator:
         if node is not None and info.boot < node.said.boot and not node.is_lost:
             return self._done(now_ns)  # of a life that is over
         node = self._admit(node, info, now_ns)
-        was_away = self._is_heard(node, now_ns)
+        self._is_heard(node, now_ns)
         node.greets(info)
         if node.share.generation == 0 or self._is_ahead(node, info.generation):
             self._fleet.is_ahead(node)
-        if was_away or not node.knows:
+        if not node.knows:  # who has it need not make it again, and a coordinator that begins meets all
             self._sender.newest(node.node_id)
         if self._fleet.is_in_doubt(node):
             self._fleet.postpone(node)
