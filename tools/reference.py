@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import typer.main
@@ -32,6 +33,10 @@ from sightline.deepstream.models import (
     SourcesConfig,
 )
 from sightline.deepstream.models.numbers import Numbered
+from sightline.fleet import AgentSettings, CoordinatorServer
+from sightline.fleet.api.app import make_app
+from sightline.fleet.store.instance_rows import InstanceRun
+from sightline.fleet.store.rows import AgentIn, CameraIn, DsInstanceIn
 from sightline.framequeue.tasks.settings import table as celery_settings
 from sightline.site import Camera, Site, Worker, model_kinds, sink_kinds
 from sightline.site.frame_queue import FrameQueue
@@ -74,6 +79,7 @@ _PARTS: Final = (
     FACE_sgie_config,
     FACE_align_config,
 )
+_ROWS: Final = (CameraIn, AgentIn, DsInstanceIn, InstanceRun)
 _BOUNDS: Final = {
     "exclusiveMinimum": "above {}",
     "minimum": "from {}",
@@ -81,6 +87,7 @@ _BOUNDS: Final = {
     "maximum": "to {}",
     "minLength": "of at least {} letters",
 }
+_HUGE: Final = 2**31 - 1
 _TYPES: Final = {
     "boolean": "`true` or `false`",
     "integer": "whole number",
@@ -276,9 +283,62 @@ def celery() -> str:
     return _table(("variable", "left out", "what it says"), rows)
 
 
+# The fleet
+
+
+def rows_of(row: type[BaseModel]) -> str:
+    """Every field of a row of the fleet's database, or a setting of its agents."""
+    schema = row.model_json_schema()
+    needed = schema.get("required", ())
+    rows = (
+        (
+            f"`{name}`",
+            _values(_open(_whole(key, schema))),
+            _said(key, needed=name in needed),
+            key["description"],
+        )
+        for name, key in schema["properties"].items()
+    )
+    return _table(("field", "what it may be", "left out", "what it says"), rows)
+
+
+def _open(key: dict[str, Any]) -> dict[str, Any]:
+    """A key without its pattern, and without bounds that are those of the machine."""
+    kept = {name: value for name, value in key.items() if name != "pattern" and not _is_huge(value)}
+    return {**kept, "anyOf": [_open(one) for one in key["anyOf"]]} if "anyOf" in key else kept
+
+
+def _is_huge(value: Any) -> bool:
+    return isinstance(value, int) and value >= _HUGE
+
+
+def _said(key: dict[str, Any], *, needed: bool) -> str:
+    default = key.get("default")
+    if isinstance(default, list) and default:
+        return ", ".join(f"`{one}`" for one in default)
+    return "-" if default == "" else _default(key, needed=needed)
+
+
+def routes() -> str:
+    """Every route of the fleet's API, as its own description has it."""
+    with (
+        TemporaryDirectory() as folder,
+        CoordinatorServer(bus="memory://reference", database=Path(folder) / "fleet.db") as server,
+    ):
+        paths = make_app(server.service).openapi()["paths"]
+    rows = (
+        (f"`{method.upper()} {path}`", " ".join(one["description"].split()))
+        for path, methods in paths.items()
+        for method, one in methods.items()
+    )
+    return _table(("route", "what it does"), rows)
+
+
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "commands": commands,
     "celery": celery,
+    "fleet.routes": routes,
+    **{f"fleet.{row.__name__}": partial(rows_of, row) for row in (*_ROWS, AgentSettings)},
     **{f"deepstream.{part.__name__}": partial(fields_of, part) for part in _PARTS},
     **{f"site.{section.__name__}": partial(keys_of, section) for section in _SECTIONS},
 }

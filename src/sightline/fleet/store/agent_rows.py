@@ -16,12 +16,12 @@ class AgentIn(Row):
     """A machine that is to be in the fleet; it is, once its agent enrols with this node_id."""
 
     agent_name: AnyName = Field(description="What users call it.", examples=["hall"])
-    hostname: Text = ""
-    ip_address: Text = ""
+    hostname: Text = Field("", description="Until its agent says it.")
+    ip_address: Text = Field("", description="Until its agent says it.")
     node_id: UUID4 | None = Field(
         None, description="The number that its agent goes by; a new one if left out."
     )
-    description: Text = ""
+    description: Text = Field("", description="For people.")
     labels: Labels = Field({}, description="What it has to offer, over what its agent says.")
     capacity: Count | None = Field(None, description="Cameras that it takes, whatever its agent says.")
     drained: bool = Field(False, description="Nothing is to run there.")

@@ -51,41 +51,57 @@ class InstanceRun(Row):
     runtime: Literal["docker", "process"] | None = Field(
         None, description="What runs it; of DeepStream docker, of a worker process, if left out."
     )
-    image: Word | None = None
-    network: Word | None = None
-    limits: InstanceLimits = InstanceLimits()
-    one_at_a_time: bool = False
-    ready_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
-    settle_s: Annotated[float, Field(ge=0, le=3600)] = 2.0
+    image: Word | None = Field(
+        None, description="Of its container; the agent's own, IMAGE_NAME, if left out."
+    )
+    network: Word | None = Field(
+        None, description='Of its container: "host", "none", or a name; the agent\'s own if left out.'
+    )
+    limits: InstanceLimits = Field(InstanceLimits(), description="`cpus` and `memory_mib` that it may use.")
+    one_at_a_time: bool = Field(
+        False, description="No other change of its machine is begun until it is ready, or has failed."
+    )
+    ready_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        60.0, description="Seconds that it has to become ready, before what ran before comes back."
+    )
+    settle_s: Annotated[float, Field(ge=0, le=3600)] = Field(
+        2.0, description="Seconds for which it has to stay ready."
+    )
 
 
 class _App(Row):
     """The document's columns of `DsAppConfig`; all are None of a worker."""
 
-    face_raw_meta_topic: Text | None = None
-    mot_raw_meta_topic: Text | None = None
-    visual_topic: Text | None = None
-    kafka_connection_str: Text | None = None
-    streammux_output_width: Pixels | None = None
-    streammux_output_height: Pixels | None = None
-    streammux_batch_size: Pixels | None = None
-    streammux_buffer_pool: Pixels | None = None
-    streammux_nvbuf_memory_type: Count | None = None
-    face_confidence_threshold: float | None = None
-    mot_confidence_threshold: float | None = None
+    face_raw_meta_topic: Text | None = Field(None, description="Kafka's topic of faces.")
+    mot_raw_meta_topic: Text | None = Field(None, description="Kafka's topic of tracked objects.")
+    visual_topic: Text | None = Field(None, description="Kafka's topic of pictures.")
+    kafka_connection_str: Text | None = Field(
+        None, description="The Kafka that its results go to, host;port; DeepStream's must be there."
+    )
+    streammux_output_width: Pixels | None = Field(None, description="That all its pictures are scaled to.")
+    streammux_output_height: Pixels | None = Field(None, description="Likewise.")
+    streammux_batch_size: Pixels | None = Field(None, description="Pictures in a batch; one a camera.")
+    streammux_buffer_pool: Pixels | None = Field(None, description="Batches that are made ready.")
+    streammux_nvbuf_memory_type: Count | None = Field(
+        None, description="NVIDIA's number of a kind of memory."
+    )
+    face_confidence_threshold: float | None = Field(None, description="Faces below are left out.")
+    mot_confidence_threshold: float | None = Field(None, description="Objects below are left out.")
 
 
 class DsInstanceBody(_App):
     """An instance as it is wanted, in the place of one that is there: `***` that was shown may come back."""
 
     instance_name: AnyName = Field(description="Its name, all over the fleet.", examples=["hall-1"])
-    kind: Kind = "deepstream"
+    kind: Kind = Field("deepstream", description="Of DeepStream, or Sightline's own.")
     config: Json = Field(
         {},
         description="Of DeepStream: the models of DsInstanceConfig (mot_pgie, face_pgie, ...). Of a worker: "
         "a site document without cameras.",
     )
-    run: InstanceRun = Field(default_factory=lambda: InstanceRun.model_validate({}))
+    run: InstanceRun = Field(
+        default_factory=lambda: InstanceRun.model_validate({}), description="How it is run."
+    )
     pool: Text = Field("", description="Of the cameras that the fleet puts on it.")
     capacity: Count | None = Field(None, description="Cameras that it takes; null: no limit of its own.")
     gpus: Annotated[int, Field(ge=0, le=64)] = Field(0, description="Graphics cards that it needs.")
