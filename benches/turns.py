@@ -17,6 +17,7 @@ from benches.bench import Bench, Missing, Scale
 from benches.clips import ROOT
 from benches.decode import BENCHES as DECODE
 from benches.event import BENCHES as EVENT
+from benches.fleet import BENCHES as FLEET
 from benches.framequeue import BENCHES as FRAMEQUEUE
 from benches.hub import BENCHES as HUB
 from benches.inference import BENCHES as INFERENCE
@@ -48,9 +49,10 @@ BENCHES: Final[dict[str, Bench]] = {
         *PIPE,
         *LOGS,
         *FRAMEQUEUE,
+        *FLEET,
     )
 }
-_PATIENCE_S: Final = 900.0
+_PATIENCE_S: Final = 1800.0
 
 
 class Failed(Exception):
