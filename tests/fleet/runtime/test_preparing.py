@@ -1,6 +1,7 @@
 """Instances made ready: what stands in their folders, and who may see it."""
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -93,6 +94,31 @@ def test_a_file_that_was_tampered_with_is_put_right(tmp_path: Path) -> None:
     again = Preparing(tmp_path).prepare(worker("/a.mp4"))
     assert again.folder
     assert (again.folder / "site.yaml").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("instance", "file"), [(worker("/a.mp4"), "site.yaml"), (deepstream(), "mot_app.txt")]
+)
+def test_files_that_were_edited_are_found_also_by_the_next_agent(
+    tmp_path: Path, instance: DesiredInstance, file: str
+) -> None:
+    preparing = Preparing(tmp_path, PROGRAMS)
+    folder = preparing.prepare(instance).folder
+    assert folder
+    assert preparing.drift(instance) == ""
+    path = next(each for each in folder.iterdir() if each.name == file)
+    text = path.read_text()
+    path.touch()
+    assert preparing.drift(instance) == "", "it says the same"
+    path.write_text(text.replace("rate", "fate") + "\n")
+    for looking in (preparing, Preparing(tmp_path, PROGRAMS)):
+        assert looking.drift(instance) == f"edited: {file}"
+    path.unlink()
+    assert preparing.drift(instance) == f"edited: {file}"
+    preparing.prepare(instance)
+    assert preparing.drift(instance) == ""
+    shutil.rmtree(folder.parent)
+    assert file in preparing.drift(instance)
 
 
 @pytest.mark.parametrize("name", ["../../outside", "/etc", "a" * 200, "Hof Süd ☃", "work", "."])

@@ -101,6 +101,16 @@ def put(contents: Mapping[str, Content], folder: Path, digest: str) -> Found:
         return Found(made, changed, digest)
 
 
+def differing(contents: Mapping[str, Content], folder: Path) -> tuple[str, ...]:
+    """Names of what `put` would change; nothing is written.
+
+    Raises:
+        ConfigError, OSError: it cannot be told.
+    """
+    before = _current(folder)
+    return tuple(contents) if before is None else _differing(before, contents)
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _OWN)

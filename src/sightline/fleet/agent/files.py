@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+import msgspec
+
 from sightline.fleet.agent.desired import DesiredInstance, Found
 from sightline.fleet.runtime.promise import RunSpec
 
@@ -20,6 +22,7 @@ class Prepares(Protocol):
 
     def prepare(self, instance: DesiredInstance) -> RunSpec: ...
     def prune(self, in_use: Iterable[tuple[str, str]]) -> None: ...
+    def drift(self, instance: DesiredInstance) -> str: ...
 
 
 class Files:
@@ -35,6 +38,20 @@ class Files:
         """These are there."""
         with self._lock:
             self._there = [(one.name, one.digest) for one in found]
+
+    def looked_at(self, found: Sequence[Found], known: Iterable[DesiredInstance]) -> list[Found]:
+        """The same, and which of them has files that somebody edited; what is being made is let be."""
+        by_digest = {(one.name, one.digest): one for one in known}
+        with self._lock:
+            for being_made in +self._beginning:
+                by_digest = {of: one for of, one in by_digest.items() if of[0] != being_made[0]}
+        return [self._looked_at(one, by_digest.get((one.name, one.digest))) for one in found]
+
+    def _looked_at(self, found: Found, instance: DesiredInstance | None) -> Found:
+        if instance is None:
+            return found
+        told = ", ".join(filter(None, (found.drift, self._preparing.drift(instance))))
+        return found if told == found.drift else msgspec.structs.replace(found, drift=told)
 
     @contextmanager
     def ready(self, instance: DesiredInstance) -> Iterator[RunSpec]:

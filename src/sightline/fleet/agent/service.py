@@ -19,7 +19,17 @@ from typing import Any, Final, Self
 from sightline.clock import NS_PER_S, Clock
 from sightline.errors import Closed, FleetError
 from sightline.fleet.agent.about import about
-from sightline.fleet.agent.desired import Begin, Desired, End, Found, Greet, Keep, SendLog, Told
+from sightline.fleet.agent.desired import (
+    Begin,
+    Desired,
+    DesiredInstance,
+    End,
+    Found,
+    Greet,
+    Keep,
+    SendLog,
+    Told,
+)
 from sightline.fleet.agent.disk import Stages
 from sightline.fleet.agent.files import Files
 from sightline.fleet.agent.keeping import Keeping
@@ -225,9 +235,12 @@ class AgentService:
 
     def _in_use(self) -> list[tuple[str, str]]:
         """Names and digests of what is to run by any document."""
+        return [(one.name, one.digest) for one in self._known()]
+
+    def _known(self) -> list[DesiredInstance]:
         with self._turning:
             known: list[Desired | None] = [self._agent.desired, self._agent.current]
-        return [(one.name, one.digest) for each in known if each for one in each.instances.values()]
+        return [one for each in known if each for one in each.instances.values()]
 
     def _asked(self, question: Callable[[Agent, int], bool]) -> bool:
         with self._turning:
@@ -248,6 +261,7 @@ class AgentService:
         """Returns once the machine heard it: there is one look at a time."""
         heard = threading.Event()
         self._files.found(found)
+        found = self._files.looked_at(found, self._known())
         if any(one.exclusive for one in found):
             self._guard()
 

@@ -72,6 +72,10 @@ class SitePreparing:
             terms=dict(payload.run.terms),
         )
 
+    def drift(self, instance: DesiredInstance) -> str:  # noqa: ARG002 - see `Prepares`
+        """It has no files."""
+        return ""
+
     def prune(self, in_use: Iterable[tuple[str, str]]) -> None:
         """Nothing was written."""
 

@@ -24,19 +24,20 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from sightline.deepstream.generating import Layout, generate
+from sightline.deepstream.generating import Generated, Layout, generate
 from sightline.deepstream.generating.files import Content, put
-from sightline.errors import ConfigError, RuntimeFault
+from sightline.errors import ConfigError, RuntimeFault, SightlineError
 from sightline.fleet.agent.desired import DesiredInstance
 from sightline.fleet.messages.parts import FleetDsInstance, RunOptions, WorkerInstance
 from sightline.fleet.runtime.naming import slug
+from sightline.fleet.runtime.own_files import OwnFiles
 from sightline.fleet.runtime.promise import RunSpec
 from sightline.fleet.runtime.site_text import site_text
 from sightline.supervise.spec import python_module
@@ -83,6 +84,7 @@ class Preparing:
         except OSError as error:
             raise RuntimeFault(f"{self._root}: expected a folder to write to: {error.strerror}") from None
         self._lock = threading.Lock()
+        self._own_files = OwnFiles()
 
     def prepare(self, instance: DesiredInstance) -> RunSpec:
         """Its files are there when this returns.
@@ -103,6 +105,24 @@ class Preparing:
         kind = type(instance.payload).__name__
         raise ConfigError(f"instance {instance.name!r}: expected one of DeepStream or a worker's, got {kind}")
 
+    def drift(self, instance: DesiredInstance) -> str:
+        """Those of its files that are not as they were made, for people; "" where all are, or nobody can
+        tell.
+        """
+        folder = self._places(instance)[1]
+        try:
+            return self._own_files.drift(folder, lambda: self._contents(instance))
+        except (OSError, SightlineError):
+            return ""
+
+    def _contents(self, instance: DesiredInstance) -> Mapping[str, Content]:
+        match instance.payload:
+            case FleetDsInstance() as payload:
+                return self._generated(payload, self._places(instance)[2]).contents
+            case WorkerInstance() as payload:
+                return _of_worker(payload)
+        return {}
+
     def prune(self, in_use: Iterable[tuple[str, str]]) -> None:
         """Remove files of all instances but those of these names and digests, and empty working folders.
 
@@ -116,10 +136,7 @@ class Preparing:
 
     def _deepstream(self, instance: DesiredInstance, payload: FleetDsInstance) -> RunSpec:
         folder, work = self._folders(instance)
-        layout = self._programs.layout
-        if not layout.relative_to.is_absolute():
-            layout = replace(layout, relative_to=PurePosixPath(work))
-        made = generate(payload, debug=True if payload.debug else None, layout=layout)
+        made = self._generated(payload, work)
         there = made.write(folder).folder
         before = self._programs.deepstream_image if _in_container(payload.run) else self._programs.deepstream
         return RunSpec(
@@ -130,10 +147,15 @@ class Preparing:
             stop_s=_DEEPSTREAM_STOP_S,
         )
 
+    def _generated(self, payload: FleetDsInstance, work: Path) -> Generated:
+        layout = self._programs.layout
+        if not layout.relative_to.is_absolute():
+            layout = replace(layout, relative_to=PurePosixPath(work))
+        return generate(payload, debug=True if payload.debug else None, layout=layout)
+
     def _worker(self, instance: DesiredInstance, payload: WorkerInstance) -> RunSpec:
         folder, work = self._folders(instance)
-        text = site_text(payload.site, payload.run.terms)
-        there = put({SITE_FILE: Content(text.encode(), secret=True, file=None)}, folder, "").folder
+        there = put(_of_worker(payload), folder, "").folder
         module, environment = python_module("sightline.fleet.instance")
         in_container = _in_container(payload.run)
         before = tuple(self._programs.worker_image) if in_container else module
@@ -146,12 +168,15 @@ class Preparing:
         )
 
     def _folders(self, instance: DesiredInstance) -> tuple[Path, Path]:
-        own = self._root / slug(instance.name)
-        folder, work = own / self._folder_name(instance.digest), own / _WORK
+        own, folder, work = self._places(instance)
         with self._lock:
             for each in (own, folder, work):
                 _make(each)
         return folder, work
+
+    def _places(self, instance: DesiredInstance) -> tuple[Path, Path, Path]:
+        own = self._root / slug(instance.name)
+        return own, own / self._folder_name(instance.digest), own / _WORK
 
     def _folder_name(self, digest: str) -> str:
         name = blake2b(digest.encode(errors="surrogatepass"), key=self._key, digest_size=_NAME_BYTES)
@@ -170,6 +195,11 @@ def _shared(instance: DesiredInstance, run: RunOptions, folder: Path, work: Path
         "folder": folder,
         "work": work,
     }
+
+
+def _of_worker(payload: WorkerInstance) -> Mapping[str, Content]:
+    text = site_text(payload.site, payload.run.terms)
+    return {SITE_FILE: Content(text.encode(), secret=True, file=None)}
 
 
 def _in_container(run: RunOptions) -> bool:
