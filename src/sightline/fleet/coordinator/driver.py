@@ -35,9 +35,12 @@ from sightline.fleet.messages.topics import (
 from sightline.fleet.post.post import Post
 from sightline.fleet.post.reading import Received
 from sightline.fleet.store import Database
+from sightline.fleet.store.refusals import Busy
 from sightline.log import Repeated, get_logger, redact
 
 SAVE_AGAIN_S: Final = 1.0
+BUSY_S: Final = 0.05
+"""Before it is tried again, where a user's change is being written."""
 WRITE_S: Final = 0.25
 
 
@@ -117,7 +120,8 @@ class Driver:
     def due_ns(self, *, connected: bool) -> int:
         """When to settle, if nothing comes before."""
         due_ns = self.machine.due_ns() if connected else None
-        return min(self._write_ns, self._write_ns if due_ns is None else due_ns)
+        save_ns = self._save_ns if self._outgoing.unsaved else None
+        return min(one for one in (self._write_ns, due_ns, save_ns) if one is not None)
 
     def end(self) -> None:
         """Write what waits."""
@@ -180,7 +184,7 @@ class Driver:
 
     def _save(self, now_ns: int) -> None:
         unsaved = self._outgoing.unsaved
-        if unsaved is None or (self.fault and now_ns < self._save_ns):
+        if unsaved is None or now_ns < self._save_ns:
             return
         try:
             self._database.save(unsaved)
@@ -228,6 +232,9 @@ class Driver:
             self._mended()
 
     def _failed(self, error: StoreError, now_ns: int) -> None:
+        if isinstance(error, Busy):
+            self._save_ns = now_ns + ns(BUSY_S)
+            return
         if not self.fault:
             get_logger(__name__).error("the database takes nothing; what runs goes on", reason=str(error))
         self.fault = str(error)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -20,12 +20,16 @@ from sightline.fleet.coordinator.actions import Action, Noted, Save
 from sightline.fleet.coordinator.machine import Coordinator
 from sightline.fleet.coordinator.views import AgentView, InstanceView, Totals
 from sightline.fleet.inventory import Inventory, NodeId
+from sightline.fleet.messages.parts import FleetInstanceStatus
 from sightline.fleet.messages.topics import AgentResponse
 from sightline.fleet.store import Database
 from sightline.fleet.store.observing import AgentSeen, CameraSeen, InstanceSeen
 from sightline.log import get_logger
 
-PICTURE_S: Final = 0.5
+MOST_PICTURE_S: Final = 0.5
+LEAST_PICTURE_S: Final = 0.05
+PICTURES_SHARE: Final = 0.1
+"""Of the thread's time that pictures may take: those of a large fleet are made more seldom."""
 MOST_ROWS_A_TIME: Final = 2000
 MOST_FAILED: Final = 100
 HERE: Final = frozenset({"connected", "draining"})
@@ -53,6 +57,15 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     as_desired: bool = False
 
 
+class _Said(NamedTuple):
+    """What an agent said last, but for its figures."""
+
+    boot: int
+    seq: int
+    head: tuple[object, ...]
+    states: tuple[tuple[Any, ...], ...]
+
+
 class Looking:
     """Of one coordinator; for its thread, but for `picture`."""
 
@@ -63,14 +76,22 @@ class Looking:
         self._runs: dict[str, int] = {}
         self._all = True
         self._is_new = True
-        self._taken_ns = 0
+        self._said: dict[NodeId, _Said] = {}
+        self._due_ns = 0
         self.picture = Picture()
 
     def heard(self, response: AgentResponse) -> None:
-        """An agent said how it is."""
-        self.changed(response.node_id)
-        if response.full:
-            self._names.update(dict.fromkeys(one.instance_name for one in response.status))
+        """An agent said how it is. Most say what they said before, with other figures."""
+        self._nodes.add(response.node_id)
+        was = self._said.get(response.node_id)
+        if was is not None and (response.boot, response.seq) <= (was.boot, was.seq):
+            was = None  # out of order: what the machine takes of it is seen there
+        said = _said(response, was)
+        self._said[response.node_id] = said
+        if was is None or (said.head, said.states) != (was.head, was.states):
+            self._is_new = True
+            self._names |= dict.fromkeys(name for name, *_ in said.states)
+            self._names |= dict.fromkeys(name for name, *_ in was.states) if was else {}
 
     def changed(self, node_id: NodeId) -> None:
         """Something of a machine is another."""
@@ -90,9 +111,15 @@ class Looking:
     def look(self, machine: Coordinator, inventory: Inventory, *, now: bool = False) -> None:
         """Have a picture of this moment, where something changed and it is time, or `now`."""
         now_ns = self._clock.monotonic_ns()
-        if not now and (not self._is_new or now_ns - self._taken_ns < ns(PICTURE_S)):
+        if not now and (not self._is_new or now_ns < self._due_ns):
             return
-        self._is_new, self._taken_ns = False, now_ns
+        self._is_new = False
+        self._take(machine, inventory)
+        cost_ns = self._clock.monotonic_ns() - now_ns
+        pause_ns = min(max(round(cost_ns / PICTURES_SHARE), ns(LEAST_PICTURE_S)), ns(MOST_PICTURE_S))
+        self._due_ns = now_ns + pause_ns
+
+    def _take(self, machine: Coordinator, inventory: Inventory) -> None:
         totals = machine.totals()
         late = [view for view in machine.agents().values() if _is_behind(view)]
         behind = len(late)
@@ -157,6 +184,17 @@ class Looking:
                 name,
                 CameraSeen(status=state or _state(view, on), observed_generation=self._runs.get(name, 0)),
             )
+
+
+def _said(response: AgentResponse, was: _Said | None) -> _Said:
+    head = (response.generation, response.observed_generation, response.deployment, response.reason)
+    states = tuple(map(_outline, response.status)) if response.full else was.states if was else ()
+    return _Said(response.boot, response.seq, head, states)
+
+
+def _outline(one: FleetInstanceStatus) -> tuple[Any, ...]:
+    cameras = tuple((name, figures.state) for name, figures in one.cameras.items())
+    return one.instance_name, one.state, one.reason, one.generation, cameras
 
 
 def _failed(late: Iterable[AgentView]) -> Iterator[tuple[str, str]]:

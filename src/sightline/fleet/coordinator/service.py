@@ -45,6 +45,8 @@ T = TypeVar("T")
 NAME: Final = "coordinator"
 ASK_S: Final = 10.0
 PLAN_S: Final = 30.0
+WRITE_WAIT_S: Final = 0.1
+"""That agents may wait for because users write much at once, such as a site of thousands of cameras."""
 _POLL_S: Final = 0.5
 _MOST_A_TIME: Final = 500
 
@@ -242,6 +244,7 @@ class CoordinatorService:
             return
 
     def _run(self) -> None:
+        self.database.sessions.hurry(WRITE_WAIT_S)
         while not self._inbox.closed:
             left_ns = self._driver.due_ns(connected=self._hears) - self._clock.monotonic_ns()
             calls, came = self._inbox.take(max(0.0, left_ns / 1e9), _MOST_A_TIME)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from sightline.errors import ConfigError, FleetError
+from sightline.errors import ConfigError, FleetError, StoreError
 
 
 class Mistake(NamedTuple):
@@ -48,3 +48,7 @@ class Missing(FleetError, LookupError):
     def __init__(self, what: str, key: object) -> None:
         super().__init__(f"there is no {what} {str(key)[:100]!r}")
         self.what, self.key = what, key
+
+
+class Busy(StoreError):
+    """Another change is being written, and who is refused said that they cannot wait."""

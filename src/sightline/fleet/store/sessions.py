@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from sightline.errors import Closed, StoreError
 from sightline.fleet.store.connecting import reading_engine, writing_engine
 from sightline.fleet.store.faults import told
+from sightline.fleet.store.refusals import Busy
 
 
 class Sessions:
@@ -27,6 +28,7 @@ class Sessions:
         self.path = path
         self._writer, self._readers = writing_engine(path), reading_engine(path)
         self._one = threading.RLock()
+        self._thread = threading.local()
         self._closed = False
 
     @contextmanager
@@ -36,11 +38,17 @@ class Sessions:
         with told(self.path), Session(self._readers) as session:
             yield session
 
+    def hurry(self, most_s: float) -> None:
+        """This thread waits so long at most for another's transaction; then what it was to write is refused
+        with `Busy`, and it may try again.
+        """
+        self._thread.most_s = most_s
+
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A session whose changes are kept when the block ends, unless it raises."""
         self._check()
-        with self._one:
+        with self._turn():
             try:
                 with (
                     told(self.path),
@@ -51,6 +59,15 @@ class Sessions:
             except StoreError:
                 self._writer.dispose()
                 raise
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._one.acquire(timeout=getattr(self._thread, "most_s", -1)):
+            raise Busy(f"the database {self.path}: another change is being written")
+        try:
+            yield
+        finally:
+            self._one.release()
 
     @property
     def closed(self) -> bool:
