@@ -71,18 +71,22 @@ def coordinator(
         FLEET=... sightline coordinator --bus kafka://broker:9092 --host 0.0.0.0 --token-env FLEET
     """
     from sightline.cli.showing import print_lines, stopped_by_signals
+    from sightline.fleet.coordinator.collecting import collecting_seldom
     from sightline.fleet.coordinator.places import DATABASE, home
 
     database = (home() / DATABASE if db is None else db).absolute()
-    with _server(
-        bus=bus,
-        database=database,
-        host=host,
-        port=port,
-        token=_token(token_env),
-        prefix=prefix,
-        timing=_timing(timing),
-    ) as one:
+    with (
+        collecting_seldom(),
+        _server(
+            bus=bus,
+            database=database,
+            host=host,
+            port=port,
+            token=_token(token_env),
+            prefix=prefix,
+            timing=_timing(timing),
+        ) as one,
+    ):
         print_lines(_first_lines(one, token_env), Console())
         with stopped_by_signals(one):
             one.wait(seconds)
