@@ -5,6 +5,7 @@ import shutil
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from sightline.errors import ConfigError, RuntimeFault
 from sightline.fleet.agent.desired import DesiredInstance
 from sightline.fleet.runtime.preparing import Preparing, Programs
 from sightline.fleet.runtime.site_text import site_text
+from sightline.fleet.timing import Timing
 from sightline.site.document import parse
 
 JSON = st.recursive(
@@ -50,6 +52,14 @@ def test_deepstream_gets_its_files_in_the_order_of_its_program(tmp_path: Path) -
     assert all(each.is_file() and each.parent == spec.folder for each in files)
     assert spec.cameras == ("gate", "yard")
     assert spec.stop_signal == "SIGINT"
+
+
+def test_what_must_not_run_twice_is_gone_within_the_margin_of_a_lease(tmp_path: Path) -> None:
+    """Its ordinary end may be under way when the lease runs out, and is not hurried then."""
+    preparing = Preparing(tmp_path, PROGRAMS)
+    for instance in (deepstream(), worker("/a.mp4")):
+        alone = msgspec.structs.replace(instance, exclusive=True)
+        assert preparing.prepare(alone).stop_s < Timing().margin_s <= preparing.prepare(instance).stop_s
 
 
 def test_a_container_is_given_the_arguments_of_its_image_alone(tmp_path: Path) -> None:

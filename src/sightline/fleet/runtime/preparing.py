@@ -50,6 +50,8 @@ _NAME_BYTES: Final = 16
 _OURS: Final = 0o700
 _DEEPSTREAM_STOP_S: Final = 10.0
 _WORKER_STOP_S: Final = 20.0
+_EXCLUSIVE_STOP_S: Final = 3.0
+"""Below `Timing.margin_s`: an end under way when the lease runs out is over before it is begun elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +146,7 @@ class Preparing:
             command=(*before, *made.command(there)[1:]),
             cameras=tuple(source.camera_id for source in payload.config.sourceconfig.sources),
             environment=dict(made.environment),
-            stop_s=_DEEPSTREAM_STOP_S,
+            stop_s=_stop_s(instance, _DEEPSTREAM_STOP_S),
         )
 
     def _generated(self, payload: FleetDsInstance, work: Path) -> Generated:
@@ -164,7 +166,7 @@ class Preparing:
             command=(*before, str(there / SITE_FILE), "--folder", str(work)),
             may_end=True,
             environment={} if in_container else environment,
-            stop_s=_WORKER_STOP_S,
+            stop_s=_stop_s(instance, _WORKER_STOP_S),
         )
 
     def _folders(self, instance: DesiredInstance) -> tuple[Path, Path]:
@@ -200,6 +202,10 @@ def _shared(instance: DesiredInstance, run: RunOptions, folder: Path, work: Path
 def _of_worker(payload: WorkerInstance) -> Mapping[str, Content]:
     text = site_text(payload.site, payload.run.terms)
     return {SITE_FILE: Content(text.encode(), secret=True, file=None)}
+
+
+def _stop_s(instance: DesiredInstance, most_s: float) -> float:
+    return min(most_s, _EXCLUSIVE_STOP_S) if instance.exclusive else most_s
 
 
 def _in_container(run: RunOptions) -> bool:
