@@ -1,5 +1,7 @@
 """From one generation to the next: steps, gates, going back, stages."""
 
+from itertools import pairwise
+
 import pytest
 from tests.fleet.agent.rig import Rig, desired, found_of, instance, running
 
@@ -96,13 +98,34 @@ def test_a_gate_that_fails_brings_back_what_was_verified_and_says_why() -> None:
     assert rig.agent.current == desired(1, instance("a", ready_s=10), instance("b"))
 
 
-def test_what_failed_is_not_tried_again_until_somebody_asks() -> None:
+def test_what_failed_is_tried_again_ever_more_rarely_and_heals_once_it_can() -> None:
+    rig = running(instance("a", ready_s=10))
+    rig.broken.add("a:2")
+    rig.configure(desired(2, instance("a", "2", ready_s=10)))
+    times: list[float] = []
+    while rig.now_s < 100 + 15 * 60:
+        was = rig.there["a"].digest
+        rig.settle(1)
+        if rig.there["a"].digest == "a:2" != was:
+            times.append(rig.now_s)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert len(gaps) >= 3
+    assert gaps[0] >= 60
+    assert all(later >= 1.8 * earlier for earlier, later in pairwise(gaps[:3]))
+    rig.broken.clear()
+    rig.settle(3700)
+    assert rig.there["a"].digest == "a:2"
+    assert rig.status().deployment == "done"
+    assert rig.agent.current == desired(2, instance("a", "2", ready_s=10))
+
+
+def test_what_failed_is_not_tried_again_at_once_until_somebody_asks() -> None:
     rig = running(instance("a", ready_s=10))
     rig.broken.add("a:2")
     rig.configure(desired(2, instance("a", "2", ready_s=10)))
     rig.settle(15)
     before = len(rig.of(Begin))
-    rig.settle(100)
+    rig.settle(50)
     assert len(rig.of(Begin)) == before
     rig.broken.clear()
     rig.command("retry")

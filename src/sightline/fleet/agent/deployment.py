@@ -1,7 +1,8 @@
 """How far a generation has come: kept as pending, its steps, verified, current; or failed, and why. Pure.
 
-What is `current` came through its gates and is on disk. Only what is proven by it is gone back to. A write
-that fails begins the three stages anew, after growing delays: half of a pair of renames may have been done.
+What is `current` came through its gates and is on disk. Only what is proven by it is gone back to. What
+failed is tried again by itself, ever more rarely: it may have failed for an outage. A write that fails begins
+the three stages anew, after growing delays: half of a pair of renames may have been done.
 
 Deliberately not here: the steps themselves (`planning`), and files (`disk`).
 """
@@ -12,7 +13,7 @@ from typing import Final
 
 from sightline.fleet.agent.alarm import Alarm
 from sightline.fleet.agent.desired import Desired, DesiredInstance, Keep, Stage
-from sightline.fleet.agent.retry import WRITES, Tries
+from sightline.fleet.agent.retry import DEPLOYMENTS, WRITES, Tries
 
 MOST_REASON: Final = 1000
 
@@ -38,6 +39,7 @@ class Deployment:
         self._verified: Desired | None = None
         self._keeping: Keep | None = None
         self._tries = Tries(WRITES)
+        self._anew = Tries(DEPLOYMENTS)
 
     @property
     def generation(self) -> int:
@@ -68,6 +70,7 @@ class Deployment:
             return "" if same else f"generation {self.generation} came with another content: the first holds"
         self.newest, self.touching = desired, True
         self.failed.clear()
+        self._anew.reset()
         return f"generation {desired.generation} is to be deployed"
 
     def wait(self, now_ns: int, alarm: Alarm) -> None:
@@ -85,9 +88,11 @@ class Deployment:
             return self.current.instances[name]
         return self.newest.instances.get(name) if self.newest else None
 
-    def fail(self, name: str, reason: str) -> bool:
+    def fail(self, name: str, reason: str, now_ns: int) -> bool:
         """It did not come through its gate. False: that is known."""
         known = name in self.failed
+        if not self.failed:
+            self._anew.failed(now_ns)
         self.failed.setdefault(name, reason)
         return not known
 
@@ -95,8 +100,17 @@ class Deployment:
         """One that had nothing to go back to came through its gate after all."""
         self.failed.pop(name, None)
 
+    def again(self, now_ns: int, alarm: Alarm) -> list[str]:
+        """What failed, where it is time to try it once more."""
+        if not self.failed or not alarm.passed(self._anew.again_ns, now_ns):
+            return []
+        names = [*self.failed]
+        self.failed.clear()
+        return names
+
     def retry(self) -> None:
         self.failed.clear()
+        self._anew.reset()
         self._tries.reset()
 
     def reason(self) -> str:

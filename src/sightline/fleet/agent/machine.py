@@ -14,8 +14,8 @@ when the lease is; `held` names all of it that may still run; only what came thr
 Where the brief left room:
 - A configuration of a known generation with another content is ignored and told: the first holds.
 - An instance that fails its gate and was never verified goes on being tried, with growing delays; once it is
-  well the deployment goes on to its end. One that was verified before comes back, and the new one waits for
-  `retry` or a newer generation.
+  well the deployment goes on to its end. One that was verified before comes back, and the new one is tried
+  again by `retry`, a newer generation, or by itself after a minute, two, and so on up to an hour.
 - An unchanged instance that is broken holds up no deployment: `verified` asks for what changed,
   `observed_generation` for all.
 - After a begin, `lease_until_ns` (of the lease that the process before had) lets exclusive instances go on

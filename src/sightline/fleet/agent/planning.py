@@ -86,6 +86,7 @@ class Planning:
     def operations(self, now_ns: int) -> list[Operation]:
         """What to do now; each is under way from here on, until it is answered."""
         self._targets = None
+        self.reopen(self._deployment.again(now_ns, self._alarm))
         self._forget()
         found: list[Operation] = [*self._stop_what_has_no_lease(now_ns)]
         if self._deployment.touching and self.looked:
@@ -193,12 +194,12 @@ class Planning:
         late = self._alarm.passed(until_ns, now_ns)
         settling = right and found is not None and found.state == "running" and slot.since_ns <= until_ns
         if late and not (settling and slot.idle):
-            self._fail(slot, target)
+            self._fail(slot, target, now_ns)
 
-    def _fail(self, slot: Slot, target: DesiredInstance) -> None:
+    def _fail(self, slot: Slot, target: DesiredInstance, now_ns: int) -> None:
         why = slot.reason or (slot.found.reason if slot.found else "")
         reason = f"not ready within {target.ready_s:g} s" + (f": {why}" if why else "")
-        if self._deployment.fail(target.name, reason):
+        if self._deployment.fail(target.name, reason, now_ns):
             back = self._deployment.target(target.name) is not target
             then = "what was verified before comes back" if back else "nothing to go back to: tried again"
             self._tell(Told(what=f"{reason}; {then}", instance=slot.name, level="error"))

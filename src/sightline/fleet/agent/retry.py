@@ -16,6 +16,8 @@ REPAIRS: Final = Restart(delay_s=1.0, most_delay_s=60.0, settled_s=10.0, most_en
 """Instances: at most ten failures within five minutes, then the oldest has to be five minutes ago."""
 ENDS: Final = Restart(delay_s=1.0, most_delay_s=10.0, within_s=0.0)
 """Ending: what has to go is asked to go until it is gone."""
+DEPLOYMENTS: Final = Restart(delay_s=60.0, most_delay_s=3600.0, within_s=0.0)
+"""What did not come through its gate: what it failed for may be over, such as an engine that was away."""
 WRITES: Final = Restart(delay_s=1.0, most_delay_s=30.0, within_s=0.0)
 """Files: a full disk has room again at any time."""
 
