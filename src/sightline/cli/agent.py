@@ -93,7 +93,7 @@ def agent(
     """
     from sightline.cli.showing import stopped_by_signals
     from sightline.fleet.agent.service import AgentService
-    from sightline.fleet.agent.settings import AgentSettings
+    from sightline.fleet.agent.settings import AgentSettings, forget_token
 
     options = {
         "bus": bus,
@@ -107,6 +107,7 @@ def agent(
         "prefix": prefix,
     }
     read = AgentSettings.read(options, file=settings)
+    forget_token()
     telling = _Telling(as_json=as_json)
     service = AgentService(read, on_told=telling.told)
     telling.begun(service, read)

@@ -48,8 +48,9 @@ def revoke(
     token_env: TokenEnv = None,
     as_json: AsJson = False,
 ) -> None:
-    """Listen to a machine no more: it is told to end what it runs. To come back it has to be deleted here, and
-    to enrol anew with a new token.
+    """Listen to a machine no more: it is told to end what it runs, and no token lets it in again.
+
+    To come back it has to be deleted here, and to enrol anew.
 
     Examples:
 

@@ -21,7 +21,7 @@ class Ears:
 
     def __init__(self, post: Post) -> None:
         self.coordinator, self.identity = Identity.made(), Identity.made()
-        self.turns: list[Turn] = []
+        self.node_id, self.turns = NODE, list[Turn]()
         self.listening = Listening(
             post, NODE, self.identity, self.coordinator.public, self.turns.append, boot=BOOT
         )

@@ -25,6 +25,7 @@ from sightline.log import Repeated, get_logger
 
 _MOST: Final = 100
 _POLL_S: Final = 0.5
+_LIE: Final = "not signed by our coordinator"
 _ONCE: Final = frozenset({"restart", "retry", "logs"})
 """Commands that do something each time; all others only say what is so."""
 
@@ -51,12 +52,13 @@ class Listening:
     ) -> None:
         self._node_id = node_id
         self._identity = identity
-        self._coordinator = coordinator
         self._hear = hear
         self._boot, self._number = boot, 0
         self._tally = Tally()
         self._passed_over = Repeated(get_logger(__name__), "a message is passed over")
-        self._reader = post.reader(AgentConfig, AgentCommand, keys=[str(node_id), LEASES_KEY])
+        self._reader = post.reader(
+            AgentConfig, AgentCommand, keys=[str(node_id), LEASES_KEY], believed=coordinator
+        )
         self._thread = threading.Thread(target=self._live, name="agent listens", daemon=True)
 
     def start(self) -> None:
@@ -65,7 +67,8 @@ class Listening:
     @property
     def passed_over(self) -> dict[str, int]:
         """Messages that were not believed, or could not be opened, by reason."""
-        return self._tally.by_reason("passed over")
+        lies = self._reader.counts().invalid.get("signature", 0)
+        return self._tally.by_reason("passed over") | ({_LIE: lies} if lies else {})
 
     def end(self) -> None:
         self._reader.close()
@@ -84,9 +87,6 @@ class Listening:
                 self._heard(each)
 
     def _heard(self, received: Received) -> None:
-        if not received.signed_by(self._coordinator):
-            self._pass_over("not signed by our coordinator", f"by {received.by[:80]!r}")
-            return
         match received.message:
             case AgentCommand() as command:
                 if self._is_meant(command):

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from sightline.errors import ConfigError
+from sightline.fleet.messages.parts import MOST_LABELS, Label, Line
 from sightline.kinds import nearest
 from sightline.log import hide_secret
 
@@ -48,7 +49,15 @@ Paths: TypeAlias = Annotated[tuple[Path, ...], BeforeValidator(_listed)]
 Runtimes: TypeAlias = Annotated[
     tuple[Literal["docker", "process"], ...], BeforeValidator(_listed), Field(min_length=1)
 ]
-Labels: TypeAlias = Annotated[dict[str, str], BeforeValidator(_mapped)]
+Labels: TypeAlias = Annotated[dict[Label, Label], BeforeValidator(_mapped), Field(max_length=MOST_LABELS)]
+Cards: TypeAlias = Annotated[tuple[Label, ...], BeforeValidator(_listed), Field(max_length=MOST_LABELS)]
+
+
+def forget_token(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Take the enrolment token out of the environment: what the agent begins has that too."""
+    for name in list(environ):
+        if name.startswith(ENVIRONMENT) and name.removeprefix(ENVIRONMENT).lower() == "token":
+            del environ[name]
 
 
 def state_home(environ: Mapping[str, str] = os.environ) -> Path:
@@ -68,10 +77,10 @@ class AgentSettings(BaseModel):
     state: Path = Field(default_factory=state_home, description="The folder of all that it keeps.")
     name: str | None = Field(None, min_length=1, max_length=200, description="Of it, for people; the host's.")
     ip_address: str | None = Field(None, description="Of the machine; found out where it is left out.")
-    description: str | None = Field(None, description="For people.")
+    description: Line | None = Field(None, description="For people.")
     capacity: int | None = Field(None, ge=0, description="Cameras that it takes; no limit when left out.")
     labels: Labels = Field(default_factory=dict, description="What instances may ask for.")
-    gpulist: Texts | None = Field(None, description="Graphics cards; found out where they are left out.")
+    gpulist: Cards | None = Field(None, description="Graphics cards; found out where they are left out.")
     runtimes: Runtimes | None = Field(None, description="docker, process; those that are here, if left out.")
     parallel: int = Field(4, ge=1, le=64, description="Instances that are begun or ended at a time.")
     image_name: str | None = Field(None, min_length=1, description="Image of instances that have none.")

@@ -4,6 +4,8 @@
 of the document's fields alone reads as well. Unknown fields are passed over: another version of Sightline
 may have sent them.
 
+What an agent sends has a bound in each part, so that nobody fills a coordinator's memory or database with it.
+
 Deliberately not here: logins of cameras in the clear. They travel in `NodeConfig.sealed`, for one agent's
 eyes.
 """
@@ -20,9 +22,15 @@ SCHEMA: Final = 1
 """The version of the messages; one that is higher is read as far as it is understood."""
 
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
+Line: TypeAlias = Annotated[str, Field(max_length=16 * 1024)]
+"""Some words for people."""
+Label: TypeAlias = Annotated[str, Field(max_length=500)]
 Generation: TypeAlias = Annotated[int, Field(ge=0, lt=2**63)]
 Count: TypeAlias = Annotated[int, Field(ge=0, lt=2**31)]
 Share: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+MOST_OF_A_KIND: Final = 4096
+"""Instances of a machine, and cameras of an instance, that are listened to."""
+MOST_LABELS: Final = 256
 
 InstanceState: TypeAlias = Literal[
     "creating", "starting", "running", "unhealthy", "exited", "waiting", "failed", "removing"
@@ -123,7 +131,7 @@ class CameraFigures(Passing):
 
     fps: Share | None = None
     age_s: Share | None = None
-    state: str = ""
+    state: Label = ""
 
 
 class FleetInstanceStatus(InstanceStatus):
@@ -144,16 +152,18 @@ class FleetInstanceStatus(InstanceStatus):
 
     model_config = ConfigDict(extra="ignore")
 
-    reason: str = ""
+    instance_name: Annotated[str, Field(min_length=1, max_length=2048)]
+    state: Annotated[str, Field(min_length=1, max_length=200)]
+    reason: Line = ""
     generation: Generation = 0
     restarts: Count = 0
-    drift: str = ""
+    drift: Line = ""
     exclusive: bool = False
-    cameras: dict[str, CameraFigures] = Field(default_factory=dict)
+    cameras: dict[str, CameraFigures] = Field(default_factory=dict, max_length=MOST_OF_A_KIND)
     cpu: Share | None = None
     memory_mib: Share | None = None
     gpu: Share | None = None
-    terms: dict[str, Generation] = Field(default_factory=dict)
+    terms: dict[str, Generation] = Field(default_factory=dict, max_length=MOST_OF_A_KIND)
 
 
 Payload: TypeAlias = dict[str, Any]

@@ -20,9 +20,13 @@ from pydantic import UUID4, Field, IPvAnyAddress, NonNegativeInt, ValidationErro
 
 from sightline.errors import WireError
 from sightline.fleet.messages.parts import (
+    MOST_LABELS,
+    MOST_OF_A_KIND,
     SCHEMA,
     FleetInstanceStatus,
     Generation,
+    Label,
+    Line,
     Name,
     NodeConfig,
     Passing,
@@ -33,9 +37,12 @@ MOST_LOG_BYTES: Final = 256 * 1024
 
 
 class Message(Passing):
-    """What all six have. `topic` is the name of theirs, without the fleet's prefix."""
+    """What all six have. `topic` is the name of theirs, without the fleet's prefix; a message of more than
+    `most_bytes` is none, and is not looked at.
+    """
 
     topic: ClassVar[str]
+    most_bytes: ClassVar[int] = 64 * 1024
 
     schema_version: Annotated[int, Field(ge=1)] = SCHEMA
 
@@ -45,6 +52,10 @@ class Message(Passing):
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Raises WireError, which shows no value: a stranger's message may hold anything."""
+        if len(data) > cls.most_bytes:
+            raise WireError(
+                f"expected a message of {cls.topic} of at most {cls.most_bytes} bytes, got {len(data)}"
+            )
         try:
             return cls.model_validate_json(data)
         except (ValidationError, ValueError) as error:
@@ -75,22 +86,23 @@ class AgentInfo(Message):
     """
 
     topic: ClassVar[str] = "AgentInfo"
+    most_bytes: ClassVar[int] = 1024 * 1024
 
     node_id: UUID4
     hostname: Name
     ip_address: IPvAnyAddress
     capacity: NonNegativeInt | None = None
-    gpulist: list[str] | None = None
-    description: str | None = None
-    labels: dict[str, str] = Field(default_factory=dict)
-    runtimes: list[str] = Field(default_factory=list)
-    agent_version: str = ""
+    gpulist: Annotated[list[Label], Field(max_length=MOST_LABELS)] | None = None
+    description: Line | None = None
+    labels: dict[Label, Label] = Field(default_factory=dict, max_length=MOST_LABELS)
+    runtimes: list[Label] = Field(default_factory=list, max_length=MOST_LABELS)
+    agent_version: Label = ""
     boot: Generation = 0
     greeting: Generation = 0
     generation: Generation = 0
     observed_generation: Generation = 0
-    key: str = ""
-    proof: str = ""
+    key: Label = ""
+    proof: Line = ""
 
 
 class Lease(Passing):
@@ -117,6 +129,7 @@ class AgentCommand(Message):
     """
 
     topic: ClassVar[str] = "AgentCommand"
+    most_bytes: ClassVar[int] = 16 * 1024 * 1024
 
     command: Literal["welcome", "refuse", "report", "retry", "restart", "logs", "leases"]
     node_id: UUID4 | None = None
@@ -137,6 +150,7 @@ class AgentConfig(Message):
     """210: all that is to run, for one agent a message; longer lists are read as well."""
 
     topic: ClassVar[str] = "AgentConfig"
+    most_bytes: ClassVar[int] = 64 * 1024 * 1024
 
     agent_info_list: list[NodeConfig]
 
@@ -156,9 +170,10 @@ class AgentResponse(Message):
     """
 
     topic: ClassVar[str] = "AgentResponse"
+    most_bytes: ClassVar[int] = 4 * 1024 * 1024
 
     node_id: UUID4
-    status: list[FleetInstanceStatus] = Field(default_factory=list)
+    status: list[FleetInstanceStatus] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     boot: Generation = 0
     seq: Generation = 0
     full: bool = True
@@ -167,9 +182,9 @@ class AgentResponse(Message):
     observed_generation: Generation = 0
     verified_generation: Generation = 0
     deployment: Literal["done", "waiting", "deploying", "failed"] = "done"
-    reason: str = ""
-    held: list[str] = Field(default_factory=list)
-    request: str = ""
+    reason: Annotated[str, Field(max_length=256 * 1024)] = ""
+    held: list[Line] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
+    request: Label = ""
     log: Annotated[str, Field(max_length=MOST_LOG_BYTES)] | None = None
 
 

@@ -20,7 +20,7 @@ from typing import Final, Self
 from sightline.bus.names import checked_topic
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import Closed
-from sightline.fleet.keys.identity import Identity
+from sightline.fleet.keys.identity import Identity, PublicKey
 from sightline.fleet.messages.topics import AgentConfig, AgentInfo, Message
 from sightline.fleet.post.counts import SentCounts
 from sightline.fleet.post.envelope import headers_of, key_of
@@ -120,8 +120,14 @@ class Post:
         headers = headers_of(self._identity, self._by, topic, keyed, b"")
         self._sending.put(Letter(topic, keyed, b"", headers, (topic, keyed), kind in LAST_OF_EACH_KEY))
 
-    def reader(self, *kinds: type[Message], keys: Collection[str] | None = None) -> Reader:
-        """Of messages of these kinds, with one of these keys or without a key; None: with any. Raises Closed.
+    def reader(
+        self,
+        *kinds: type[Message],
+        keys: Collection[str] | None = None,
+        believed: PublicKey | None = None,
+    ) -> Reader:
+        """Of messages of these kinds, with one of these keys or without a key; None: with any. `believed`:
+        what the owner of this key did not sign is not even looked into; None: anybody's is. Raises Closed.
 
         Nothing comes before the first `poll` or `ready`.
         """
@@ -132,6 +138,7 @@ class Post:
                 self._link,
                 {self.topic(kind): kind for kind in kinds},
                 keys,
+                believed=believed,
                 on_reset=self._missed,
                 on_close=self._readers.discard,
             )

@@ -60,6 +60,7 @@ class Reader:
         link: to the bus.
         kinds: by topic.
         keys: those that are read; None: all. A message without a key is for everybody.
+        believed: whose messages are read; None: anybody's.
         on_reset: called within `poll` when the broker lost what it had.
         on_close: called first of all when it closes.
     """
@@ -70,6 +71,7 @@ class Reader:
         kinds: Mapping[str, type[Message]],
         keys: Collection[str] | None,
         *,
+        believed: PublicKey | None = None,
         on_reset: Callable[[], None],
         on_close: Callable[[Reader], None],
     ) -> None:
@@ -77,6 +79,7 @@ class Reader:
         self._kinds = dict(kinds)
         self._kept = frozenset(topic for topic, kind in kinds.items() if kind in LAST_OF_EACH_KEY)
         self._keys = None if keys is None else frozenset(key.encode() for key in keys)
+        self._believed = believed
         self._on_reset = on_reset
         self._on_close = on_close
         self._tally = Tally()
@@ -156,8 +159,9 @@ class Reader:
         if self._keys is not None and message.key is not None and message.key not in self._keys:
             self._tally.add("others")
         elif message.topic in self._kept and not message.value:
-            self._tally.add("gone")
-            self._supersede(message)
+            if self._envelope(message) is not None:
+                self._tally.add("gone")
+                self._supersede(message)
         elif (received := self._read(message)) is not None:
             self._take(message, received)
 
@@ -175,17 +179,27 @@ class Reader:
             self._tally.add("superseded")
 
     def _read(self, message: BusMessage) -> Received | None:
-        kind = self._kinds[message.topic]
-        try:
-            envelope = envelope_of(message)
-        except WireError as error:
-            self._invalid("envelope", kind, error)
+        kind, envelope = self._kinds[message.topic], self._envelope(message)
+        if envelope is None:
             return None
         try:
             return Received(kind.from_json(message.value), (message.key or b"").decode(), envelope)
         except (WireError, UnicodeDecodeError) as error:
             self._invalid("message", kind, error)
             return None
+
+    def _envelope(self, message: BusMessage) -> Envelope | None:
+        """None where nobody sent it whose messages are read: then it is not looked into, whatever it is."""
+        kind = self._kinds[message.topic]
+        try:
+            envelope = envelope_of(message)
+        except WireError as error:
+            self._invalid("envelope", kind, error)
+            return None
+        if self._believed is None or envelope.signed_by(self._believed):
+            return envelope
+        self._invalid("signature", kind, WireError(f"not signed as it is to be, by {envelope.by[:80]!r}"))
+        return None
 
     def _invalid(self, reason: str, kind: type[Message], error: Exception) -> None:
         self._tally.add("invalid", reason)
