@@ -75,7 +75,8 @@ class Coordinator:
         if node is not None and info.boot < node.said.boot and not node.is_lost:
             return self._done(now_ns)  # of a life that is over
         node = self._admit(node, info, now_ns)
-        self._is_heard(node, now_ns)
+        if not node.said_already(info):
+            self._is_heard(node, now_ns)
         node.greets(info)
         if node.share.generation == 0 or self._is_ahead(node, info.generation):
             self._fleet.is_ahead(node)

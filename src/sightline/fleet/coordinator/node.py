@@ -26,6 +26,7 @@ class Said(msgspec.Struct):
 
     Attributes:
         boot, seq: of its newest message.
+        greeting: number of its last one.
         full_seq: of its last full response; -1: none is known.
         generation, observed, verified: of configurations: seen, running well, known good.
         deployment, reason: how far it is with the newest.
@@ -36,6 +37,7 @@ class Said(msgspec.Struct):
     boot: int = -1
     seq: int = -1
     full_seq: int = -1
+    greeting: int = 0
     generation: int = 0
     observed: int = 0
     verified: int = 0
@@ -123,10 +125,15 @@ class Node:
             or (self.is_lost and boot != said.boot)
         )
 
+    def said_already(self, info: AgentInfo) -> bool:
+        """A greeting that was heard: anybody may send it again, so it is no sign of life."""
+        return 0 < info.greeting <= self.said.greeting and info.boot == self.said.boot
+
     def greets(self, info: AgentInfo) -> None:
         """Keep what a greeting says."""
         if info.boot != self.said.boot:
             self.said = Said(boot=info.boot, statuses=self.said.statuses)
+        self.said.greeting = max(self.said.greeting, info.greeting)
         self.said.generation = max(self.said.generation, info.generation)
         self.said.observed = max(self.said.observed, info.observed_generation)
 
