@@ -27,6 +27,11 @@ class Cable:
         self._threads = [threading.Thread(target=self._accept)]
         self.port = self._listener.getsockname()[1]
 
+    @property
+    def target(self) -> int:
+        """The server's port."""
+        return self._target
+
     def __enter__(self) -> Self:
         self._threads[0].start()
         return self

@@ -22,9 +22,14 @@ _MODULES = {
 
 def add_light_images(docker: Docker) -> None:
     """Gives the daemon all three."""
-    for name, arguments in _MODULES.items():
-        words = ", ".join(f'"{word}"' for word in (sys.executable, *arguments))
-        docker.add(name, f"ENTRYPOINT [{words}]", *_SEEN)
+    for name in _MODULES:
+        docker.add(name, *changes_of(name))
+
+
+def changes_of(name: str) -> tuple[str, ...]:
+    """What makes one of them, as lines of a Dockerfile."""
+    words = ", ".join(f'"{word}"' for word in (sys.executable, *_MODULES[name]))
+    return f"ENTRYPOINT [{words}]", *_SEEN
 
 
 def mounts() -> list[Path]:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -19,13 +20,21 @@ PROCESSES = f'RUNTIMES = ["process"]\ndeepstream = {json.dumps(STANDIN)}\n'
 class AgentProcess:
     """One that runs, and what it said."""
 
-    def __init__(self, url: str, folder: Path, token: str | None, *options: str, settings: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        token: str | None,
+        *options: str,
+        settings: str,
+        program: Sequence[str] = ("sightline",),
+    ) -> None:
         environ = {name: text for name, text in os.environ.items() if not name.startswith("SIGHTLINE_")}
         environ |= {"SIGHTLINE_AGENT_TOKEN": token} if token else {}
         folder.mkdir(exist_ok=True)
         (folder / "settings.toml").write_text(settings)
         self._output = (folder / f"output-{len([*folder.glob('output-*')])}").open("w+b")
-        command = [sys.executable, "-m", "sightline", "agent", "--bus", url, "--state", str(folder / "state")]
+        command = [sys.executable, "-m", *program, "agent", "--bus", url, "--state", str(folder / "state")]
         self.process = subprocess.Popen(
             [*command, *options], cwd=folder, env=environ, stdout=self._output, stderr=subprocess.STDOUT
         )

@@ -72,11 +72,16 @@ def current_of(machines: Machines, name: str) -> Desired:
     return open_document(stored.document, identity, UUID(machines.node_id(name)))
 
 
-def files_of(container: Row) -> str:
-    """Texts of all files of the instance that a container sees."""
+def files_seen(container: Row) -> list[Path]:
+    """Those of the instance that a container sees, in their order."""
     folders = [mount["Source"] for mount in container["Mounts"] if "/state/instances/" in mount["Source"]]
     own = [Path(each) for each in folders if not each.endswith("/work")]
-    return "\n".join(path.read_text() for folder in own for path in sorted(folder.iterdir()))
+    return [path for folder in own for path in sorted(folder.iterdir())]
+
+
+def files_of(container: Row) -> str:
+    """Their texts."""
+    return "\n".join(path.read_text() for path in files_seen(container))
 
 
 class Comparing:

@@ -10,7 +10,7 @@ from tools.services import Docker, KafkaBroker, Mount, RtspServer
 from tools.services.light_images import add_light_images
 
 TIMING: Mapping[str, float] = {
-    "lease_s": 9.0,
+    "lease_s": 15.0,
     "margin_s": 3.0,
     "ack_s": 0.5,
     "move_after_s": 3.0,

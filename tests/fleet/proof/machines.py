@@ -36,11 +36,11 @@ class CoordinatorProcess:
     """`sightline coordinator`, on one port for ever, and all that it ever said."""
 
     def __init__(
-        self, bus: str, folder: Path, *, prefix: str, timing: Mapping[str, float], port: int = 0
+        self, bus: str, folder: Path, *, prefix: str, timing: Mapping[str, float], disk: Path | None = None
     ) -> None:
         folder.mkdir(exist_ok=True)
-        self.database = folder / "fleet.db"
-        self.port = port or free_port()
+        self.database = (disk or folder) / "fleet.db"
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._output = folder / "output"
         options = ["--bus", bus, "--db", str(self.database), "--port", str(self.port), "--prefix", prefix]
@@ -87,6 +87,7 @@ class Machines:
         bus: its URL.
         buses: of machines that reach it another way.
         shares: what containers see beside what programs need.
+        disk: a folder for the database alone.
         settings: more of each agent's.
     """
 
@@ -101,6 +102,7 @@ class Machines:
         names: Sequence[str] = NAMES,
         buses: Mapping[str, str] | None = None,
         shares: Sequence[Path] = (),
+        disk: Path | None = None,
         **settings: Any,
     ) -> None:
         self.folder, self.engine, self.names = folder, engine, names
@@ -110,7 +112,9 @@ class Machines:
         self.prefix = f"p{secrets.token_hex(4)}."
         self.agents: dict[str, AgentProcess] = {}
         self.ended: list[AgentProcess] = []
-        self.coordinator = CoordinatorProcess(bus, folder / "coordinator", prefix=self.prefix, timing=timing)
+        self.coordinator = CoordinatorProcess(
+            bus, folder / "coordinator", prefix=self.prefix, timing=timing, disk=disk
+        )
         self._buses = {name: (buses or {}).get(name, bus) for name in names}
         own = {
             "IMAGE_NAME": image,
@@ -137,11 +141,21 @@ class Machines:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def begin(self, name: str, token: str | None = None) -> AgentProcess:
-        """The agent of that machine."""
+    def begin(
+        self, name: str, token: str | None = None, *, program: Sequence[str] = ("sightline",)
+    ) -> AgentProcess:
+        """The agent of that machine, in the place of one that ended."""
+        if name in self.agents:
+            self.ended.append(self.agents.pop(name))
         prefix = f'CONTAINER_PREFIX = "{self.prefix}{name}"\nlabels = {{ room = "{name}" }}\n'
         self.agents[name] = AgentProcess(
-            self._buses[name], self.folder / name, token, "--name", name, settings=self._settings + prefix
+            self._buses[name],
+            self.folder / name,
+            token,
+            "--name",
+            name,
+            settings=self._settings + prefix,
+            program=program,
         )
         return self.agents[name]
 
@@ -192,7 +206,7 @@ class Machines:
 
 def _words(process: psutil.Process) -> list[str]:
     try:
-        return process.cmdline()
+        return [str(word) for word in process.cmdline()]
     except psutil.Error:
         return []
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import docker
 from tests.fleet.agent.desk import DEEPSTREAM
-from tests.fleet.proof.comparing import Comparing
+from tests.fleet.proof.comparing import LABEL, Comparing
 from tests.fleet.proof.machines import Machines
 from tools.services.light_images import WORKER
 
-RUN = {"ready_s": 60.0, "settle_s": 0.3}
+RUN = {"ready_s": 120.0, "settle_s": 0.3}
 MODELS = {name: part for name, part in DEEPSTREAM.items() if name != "appconfig"}
-STEP_S = 120.0
+STEP_S = 240.0
 _LOOK_S = 0.1
 USER, PASSWORD = "viewer", "pl4nted-geheim"
 
@@ -116,3 +116,10 @@ def settle_at(machines: Machines, name: str, host: str, timeout_s: float = STEP_
     return settle(
         machines, timeout_s, until=lambda now: now.names[now.instances[name]["placed_node"]] == host
     )
+
+
+def events_of(machines: Machines, name: str, since_s: float) -> list[tuple[str, float]]:
+    """What became of its containers, with seconds since 1970."""
+    filters = {"label": f"{LABEL}instance={name}", "type": "container"}
+    told = machines.docker.events(since=since_s, until=time.time(), filters=filters, decode=True)
+    return [(one["Action"], one["timeNano"] / 1e9) for one in told]
