@@ -66,7 +66,7 @@ def _fleet(count: int, kind: str = "kafka") -> Callable[[Scale], Figures]:
             TemporaryDirectory() as name,
             broker(kind, Path(name)) as (bus, broker_pid),
             CoordinatorProcess(bus, Path(name)) as coordinator,
-            FleetClient(coordinator.url, TOKEN, timeout_s=120.0) as client,
+            FleetClient(coordinator.url, TOKEN, timeout_s=300.0) as client,
         ):
             many = machines_of(count, scale)
             token = client.post("/api/v1/enrolment-tokens", {"uses": many})["token"]

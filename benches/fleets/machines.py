@@ -153,6 +153,7 @@ class Machine:
     def __init__(self, all_of_them: Machines, number: int) -> None:
         self._all = all_of_them
         self.node_id, self.identity = uuid4(), Identity.made()
+        self._proof = all_of_them.proof(self.node_id, self.identity)
         self._hostname = f"machine-{number:04d}"
         self._boot = time.time_ns() // NS_PER_MS
         self._agent: Agent | None = None
@@ -241,7 +242,7 @@ class Machine:
             generation=greet.generation,
             observed_generation=greet.observed_generation,
             key=str(self.identity.public),
-            proof=self._all.proof(self.node_id, self.identity),
+            proof=self._proof,
         )
 
 
