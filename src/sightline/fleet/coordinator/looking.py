@@ -31,6 +31,7 @@ LEAST_PICTURE_S: Final = 0.05
 PICTURES_SHARE: Final = 0.1
 """Of the thread's time that pictures may take: those of a large fleet are made more seldom."""
 MOST_ROWS_A_TIME: Final = 2000
+MOST_NAMES: Final = 100_000
 MOST_FAILED: Final = 100
 HERE: Final = frozenset({"connected", "draining"})
 WELL: Final = frozenset({"running", "exited", "idle", "unwanted"})
@@ -92,6 +93,9 @@ class Looking:
             self._is_new = True
             self._names |= dict.fromkeys(name for name, *_ in said.states)
             self._names |= dict.fromkeys(name for name, *_ in was.states) if was else {}
+            if len(self._names) > MOST_NAMES:  # somebody makes them up: look at those that there are
+                self._names.clear()
+                self._all = True
 
     def changed(self, node_id: NodeId) -> None:
         """Something of a machine is another."""
