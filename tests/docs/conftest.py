@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.docs import fleets
 from tests.docs.snippets import forget_modules
 
 from sightline.scene import Scene, write_clip
@@ -18,6 +19,19 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(
         Scene(seed=7, camera=3), tmp_path_factory.mktemp("street") / "street.mp4", 100, b_frames=2
     )
+
+
+@pytest.fixture
+def around(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a page speaks of as there: round those of the fleet a coordinator with three machines."""
+    if path.name not in fleets.PAGES:
+        yield
+        return
+    (folder / "coordinator").mkdir()
+    with fleets.fleet(folder / "coordinator") as (url, token):
+        monkeypatch.setenv("SIGHTLINE_FLEET_URL", url)
+        monkeypatch.setenv("SIGHTLINE_FLEET_TOKEN", token)
+        yield
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ yaml       is a site file, or a part of one, that is right; with a title it is w
            as mux.yaml it is the settings of a mux
 console    its `$ ` lines are run by a shell, and print what stands below them; `...` is anything
 sh         is read: commands, options and files that it names exist; nothing is run
-json       is JSON
+json       is JSON; with a title it is written there
 mermaid    is what the blocks before it drew, in their variable `drawn`
 text       is only shown
 """
@@ -40,7 +40,23 @@ DOCUMENTS = sorted(
 )
 INCLUDED = '--8<-- "'
 COMMAND_S = 60
-KNOWN_PROGRAMS = {"apt-get", "cd", "celery", "export", "git", "jq", "pip", "pre-commit", "tail", "zerorpc"}
+KNOWN_PROGRAMS = {
+    *(
+        "apt-get",
+        "cd",
+        "celery",
+        "cp",
+        "curl",
+        "docker",
+        "export",
+        "git",
+        "jq",
+        "pip",
+        "pre-commit",
+        "sqlite3",
+    ),
+    *("sqlite3", "systemctl", "tail", "zerorpc"),
+}
 
 _LEXER = RawFencedCodeBlockLexer(
     re.compile(r'(?P<language>\w+)(?: title="(?P<title>[^"]+)")?$\n', re.MULTILINE)
@@ -177,6 +193,8 @@ def _parse_arguments(arguments: list[str]) -> None:
 
 def _read_json(example: Example) -> None:
     json.loads(example.parsed)
+    if (title := _title(example)) is not None:
+        title.write_text(example.parsed)
 
 
 def _compare_drawing(example: Example) -> None:

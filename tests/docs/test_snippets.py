@@ -7,7 +7,7 @@ from sybil import Document
 from tests.docs.snippets import DOCUMENTS, ROOT, blocks
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("folder", "around")
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_snippet_runs(path: Path) -> None:
     for example in Document.parse(str(path), blocks).examples():
