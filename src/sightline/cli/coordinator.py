@@ -52,6 +52,13 @@ def coordinator(
             metavar="TEXT", help="Before the names of topics: several fleets on a broker.", show_default=False
         ),
     ] = "",
+    open_topics: Annotated[
+        bool,
+        typer.Option(
+            "--open-topics",
+            help="Obey UpdateConfig and Refresh of whoever can write to the broker, not of the API alone.",
+        ),
+    ] = False,
     timing: Annotated[
         str | None, typer.Option(hidden=True, help="Seconds of sightline.fleet.timing as JSON, for tests.")
     ] = None,
@@ -84,6 +91,7 @@ def coordinator(
             port=port,
             token=_token(token_env),
             prefix=prefix,
+            open_topics=open_topics,
             timing=_timing(timing),
         ) as one,
     ):

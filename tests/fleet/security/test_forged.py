@@ -108,3 +108,15 @@ def test_nobody_applies_the_draft_by_the_topic_without_the_coordinators_key(
         with Post(bus, identity=server.service.identity, by="user") as user:
             user.send(UpdateConfig(desc="please"))
         wait_for(lambda: client.get("/api/v1/status")["revision"] == 1, 10, "it is applied")
+
+
+def test_anybody_may_where_a_user_opened_the_topics(tmp_path: Path, wait_for: WaitFor) -> None:
+    """As the document has it: its own pages send on the topics themselves."""
+    bus = bus_url()
+    with (
+        coordinator(tmp_path, bus, open_topics=True) as (_, client),
+        Post(bus, identity=None, by="page") as user,
+    ):
+        client.post("/api/v1/cameras", {"camera_id": "gate", "address": "rtsp://10.0.0.5/x"})
+        user.send(UpdateConfig(desc="please"))
+        wait_for(lambda: client.get("/api/v1/status")["revision"] == 1, 10, "it is applied")

@@ -59,7 +59,7 @@ class CoordinatorServer:
         database: the file; what else it needs lies beside it.
         host, port: of the API; 0: a free port. A host that others can reach needs a `token`.
         token: what who asks must know; None: one that is made, and kept in `token_path`.
-        prefix: before the topics' names.
+        prefix, open_topics: as `CoordinatorService` has them.
         timing, clock: for tests.
 
     Attributes:
@@ -80,6 +80,7 @@ class CoordinatorServer:
         port: int = 0,
         token: str | None = None,
         prefix: str = "",
+        open_topics: bool = False,
         timing: Timing | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -95,7 +96,13 @@ class CoordinatorServer:
             opened.callback(store.close)
             identity = Identity.load_or_make(identity_file(database))
             self.service = CoordinatorService(
-                bus, store, identity, prefix=prefix, timing=timing or Timing(), clock=clock
+                bus,
+                store,
+                identity,
+                prefix=prefix,
+                open_topics=open_topics,
+                timing=timing or Timing(),
+                clock=clock,
             )
             opened.callback(self.service.close)
             server = ApiServer(self.service, listening, host=host, token=self.token)

@@ -10,6 +10,7 @@ Deliberately not here: what an agent is told to run, and when.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -21,9 +22,9 @@ from sightline.fleet.keys.tokens import read_proof
 from sightline.fleet.messages.topics import AgentInfo, AgentResponse
 from sightline.fleet.post.reading import Received
 from sightline.fleet.store import Database
-from sightline.fleet.store.refusals import Missing
+from sightline.fleet.store.refusals import Busy, Missing
 from sightline.fleet.store.rows import AgentOut
-from sightline.log import get_logger
+from sightline.log import Repeated, get_logger
 
 UNKNOWN: Final = "it is not enrolled here: make a token with `sightline fleet token`, and begin it with that"
 REVOKED: Final = "it was revoked"
@@ -35,6 +36,7 @@ _FULL: Final = "the coordinator's database takes nothing now; it is asked again"
 _AGAIN_S: Final = 10.0
 _REFUSALS_PER_S: Final = 2.0
 _MOST_REFUSALS: Final = 50
+_BUSY_S: Final = 0.5
 _MOST_TOLD: Final = 4096
 _PAGE: Final = 1000
 
@@ -44,18 +46,27 @@ _Said: TypeAlias = tuple[object, ...]
 class Door:
     """Of one coordinator; for its thread alone.
 
+    Args:
+        identity, database, clock: the coordinator's.
+        open_topics: whether anybody who can write to the broker may ask for an update and a refresh.
+
     Attributes:
         refused: how often somebody was not listened to, by reason.
     """
 
-    def __init__(self, identity: Identity, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, identity: Identity, database: Database, clock: Clock, *, open_topics: bool = False
+    ) -> None:
         self._identity, self._database, self._clock = identity, database, clock
+        self._open_topics = open_topics
         self._keys = {node_id: PublicKey.parse(key) for node_id, key in database.agents.keys().items()}
         self._rows = {UUID(row.node_id): row for row in _all_agents(database)}
         self._said: dict[NodeId, _Said] = {node_id: _of_row(row) for node_id, row in self._rows.items()}
         self._leaving: dict[NodeId, PublicKey] = {}
         self._told_ns: OrderedDict[NodeId, int] = OrderedDict()
         self._refusals, self._filled_ns = float(_MOST_REFUSALS), clock.monotonic_ns()
+        self._busy_ns = 0
+        self._unkept = Repeated(get_logger(__name__), "what an agent says of itself is not kept", clock=clock)
         self.refused: Counter[str] = Counter()
 
     def key_of(self, node_id: NodeId) -> PublicKey | None:
@@ -76,8 +87,8 @@ class Door:
         return True
 
     def obeys(self, received: Received) -> bool:
-        """Whether it is of a user: signed by the coordinator's own key, which its users have."""
-        if received.signed_by(self._identity.public):
+        """Whether it is of a user: signed by the coordinator's own key, or anybody where they may."""
+        if self._open_topics or received.signed_by(self._identity.public):
             return True
         self.refused["user"] += 1
         return False
@@ -117,7 +128,7 @@ class Door:
             self._judge(received, info)
             return self._greeted(info), None
         except StoreError as error:
-            get_logger(__name__).warning("an agent cannot be let in", reason=str(error))
+            self._unkept.add(reason=str(error))
             return info, _FULL
         except FleetError as error:
             self.refused["greeting"] += 1
@@ -148,7 +159,8 @@ class Door:
             return
         if not info.proof:
             raise FleetError(self.why_not(info.node_id))
-        self._database.tokens.enrol(read_proof(self._identity, info.proof, info.node_id, offered), info)
+        proven = read_proof(self._identity, info.proof, info.node_id, offered)
+        self._write(lambda: self._database.tokens.enrol(proven, info))
         self._keys[info.node_id] = offered
         self._leaving.pop(info.node_id, None)
         self._reread_row(info)
@@ -157,15 +169,25 @@ class Door:
         said = _of_info(info)
         if self._said.get(info.node_id) != said:
             try:
-                self._database.agents.greeted(info)
+                self._write(lambda: self._database.agents.greeted(info))
                 self._reread_row(info)
             except StoreError as error:  # it is in, and what it says of itself is kept next time
-                get_logger(__name__).warning("what an agent said is not kept", reason=str(error))
+                self._unkept.add(reason=str(error))
         row = self._rows.get(info.node_id)
         if row is None:
             return info
         capacity = info.capacity if row.set_capacity is None else row.set_capacity
         return info.model_copy(update={"labels": {**info.labels, **row.set_labels}, "capacity": capacity})
+
+    def _write(self, write: Callable[[], object]) -> None:
+        """Do it, unless the database was busy a moment ago: of many who greet at once not each one waits."""
+        if self._clock.monotonic_ns() < self._busy_ns:
+            raise Busy("the database was busy a moment ago")
+        try:
+            write()
+        except Busy:
+            self._busy_ns = self._clock.monotonic_ns() + ns(_BUSY_S)
+            raise
 
     def _reread_row(self, info: AgentInfo) -> None:
         row = _row(self._database, info.node_id)

@@ -59,6 +59,7 @@ class CoordinatorService:
         database: that it goes by, and that stays open after its end.
         identity: by which agents know it.
         prefix: before the topics' names.
+        open_topics: whether UpdateConfig and Refresh are obeyed whoever sent them.
         timing, clock: what it shares with its agents, and its time.
 
     Raises:
@@ -72,6 +73,7 @@ class CoordinatorService:
         identity: Identity,
         *,
         prefix: str = "",
+        open_topics: bool = False,
         timing: Timing | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -84,7 +86,7 @@ class CoordinatorService:
         self._reads = threading.Event()
         self._inbox: Inbox[Received] = Inbox()
         inventory, sources = database.applied()
-        door = Door(identity, database, clock)
+        door = Door(identity, database, clock, open_topics=open_topics)
         floor = clock.utc_ns() // NS_PER_MS
         machine = Coordinator(database.memory(), timing or Timing(), clock.monotonic_ns(), floor=floor)
         self._post = Post(
