@@ -9,10 +9,10 @@ import argparse
 import sys
 
 from tests.fleet.simulation.checks import Broken
-from tests.fleet.simulation.faults import ALL, BIG, CALM, NETWORK
+from tests.fleet.simulation.faults import ALL, BIG, CALM, LOSSY, NETWORK, RESTORES
 from tests.fleet.simulation.simulate import Outcome, simulate
 
-PRESETS = {"all": ALL, "big": BIG, "calm": CALM, "network": NETWORK}
+PRESETS = {"all": ALL, "big": BIG, "calm": CALM, "network": NETWORK, "lossy": LOSSY, "restores": RESTORES}
 
 
 def main() -> int:

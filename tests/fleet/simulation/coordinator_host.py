@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from tests.fleet.simulation.checks import Broken, Checks, Story
 from tests.fleet.simulation.disks import CoordinatorDisk
@@ -18,6 +19,7 @@ from tests.fleet.simulation.faults import CALM
 from tests.fleet.simulation.network import Network
 from tests.fleet.simulation.runtime import Life
 
+from sightline.clock import NS_PER_MS
 from sightline.fleet.coordinator.actions import Action, Noted, SendConfig
 from sightline.fleet.coordinator.machine import Coordinator
 from sightline.fleet.coordinator.outgoing import Outgoing, Sending
@@ -25,7 +27,8 @@ from sightline.fleet.inventory import AgentSpec, Inventory, NodeId
 from sightline.fleet.messages.topics import AgentCommand, AgentInfo, AgentResponse, Message
 from sightline.fleet.timing import Timing
 
-MOST_TURNS = 100_000  # at one moment, of a whole fleet
+UTC_MS: Final = 1_800_000_000_000
+MOST_TURNS: Final = 100_000  # at one moment, of a whole fleet
 
 
 class CoordinatorHost:
@@ -71,7 +74,8 @@ class CoordinatorHost:
         self.begun += 1
         self._tell(f"begins, {self.begun}")
         self._checks.storm.act()
-        self.machine = Coordinator(self.disk.memory(), self._timing, self._clock.now_ns())
+        floor = UTC_MS + self._events.now_ns // NS_PER_MS
+        self.machine = Coordinator(self.disk.memory(), self._timing, self._clock.now_ns(), floor=floor)
         self.turn(lambda machine, now: machine.tick(now))
 
     def die(self) -> None:

@@ -90,8 +90,15 @@ ALL: Final = Faults(
     acts=240.0,
 )
 
+LOSSY: Final = Faults(lost=0.2, acts=1200.0)
+
+RESTORES: Final = Faults(
+    delay_s=1.0, late=0.05, agent_dies=20.0, cut_off=20.0, restored=180.0, coordinator_dies=60.0, acts=900.0
+)
+
 BIG: Final = msgspec.structs.replace(
     ALL,
+    late_s=10.0,
     torn=0.00002,
     agent_dies=1.0,
     reboots=0.5,
@@ -101,7 +108,7 @@ BIG: Final = msgspec.structs.replace(
     falls_ill=0.2,
     tampered=0.2,
     exits=0.1,
-    coordinator_dies=20.0,
+    coordinator_dies=120.0,
     restored=0.0,
 )
 """For a thousand machines: their share of faults is of each, and there are many."""

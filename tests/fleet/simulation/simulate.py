@@ -113,7 +113,7 @@ def _settle_again(world: World, faults: Faults, *, hands: bool) -> float:
     return settled_s
 
 
-def _quiet(world: World, seconds: float = 60.0) -> float:
+def _quiet(world: World, seconds: float = 30.0) -> float:
     """Answers a second while nothing happens."""
     world.run(5.0)
     sent = sum(world.checks.storm.up.values())

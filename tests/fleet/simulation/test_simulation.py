@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.fleet.simulation.faults import ALL, BIG, CALM, NETWORK
+from tests.fleet.simulation.faults import ALL, BIG, CALM, LOSSY, NETWORK, RESTORES
 from tests.fleet.simulation.simulate import simulate
 
 SEEDS = 40
@@ -29,6 +29,18 @@ def test_a_small_fleet_survives_all_faults_and_comes_to_what_is_desired(first: i
 def test_a_fleet_needs_no_hands_after_faults_of_the_network(seed: int) -> None:
     outcome = simulate(agents=12, each=3, seed=seed, minutes=5, faults=NETWORK, hands=False)
     assert outcome.overlap_ns == 0
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_configurations_that_are_lost_are_sent_again(seed: int) -> None:
+    simulate(agents=12, each=3, seed=seed, minutes=2, faults=LOSSY, hands=False)
+
+
+@pytest.mark.parametrize("seed", range(18, 24))
+def test_a_fleet_survives_backups_that_are_restored_again_and_again(seed: int) -> None:
+    outcome = simulate(agents=12, each=3, seed=seed, minutes=5, faults=RESTORES, hands=False)
+    assert outcome.overlap_ns == 0
+    assert outcome.restored > 5
 
 
 @pytest.mark.parametrize("seed", [200, 201])
@@ -66,7 +78,7 @@ def _told_by_a_process(hash_seed: str) -> str:
 @pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_a_thousand_agents_with_ten_instances_each_survive_too() -> None:
-    outcome = simulate(agents=1000, each=10, seed=7, minutes=2, faults=BIG)
+    outcome = simulate(agents=1000, each=10, seed=7, minutes=1, faults=BIG)
     assert outcome.overlap_ns == 0
     assert outcome.quiet_up <= 1000 / 5 * 1.1
     assert outcome.most_up < 3000

@@ -113,10 +113,12 @@ class World:
         """From now on nothing goes wrong, and who is not gone for ever comes back."""
         self.story.tell("world", "calm")
         self.set_faults(CALM)
+        was_away = self.network.away_until_ns > self.events.now_ns
         self.network.mend()
         self.coordinator.start()
         self.coordinator.fill_disk(full=False)
-        self.coordinator.reconnected()
+        if was_away:
+            self.coordinator.reconnected()
         for host in self.hosts.values():
             host.start()
 
