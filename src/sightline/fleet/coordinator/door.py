@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable
-from collections.abc import Callable
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -37,7 +36,6 @@ _FULL: Final = "the coordinator's database takes nothing now; it is asked again"
 _AGAIN_S: Final = 10.0
 _REFUSALS_PER_S: Final = 2.0
 _MOST_REFUSALS: Final = 50
-_BUSY_S: Final = 0.5
 _BUSY_S: Final = 0.5
 _MOST_TOLD: Final = 4096
 _PAGE: Final = 1000
@@ -67,8 +65,6 @@ class Door:
         self._leaving: dict[NodeId, PublicKey] = {}
         self._told_ns: OrderedDict[NodeId, int] = OrderedDict()
         self._refusals, self._filled_ns = float(_MOST_REFUSALS), clock.monotonic_ns()
-        self._busy_ns = 0
-        self._unkept = Repeated(get_logger(__name__), "what an agent says of itself is not kept", clock=clock)
         self._busy_ns = 0
         self._unkept = Repeated(get_logger(__name__), "what an agent says of itself is not kept", clock=clock)
         self.refused: Counter[str] = Counter()
@@ -182,16 +178,6 @@ class Door:
             return info
         capacity = info.capacity if row.set_capacity is None else row.set_capacity
         return info.model_copy(update={"labels": {**info.labels, **row.set_labels}, "capacity": capacity})
-
-    def _write(self, write: Callable[[], object]) -> None:
-        """Do it, unless the database was busy a moment ago: of many who greet at once not each one waits."""
-        if self._clock.monotonic_ns() < self._busy_ns:
-            raise Busy("the database was busy a moment ago")
-        try:
-            write()
-        except Busy:
-            self._busy_ns = self._clock.monotonic_ns() + ns(_BUSY_S)
-            raise
 
     def _write(self, write: Callable[[], object]) -> None:
         """Do it, unless the database was busy a moment ago: of many who greet at once not each one waits."""
