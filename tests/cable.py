@@ -68,7 +68,11 @@ class Cable:
             if not self._plugged_in:
                 near.close()
                 return
-            far = socket.create_connection(("127.0.0.1", self._target))
+            try:
+                far = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:  # nobody is there; there may be later
+                near.close()
+                return
             self._ends += [near, far]
         for ends in ((near, far, None), (far, near, self._bytes_per_s)):
             self._threads.append(threading.Thread(target=_carry, args=ends))

@@ -37,7 +37,12 @@ from sightline.fleet.agent.disk import Stages
 from sightline.fleet.api.client import Refused
 from sightline.fleet.store.copying import copy_database
 
-pytestmark = [pytest.mark.needs("docker", "kafka"), pytest.mark.waits, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.needs("docker", "kafka"),
+    pytest.mark.waits,
+    pytest.mark.xdist_group("fleet"),
+    pytest.mark.timeout(900),
+]
 
 TIMING = {"lease_s": 7.0, "margin_s": 3.0, "ack_s": 0.5, "move_after_s": 2.0, "send_again_s": 3.0}
 LEASE_S = TIMING["lease_s"]

@@ -49,7 +49,12 @@ from sightline.bus import open_log
 from sightline.fleet.messages.topics import MESSAGES
 from sightline.wire import result_from_json
 
-pytestmark = [pytest.mark.needs("docker", "kafka", "rtsp"), pytest.mark.waits, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.needs("docker", "kafka", "rtsp"),
+    pytest.mark.waits,
+    pytest.mark.xdist_group("fleet"),
+    pytest.mark.timeout(900),
+]
 
 INSTANCES = 12
 PATHS = [f"/api/v1/{each}" for each in ("status", "cameras", "instances", "agents", "events", "plan")]
