@@ -78,12 +78,12 @@ def coordinator(
         FLEET=... sightline coordinator --bus kafka://broker:9092 --host 0.0.0.0 --token-env FLEET
     """
     from sightline.cli.showing import print_lines, stopped_by_signals
-    from sightline.fleet.coordinator.collecting import collecting_seldom
     from sightline.fleet.coordinator.places import DATABASE, home
+    from sightline.fleet.coordinator.promptness import prompt
 
     database = (home() / DATABASE if db is None else db).absolute()
     with (
-        collecting_seldom(),
+        prompt(),
         _server(
             bus=bus,
             database=database,
