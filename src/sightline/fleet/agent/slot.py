@@ -125,7 +125,7 @@ class Slot:
         )  # fmt: skip
 
     def gone(self, now_ns: int) -> None:
-        """The runtime says that nothing of it is there: we had it ended. If it is wanted again, it is begun."""
+        """The runtime says that nothing of it is there, as we had it ended; wanted again, it is begun."""
         self._answered(now_ns)
         self.found, self.begun, self.finished, self.trouble = None, "", "", ""
         self.unsure = self.exclusive = False
