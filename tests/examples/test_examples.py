@@ -177,3 +177,10 @@ def test_pictures_are_looked_at_by_two_other_processes(run: Run) -> None:
         "second: 100 pictures, brightness 49.5",
         "sent 100, missed 0",
     ]
+
+
+def test_a_fleet_says_why_it_runs_what_it_was_told(run: Run) -> None:
+    told = dict(line.split(": ", 1) for line in run(EXAMPLES / "fleet.py").splitlines())
+    assert told["camera"] == "put on look by hand"
+    assert told["instance"] == "look: here is the least loaded of those that take it"
+    assert told["state"] == "running"
