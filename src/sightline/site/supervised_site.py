@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -90,14 +90,14 @@ class SupervisedSite(Runs):
         self._starting: list[threading.Thread] = []
         self._ending = self._over = self._stopped = False
 
-    def start(self) -> None:
-        """Begin the hub, the workers, and once these read, the captures.
+    def start(self, may_capture: Callable[[], object] = bool) -> None:
+        """Begin the hub, the workers, and once these read and `may_capture` has returned, the captures.
 
         Raises:
             SightlineError: a model, sink or bus cannot be opened; nothing is left running.
         """
         try:
-            self._start()
+            self._start(may_capture)
         except BaseException:
             self.stop()
             raise
@@ -176,7 +176,7 @@ class SupervisedSite(Runs):
         self._workers_read.wait()
         return None if self._ending or self._meeting is None else self._meeting.url
 
-    def _start(self) -> None:
+    def _start(self, may_capture: Callable[[], object]) -> None:
         """All processes begin at once, and wait for the bus and for each other only once they are there."""
         workers = with_cameras(self.site, self.site.workers)
         self._meeting = meeting = meeting_at(self.site.bus, self._opened)
@@ -195,6 +195,7 @@ class SupervisedSite(Runs):
             self._starting,
         )
         if not self._stopping.asked:
+            may_capture()
             self._workers_read.set()
             side_by_side([worker.tell_pages for worker in self._workers.values()])
 

@@ -37,6 +37,7 @@ class OneSite:
         self._looking = threading.Lock()
         self._run = f"{os.getpid()}@{clock.monotonic_ns()}"
         self._begun = self._ending = self._over = False
+        self._wanted = threading.Event()
         self._error: BaseException | None = None
         self._use: tuple[int, dict[int, int]] | None = None
         self._cpu: float | None = None
@@ -49,26 +50,34 @@ class OneSite:
 
     def begin(self) -> None:
         """Returns when everything of it runs, or it was asked to stop. Raises what stands in the way."""
+        self._wanted.set()
         with self._acting:
             if self._error is not None:
                 raise self._error
-            if self._ending:
-                raise Closed(f"instance {self.spec.name!r} was ended before it was begun")
-            if not self._begun:
-                self.running.start()
-                self._begun = True
+            self._start()
         self._changed()
 
     def begin_early(self) -> None:
-        """The same; what stands in the way is raised where it is asked for."""
-        try:
-            self.begin()
-        except BaseException as error:  # noqa: BLE001 - it is raised there
-            self._error = error
+        """Its processes; cameras are opened when `begin` is called, which raises what stands in the way."""
+        with self._acting:
+            try:
+                self._start()
+            except BaseException as error:  # noqa: BLE001 - it is raised there
+                self._error = error
+
+    def _start(self) -> None:
+        if self._ending:
+            raise Closed(f"instance {self.spec.name!r} was ended before it was begun")
+        if not self._begun:
+            self.running.start(self._wanted.wait)
+            self._begun = True
 
     def end(self) -> None:
         """Returns when it is gone. Again is allowed."""
         self._ending = True
+        if not self._begun:
+            self.running.request_stop()
+        self._wanted.set()
         with self._acting:
             self.running.stop()
 
