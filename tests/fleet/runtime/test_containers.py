@@ -173,7 +173,7 @@ STATES: list[tuple[dict[str, Any], Watched, str, str]] = [
         "its image's health check failed: no route",
     ),
     ({"Status": "created", "Running": False}, Watched(), "failed", "it was made and never begun"),
-    ({"Status": "exited", "ExitCode": 0}, Watched(), "exited", "exit code 0"),
+    ({"Status": "exited", "ExitCode": 0}, Watched(), "failed", "exit code 0, though it is not to end"),
     ({"Status": "exited", "ExitCode": 255}, Watched(last_words="no"), "failed", "exit code 255: no"),
     ({"Status": "exited", "ExitCode": 137}, Watched(), "failed", "exit code 137, as of signal 9"),
     (
@@ -195,6 +195,11 @@ def test_each_state_of_docker_is_one_of_ours(
 ) -> None:
     one = found(described(spec(), **state), watched)
     assert (one.state, one.reason) == (expected, reason)
+
+
+def test_what_may_end_has_ended_well_with_code_0() -> None:
+    one = found(described(spec(may_end=True), Status="exited", ExitCode=0))
+    assert (one.state, one.code) == ("exited", 0)
 
 
 def test_what_is_being_begun_here_is_being_made() -> None:

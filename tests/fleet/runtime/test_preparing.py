@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -129,6 +130,24 @@ def test_files_that_were_edited_are_found_also_by_the_next_agent(
     assert preparing.drift(instance) == ""
     shutil.rmtree(folder.parent)
     assert file in preparing.drift(instance)
+
+
+@pytest.mark.parametrize(
+    ("camera", "may_end"),
+    [
+        ({"url": "/a.mp4"}, True),
+        ("/a.mp4", True),
+        ({"url": "/a.mp4", "loop": True}, False),
+        ({"url": "rtsp://h/1"}, False),
+        ({"url": "v4l2:///dev/video0"}, False),
+        ({"url": "ftp://h"}, False),
+    ],
+)
+def test_only_what_plays_recordings_once_may_end(tmp_path: Path, camera: Any, *, may_end: bool) -> None:
+    made = worker("/b.mp4")
+    made.payload.site["cameras"]["other"] = camera
+    assert Preparing(tmp_path).prepare(made).may_end is may_end
+    assert not Preparing(tmp_path, PROGRAMS).prepare(deepstream()).may_end
 
 
 @pytest.mark.parametrize("name", ["../../outside", "/etc", "a" * 200, "Hof Süd ☃", "work", "."])

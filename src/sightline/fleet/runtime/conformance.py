@@ -217,8 +217,10 @@ def what_is_deaf_is_killed_when_its_time_is_over(trial: Trial) -> None:
 
 def what_ended_by_itself_says_how(trial: Trial) -> None:
     runtime = trial.runtime()
-    runtime.begin(trial.spec(Program.ENDS, exclusive=True))
+    runtime.begin(trial.spec(Program.ENDS, exclusive=True, may_end=True))
     expect(trial.becomes(runtime, "exited").code, 0, "exit code")
+    runtime.begin(trial.spec(Program.ENDS, exclusive=True))
+    expect(trial.becomes(runtime, "failed").code, 0, "exit code of what is not to end")
     runtime.begin(trial.spec(Program.FAILS, exclusive=True))
     found = trial.becomes(runtime, "failed")
     expect(found.code, 3, "exit code")

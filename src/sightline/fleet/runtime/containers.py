@@ -26,6 +26,7 @@ INSTANCE: Final = f"{LABEL}instance"
 DIGEST: Final = f"{LABEL}digest"
 GENERATION: Final = f"{LABEL}generation"
 EXCLUSIVE: Final = f"{LABEL}exclusive"
+MAY_END: Final = f"{LABEL}may-end"
 CAMERAS: Final = f"{LABEL}cameras"
 STOP_S: Final = f"{LABEL}stop-s"
 SHAPE: Final = f"{LABEL}shape"
@@ -93,6 +94,7 @@ def labels_of(spec: RunSpec, settings: DockerSettings, shape: Shape) -> dict[str
         DIGEST: spec.digest,
         GENERATION: str(spec.generation),
         EXCLUSIVE: YES if spec.exclusive else "no",
+        MAY_END: YES if spec.may_end else "no",
         CAMERAS: json.dumps(list(spec.cameras)),
         STOP_S: f"{spec.stop_s:g}",
         SHAPE: json.dumps(shape),

@@ -10,7 +10,7 @@ import msgspec
 
 from sightline.fleet.agent.desired import Found
 from sightline.fleet.messages.parts import CameraFigures
-from sightline.fleet.runtime.containers import CAMERAS, DIGEST, EXCLUSIVE, INSTANCE, YES, drift_of
+from sightline.fleet.runtime.containers import CAMERAS, DIGEST, EXCLUSIVE, INSTANCE, MAY_END, YES, drift_of
 
 if TYPE_CHECKING:
     from sightline.fleet.messages.parts import InstanceState
@@ -55,6 +55,9 @@ def found(container: Inspected, watched: Watched = NOTHING, *, begun_here: bool 
     """`begun_here`: it is being begun at this moment."""
     labels = container["Config"].get("Labels") or {}
     state, reason = _state(container["State"], watched, begun_here=begun_here)
+    if state == "exited" and labels.get(MAY_END) != YES:
+        # An engine that was killed ends what it finds at its next begin, as whoever types `docker stop`.
+        state, reason = "failed", f"{reason}, though it is not to end"
     runs = container["State"].get("Status") == "running"
     drift = drift_of(labels, container)
     return Found(

@@ -98,8 +98,9 @@ class OneProcess:
         if not _was(status):
             return "creating", ""
         if status.pid is None:
-            said = last_words(self.lines.last(50))
-            return ("exited", status.reason) if status.code == 0 else ("failed", _with(status.reason, said))
+            if status.code == 0 and self.spec.may_end:
+                return "exited", status.reason
+            return "failed", _with(status.reason, last_words(self.lines.last(50)))
         if not ready:
             return "starting", "it has not said yet that it runs"
         return ("unhealthy", trouble) if trouble else ("running", "")

@@ -31,6 +31,7 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from sightline.capture.address import Kind, kind
 from sightline.deepstream.generating import Generated, Layout, generate
 from sightline.deepstream.generating.files import Content, put
 from sightline.errors import ConfigError, RuntimeFault, SightlineError
@@ -48,6 +49,7 @@ _KEY: Final = ".key"
 _KEY_BYTES: Final = 32
 _NAME_BYTES: Final = 16
 _OURS: Final = 0o700
+_RECORDINGS: Final = frozenset({Kind.FILE, Kind.SYNTHETIC, Kind.WEB})
 _DEEPSTREAM_STOP_S: Final = 10.0
 _WORKER_STOP_S: Final = 20.0
 _EXCLUSIVE_STOP_S: Final = 3.0
@@ -145,6 +147,7 @@ class Preparing:
             **_shared(instance, payload.run, there, work),
             command=(*before, *made.command(there)[1:]),
             cameras=tuple(source.camera_id for source in payload.config.sourceconfig.sources),
+            may_end=all(_may_end(source.address) for source in payload.config.sourceconfig.sources),
             environment=dict(made.environment),
             stop_s=_stop_s(instance, _DEEPSTREAM_STOP_S),
         )
@@ -164,7 +167,7 @@ class Preparing:
         return RunSpec(
             **_shared(instance, payload.run, there, work),
             command=(*before, str(there / SITE_FILE), "--folder", str(work)),
-            may_end=True,
+            may_end=_site_may_end(payload.site),
             environment={} if in_container else environment,
             stop_s=_stop_s(instance, _WORKER_STOP_S),
         )
@@ -206,6 +209,23 @@ def _of_worker(payload: WorkerInstance) -> Mapping[str, Content]:
 
 def _stop_s(instance: DesiredInstance, most_s: float) -> float:
     return min(most_s, _EXCLUSIVE_STOP_S) if instance.exclusive else most_s
+
+
+def _site_may_end(site: Mapping[str, Any]) -> bool:
+    """Whether it is done at some time: all that it looks at are recordings, played once."""
+    cameras = site.get("cameras")
+    listed = cameras.values() if isinstance(cameras, Mapping) else ()
+    return all(
+        _may_end(one.get("url")) and not one.get("loop") if isinstance(one, Mapping) else _may_end(one)
+        for one in listed
+    )
+
+
+def _may_end(url: object) -> bool:
+    try:
+        return kind(str(url)) in _RECORDINGS
+    except ConfigError:
+        return False
 
 
 def _in_container(run: RunOptions) -> bool:

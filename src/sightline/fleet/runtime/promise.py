@@ -46,7 +46,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
         digest: of all that it was made of.
         generation: of its row.
         exclusive: never twice: it is not begun again by anybody but the agent.
-        may_end: it ends by itself when it is done: exit code 0 is for good.
+        may_end: it ends by itself when it is done: exit code 0 is for good. Of others it is a failure.
         command: program and arguments; in a container the arguments of its image's own program.
         image, network: of a container; None: the runtime's own setting.
         folder: with its files, seen by a container at the same path, to be read only.
