@@ -145,7 +145,7 @@ class FleetInstanceStatus(InstanceStatus):
         restarts: how often it ended unasked, or was put right, since the agent knows it.
         drift: what was found other than desired and put right, last time; "" if nothing ever was.
         cameras: figures by camera.
-        cpu: cores in use. memory_mib: MiB in use. gpu: share of the graphics cards in use, 0 to 1; None: not
+        cpu: cores in use. memory_mib: MiB in use. gpu: graphics cards in use, 0.5 is half of one; None: not
             known.
         terms: that it was given, by camera: a coordinator of an older memory learns them from here.
     """

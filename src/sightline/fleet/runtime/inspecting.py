@@ -33,6 +33,7 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     cameras: dict[str, CameraFigures] = {}
     cpu: float | None = None
     memory_mib: float | None = None
+    gpu: float | None = None
 
 
 NOTHING: Final = Watched()
@@ -72,6 +73,7 @@ def found(container: Inspected, watched: Watched = NOTHING, *, begun_here: bool 
         cameras=watched.cameras if runs else {},
         cpu=watched.cpu if runs else None,
         memory_mib=watched.memory_mib if runs else None,
+        gpu=watched.gpu if runs else None,
     )
 
 

@@ -28,10 +28,11 @@ _ENDS: Final = Restart(when=When.NEVER)
 
 
 class Use(NamedTuple):
-    """Cores and MiB of memory in use by a process and all below it."""
+    """Cores, MiB of memory and graphics cards in use by a process and all below it."""
 
     cpu: float | None
     memory_mib: float
+    gpu: float | None = None
 
 
 class OneProcess:
@@ -90,6 +91,7 @@ class OneProcess:
             cameras=cameras if runs else {},
             cpu=use.cpu if use and runs else None,
             memory_mib=use.memory_mib if use and runs else None,
+            gpu=use.gpu if use and runs else None,
         )
 
     def _state(self, status: ChildStatus, trouble: str, *, ready: bool) -> tuple[InstanceState, str]:

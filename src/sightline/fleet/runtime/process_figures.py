@@ -10,6 +10,7 @@ from typing import Final
 import psutil
 
 from sightline.clock import NS_PER_S, Clock, ns
+from sightline.fleet.runtime.cards import Cards
 from sightline.fleet.runtime.one_process import Use
 
 _EVERY_NS: Final = ns(2)
@@ -21,6 +22,7 @@ class ProcessFigures:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._cards = Cards(clock)
         self._lock = threading.Lock()
         self._looked_ns: int | None = None
         self._seconds: dict[int, dict[int, float]] = {}
@@ -42,7 +44,8 @@ class ProcessFigures:
         for pid in wanted:
             seconds[pid] = used = dict(_cpu_seconds(_tree(pid, below)))
             if used:
-                uses[pid] = Use(self._cores(pid, used, now_ns), _memory_mib(_tree(pid, below)))
+                cores = self._cores(pid, used, now_ns)
+                uses[pid] = Use(cores, _memory_mib(_tree(pid, below)), self._cards.used_by(used))
         self._seconds, self._last, self._looked_ns = seconds, uses, now_ns
 
     def _cores(self, pid: int, used: dict[int, float], now_ns: int) -> float | None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sightline.clock import NS_PER_S, Clock, ns
 from sightline.errors import RuntimeFault
+from sightline.fleet.runtime.cards import Cards
 from sightline.fleet.runtime.engine import Engine
 from sightline.fleet.runtime.figures import Heard
 from sightline.fleet.runtime.inspecting import NOTHING, Watched
@@ -42,6 +43,7 @@ class Life:
         self._spent: tuple[int, int] | None = None
         self.cpu: float | None = None
         self.memory_mib: float | None = None
+        self.gpu: float | None = None
 
     def hear(self, lines: Lines, now_ns: int) -> None:
         for stamp, line in lines:
@@ -75,6 +77,7 @@ class Watching:
         self._engine = engine
         self._changed = changed
         self._clock = clock
+        self._cards = Cards(clock)
         self._lock = threading.Lock()
         self._lives: dict[str, Life] = {}
         self._closed = threading.Event()
@@ -117,6 +120,7 @@ class Watching:
                 cameras=life.heard.cameras(),
                 cpu=life.cpu,
                 memory_mib=life.memory_mib,
+                gpu=life.gpu,
             )
 
     def close(self) -> None:
@@ -141,8 +145,15 @@ class Watching:
             stats = self._engine.ask(
                 "figures", lambda client: client.stats(life.container, stream=False, one_shot=True)
             )
+            used = self._cards.used_by(self._pids(life)) if self._cards else None
             with self._lock:
                 life.use(stats, self._clock.monotonic_ns())
+                life.gpu = used
+
+    def _pids(self, life: Life) -> list[int]:
+        """Its processes, by the machine's numbers."""
+        told = self._engine.ask("processes", lambda client: client.top(life.container, ps_args="-eo pid"))
+        return [int(row[0]) for row in told.get("Processes") or () if row and row[0].isdigit()]
 
     def _hear(self, life: Life) -> None:
         lines = self._lines(life)
