@@ -146,7 +146,7 @@ class _Chain:
         return status
 
     def _figures(self, status: FleetInstanceStatus) -> None:
-        figures = {"cores": status.cpu, "MiB": status.memory_mib, "of its graphics cards": status.gpu}
+        figures = {"cores": status.cpu, "MiB": status.memory_mib, "graphics cards": status.gpu}
         told = ", ".join(f"{value:.3g} {what}" for what, value in figures.items() if value is not None)
         if told:
             self.add("figures", True, told)
