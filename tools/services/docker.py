@@ -133,8 +133,9 @@ class Docker:
         if running := self.ask("ps", "--quiet").split():
             self.ask("kill", *running)
         self._process.stop(timeout_s=20.0)
-        namespace = self._run / "netns" / "default"
-        subprocess.run(["umount", str(namespace)], check=False, stderr=subprocess.DEVNULL)
+        # A daemon that was killed leaves its mounts to nobody.
+        for place in (self._run / "netns" / "default", self._folder / "data"):
+            subprocess.run(["umount", str(place)], check=False, stderr=subprocess.DEVNULL)
 
     def _settings(self) -> list[str]:
         """No rules, bridges or drivers of this machine are touched."""

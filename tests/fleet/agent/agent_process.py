@@ -14,6 +14,7 @@ import psutil
 from tests.fleet.agent.desk import STANDIN
 
 LIMIT_S = 60.0
+ROOT = Path(__file__).resolve().parents[3]
 PROCESSES = f'RUNTIMES = ["process"]\ndeepstream = {json.dumps(STANDIN)}\n'
 
 
@@ -31,6 +32,7 @@ class AgentProcess:
     ) -> None:
         environ = {name: text for name, text in os.environ.items() if not name.startswith("SIGHTLINE_")}
         environ |= {"SIGHTLINE_AGENT_TOKEN": token} if token else {}
+        environ |= {} if program == ("sightline",) else {"PYTHONPATH": str(ROOT)}  # a program of the tests
         folder.mkdir(exist_ok=True)
         (folder / "settings.toml").write_text(settings)
         self._output = (folder / f"output-{len([*folder.glob('output-*')])}").open("w+b")
