@@ -22,12 +22,22 @@ def test_passes(): pass
 """
 
 
-def looked(folder: Path, tests: str) -> tuple[int, str]:
+RANDOM = """
+import os, pytest
+
+@pytest.mark.parametrize("key", [os.urandom(8).hex()])
+def test_has_another_name_in_each_process(key): pass
+"""
+
+
+def looked(folder: Path, tests: str, *beside: str) -> tuple[int, str]:
     """The exit status and what is said, where these tests ran once before."""
     (folder / "test_some.py").write_text(tests)
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     python = [sys.executable, "-m"]
-    first = subprocess.run([*python, "pytest", "--cache-clear"], cwd=folder, env=environ, check=False)
+    first = subprocess.run(
+        [*python, "pytest", "--cache-clear", *beside], cwd=folder, env=environ, check=False
+    )
     look = [*python, "tools.second_look", str(first.returncode)]
     done = subprocess.run(look, cwd=folder, env=environ, check=False, capture_output=True, text=True)
     return done.returncode, done.stdout
@@ -53,3 +63,8 @@ def test_what_is_broken_fails(tmp_path: Path, tests: str, again: bool) -> None:
     assert status != 0
     assert ("once more, alone" in said) is again
     assert "UNSTEADY" not in said
+
+
+def test_workers_that_do_not_agree_on_the_tests_fail(tmp_path: Path) -> None:
+    status, said = looked(tmp_path, RANDOM, "-n", "2")
+    assert (status, said) == (1, "")

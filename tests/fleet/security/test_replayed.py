@@ -51,7 +51,7 @@ def test_what_users_ask_once_is_done_once_and_in_this_life_of_the_agent(ears: Ea
     assert ears.hear(asked.model_copy(update={"number": 8}))
 
 
-@pytest.mark.parametrize("key", ["", str(Identity.made().public)])
+@pytest.mark.parametrize("key", ["", str(Identity.made().public)], ids=["none", "another"])
 def test_a_refusal_of_another_key_is_not_ours(ears: Ears, key: str) -> None:
     refusal = AgentCommand(command="refuse", node_id=NODE, boot=0, key=key)
     assert not ears.hear(refusal)
