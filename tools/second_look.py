@@ -23,7 +23,7 @@ _AGAIN: Final = (sys.executable, "-m", "pytest", "--last-failed", "--last-failed
 def second_look(status: int, arguments: Sequence[str] = ()) -> int:
     """The exit status that counts, where the first run with a fresh cache ended with `status`."""
     failed = list(json.loads(_FAILED.read_text())) if _FAILED.exists() else []
-    # `gw1` is no test but a worker that collected others than its fellows: pytest would take it for all of them.
+    # `gw1` is no test but a worker that collected others than its fellows: with it pytest would run all.
     if status != _TESTS_FAILED or not 0 < len(failed) <= MOST or not all("::" in one for one in failed):
         return status
     print(f"{len(failed)} failed beside others; once more, alone:", *failed, sep="\n  ", flush=True)
