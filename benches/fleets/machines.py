@@ -23,8 +23,8 @@ import msgspec
 
 from benches.fleets.job import READY, Job, Moment, Spent
 from sightline.clock import NS_PER_MS, NS_PER_S
-from sightline.fleet.agent.desired import Begin, DesiredInstance, End, Found, Greet, Keep
-from sightline.fleet.agent.machine import Action, Agent
+from sightline.fleet.deciding.agent.desired import Begin, DesiredInstance, End, Found, Greet, Keep
+from sightline.fleet.deciding.agent.machine import Action, Agent
 from sightline.fleet.documents.opening import open_config
 from sightline.fleet.keys.identity import Identity
 from sightline.fleet.keys.tokens import Token, proof

@@ -14,9 +14,9 @@ from sightline.cli.terminal import visible, visible_json
 from sightline.errors import FleetError
 
 if TYPE_CHECKING:
-    from sightline.fleet.agent.desired import Told
     from sightline.fleet.agent.service import AgentService
     from sightline.fleet.agent.settings import AgentSettings
+    from sightline.fleet.deciding.agent.desired import Told
 
 
 def agent(

@@ -14,7 +14,7 @@ from sightline.cli.options import EverySecond, Seconds
 from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sightline.fleet.one_api import ApiWish
+    from sightline.fleet.one.api import ApiWish
     from sightline.site import Site
     from sightline.site.reading import ReadSite
 
@@ -77,7 +77,7 @@ def up(
         sightline up site.yaml --api 8420 --state ./fleet
     """
     from sightline.cli.running import run_site
-    from sightline.fleet.one import FleetOfOne
+    from sightline.fleet.one.up import FleetOfOne
 
     wish = None if api is None else _wish(api, token_env)
     read = _read_with_models(site)
@@ -112,7 +112,7 @@ def _read_with_models(path: Path) -> ReadSite:
 
 
 def _wish(api: str, token_env: str | None) -> ApiWish:
-    from sightline.fleet.one_api import ApiWish
+    from sightline.fleet.one.api import ApiWish
 
     if token_env is None:
         return ApiWish.parse(api)

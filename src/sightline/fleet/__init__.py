@@ -3,7 +3,7 @@
 Users say what they want (cameras, instances of DeepStream or of Sightline's own workers); the coordinator
 keeps it in a database, decides which machine runs what, and tells each agent the whole of its part by one
 message; an agent makes what runs equal to what it was last told, also with no network, and says how it goes.
-What decides is pure (`coordinator.machine`, `agent.machine`, `placing`); what speaks to databases, brokers
+What decides is pure (`deciding`, `placing`); what speaks to databases, brokers
 and Docker is thin.
 
 Deliberately not here: pages for people (`cockpit`), and pictures, packets and results, which go their own
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from sightline.later import import_later
 
 if TYPE_CHECKING:
-    from sightline.fleet.agent.desired import Found
     from sightline.fleet.agent.service import AgentService
     from sightline.fleet.agent.settings import AgentSettings
     from sightline.fleet.api.client import FleetClient
     from sightline.fleet.api.serving import CoordinatorServer
+    from sightline.fleet.deciding.agent.desired import Found
     from sightline.fleet.keys.identity import Identity
     from sightline.fleet.messages.parts import (
         CameraFigures,
@@ -86,7 +86,7 @@ __all__ = [
 import_later(
     __name__,
     {
-        "sightline.fleet.agent.desired": "Found",
+        "sightline.fleet.deciding.agent.desired": "Found",
         "sightline.fleet.agent.service": "AgentService",
         "sightline.fleet.agent.settings": "AgentSettings",
         "sightline.fleet.api.client": "FleetClient",

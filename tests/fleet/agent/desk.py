@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sightline.errors import Closed
 from sightline.fleet.agent.settings import AgentSettings
-from sightline.fleet.coordinator.actions import CameraShare, InstanceShare, NodeShare
+from sightline.fleet.deciding.coordinator.actions import CameraShare, InstanceShare, NodeShare
 from sightline.fleet.documents.building import config_for
 from sightline.fleet.documents.sources import CameraSource, InstanceSource, Sources
 from sightline.fleet.keys.identity import Identity, PublicKey

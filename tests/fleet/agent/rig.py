@@ -11,8 +11,17 @@ from uuid import UUID
 import msgspec
 
 from sightline.clock import ns
-from sightline.fleet.agent.desired import Begin, Desired, DesiredInstance, End, Found, Greet, Keep, Told
-from sightline.fleet.agent.machine import Action, Agent
+from sightline.fleet.deciding.agent.desired import (
+    Begin,
+    Desired,
+    DesiredInstance,
+    End,
+    Found,
+    Greet,
+    Keep,
+    Told,
+)
+from sightline.fleet.deciding.agent.machine import Action, Agent
 from sightline.fleet.messages.topics import AgentCommand, AgentResponse, Lease
 from sightline.fleet.timing import Timing
 

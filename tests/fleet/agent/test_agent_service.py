@@ -11,8 +11,8 @@ from tests.conftest import WaitFor
 from tests.fleet.agent.desk import PASSWORD, QUICK, Desk, agent_settings, source
 
 from sightline.errors import ConfigError
-from sightline.fleet.agent.desired import Told
 from sightline.fleet.agent.service import AgentService
+from sightline.fleet.deciding.agent.desired import Told
 from sightline.fleet.keys.identity import Identity
 from sightline.fleet.keys.tokens import Token
 from sightline.fleet.post.post import Post

@@ -2,7 +2,7 @@
 
 from tests.fleet.agent.rig import Rig, desired, found_of, instance
 
-from sightline.fleet.agent.desired import Begin, End, Keep
+from sightline.fleet.deciding.agent.desired import Begin, End, Keep
 from sightline.fleet.timing import Timing
 
 A = instance("a")

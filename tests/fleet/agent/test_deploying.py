@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from tests.fleet.agent.rig import Rig, desired, found_of, instance, running
 
-from sightline.fleet.agent.desired import Begin, End, Keep
+from sightline.fleet.deciding.agent.desired import Begin, End, Keep
 from sightline.fleet.messages.topics import AgentResponse
 
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 from tests.fleet.agent.rig import Rig, desired, found_of, instance, running
 
-from sightline.fleet.agent.desired import Begin, End
-from sightline.fleet.agent.retry import Tries
+from sightline.fleet.deciding.agent.desired import Begin, End
+from sightline.fleet.deciding.agent.retry import Tries
 from sightline.fleet.messages.topics import AgentResponse
 from sightline.supervise.policy import Restart
 

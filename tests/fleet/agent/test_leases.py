@@ -3,7 +3,7 @@
 import pytest
 from tests.fleet.agent.rig import BOOT, NODE, Rig, desired, found_of, instance, running
 
-from sightline.fleet.agent.desired import Begin, End, Greet
+from sightline.fleet.deciding.agent.desired import Begin, End, Greet
 from sightline.fleet.messages.topics import AgentResponse, Lease
 from sightline.fleet.timing import Timing
 

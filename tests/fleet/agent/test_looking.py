@@ -8,11 +8,11 @@ from tests.conftest import WaitFor
 
 from sightline.clock import SYSTEM_CLOCK
 from sightline.errors import RuntimeFault
-from sightline.fleet.agent.desired import Found
 from sightline.fleet.agent.looking import Looking
-from sightline.fleet.runtime.containers import DockerSettings
-from sightline.fleet.runtime.docker import DockerRuntime
-from sightline.fleet.runtime.process import ProcessRuntime
+from sightline.fleet.deciding.agent.desired import Found
+from sightline.fleet.runtime.docker.containers import DockerSettings
+from sightline.fleet.runtime.docker.runtime import DockerRuntime
+from sightline.fleet.runtime.process.runtime import ProcessRuntime
 from sightline.fleet.runtime.promise import RunSpec, Runtime
 
 READY = "import time; print('Pipeline running', flush=True); time.sleep(600)"

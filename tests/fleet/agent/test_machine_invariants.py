@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.fleet.agent.rig import BOOT, NODE, desired, found_of, instance
 
 from sightline.clock import ns
-from sightline.fleet.agent.desired import Begin, Desired, DesiredInstance, End, Found, Greet, Keep
-from sightline.fleet.agent.machine import Action, Agent
+from sightline.fleet.deciding.agent.desired import Begin, Desired, DesiredInstance, End, Found, Greet, Keep
+from sightline.fleet.deciding.agent.machine import Action, Agent
 from sightline.fleet.messages.topics import AgentCommand, AgentResponse, Lease
 from sightline.fleet.timing import Timing
 

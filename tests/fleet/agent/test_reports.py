@@ -2,7 +2,7 @@
 
 from tests.fleet.agent.rig import BOOT, NODE, Rig, desired, instance, running
 
-from sightline.fleet.agent.desired import Greet, SendLog
+from sightline.fleet.deciding.agent.desired import Greet, SendLog
 from sightline.fleet.messages.parts import CameraFigures
 from sightline.fleet.messages.topics import MOST_LOG_BYTES, AgentResponse
 

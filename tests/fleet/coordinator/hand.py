@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from sightline.clock import ns
-from sightline.fleet.coordinator.actions import (
+from sightline.fleet.deciding.coordinator.actions import (
     Action,
     Memory,
     NodeShare,
@@ -18,7 +18,7 @@ from sightline.fleet.coordinator.actions import (
     SendCommand,
     SendConfig,
 )
-from sightline.fleet.coordinator.machine import Coordinator
+from sightline.fleet.deciding.coordinator.machine import Coordinator
 from sightline.fleet.inventory import AgentSpec, CameraSpec, InstanceSpec, Inventory, NodeId
 from sightline.fleet.messages.parts import FleetInstanceStatus
 from sightline.fleet.messages.topics import AgentCommand, AgentInfo, AgentResponse

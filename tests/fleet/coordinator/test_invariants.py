@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.fleet.coordinator.hand import LEASE_OVER_S, A, B, C, Hand, one_on, status
 
-from sightline.fleet.coordinator.actions import Memory, SendConfig
+from sightline.fleet.deciding.coordinator.actions import Memory, SendConfig
 from sightline.fleet.inventory import CameraSpec, InstanceSpec, NodeId
 from sightline.fleet.messages.topics import AgentResponse
 

@@ -5,8 +5,15 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.fleet.coordinator.actions import Action, NodeShare, Noted, Save, SendCommand, SendConfig
 from sightline.fleet.coordinator.outgoing import MOST_NOTED, Outgoing, Sending, merged
+from sightline.fleet.deciding.coordinator.actions import (
+    Action,
+    NodeShare,
+    Noted,
+    Save,
+    SendCommand,
+    SendConfig,
+)
 from sightline.fleet.inventory import Placement
 from sightline.fleet.messages.topics import AgentCommand
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from tests.fleet.coordinator.hand import TIMING, A, B, Hand, node_id, one_on, status
 
-from sightline.fleet.coordinator.pacing import CONFIGS_PER_S, MOST_AT_ONCE
+from sightline.fleet.deciding.coordinator.pacing import CONFIGS_PER_S, MOST_AT_ONCE
 from sightline.fleet.inventory import CameraSpec, InstanceSpec
 
 

@@ -2,7 +2,7 @@
 
 from tests.fleet.coordinator.hand import LEASE_OVER_S, TIMING, A, B, Hand, inventory, one_on, status
 
-from sightline.fleet.coordinator.explaining import Explanation
+from sightline.fleet.deciding.coordinator.explaining import Explanation
 from sightline.fleet.inventory import CameraSpec, InstanceSpec
 from sightline.fleet.messages.parts import CameraFigures
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from sightline.fleet.coordinator.actions import CameraShare, InstanceShare, NodeShare
+from sightline.fleet.deciding.coordinator.actions import CameraShare, InstanceShare, NodeShare
 from sightline.fleet.documents.sources import CameraSource, InstanceSource, Sources
 from sightline.fleet.messages.parts import RunOptions
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.fleet.documents.shares import DEEPSTREAM, NODE, WORKER, nodes
 
 from sightline.errors import FleetError
-from sightline.fleet.coordinator.actions import CameraShare, InstanceShare, NodeShare
+from sightline.fleet.deciding.coordinator.actions import CameraShare, InstanceShare, NodeShare
 from sightline.fleet.documents.building import Built, config_for
 from sightline.fleet.documents.opening import open_config, open_document
 from sightline.fleet.documents.secret_parts import put_back, taken_out

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sightline.fleet.api.client import FleetClient
-from sightline.fleet.one import FleetOfOne
-from sightline.fleet.one_api import ApiWish
-from sightline.fleet.runtime.here import HereRuntime
+from sightline.fleet.one.api import ApiWish
+from sightline.fleet.one.here import HereRuntime
+from sightline.fleet.one.up import FleetOfOne
 from sightline.site.reading import read_site
 
 LIVE = "synthetic://street?size=160x90&fps=10&gop=10"

@@ -21,7 +21,7 @@ from sightline.errors import ConfigError, StoreError
 from sightline.fleet.agent.service import AgentService
 from sightline.fleet.agent.settings import AgentSettings
 from sightline.fleet.api.client import FleetClient
-from sightline.fleet.one import FleetOfOne
+from sightline.fleet.one.up import FleetOfOne
 from sightline.scene import Scene, write_clip
 from sightline.site.supervised_site import SupervisedSite
 
@@ -230,7 +230,7 @@ def test_a_base_install_runs_a_site(clip: Path, tmp_path: Path) -> None:
 
 
 def test_a_process_of_it_imports_no_more_than_it_uses() -> None:
-    code = "import sightline.fleet.one, sightline.fleet.one_fleet, sys; print(*sys.modules)"
+    code = "import sightline.fleet.one.up, sightline.fleet.one.fleet, sys; print(*sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     unwanted = {*MISSING, "rich", "av", "cv2", "uvicorn", "starlette", "sightline.hub.broker.machine"}
     assert set(shown.stdout.split()) & unwanted == set()

@@ -18,8 +18,8 @@ import docker
 import msgspec
 from tests.fleet.proof.machines import Machines, arguments_of, in_container
 
-from sightline.fleet.agent.desired import Desired
 from sightline.fleet.agent.disk import CURRENT, Stored
+from sightline.fleet.deciding.agent.desired import Desired
 from sightline.fleet.documents.opening import open_document
 from sightline.fleet.keys.identity import Identity
 from sightline.fleet.runtime.naming import slug

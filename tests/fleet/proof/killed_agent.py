@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sightline.cli import main
-from sightline.fleet.runtime.docker import DockerRuntime
+from sightline.fleet.runtime.docker.runtime import DockerRuntime
 
 
 def kill_at_rename(when: str, file: str) -> None:

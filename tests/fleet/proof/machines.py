@@ -192,7 +192,7 @@ class Machines:
         wait_for(lambda: not self._guards(), GUARDS_S, "the guards to have nothing to do any more")
 
     def _guards(self) -> list[psutil.Process]:
-        return [each for each in self.processes() if "sightline.fleet.runtime.guard" in _words(each)]
+        return [each for each in self.processes() if "sightline.fleet.runtime.docker.guard" in _words(each)]
 
     def _all_connected(self) -> bool:
         return all(self._is_connected(name) for name in self.names)

@@ -11,8 +11,8 @@ from tests.conftest import CLIPS, require
 from tools.services import Docker
 from tools.services.light_images import add_light_images, mounts
 
-from sightline.fleet.runtime.containers import DockerSettings
-from sightline.fleet.runtime.docker import DockerRuntime
+from sightline.fleet.runtime.docker.containers import DockerSettings
+from sightline.fleet.runtime.docker.runtime import DockerRuntime
 
 
 class MakeAgent(Protocol):

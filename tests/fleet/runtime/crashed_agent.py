@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 from sightline.fleet.runtime.conformance import PROGRAMS, Program
-from sightline.fleet.runtime.containers import DockerSettings
-from sightline.fleet.runtime.docker import DockerRuntime
-from sightline.fleet.runtime.guard import begin_guard
+from sightline.fleet.runtime.docker.containers import DockerSettings
+from sightline.fleet.runtime.docker.guard import begin_guard
+from sightline.fleet.runtime.docker.runtime import DockerRuntime
 from sightline.fleet.runtime.lease import lease_for, write_lease
 from sightline.fleet.runtime.promise import RunSpec
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.deepstream.generated import instance as ds_document
 
-from sightline.fleet.agent.desired import DesiredInstance
+from sightline.fleet.deciding.agent.desired import DesiredInstance
 from sightline.fleet.messages.parts import FleetDsInstance, RunOptions, WorkerInstance
 from sightline.fleet.runtime.preparing import Programs
 

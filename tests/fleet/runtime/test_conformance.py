@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 
-from sightline.fleet.agent.desired import Found
+from sightline.fleet.deciding.agent.desired import Found
 from sightline.fleet.runtime.conformance import PROGRAMS, Program
-from sightline.fleet.runtime.process import ProcessRuntime
+from sightline.fleet.runtime.process.runtime import ProcessRuntime
 from sightline.fleet.runtime.promise import RunSpec
 from sightline.testing import check_runtime
 

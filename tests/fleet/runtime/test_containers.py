@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sightline.errors import Unsupported
 from sightline.fleet.messages.parts import Limits
-from sightline.fleet.runtime.containers import (
+from sightline.fleet.runtime.docker.containers import (
     SHAPE,
     DockerSettings,
     asked_shape,
@@ -22,11 +22,11 @@ from sightline.fleet.runtime.containers import (
     own_labels,
     user_of,
 )
-from sightline.fleet.runtime.docker import DockerRuntime
-from sightline.fleet.runtime.engine import Engine
-from sightline.fleet.runtime.inspecting import Watched, cameras_of, found
-from sightline.fleet.runtime.log_reading import life_since, moment
-from sightline.fleet.runtime.making import Making
+from sightline.fleet.runtime.docker.engine import Engine
+from sightline.fleet.runtime.docker.inspecting import Watched, cameras_of, found
+from sightline.fleet.runtime.docker.log_reading import life_since, moment
+from sightline.fleet.runtime.docker.making import Making
+from sightline.fleet.runtime.docker.runtime import DockerRuntime
 from sightline.fleet.runtime.promise import RunSpec
 
 IMAGE = {"Id": "sha256:1", "Config": {"Env": ["PATH=/bin", "A=image"], "Cmd": None, "User": ""}}

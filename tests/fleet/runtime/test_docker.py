@@ -13,10 +13,10 @@ from tools.services import Docker
 from tools.services.light_images import STANDIN, WORKER
 
 from sightline.errors import RuntimeFault
-from sightline.fleet.agent.desired import Found
+from sightline.fleet.deciding.agent.desired import Found
 from sightline.fleet.messages.parts import Limits
 from sightline.fleet.runtime.conformance import PROGRAMS, Program
-from sightline.fleet.runtime.docker import DockerRuntime
+from sightline.fleet.runtime.docker.runtime import DockerRuntime
 from sightline.fleet.runtime.preparing import Preparing
 from sightline.fleet.runtime.promise import RunSpec
 from sightline.testing import check_runtime

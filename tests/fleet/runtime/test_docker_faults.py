@@ -13,8 +13,8 @@ from tools.services import Docker
 
 from sightline.errors import RuntimeFault
 from sightline.fleet.runtime.conformance import PROGRAMS, Program
-from sightline.fleet.runtime.containers import DockerSettings
-from sightline.fleet.runtime.docker import DockerRuntime
+from sightline.fleet.runtime.docker.containers import DockerSettings
+from sightline.fleet.runtime.docker.runtime import DockerRuntime
 from sightline.fleet.runtime.promise import RunSpec
 
 CALL_S = 2.0

@@ -18,8 +18,8 @@ from tools.services.light_images import mounts
 
 from sightline.clock import ns
 from sightline.fleet.runtime.conformance import PROGRAMS, Program
-from sightline.fleet.runtime.docker import DockerRuntime
-from sightline.fleet.runtime.guard import begin_guard, is_guarded, main
+from sightline.fleet.runtime.docker.guard import begin_guard, is_guarded, main
+from sightline.fleet.runtime.docker.runtime import DockerRuntime
 from sightline.fleet.runtime.lease import (
     BootClock,
     Lease,
@@ -39,7 +39,7 @@ def guards(state: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
-        if "sightline.fleet.runtime.guard" in command and str(state) in command:
+        if "sightline.fleet.runtime.docker.guard" in command and str(state) in command:
             found.append(process)
     return found
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.fleet.runtime.instances import PROGRAMS, STANDIN, deepstream, worker
 
 from sightline.errors import ConfigError, RuntimeFault
-from sightline.fleet.agent.desired import DesiredInstance
+from sightline.fleet.deciding.agent.desired import DesiredInstance
 from sightline.fleet.runtime.preparing import Preparing, Programs
 from sightline.fleet.runtime.site_text import site_text
 from sightline.fleet.timing import Timing

@@ -14,10 +14,10 @@ from tests.conftest import WaitFor
 from tests.fleet.runtime.instances import PROGRAMS, deepstream, worker
 
 from sightline.errors import Closed, ConfigError, RuntimeFault, Unsupported
-from sightline.fleet.agent.desired import Found
+from sightline.fleet.deciding.agent.desired import Found
 from sightline.fleet.messages.parts import Limits
 from sightline.fleet.runtime.preparing import Preparing
-from sightline.fleet.runtime.process import ProcessRuntime
+from sightline.fleet.runtime.process.runtime import ProcessRuntime
 from sightline.fleet.runtime.promise import RunSpec
 
 TRAP = """
@@ -178,7 +178,7 @@ def test_all_end_when_the_agent_is_killed(tmp_path: Path, wait_for: WaitFor) -> 
     agent.write_text(
         dedent("""
         import sys, time
-        from sightline.fleet.runtime.process import ProcessRuntime
+        from sightline.fleet.runtime.process.runtime import ProcessRuntime
         from sightline.fleet.runtime.promise import RunSpec
         runtime = ProcessRuntime()
         text = "import time; print('Pipeline running', flush=True); time.sleep(600)"

@@ -20,8 +20,8 @@ from tests.fleet.simulation.network import Network
 from tests.fleet.simulation.runtime import Life, Machine
 
 from sightline.clock import NS_PER_S
-from sightline.fleet.agent.desired import Begin, DesiredInstance, End, Greet, Keep, SendLog, Told
-from sightline.fleet.agent.machine import Action, Agent
+from sightline.fleet.deciding.agent.desired import Begin, DesiredInstance, End, Greet, Keep, SendLog, Told
+from sightline.fleet.deciding.agent.machine import Action, Agent
 from sightline.fleet.inventory import AgentSpec
 from sightline.fleet.messages.topics import AgentCommand, AgentConfig, AgentInfo, AgentResponse, Message
 from sightline.fleet.timing import Timing

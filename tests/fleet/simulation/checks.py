@@ -23,7 +23,7 @@ import msgspec
 from tests.fleet.simulation.events import Events
 
 from sightline.clock import NS_PER_S
-from sightline.fleet.coordinator.actions import NodeShare
+from sightline.fleet.deciding.coordinator.actions import NodeShare
 from sightline.fleet.inventory import NodeId
 
 STORM_S: Final = 10

@@ -20,9 +20,9 @@ from tests.fleet.simulation.network import Network
 from tests.fleet.simulation.runtime import Life
 
 from sightline.clock import NS_PER_MS
-from sightline.fleet.coordinator.actions import Action, Noted, SendConfig
-from sightline.fleet.coordinator.machine import Coordinator
 from sightline.fleet.coordinator.outgoing import Outgoing, Sending
+from sightline.fleet.deciding.coordinator.actions import Action, Noted, SendConfig
+from sightline.fleet.deciding.coordinator.machine import Coordinator
 from sightline.fleet.inventory import AgentSpec, Inventory, NodeId
 from sightline.fleet.messages.topics import AgentCommand, AgentInfo, AgentResponse, Message
 from sightline.fleet.timing import Timing

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from sightline.fleet.agent.desired import Desired, Stage
-from sightline.fleet.coordinator.actions import Memory, NodeShare, Save
+from sightline.fleet.deciding.agent.desired import Desired, Stage
+from sightline.fleet.deciding.coordinator.actions import Memory, NodeShare, Save
 from sightline.fleet.inventory import AgentSpec, Inventory, NodeId, Placement
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from sightline.fleet.agent.desired import Desired, DesiredInstance
-from sightline.fleet.coordinator.actions import InstanceShare, NodeShare
+from sightline.fleet.deciding.agent.desired import Desired, DesiredInstance
+from sightline.fleet.deciding.coordinator.actions import InstanceShare, NodeShare
 from sightline.fleet.inventory import InstanceSpec
 from sightline.fleet.messages.parts import NodeConfig, RunOptions, WorkerInstance
 from sightline.fleet.messages.topics import AgentConfig

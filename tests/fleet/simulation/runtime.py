@@ -19,7 +19,7 @@ from tests.fleet.simulation.checks import Broken, Checks, Story
 from tests.fleet.simulation.events import Events, LocalClock
 from tests.fleet.simulation.faults import Faults
 
-from sightline.fleet.agent.desired import DesiredInstance, Found
+from sightline.fleet.deciding.agent.desired import DesiredInstance, Found
 from sightline.fleet.inventory import NodeId
 from sightline.fleet.messages.parts import InstanceState
 

@@ -22,8 +22,8 @@ from tests.fleet.simulation.faults import CALM, Faults
 from tests.fleet.simulation.network import Network
 from tests.fleet.simulation.stock import Stock
 
-from sightline.fleet.agent.desired import Found
-from sightline.fleet.coordinator.actions import InstanceShare, NodeShare
+from sightline.fleet.deciding.agent.desired import Found
+from sightline.fleet.deciding.coordinator.actions import InstanceShare, NodeShare
 from sightline.fleet.inventory import AgentSpec, InstanceSpec, Inventory, NodeId
 from sightline.fleet.messages.topics import AgentCommand, Message
 from sightline.fleet.timing import Timing

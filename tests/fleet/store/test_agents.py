@@ -9,7 +9,7 @@ import pytest
 from tests.fleet.store.filled import camera, worker
 
 from sightline.errors import FleetError
-from sightline.fleet.coordinator.actions import Save
+from sightline.fleet.deciding.coordinator.actions import Save
 from sightline.fleet.inventory import AgentSpec, Placement
 from sightline.fleet.keys.tokens import Proven, TokenRecord, digest_of
 from sightline.fleet.messages.topics import AgentInfo

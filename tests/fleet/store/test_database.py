@@ -22,7 +22,7 @@ from tests.fleet.store.test_instances import SECRET_WORKER, TOKEN
 from tests.fleet.store.writing import NODES
 
 from sightline.errors import Closed, StoreError
-from sightline.fleet.coordinator.actions import Save
+from sightline.fleet.deciding.coordinator.actions import Save
 from sightline.fleet.store import Conflict, Database, Vault
 from sightline.fleet.store.observing import CameraSeen
 from sightline.fleet.store.tables import DsInstance

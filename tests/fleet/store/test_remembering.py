@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fleet.store.filled import camera, deepstream, worker
 
-from sightline.fleet.coordinator.actions import CameraShare, InstanceShare, Memory, NodeShare, Noted, Save
+from sightline.fleet.deciding.coordinator.actions import (
+    CameraShare,
+    InstanceShare,
+    Memory,
+    NodeShare,
+    Noted,
+    Save,
+)
 from sightline.fleet.inventory import AgentSpec, Placement
 from sightline.fleet.store import Database
 from sightline.fleet.store.observing import AgentSeen, CameraSeen, InstanceSeen

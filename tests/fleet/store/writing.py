@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from uuid import UUID
 
-from sightline.fleet.coordinator.actions import NodeShare, Save
+from sightline.fleet.deciding.coordinator.actions import NodeShare, Save
 from sightline.fleet.inventory import Placement
 from sightline.fleet.store import Database
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from sightline.fleet.agent.desired import DesiredInstance, Found
+from sightline.fleet.deciding.agent.desired import DesiredInstance, Found
 from sightline.fleet.runtime.promise import RunSpec
 
 

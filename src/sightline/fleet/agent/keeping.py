@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from sightline.errors import SightlineError
-from sightline.fleet.agent.desired import Desired, Keep
 from sightline.fleet.agent.disk import Stages
 from sightline.fleet.agent.files import Files
+from sightline.fleet.deciding.agent.desired import Desired, Keep
 from sightline.fleet.documents.opening import open_document
 from sightline.fleet.keys.identity import Identity
 

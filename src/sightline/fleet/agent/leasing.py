@@ -1,6 +1,6 @@
 """The lease on disk, for the guard that ends what must not run twice where this agent cannot.
 
-Deliberately not here: for how long it runs (`lease`), and the guard itself (`runtime.guard`).
+Deliberately not here: for how long it runs (`lease`), and the guard itself (`runtime.docker.guard`).
 """
 
 from __future__ import annotations
@@ -59,6 +59,6 @@ class Leasing:
     def guarded(self) -> None:
         """See to it that a guard is there. Raises RuntimeFault."""
         if self._outlives:
-            from sightline.fleet.runtime.guard import begin_guard  # noqa: PLC0415 - Docker's library
+            from sightline.fleet.runtime.docker.guard import begin_guard  # noqa: PLC0415 - Docker's library
 
             begin_guard(self._folder)

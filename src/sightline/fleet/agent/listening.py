@@ -12,9 +12,9 @@ from typing import Final
 from uuid import UUID
 
 from sightline.errors import Closed, SightlineError
-from sightline.fleet.agent.desired import Desired
-from sightline.fleet.agent.machine import Action, Agent
 from sightline.fleet.agent.turns import Turn
+from sightline.fleet.deciding.agent.desired import Desired
+from sightline.fleet.deciding.agent.machine import Action, Agent
 from sightline.fleet.documents.opening import open_config
 from sightline.fleet.keys.identity import Identity, PublicKey
 from sightline.fleet.messages.topics import LEASES_KEY, AgentCommand, AgentConfig

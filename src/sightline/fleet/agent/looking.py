@@ -15,7 +15,7 @@ from typing import Final
 
 from sightline.clock import Clock
 from sightline.errors import Closed, SightlineError
-from sightline.fleet.agent.desired import Found
+from sightline.fleet.deciding.agent.desired import Found
 from sightline.fleet.runtime.promise import Runtime
 from sightline.log import Repeated, get_logger
 

@@ -38,7 +38,7 @@ def make_runtime(name: str, settings: AgentSettings, node_id: UUID) -> Runtime:
     """Raises MissingExtra."""
     gpus = bool(cards(settings))
     if name == "process":
-        from sightline.fleet.runtime.process import ProcessRuntime  # noqa: PLC0415 - where it is used
+        from sightline.fleet.runtime.process.runtime import ProcessRuntime  # noqa: PLC0415 - where it is used
 
         return ProcessRuntime(gpus=gpus)
     return _docker(settings, node_id, gpus=gpus)
@@ -46,8 +46,8 @@ def make_runtime(name: str, settings: AgentSettings, node_id: UUID) -> Runtime:
 
 def _docker(settings: AgentSettings, node_id: UUID, *, gpus: bool) -> Runtime:
     try:
-        from sightline.fleet.runtime.containers import DockerSettings  # noqa: PLC0415 - see the module
-        from sightline.fleet.runtime.docker import DockerRuntime  # noqa: PLC0415
+        from sightline.fleet.runtime.docker.containers import DockerSettings  # noqa: PLC0415 - see the module
+        from sightline.fleet.runtime.docker.runtime import DockerRuntime  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name != "docker":
             raise

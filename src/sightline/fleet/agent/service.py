@@ -1,4 +1,4 @@
-"""The agent on its machine: a thin shell round `agent.machine`.
+"""The agent on its machine: a thin shell round `deciding.agent.machine`.
 
 One thread feeds the machine and hands out what it wants done; others read the bus (`listening`), look at what
 runs (`looking`), and begin and end instances (`working`). It begins with what was verified last, without any
@@ -19,7 +19,18 @@ from typing import Any, Final, Self
 from sightline.clock import NS_PER_S, Clock
 from sightline.errors import Closed, FleetError
 from sightline.fleet.agent.about import about
-from sightline.fleet.agent.desired import (
+from sightline.fleet.agent.disk import Stages
+from sightline.fleet.agent.files import Files
+from sightline.fleet.agent.keeping import Keeping
+from sightline.fleet.agent.leasing import Leasing
+from sightline.fleet.agent.listening import Listening
+from sightline.fleet.agent.looking import Looking
+from sightline.fleet.agent.runtimes import Equipment, equipment
+from sightline.fleet.agent.settings import AgentSettings
+from sightline.fleet.agent.state_folder import StateFolder
+from sightline.fleet.agent.turns import Turn, Turns
+from sightline.fleet.agent.working import Working
+from sightline.fleet.deciding.agent.desired import (
     Begin,
     Desired,
     DesiredInstance,
@@ -30,18 +41,7 @@ from sightline.fleet.agent.desired import (
     SendLog,
     Told,
 )
-from sightline.fleet.agent.disk import Stages
-from sightline.fleet.agent.files import Files
-from sightline.fleet.agent.keeping import Keeping
-from sightline.fleet.agent.leasing import Leasing
-from sightline.fleet.agent.listening import Listening
-from sightline.fleet.agent.looking import Looking
-from sightline.fleet.agent.machine import Action, Agent
-from sightline.fleet.agent.runtimes import Equipment, equipment
-from sightline.fleet.agent.settings import AgentSettings
-from sightline.fleet.agent.state_folder import StateFolder
-from sightline.fleet.agent.turns import Turn, Turns
-from sightline.fleet.agent.working import Working
+from sightline.fleet.deciding.agent.machine import Action, Agent
 from sightline.fleet.keys.tokens import Token, proof
 from sightline.fleet.messages.topics import AgentInfo, AgentResponse
 from sightline.fleet.post.post import Post

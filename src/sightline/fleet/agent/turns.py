@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from sightline.fleet.agent.machine import Action, Agent
+from sightline.fleet.deciding.agent.machine import Action, Agent
 
 Turn: TypeAlias = Callable[[Agent, int], list[Action]]
 """Of the machine, at a time: what it is told."""

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from sightline.errors import ConfigError, FleetError, SightlineError
-from sightline.fleet.agent.desired import Begin, DesiredInstance, End
 from sightline.fleet.agent.files import Files
 from sightline.fleet.agent.looking import Looking
+from sightline.fleet.deciding.agent.desired import Begin, DesiredInstance, End
 from sightline.fleet.runtime.promise import Feature, Runtime
 from sightline.log import get_logger, redact
 

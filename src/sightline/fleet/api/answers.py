@@ -11,9 +11,9 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel, Field
 
-from sightline.fleet.coordinator.explaining import Explanation
-from sightline.fleet.coordinator.planning import Plan
 from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.deciding.coordinator.explaining import Explanation
+from sightline.fleet.deciding.coordinator.planning import Plan
 
 _NODE = "6f1b7c58-8a4f-4a3e-9d0f-0c9a1d2e3f40"
 

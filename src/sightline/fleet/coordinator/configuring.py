@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sightline.errors import WireError
-from sightline.fleet.coordinator.actions import NodeShare
+from sightline.fleet.deciding.coordinator.actions import NodeShare
 from sightline.fleet.documents.building import Mistake, config_for
 from sightline.fleet.documents.sources import Sources
 from sightline.fleet.inventory import NodeId

@@ -16,12 +16,12 @@ from typing import Final
 
 from sightline.clock import Clock, ns
 from sightline.errors import StoreError
-from sightline.fleet.coordinator.actions import Action, SendCommand, SendConfig
 from sightline.fleet.coordinator.configuring import Configuring
 from sightline.fleet.coordinator.door import Door
 from sightline.fleet.coordinator.looking import Looking
-from sightline.fleet.coordinator.machine import Coordinator
 from sightline.fleet.coordinator.outgoing import Outgoing, Sending
+from sightline.fleet.deciding.coordinator.actions import Action, SendCommand, SendConfig
+from sightline.fleet.deciding.coordinator.machine import Coordinator
 from sightline.fleet.documents.sources import Sources
 from sightline.fleet.inventory import Inventory, NodeId
 from sightline.fleet.messages.topics import (

@@ -16,9 +16,9 @@ import msgspec
 
 from sightline.clock import NS_PER_MS, Clock, ns
 from sightline.errors import StoreError
-from sightline.fleet.coordinator.actions import Action, Noted, Save
-from sightline.fleet.coordinator.machine import Coordinator
-from sightline.fleet.coordinator.views import AgentView, InstanceView, Totals
+from sightline.fleet.deciding.coordinator.actions import Action, Noted, Save
+from sightline.fleet.deciding.coordinator.machine import Coordinator
+from sightline.fleet.deciding.coordinator.views import AgentView, InstanceView, Totals
 from sightline.fleet.inventory import Inventory, NodeId
 from sightline.fleet.messages.parts import FleetInstanceStatus
 from sightline.fleet.messages.topics import AgentResponse

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
-from sightline.fleet.coordinator.actions import Action, Noted, Save, SendCommand, SendConfig
+from sightline.fleet.deciding.coordinator.actions import Action, Noted, Save, SendCommand, SendConfig
 from sightline.fleet.inventory import NodeId
 from sightline.fleet.messages.topics import AgentCommand
 

@@ -19,14 +19,14 @@ from typing import Final, TypeVar
 
 from sightline.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
 from sightline.errors import CallTimedOut, Closed, FleetError, StoreError
-from sightline.fleet.coordinator.actions import Action
 from sightline.fleet.coordinator.configuring import Configuring
 from sightline.fleet.coordinator.door import Door
 from sightline.fleet.coordinator.driver import Driver
 from sightline.fleet.coordinator.inbox import Inbox
 from sightline.fleet.coordinator.looking import HERE, Looking, Picture
-from sightline.fleet.coordinator.machine import Coordinator
-from sightline.fleet.coordinator.planning import Plan
+from sightline.fleet.deciding.coordinator.actions import Action
+from sightline.fleet.deciding.coordinator.machine import Coordinator
+from sightline.fleet.deciding.coordinator.planning import Plan
 from sightline.fleet.inventory import Inventory, NodeId
 from sightline.fleet.keys.identity import Identity
 from sightline.fleet.keys.tokens import Token, TokenRecord

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from sightline.deepstream.generating.addresses import has_login, with_login
 from sightline.errors import ConfigError, SightlineError
-from sightline.fleet.coordinator.actions import CameraShare, InstanceShare, NodeShare
+from sightline.fleet.deciding.coordinator.actions import CameraShare, InstanceShare, NodeShare
 from sightline.fleet.documents.narrowing import narrowed
 from sightline.fleet.documents.secret_parts import Json, Secret, taken_out
 from sightline.fleet.documents.sources import CameraSource, InstanceSource, Sources

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from sightline.deepstream.importing.logins import take_login, written_password
 from sightline.errors import ConfigError, FleetError
-from sightline.fleet.agent.desired import Desired, DesiredInstance
+from sightline.fleet.deciding.agent.desired import Desired, DesiredInstance
 from sightline.fleet.documents.building import SEAL
 from sightline.fleet.documents.secret_parts import Secret, put_back, texts
 from sightline.fleet.keys.identity import Identity

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import msgspec
 
 from sightline.errors import Closed, RuntimeFault, Unsupported
-from sightline.fleet.agent.desired import Found
+from sightline.fleet.deciding.agent.desired import Found
 from sightline.fleet.messages.parts import Limits
 from sightline.fleet.runtime.promise import Feature, RunSpec, Runtime
 

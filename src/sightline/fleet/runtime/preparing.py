@@ -35,7 +35,7 @@ from sightline.capture.address import Kind, kind
 from sightline.deepstream.generating import Generated, Layout, generate
 from sightline.deepstream.generating.files import Content, put
 from sightline.errors import ConfigError, RuntimeFault, SightlineError
-from sightline.fleet.agent.desired import DesiredInstance
+from sightline.fleet.deciding.agent.desired import DesiredInstance
 from sightline.fleet.messages.parts import FleetDsInstance, RunOptions, WorkerInstance
 from sightline.fleet.runtime.naming import slug
 from sightline.fleet.runtime.own_files import OwnFiles

@@ -17,7 +17,7 @@ from typing import Protocol, Self
 
 import msgspec
 
-from sightline.fleet.agent.desired import Found
+from sightline.fleet.deciding.agent.desired import Found
 from sightline.fleet.messages.parts import Limits
 
 

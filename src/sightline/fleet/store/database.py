@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import StoreError
-from sightline.fleet.coordinator.actions import Memory, Save
+from sightline.fleet.deciding.coordinator.actions import Memory, Save
 from sightline.fleet.documents.sources import Sources
 from sightline.fleet.inventory import Inventory
 from sightline.fleet.store.agents import Agents

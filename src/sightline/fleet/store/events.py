@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy import delete, func, insert, select
 
 from sightline.clock import NS_PER_MS, Clock
-from sightline.fleet.coordinator.actions import Noted
+from sightline.fleet.deciding.coordinator.actions import Noted
 from sightline.fleet.store.row import Page, Row
 from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.tables import Event

@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from sightline.fleet.coordinator.actions import Memory, NodeShare, Save
+from sightline.fleet.deciding.coordinator.actions import Memory, NodeShare, Save
 from sightline.fleet.inventory import AgentSpec, Inventory, NodeId, Placement
 from sightline.fleet.store.agents import Agents, spec_of
 from sightline.fleet.store.sessions import Sessions, pairs

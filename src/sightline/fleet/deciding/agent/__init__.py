@@ -1,0 +1,1 @@
+"""What an agent decides (`machine`); its shell is `fleet.agent`."""

@@ -1,0 +1,1 @@
+"""What the coordinator decides (`machine`); its shell is `fleet.coordinator`."""

@@ -1,0 +1,1 @@
+"""Instances as containers (`runtime`), and the guard that outlives their agent."""

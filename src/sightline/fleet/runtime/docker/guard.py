@@ -1,0 +1,192 @@
+"""A small process that outlives its agent, and ends what must not run twice once the agent's lease is over.
+
+    python -m sightline.fleet.runtime.docker.guard STATE
+
+An agent that is alive does that itself. Where it was killed, hangs, or the machine was asleep, containers go
+on, and the coordinator gives them to another machine a while after the lease: by then they have to be gone.
+
+Promises: one guard a folder, whoever begins how many (flock); begun in a session of its own, so that no
+terminal takes it along; it asks again until Docker answers; and it ends by itself once the lease is over and
+nothing exclusive runs. It never touches what another agent runs, or what may run twice.
+
+Deliberately not here: granting or renewing a lease, and instances that are processes, which the kernel ends
+with the agent. A service manager that kills all that an agent began kills this too: tell systemd
+`KillMode=process`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sightline.clock import NS_PER_S
+from sightline.errors import RuntimeFault
+from sightline.fleet.runtime.docker.containers import EXCLUSIVE, NODE, PREFIX, YES
+from sightline.fleet.runtime.docker.engine import Engine, Missing, Taken
+from sightline.fleet.runtime.lease import Lease, boot_id, boottime_ns, read_lease
+from sightline.supervise.spec import python_module
+
+LOCK: Final = "guard.lock"
+LOG: Final = "guard.log"
+_LOOK_S: Final = 0.5
+_CALL_S: Final = 3.0
+_BEGUN_S: Final = 15.0
+_TRIES: Final = 5
+_TRY_S: Final = 0.05
+_MOST_LOG_BYTES: Final = 256 * 1024
+_RUNS: Final = ("running", "paused", "restarting", "created")
+
+
+def begin_guard(folder: Path) -> None:
+    """See to it that one is there; write the lease first. Cheap where it is: call it as often as you like.
+
+    Raises RuntimeFault where none can be begun.
+    """
+    if is_guarded(folder):
+        return
+    command, environment = python_module("sightline.fleet.runtime.docker.guard")
+    try:
+        # It leaves at once, and what it leaves behind is nobody's child.
+        subprocess.run(  # noqa: S603 - our own program
+            [*command, "--leave", str(folder)],
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            check=True,
+            timeout=_BEGUN_S,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise RuntimeFault(f"{folder}: the guard cannot be begun: {error}") from None
+
+
+def is_guarded(folder: Path) -> bool:
+    lock = _locked(folder)
+    if lock is None:
+        return True
+    os.close(lock)
+    return False
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Guards until there is nothing to guard any more."""
+    *options, place = sys.argv[1:] if arguments is None else arguments
+    folder = Path(place).absolute()
+    lock = _lock_of(folder)
+    if lock is None:
+        return 0  # another one is there
+    os.chdir(folder)
+    if "--leave" in options and os.fork():
+        # Not by way of sys.exit: the lock is the child's now, and is given back by the last who closes it.
+        os._exit(0)
+    _to_its_log(folder)
+    while lock is not None:
+        _guard(folder)
+        os.close(lock)
+        # Whoever wrote a lease while we still had the lock took us to be there: so we are.
+        lease = read_lease(folder)
+        lock = None if lease is None or _is_over(lease) else _locked(folder)
+    return 0
+
+
+def _guard(folder: Path) -> None:
+    """Returns once the lease is over and nothing exclusive runs."""
+    known: Lease | None = None
+    told = ""
+    while True:
+        known = read_lease(folder) or known
+        if known is None:
+            return
+        if not _is_over(known):
+            told = ""
+            time.sleep(min(_LOOK_S, max(0, known.deadline_ns - boottime_ns()) / NS_PER_S + 0.001))
+            continue
+        try:
+            if end_exclusive(known) == 0:
+                return
+            told = ""
+        except RuntimeFault as error:
+            if str(error) != told:
+                _say(f"the lease is over, and it cannot be told what runs: {error}")
+            told = str(error)
+            time.sleep(_LOOK_S)
+
+
+def end_exclusive(lease: Lease) -> int:
+    """Kill the agent's containers that must not run twice; how many there were. Raises RuntimeFault."""
+    engine = Engine(lease.address, call_s=_CALL_S)
+    labels = [f"{NODE}={lease.node}", f"{PREFIX}={lease.prefix}", f"{EXCLUSIVE}={YES}"]
+    try:
+        running = engine.ask(
+            "what runs", lambda client: client.containers(all=True, filters={"label": labels})
+        )
+        runs = [each for each in running if each["State"] in _RUNS]
+        for each in runs:
+            _end(engine, each["Id"], each["State"])
+        return len(runs)
+    finally:
+        engine.close()
+
+
+def _end(engine: Engine, container: str, state: str) -> None:
+    def kill(client: Any) -> None:
+        if state == "running":
+            client.kill(container)  # what it said stays to be read
+        else:
+            client.remove_container(container, force=True, v=True)
+
+    try:
+        engine.ask(f"end {container[:12]}", kill)
+    except (Missing, Taken):
+        return
+    _say(f"ended {container[:12]}, as the lease is over")
+
+
+def _is_over(lease: Lease) -> bool:
+    return lease.is_over(boottime_ns(), boot_id())
+
+
+def _lock_of(folder: Path) -> int | None:
+    """Asked for again for a moment: somebody may only have looked whether it is taken."""
+    for _ in range(_TRIES):
+        lock = _locked(folder)
+        if lock is not None:
+            return lock
+        time.sleep(_TRY_S)
+    return None
+
+
+def _locked(folder: Path) -> int | None:
+    """A descriptor that holds the lock; None: somebody has it."""
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _to_its_log(folder: Path) -> None:
+    path = folder / LOG
+    long = path.exists() and path.stat().st_size > _MOST_LOG_BYTES
+    mode = os.O_TRUNC if long else os.O_APPEND
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o600)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {what}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
