@@ -20,7 +20,7 @@ from sightline.fleet.api.cameras import camera_routes
 from sightline.fleet.api.described import OPEN_PATHS, describe
 from sightline.fleet.api.instances import instance_routes
 from sightline.fleet.api.operations import operation_routes
-from sightline.fleet.api.problems import NoFaultShown, add_handlers, worded
+from sightline.fleet.api.problems import FaultsLogged, add_handlers, worded
 from sightline.fleet.api.streams import stream_routes
 from sightline.fleet.api.tokens import token_routes
 from sightline.fleet.api.transfer import transfer_routes
@@ -46,7 +46,7 @@ def fleet_app(service: CoordinatorService, *, token: str, host: str = "127.0.0.1
         address: what that turned out to be.
     """
     guard = Guard(host, token, address=address, open_paths=OPEN_PATHS)
-    app = _without_token(NoFaultShown(make_app(service)))
+    app = _without_token(FaultsLogged(make_app(service)))
     return Guarded(app, guard, most_body=MOST_BODY, wording=worded)
 
 

@@ -147,9 +147,9 @@ def add_handlers(app: FastAPI) -> None:
         app.add_exception_handler(kind, told)
 
 
-class NoFaultShown:
-    """An ASGI application whose own faults are logged; they are answered as a problem without what they say,
-    where nothing was answered yet.
+class FaultsLogged:
+    """An ASGI application whose own faults are logged: FastAPI answers them as a problem that does not say
+    what they are, and raises them then, for the server.
     """
 
     def __init__(self, app: App) -> None:
@@ -157,20 +157,11 @@ class NoFaultShown:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        begun = False
-
-        async def noted(message: Any) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
         try:
-            await self._app(scope, receive, noted)
-        except Exception as error:
+            await self._app(scope, receive, send)
+        except Exception:
             log = get_logger("sightline.fleet.api")
             log.exception("a request failed", path=str(scope.get("path"))[:200])
-            if not begun:
-                await answer(*problem_of(error))(scope, receive, send)
 
 
 def _problem(status: HTTPStatus, kind: str, detail: str) -> Problem:

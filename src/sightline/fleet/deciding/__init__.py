@@ -1,1 +1,1 @@
-"""What decides, pure: events and a time in, actions out. No I/O, thread or clock; the shells are elsewhere."""
+"""What decides, pure: events and a time in, actions out. No I/O, thread or clock; shells are elsewhere."""
