@@ -162,6 +162,38 @@ def test_what_a_removed_machine_had_while_it_was_in_doubt_is_given_on_when_it_is
     assert hand.given(A) == ["x"]
 
 
+def test_a_machine_that_is_removed_while_in_doubt_and_answers_still_holds_it() -> None:
+    """It knows all that it was told: that it is to end everything was not said yet."""
+    hand = Hand()
+    hand.join(A, B)
+    hand.apply(*exclusive(B))
+    hand.wait(2, A, B)
+    hand.apply(*exclusive())
+    hand.again()
+    hand.remove(B)
+    as_before = {"generation": hand.sent[B].generation, "held": ["x"]}
+    hand.respond(B, **as_before)
+    hand.wait(10, A)
+    hand.respond(B, **as_before)
+    hand.wait(LEASE_OVER_S - 8, A)
+    assert (hand.given(A), hand.given(B)) == ([], [])
+    hand.respond(B)
+    assert hand.given(A) == ["x"]
+
+
+def test_a_machine_that_was_removed_while_in_doubt_finds_that_it_is_to_end_all() -> None:
+    hand = Hand()
+    hand.join(A, B)
+    hand.apply(*exclusive(B), *one_on("i", B))
+    hand.wait(2, A, B)
+    hand.again()
+    hand.sent.clear()
+    hand.remove(B)
+    hand.wait(LEASE_OVER_S + 1, A)
+    assert B not in hand.machine.agents()
+    assert hand.sent[B].instances == ()
+
+
 def test_a_drained_machine_releases_it_first() -> None:
     hand = Hand()
     hand.join(A, B)

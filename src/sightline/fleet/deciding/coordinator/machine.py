@@ -260,7 +260,7 @@ class Coordinator:
         if self._fleet.lingering:
             for name in self._fleet.lingering.taken_over(node):
                 self._fleet.end_linger(name)
-        if node.removed and not holders.leaving(node.node_id):
+        if node.removed and not (node.given or holders.leaving(node.node_id)):
             self._forget(node)
 
     def _take_statuses(self, node: Node, response: AgentResponse, now_ns: int) -> None:
@@ -293,6 +293,8 @@ class Coordinator:
         self._found.changed(node.node_id, node.said.statuses.keys(), ())
         self._fleet.forget(node)
         self._sender.nothing(node.node_id)
+        if not node.knows:  # whenever it reads again, that it is to end everything is what it finds
+            self._out.send(node.share)
 
     def _replan_soon(self, now_ns: int) -> None:
         due_ns = max(now_ns + GATHER_NS, self._replanned_ns + REPLAN_NS)

@@ -30,10 +30,10 @@ class Watch:
         self._limit_ns = ns(timing.lease_s + timing.margin_s)
         self._move_ns = ns(timing.move_after_s)
         self._floor_ns = now_ns
+        if fleet.cautious:  # first: who is lost at that moment has what was postponed until then
+            alarms.set(CAUTION, None, now_ns + self._limit_ns)
         for node_id in fleet.nodes:
             self.expect(node_id, now_ns)
-        if fleet.cautious:
-            alarms.set(CAUTION, None, now_ns + self._limit_ns)
 
     def deaf_until(self, now_ns: int) -> None:
         """Nobody could be heard; who has what is not sure."""
