@@ -10,9 +10,11 @@ import pytest
 from tests.conftest import WaitFor, require
 from tests.fleet.agent.agent_process import AgentProcess
 from tests.fleet.agent.desk import PASSWORD, Desk, source
+from tests.fleet.agent.desk import STANDIN as DEEPSTREAM
 from tools.services import Docker
 from tools.services.light_images import STANDIN, add_light_images, mounts
 
+from sightline.fleet.runtime.docker.guard import is_guarded
 from sightline.hub import StreamServer
 from sightline.hub.broker.loops import new_loop
 
@@ -40,11 +42,14 @@ def hub() -> Iterator[StreamServer]:
 
 
 @pytest.fixture
-def begin(engine: Docker, hub: StreamServer, tmp_path: Path) -> Iterator[Callable[..., AgentProcess]]:
+def begin(
+    engine: Docker, hub: StreamServer, tmp_path: Path, wait_for: WaitFor
+) -> Iterator[Callable[..., AgentProcess]]:
     begun: list[AgentProcess] = []
     settings = {
         "IMAGE_NAME": STANDIN,
-        "RUNTIMES": ["docker"],
+        "RUNTIMES": ["docker", "process"],
+        "DEEPSTREAM": [*DEEPSTREAM],
         "DOCKER": engine.address,
         "SHARES": [str(path) for path in mounts()],
         "CONTAINER_PREFIX": f"t{secrets.token_hex(3)}",
@@ -58,6 +63,7 @@ def begin(engine: Docker, hub: StreamServer, tmp_path: Path) -> Iterator[Callabl
     yield start
     for each in begun:
         each.end(signal.SIGKILL)
+    wait_for(lambda: not is_guarded(tmp_path / "agent" / "state"), LIMIT_S, "the guard to leave")
 
 
 def running(engine: Docker) -> set[str]:
@@ -109,3 +115,26 @@ def test_what_must_not_run_twice_ends_though_its_agent_was_killed(
         begin()
         wait_for(lambda: len(running(engine)) == 1, LIMIT_S, "it to run again, once it is let in")
         wait_for(lambda: desk.responses[-1].held == ["west"], LIMIT_S, "it to be told")
+
+
+def test_an_agent_that_begins_while_docker_is_away_goes_on_with_its_processes(
+    engine: Docker, hub: StreamServer, begin: Callable[..., AgentProcess], wait_for: WaitFor
+) -> None:
+    with Desk(hub.url, lease_s=15.0) as desk:
+        first = begin(desk.token.text)
+        wait_for(lambda: desk.responses, LIMIT_S, "the agent to be let in")
+        boxed = source("west", runtime="docker")
+        generation = desk.configure(boxed, source("east"))
+        wait_for(lambda: desk.verified() == generation, LIMIT_S, "both to be verified")
+        first.end(signal.SIGKILL)
+        engine.crash()
+        before = len(desk.responses)
+        begin()
+        wait_for(lambda: len(desk.responses) > before, LIMIT_S, "the next to be let in")
+        generation = desk.configure(boxed, source("east"), source("south"))
+        wait_for(lambda: desk.verified() == generation, LIMIT_S, "processes to be verified")
+        wait_for(lambda: desk.state("south") == desk.state("east") == "running", LIMIT_S, "processes to run")
+        assert desk.state("west") == "unknown"
+        engine.begin_again()
+        wait_for(lambda: desk.state("west") == "running", LIMIT_S, "it to be told again")
+        assert len(running(engine)) == 1

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
@@ -15,6 +16,8 @@ from sightline.fleet.agent.service import AgentService
 from sightline.fleet.deciding.agent.desired import Told
 from sightline.fleet.keys.identity import Identity
 from sightline.fleet.keys.tokens import Token
+from sightline.fleet.messages.parts import NodeConfig
+from sightline.fleet.messages.topics import AgentConfig
 from sightline.fleet.post.post import Post
 from sightline.log import redact
 
@@ -195,6 +198,20 @@ def test_what_is_sealed_for_others_is_passed_over(
     wait_for(lambda: agent._listening.passed_over.get("not to be opened") == 1, LIMIT_S, "it to be told")
     generation = desk.configure(source("west"))
     wait_for(lambda: desk.verified() == generation, LIMIT_S, "the next one")
+
+
+def test_of_a_longer_list_each_agent_takes_its_own(
+    desk: Desk, begin: Callable[..., AgentService], wait_for: WaitFor
+) -> None:
+    agent = begin()
+    welcome(desk, wait_for)
+    ours = NodeConfig(hostname="one", node_id=agent.node_id, generation=7)
+    others = [NodeConfig(hostname="two", node_id=uuid4(), generation=number) for number in (8, 9)]
+    longer = AgentConfig(agent_info_list=[others[0], ours, others[1]])
+    desk.post.send(longer, key=str(agent.node_id))
+    wait_for(lambda: desk.verified() == 7, LIMIT_S, "its own to be verified")
+    stored = next((agent._folder.stages).glob("current.json")).read_bytes()
+    assert str(others[0].node_id).encode() not in stored, "what is of others is not kept"
 
 
 def test_a_folder_is_one_agents_alone(

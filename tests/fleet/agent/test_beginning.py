@@ -1,8 +1,10 @@
 """What an agent does at its own begin: it waits, adopts, and goes by what was verified."""
 
+from typing import Any
+
 from tests.fleet.agent.rig import Rig, desired, found_of, instance
 
-from sightline.fleet.deciding.agent.desired import Begin, End, Keep
+from sightline.fleet.deciding.agent.desired import Begin, End, Found, Keep
 from sightline.fleet.timing import Timing
 
 A = instance("a")
@@ -119,3 +121,80 @@ def test_an_older_configuration_is_no_news() -> None:
     assert not rig.open
     rig.settle(8)
     assert set(rig.there) == {"a"}
+
+
+def unknown(name: str, **settings: Any) -> Found:
+    return Found(name=name, digest="", state="unknown", reason="docker cannot be asked", **settings)
+
+
+def test_what_its_runtime_does_not_tell_is_let_be_and_all_else_goes_on() -> None:
+    rig = Rig(desired(1, A))
+    rig.there["a"] = unknown("a")
+    rig.look()
+    rig.configure(desired(2, A, instance("b")))
+    rig.settle(8)
+    assert [one.instance.name for one in rig.of(Begin)] == ["b"]
+    assert rig.agent.current == desired(2, A, instance("b")), "what is as it was held up what is new"
+    rig.welcome()
+    assert rig.state("a") == ("unknown", "docker cannot be asked")
+    assert rig.status().observed_generation == 0
+    rig.there["a"] = found_of(A)
+    rig.settle(3)
+    assert [one.instance.name for one in rig.of(Begin)] == ["b"], "it was there, and was begun twice"
+    assert rig.state("a") == ("running", "")
+    assert rig.status().observed_generation == 2
+
+
+def test_what_was_unknown_and_is_not_there_is_begun() -> None:
+    rig = Rig(desired(1, A))
+    rig.there["a"] = unknown("a")
+    rig.settle(8)
+    assert not rig.of(Begin)
+    del rig.there["a"]
+    rig.settle(1)
+    assert set(rig.there) == {"a"}
+    assert not rig.agent.desired or rig.told().count("put right") == 0
+
+
+def test_what_must_not_run_twice_and_is_unknown_is_held_and_ended_without_a_lease() -> None:
+    rig = Rig(desired(1, X))
+    rig.there["x"] = unknown("x", exclusive=True)
+    rig.look()
+    assert rig.agent.held() == ["x"]
+    assert End("x", at_once=True) in rig.open
+    rig.answer(rig.open[0], "docker cannot be asked")
+    rig.look()
+    assert rig.agent.held() == ["x"], "it was taken for gone"
+    rig.configure(desired(2))
+    rig.tick(20)
+    assert rig.agent.held() == ["x"]
+
+
+def test_nobody_wants_it_and_it_is_ended_once_its_runtime_answers() -> None:
+    rig = Rig(desired(1, A))
+    rig.there["stray"] = unknown("stray")
+    rig.look()
+    rig.tick(5)
+    rig.answer(next(one for one in rig.open if isinstance(one, End)), "docker cannot be asked")
+    rig.look()
+    rig.welcome()
+    assert "stray" in {one.instance_name for one in rig.status().status}
+    rig.there["stray"] = found_of(instance("stray"))
+    rig.settle(40)
+    assert set(rig.there) == {"a"}
+
+
+def test_what_was_begun_just_now_stays_as_it_is_while_its_runtime_is_away() -> None:
+    rig = Rig()
+    rig.welcome()
+    rig.look()
+    rig.configure(desired(1, A))
+    rig.answer(rig.open[0])
+    rig.answer(rig.open[0])
+    rig.there["a"] = unknown("a")
+    rig.now_s += 0.1
+    rig.look()
+    assert rig.state("a")[0] == "starting"
+    rig.there["a"] = found_of(A, run="run 1")
+    rig.settle(6)
+    assert rig.runs == 1

@@ -151,8 +151,11 @@ def test_what_fails_with_nothing_to_go_back_to_is_tried_on_and_counts_once_it_is
     rig.look()
     rig.broken.add("a:1")
     rig.configure(desired(1, instance("a", ready_s=10)))
-    rig.settle(15)
+    rig.settle(8)
+    assert rig.state("a")[0] == "waiting"
+    rig.settle(7)
     assert rig.status().deployment == "failed"
+    assert rig.state("a") == ("failed", "it ended: App run failed")
     rig.broken.clear()
     rig.settle(60)
     assert rig.status().deployment == "done"

@@ -226,6 +226,21 @@ class OneAgent(RuleBasedStateMachine):
     def look(self) -> None:
         self.seen(list(self.there.values()), self.now)
 
+    @rule(names=st.sets(st.sampled_from(NAMES), min_size=1))
+    def look_while_a_runtime_is_away(self, names: set[str]) -> None:
+        """It may have these, and does not say; all of its own are among them."""
+        told = [one for one in self.there.values() if one.name not in names]
+        away = [
+            Found(
+                name=name,
+                digest="",
+                state="unknown",
+                exclusive=name in self.there and self.there[name].exclusive,
+            )
+            for name in names
+        ]
+        self.seen([*told, *away], self.now)
+
     @rule()
     def begin_a_look(self) -> None:
         self.snapshot = (self.now, list(self.there.values()))

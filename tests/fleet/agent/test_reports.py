@@ -91,9 +91,10 @@ def test_figures_alone_are_told_every_figures_s() -> None:
 
 def test_a_status_has_all_that_was_found_and_what_it_was_made_of() -> None:
     rig = calm()
-    rig.change("a", cameras={"gate": CameraFigures(fps=25.0)}, memory_mib=512.0)
+    rig.change("a", cameras={"gate": CameraFigures(fps=25.0)}, cpu=1.5, memory_mib=512.0, gpu=0.5)
     (one,) = rig.status().status
-    assert (one.generation, one.terms, one.memory_mib) == (3, {"gate": 4}, 512.0)
+    assert (one.generation, one.terms, one.restarts, one.drift) == (3, {"gate": 4}, 0, "")
+    assert (one.cpu, one.memory_mib, one.gpu) == (1.5, 512.0, 0.5)
     assert one.cameras["gate"].fps == 25.0
 
 

@@ -127,15 +127,7 @@ class Stages:
             self.folder.chmod(0o700)
 
     def _write(self, name: str, data: bytes) -> None:
-        new = self._path(f".{name}.new")
-        new.unlink(missing_ok=True)
-        handle = os.open(new, _NEW, 0o600)
-        try:
-            _write_all(handle, data)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        self._rename(new.name, name)
+        write_whole(self._path(name), data)
 
     def _move(self, name: str, to: str) -> None:
         try:
@@ -144,15 +136,32 @@ class Stages:
             raise _fault(f"make {name} {to} in {self.folder}", error) from None
 
     def _rename(self, name: str, to: str) -> None:
-        os.replace(self._path(name), self._path(to))  # noqa: PTH105 - as the rest, a call of the system
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _renamed(self._path(name), self._path(to))
 
     def _path(self, name: str) -> Path:
         return self.folder / name
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """The file has these bytes, for its owner alone, and is on the disk; or is as it was. Raises OSError."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    handle = os.open(new, _NEW, 0o600)
+    try:
+        _write_all(handle, data)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    _renamed(new, path)
+
+
+def _renamed(path: Path, to: Path) -> None:
+    os.replace(path, to)  # noqa: PTH105 - as the rest, a call of the system
+    folder = os.open(to.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _write_all(handle: int, data: bytes) -> None:

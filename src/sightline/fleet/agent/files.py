@@ -1,6 +1,7 @@
 """Files of instances: made ready where one is begun, and removed where nothing uses them any more.
 
-Nothing is removed that is there, is to run by any document, or is being made ready.
+Nothing is removed that is there, is to run by any document, or is being made ready; and nothing at all while
+it is not known what is there.
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ class Files:
         self._lock = threading.Lock()
         self._beginning: Counter[tuple[str, str]] = Counter()
         self._there: list[tuple[str, str]] = []
+        self._all_known = True
 
     def found(self, found: Sequence[Found]) -> None:
         """These are there."""
         with self._lock:
             self._there = [(one.name, one.digest) for one in found]
+            self._all_known = all(one.state != "unknown" for one in found)
 
     def looked_at(self, found: Sequence[Found], known: Iterable[DesiredInstance]) -> list[Found]:
         """The same, and which of them has files that somebody edited; what is being made is let be."""
@@ -68,5 +71,7 @@ class Files:
     def prune(self, in_use: Callable[[], Iterable[tuple[str, str]]]) -> None:
         """`in_use` is asked while nothing more can be made ready: what is to run by any document."""
         with self._lock:
+            if not self._all_known:
+                return
             beginning = +self._beginning
             self._preparing.prune([*self._there, *beginning, *in_use()])

@@ -21,6 +21,7 @@ from sightline.errors import Closed, FleetError
 from sightline.fleet.agent.about import about
 from sightline.fleet.agent.disk import Stages
 from sightline.fleet.agent.files import Files
+from sightline.fleet.agent.given import Given
 from sightline.fleet.agent.keeping import Keeping
 from sightline.fleet.agent.leasing import Leasing
 from sightline.fleet.agent.listening import Listening
@@ -46,6 +47,7 @@ from sightline.fleet.keys.tokens import Token, proof
 from sightline.fleet.messages.topics import AgentInfo, AgentResponse
 from sightline.fleet.post.post import Post
 from sightline.fleet.runtime.lease import BootClock
+from sightline.fleet.runtime.promise import Feature
 from sightline.fleet.timing import Timing
 from sightline.log import get_logger
 
@@ -101,7 +103,9 @@ class AgentService:
         self._runtimes = has.runtimes
         self._leasing = Leasing(folder.path, folder.node_id, settings, "docker" in self._runtimes)
         self._files = Files(has.preparing)
-        self._looking = Looking(self._runtimes, self._looked, self._clock)
+        outliving = [name for name, each in self._runtimes.items() if Feature.OUTLIVES in each.features]
+        given = Given(folder.path, outliving, new=folder.is_new)
+        self._looking = Looking(self._runtimes, self._looked, self._clock, given)
         self._working = Working(
             self._runtimes,
             self._files,

@@ -8,8 +8,9 @@
     stages/        what it was told (`disk`)
     instances/     files of what runs (`runtime.preparing`)
     lease.json     for the guard (`runtime.lease`)
+    given.json     what may run without an agent (`given`)
 
-Deliberately not here: what stands in the last three.
+Deliberately not here: what stands in the last four.
 """
 
 from __future__ import annotations
@@ -32,12 +33,16 @@ _MOST_BYTES: Final = 1024
 class StateFolder:
     """See the module. One at a time for a folder; a `with` block closes it.
 
+    Attributes:
+        is_new: no agent began here before.
+
     Raises:
         ConfigError: another agent runs here, or something in it is not as it is to be.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self.is_new = not (self.path / "boot").exists()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)

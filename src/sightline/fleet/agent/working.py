@@ -104,10 +104,8 @@ class Working:
                     self._end_there(other, instance.name)
             if instance.exclusive:
                 self._check(instance, runtime)
-            try:
+            with self._looking.beginning(wanted, instance):
                 runtime.begin(spec)
-            finally:
-                self._looking.touched(wanted)
 
     def _check(self, instance: DesiredInstance, runtime: Runtime) -> None:
         if Feature.OUTLIVES in runtime.features:
@@ -128,6 +126,7 @@ class Working:
     def _end_there(self, runtime: str, name: str, *, at_once: bool = False) -> None:
         try:
             self._runtimes[runtime].end(name, at_once=at_once)
+            self._looking.ended(runtime, name)
         finally:
             self._looking.touched(runtime)
 

@@ -33,11 +33,12 @@ MOST_OF_A_KIND: Final = 4096
 MOST_LABELS: Final = 256
 
 InstanceState: TypeAlias = Literal[
-    "creating", "starting", "running", "unhealthy", "exited", "waiting", "failed", "removing"
+    "creating", "starting", "running", "unhealthy", "exited", "waiting", "failed", "removing", "unknown"
 ]
 """`creating`: its files and image are made ready. `starting`: it runs and is not ready yet. `running`: ready.
 `unhealthy`: it was ready and is no more. `exited`: it ended, with code 0 and for good. `waiting`: it ended
-and is begun again later. `failed`: it is not begun again by itself. `removing`: it is being ended."""
+and is begun again later. `failed`: it did not become ready in its time, and is tried ever more rarely.
+`removing`: it is being ended. `unknown`: its runtime does not say."""
 
 
 class Passing(BaseModel):

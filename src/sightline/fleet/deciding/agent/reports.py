@@ -167,7 +167,7 @@ class Reports:
         cameras = tuple((name, one.state) for name, one in slot.found.cameras.items()) if slot.found else ()
         return (
             slot.name,
-            state_of(slot, target),
+            self._state(slot, target),
             self._reason(slot, target, now_ns),
             made.digest if made else "",
             made.generation if made else 0,
@@ -191,7 +191,7 @@ class Reports:
         found = slot.found or Found(name=slot.name, digest="", state="waiting")
         return FleetInstanceStatus(
             instance_name=slot.name,
-            state=state_of(slot, target),
+            state=self._state(slot, target),
             reason=self._reason(slot, target, now_ns),
             generation=made.generation if made else 0,
             restarts=slot.restarts,
@@ -203,6 +203,10 @@ class Reports:
             gpu=found.gpu,
             terms=made.terms if made else {},
         )
+
+    def _state(self, slot: Slot, target: DesiredInstance | None) -> InstanceState:
+        state = state_of(slot, target)
+        return "failed" if state == "waiting" and slot.name in self._deployment.failed else state
 
     def _made(self, slot: Slot) -> DesiredInstance | None:
         """What the instance that is there was made of, where that is known by a document."""

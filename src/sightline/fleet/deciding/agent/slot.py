@@ -87,6 +87,8 @@ class Slot:
         """What a look found of it."""
         if self.operation is not None or (self.answered_ns is not None and looked_ns < self.answered_ns):
             return
+        if found is not None and found.state == "unknown" and self.there:
+            return  # as it was, as far as anybody knows
         self.unsure = False
         self._take(found, now_ns)
         self.exclusive = found is not None and (found.exclusive or self.exclusive)
@@ -174,7 +176,9 @@ class Slot:
         expected = self.begun == target.digest and not self.unsure
         return Wrong("drift", "it was gone") if expected else Wrong("change", "it is not there yet")
 
-    def _another(self, found: Found) -> Wrong:
+    def _another(self, found: Found) -> Wrong | None:
+        if found.state == "unknown":
+            return None
         if not found.digest:
             return Wrong("drift", "it was tampered with")
         ours = found.digest == self.begun
