@@ -16,11 +16,21 @@ from tests.fleet.simulation.disks import AgentDisk
 from tests.fleet.simulation.documents import open_config
 from tests.fleet.simulation.events import Events, LocalClock
 from tests.fleet.simulation.faults import Faults
+from tests.fleet.simulation.gates import Gates
 from tests.fleet.simulation.network import Network
 from tests.fleet.simulation.runtime import Life, Machine
 
-from sightline.clock import NS_PER_S
-from sightline.fleet.deciding.agent.desired import Begin, DesiredInstance, End, Greet, Keep, SendLog, Told
+from sightline.clock import NS_PER_S, ns
+from sightline.fleet.deciding.agent.desired import (
+    Begin,
+    Desired,
+    DesiredInstance,
+    End,
+    Greet,
+    Keep,
+    SendLog,
+    Told,
+)
 from sightline.fleet.deciding.agent.machine import Action, Agent
 from sightline.fleet.inventory import AgentSpec
 from sightline.fleet.messages.topics import AgentCommand, AgentConfig, AgentInfo, AgentResponse, Message
@@ -54,6 +64,7 @@ class AgentHost:
         self.machine = Machine(spec.node_id, clock, events, rng, checks, story)
         self.machine.changed = self._look_soon
         self.disk = AgentDisk()
+        self.gates = Gates(self.machine, events, story)
         self.agent: Agent | None = None
         self.gone = False
         self.last: AgentResponse | None = None
@@ -62,7 +73,7 @@ class AgentHost:
         self._checks, self._story = checks, story
         self._short = str(spec.node_id)[:8]
         self._life = Life()
-        self._boot = 0
+        self._boot, self._behind_s = 0, 0.0
         self._armed_ns: int | None = None
         self._looking = False
         self._turns = (0, 0)
@@ -77,6 +88,7 @@ class AgentHost:
             return
         self._life, self._armed_ns, self._looking = Life(), None, False
         self._tell("begins")
+        self.gates.agent_begins()
         self._checks.storm.reason(self.node_id)
         self._boot = self._wall_ms()
         self.agent = Agent(
@@ -106,6 +118,13 @@ class AgentHost:
         self.die()
         self.machine.lose_power()
 
+    def lose_disk(self, clock_back_s: float) -> None:
+        """It begins next without any of its files; its wall clock goes behind from now on."""
+        self._tell(f"loses its disk, and its clock is {clock_back_s} s behind")
+        self.die()
+        self.disk, self._behind_s = AgentDisk(), clock_back_s
+        self.machine.set_lease(None)
+
     def take(self, message: Message) -> None:
         """What the broker brings."""
         if self.agent is None:
@@ -114,12 +133,20 @@ class AgentHost:
             self._checks.storm.reason(self.node_id)
             desired = open_config(message)
             self._turn(lambda agent, now: agent.configured(desired, now))
+            self.gates.told(self._desired)
         elif isinstance(message, AgentCommand):
-            if message.command != "leases":
-                self._checks.storm.reason(self.node_id)
+            self._note_command(message)
             self._turn(lambda agent, now: agent.commanded(message, now))
 
     # How
+
+    def _note_command(self, command: AgentCommand) -> None:
+        if command.command != "leases":
+            self._checks.storm.reason(self.node_id)
+        if command.command == "restart":
+            self.gates.restarted(command.instance)
+        elif command.command == "retry":
+            self.gates.retried()
 
     def _turn(self, step: Callable[[Agent, int], list[Action]]) -> None:
         if self.agent is None:
@@ -136,6 +163,10 @@ class AgentHost:
         self._turns = (self._events.now_ns, count + 1 if now == self._events.now_ns else 0)
         if self._turns[1] > MOST_TURNS:
             raise Broken(f"{self.node_id} turns in place: due {self._due()}\n{self._story.of(self._short)}")
+
+    @property
+    def _desired(self) -> Desired | None:
+        return None if self.agent is None else self.agent.desired
 
     def _due(self) -> int | None:
         return None if self.agent is None else self.agent.due_ns()
@@ -200,14 +231,18 @@ class AgentHost:
 
         if isinstance(action, Begin):
             self._tell(f"begin {action.instance.name} {action.instance.digest}")
+            self.gates.begins(action.instance, self._desired, self.disk.current)
             self.machine.begin(action.instance, life, self._may_begin, done)
         else:
             self._tell(f"end {action.name}{' at once' if action.at_once else ''}")
+            self.gates.ends(action.name)
             self.machine.end(action.name, life, done, at_once=action.at_once)
 
     def _keep(self, action: Keep) -> None:
         life, finishes = self._life, self._rng.random() < 0.5
         self._tell(f"keep {action.stage} {action.desired.generation}")
+        if action.stage == "verified":
+            self.gates.verifies(action.desired, self.disk.current)
 
         def write() -> None:
             if life.over and not finishes:
@@ -255,7 +290,8 @@ class AgentHost:
         self._events.after(seconds, lambda: None if life.over else call())
 
     def _wall_ms(self) -> int:
-        self.disk.boot = max(self.disk.boot + 1, 1_000_000 + self._events.now_ns * 1000 // NS_PER_S)
+        wall_ms = 100_000_000 + (self._events.now_ns - ns(self._behind_s)) * 1000 // NS_PER_S
+        self.disk.boot = max(self.disk.boot + 1, wall_ms)
         return self.disk.boot
 
     def _tell(self, text: str) -> None:

@@ -10,6 +10,7 @@ Promised, and held to here:
   A database restored from a backup may give one twice; not any more once all is quiet.
 - A generation of a machine means one share for ever, and rises; but for a restored database as well.
 - One machine never begins and ends the same instance at one time.
+- Nothing is moved that could stay where it is.
 - Nobody sends more than what there is to tell asks for (`storm`).
 """
 
@@ -22,9 +23,11 @@ from typing import Final, TypeAlias
 import msgspec
 from tests.fleet.simulation.events import Events
 
-from sightline.clock import NS_PER_S
+from sightline.clock import NS_PER_S, ns
 from sightline.fleet.deciding.coordinator.actions import NodeShare
-from sightline.fleet.inventory import NodeId
+from sightline.fleet.inventory import AgentSpec, InstanceSpec, Inventory, NodeId, Placement
+from sightline.fleet.messages.topics import AgentInfo, AgentResponse
+from sightline.fleet.timing import Timing
 
 STORM_S: Final = 10
 Place: TypeAlias = tuple[NodeId, str]
@@ -157,6 +160,69 @@ class Terms:
         self.most = max(self.most, term)
 
 
+class Moves:
+    """What the coordinator moved by itself: only what could not stay where it was.
+
+    An instance may stay on a machine that is there and is what it needs. It is gone when it was not heard for
+    its lease, the margin and `move_after_s`; clocks differ a little.
+    """
+
+    def __init__(self, events: Events, story: Story, timing: Timing) -> None:
+        self.moved = 0
+        self._events, self._story = events, story
+        self._gone_ns = ns((timing.lease_s + timing.margin_s + timing.move_after_s) * 0.99)
+        self._heard: dict[NodeId, int] = {}
+        self._newest: dict[tuple[NodeId, str], tuple[int, int]] = {}
+        self._begun_ns = 0
+        self._placement = Placement()
+
+    def coordinator_begins(self, placement: Placement) -> None:
+        self._begun_ns, self._placement = self._events.now_ns, placement
+        self._heard.clear()
+
+    def heard(self, message: AgentInfo | AgentResponse) -> None:
+        """What is late on its way is no sign of life."""
+        kind, number = (
+            ("greeting", message.greeting) if isinstance(message, AgentInfo) else ("seq", message.seq)
+        )
+        newest = (message.boot, number)
+        if newest > self._newest.get((message.node_id, kind), (-1, -1)):
+            self._newest[message.node_id, kind] = newest
+            self._heard[message.node_id] = self._events.now_ns
+
+    def placed(self, placement: Placement, inventory: Inventory, agents: dict[NodeId, AgentSpec]) -> None:
+        """It is so from now on; these are machines that are in the fleet."""
+        before, self._placement = self._placement, placement
+        for name, node_id in placement.instances.items():
+            was, spec = before.instances.get(name), inventory.instances.get(name)
+            if was is None or spec is None or was == node_id:
+                continue
+            self.moved += 1
+            if self._could_stay(spec, was, agents):
+                self._fail(f"{name} moved from {str(was)[:8]}, where it could stay", str(was)[:8])
+        for camera_id, name in placement.cameras.items():
+            was_on, camera = before.cameras.get(camera_id, name), inventory.cameras.get(camera_id)
+            if was_on == name or camera is None or self._is_gone(placement.instances.get(was_on)):
+                continue
+            if camera.instance is None and inventory.instances[was_on].pool == camera.pool:
+                self._fail(f"{camera_id} moved from {was_on}, where it could stay", camera_id)
+
+    def _is_gone(self, node_id: NodeId | None) -> bool:
+        if node_id is None:
+            return True
+        return self._events.now_ns - max(self._heard.get(node_id, 0), self._begun_ns) >= self._gone_ns
+
+    def _could_stay(self, spec: InstanceSpec, was: NodeId, agents: dict[NodeId, AgentSpec]) -> bool:
+        agent = agents.get(was)
+        if spec.node is not None or spec.gpus or agent is None or agent.drained:
+            return False
+        fits = spec.labels.items() <= agent.labels.items() and spec.runtime in agent.runtimes
+        return fits and not self._is_gone(was)
+
+    def _fail(self, what: str, word: str) -> None:
+        raise Broken(f"{what}\n{self._story.of(word)}")
+
+
 class Generations:
     """What was sent as which generation of a machine."""
 
@@ -265,8 +331,9 @@ class Storm:
 class Checks:
     """All of them."""
 
-    def __init__(self, events: Events, story: Story, *, status_s: float, ack_s: float) -> None:
+    def __init__(self, events: Events, story: Story, timing: Timing) -> None:
         self.exclusive = Exclusive(events, story)
         self.terms = Terms(story)
         self.generations = Generations(story)
-        self.storm = Storm(events, story, status_s, ack_s)
+        self.moves = Moves(events, story, timing)
+        self.storm = Storm(events, story, timing.status_s, timing.ack_s)

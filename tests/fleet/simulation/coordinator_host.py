@@ -19,9 +19,9 @@ from tests.fleet.simulation.faults import CALM
 from tests.fleet.simulation.network import Network
 from tests.fleet.simulation.runtime import Life
 
-from sightline.clock import NS_PER_MS
+from sightline.clock import NS_PER_MS, ns
 from sightline.fleet.coordinator.outgoing import Outgoing, Sending
-from sightline.fleet.deciding.coordinator.actions import Action, Noted, SendConfig
+from sightline.fleet.deciding.coordinator.actions import Action, Noted, Save, SendConfig
 from sightline.fleet.deciding.coordinator.machine import Coordinator
 from sightline.fleet.inventory import AgentSpec, Inventory, NodeId
 from sightline.fleet.messages.topics import AgentCommand, AgentInfo, AgentResponse, Message
@@ -36,7 +36,7 @@ class CoordinatorHost:
 
     Attributes:
         disk: the database. machine: what decides; None while no process lives. heard: the last answer of
-        each agent that came through.
+        each agent that came through. clock_off_s: of its wall clock.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class CoordinatorHost:
         self.readers: Callable[[], list[NodeId]] = list
         self.heard: dict[NodeId, AgentResponse] = {}
         self.begun = 0
-        self.again_s = 5.0
+        self.again_s, self.clock_off_s = 5.0, 0.0
         self._network, self._events, self._rng, self._timing = network, events, rng, timing
         self._manners, self._checks, self._story = manners, checks, story
         self._life = Life()
@@ -74,7 +74,8 @@ class CoordinatorHost:
         self.begun += 1
         self._tell(f"begins, {self.begun}")
         self._checks.storm.act()
-        floor = UTC_MS + self._events.now_ns // NS_PER_MS
+        self._checks.moves.coordinator_begins(self.disk.placement)
+        floor = UTC_MS + (self._events.now_ns + ns(self.clock_off_s)) // NS_PER_MS
         self.machine = Coordinator(self.disk.memory(), self._timing, self._clock.now_ns(), floor=floor)
         self.turn(lambda machine, now: machine.tick(now))
 
@@ -114,6 +115,7 @@ class CoordinatorHost:
         self._tell(f"removes {str(node_id)[:8]}")
         self._checks.storm.act()
         self.disk.enrolled.discard(node_id)
+        self.disk.agents.pop(node_id, None)
         self._leaving.add(node_id)
         self._checks.generations.forgive(node_id)
         self.turn(lambda machine, now: machine.agent_removed(node_id, now))
@@ -144,11 +146,13 @@ class CoordinatorHost:
         if isinstance(message, AgentInfo):
             refusal = None if message.node_id in self.disk.enrolled else "it is not enrolled"
             self._checks.storm.down_reason(message.node_id)
+            self._checks.moves.heard(message)
             self.turn(lambda machine, now: machine.heard_info(message, now, refusal=refusal))
         elif isinstance(message, AgentResponse) and self._listens_to(message.node_id):
             self._checks.storm.down_reason(message.node_id)
             if self.machine is not None:
                 self.heard[message.node_id] = message
+                self._checks.moves.heard(message)
             self.turn(lambda machine, now: machine.heard_response(message, now))
 
     # How
@@ -163,10 +167,17 @@ class CoordinatorHost:
         self._count_turn()
         actions = step(self.machine, self._clock.now_ns())
         if actions:
+            self._check_moves(actions)
             self._outgoing.add(actions)
             self.put_out()
         if self.machine is not None:
             self._arm()
+
+    def _check_moves(self, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Save) and action.placement is not None:
+                agents = self.disk.agents | action.agents
+                self._checks.moves.placed(action.placement, self.disk.inventory, agents)
 
     def put_out(self) -> None:
         """At once what rests on nothing; then what is saved, then what is sent: it may die at each step."""

@@ -48,7 +48,7 @@ class CoordinatorDisk:
     """The database: what was applied, what `Save` named, and who is enrolled.
 
     Attributes:
-        enrolled: agents that may greet. full: it takes nothing more for now.
+        enrolled: agents that may greet. full: it takes nothing more for now. saves: that it took.
     """
 
     def __init__(self) -> None:
@@ -60,9 +60,11 @@ class CoordinatorDisk:
         self.enrolled: set[NodeId] = set()
         self.fresh = True
         self.full = False
+        self.saves = 0
 
     def save(self, save: Save) -> None:
         self.fresh = False
+        self.saves += 1
         for node_id, share in save.shares.items():
             self._save_share(node_id, share)
         self.agents.update(save.agents)

@@ -21,9 +21,10 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
         torn: share of the coordinator's turns in which it dies between two of its actions.
         stale: share of agents' begins at which the topic shows older configurations first.
 
-        The others are times an hour: of one machine (`agent_dies`, `reboots`, `cut_off`, `vanishes`), of one
-        instance (`crashes`, `falls_ill`, `tampered`, `exits`), of the whole fleet (`coordinator_dies`,
-        `restored`, `broker_away`, `acts`: of users).
+        The others are times an hour: of one machine (`agent_dies`, `reboots`, `cut_off`, `vanishes`,
+        `disk_lost`: the agent's, at times with a clock that goes wrong), of one instance (`crashes`,
+        `falls_ill`, `tampered`, `exits`), of the whole fleet (`coordinator_dies`, `restored`,
+        `database_full`, `clock_set`: the coordinator's, `broker_away`, `acts`: of users).
     """
 
     delay_s: float = 0.05
@@ -46,12 +47,15 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     reboots: float = 0.0
     cut_off: float = 0.0
     vanishes: float = 0.0
+    disk_lost: float = 0.0
     crashes: float = 0.0
     falls_ill: float = 0.0
     tampered: float = 0.0
     exits: float = 0.0
     coordinator_dies: float = 0.0
     restored: float = 0.0
+    database_full: float = 0.0
+    clock_set: float = 0.0
     broker_away: float = 0.0
     acts: float = 0.0
 
@@ -80,12 +84,15 @@ ALL: Final = Faults(
     reboots=3.0,
     cut_off=10.0,
     vanishes=0.5,
+    disk_lost=2.0,
     crashes=10.0,
     falls_ill=5.0,
     tampered=3.0,
     exits=1.0,
     coordinator_dies=15.0,
     restored=6.0,
+    database_full=10.0,
+    clock_set=6.0,
     broker_away=10.0,
     acts=240.0,
 )
@@ -104,6 +111,7 @@ BIG: Final = msgspec.structs.replace(
     reboots=0.5,
     cut_off=2.0,
     vanishes=0.1,
+    disk_lost=0.2,
     crashes=0.5,
     falls_ill=0.2,
     tampered=0.2,

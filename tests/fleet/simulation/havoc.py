@@ -50,12 +50,15 @@ class Havoc:
             (faults.reboots * machines, self._reboot),
             (faults.cut_off * machines, self._cut_off),
             (faults.vanishes * machines, self._vanish),
+            (faults.disk_lost * machines, self._lose_disk),
             (faults.crashes * copies, lambda: self._strike("crash")),
             (faults.falls_ill * copies, lambda: self._strike("ill")),
             (faults.tampered * copies, lambda: self._strike("tamper")),
             (faults.exits * copies, lambda: self._strike("exit")),
             (faults.coordinator_dies, lambda: self._world.kill_coordinator(self._down_s())),
             (faults.restored, self._restore),
+            (faults.database_full, lambda: self._world.fill_disk(self._down_s())),
+            (faults.clock_set, lambda: self._world.set_clock(self._wrong_s())),
             (faults.broker_away, lambda: self._world.broker_away(self._down_s())),
             (faults.acts, self._act),
         ]
@@ -75,6 +78,14 @@ class Havoc:
     def _reboot(self) -> None:
         if host := self._some():
             self._world.reboot(host.node_id, self._down_s())
+
+    def _lose_disk(self) -> None:
+        if host := self._some():
+            self._world.lose_disk(host.node_id, self._down_s(), max(0.0, -self._wrong_s()))
+
+    def _wrong_s(self) -> float:
+        """A clock is right, or wrong by up to an hour."""
+        return self._rng.choice([0.0, self._rng.uniform(-3600, 3600)])
 
     def _cut_off(self) -> None:
         if host := self._some():

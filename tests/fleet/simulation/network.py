@@ -31,12 +31,15 @@ class Network:
     Attributes:
         faults: that hold now.
         to_agent, to_coordinator: who takes what arrives.
-        counts: of messages by what became of them. away_until_ns: the broker, for all.
+        counts: of messages by what became of them.
+        away_until_ns: the broker, for all. kinds: of what was sent; up_of: how much of it by an agent.
     """
 
     def __init__(self, events: Events, rng: random.Random, *, as_json: bool) -> None:
         self.faults = Faults()
         self.counts: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
+        self.up_of: Counter[NodeId] = Counter()
         self.to_agent: Callable[[NodeId, Message], None]
         self.to_coordinator: Callable[[Message], None]
         self._events, self._rng, self._as_json = events, rng, as_json
@@ -64,10 +67,13 @@ class Network:
 
     def send_up(self, node_id: NodeId, message: Message) -> None:
         """An agent sends."""
+        self.kinds[type(message).__name__] += 1
+        self.up_of[node_id] += 1
         message = self._coded(message)
         self._carry(node_id, partial(self._arrive_up, message))
 
     def send_config(self, node_id: NodeId, message: AgentConfig) -> None:
+        self.kinds["AgentConfig"] += 1
         message = self._coded(message)
         if self.away_until_ns <= self._events.now_ns:
             self._configs[node_id] = [*self._configs[node_id][1 - KEPT :], message]
@@ -75,6 +81,7 @@ class Network:
 
     def send_command(self, message: AgentCommand, readers: Iterable[NodeId]) -> None:
         """To one, or to all: each reader loses it for itself."""
+        self.kinds[message.command] += 1
         message = self._coded(message)
         for node_id in readers:
             self._carry(node_id, partial(self._arrive_down, node_id, message))
@@ -83,6 +90,11 @@ class Network:
         """What a reader of the compacted topic finds: the last, or a few before it too."""
         kept = self._configs.get(node_id, [])
         return list(kept if self._rng.random() < self.faults.stale else kept[-1:])
+
+    def last_config(self, node_id: NodeId) -> AgentConfig | None:
+        """What is kept of that key for ever."""
+        kept = self._configs.get(node_id)
+        return kept[-1] if kept else None
 
     def _coded(self, message: M) -> M:
         return type(message).from_json(message.to_json()) if self._as_json else message

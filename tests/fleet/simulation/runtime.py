@@ -79,6 +79,7 @@ class Machine:
 
     Attributes:
         copies: by name. faults: that hold now. changed: called when something happened unasked.
+        ready: by name and digest, since when it was ready first, or done for good.
         busy: names with an operation of a living agent under way. lease_ns: the lease file, in local time.
     """
 
@@ -94,6 +95,7 @@ class Machine:
         self.node_id, self.clock = node_id, clock
         self.copies: dict[str, Copy] = {}
         self.busy: set[str] = set()
+        self.ready: dict[tuple[str, str], int] = {}
         self.faults = Faults()
         self.lease_ns: int | None = None
         self.changed: Callable[[], None] = lambda: None
@@ -202,6 +204,8 @@ class Machine:
         else:
             self._stop(copy, "exited", what)
             copy.code = 0 if what == "exit" else 139
+            if what == "exit":
+                self.ready[copy.name, copy.digest] = 0
         self._unasked()
 
     # How
@@ -245,6 +249,7 @@ class Machine:
     def _ready(self, copy: Copy, run: str) -> None:
         if copy.state == "starting" and copy.run == run and self.copies.get(copy.name) is copy:
             copy.state = "running"
+            self.ready.setdefault((copy.name, copy.digest), self._events.now_ns)
             self._unasked()
 
     def _run_again(self, copy: Copy) -> None:

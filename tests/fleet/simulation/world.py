@@ -16,12 +16,13 @@ from tests.fleet.simulation.agent_host import AgentHost
 from tests.fleet.simulation.checks import Broken, Checks, Story
 from tests.fleet.simulation.coordinator_host import CoordinatorHost
 from tests.fleet.simulation.disks import Backup
-from tests.fleet.simulation.documents import Manner, share_digest
+from tests.fleet.simulation.documents import Manner, open_config, share_digest
 from tests.fleet.simulation.events import Events, LocalClock
 from tests.fleet.simulation.faults import CALM, Faults
 from tests.fleet.simulation.network import Network
 from tests.fleet.simulation.stock import Stock
 
+from sightline.clock import ns
 from sightline.fleet.deciding.agent.desired import Found
 from sightline.fleet.deciding.coordinator.actions import InstanceShare, NodeShare
 from sightline.fleet.inventory import AgentSpec, InstanceSpec, Inventory, NodeId
@@ -29,6 +30,8 @@ from sightline.fleet.messages.topics import AgentCommand, Message
 from sightline.fleet.timing import Timing
 
 BACKUP_S = 30.0
+MANY = 100
+"""Machines from which on to look at all of them costs more than what they do within a second."""
 
 
 class World:
@@ -46,7 +49,7 @@ class World:
         self.timing = timing or Timing()
         self.events = Events()
         self.story = Story(self.events)
-        self.checks = Checks(self.events, self.story, status_s=self.timing.status_s, ack_s=self.timing.ack_s)
+        self.checks = Checks(self.events, self.story, self.timing)
         self.faults = CALM
         self.network = Network(self.events, self._random(), as_json=as_json)
         self.network.to_agent, self.network.to_coordinator = self._to_agent, self._to_coordinator
@@ -58,6 +61,7 @@ class World:
         self.coordinator.readers = lambda: list(self.hosts)
         self.backups: list[Backup] = []
         self.restored = 0
+        self._full_until_ns = 0
         for _ in range(agents):
             self.add_machine()
         self.stock = Stock(self._random(), self.manners)
@@ -84,7 +88,7 @@ class World:
         """Run until all is as it should be; gives the seconds that it took."""
         began = self.events.now_ns
         while (wrong := self.unsettled()) and self.events.now_ns - began < most_s * 1e9:
-            self.run(1.0)
+            self.run(5.0 if len(self.hosts) >= MANY else 1.0)
         if wrong:
             words = [word for line in wrong[:2] for word in line.split()[:2]]
             raise Broken(
@@ -201,6 +205,27 @@ class World:
         self.coordinator.disk.enrolled.add(node_id)
         return node_id
 
+    def fill_disk(self, seconds: float) -> None:
+        """The database takes nothing more for so long."""
+        self.story.tell("world", "the database is full")
+        self.coordinator.fill_disk(full=True)
+        self._full_until_ns = max(self._full_until_ns, self.events.now_ns + ns(seconds))
+        self.events.at(self._full_until_ns, self._make_room)
+
+    def _make_room(self) -> None:
+        if self.coordinator.disk.full and self.events.now_ns >= self._full_until_ns:
+            self.coordinator.fill_disk(full=False)
+
+    def lose_disk(self, node_id: NodeId, down_s: float, clock_back_s: float) -> None:
+        """An agent's files are lost while it is not there, its keys excepted; its clock may be wrong too."""
+        self.hosts[node_id].lose_disk(clock_back_s)
+        self.events.after(down_s, self.hosts[node_id].start)
+
+    def set_clock(self, seconds: float) -> None:
+        """The coordinator's wall clock, which counts from when its process begins next."""
+        self.story.tell("world", f"the coordinator's clock is set by {seconds} s")
+        self.coordinator.clock_off_s = seconds
+
     def remove_agent(self, node_id: NodeId) -> None:
         self.coordinator.remove_agent(node_id)
 
@@ -215,7 +240,14 @@ class World:
         if self.coordinator.machine is None:
             return ["no coordinator"]
         wrong = [line for host in self.alive() for line in self._wrong_at(host)]
-        return wrong or self._wrong_places()
+        return wrong or self._wrong_removed() or self._wrong_places()
+
+    def _wrong_removed(self) -> list[str]:
+        """Who is no more of the fleet finds that it is to end everything."""
+        enrolled, kept = self.coordinator.disk.enrolled, self.network.last_config
+        removed = [node_id for node_id in self.hosts if node_id not in enrolled]
+        told = [node_id for node_id in removed if (last := kept(node_id)) and open_config(last).instances]
+        return [f"{str(node_id)[:8]} was removed, and is still told to run something" for node_id in told]
 
     def _wrong_at(self, host: AgentHost) -> list[str]:
         short = str(host.node_id)[:8]
