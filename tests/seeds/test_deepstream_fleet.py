@@ -5,10 +5,11 @@ other diagram. The document has no line of code for them; the tests hold them ag
 where these lie beside the checkout. What it runs is in `test_deepstream_fleet_running`.
 """
 
+import json
 import re
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import AnyUrl, BaseModel
@@ -39,9 +40,10 @@ from sightline.deepstream import (
     SourcesConfig,
     TensorDataType,
 )
-from sightline.errors import ConfigError
+from sightline.errors import ConfigError, WireError
 from sightline.fleet import TOPIC200, TOPIC201, TOPIC210, TOPIC220, TOPIC300, TOPIC301
 from sightline.fleet.messages.topics import Message
+from sightline.fleet.store.rows import AgentOut, CameraOut, DsInstanceOut
 from sightline.fleet.store.tables import Agent, Base, Camera
 from sightline.fleet.store.tables import DsInstance as DsInstanceTable
 
@@ -230,6 +232,71 @@ def test_every_message_of_the_diagram_is_here_under_its_name_with_its_fields() -
         assert {field for _, field in fields} == {*SENT[getattr(sightline.fleet, name)]}, name
 
 
+GOOD = {
+    "UUID4": (str(NODE_ID),),
+    "str": ("x", "Hải Phòng"),
+    "IPvAnyAddress": ("10.0.0.2", "fe80::1"),
+    "NonNegativeInt": (0, 16),
+    "List[str]": ([], ["NVIDIA L4", "NVIDIA L4"]),
+    "List[NodeInfo]": (SENT[TOPIC210]["agent_info_list"],),
+    "List[InstanceStatus]": (SENT[TOPIC220]["status"], []),
+}
+BAD: dict[str, tuple[Any, ...]] = {
+    "UUID4": ("box", "00000000-0000-1000-8000-000000000000"),
+    "str": (7, ["x"]),
+    "IPvAnyAddress": ("box", "10.0.0.256"),
+    "NonNegativeInt": (-1, "many"),
+    "List[str]": ("NVIDIA L4", [7]),
+    "List[NodeInfo]": ([{"hostname": "box"}],),
+    "List[InstanceStatus]": ([{"state": "running"}],),
+}
+
+
+@needs_the_document
+def test_every_type_of_a_message_takes_its_values_and_refuses_others() -> None:
+    for name, fields in diagram().items():
+        for kind, field in fields if name.startswith("TOPIC") else []:
+            message: type[Message] = getattr(sightline.fleet, name)
+            optional = re.fullmatch(r"Optional\[(.+)\]", kind)
+            inner = optional[1] if optional else kind
+            for value in (*GOOD[inner], *([None] if optional else [])):
+                assert getattr(message.from_json(sent(message, field, value)), field) == getattr(
+                    message.model_validate({**SENT[message], field: value}), field
+                )
+            for value in BAD[inner]:
+                with pytest.raises(WireError, match=field):
+                    message.from_json(sent(message, field, value))
+
+
+def sent(message: type[Message], field: str, value: Any) -> bytes:
+    return json.dumps({**SENT[message], field: value}, default=str).encode()
+
+
+@needs_the_document
+def test_every_arrow_of_the_diagram_is_a_heritage_or_a_part() -> None:
+    arrows = re.findall(r"^ *(\w+) <\|-- (\w+)", DOCUMENT.read_text(), re.MULTILINE)
+    assert len(arrows) == 16
+    for one, other in arrows:
+        part, whole = named(one), named(other)
+        assert issubclass(whole, part) or has(whole, part), f"{one} <|-- {other}"
+    heirs = {other for one, other in arrows if issubclass(named(other), named(one))}
+    assert heirs == {"MOT_pgie_config", "FACE_pgie_config", "MOT_sgie_config", "FACE_sgie_config"}
+
+
+def named(name: str) -> type[BaseModel]:
+    there: type[BaseModel] = getattr(
+        sightline.fleet if name.startswith("TOPIC") else sightline.deepstream, name
+    )
+    return there
+
+
+def has(whole: type[BaseModel], part: type[BaseModel]) -> bool:
+    """Whether a field is one, or a list of those; the fleet's own are the document's with more."""
+    kinds = [field.annotation for field in whole.model_fields.values()]
+    parts = [each for kind in kinds for each in (kind, *get_args(kind)) if isinstance(each, type)]
+    return any(issubclass(each, part) for each in parts)
+
+
 @needs_the_document
 def test_every_topic_has_the_documents_number_and_name() -> None:
     listed = dict(re.findall(r'^- `(TOPIC\d+)` = "(\w+)"', DOCUMENT.read_text(), re.MULTILINE))
@@ -255,6 +322,17 @@ def test_every_column_of_the_database_is_here_under_its_name() -> None:
         assert {field: KINDS[kind] for field, kind in fields.items()} == {
             field: columns[field].type.python_type for field in fields
         }, name
+
+
+@needs_the_document
+def test_every_column_but_the_password_is_answered_under_its_name() -> None:
+    drawing = DOCUMENT.read_text().partition("erDiagram")[2]
+    rows: dict[str, type[BaseModel]] = {"Camera": CameraOut, "Agent": AgentOut, "DsInstance": DsInstanceOut}
+    for name, answered in rows.items():
+        drawn = re.search(rf"^    {name} \{{\n(.*?)\n    \}}", drawing, re.MULTILINE | re.DOTALL)
+        assert drawn is not None
+        columns = {line.split()[1] for line in drawn[1].splitlines()}
+        assert columns - answered.model_fields.keys() == ({"password"} & columns), name
 
 
 @needs_the_document
@@ -307,6 +385,36 @@ def outcome(model: type[BaseModel], field: str, value: Any) -> Any:
         return refused
 
 
+PATTERNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "infer_dims": (("3;640;640", "3;640;640;"), ("3;640", "0;640;640", "640")),
+    "offsets": (("104.0;117.0;123.0", "0", "104;117;123;"), ("1;2;3;4;5", "1.2.3", ";")),
+    "network_input_shape": (("32;3;112;112",), ("3;112;112", "")),
+}
+"""What each pattern allows: that DeepStream takes, and that it would refuse or take for something else."""
+
+
+@needs_the_document
+def test_every_pattern_of_the_diagram_is_kept_to_as_far_as_deepstream_takes_it() -> None:
+    tried = set()
+    for model in CALLS:
+        for kind, field in diagram()[model.__name__]:
+            if pattern := re.search(r'regex=r"(.+)"', kind):
+                good, bad = PATTERNS[field]
+                assert all(re.fullmatch(pattern[1], text) for text in (*good, *bad)), field
+                assert [outcome(model, field, text) for text in good] == [*good]
+                assert all(isinstance(outcome(model, field, text), ConfigError) for text in (*bad, "3;a;b"))
+                if kind.startswith("Optional"):
+                    assert outcome(model, field, None) is outcome(model, field, "") is None
+                tried.add((model, field))
+    assert len(tried) == 4
+
+
+def test_a_confidence_is_at_most_one() -> None:
+    for field in ("face_confidence_threshold", "mot_confidence_threshold"):
+        assert outcome(DsAppConfig, field, 1.0) == 1.0
+        assert isinstance(outcome(DsAppConfig, field, 1.5), ConfigError)
+
+
 @needs_the_document
 def test_every_type_of_the_diagram_takes_its_values_but_what_deepstream_refuses() -> None:
     tried = 0
@@ -321,3 +429,26 @@ def test_every_type_of_the_diagram_takes_its_values_but_what_deepstream_refuses(
             if kind in REFUSED:
                 assert isinstance(outcome(model, field, REFUSED[kind]), ConfigError), (field, kind)
     assert tried > 150
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "migration.md"
+OF_ITS_TEXT = {
+    *("pip install -r requirements.txt", "PYTHONPATH", "python create_topics.py", "python agent.py"),
+    *("python coordinator.py", "python app.py", "IMAGE_NAME", "settings.toml", "Refresh", "UpdateConfig"),
+}
+"""What the document's text names besides classes, topics and tables."""
+
+
+@needs_the_document
+def test_the_migration_page_tells_of_all_that_the_document_names() -> None:
+    text = DOCUMENT.read_text()
+    assert {name for name in OF_ITS_TEXT if name not in text} == set()
+    section = PAGE.read_text().partition("## The DeepStream fleet")[2]
+    kinds = {kind for fields in diagram().values() for kind, _ in fields}
+    enums = {
+        word for kind in kinds for word in re.findall(r"\w+", kind) if hasattr(sightline.deepstream, word)
+    }
+    topics = set(re.findall(r'^- `TOPIC\d+` = "(\w+)"', text, re.MULTILINE))
+    wanted = {*diagram(), *enums, *topics, *TABLES, *OF_ITS_TEXT}
+    assert len(wanted) > 40
+    assert {name for name in wanted if name not in section} == set()
