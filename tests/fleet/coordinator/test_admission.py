@@ -200,6 +200,20 @@ def test_a_coordinator_that_begins_anew_goes_on_removing() -> None:
     assert hand.disk.shares[A].instances == ()
 
 
+def test_a_removed_agent_that_was_not_reached_is_told_to_end_all_when_it_is_refused() -> None:
+    hand = Hand()
+    hand.join(A)
+    hand.apply(*one_on("i"))
+    hand.wait(2, A)
+    before = hand.sent[A].generation
+    hand.remove(A)
+    hand.wait(LEASE_OVER_S + 1)
+    again = hand.configs(hand.greet(A, greeting=2, generation=before, refusal="it is not enrolled"))
+    assert [share.instances for share in again] == [()]
+    said = hand.greet(A, greeting=3, generation=again[0].generation, refusal="it is not enrolled")
+    assert not hand.configs(said)
+
+
 def test_a_removed_agent_that_is_let_in_again_is_a_new_one() -> None:
     hand = Hand()
     hand.join(A)

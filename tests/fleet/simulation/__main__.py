@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=5.0, help="of faults, in virtual time")
     parser.add_argument("--faults", choices=PRESETS, default="all")
+    parser.add_argument("--hands", action="store_true", help="users ask to try again what failed")
     parser.add_argument("--json", action="store_true", help="all messages go through their bytes")
     parser.add_argument("--story", action="store_true", help="print the end of the story")
     chosen = parser.parse_args()
@@ -36,6 +37,7 @@ def main() -> int:
                 minutes=chosen.minutes,
                 faults=PRESETS[chosen.faults],
                 as_json=chosen.json,
+                hands=chosen.hands,
             )
         except Broken as error:
             broken += 1

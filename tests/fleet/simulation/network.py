@@ -74,9 +74,11 @@ class Network:
 
     def send_config(self, node_id: NodeId, message: AgentConfig) -> None:
         self.kinds["AgentConfig"] += 1
+        if self.away_until_ns > self._events.now_ns and self._rng.random() < 0.5:
+            self.counts["cut off"] += 1
+            return  # its sender gave up; else it is kept, whoever reads it
         message = self._coded(message)
-        if self.away_until_ns <= self._events.now_ns:
-            self._configs[node_id] = [*self._configs[node_id][1 - KEPT :], message]
+        self._configs[node_id] = [*self._configs[node_id][1 - KEPT :], message]
         self._carry(node_id, partial(self._arrive_down, node_id, message))
 
     def send_command(self, message: AgentCommand, readers: Iterable[NodeId]) -> None:

@@ -16,7 +16,8 @@ SETTLES_S = 240.0
 way (40 s), an agent that asks to be let in (30 s between two), a lease and its margin (20 s), what is lost is
 moved (30 s), a step that hangs in its gate (20 s) and what came before it, one after another."""
 
-
+ALONE_S = 600.0
+"""The same where nobody asks to try again what failed: agents do so after one minute, two, and four."""
 RETRY_S = 60.0
 
 
@@ -63,9 +64,9 @@ def simulate(
     minutes: float,
     faults: Faults,
     as_json: bool = False,
-    hands: bool = True,
+    hands: bool = False,
 ) -> Outcome:
-    """Begin, settle, suffer, settle, be quiet. `hands`: users ask to try again what failed.
+    """Begin, settle, suffer, settle, be quiet. `hands`: users ask to try again what failed, and it is sooner.
 
     Raises:
         Broken: a promise was.
@@ -100,16 +101,15 @@ def simulate(
 
 
 def _settle_again(world: World, faults: Faults, *, hands: bool) -> float:
-    """Seconds until all is well. What failed for a fault is not tried again by itself: users ask for it."""
-    began = world.events.now_ns
-    while world.unsettled() and world.events.now_ns - began < RETRY_S * NS_PER_S:
-        world.run(1.0)
-    if hands:
+    """Seconds until all is well."""
+    began, within_s = world.events.now_ns, SETTLES_S if hands else ALONE_S
+    if hands and world.unsettled():
+        world.run(RETRY_S)
         world.retry_failed()
-    world.settle(SETTLES_S - RETRY_S)
+    world.settle(within_s - RETRY_S)
     settled_s = (world.events.now_ns - began) / NS_PER_S
     world.run(max(0.0, faults.late_s + LONGEST_S - settled_s))  # what was late on its way may come yet
-    world.settle(SETTLES_S - RETRY_S)
+    world.settle(within_s - RETRY_S)
     return settled_s
 
 

@@ -26,19 +26,19 @@ def test_a_small_fleet_survives_all_faults_and_comes_to_what_is_desired(first: i
 
 
 @pytest.mark.parametrize("seed", range(100, 105))
-def test_a_fleet_needs_no_hands_after_faults_of_the_network(seed: int) -> None:
-    outcome = simulate(agents=12, each=3, seed=seed, minutes=5, faults=NETWORK, hands=False)
+def test_a_fleet_survives_faults_of_the_network(seed: int) -> None:
+    outcome = simulate(agents=12, each=3, seed=seed, minutes=5, faults=NETWORK)
     assert outcome.overlap_ns == 0
 
 
 @pytest.mark.parametrize("seed", range(1, 5))
 def test_configurations_that_are_lost_are_sent_again(seed: int) -> None:
-    simulate(agents=12, each=3, seed=seed, minutes=2, faults=LOSSY, hands=False)
+    simulate(agents=12, each=3, seed=seed, minutes=2, faults=LOSSY)
 
 
 @pytest.mark.parametrize("seed", range(18, 24))
 def test_a_fleet_survives_backups_that_are_restored_again_and_again(seed: int) -> None:
-    outcome = simulate(agents=12, each=3, seed=seed, minutes=5, faults=RESTORES, hands=False)
+    outcome = simulate(agents=12, each=3, seed=seed, minutes=5, faults=RESTORES)
     assert outcome.overlap_ns == 0
     assert outcome.restored > 5
 

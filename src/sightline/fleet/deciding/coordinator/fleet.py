@@ -39,6 +39,7 @@ class Fleet:
         doubtful: besides, what was remembered may be out of date.
         unsure: machines that may have been told something that is not known, and the generation whose
             acknowledgement ends that.
+        unaware: what those were told last who were removed and never said that they know so.
         blocked: exclusive instances that wait, for which machine, and why.
         changed: machines that have a new share since this was cleared. moved: names that go on for a while
             where they were, likewise.
@@ -58,6 +59,7 @@ class Fleet:
         self.cautious = self.doubtful = not memory.fresh
         self._postponed: set[NodeId] = set()
         self.unsure = {} if memory.fresh else {one.node_id: one.generation for one in memory.shares.values()}
+        self.unaware: dict[NodeId, NodeShare] = {}
         self.blocked: dict[str, tuple[NodeId, str]] = {}
         self.changed: set[NodeId] = set()
         self.lingers: list[str] = []
@@ -140,6 +142,8 @@ class Fleet:
         self.unsure.pop(node.node_id, None)
         if node.knows:
             self._out.shares[node.node_id] = None
+        else:
+            self.unaware[node.node_id] = node.share
         self.freed(self.holders.forget(node.node_id))
 
     def end_linger(self, name: str) -> None:

@@ -70,6 +70,7 @@ class Coordinator:
         """An agent says who it is. `refusal`: why it is not let in; None: it is."""
         if refusal is not None:
             self._sender.refuse(info, refusal)
+            self._say_last_words(info.node_id, info.generation)
             return self._done(now_ns)
         node = self._fleet.nodes.get(info.node_id)
         if node is not None and info.boot < node.said.boot and not node.is_lost:
@@ -215,6 +216,7 @@ class Coordinator:
         if node is None:
             node = self._fleet.nodes[spec.node_id] = Node(spec)
         node.spec, node.removed = spec, False
+        self._fleet.unaware.pop(spec.node_id, None)
         self._watch.expect(spec.node_id, now_ns)
         return node
 
@@ -293,8 +295,13 @@ class Coordinator:
         self._found.changed(node.node_id, node.said.statuses.keys(), ())
         self._fleet.forget(node)
         self._sender.nothing(node.node_id)
-        if not node.knows:  # whenever it reads again, that it is to end everything is what it finds
-            self._out.send(node.share)
+        self._say_last_words(node.node_id, node.said.generation)
+
+    def _say_last_words(self, node_id: NodeId, seen: int) -> None:
+        """Who was removed, and may not know, is told once more that it is to end everything."""
+        share = self._fleet.unaware.get(node_id)
+        if share is not None and seen < share.generation:
+            self._out.send(share)
 
     def _replan_soon(self, now_ns: int) -> None:
         due_ns = max(now_ns + GATHER_NS, self._replanned_ns + REPLAN_NS)
