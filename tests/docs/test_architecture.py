@@ -76,6 +76,23 @@ def test_every_layer_has_its_packages() -> None:
     assert {*told} == {*layers("sightline")} - {"__main__"}
 
 
+def test_every_layer_of_a_fleet_has_its_parts() -> None:
+    told = [name for row in table("| layer | parts of `fleet` | what they are |") for name in code(row[1])]
+    assert told == layers("sightline.fleet")
+
+
+def test_the_threads_of_a_fleet_are_those_that_are_drawn() -> None:
+    source = "\n".join(path.read_text() for path in (SOURCE / "fleet").rglob("*.py"))
+    begun = set(re.findall(r'name(?:_prefix)?=f?"((?:fleet|agent) [a-z]+)', source))
+    begun |= {f"fleet {name}" for name in re.findall(r'\("(\w+)", self\._(?:read|run)\)', source)}
+    section = (
+        (ROOT / "ARCHITECTURE.md").read_text().partition("Who owns which thread")[2].partition("\n## ")[0]
+    )
+    told = {name for name in re.findall(r"(?:fleet|agent) [a-z]+", section) if name in begun}
+    assert told == begun
+    assert len(begun) > 10
+
+
 def test_every_file_to_look_at_is_there() -> None:
     """One whose folder is left out lies beside the one before it, or in a folder round that."""
     missing, looked_at = [], 0
