@@ -245,6 +245,9 @@ class Typed:
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=pipe, text=True)
         assert self.process.stderr is not None
         self.lines = [self.process.stderr.readline().strip() for _ in range(2)]
+        if not self.lines[0].startswith("fleet: "):
+            self.process.kill()
+            pytest.fail("\n".join([*self.lines, self.process.communicate()[1]]))
 
     def __enter__(self) -> Self:
         return self

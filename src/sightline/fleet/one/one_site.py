@@ -86,10 +86,12 @@ class OneSite:
         if not self._begun or self._ending:
             return False
         with self._looking:
-            was, self._over = self._over, self._over or self.running.wait(0.0)
-        if self._over and not was:
+            was, over = self._over, self._over or self.running.wait(0.0)
+            # Asked again: one that is ended meanwhile is over too, and not by itself.
+            self._over = over = over and not self._ending
+        if over and not was:
             self._changed()
-        return self._over
+        return over
 
     def found(self) -> Found:
         over = self.look()

@@ -44,6 +44,13 @@ if TYPE_CHECKING:
 _ASKED_S: Final = 60.0
 """Until the site is begun, which on a laptop is a moment: beyond it something is wrong with us."""
 _LOOK_S: Final = 0.02
+_MOST_NAME: Final = 200
+
+
+def instance_of(file: str) -> str:
+    """What the fleet calls the site of this file, of whatever name that is."""
+    shown = "".join(letter if letter.isprintable() else "-" for letter in Path(file).stem)
+    return shown.strip()[:_MOST_NAME].strip() or "site"
 
 
 class FleetOfOne(Runs):
@@ -82,7 +89,7 @@ class FleetOfOne(Runs):
             )
         self.site = site = site.model_copy(update={"frame_queue": None})  # its commands are others
         self.name = name
-        self.instance = Path(name).stem or "site"
+        self.instance = instance_of(name)
         self._document = dict(document)
         self._log_level = log_level
         self._state = state

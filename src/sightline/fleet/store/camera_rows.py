@@ -16,7 +16,7 @@ from sightline.deepstream.models.numbers import EncodeType
 from sightline.errors import ConfigError
 from sightline.fleet.store.hiding import still_hidden
 from sightline.fleet.store.refusals import Mistake
-from sightline.fleet.store.row import AnyName, CameraId, Id, Json, Labels, Pixels, Row, Text
+from sightline.fleet.store.row import Address, AnyName, CameraId, Id, Json, Labels, Pixels, Row, Text
 from sightline.fleet.store.worded import mistakes_of, refusal
 from sightline.log import hide_secret
 from sightline.site.camera import Camera as SiteCamera
@@ -33,7 +33,7 @@ class CameraBody(Row):
     """
 
     camera_id: CameraId = Field(description="Its name, all over the fleet.", examples=["gate"])
-    address: Text = Field(
+    address: Address = Field(
         "",
         description="Where its pictures come from; a login in it is taken out. Left out: rtsp://ip_address.",
         examples=["rtsp://10.0.0.5:554/main"],
@@ -83,7 +83,7 @@ class CameraIn(CameraBody):
 class CameraChange(Row):
     """What is to be another of a camera; what is left out stays."""
 
-    address: Text | None = None
+    address: Address | None = None
     ip_address: Text | None = None
     username: Text | None = None
     password: SecretStr | None = None

@@ -40,6 +40,8 @@ def _storable(text: str) -> str:
 
 
 Text: TypeAlias = Annotated[str, Field(max_length=2048), AfterValidator(_storable)]
+Address: TypeAlias = Annotated[str, Field(max_length=1 << 14), AfterValidator(_storable)]
+"""Of a camera: one that is signed, of a recording on the web, is easily longer than other texts."""
 CameraId: TypeAlias = SiteName
 AnyName: TypeAlias = Annotated[
     str, Field(min_length=1, max_length=200, pattern=NAME_PATTERN), AfterValidator(_storable)
