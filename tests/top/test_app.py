@@ -186,7 +186,10 @@ async def test_the_cursor_stays_at_its_row_while_others_move() -> None:
 async def test_rows_are_filtered_by_words() -> None:
     async with running(a=lambda: Told(look())) as seen:
         await seen.until(lambda: seen.column() == NAMES, "routines")
-        await seen.pilot.press("slash", *"CA")
+        await seen.until(lambda: seen.app.focused is seen.table, "the table to have the keys")
+        await seen.pilot.press("slash")
+        await seen.until(lambda: isinstance(seen.app.focused, Input), "the field to have them")
+        await seen.pilot.press(*"CA")
         await seen.until(lambda: seen.column() == ["cab"], "the one")
         await seen.pilot.press("enter", "s")  # keys are keys again
         assert seen.app.query_one("#filter", Input).value == "CA"
@@ -221,7 +224,7 @@ async def test_an_event_is_sent_to_the_row_of_the_cursor() -> None:
     async with running(a=lambda: feed) as seen:
         await seen.until(lambda: seen.column() == NAMES, "routines")
         await seen.pilot.press("down", "e")
-        await seen.until(lambda: len(seen.app.screen_stack) == 2, "the question")
+        await seen.until(lambda: isinstance(seen.app.screen.focused, Input), "the question")
         assert "update_fps" in seen.text("#events")
         await seen.pilot.press(*"update_fps fps", "enter")
         assert "name=value" in seen.text("#wrong")
