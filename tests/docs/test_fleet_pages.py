@@ -1,6 +1,7 @@
 """The pages of the fleet name all that its messages, times and names have, and nothing that they have not."""
 
 import re
+from pathlib import Path
 from typing import get_args
 
 import msgspec
@@ -9,7 +10,7 @@ from tests.docs.snippets import ROOT
 from tests.docs.test_reference import names, rows
 
 import sightline.fleet
-from sightline.fleet import NodeConfig, RunOptions, Timing
+from sightline.fleet import CoordinatorServer, NodeConfig, RunOptions, Timing
 from sightline.fleet.api.problems import _STATUS
 from sightline.fleet.messages.parts import FleetInstanceStatus, InstanceState, Passing
 from sightline.fleet.messages.topics import MESSAGES, AgentCommand, Message
@@ -62,3 +63,11 @@ def test_every_status_that_the_api_answers_is_explained() -> None:
     text = (ROOT / "docs/fleet-api.md").read_text()
     told = {int(status) for status in re.findall(r"^\| (\d{3}) \|", text, re.MULTILINE)}
     assert {status for status, _ in _STATUS.values()} <= told
+
+
+def test_every_file_of_a_coordinator_is_its_users_alone_and_told_of(tmp_path: Path) -> None:
+    with CoordinatorServer(bus="memory://files", database=tmp_path / "coordinator" / "fleet.db"):
+        files = [*(tmp_path / "coordinator").iterdir()]
+        assert {path.stat().st_mode & 0o077 for path in (*files, tmp_path / "coordinator")} == {0}
+    names = {path.name for path in files} - {"fleet.db-wal", "fleet.db-shm", "fleet.db.lock"}
+    assert names == set(re.findall(r"`(fleet\.db[\w.]*)`", (ROOT / "docs/security.md").read_text()))
