@@ -1,5 +1,6 @@
 """The agent with everything real but the coordinator: a bus, signatures, a disk, and processes that run."""
 
+import json
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from sightline.fleet.deciding.agent.desired import Told
 from sightline.fleet.keys.identity import Identity
 from sightline.fleet.keys.tokens import Token
 from sightline.fleet.messages.parts import NodeConfig
-from sightline.fleet.messages.topics import AgentConfig
+from sightline.fleet.messages.topics import AgentConfig, AgentResponse
 from sightline.fleet.post.post import Post
 from sightline.log import redact
 
@@ -189,15 +190,43 @@ def test_nobody_but_the_coordinator_is_believed(
     assert desk.responses[-1].generation == generation
 
 
-def test_what_is_sealed_for_others_is_passed_over(
+class Newer(AgentConfig):
+    """Of a version that does not exist yet, and has other instances."""
+
+    node: dict[str, Any]
+
+    def to_json(self) -> bytes:
+        nodes = [{**self.node, "node_config_list": [{"name": 7}]}]
+        return json.dumps({"agent_info_list": nodes, "schema_version": 2}).encode()
+
+
+def refusal(desk: Desk, generation: int, wait_for: WaitFor) -> AgentResponse:
+    wait_for(lambda: desk.responses[-1].refused == generation, LIMIT_S, "it to be told")
+    said = desk.responses[-1]
+    assert said.deployment == "failed"
+    assert said.reason.startswith(f"generation {generation} cannot be used: ")
+    return said
+
+
+def test_what_cannot_be_used_is_told_to_the_coordinator_and_what_runs_goes_on(
     desk: Desk, begin: Callable[..., AgentService], wait_for: WaitFor
 ) -> None:
     agent = begin()
     welcome(desk, wait_for)
-    desk.configure(source("west"), key=Identity.made().public)
-    wait_for(lambda: agent._listening.passed_over.get("not to be opened") == 1, LIMIT_S, "it to be told")
+    good = desk.configure(source("west"))
+    runs(desk, good, wait_for)
+    bad = desk.configure(source("east"), key=Identity.made().public)
+    said = refusal(desk, bad, wait_for)
+    assert (said.generation, said.observed_generation) == (good, good)
+    assert agent._listening.passed_over == {"not to be opened": 1}
+    desk.generation += 1
+    later = {"node_id": str(agent.node_id), "hostname": "one", "generation": desk.generation}
+    desk.post.send(Newer(agent_info_list=[], node=later), key=str(agent.node_id))
+    assert "node_config_list" in refusal(desk, desk.generation, wait_for).reason
+    assert desk.state("west") == "running"
     generation = desk.configure(source("west"))
     wait_for(lambda: desk.verified() == generation, LIMIT_S, "the next one")
+    assert (desk.responses[-1].refused, desk.responses[-1].deployment) == (0, "done")
 
 
 def test_of_a_longer_list_each_agent_takes_its_own(

@@ -2,7 +2,7 @@
 
 from tests.fleet.agent.rig import BOOT, NODE, Rig, desired, instance, running
 
-from sightline.fleet.deciding.agent.desired import Greet, SendLog
+from sightline.fleet.deciding.agent.desired import Greet, SendLog, Told
 from sightline.fleet.messages.parts import CameraFigures
 from sightline.fleet.messages.topics import MOST_LOG_BYTES, AgentResponse
 
@@ -154,3 +154,22 @@ def test_that_a_generation_runs_is_told_at_once_and_once_whatever_was_told_befor
         rig.change("a", state="unhealthy" if number % 2 else "running")
         rig.tick(0.005)
     assert len(rig.of(AgentResponse)) == before
+
+
+def test_what_cannot_be_used_is_told_until_something_newer_can() -> None:
+    rig = running(instance("a"))
+    actions = rig.take(rig.agent.refused(3, "sealed for another", rig.now))
+    why = "generation 3 cannot be used: sealed for another"
+    assert [one.what for one in rig.fresh(Told, actions)] == [why]
+    said = rig.status()
+    assert (said.refused, said.generation, said.deployment, said.reason) == (3, 1, "failed", why)
+    assert not rig.fresh(Told, rig.take(rig.agent.refused(3, "sealed for another", rig.now))), "told twice"
+    rig.configure(desired(2, instance("a")))
+    rig.settle(3)
+    assert rig.status().refused == 3, "an older one that came late is no answer"
+    rig.configure(desired(3, instance("a")))
+    rig.settle(3)
+    said = rig.status()
+    assert (said.refused, said.deployment, said.reason) == (0, "done", "")
+    rig.take(rig.agent.refused(2, "old", rig.now))
+    assert rig.status().refused == 0

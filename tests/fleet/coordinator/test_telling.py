@@ -92,6 +92,14 @@ def test_a_camera_whose_pictures_are_old_is_explained() -> None:
     assert first_fault(hand, "cam-i") == "pictures: 25 pictures a second, the last one 60.0 s ago"
 
 
+def test_a_camera_whose_recording_was_played_is_explained_as_well() -> None:
+    hand = running()
+    hand.respond(A, status=[status("i", "exited", reason="exit code 0")])
+    told = explained(hand, "cam-i")
+    assert told.ok, told
+    assert told.steps[-1].why == "exited, exit code 0"
+
+
 def test_a_camera_without_a_place_is_explained() -> None:
     hand = running()
     hand.apply(CameraSpec(camera_id="c", pool="p"))
@@ -112,6 +120,19 @@ def test_a_machine_that_did_not_take_what_is_newest_is_explained() -> None:
     generation = hand.sent[A].generation
     hand.respond(A, generation=generation - 1)
     assert first_fault(hand, "i") == f"deployment: a has generation {generation - 1} of {generation}"
+
+
+def test_a_machine_that_cannot_use_what_is_newest_is_explained_and_gave_up() -> None:
+    hand = running()
+    generation = hand.sent[A].generation
+    hand.respond(A, generation=generation - 1, deployment="failed", reason="of before")
+    assert not hand.machine.agents()[A].gave_up, "what failed is not what it is to run now"
+    why = f"generation {generation} cannot be used: sealed for another"
+    hand.respond(A, generation=generation - 1, deployment="failed", reason=why, refused=generation)
+    assert first_fault(hand, "i") == f"deployment: a: {why}"
+    assert hand.machine.agents()[A].gave_up
+    hand.respond(A)
+    assert not hand.machine.agents()[A].gave_up
 
 
 def test_an_instance_that_restarts_is_explained() -> None:

@@ -15,16 +15,17 @@ from sightline.errors import Closed, SightlineError
 from sightline.fleet.agent.turns import Turn
 from sightline.fleet.deciding.agent.desired import Desired
 from sightline.fleet.deciding.agent.machine import Action, Agent
-from sightline.fleet.documents.opening import open_config
+from sightline.fleet.documents.opening import generation_of, open_config, own_generation
 from sightline.fleet.keys.identity import Identity, PublicKey
-from sightline.fleet.messages.topics import LEASES_KEY, AgentCommand, AgentConfig
+from sightline.fleet.messages.topics import LEASES_KEY, AgentCommand, AgentConfig, Message
 from sightline.fleet.post.counts import Tally
 from sightline.fleet.post.post import Post
 from sightline.fleet.post.reading import Received
-from sightline.log import Repeated, get_logger
+from sightline.log import Repeated, get_logger, redact
 
 _MOST: Final = 100
 _POLL_S: Final = 0.5
+_MOST_REASON: Final = 500
 _LIE: Final = "not signed by our coordinator"
 _ONCE: Final = frozenset({"restart", "retry", "logs"})
 """Commands that do something each time; all others only say what is so."""
@@ -57,7 +58,11 @@ class Listening:
         self._tally = Tally()
         self._passed_over = Repeated(get_logger(__name__), "a message is passed over")
         self._reader = post.reader(
-            AgentConfig, AgentCommand, keys=[str(node_id), LEASES_KEY], believed=coordinator
+            AgentConfig,
+            AgentCommand,
+            keys=[str(node_id), LEASES_KEY],
+            believed=coordinator,
+            on_unreadable=self._unreadable,
         )
         self._thread = threading.Thread(target=self._live, name="agent listens", daemon=True)
 
@@ -116,8 +121,19 @@ class Listening:
             desired = open_config(config, self._identity, self._node_id)
         except SightlineError as error:
             self._pass_over("not to be opened", str(error))
+            self._refuse(own_generation(config.agent_info_list, self._node_id), str(error))
             return
         self._hear(partial(_configured, desired))
+
+    def _unreadable(self, kind: type[Message], value: bytes, why: str) -> None:
+        """It is our coordinator's, and is no message to us: of another version, it may be."""
+        if kind is AgentConfig:
+            self._refuse(generation_of(value, self._node_id), why)
+
+    def _refuse(self, generation: int, why: str) -> None:
+        """The coordinator is told, where it can be said of which one."""
+        if generation:
+            self._hear(partial(_refused, generation, redact(why)[:_MOST_REASON]))
 
     def _pass_over(self, reason: str, told: str) -> None:
         self._tally.add("passed over", reason)
@@ -126,6 +142,10 @@ class Listening:
 
 def _commanded(command: AgentCommand, agent: Agent, now_ns: int) -> list[Action]:
     return agent.commanded(command, now_ns)
+
+
+def _refused(generation: int, why: str, agent: Agent, now_ns: int) -> list[Action]:
+    return agent.refused(generation, why, now_ns)
 
 
 def _configured(desired: Desired, agent: Agent, now_ns: int) -> list[Action]:

@@ -203,7 +203,7 @@ def _outline(one: FleetInstanceStatus) -> tuple[Any, ...]:
 
 def _failed(late: Iterable[AgentView]) -> Iterator[tuple[str, str]]:
     for view in late:
-        if view.state in HERE and view.deployment == "failed":
+        if view.state in HERE and view.gave_up:
             yield view.spec.hostname, view.reason or "no reason was given"
 
 

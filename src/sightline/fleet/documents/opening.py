@@ -16,6 +16,7 @@ import binascii
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
@@ -60,6 +61,29 @@ def open_config(config: AgentConfig, identity: Identity, node_id: UUID) -> Desir
 def open_document(document: bytes, identity: Identity, node_id: UUID) -> Desired:
     """That of `Desired.document`. Raises FleetError, WireError."""
     return open_config(AgentConfig.from_json(document), identity, node_id)
+
+
+class _OfNode(msgspec.Struct):
+    node_id: str
+    generation: int = 0
+
+
+class _Outline(msgspec.Struct):
+    agent_info_list: list[_OfNode]
+
+
+def generation_of(value: bytes, node_id: UUID) -> int:
+    """That of what may be a configuration of another version, as far as it can be told; 0: it cannot."""
+    try:
+        outline = msgspec.json.decode(value, type=_Outline)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
+    return max((one.generation for one in outline.agent_info_list if one.node_id == str(node_id)), default=0)
+
+
+def own_generation(nodes: Iterable[NodeConfig], node_id: UUID) -> int:
+    """The newest that is said of this agent; 0: nothing is."""
+    return max((node.generation for node in nodes if node.node_id == node_id), default=0)
 
 
 def digest_of(instance: FleetDsInstance | WorkerInstance) -> str:

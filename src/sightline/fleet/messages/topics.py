@@ -30,6 +30,7 @@ from sightline.fleet.messages.parts import (
     Name,
     NodeConfig,
     Passing,
+    wrong_in,
 )
 
 LEASES_KEY: Final = "leases"
@@ -58,15 +59,10 @@ class Message(Passing):
             )
         try:
             return cls.model_validate_json(data)
-        except (ValidationError, ValueError) as error:
-            raise WireError(f"expected a message of {cls.topic}: {_told(error)}") from None
-
-
-def _told(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return type(error).__name__
-    found = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc']))[:80]}: {one['msg'][:120]}" for one in found[:5])
+        except ValidationError as error:
+            raise WireError(f"expected a message of {cls.topic}: {wrong_in(error)}") from None
+        except ValueError as error:
+            raise WireError(f"expected a message of {cls.topic}: {type(error).__name__}") from None
 
 
 class AgentInfo(Message):
@@ -165,6 +161,8 @@ class AgentResponse(Message):
         observed_generation: of that which it runs, every instance as it should be.
         verified_generation: of its known good one.
         deployment: how far it is with the newest: "done", "waiting", "deploying" or "failed", and why.
+        refused: a configuration that came and cannot be used, newer than `generation`; 0: none. Then
+            `deployment` is "failed", and `reason` says why.
         held: names of exclusive instances that may still be running here, whatever is desired; sent always.
         request, log: the answer to `logs`.
     """
@@ -183,6 +181,7 @@ class AgentResponse(Message):
     verified_generation: Generation = 0
     deployment: Literal["done", "waiting", "deploying", "failed"] = "done"
     reason: Annotated[str, Field(max_length=256 * 1024)] = ""
+    refused: Generation = 0
     held: list[Line] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     request: Label = ""
     log: Annotated[str, Field(max_length=MOST_LOG_BYTES)] | None = None

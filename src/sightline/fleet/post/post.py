@@ -125,9 +125,11 @@ class Post:
         *kinds: type[Message],
         keys: Collection[str] | None = None,
         believed: PublicKey | None = None,
+        on_unreadable: Callable[[type[Message], bytes, str], None] | None = None,
     ) -> Reader:
         """Of messages of these kinds, with one of these keys or without a key; None: with any. `believed`:
-        what the owner of this key did not sign is not even looked into; None: anybody's is. Raises Closed.
+        what the owner of this key did not sign is not even looked into; None: anybody's is. `on_unreadable`
+        is given what was looked into and is no message of its kind, and why, within `poll`. Raises Closed.
 
         Nothing comes before the first `poll` or `ready`.
         """
@@ -139,6 +141,7 @@ class Post:
                 {self.topic(kind): kind for kind in kinds},
                 keys,
                 believed=believed,
+                on_unreadable=on_unreadable,
                 on_reset=self._missed,
                 on_close=self._readers.discard,
             )

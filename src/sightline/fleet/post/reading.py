@@ -61,6 +61,7 @@ class Reader:
         kinds: by topic.
         keys: those that are read; None: all. A message without a key is for everybody.
         believed: whose messages are read; None: anybody's.
+        on_unreadable: called within `poll` with what is no message of its kind.
         on_reset: called within `poll` when the broker lost what it had.
         on_close: called first of all when it closes.
     """
@@ -72,6 +73,7 @@ class Reader:
         keys: Collection[str] | None,
         *,
         believed: PublicKey | None = None,
+        on_unreadable: Callable[[type[Message], bytes, str], None] | None = None,
         on_reset: Callable[[], None],
         on_close: Callable[[Reader], None],
     ) -> None:
@@ -80,6 +82,7 @@ class Reader:
         self._kept = frozenset(topic for topic, kind in kinds.items() if kind in LAST_OF_EACH_KEY)
         self._keys = None if keys is None else frozenset(key.encode() for key in keys)
         self._believed = believed
+        self._on_unreadable = on_unreadable
         self._on_reset = on_reset
         self._on_close = on_close
         self._tally = Tally()
@@ -186,6 +189,8 @@ class Reader:
             return Received(kind.from_json(message.value), (message.key or b"").decode(), envelope)
         except (WireError, UnicodeDecodeError) as error:
             self._invalid("message", kind, error)
+            if self._on_unreadable is not None:
+                self._on_unreadable(kind, message.value, str(error))
             return None
 
     def _envelope(self, message: BusMessage) -> Envelope | None:

@@ -26,13 +26,15 @@ class Deployment:
         current: what was verified last.
         failed: by instance, why it did not come through its gate.
         error: why the newest cannot be kept on disk; "": it can.
+        refused: a newer generation than the newest, that came and cannot be used; 0: none. refusal: why.
         touching: there was news, or it was waited for long enough: what runs may be changed.
     """
 
     def __init__(self, current: Desired | None, wait_until_ns: int) -> None:
         self.newest = self.current = current
         self.failed: dict[str, str] = {}
-        self.error = ""
+        self.error = self.refusal = ""
+        self.refused = 0
         self.touching = False
         self._wait_until_ns = wait_until_ns
         self._pending: Desired | None = None
@@ -64,6 +66,8 @@ class Deployment:
         """
         if desired.generation < self.generation:
             return f"generation {desired.generation} is out of date: {self.generation} is known"
+        if desired.generation >= self.refused:
+            self.refused, self.refusal = 0, ""
         if self.newest and desired.generation == self.generation:
             self.touching = True
             same = _digests(desired) == _digests(self.newest)
@@ -72,6 +76,13 @@ class Deployment:
         self.failed.clear()
         self._anew.reset()
         return f"generation {desired.generation} is to be deployed"
+
+    def refuse(self, generation: int, why: str) -> bool:
+        """One came that cannot be used. False: it is out of date, or known to be so."""
+        if generation <= self.generation or (generation, why) == (self.refused, self.refusal):
+            return False
+        self.refused, self.refusal = generation, why
+        return True
 
     def wait(self, now_ns: int, alarm: Alarm) -> None:
         """Without any news for long enough, it goes by `current`."""
@@ -115,6 +126,8 @@ class Deployment:
 
     def reason(self) -> str:
         failed = [f"{name}: {reason}" for name, reason in self.failed.items()]
+        if self.refused:
+            failed.insert(0, f"generation {self.refused} cannot be used: {self.refusal}")
         return "; ".join([*failed, *([self.error] if self.error else [])])[:MOST_REASON]
 
     def keep(self, complete: bool, now_ns: int, alarm: Alarm) -> Keep | None:

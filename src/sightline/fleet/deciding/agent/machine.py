@@ -160,6 +160,12 @@ class Agent:
             self._tell(what, "warning" if "another content" in what else "info")
         return self._turn(now_ns)
 
+    def refused(self, generation: int, why: str, now_ns: int) -> list[Action]:
+        """A configuration came that cannot be used: what runs goes on."""
+        if self._deployment.refuse(generation, why):
+            self._tell(f"generation {generation} cannot be used: {why}", "error")
+        return self._turn(now_ns)
+
     def found(self, found: Sequence[Found], now_ns: int, looked_ns: int | None = None) -> list[Action]:
         """Somebody looked in all runtimes, from `looked_ns` on (None: now), and this is all that is there."""
         at_ns = now_ns if looked_ns is None else looked_ns
@@ -194,13 +200,14 @@ class Agent:
         """The coordinator said something; what is for another agent is passed over."""
         if command.node_id not in {None, self.node_id}:
             return []
+        if command.command == "leases":  # many a minute, and what is due is due no sooner by a longer lease
+            self._lease.heard(command, now_ns)
+            return []
         obeyed: list[Action] = self._obey(command, now_ns)
         return [*obeyed, *self._turn(now_ns)]
 
     def _obey(self, command: AgentCommand, now_ns: int) -> list[Action]:
         match command.command:
-            case "leases":
-                self._lease.heard(command, now_ns)
             case "welcome":
                 self._welcomed(command, now_ns)
             case "refuse":

@@ -174,13 +174,13 @@ class Planning:
                 self._pass(slot, target)
             elif not self._is_through(slot, target):
                 self._watch_gate(slot, target, now_ns)
-        self._targets = None
 
     def _pass(self, slot: Slot, target: DesiredInstance) -> None:
         slot.reason = slot.trouble = ""
         if not self._is_through(slot, target):
             slot.passed = target.digest
             self._deployment.recovered(target.name)
+            self._targets = None
             self._tell(Told(what="it is as it should be", instance=slot.name))
 
     def _watch_gate(self, slot: Slot, target: DesiredInstance, now_ns: int) -> None:
@@ -200,6 +200,7 @@ class Planning:
         why = slot.reason or (slot.found.reason if slot.found else "")
         reason = f"not ready within {target.ready_s:g} s" + (f": {why}" if why else "")
         if self._deployment.fail(target.name, reason, now_ns):
+            self._targets = None
             back = self._deployment.target(target.name) is not target
             then = "what was verified before comes back" if back else "nothing to go back to: tried again"
             self._tell(Told(what=f"{reason}; {then}", instance=slot.name, level="error"))

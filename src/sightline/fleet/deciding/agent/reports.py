@@ -135,6 +135,7 @@ class Reports:
             verified_generation=self._deployment.verified_generation,
             deployment=deployment,
             reason=reason,
+            refused=self._deployment.refused,
             held=self._planning.held(),
             request=request,
             log=log,
@@ -142,6 +143,8 @@ class Reports:
 
     def _deployed(self, now_ns: int) -> tuple[Progress, str]:
         reason = self._deployment.reason()
+        if self._deployment.refused:
+            return "failed", reason
         if self._deployment.done:
             return "done", reason
         if self._deployment.failed:

@@ -18,6 +18,8 @@ from sightline.fleet.placing.placed import Placed
 
 STALE_S: Final = 10.0
 """A picture older than that is no picture."""
+_DONE: Final = "exited"
+_WELL: Final = frozenset({"running", _DONE})
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -76,7 +78,7 @@ class _Chain:
             return
         name = self._fleet.placement.cameras.get(camera_id, "")
         status = self.instance(name)
-        if status is not None:
+        if status is not None and status.state != _DONE:  # whose recordings are played has no pictures
             self._camera_figures(camera_id, status.cameras.get(camera_id))
 
     def instance(self, name: str) -> FleetInstanceStatus | None:
@@ -126,6 +128,9 @@ class _Chain:
 
     def _deployment(self, node: Node) -> None:
         said, generation = node.said, node.share.generation
+        if node.refuses:
+            self.add("deployment", False, f"{node.name}: {said.reason}")
+            return
         if not node.knows:
             self.add("deployment", False, f"{node.name} has generation {said.generation} of {generation}")
             return
@@ -141,7 +146,7 @@ class _Chain:
             return None
         parts = [status.state, status.reason, f"restarts: {status.restarts}" if status.restarts else ""]
         parts.append(f"put right: {status.drift}" if status.drift else "")
-        self.add("state", status.state == "running", ", ".join(filter(None, parts)))
+        self.add("state", status.state in _WELL, ", ".join(filter(None, parts)))
         self._figures(status)
         return status
 

@@ -30,6 +30,7 @@ class Said(msgspec.Struct):
         full_seq: of its last full response; -1: none is known.
         generation, observed, verified: of configurations: seen, running well, known good.
         deployment, reason: how far it is with the newest.
+        refused: a configuration that it has, and cannot use; 0: none.
         held: exclusive instances that may be running there.
         statuses: of all its instances, by name.
     """
@@ -43,6 +44,7 @@ class Said(msgspec.Struct):
     verified: int = 0
     deployment: str = ""
     reason: str = ""
+    refused: int = 0
     held: frozenset[str] = frozenset()
     statuses: dict[str, FleetInstanceStatus] = {}
 
@@ -98,6 +100,11 @@ class Node:
         return self.said.generation >= self.share.generation
 
     @property
+    def refuses(self) -> bool:
+        """It answered that it cannot use the newest."""
+        return self.said.refused >= self.share.generation and not self.knows
+
+    @property
     def state(self) -> AgentState:
         if self.removed:
             return "removed"
@@ -148,6 +155,7 @@ class Node:
         said.verified = response.verified_generation
         said.deployment = response.deployment
         said.reason = response.reason
+        said.refused = response.refused
         said.held = frozenset(response.held)
 
 

@@ -28,7 +28,8 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
         spec: what it has. state: see `AgentState`.
         generation: of what it is to run. seen, observed, verified: of what its agent has seen, runs well, and
             knows as good.
-        deployment, reason: how far it is with the newest; "" as long as nothing was heard.
+        deployment, reason: how far it is with the newest; "" as long as nothing was heard. refuses: it cannot
+            use it.
         heard_ns: when it was heard last, monotonic; None: not since the coordinator began. boot: of what was
             heard last; -1: nothing.
         held: exclusive instances that may be running there.
@@ -43,6 +44,7 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     verified: int
     deployment: str
     reason: str
+    refuses: bool
     heard_ns: int | None
     boot: int
     held: tuple[str, ...]
@@ -53,6 +55,11 @@ class AgentView(msgspec.Struct, frozen=True, kw_only=True):
     def hostname(self) -> str:
         """For people."""
         return self.spec.hostname
+
+    @property
+    def gave_up(self) -> bool:
+        """It tried what it is to run, or cannot use it."""
+        return self.deployment == "failed" and (self.refuses or self.seen >= self.generation)
 
     @property
     def is_current(self) -> bool:
@@ -177,6 +184,7 @@ def agent_view(node: Node) -> AgentView:
         verified=said.verified,
         deployment=said.deployment,
         reason=said.reason,
+        refuses=node.refuses,
         heard_ns=node.heard_ns,
         boot=said.boot,
         held=tuple(sorted(said.held)),
