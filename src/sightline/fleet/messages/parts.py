@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from sightline.deepstream.models.instance import DsInstance, InstanceStatus, NodeInfo
 
@@ -168,3 +168,9 @@ class FleetInstanceStatus(InstanceStatus):
 
 
 Payload: TypeAlias = dict[str, Any]
+
+
+def wrong_in(error: ValidationError) -> str:
+    """What is wrong, by its places: of much the first, and no value, which may be a secret."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))[:80]}: {one['msg'][:200]}" for one in found[:5])
