@@ -1,7 +1,9 @@
 """What holds for every route, read from the API's own description: token, problems, examples, no secret."""
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 from tests.fleet.api.rig import bus_url, camera, coordinator, worker
 
+from sightline.fleet.api.app import make_app
 from sightline.fleet.api.examples import EXAMPLES
 from sightline.fleet.store import rows
 from sightline.fleet.store.events import EventOut
@@ -19,14 +22,20 @@ PLANTED = "planted-geheim-77c1"
 PROBLEM = "application/problem+json"
 OPEN = {"/healthz"}
 WORDS = {"kind": "camera"}
+HIDDEN_ROUTES = {("GET", "/api/v1/openapi.json")}
+NEEDS_AN_AGENT = "/api/v1/instances/{instance}/logs"
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Address, token and description of a coordinator with a camera, an instance and no agent."""
+    """Address, token and description of a coordinator with a camera, an instance, and an agent to come."""
     with coordinator(tmp_path_factory.mktemp("fleet"), bus_url()) as (server, client):
-        client.post("/api/v1/instances", worker("one"))
-        client.post("/api/v1/cameras", camera("gate", username="viewer", password=PLANTED))
+        secret = {"bus": f"hub://:{PLANTED}@10.0.0.1:4820"}
+        client.post("/api/v1/instances", worker("one", config={**worker("one")["config"], **secret}))
+        client.post("/api/v1/agents", {"agent_name": "hall"})
+        client.post(
+            "/api/v1/cameras", camera("gate", instance_name="one", username="viewer", password=PLANTED)
+        )
         client.post("/api/v1/update-config")
         yield server.url, server.token, client.get("/api/v1/openapi.json")
 
@@ -46,10 +55,8 @@ def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
 
 
 def filled(path: str, value: str = "nobody") -> str:
-    for part in path.split("/"):
-        if part.startswith("{"):
-            path = path.replace(part, WORDS.get(part[1:-1], value))
-    return path
+    words = {} if path.endswith(".csv") else WORDS
+    return re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], value), path)
 
 
 def check_problem(answer: httpx.Response, *statuses: int) -> None:
@@ -75,6 +82,23 @@ def test_no_route_answers_without_the_token(served: tuple[str, str, dict[str, An
         for path in ("/", "/docs", "/redoc", "/openapi.json", "/api/v1/openapi.json", "/nothing"):
             check_problem(stranger.get(path), 401)
         check_problem(stranger.get("/api/v1/status", headers={"authorization": "Bearer wrong-token"}), 401)
+
+
+def test_no_route_is_left_out_of_the_description(tmp_path: Path) -> None:
+    with coordinator(tmp_path, bus_url()) as (server, client):
+        there = {*routes_below(make_app(server.service).routes)}
+        described = {(method, path) for method, path, _ in operations(client.get("/api/v1/openapi.json"))}
+    assert there == described | HIDDEN_ROUTES
+
+
+def routes_below(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """As the application has them, within routers that it took in too."""
+    for route in routes:
+        router = getattr(route, "original_router", None)
+        if router is not None:
+            yield from routes_below(router.routes)
+        else:
+            yield from ((method, route.path) for method in route.methods - {"HEAD"})
 
 
 def test_every_body_that_is_wrong_is_a_problem_and_echoes_nothing(
@@ -148,11 +172,41 @@ def test_a_request_for_another_host_is_a_problem(http: httpx.Client) -> None:
 
 
 def test_no_answer_shows_a_secret(http: httpx.Client, served: tuple[str, str, dict[str, Any]]) -> None:
-    for method, path, _ in operations(served[2]):
-        if method == "GET":
-            for name in ("gate", "one"):
-                answer = http.get(filled(path, name))
-                assert PLANTED not in answer.text, path
+    paths = {path for method, path, _ in operations(served[2]) if method == "GET"}
+    looked = set()
+    for path in paths:
+        for name in ("gate", "one", "hall", "cameras", "instances", "agents"):
+            answer = http.get(filled(path, name))
+            assert PLANTED not in answer.text + str(answer.headers), path
+            looked |= {path} if answer.status_code == 200 else set()
+    assert paths - looked == {NEEDS_AN_AGENT}
+
+
+def test_what_is_written_is_answered_and_logged_without_its_secret(
+    http: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    login = {"username": "viewer", "password": PLANTED}
+    stream = {"camera_id": "added", "camera_url": f"rtsp://viewer:{PLANTED}@h/x", "change": "add"}
+    site = (
+        f"cameras: {{s: {{url: 'rtsp://viewer:{PLANTED}@h/s'}}}}\n"
+        "workers: {w: {model: {kind: motion}}}\n"
+    )
+    table = f"camera_id,address,username,password\r\nt,rtsp://h/t,viewer,{PLANTED}\r\n"
+    answers = [
+        http.post("/api/v1/cameras", json=camera("made", **login)),
+        http.put("/api/v1/cameras/made", json=camera("made", username="other", password=PLANTED)),
+        http.patch("/api/v1/cameras/made", json={"password": f"{PLANTED}2"}),
+        http.post("/api/v1/stream/add", json={"value": stream}),
+        http.post("/api/v1/import", json={"origin": "o", "cameras": [camera("came", **login)]}),
+        http.post("/api/v1/import/site", content=site.encode()),
+        http.post("/api/v1/import/cameras.csv", content=table.encode()),
+        http.post("/api/v1/update-config", json={"desc": f"rtsp://viewer:{PLANTED}@h/x"}),
+        http.get("/api/v1/export/site", params={"instance": "w"}),
+        http.get("/api/v1/events"),
+    ]
+    assert [answer.status_code for answer in answers if answer.is_error] == []
+    assert all(PLANTED not in answer.text + str(answer.headers) for answer in answers)
+    assert PLANTED not in caplog.text
 
 
 def test_every_operation_has_a_name_of_its_own_and_words(served: tuple[str, str, dict[str, Any]]) -> None:

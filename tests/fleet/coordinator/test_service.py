@@ -129,6 +129,22 @@ def test_what_a_drained_machine_ran_goes_to_another(tmp_path: Path, wait_for: Wa
         assert client.get("/api/v1/agents/hall")["state"] == "drained"
 
 
+def test_users_ask_who_is_there_and_spread_the_load_anew_over_http(tmp_path: Path, wait_for: WaitFor) -> None:
+    bus = bus_url()
+    with coordinator(tmp_path, bus) as (_, client), agent(bus, client, "hall") as hall:
+        wanted(client, "one", "two")
+        client.post("/api/v1/update-config")
+        wait_for(lambda: len(hall.instances) == 2, 10, "the first one runs both")
+        asked = len(hall.commands("report"))
+        assert client.post("/api/v1/refresh", {"desc": "who is there?"})["revision"] == 1
+        wait_for(lambda: len(hall.commands("report")) > asked, 10, "it is asked")
+        with agent(bus, client, "yard") as yard:
+            wait_for(lambda: client.get("/api/v1/agents", state="connected")["total"] == 2, 10, "both are in")
+            assert not yard.instances, "nothing moves by itself"
+            client.post("/api/v1/rebalance")
+            wait_for(lambda: len(hall.instances) == len(yard.instances) == 1, 10, "each runs one")
+
+
 def test_an_agent_that_goes_is_noticed_and_what_it_ran_moves(tmp_path: Path, wait_for: WaitFor) -> None:
     bus = bus_url()
     with coordinator(tmp_path, bus) as (_, client), agent(bus, client, "yard") as yard:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.fleet.store.filled import camera, deepstream
 
+from sightline.fleet.deciding.coordinator.actions import Save
+from sightline.fleet.inventory import Placement
 from sightline.fleet.store import Conflict, Database, Missing, Refused
+from sightline.fleet.store.observing import CameraSeen
 from sightline.fleet.store.rows import CameraBody, CameraChange
 
 
@@ -178,5 +182,25 @@ def test_cameras_are_found_by_what_they_are(database: Database) -> None:
     assert found(text="%") == []
     assert found(name="yard") == ["yard"]
     assert found(name="yard", enabled=True) == []
+    assert found(state="live") == []
+    database.observed.observe(cameras={"gate": CameraSeen(status="live")})
+    database.observed.write(now=True)
+    assert found(state="live") == ["gate"]
     page = database.cameras.page(offset=1, limit=1)
     assert ([each.camera_id for each in page.items], page.total) == (["yard"], 3)
+
+
+def test_cameras_are_found_by_where_they_are_by_hand_or_not(database: Database) -> None:
+    hall, yard = database.agents.add({"agent_name": "hall"}), database.agents.add({"agent_name": "yard"})
+    database.instances.add(deepstream("one"))
+    database.cameras.add(camera("by-hand", agent_name="hall"))
+    database.cameras.add(camera("placed"))
+    there = Placement(cameras={"placed": "one"}, instances={"one": UUID(yard.node_id)})
+    database.save(Save(placement=there))
+
+    def found(**by: Any) -> list[str]:
+        return [each.camera_id for each in database.cameras.page(**by).items]
+
+    assert found(agent="hall") == found(agent=hall.node_id) == ["by-hand"]
+    assert found(agent="yard") == found(agent=yard.node_id) == found(instance="one") == ["placed"]
+    assert found(agent="nobody") == []

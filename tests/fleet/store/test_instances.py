@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.fleet.store.filled import MODELS, camera, deepstream, worker
 
 from sightline.deepstream.models.instance import DsInstanceConfig
+from sightline.fleet.deciding.coordinator.actions import Save
+from sightline.fleet.inventory import Placement
 from sightline.fleet.store import Database, Refused
 from sightline.fleet.store.instance_rows import APP_FIELDS
+from sightline.fleet.store.observing import InstanceSeen
 from sightline.fleet.store.rows import DsInstanceBody
 
 TOKEN = "geheim-geheim-geheim"
@@ -127,3 +131,22 @@ def test_an_instance_keeps_name_and_kind(database: Database) -> None:
     database.instances.add(deepstream())
     with pytest.raises(Refused, match="an instance keeps its kind"):
         database.instances.replace("hall", worker("hall"))
+
+
+def test_instances_are_found_by_what_and_where_they_are(database: Database) -> None:
+    node_id = UUID(database.agents.add({"agent_name": "box"}).node_id)
+    database.instances.add(deepstream("by-hand", agent_name="box", labels={"room": "a"}))
+    database.instances.add(worker("placed", pool="outside", enabled=False))
+    database.save(Save(placement=Placement(instances={"placed": node_id})))
+    database.observed.observe(instances={"placed": InstanceSeen(status="failed", reason="no such model")})
+    database.observed.write(now=True)
+
+    def found(**by: Any) -> list[str]:
+        return [each.instance_name for each in database.instances.page(**by).items]
+
+    assert found(agent="box") == found(agent=str(node_id)) == ["by-hand", "placed"]
+    assert found(kind="deepstream") == found(label="room=a") == found(label="room") == ["by-hand"]
+    assert found(enabled=True) == found(name="by-hand") == found(text="HAND") == ["by-hand"]
+    assert found(kind="worker") == found(pool="outside") == found(enabled=False) == ["placed"]
+    assert found(state="failed") == found(text="no such MODEL") == ["placed"]
+    assert found(agent="nobody") == found(label="room=b") == found(state="running") == []
