@@ -1,6 +1,7 @@
 """The guard: what must not run twice ends when the lease is over, whatever became of the agent."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def guards(state: Path) -> list[psutil.Process]:
 def state(tmp_path: Path) -> Iterator[Path]:
     """A state folder; a guard that is left is ended."""
     yield tmp_path
-    for process in guards(tmp_path):
+    for process in [*guards(tmp_path), *guards(tmp_path / "agent")]:
         process.kill()
 
 
@@ -154,6 +155,21 @@ def test_one_folder_has_one_guard_whoever_begins_how_many(state: Path) -> None:
     assert guard.ppid() != os.getpid()
     assert os.getsid(guard.pid) != os.getsid(0)
     assert main([str(state)]) == 0  # another is there: it leaves
+
+
+def test_a_guard_of_an_agent_that_was_removed_leaves_where_docker_is_gone_too(
+    state: Path, wait_for: WaitFor
+) -> None:
+    folder = state / "agent"
+    folder.mkdir()
+    write_lease(folder, lease_for(0, node="n", prefix="p", address=NOWHERE))
+    begin_guard(folder)
+    (guard,) = guards(folder)
+    told = folder / "guard.log"
+    wait_for(lambda: told.exists() and "it cannot be told what runs" in told.read_text(), 20, "its log")
+    assert guard.is_running()
+    shutil.rmtree(folder)
+    wait_for(lambda: not guard.is_running(), 20, "it to leave")
 
 
 def test_a_guard_with_no_lease_leaves(state: Path) -> None:

@@ -7,7 +7,8 @@ on, and the coordinator gives them to another machine a while after the lease: b
 
 Promises: one guard a folder, whoever begins how many (flock); begun in a session of its own, so that no
 terminal takes it along; it asks again until Docker answers; and it ends by itself once the lease is over and
-nothing exclusive runs. It never touches what another agent runs, or what may run twice.
+nothing exclusive runs, or where Docker does not answer and the agent's folder is gone too. It never touches
+what another agent runs, or what may run twice.
 
 Deliberately not here: granting or renewing a lease, and instances that are processes, which the kernel ends
 with the agent. A service manager that kills all that an agent began kills this too: tell systemd
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guard(folder: Path) -> None:
-    """Returns once the lease is over and nothing exclusive runs."""
+    """Returns once the lease is over and nothing exclusive runs, or there is nothing left of the agent."""
     known: Lease | None = None
     told = ""
     while True:
@@ -113,6 +114,8 @@ def _guard(folder: Path) -> None:
                 return
             told = ""
         except RuntimeFault as error:
+            if not folder.exists():
+                return
             if str(error) != told:
                 _say(f"the lease is over, and it cannot be told what runs: {error}")
             told = str(error)
