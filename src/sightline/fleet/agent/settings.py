@@ -22,7 +22,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from sightline.errors import ConfigError
-from sightline.fleet.messages.parts import MOST_LABELS, Label, Line
+from sightline.fleet.messages.parts import MOST_LABELS, Label, Line, wrong_in
 from sightline.kinds import nearest
 from sightline.log import hide_secret
 
@@ -122,7 +122,7 @@ class AgentSettings(BaseModel):
         try:
             made = cls(**said)
         except ValidationError as error:
-            raise ConfigError(f"settings of the agent: {_told(error)}") from None
+            raise ConfigError(f"settings of the agent: {wrong_in(error)}") from None
         if made.token is not None:
             hide_secret(made.token.get_secret_value())
         return made
@@ -166,8 +166,3 @@ def _known(
             raise ConfigError(f"{where}: expected {spelled(name)} once, in capitals or not")
         found[field] = value
     return found
-
-
-def _told(error: ValidationError) -> str:
-    found = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg'][:200]}" for one in found)

@@ -54,6 +54,14 @@ def agent_routes(service: CoordinatorService) -> APIRouter:
         response.headers["location"] = f"/api/v1/agents/{quote(made.agent_name, safe='')}"
         return tagged(made, response)
 
+    _add_rows(router, service)
+    _add_acts(router, service)
+    return router
+
+
+def _add_rows(router: APIRouter, service: CoordinatorService) -> None:
+    agents = service.database.agents
+
     @router.get("/{agent}", responses={200: {"headers": TAGGED}, **failing(not_found=_ABSENT)})
     def get_agent(agent: Key, response: Response) -> AgentOut:
         """One machine."""
@@ -83,9 +91,6 @@ def agent_routes(service: CoordinatorService) -> APIRouter:
     def delete_agent(agent: Key, expected: Expected) -> None:
         """Forget it: what it ran goes to others, and it may come again with a new token only."""
         service.agent_removed(agent, expected)
-
-    _add_acts(router, service)
-    return router
 
 
 def _add_acts(router: APIRouter, service: CoordinatorService) -> None:

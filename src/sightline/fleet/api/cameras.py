@@ -57,6 +57,13 @@ def camera_routes(service: CoordinatorService) -> APIRouter:
         response.headers["location"] = f"/api/v1/cameras/{quote(made.camera_id, safe='')}"
         return tagged(made, response)
 
+    _add_rows(router, service)
+    return router
+
+
+def _add_rows(router: APIRouter, service: CoordinatorService) -> None:
+    cameras = service.database.cameras
+
     @router.get("/{camera}", responses={200: {"headers": TAGGED}, **failing(not_found=_ABSENT)})
     def get_camera(camera: Key, response: Response) -> CameraOut:
         """One camera."""
@@ -86,5 +93,3 @@ def camera_routes(service: CoordinatorService) -> APIRouter:
     def delete_camera(camera: Key, expected: Expected) -> None:
         """Take it out of the draft."""
         cameras.remove(camera, expected)
-
-    return router

@@ -62,6 +62,14 @@ def instance_routes(service: CoordinatorService) -> APIRouter:
         response.headers["location"] = f"/api/v1/instances/{quote(made.instance_name, safe='')}"
         return tagged(made, response)
 
+    _add_rows(router, service)
+    _add_acts(router, service)
+    return router
+
+
+def _add_rows(router: APIRouter, service: CoordinatorService) -> None:
+    instances = service.database.instances
+
     @router.get("/{instance}", responses={200: {"headers": TAGGED}, **failing(not_found=_ABSENT)})
     def get_instance(instance: Key, response: Response) -> DsInstanceOut:
         """One instance."""
@@ -95,9 +103,6 @@ def instance_routes(service: CoordinatorService) -> APIRouter:
     def delete_instance(instance: Key, expected: Expected) -> None:
         """Take it out of the draft."""
         instances.remove(instance, expected)
-
-    _add_acts(router, service)
-    return router
 
 
 def _add_acts(router: APIRouter, service: CoordinatorService) -> None:

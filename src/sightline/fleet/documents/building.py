@@ -25,7 +25,7 @@ from sightline.fleet.documents.narrowing import narrowed
 from sightline.fleet.documents.secret_parts import Json, Secret, taken_out
 from sightline.fleet.documents.sources import CameraSource, InstanceSource, Sources
 from sightline.fleet.keys.identity import PublicKey
-from sightline.fleet.messages.parts import FleetDsInstance, NodeConfig, WorkerInstance
+from sightline.fleet.messages.parts import FleetDsInstance, NodeConfig, WorkerInstance, wrong_in
 from sightline.fleet.messages.topics import AgentConfig
 from sightline.log import redact
 
@@ -149,7 +149,7 @@ class _Making:
         return found
 
     def _wrong(self, instance: str, error: Exception, camera_id: str = "") -> None:
-        reason = _told(error) if isinstance(error, ValidationError) else redact(str(error))
+        reason = wrong_in(error) if isinstance(error, ValidationError) else redact(str(error))
         self.mistakes.append(Mistake(instance, reason, camera_id))
 
 
@@ -182,8 +182,3 @@ def _as_camera(camera: CameraSource, term: int) -> dict[str, Any]:
     login = {"username": camera.username, "password": camera.password}
     given = {name: value for name, value in login.items() if value is not None}
     return {**camera.settings, "url": camera.address, **given, "term": term}
-
-
-def _told(error: ValidationError) -> str:
-    found = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc']))[:80]}: {one['msg'][:120]}" for one in found[:5])

@@ -9,7 +9,7 @@ still fit; it is not promised that the most possible has a place, nor that loads
 (`rebalance` moves what is above its fair part, and nothing else).
 
 An instance without cameras keeps its place, and what it needs stays its own; whether it runs is not said
-here (`coordinator.shares`: it does not, as neither DeepStream nor a site runs without a source).
+here (`deciding.coordinator.fleet`: it does not, as neither DeepStream nor a site runs without a source).
 """
 
 from __future__ import annotations

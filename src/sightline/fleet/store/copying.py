@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from sightline.errors import StoreError
+from sightline.fleet.keys.private_file import sync
 from sightline.fleet.store.faults import store_error
 
 
@@ -24,9 +25,9 @@ def copy_database(path: Path, to: Path) -> None:
     os.close(handle)
     try:
         _vacuum(path, written)
-        _sync(written)
+        sync(Path(written))
         Path(written).replace(to)
-        _sync(str(to.parent))
+        sync(to.parent)
     except sqlite3.Error as error:
         raise store_error(Path(written), error) from None
     except OSError as error:
@@ -41,11 +42,3 @@ def _vacuum(path: Path, written: str) -> None:
         connection.execute("VACUUM INTO ?", (written,))
     finally:
         connection.close()
-
-
-def _sync(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

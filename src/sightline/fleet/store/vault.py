@@ -18,7 +18,7 @@ from typing import Final, Self
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from sightline.errors import ConfigError, StoreError
-from sightline.fleet.keys.private_file import make_private, read_private
+from sightline.fleet.keys.private_file import make_private, read_private, sync
 
 _MOST_BYTES: Final = 64 * 1024
 
@@ -115,8 +115,4 @@ def _write(path: Path, data: bytes) -> None:
     except BaseException:
         Path(written).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Self
 
@@ -24,6 +24,7 @@ from sightline.fleet.runtime.process.figures import ProcessFigures
 from sightline.fleet.runtime.process.one_process import OneProcess
 from sightline.fleet.runtime.promise import Feature, RunSpec
 from sightline.fleet.runtime.refusing import check_features
+from sightline.site.side_by_side import side_by_side
 
 _NO_SIGNAL: Final = "expected the name of a signal such as SIGINT"
 
@@ -91,7 +92,7 @@ class ProcessRuntime:
         with self._lock:
             self._closed = True
             names = list(self._all)
-        _side_by_side([_ending(self, name) for name in names])
+        side_by_side([_ending(self, name) for name in names], to_the_end=True)
 
     def __enter__(self) -> Self:
         return self
@@ -106,12 +107,3 @@ def _ending(runtime: ProcessRuntime, name: str) -> Callable[[], None]:
             runtime.end(name)
 
     return end
-
-
-def _side_by_side(ends: Sequence[Callable[[], None]]) -> None:
-    """Each may take its `stop_s`; together they take the longest."""
-    threads = [threading.Thread(target=end, name="sightline-end", daemon=True) for end in ends]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
