@@ -132,9 +132,13 @@ def test_a_plan_says_what_would_change_and_applying_makes_it_empty(client: Fleet
     assert refused(client.get, "/api/v1/plan", lose="nobody").status == 404
 
 
-def test_a_token_is_shown_once_and_can_be_taken_back(client: FleetClient) -> None:
+def test_a_token_is_shown_once_and_can_be_taken_back(client: FleetClient, tmp_path: Path) -> None:
     made = client.post("/api/v1/enrolment-tokens", {"description": "hall", "uses": 2})
-    assert made["token"].startswith("slt1.")
+    kind, token_id, secret, _ = made["token"].split(".")
+    assert (kind, token_id) == ("slt1", made["token_id"])
+    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    assert any(token_id.encode() in data for data in files.values())
+    assert [path for path, data in files.items() if secret.encode() in data] == [], "its hash alone is kept"
     (row,) = client.get("/api/v1/enrolment-tokens")["items"]
     assert row == {name: value for name, value in made.items() if name != "token"}
     client.ask("DELETE", f"/api/v1/enrolment-tokens/{made['token_id']}")
