@@ -16,6 +16,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -176,9 +177,14 @@ def _check_command(words: list[str]) -> None:
         assert program in KNOWN_PROGRAMS, words
 
 
+@cache
+def _all_commands() -> Any:
+    return typer.main.get_command(app)
+
+
 def _parse_arguments(arguments: list[str]) -> None:
     """As the command itself would, but for doing it. Raises typer's UsageError."""
-    group: Any = typer.main.get_command(app)
+    group = _all_commands()
     try:
         context = group.make_context("sightline", arguments)
         while hasattr(group, "resolve_command"):
