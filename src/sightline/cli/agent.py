@@ -119,8 +119,11 @@ def agent(
 
 def _labels(given: list[str]) -> dict[str, str]:
     pairs = [each.partition("=") for each in given]
-    if not all(name and equals for name, equals, _ in pairs):
-        raise typer.BadParameter("expected NAME=VALUE such as room=a", param_hint="--label")
+    for each, (name, equals, _) in zip(given, pairs, strict=True):
+        if not (name and equals):
+            raise typer.BadParameter(
+                f"expected NAME=VALUE such as room=a, got {each!r}", param_hint="--label"
+            )
     return {name: value for name, _, value in pairs}
 
 

@@ -11,6 +11,7 @@ from sightline.cli import fleet_tables
 from sightline.cli.fleet_acts import drain, refresh, restart, retry, revoke, token, undrain
 from sightline.cli.fleet_files import apply, export, import_file
 from sightline.cli.fleet_options import AsJson, Limit, TokenEnv, Url, coordinator
+from sightline.errors import FleetError
 
 if TYPE_CHECKING:
     from sightline.fleet.api.client import FleetClient
@@ -190,8 +191,10 @@ def logs(
         told = client.get(f"/api/v1/instances/{named(instance)}/logs", lines=lines)
     if as_json:
         _json(told)
-    else:
+    elif told["log"].strip():
         typer.echo(visible(told["log"]), nl=not told["log"].endswith("\n"))
+    else:
+        typer.echo(f"{instance} has written nothing yet", err=True)
 
 
 @app.command()
@@ -275,7 +278,14 @@ def _explained(client: FleetClient, name: str) -> Any:
     except Refused as refused:
         if refused.kind != "not-found":
             raise
-    return client.get(f"/api/v1/explain/instance/{named(name)}")
+    try:
+        return client.get(f"/api/v1/explain/instance/{named(name)}")
+    except Refused as refused:
+        if refused.kind != "not-found":
+            raise
+    raise FleetError(
+        f"there is no applied camera or instance {name!r}; `sightline fleet plan` has what is not applied yet"
+    )
 
 
 def _rows(client: FleetClient, what: str, limit: int, **wanted: object) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ def restart(instance: Instance, url: Url = None, token_env: TokenEnv = None, as_
 
 
 def retry(instance: Instance, url: Url = None, token_env: TokenEnv = None, as_json: AsJson = False) -> None:
-    """Have an agent try again what failed: of its own it waits for another configuration.
+    """Have an agent try again at once what failed: by itself it does after a minute, then ever later.
 
     Examples:
 

@@ -59,7 +59,8 @@ class Applying:
             return 0
         status, waited = self._wait(revision, timeout_s)
         reasons = [] if status["as_desired"] else [*self._reasons(status, timed_out=not waited)]
-        self._say(f"revision {revision}: " + ("all is as desired" if status["as_desired"] else "it failed"))
+        ended = "it failed" if waited else "time was up"
+        self._say(f"revision {revision}: {'all is as desired' if status['as_desired'] else ended}")
         for reason in reasons:
             typer.echo(visible(reason), err=True)
         self._answer({**answer, "as_desired": status["as_desired"], "reasons": reasons})
@@ -98,7 +99,7 @@ class Applying:
 
     def _reasons(self, status: Mapping[str, Any], *, timed_out: bool) -> Iterator[str]:
         if timed_out:
-            yield f"time was up; machines that are not done: {status['behind']}"
+            yield f"time was up; machines that are not done: {status['behind']}, which go on with it"
         for host, reason in status["failed"].items():
             yield f"machine {host}: {reason}"
         for name, reason in status["cannot_be_made"].items():

@@ -92,7 +92,7 @@ def import_file(
         sightline fleet import new.csv --table cameras --dry-run
     """
     with coordinator(url, token_env) as client:
-        if file.suffix.lower() == ".csv":
+        if table is not None or file.suffix.lower() == ".csv":
             told = _import_table(client, file, table or file.stem.lower(), prune=prune, dry_run=dry_run)
         else:
             rows = {**_rows_of(file), "prune": prune, "adopt": adopt, "dry_run": dry_run}
@@ -143,12 +143,13 @@ def _rows_of(site: Path) -> dict[str, Any]:
 
 
 def _import_table(client: FleetClient, file: Path, table: str, *, prune: bool, dry_run: bool) -> Any:
-    if table not in TABLES:
-        raise typer.BadParameter(f"expected one of {', '.join(TABLES)}, got {table!r}", param_hint="--table")
     try:
         content = file.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from None
+    if table not in TABLES:
+        told = f"expected one of {', '.join(TABLES)}, or a file of that name; got {table!r}"
+        raise typer.BadParameter(told, param_hint="--table")
     query = {"origin": f"csv:{file.name}", "prune": prune, "dry_run": dry_run}
     return client.ask("POST", f"/api/v1/import/{table}.csv", content=content, query=query)
 

@@ -42,6 +42,7 @@ class Agent:
         self.states: dict[str, tuple[str, str]] = {}
         self.said: list[AgentCommand] = []
         self.silent = False
+        self.logs = "a line of"
         self.post = Post(bus, identity=self.identity, by=str(self.node_id))
         self._reader = self.post.reader(AgentCommand, AgentConfig, keys=[str(self.node_id), "leases"])
         self._ready = threading.Event()
@@ -136,7 +137,9 @@ class Agent:
                 self.greet()
                 self.respond()
             elif message.command == "logs":
-                self.respond(request=message.request, log=f"a line of {message.instance}\n")
+                self.respond(
+                    request=message.request, log=f"{self.logs} {message.instance}\n" if self.logs else ""
+                )
 
 
 @contextmanager

@@ -200,6 +200,8 @@ def test_explain_says_why_and_whether_all_is_well(fleet: Fleet, wait_for: WaitFo
 def test_what_is_done_with_one_thing_is_done(fleet: Fleet, wait_for: WaitFor) -> None:
     fleet.run("apply", fleet.site(), "--timeout", 30)
     assert fleet.run("logs", "at-gate", "--lines", 3).output == "a line of at-gate\n"
+    fleet.hall.logs = ""
+    assert fleet.run("logs", "at-gate").stderr == "at-gate has written nothing yet\n"
     assert "hall" in fleet.run("restart", "at-gate").output
     wait_for(lambda: fleet.hall.commands("restart"), 10, "its agent is asked")
     assert fleet.run("retry", "at-gate").exit_code == 0

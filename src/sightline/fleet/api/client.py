@@ -18,6 +18,9 @@ from sightline.log import hide_secret, redact
 
 _PAGE: Final = 500
 _MOST_TEXT: Final = 300
+_WHERE_TOKENS_ARE: Final = (
+    " (that of SIGHTLINE_FLEET_TOKEN or of --token-env; it lies in the .token file beside its database)"
+)
 
 
 class Refused(FleetError):
@@ -120,7 +123,10 @@ def _refusal(response: httpx.Response) -> Refused:
     try:
         problem = response.json()
         lines = [f"  {one['pointer']}: {one['detail']}" for one in problem.get("errors", ())]
-        told = "\n".join([str(problem.get("detail") or problem["title"]), *lines])
+        detail = str(problem.get("detail") or problem["title"])
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            detail += _WHERE_TOKENS_ARE
+        told = "\n".join([detail, *lines])
         return Refused(told, response.status_code, str(problem.get("type", "")).rpartition(":")[2])
     except (ValueError, KeyError, TypeError, AttributeError):
         text = redact(response.text[:_MOST_TEXT])

@@ -123,6 +123,7 @@ _STATUS: Final[dict[type[SightlineError], tuple[HTTPStatus, str]]] = {
     FleetError: (HTTPStatus.CONFLICT, "refused"),
 }
 """Of the errors that there are; the first that fits."""
+_NO_TOKEN: Final = "expected the coordinator's token as a bearer's; got none, or another one"  # noqa: S105 - no token
 _LATER: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE})
 _RETRY: Final = {"retry-after": "1"}
 
@@ -133,8 +134,9 @@ def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Respon
 
 
 def worded(refusal: Refusal) -> tuple[str, bytes]:
-    """A refusal of the guard, for `Guarded`."""
-    return CONTENT_TYPE, _json(_problem(refusal.status, _kind(refusal.status), refusal.why))
+    """A refusal of the guard, for `Guarded`; the guard's own words are for people with a browser."""
+    why = _NO_TOKEN if refusal.status is HTTPStatus.UNAUTHORIZED else refusal.why
+    return CONTENT_TYPE, _json(_problem(refusal.status, _kind(refusal.status), why))
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -199,7 +201,9 @@ def _mistake(found: StoreMistake | SiteMistake) -> Mistake:
 
 def _said(one: Mapping[str, Any]) -> str:
     # Pydantic's own words name what was expected; only these repeat what came.
-    return "expected another value" if one["type"] in {"union_tag_invalid", "assertion_error"} else one["msg"]
+    if one["type"] in {"union_tag_invalid", "assertion_error"}:
+        return "expected another value"
+    return one["msg"].removeprefix("Value error, ")  # Pydantic's word for a check of ours
 
 
 def _pointer(loc: Sequence[int | str]) -> str:
