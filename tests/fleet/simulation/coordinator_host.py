@@ -217,13 +217,20 @@ class CoordinatorHost:
             self._broadcast(command)
 
     def _broadcast(self, command: AgentCommand) -> None:
-        """All read it. Who is not named in a list of leases passes it over, and is spared the call."""
-        readers = self.readers()
-        if command.command == "leases":
-            self._checks.storm.leases_sent()
-            named = {lease.node_id for lease in command.leases}
-            readers = [node_id for node_id in readers if node_id in named]
-        self._network.send_command(command, readers)
+        """All read it. Who is not named in a list of leases passes it over, and is spared the call; who is
+        reads its own line, and is spared the others'.
+        """
+        if command.command != "leases":
+            self._network.send_command(command, self.readers())
+            return
+        self._checks.storm.leases_sent()
+        named = {lease.node_id: lease for lease in command.leases}
+        for node_id in self.readers():
+            if (lease := named.get(node_id)) is not None:
+                own = AgentCommand.model_construct(
+                    schema_version=command.schema_version, command="leases", leases=[lease]
+                )
+                self._network.send_command(own, [node_id])
 
     def _send_config(self, sending: SendConfig) -> None:
         share = sending.share

@@ -2,7 +2,8 @@
 
 - Nothing is kept as verified that was not ready for its `settle_s`, or done for good, at some time.
 - Who is one at a time is begun for the first time while nothing else is in doubt, and nothing else is while
-  it is. In doubt is what was begun and neither ran for its `settle_s` yet nor had its `ready_s`.
+  it is. In doubt is what was begun and neither ran for its `settle_s` yet nor had its `ready_s`; what failed
+  is begun again and again, and holds nobody up.
 
 Only what was begun in this life of the agent's process counts; what an agent adopts is not judged here.
 """
@@ -68,7 +69,7 @@ class Gates:
         wrong = [other for other in others if instance.one_at_a_time or other.one_at_a_time]
         if wrong:
             self._fail(f"{instance.name} is begun for the first time, and {wrong[0].name} is in doubt")
-        self._doubts[instance.name] = Doubt(instance, self._events.now_ns)
+        self._doubts.setdefault(instance.name, Doubt(instance, self._events.now_ns))
 
     def verifies(self, desired: Desired, current: Desired | None) -> None:
         """It says that all of it came through its gate."""

@@ -35,7 +35,8 @@ class Stock:
 
     def first(self, nodes: list[NodeId], instances: int) -> Inventory:
         specs = [self._instance(nodes) for _ in range(instances)]
-        cameras = [self._camera([spec.name for spec in specs]) for _ in range(2 * instances)]
+        names = [spec.name for spec in specs]
+        cameras = [self._camera(names) for _ in range(2 * instances)]
         return Inventory(
             cameras={camera.camera_id: camera for camera in cameras},
             instances={spec.name: spec for spec in specs},

@@ -47,10 +47,10 @@ def steps(world: World) -> dict[NodeId, int]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_fleet_at_rest_sends_statuses_and_acknowledgements_alone(seed: int) -> None:
     world = settled(seed=seed)
-    saves, before = world.coordinator.disk.saves, steps(world)
+    saves, lists, before = world.coordinator.disk.saves, world.checks.storm.leases, steps(world)
     kinds, of = sent(world, 600)
     assert kinds.keys() == {"AgentResponse", "leases"}
-    assert kinds["leases"] <= 600 / world.timing.ack_s + 1
+    assert world.checks.storm.leases - lists <= 600 / world.timing.ack_s + 1
     assert max(of.values()) <= 600 / world.timing.status_s + 1
     assert min(of.values()) >= 600 / world.timing.status_s - 2
     assert world.coordinator.disk.saves == saves

@@ -307,7 +307,10 @@ class World:
         on = {camera.camera_id: one.name for one in running for camera in one.cameras}
         wrong = [f"{name} is on {count} instances" for name, count in at.items() if count > 1]
         wrong += [f"{one.name} runs without a camera" for one in running if not one.cameras]
-        able = [s for s in self.inventory.instances.values() if self._may_run_somewhere(s, there)]
+        shares = self.coordinator.disk.shares
+        placed = {one.name for node_id in there for one in _of(shares, node_id)}
+        specs = self.inventory.instances.values()
+        able = [one for one in specs if one.name in placed or self._may_run_somewhere(one, there)]
         names, pools = {spec.name for spec in able}, {spec.pool for spec in able if not spec.gpus}
         for camera in self.inventory.cameras.values():
             found, wanted = on.get(camera.camera_id), camera.instance
