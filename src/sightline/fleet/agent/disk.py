@@ -26,6 +26,7 @@ from typing import Final
 import msgspec
 
 from sightline.errors import StoreError
+from sightline.fleet.keys.private_file import sync
 
 PENDING: Final = "pending.json"
 VERIFIED: Final = "verified.json"
@@ -157,11 +158,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def _renamed(path: Path, to: Path) -> None:
     os.replace(path, to)  # noqa: PTH105 - as the rest, a call of the system
-    folder = os.open(to.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(to.parent)
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import ConfigError
@@ -24,8 +23,7 @@ from sightline.fleet.store import Database
 from sightline.fleet.timing import Timing
 from sightline.pages.guard import check_token
 from sightline.pages.server import PageServer, address_of, listen, url_of
-
-_STEP_S: Final = 0.1
+from sightline.site.stopping import Stopping
 
 
 class ApiServer:
@@ -85,7 +83,7 @@ class CoordinatorServer:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         check_token("a coordinator", host, token, such_as="--token-env SIGHTLINE_FLEET_TOKEN")
-        self._asked_to_stop = False
+        self._stopping = Stopping()
         _make_folder(database.parent)
         with ExitStack() as opened:
             listening = listening_at(host, port)
@@ -112,15 +110,11 @@ class CoordinatorServer:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Until it was asked to stop; False: `timeout_s` went by."""
-        # A flag and no event, whose lock may be held by the very thread that a signal interrupts.
-        until_s = None if timeout_s is None else time.monotonic() + timeout_s
-        while not self._asked_to_stop and (until_s is None or time.monotonic() < until_s):
-            time.sleep(_STEP_S)
-        return self._asked_to_stop
+        return self._stopping.wait(lambda: False, timeout_s)
 
     def request_stop(self) -> None:
-        """Have `wait` end."""
-        self._asked_to_stop = True
+        """Have `wait` end; safe in a signal handler."""
+        self._stopping.ask()
 
     def close(self) -> None:
         """Again is allowed."""
