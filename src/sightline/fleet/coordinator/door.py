@@ -10,15 +10,17 @@ Deliberately not here: what an agent is told to run, and when.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import Final, TypeAlias, TypeVar
 from uuid import UUID
 
 from sightline.clock import NS_PER_S, Clock, ns
 from sightline.errors import FleetError, StoreError, WireError
 from sightline.fleet.inventory import NodeId
 from sightline.fleet.keys.identity import Identity, PublicKey
-from sightline.fleet.keys.tokens import read_proof
+from sightline.fleet.keys.tokens import Proven, read_proof
 from sightline.fleet.messages.topics import AgentInfo, AgentResponse
 from sightline.fleet.post.reading import Received
 from sightline.fleet.store import Database
@@ -39,6 +41,8 @@ _MOST_REFUSALS: Final = 50
 _BUSY_S: Final = 0.5
 _MOST_TOLD: Final = 4096
 _PAGE: Final = 1000
+_ENROLLED_AT_ONCE: Final = 100
+T = TypeVar("T")
 
 _Said: TypeAlias = tuple[object, ...]
 
@@ -122,6 +126,17 @@ class Door:
             self._told_ns.popitem(last=False)
         return not told
 
+    def enrol(self, greetings: Iterable[tuple[Received, AgentInfo]]) -> None:
+        """Let in all of these that come with a token and may be, in few transactions: at a fleet's first
+        begin they are hundreds at once. `admitted` says of each whether it is in.
+        """
+        new = [one for one in map(self._proven_of, greetings) if one is not None]
+        for begin in range(0, len(new) if len(new) > 1 else 0, _ENROLLED_AT_ONCE):
+            some = new[begin : begin + _ENROLLED_AT_ONCE]
+            with suppress(StoreError):
+                for info, row in self._write(partial(self._database.tokens.enrol_all, some)):
+                    self._is_in(info, row)
+
     def admitted(self, received: Received, info: AgentInfo) -> tuple[AgentInfo, str | None]:
         """What an agent said, with what users set over it; and why it is not let in, None: it is."""
         try:
@@ -149,6 +164,13 @@ class Door:
 
     def _judge(self, received: Received, info: AgentInfo) -> None:
         """Raises FleetError where it is not let in."""
+        proven = self._proven(received, info)
+        if proven is not None:
+            self._write(lambda: self._database.tokens.enrol(proven, info))
+            self._is_in(info, _row(self._database, info.node_id))
+
+    def _proven(self, received: Received, info: AgentInfo) -> Proven | None:
+        """What its token says, where it is new; None: it is in. Raises FleetError."""
         try:
             offered = PublicKey.parse(info.key)
         except WireError:
@@ -156,21 +178,29 @@ class Door:
         if not received.signed_by(offered):
             raise FleetError("its greeting is not signed by its own key")
         if self._keys.get(info.node_id) == offered:
-            return
+            return None
         if not info.proof:
             raise FleetError(self.why_not(info.node_id))
-        proven = read_proof(self._identity, info.proof, info.node_id, offered)
-        self._write(lambda: self._database.tokens.enrol(proven, info))
-        self._keys[info.node_id] = offered
+        return read_proof(self._identity, info.proof, info.node_id, offered)
+
+    def _proven_of(self, greeting: tuple[Received, AgentInfo]) -> tuple[Proven, AgentInfo] | None:
+        with suppress(FleetError):
+            proven = self._proven(*greeting)
+            return None if proven is None else (proven, greeting[1])
+        return None
+
+    def _is_in(self, info: AgentInfo, row: AgentOut | None) -> None:
+        """It was enrolled, and that is on disk."""
+        self._keys[info.node_id] = PublicKey.parse(info.key)
         self._leaving.pop(info.node_id, None)
-        self._reread_row(info)
+        self._stands(info, row)
 
     def _greeted(self, info: AgentInfo) -> AgentInfo:
         said = _of_info(info)
         if self._said.get(info.node_id) != said:
             try:
                 self._write(lambda: self._database.agents.greeted(info))
-                self._reread_row(info)
+                self._stands(info, _row(self._database, info.node_id))
             except StoreError as error:  # it is in, and what it says of itself is kept next time
                 self._unkept.add(reason=str(error))
         row = self._rows.get(info.node_id)
@@ -179,18 +209,18 @@ class Door:
         capacity = info.capacity if row.set_capacity is None else row.set_capacity
         return info.model_copy(update={"labels": {**info.labels, **row.set_labels}, "capacity": capacity})
 
-    def _write(self, write: Callable[[], object]) -> None:
+    def _write(self, write: Callable[[], T]) -> T:
         """Do it, unless the database was busy a moment ago: of many who greet at once not each one waits."""
         if self._clock.monotonic_ns() < self._busy_ns:
             raise Busy("the database was busy a moment ago")
         try:
-            write()
+            return write()
         except Busy:
             self._busy_ns = self._clock.monotonic_ns() + ns(_BUSY_S)
             raise
 
-    def _reread_row(self, info: AgentInfo) -> None:
-        row = _row(self._database, info.node_id)
+    def _stands(self, info: AgentInfo, row: AgentOut | None) -> None:
+        """That is on disk of what it said."""
         if row is not None:
             self._rows[info.node_id] = row
             self._said[info.node_id] = _of_info(info)

@@ -10,8 +10,9 @@ Deliberately not here: threads, and what people ask (`service`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 from sightline.clock import Clock, ns
@@ -81,15 +82,12 @@ class Driver:
 
     def came(self, received: Iterable[Received]) -> None:
         """Messages of the bus, in their order."""
+        received = list(received)
+        greetings = [(one, one.message) for one in received if isinstance(one.message, AgentInfo)]
+        self._tried(AgentInfo.topic, lambda: self.door.enrol(greetings))
         for one in received:
             self.counts[one.message.topic] += 1
-            try:
-                self._came(one)
-            except StoreError as error:
-                self._failed(error, self._clock.monotonic_ns())
-            except Exception as error:  # noqa: BLE001 - the next one is none the worse for it
-                self.counts["broken"] += 1
-                self._broken.add(topic=one.message.topic, reason=repr(error))
+            self._tried(one.message.topic, partial(self._came, one))
 
     def do(self, actions: Sequence[Action]) -> None:
         """Have this done, in time."""
@@ -127,6 +125,15 @@ class Driver:
         """Write what waits."""
         self._broken.flush()
         self.looking.end()
+
+    def _tried(self, topic: str, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except StoreError as error:
+            self._failed(error, self._clock.monotonic_ns())
+        except Exception as error:  # noqa: BLE001 - the next one is none the worse for it
+            self.counts["broken"] += 1
+            self._broken.add(topic=topic, reason=repr(error))
 
     def _came(self, received: Received) -> None:
         message, now_ns = received.message, self._clock.monotonic_ns()

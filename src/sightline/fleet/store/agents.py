@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import Select, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from sightline.fleet.inventory import AgentSpec, NodeId
 from sightline.fleet.messages.topics import AgentInfo
 from sightline.fleet.store.agent_rows import AgentChange, AgentIn, AgentOut
-from sightline.fleet.store.refusals import Missing, Mistake, Refused
+from sightline.fleet.store.refusals import Mistake, Refused
 from sightline.fleet.store.row import Page, plain
 from sightline.fleet.store.sessions import pairs
 from sightline.fleet.store.shelf import Shelf, has_label, has_text, is_new
@@ -106,18 +106,27 @@ class Agents(Shelf[Agent, AgentOut]):
         row.agent_version = info.agent_version
         row.description = row.description or info.description or ""
 
-    def known_in(self, session: Session, node_id: NodeId, hostname: str) -> Agent:
-        """Its row, made where there is none, under a name that is free."""
-        try:
-            return self.find(session, str(node_id))
-        except Missing:
-            row = Agent(
-                agent_name=_free_name(session, hostname, node_id), hostname=hostname, node_id=str(node_id)
-            )
+    def rows_for(self, session: Session, hostnames: Mapping[NodeId, str]) -> dict[NodeId, Agent]:
+        """Their rows; where there is none a new one that is not kept yet, under a name that is free."""
+        numbers, names = [*map(str, hostnames)], [*{*map(_name, hostnames.values())}]
+        rows = {row.node_id: row for row in _where(session, select(Agent), Agent.node_id, numbers)}
+        taken = {*_where(session, select(Agent.agent_name), Agent.agent_name, names)}
+        found = {}
+        for node_id, hostname in hostnames.items():
+            row = rows.get(str(node_id)) or _new(hostname, node_id, taken)
+            taken.add(row.agent_name)
+            found[node_id] = row
+        return found
+
+    def shown(self, session: Session, rows: Sequence[Agent]) -> list[AgentOut]:
+        """As they may be shown, within a transaction."""
+        return self._out(session, rows)
+
+    def keep(self, session: Session, row: Agent) -> None:
+        """One of `rows_for` is kept from here on, if it was not."""
+        if is_new(row):
             session.add(row)
-            session.flush()
             self._added(row.node_id)
-            return row
 
     def merge_in(self, session: Session, row: Agent, values: Mapping[str, Any]) -> bool:
         """As of the others; what its agent alone says of itself stays as that said it."""
@@ -200,6 +209,7 @@ _OUT: Final = (
     *("runtimes", "description", "agent_version", "drained", "revoked", "generation", "observed_generation"),
     *("verified_generation", "deployment"),
 )
+_AT_ONCE: Final = 500
 _STATES: Final = {
     "revoked": Agent.revoked,
     "drained": and_(~Agent.revoked, Agent.drained),
@@ -235,10 +245,19 @@ def _capacity(row: Agent) -> int | None:
     return row.capacity if row.set_capacity is None else row.set_capacity
 
 
-def _free_name(session: Session, hostname: str, node_id: NodeId) -> str:
-    name = hostname[:150].replace("/", "-").strip() or "agent"
-    taken = session.scalar(select(Agent.id).where(Agent.agent_name == name))
-    return name if taken is None else f"{name}-{str(node_id)[:8]}"
+def _where(session: Session, query: Select[Any], column: Any, values: Sequence[str]) -> Iterator[Any]:
+    for begin in range(0, len(values), _AT_ONCE):
+        yield from session.scalars(query.where(column.in_(values[begin : begin + _AT_ONCE])))
+
+
+def _name(hostname: str) -> str:
+    return hostname[:150].replace("/", "-").strip() or "agent"
+
+
+def _new(hostname: str, node_id: NodeId, taken: Container[str]) -> Agent:
+    name = _name(hostname)
+    free = f"{name}-{str(node_id)[:8]}" if name in taken else name
+    return Agent(agent_name=free, hostname=hostname, node_id=str(node_id), key="", revoked=False)
 
 
 def _with_instance(name: str) -> Any:

@@ -49,8 +49,7 @@ class Remembering:
     def save(self, save: Save) -> None:
         """Keep it; on disk when this returns."""
         with self._sessions.writing() as session:
-            for node_id, spec in save.agents.items():
-                self._save_agent(session, node_id, spec)
+            self._save_agents(session, save.agents)
             _save_shares(session, save.shares)
             if save.placement is not None:
                 _save_placement(session, save.placement)
@@ -58,10 +57,12 @@ class Remembering:
                 rows = [{"camera_id": camera_id, "term": term} for camera_id, term in save.terms.items()]
                 _put(session, Term, rows, "term")
 
-    def _save_agent(self, session: Session, node_id: NodeId, spec: AgentSpec) -> None:
-        row = self._agents.known_in(session, node_id, spec.hostname)
-        row.spec = msgspec.to_builtins(spec)
-        row.hostname = spec.hostname
+    def _save_agents(self, session: Session, specs: Mapping[NodeId, AgentSpec]) -> None:
+        rows = self._agents.rows_for(session, {node_id: spec.hostname for node_id, spec in specs.items()})
+        for node_id, spec in specs.items():
+            rows[node_id].spec = msgspec.to_builtins(spec)
+            rows[node_id].hostname = spec.hostname
+            self._agents.keep(session, rows[node_id])
 
 
 def _save_shares(session: Session, shares: Mapping[NodeId, NodeShare | None]) -> None:

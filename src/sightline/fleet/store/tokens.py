@@ -7,15 +7,19 @@ key. No secret is kept, its hash alone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from sightline.clock import NS_PER_S, Clock
 from sightline.errors import FleetError
 from sightline.fleet.keys.tokens import Proven, TokenRecord
 from sightline.fleet.messages.topics import AgentInfo
+from sightline.fleet.store.agent_rows import AgentOut
 from sightline.fleet.store.agents import Agents
 from sightline.fleet.store.refusals import Conflict, Missing
 from sightline.fleet.store.row import Row
@@ -23,6 +27,10 @@ from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.tables import Agent, EnrolmentToken
 
 _WRONG: Final = "its token is wrong"
+
+
+class NotIn(FleetError):
+    """It is not let in; the message says why, as the agent may be told."""
 
 
 class TokenOut(Row):
@@ -66,27 +74,47 @@ class Tokens:
         """Use the token up and let the agent in with the key that it says, both or neither.
 
         Raises:
-            FleetError: why it is not let in, as the agent may be told.
+            NotIn: why not.
         """
         with self._sessions.writing() as session:
-            row = session.get(EnrolmentToken, proven.token_id)
-            if row is None:
-                raise FleetError(_WRONG)
-            agent = self._agents.known_in(session, info.node_id, info.hostname)
-            is_used = str(info.node_id) in row.used_by
-            if agent.key == info.key and is_used and not agent.revoked:
-                record = TokenRecord(token_id="", digest=row.digest, expires_at_ns=2**63)
-                _refuse(record.refusal(proven.secret, 0))  # again: the answer was lost
-                return
-            _refuse("its token was taken back" if row.revoked else None)
-            _refuse(_record(row).refusal(proven.secret, self._clock.utc_ns()))
-            _refuse(_why_not_in(agent, info.key))
-            # Of a token for several: it was sent away since, and its own proof may be sent again by anybody.
-            _refuse("its token was used already by it; make a new one" if is_used else None)
-            row.uses_left -= 1
-            row.used_by = [*row.used_by, str(info.node_id)]
-            agent.key, agent.revoked = info.key, False
-            self._agents.greeted_in(agent, info)
+            agents = self._agents.rows_for(session, {info.node_id: info.hostname})
+            self._enrol_in(session, agents[info.node_id], proven, info)
+
+    def enrol_all(self, greetings: Sequence[tuple[Proven, AgentInfo]]) -> list[tuple[AgentInfo, AgentOut]]:
+        """Let in all of these that may be, in one transaction, and give what stands of each then; of the
+        others `enrol` says why not.
+        """
+        enrolled: list[AgentInfo] = []
+        with self._sessions.writing() as session, session.no_autoflush:
+            agents = self._agents.rows_for(session, {info.node_id: info.hostname for _, info in greetings})
+            for proven, info in greetings:
+                with suppress(NotIn):
+                    self._enrol_in(session, agents[info.node_id], proven, info)
+                    enrolled.append(info)
+            session.flush()
+            rows = self._agents.shown(session, [agents[info.node_id] for info in enrolled])
+        return [*zip(enrolled, rows, strict=True)]
+
+    def _enrol_in(self, session: Session, agent: Agent, proven: Proven, info: AgentInfo) -> None:
+        """Nothing is changed before all was asked."""
+        row = session.get(EnrolmentToken, proven.token_id)
+        if row is None:
+            raise NotIn(_WRONG)
+        is_used = str(info.node_id) in row.used_by
+        if agent.key == info.key and is_used and not agent.revoked:
+            record = TokenRecord(token_id="", digest=row.digest, expires_at_ns=2**63)
+            _refuse(record.refusal(proven.secret, 0))  # again: the answer was lost
+            return
+        _refuse("its token was taken back" if row.revoked else None)
+        _refuse(_record(row).refusal(proven.secret, self._clock.utc_ns()))
+        _refuse(_why_not_in(agent, info.key))
+        # Of a token for several: it was sent away since, and its own proof may be sent again by anybody.
+        _refuse("its token was used already by it; make a new one" if is_used else None)
+        row.uses_left -= 1
+        row.used_by = [*row.used_by, str(info.node_id)]
+        agent.key, agent.revoked = info.key, False
+        self._agents.greeted_in(agent, info)
+        self._agents.keep(session, agent)
 
     def list(self) -> list[TokenOut]:
         """All, the newest first."""
@@ -106,7 +134,7 @@ class Tokens:
 
 def _refuse(why: str | None) -> None:
     if why is not None:
-        raise FleetError(why)
+        raise NotIn(why)
 
 
 def _why_not_in(agent: Agent, key: str) -> str | None:
