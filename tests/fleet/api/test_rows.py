@@ -179,6 +179,36 @@ def test_streams_are_added_and_removed_as_at_deepstream(client: FleetClient) -> 
     assert client.get("/api/v1/stream/get-stream-info")["stream-info"]["stream-count"] == 0
 
 
+def test_a_stream_holds_at_once_and_nothing_else_of_the_draft_does(client: FleetClient) -> None:
+    def stream(change: str, name: str) -> None:
+        value = {"camera_id": name, "camera_url": f"rtsp://10.0.0.5/{name}", "change": change}
+        client.post(f"/api/v1/stream/{change}", {"key": "sensor", "value": value})
+
+    def applied() -> list[str]:
+        info = client.get("/api/v1/stream/get-stream-info")
+        return sorted(one["camera_id"] for one in info["stream-info"]["stream-info"])
+
+    client.post("/api/v1/instances", worker("one"))
+    for name in ("old", "going"):
+        client.post("/api/v1/cameras", camera(name))
+    client.post("/api/v1/update-config")
+    client.post("/api/v1/cameras", camera("draft"))
+    client.ask("DELETE", "/api/v1/cameras/going")
+    assert client._http.patch("/api/v1/cameras/old", json={"labels": {"room": "a"}}).status_code == 200
+    stream("add", "gate")
+    assert applied() == ["gate", "going", "old"]
+    waiting = client.get("/api/v1/plan")["revision"] - client.get("/api/v1/status")["revision"]
+    assert waiting == 1, "the rest of the draft is to be applied"
+    stream("remove", "old")
+    assert applied() == ["gate", "going"]
+    revision = client.get("/api/v1/status")["revision"]
+    stream("remove", "draft")
+    assert client.get("/api/v1/status")["revision"] == revision, "what was never applied changes nothing"
+    client.post("/api/v1/cameras", camera("later"))
+    client.post("/api/v1/update-config")
+    assert applied() == ["gate", "later"]
+
+
 def test_a_fault_of_ours_is_a_problem_that_says_nothing_of_it(
     client: FleetClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wait_for: WaitFor
 ) -> None:

@@ -4,8 +4,8 @@ Who can talk to `nvmultiurisrcbin` can talk to it.
 
 As NVIDIA's `nvds_rest_server` has them: `key`, and `value` with `camera_id`, `camera_url`, `camera_name` and
 `change` (which has to have "add" or "remove" in it); what is good is answered with `status` and `reason`. A
-camera that is added is put where there is room, and holds at once. What else stands in the draft is applied
-with it, as by `update-config`.
+camera that is added is put where there is room, and holds at once; and it alone: what else stands in the
+draft waits for `update-config`, as who adds a stream knows nothing of it.
 
 Deliberately not here: routes that set something within one pipeline.
 
@@ -91,8 +91,9 @@ def stream_routes(service: CoordinatorService) -> APIRouter:
     def add_stream(message: Annotated[StreamMessage, Body()]) -> StreamDone:
         """Add a camera, at once."""
         _check(message, "add")
-        cameras.add(_camera(message.value))
-        service.apply()
+        camera = _camera(message.value)
+        cameras.add(camera)
+        service.apply([camera.camera_id])
         return StreamDone(reason="STREAM_ADD_SUCCESS")
 
     @router.post("/remove", responses=failing(not_found="there is no such camera"))
@@ -104,7 +105,7 @@ def stream_routes(service: CoordinatorService) -> APIRouter:
         if found.camera_id != name:  # a number names a row elsewhere
             raise Missing("camera", name)
         cameras.remove(found.id)
-        service.apply()
+        service.apply([name])
         return StreamDone(reason="STREAM_REMOVE_SUCCESS")
 
     @router.get("/get-stream-info")

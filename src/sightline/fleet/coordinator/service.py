@@ -9,9 +9,10 @@ Deliberately not here: deciding (`machine`), carrying out (`driver`), HTTP (`fle
 
 from __future__ import annotations
 
+import secrets
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
@@ -25,6 +26,7 @@ from sightline.fleet.coordinator.driver import Driver
 from sightline.fleet.coordinator.inbox import Inbox
 from sightline.fleet.coordinator.looking import HERE, Looking, Picture
 from sightline.fleet.deciding.coordinator.actions import Action
+from sightline.fleet.deciding.coordinator.fleet import MOST_JUMP
 from sightline.fleet.deciding.coordinator.machine import Coordinator
 from sightline.fleet.deciding.coordinator.planning import Plan
 from sightline.fleet.inventory import Inventory, NodeId
@@ -88,7 +90,8 @@ class CoordinatorService:
         inventory, sources = database.applied()
         door = Door(identity, database, clock, open_topics=open_topics)
         floor = clock.utc_ns() // NS_PER_MS
-        machine = Coordinator(database.memory(), timing or Timing(), clock.monotonic_ns(), floor=floor)
+        jump, now_ns = secrets.randbelow(MOST_JUMP), clock.monotonic_ns()
+        machine = Coordinator(database.memory(), timing or Timing(), now_ns, floor=floor, jump=jump)
         self._post = Post(
             bus, identity=identity, by=NAME, prefix=prefix, on_reconnected=self._reconnected, clock=clock
         )
@@ -165,10 +168,12 @@ class CoordinatorService:
 
     # What users do
 
-    def apply(self) -> int:
-        """What users want becomes what is applied; the revision. Raises StoreError: then nothing changed."""
+    def apply(self, cameras: Collection[str] | None = None) -> int:
+        """What users want becomes what is applied, or of it these cameras alone; the revision. Raises
+        StoreError: then nothing changed.
+        """
         with self._applying:
-            inventory, sources = self.database.apply()
+            inventory, sources = self.database.apply(cameras)
             self._inbox.ask(lambda: self._driver.applied(inventory, sources), ASK_S, must=True)
             return inventory.revision
 

@@ -10,6 +10,7 @@ Deliberately not here: deciding anything.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Final, Self
@@ -112,9 +113,11 @@ class Database:
         """What users want now: what `apply` would apply."""
         return self._revisions.inventory()
 
-    def apply(self) -> tuple[Inventory, Sources]:
-        """What users want now becomes the newest revision; the same again stays the same revision."""
-        return self._revisions.apply()
+    def apply(self, cameras: Collection[str] | None = None) -> tuple[Inventory, Sources]:
+        """What users want now becomes the newest revision; the same again stays the same revision.
+        `cameras`: of these alone, whatever else they want.
+        """
+        return self._revisions.apply(cameras)
 
     def applied(self) -> tuple[Inventory, Sources]:
         """The newest revision; number 0 and empty where nothing was applied yet."""

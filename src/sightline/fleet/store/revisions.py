@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import zlib
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import delete, func, select
@@ -25,6 +26,7 @@ from sightline.fleet.store.vault import Vault
 from sightline.log import hide_secret
 
 KEPT: Final = 50
+T = TypeVar("T")
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -37,6 +39,13 @@ class Snapshot(msgspec.Struct, frozen=True):
         """The same as that revision."""
         replace = msgspec.structs.replace
         return Snapshot(replace(self.inventory, revision=revision), replace(self.sources, revision=revision))
+
+    def with_cameras(self, other: Snapshot, names: frozenset[str]) -> Snapshot:
+        """The same, but for cameras of these names: those are as in the other one, or not there."""
+        replace = msgspec.structs.replace
+        specs = _mixed(self.inventory.cameras, other.inventory.cameras, names)
+        sources = _mixed(self.sources.cameras, other.sources.cameras, names)
+        return Snapshot(replace(self.inventory, cameras=specs), replace(self.sources, cameras=sources))
 
 
 class Revisions:
@@ -56,10 +65,10 @@ class Revisions:
             number = last.inventory.revision + (now != last.of(0))
             return now.of(number).inventory
 
-    def apply(self) -> tuple[Inventory, Sources]:
-        """The draft becomes the newest revision, unless it is as that is already."""
+    def apply(self, cameras: Collection[str] | None = None) -> tuple[Inventory, Sources]:
+        """The draft becomes the newest revision, or of it these cameras alone, unless that is so already."""
         with self._lock:
-            made = self._apply()
+            made = self._apply(cameras)
             self._last = made
             return made.inventory, made.sources
 
@@ -69,10 +78,11 @@ class Revisions:
             last = self._applied(session)
             return last.inventory, last.sources
 
-    def _apply(self) -> Snapshot:
+    def _apply(self, cameras: Collection[str] | None) -> Snapshot:
         with self._sessions.writing() as session:
-            now = Snapshot(*self._draft.read(session))
+            draft = Snapshot(*self._draft.read(session))
             last = self._applied(session)
+            now = draft if cameras is None else last.of(0).with_cameras(draft, frozenset(cameras))
             if now == last.of(0):
                 return last
             row = Revision(
@@ -100,6 +110,11 @@ class Revisions:
         for camera in read.sources.cameras.values():
             hide_secret(camera.password or "")
         return read.of(number)
+
+
+def _mixed(old: Mapping[str, T], new: Mapping[str, T], names: frozenset[str]) -> dict[str, T]:
+    kept = {name: value for name, value in old.items() if name not in names}
+    return kept | {name: new[name] for name in sorted(names) if name in new}
 
 
 def _packed(snapshot: Snapshot) -> bytes:
