@@ -15,7 +15,7 @@ from sightline.fleet import FleetClient
 
 LET_IN_S = 30.0
 MACHINES = ("hall", "yard", "gate")
-PAGES = ("fleet.md", "fleet-api.md")
+PAGES = ("fleet.md", "fleet-api.md", "fleet-operations.md")
 
 
 class Machine(Agent):

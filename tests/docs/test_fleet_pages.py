@@ -54,7 +54,7 @@ def test_every_state_and_command_is_explained() -> None:
 
 
 def test_every_time_is_told_with_its_seconds() -> None:
-    assert rows("fleet.md", "## Times") == {
+    assert rows("fleet-operations.md", "## Times") == {
         name: str(seconds) for name, seconds in msgspec.structs.asdict(Timing()).items()
     }
 
