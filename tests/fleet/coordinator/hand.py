@@ -68,10 +68,11 @@ class Hand:
     def now_ns(self) -> int:
         return ns(self.now_s)
 
-    def again(self, disk: Memory | None = None) -> None:
+    def again(self, disk: Memory | None = None, *, floor: int | None = None, jump: int = 0) -> None:
         """The coordinator's process ends and begins with what is on disk."""
         self.disk = msgspec.structs.replace(disk or self.disk, fresh=False)
-        self.machine = Coordinator(self.disk, TIMING, self.now_ns, floor=round(self.now_s * 1000))
+        above = round(self.now_s * 1000) if floor is None else floor
+        self.machine = Coordinator(self.disk, TIMING, self.now_ns, floor=above, jump=jump)
         self.take(self.machine.tick(self.now_ns))
 
     def take(self, actions: list[Action]) -> list[Action]:

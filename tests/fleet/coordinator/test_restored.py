@@ -24,3 +24,32 @@ def test_terms_that_a_restored_database_lacks_give_nothing_exclusive_out_early()
     hand.wait(2)
     assert hand.given(B) == ["i"]
     assert hand.term(B, "cam-i") > 9
+
+
+def test_two_lives_of_one_backup_give_no_number_twice_though_the_clock_is_behind() -> None:
+    """Both change the same share, each in its own way; the agent meets both."""
+    hand = Hand()
+    hand.join(A)
+    hand.apply(*one_on("i", A))
+    hand.wait(2, A)
+    backup = hand.disk
+    given = []
+    for jump, name in ((500, "j"), (70, "k")):
+        hand.again(backup, floor=1, jump=jump)
+        hand.apply(*one_on(name, A))
+        hand.wait(2)
+        assert hand.given(A) == [name]
+        given.append((hand.sent[A].generation, hand.term(A, f"cam-{name}")))
+    (first, _), (second, _) = given
+    assert first != second
+
+
+def test_a_number_past_a_heard_one_is_none_that_a_life_unknown_gave() -> None:
+    hand = Hand()
+    hand.join(A)
+    hand.apply(*one_on("i", A))
+    hand.again(floor=1, jump=70)
+    seen = hand.sent[A].generation + 1000
+    hand.respond(A, generation=seen)
+    hand.wait(2)
+    assert hand.sent[A].generation > seen + 1

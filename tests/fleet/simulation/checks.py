@@ -11,6 +11,7 @@ Promised, and held to here:
 - A generation of a machine means one share for ever, and rises; but for a restored database as well.
 - One machine never begins and ends the same instance at one time.
 - Nothing is moved that could stay where it is.
+- What an agent said is not taken back by what it said before (`coordinator_host`).
 - Nobody sends more than what there is to tell asks for (`storm`).
 """
 

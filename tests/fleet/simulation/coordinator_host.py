@@ -22,6 +22,7 @@ from tests.fleet.simulation.runtime import Life
 from sightline.clock import NS_PER_MS, ns
 from sightline.fleet.coordinator.outgoing import Outgoing, Sending
 from sightline.fleet.deciding.coordinator.actions import Action, Noted, Save, SendConfig
+from sightline.fleet.deciding.coordinator.fleet import MOST_JUMP
 from sightline.fleet.deciding.coordinator.machine import Coordinator
 from sightline.fleet.inventory import AgentSpec, Inventory, NodeId
 from sightline.fleet.messages.topics import AgentCommand, AgentInfo, AgentResponse, Message
@@ -62,6 +63,7 @@ class CoordinatorHost:
         self._clock = LocalClock(events, 0, 0)
         self._outgoing = Outgoing()
         self._leaving: set[NodeId] = set()
+        self._newest: dict[NodeId, tuple[int, int]] = {}
         self._armed_ns: int | None = None
         self._turns = (0, 0)
 
@@ -69,14 +71,16 @@ class CoordinatorHost:
         if self.machine is not None:
             return
         self._life, self._armed_ns, self._outgoing = Life(), None, Outgoing()
-        self._leaving = set()
+        self._leaving, self._newest = set(), {}
         self._clock = LocalClock(self._events, self._rng.randrange(10**18), self._rng.randint(-1000, 1000))
         self.begun += 1
         self._tell(f"begins, {self.begun}")
         self._checks.storm.act()
         self._checks.moves.coordinator_begins(self.disk.placement)
         floor = UTC_MS + (self._events.now_ns + ns(self.clock_off_s)) // NS_PER_MS
-        self.machine = Coordinator(self.disk.memory(), self._timing, self._clock.now_ns(), floor=floor)
+        jump = self._rng.randrange(MOST_JUMP)
+        now_ns = self._clock.now_ns()
+        self.machine = Coordinator(self.disk.memory(), self._timing, now_ns, floor=floor, jump=jump)
         self.turn(lambda machine, now: machine.tick(now))
 
     def die(self) -> None:
@@ -117,6 +121,7 @@ class CoordinatorHost:
         self.disk.enrolled.discard(node_id)
         self.disk.agents.pop(node_id, None)
         self._leaving.add(node_id)
+        self._newest.pop(node_id, None)
         self._checks.generations.forgive(node_id)
         self.turn(lambda machine, now: machine.agent_removed(node_id, now))
         return True
@@ -151,11 +156,28 @@ class CoordinatorHost:
         elif isinstance(message, AgentResponse) and self._listens_to(message.node_id):
             self._checks.storm.down_reason(message.node_id)
             if self.machine is not None:
-                self.heard[message.node_id] = message
-                self._checks.moves.heard(message)
-            self.turn(lambda machine, now: machine.heard_response(message, now))
+                self._hear(message, self.machine)
 
     # How
+
+    def _hear(self, response: AgentResponse, machine: Coordinator) -> None:
+        """What is older than what it heard before changes nothing that it knows."""
+        self.heard[response.node_id] = response
+        self._checks.moves.heard(response)
+        before, newest = self._picture(machine, response), self._newest.get(response.node_id, (-1, -1))
+        is_old = before is not None and response.boot == newest[0] and response.seq < newest[1]
+        if before is not None:
+            self._newest[response.node_id] = max(newest, (response.boot, response.seq))
+        self.turn(lambda machine, now: machine.heard_response(response, now))
+        if is_old and self._picture(machine, response) != before:
+            raise Broken(f"an old answer is believed: {response.seq} of {response.node_id} after {newest[1]}")
+
+    def _picture(self, machine: Coordinator, response: AgentResponse) -> tuple[object, ...] | None:
+        """None: it does not know this one, or takes it for lost, and believes all of another boot."""
+        view = machine.agents().get(response.node_id)
+        if view is None or view.state in {"lost", "removed"}:
+            return None
+        return (view.boot, view.seen, view.observed, view.verified, view.deployment, view.held)
 
     def _listens_to(self, node_id: NodeId) -> bool:
         """To who was removed too, until this process ends: it is still to say what it gave back."""

@@ -100,7 +100,14 @@ ALL: Final = Faults(
 LOSSY: Final = Faults(lost=0.2, acts=1200.0)
 
 RESTORES: Final = Faults(
-    delay_s=1.0, late=0.05, agent_dies=20.0, cut_off=20.0, restored=180.0, coordinator_dies=60.0, acts=900.0
+    delay_s=1.0,
+    late=0.05,
+    agent_dies=20.0,
+    cut_off=20.0,
+    restored=180.0,
+    coordinator_dies=60.0,
+    clock_set=120.0,
+    acts=900.0,
 )
 
 BIG: Final = msgspec.structs.replace(

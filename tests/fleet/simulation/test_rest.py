@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tests.fleet.simulation.simulate import SETTLES_S
 from tests.fleet.simulation.world import World
 
+from sightline.clock import NS_PER_S
 from sightline.fleet.inventory import InstanceSpec, NodeId
 
 LOST_S = 15 + 5 + 30 + 5  # a lease, its margin, and until others take over; to look, and to place
@@ -135,3 +136,23 @@ def test_a_change_of_one_instance_touches_that_one_alone(seed: int) -> None:
     assert {one: count - before[one] for one, count in steps(world).items() if count != before[one]} == {
         node: 1
     }
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(300)
+def test_a_thousand_agents_storm_nobody_when_their_coordinator_was_away() -> None:
+    """Beside its statuses each greets and reports at the coordinator's begin, and once more when its doubt is
+    over; after a lease that ended it tells what it begins anew, a change at a time.
+    """
+    world = World(agents=1000, each=1, seed=5)
+    world.settle(SETTLES_S)
+    for down_s, most_beside in ((1.0, 4), (60.0, 4 + 5)):
+        world.kill_coordinator(down_s)
+        world.run(down_s)
+        began_s, down = world.events.now_ns // NS_PER_S, world.checks.storm.down_to.copy()
+        _, of = sent(world, 60)
+        assert max(of.values()) <= 60 / world.timing.status_s + 1 + most_beside
+        assert max((world.checks.storm.down_to - down).values()) <= 4
+        a_second = [world.checks.storm.up[began_s + second] for second in range(60)]
+        assert max(a_second) <= 2 * 1000 + 1000 / world.timing.status_s * 1.5
+        assert not world.unsettled()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 from tests.fleet.simulation.faults import CALM, Faults
-from tests.fleet.simulation.simulate import SETTLES_S
+from tests.fleet.simulation.simulate import ALONE_S
 from tests.fleet.simulation.world import World
 
 from sightline.fleet.inventory import NodeId
@@ -63,6 +63,10 @@ class Fleet(RuleBasedStateMachine):
     def a_machine_loses_power(self, index: int, for_s: float) -> None:
         self.world.reboot(self._node(index), for_s)
 
+    @rule(index=index, for_s=seconds, behind_s=st.sampled_from([0.0, 600.0]))
+    def an_agent_loses_its_files(self, index: int, for_s: float, behind_s: float) -> None:
+        self.world.lose_disk(self._node(index), for_s, behind_s)
+
     @precondition(lambda self: len(self.world.alive()) > 2)
     @rule(index=index, goes_on=st.booleans())
     def a_machine_vanishes(self, index: int, goes_on: bool) -> None:
@@ -79,6 +83,10 @@ class Fleet(RuleBasedStateMachine):
     @rule(age=st.integers(0, 5), for_s=seconds)
     def a_backup_is_restored(self, age: int, for_s: float) -> None:
         self.world.restore_backup(age, for_s)
+
+    @rule(by_s=st.sampled_from([0.0, -600.0, 600.0]))
+    def the_clock_of_the_coordinator_is_set(self, by_s: float) -> None:
+        self.world.set_clock(by_s)
 
     @rule(full=st.booleans())
     def the_database_is_full_or_not(self, full: bool) -> None:
@@ -144,10 +152,9 @@ class Fleet(RuleBasedStateMachine):
         if hasattr(self, "world"):
             self.world.calm()
             self.world.run(60)
-            self.world.retry_failed()
-            self.world.settle(SETTLES_S)
+            self.world.settle(ALONE_S)
             self.world.run(60)  # what was late on its way
-            self.world.settle(SETTLES_S)
+            self.world.settle(ALONE_S)
             self.world.check_quiet(30)
 
     def _node(self, index: int) -> NodeId:

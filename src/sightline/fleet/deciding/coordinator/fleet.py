@@ -28,6 +28,8 @@ from sightline.fleet.placing.place import place
 from sightline.fleet.placing.placed import Placed
 
 MOST_MOVES_TOLD: Final = 50
+MOST_JUMP: Final = 1 << 20
+"""More numbers than what one life gives; few beside those of milliseconds since 1970."""
 CAUTION: Final = "the coordinator began a moment ago, and waits until nobody else can be running it"
 
 
@@ -45,13 +47,13 @@ class Fleet:
             where they were, likewise.
     """
 
-    def __init__(self, memory: Memory, out: Out, floor: int = 0) -> None:
-        self._out, self._floor = out, floor
+    def __init__(self, memory: Memory, out: Out, floor: int = 0, jump: int = 0) -> None:
+        self._out, self._floor, self._jump = out, _above_all(memory, floor, jump), jump
         self.inventory = memory.inventory
         self.placement = memory.placement
         self.placed: Placed | None = None
         self.nodes = _nodes(memory)
-        self.terms = Terms(memory.terms, memory.shares.values(), floor)
+        self.terms = Terms(memory.terms, memory.shares.values(), self._floor, jump)
         self.holders = Holders()
         for node in self.nodes.values():
             self.holders.gives(node.node_id, node.given)
@@ -168,7 +170,8 @@ class Fleet:
         seen = node.said.generation
         if instances == node.share.instances and not (force or seen > node.share.generation):
             return []
-        generation = max(node.share.generation + 1, seen + 1, self._floor)
+        beyond = seen + 1 + self._jump if force else seen + 1
+        generation = max(node.share.generation + 1, beyond, self._floor)
         was = node.given
         node.tell(NodeShare(node_id=node.node_id, generation=generation, instances=instances))
         self.holders.gives(node.node_id, node.given)
@@ -242,6 +245,15 @@ class Fleet:
                 self._out.note(text, node_id, instance=name)
         if told > MOST_MOVES_TOLD:
             self._out.note(f"{told - MOST_MOVES_TOLD} more instances move")
+
+
+def _above_all(memory: Memory, floor: int, jump: int) -> int:
+    """The floor, where it is above all that is known. Else a clock was set back, and a life that nobody knows
+    of may have given the next numbers: some way past them is one that it did not give.
+    """
+    generations = (share.generation for share in memory.shares.values())
+    highest = max((*generations, *memory.terms.values()), default=0)
+    return highest + 1 + jump if 0 < floor <= highest else floor
 
 
 def _nodes(memory: Memory) -> dict[NodeId, Node]:

@@ -50,11 +50,12 @@ class Coordinator:
     Args:
         memory: what was saved by coordinators before this one; it may be an old backup.
         floor: no number of a configuration or of a camera's term that those gave is as high: UTC ms of now.
+        jump: any number, another one for each life: where the clock was set back, numbers rise by it.
     """
 
-    def __init__(self, memory: Memory, timing: Timing, now_ns: int, *, floor: int = 0) -> None:
+    def __init__(self, memory: Memory, timing: Timing, now_ns: int, *, floor: int = 0, jump: int = 0) -> None:
         self._out = Out()
-        self._fleet = Fleet(memory, self._out, floor)
+        self._fleet = Fleet(memory, self._out, floor, jump)
         self._found = Found()
         self._alarms = Alarms()
         self._watch = Watch(self._fleet, self._out, self._alarms, timing, now_ns)
