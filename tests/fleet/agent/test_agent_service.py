@@ -90,6 +90,8 @@ def test_an_agent_is_let_in_and_runs_what_it_is_told(
     assert west.cameras["gate"].fps == 30.0
     assert (west.memory_mib or 0) > 5
     assert (west.generation, west.terms) == (generation, {"gate": 1})
+    desk.command("report")
+    wait_for(lambda: desk.infos[-1].observed_generation == generation, LIMIT_S, "its greeting to say so too")
     generation = desk.configure(source("west"))
     wait_for(lambda: desk.verified() == generation, LIMIT_S, "the second to be verified")
     wait_for(lambda: desk.status().keys() == {"west"}, LIMIT_S, "the other one to be gone")

@@ -16,6 +16,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from tests.conftest import WaitFor
 from tests.fleet.store.filled import camera, deepstream, worker
 from tests.fleet.store.test_instances import SECRET_WORKER, TOKEN
@@ -353,6 +354,25 @@ def test_readers_go_on_while_a_writer_writes(database: Database) -> None:
         thread.join(10)
         assert read == [""], "as it was before the transaction that is not over"
     assert database.cameras.get("gate").pool == "x"
+
+
+def test_who_writes_has_the_database_from_its_begin_on(database: Database) -> None:
+    """Else another one could come between what it read and what it writes, and it would be refused."""
+    other = sqlite3.connect(database.path, timeout=0, isolation_level=None)
+    try:
+        with database.sessions.writing() as session:
+            session.connection().exec_driver_sql("SELECT count(*) FROM setting").scalar_one()
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("INSERT INTO setting VALUES ('theirs', '1')")
+    finally:
+        other.close()
+
+
+def test_no_row_belongs_to_one_that_is_not_there(database: Database) -> None:
+    database.cameras.add(camera())
+    for column in ("agent_id", "dsInstance_id"):
+        with pytest.raises(IntegrityError, match="FOREIGN KEY"), database.sessions.writing() as session:
+            session.connection().exec_driver_sql(f"UPDATE camera SET {column} = 77")
 
 
 def test_of_many_who_change_one_generation_one_is_first(database: Database) -> None:
