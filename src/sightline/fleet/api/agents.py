@@ -106,7 +106,7 @@ def _add_acts(router: APIRouter, service: CoordinatorService) -> None:
 
     @router.post("/{agent}/revoke", responses=failing(not_found=_ABSENT))
     def revoke_agent(agent: Key, response: Response) -> AgentOut:
-        """It is not listened to any more, and is told nothing; to come back it has to be deleted here, and
-        to enrol anew.
+        """It is told to end what it runs, and not listened to any more; to come back it has to be deleted
+        here, and to enrol anew.
         """
         return tagged(service.agent_changed(agent, AgentChange.model_validate({"revoked": True})), response)
