@@ -57,7 +57,11 @@ class Applying:
             self._say(f"revision {revision} is applied")
             self._answer(answer)
             return 0
-        status, waited = self._wait(revision, timeout_s)
+        try:
+            status, waited = self._wait(revision, timeout_s)
+        except KeyboardInterrupt:
+            typer.echo(f"revision {revision} is applied, and goes on: see `sightline fleet status`", err=True)
+            raise
         reasons = [] if status["as_desired"] else [*self._reasons(status, timed_out=not waited)]
         ended = "it failed" if waited else "time was up"
         self._say(f"revision {revision}: {'all is as desired' if status['as_desired'] else ended}")

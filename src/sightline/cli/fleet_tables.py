@@ -13,8 +13,12 @@ from rich.text import Text
 from sightline.cli.terminal import visible
 
 Rows = Iterable[Mapping[str, Any]]
+_END: Final = 4
+"""Digits that the second of two long generations is told by, where all before them are the same."""
 _GOOD: Final = frozenset({"running", "connected", "live", "exited", "done", "ok"})
 _BAD: Final = frozenset({"failed", "lost", "revoked", "unplaced", "unhealthy"})
+_NAME: Final = 6
+"""Columns for names in a terminal that is too narrow."""
 _SIGNS: Final = {"add": "+ add", "change": "~ change", "move": "> move", "remove": "- remove"}
 
 
@@ -23,7 +27,13 @@ def show(console: Console, columns: Sequence[str], rows: Iterable[Sequence[objec
     table = Table(header_style="bold", expand=False, pad_edge=False, box=None)
     for number, column in enumerate(columns):
         last = number == len(columns) - 1
-        table.add_column(column, overflow="fold", no_wrap=not last and number != 0, ratio=1 if last else None)
+        table.add_column(
+            column,
+            overflow="fold",
+            no_wrap=not last and number != 0,
+            ratio=1 if last else None,
+            min_width=_NAME if number == 0 else None,
+        )
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     console.print(table if table.row_count else Text("none", "dim"))
@@ -133,6 +143,8 @@ def status(told: Mapping[str, Any]) -> Iterator[str]:
     """A line each."""
     totals = told["totals"]
     how = "all is as desired" if told["as_desired"] else "not all is as desired yet"
+    if not told["bus_connected"]:
+        yield "the bus does not answer: this is how it was heard last; nobody is taken for lost meanwhile"
     yield f"revision {told['revision']}: {how}"
     if told["draft_revision"] != told["revision"]:
         yield "the draft differs: `sightline fleet plan` says what applying it would change"
@@ -142,8 +154,6 @@ def status(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"cameras: {totals['cameras']}{_without(totals['unplaced_cameras'])}"
     if totals["unplaced_instances"]:
         yield f"instances without a machine: {totals['unplaced_instances']}"
-    if not told["bus_connected"]:
-        yield "the bus does not answer: nobody is taken for lost meanwhile"
     if told["database_fault"]:
         yield f"nothing can be saved: {told['database_fault']}"
     for what in ("failed", "cannot_be_made"):
@@ -211,7 +221,10 @@ def _some(names: Sequence[str], most: int = 10) -> str:
 
 
 def _of(observed: int, wanted: int) -> str:
-    return str(wanted) if observed == wanted else f"{observed} of {wanted}"
+    """Both numbers; of the second no more than its end, where they begin alike and are long."""
+    now, then = str(observed), str(wanted)
+    alike = len(now) == len(then) and now[:-_END] == then[:-_END] != ""
+    return then if now == then else f"{now} of {'..' + then[-_END:] if alike else then}"
 
 
 def _time(text: str) -> str:

@@ -1,18 +1,22 @@
 """`sightline fleet`, as it is typed, against a coordinator that runs and an agent that signs."""
 
+import _thread
+import io
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import structlog
+from rich.console import Console
 from tests.conftest import WaitFor
 from tests.fleet.api.rig import Agent, agent, bus_url, coordinator
 from typer.testing import CliRunner, Result
 
-from sightline.cli import app
+from sightline.cli import app, fleet_tables
 from sightline.cli.fleet import app as commands
 from sightline.fleet.api.client import FleetClient
 
@@ -138,6 +142,61 @@ def test_apply_ends_when_its_time_is_up_or_does_not_wait(fleet: Fleet) -> None:
     assert "revision 1: time was up" in done.output
     assert "failed" not in done.output, "it goes on"
     assert fleet.run("apply", fleet.site(), "--no-wait").exit_code == 0
+
+
+def test_apply_that_is_interrupted_says_that_it_goes_on(fleet: Fleet) -> None:
+    fleet.hall.states["at-gate"] = ("starting", "")
+
+    def interrupt() -> None:
+        while not fleet.hall.instances and not over.wait(0.05):
+            pass
+        _thread.interrupt_main()
+
+    over = threading.Event()
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        done = fleet.run("apply", fleet.site(), "--timeout", 60)
+    finally:
+        over.set()
+        thread.join()
+    assert done.exit_code == 130, done.output
+    assert "revision 1 is applied, and goes on" in done.stderr
+
+
+def test_a_machine_that_is_behind_says_so_within_80_columns() -> None:
+    said = io.StringIO()
+    row = {"agent_name": "hall", "state": "connected", "instance_count": 4, "last_seen": None}
+    row |= {"observed_generation": 1795340267504, "config_generation": 1795340267505}
+    young = row | {"observed_generation": 0, "config_generation": 12345}
+    fleet_tables.agents(
+        Console(file=said, width=80), [row | {"deployment": "failed"}, young | {"deployment": ""}]
+    )
+    told = said.getvalue()
+    assert "1795340267504 of ..7505" in told
+    assert "0 of 12345" in told
+
+
+def test_a_narrow_terminal_still_names_each_row() -> None:
+    said = io.StringIO()
+    row = {
+        "camera_id": "gate",
+        "status": "live",
+        "enabled": True,
+        "placed_instance": "hall-1",
+        "term": 10**12,
+    }
+    row |= {"observed_generation": 1, "generation": 1, "address": "rtsp://10.0.0.5/main"}
+    fleet_tables.cameras(Console(file=said, width=40), [row])
+    assert "gate" in said.getvalue()
+
+
+def test_status_without_a_bus_says_that_it_is_old_before_anything_else() -> None:
+    status = {"revision": 1, "draft_revision": 1, "as_desired": True, "bus_connected": False}
+    status |= {"database_fault": "", "failed": {}, "cannot_be_made": {}}
+    totals = {"agents": {}, "instances": {}, "current": 0, "cameras": 0}
+    totals |= {"unplaced_cameras": 0, "unplaced_instances": 0}
+    assert "heard last" in next(fleet_tables.status({**status, "totals": totals}))
 
 
 def test_what_the_file_has_no_more_stays_unless_pruned(fleet: Fleet, wait_for: WaitFor) -> None:

@@ -33,6 +33,8 @@ _TRIES: Final = 3
 """Errors of one message, before the handle is made anew."""
 _AGAIN_S: Final = 0.2
 _WAKE_S: Final = 0.5
+_TOLD_S: Final = 60.0
+"""Between two lines on a bus that is away, which may be for days, while an agent sends every few seconds."""
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -71,7 +73,9 @@ class Sending:
             clock=clock,
         )
         self._ready: tuple[Log, set[str]] | None = None
-        self._repeated = Repeated(get_logger(__name__), "the bus did not take a message", clock=clock)
+        logger = get_logger(__name__)
+        self._repeated = Repeated(logger, "the bus did not take a message", clock=clock)
+        self._away = Repeated(logger, "the bus lost messages", every_s=_TOLD_S, clock=clock)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._live, name="fleet sending", daemon=True)
         self._thread.start()
@@ -99,6 +103,7 @@ class Sending:
         """After the link was closed."""
         self._thread.join()
         self._repeated.flush()
+        self._away.flush()
 
     def _live(self) -> None:
         while True:
@@ -158,7 +163,7 @@ class Sending:
 
     def _failed(self, log: Log, error: BusError, tries: int) -> None:
         self._tally.add("losses")
-        self._repeated.add(reason=str(error))
+        self._away.add(reason=str(error))
         self._on_lost()
         if tries % _TRIES == 0:
             self._link.broke(log, error)
