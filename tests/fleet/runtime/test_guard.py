@@ -19,6 +19,7 @@ from tools.services.light_images import mounts
 
 from sightline.clock import ns
 from sightline.fleet.runtime.conformance import PROGRAMS, Program
+from sightline.fleet.runtime.docker import guard
 from sightline.fleet.runtime.docker.guard import begin_guard, is_guarded, main
 from sightline.fleet.runtime.docker.runtime import DockerRuntime
 from sightline.fleet.runtime.lease import (
@@ -170,6 +171,49 @@ def test_a_guard_of_an_agent_that_was_removed_leaves_where_docker_is_gone_too(
     assert guard.is_running()
     shutil.rmtree(folder)
     wait_for(lambda: not guard.is_running(), 20, "it to leave")
+
+
+def test_a_guard_of_another_edition_makes_room_for_the_agents_own(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_lease(state, lease_for(60.0, node="n", prefix="p", address=NOWHERE))
+    monkeypatch.setattr(guard, "own_edition", lambda: "older")
+    begin_guard(state)
+    (older,) = guards(state)
+    begin_guard(state)
+    assert guards(state) == [older]
+    monkeypatch.undo()
+    begin_guard(state)
+    (newer,) = guards(state)
+    assert newer.pid != older.pid
+    begin_guard(state)
+    assert guards(state) == [newer], "it is the agent's own"
+    assert is_guarded(state)
+
+
+@pytest.mark.needs("docker")
+def test_the_guard_that_took_over_ends_what_the_other_one_would_have(
+    docker: Docker, agent: MakeAgent, state: Path, wait_for: WaitFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = agent()
+    runtime.begin(RunSpec(name="one", digest="d", exclusive=True, command=("-c", PROGRAMS[Program.RUNS])))
+    write_lease(state, lease_of(docker, runtime, 60.0))
+    monkeypatch.setattr(guard, "own_edition", lambda: "older")
+    begin_guard(state)
+    monkeypatch.undo()
+    begin_guard(state)
+    write_lease(state, lease_of(docker, runtime, 0.5))
+    wait_for(lambda: states(runtime)["one"] == "failed", 20, "its end")
+    wait_for(lambda: not guards(state), 10, "the guard to leave")
+
+
+def test_a_guard_that_does_not_say_what_it_is_is_left_where_it_is(state: Path) -> None:
+    write_lease(state, lease_for(60.0, node="n", prefix="p", address=NOWHERE))
+    command = [sys.executable, "-m", "sightline.fleet.runtime.docker.guard", "--leave", str(state)]
+    subprocess.run(command, check=True, timeout=60)
+    (there,) = guards(state)
+    begin_guard(state)
+    assert guards(state) == [there]
 
 
 def test_a_guard_with_no_lease_leaves(state: Path) -> None:

@@ -10,6 +10,9 @@ terminal takes it along; it asks again until Docker answers; and it ends by itse
 nothing exclusive runs, or where Docker does not answer and the agent's folder is gone too. It never touches
 what another agent runs, or what may run twice.
 
+After an upgrade, or the way back, the agent has the guard of another edition leave, and begins its own; in
+between the agent itself is there.
+
 Deliberately not here: granting or renewing a lease, and instances that are processes, which the kernel ends
 with the agent. A service manager that kills all that an agent began kills this too: tell systemd
 `KillMode=process`.
@@ -29,12 +32,21 @@ from typing import Any, Final
 from sightline.clock import NS_PER_S
 from sightline.errors import RuntimeFault
 from sightline.fleet.runtime.docker.containers import EXCLUSIVE, NODE, PREFIX, YES
+from sightline.fleet.runtime.docker.editions import (
+    LOCK,
+    edition_there,
+    is_relieved,
+    own_edition,
+    say_edition,
+    want_edition,
+)
 from sightline.fleet.runtime.docker.engine import Engine, Missing, Taken
 from sightline.fleet.runtime.lease import Lease, boot_id, boottime_ns, read_lease
 from sightline.supervise.spec import python_module
 
-LOCK: Final = "guard.lock"
 LOG: Final = "guard.log"
+_EDITION: Final = "--edition="
+_LEAVES_S: Final = 10.0
 _LOOK_S: Final = 0.5
 _CALL_S: Final = 3.0
 _BEGUN_S: Final = 15.0
@@ -49,13 +61,14 @@ def begin_guard(folder: Path) -> None:
 
     Raises RuntimeFault where none can be begun.
     """
-    if is_guarded(folder):
+    own = own_edition()
+    if is_guarded(folder) and not _made_room(folder, own):
         return
     command, environment = python_module("sightline.fleet.runtime.docker.guard")
     try:
         # It leaves at once, and what it leaves behind is nobody's child.
         subprocess.run(  # noqa: S603 - our own program
-            [*command, "--leave", str(folder)],
+            [*command, f"{_EDITION}{own}", "--leave", str(folder)],
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -76,6 +89,22 @@ def is_guarded(folder: Path) -> bool:
     return False
 
 
+def _made_room(folder: Path, own: str) -> bool:
+    """Whether the guard that is there was of another edition, and left."""
+    if edition_there(folder) in {"", own}:
+        return False
+    until_s = time.monotonic() + _LEAVES_S
+    try:
+        want_edition(folder, own)
+    except OSError:  # the one that is there goes on
+        return False
+    while time.monotonic() < until_s and edition_there(folder) != own:
+        if not is_guarded(folder):
+            return True
+        time.sleep(_TRY_S)
+    return False
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Guards until there is nothing to guard any more."""
     *options, place = sys.argv[1:] if arguments is None else arguments
@@ -83,25 +112,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lock = _lock_of(folder)
     if lock is None:
         return 0  # another one is there
+    own = next((one.removeprefix(_EDITION) for one in options if one.startswith(_EDITION)), "")
+    say_edition(lock, own)
     os.chdir(folder)
     if "--leave" in options and os.fork():
         # Not by way of sys.exit: the lock is the child's now, and is given back by the last who closes it.
         os._exit(0)
     _to_its_log(folder)
     while lock is not None:
-        _guard(folder)
+        _guard(folder, own)
         os.close(lock)
         # Whoever wrote a lease while we still had the lock took us to be there: so we are.
-        lease = read_lease(folder)
-        lock = None if lease is None or _is_over(lease) else _locked(folder)
+        left = read_lease(folder)
+        ends = left is None or _is_over(left) or is_relieved(folder, own)
+        lock = None if ends else _locked(folder)
     return 0
 
 
-def _guard(folder: Path) -> None:
-    """Returns once the lease is over and nothing exclusive runs, or there is nothing left of the agent."""
+def _guard(folder: Path, own: str) -> None:
+    """Returns once the lease is over and nothing exclusive runs, there is nothing left of the agent, or it
+    wants another edition.
+    """
     known: Lease | None = None
     told = ""
-    while True:
+    while not is_relieved(folder, own):
         known = read_lease(folder) or known
         if known is None:
             return
