@@ -258,6 +258,23 @@ def test_one_whose_image_is_removed_runs_on(agent: MakeAgent, docker: Docker, wa
     assert only(runtime).state == "running"
 
 
+def test_a_name_that_stands_for_another_image_is_no_drift_and_holds_from_the_next_begin(
+    agent: MakeAgent, docker: Docker, wait_for: WaitFor
+) -> None:
+    docker.ask("tag", "python:light", "moving:1")
+    runtime = agent(image="moving:1")
+    runtime.begin(spec())
+    before = running(runtime, wait_for)
+    assert before.image == docker.ask("inspect", "--format", "{{.Id}}", "python:light").strip()
+    newer = docker.ask("commit", "--change", "LABEL release=2", container(runtime), "moving:1").strip()
+    assert newer != before.image
+    found = only(runtime)
+    assert (found.run, found.image, found.drift) == (before.run, before.image, "")
+    runtime.begin(spec())
+    after = running(runtime, wait_for)
+    assert (after.image, after.drift) == (newer, "")
+
+
 def test_a_container_that_fails_at_once_says_why_also_to_the_next_agent(
     docker: Docker, wait_for: WaitFor
 ) -> None:

@@ -145,6 +145,7 @@ class FleetInstanceStatus(InstanceStatus):
         generation: `RunOptions.generation` of what runs; 0 where nothing does.
         restarts: how often it ended unasked, or was put right, since the agent knows it.
         drift: what was found other than desired and put right, last time; "" if nothing ever was.
+        image: of its container, by its id, which says more than a name that may have moved; "": it has none.
         cameras: figures by camera.
         cpu: cores in use. memory_mib: MiB in use. gpu: graphics cards in use, 0.5 is half of one; None: not
             known.
@@ -160,6 +161,7 @@ class FleetInstanceStatus(InstanceStatus):
     restarts: Count = 0
     drift: Line = ""
     exclusive: bool = False
+    image: Label = ""
     cameras: dict[str, CameraFigures] = Field(default_factory=dict, max_length=MOST_OF_A_KIND)
     cpu: Share | None = None
     memory_mib: Share | None = None

@@ -56,6 +56,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
             start).
         code: of an instance that ended.
         drift: what of it is not as it was made ("image", "memory limit"); "" if nothing.
+        image: that it was made of, by its id; "": it has none.
         cameras, cpu, memory_mib, gpu: figures; see `FleetInstanceStatus`.
     """
 
@@ -67,6 +68,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     run: str = ""
     code: int | None = None
     drift: str = ""
+    image: str = ""
     cameras: dict[str, CameraFigures] = {}
     cpu: float | None = None
     memory_mib: float | None = None

@@ -200,6 +200,7 @@ class Reports:
             restarts=slot.restarts,
             drift=slot.drift,
             exclusive=slot.held or (target is not None and target.exclusive),
+            image=found.image,
             cameras=found.cameras,
             cpu=found.cpu,
             memory_mib=found.memory_mib,

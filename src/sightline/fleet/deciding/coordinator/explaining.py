@@ -155,6 +155,8 @@ class _Chain:
         told = ", ".join(f"{value:.3g} {what}" for what, value in figures.items() if value is not None)
         if told:
             self.add("figures", True, told)
+        if status.image:
+            self.add("image", True, status.image)
 
     def _camera_figures(self, camera_id: str, figures: CameraFigures | None) -> None:
         if figures is None:

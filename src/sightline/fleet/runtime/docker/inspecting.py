@@ -78,6 +78,7 @@ def found(container: Inspected, watched: Watched = NOTHING, *, begun_here: bool 
         run=run_of(container),
         code=container["State"].get("ExitCode") if state in {"exited", "failed", "waiting"} else None,
         drift=", ".join(filter(None, ("paused" if container["State"].get("Paused") else "", drift))),
+        image=str(container.get("Image") or ""),
         cameras=watched.cameras if runs else {},
         cpu=watched.cpu if runs else None,
         memory_mib=watched.memory_mib if runs else None,

@@ -6,6 +6,10 @@ runs, nothing is said to be gone. An image that is not there is told with how to
 where a setting says so; a network likewise, and never made. What was changed by hand is found as `drift`.
 Nothing is polled for: Docker tells of what happens (`events`); lines and figures come beside it (`watching`).
 
+Where the name of an image stands for another one since, by a pull or a tag, that is no drift: what runs goes
+on as it was verified, and tells its image's id. Whatever is begun, for a change or by `restart`, has the
+image that its name stands for on this machine by then.
+
 Deliberately not here: building images; and a registry's password, which Docker's own client has.
 """
 
