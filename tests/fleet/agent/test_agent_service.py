@@ -68,7 +68,7 @@ def runs(desk: Desk, generation: int, wait_for: WaitFor) -> None:
 
 
 def test_an_agent_is_let_in_and_runs_what_it_is_told(
-    desk: Desk, begin: Callable[..., AgentService], wait_for: WaitFor
+    desk: Desk, begin: Callable[..., AgentService], tmp_path: Path, wait_for: WaitFor
 ) -> None:
     agent = begin(labels={"room": "a"}, capacity=8)
     welcome(desk, wait_for)
@@ -92,10 +92,16 @@ def test_an_agent_is_let_in_and_runs_what_it_is_told(
     assert (west.generation, west.terms) == (generation, {"gate": 1})
     desk.command("report")
     wait_for(lambda: desk.infos[-1].observed_generation == generation, LIMIT_S, "its greeting to say so too")
+    assert [*tmp_path.glob("state/instances/east/*/set-*")]
     generation = desk.configure(source("west"))
     wait_for(lambda: desk.verified() == generation, LIMIT_S, "the second to be verified")
     wait_for(lambda: desk.status().keys() == {"west"}, LIMIT_S, "the other one to be gone")
     assert desk.responses[-1].deployment == "done"
+    wait_for(
+        lambda: not [*tmp_path.glob("state/instances/east/*/set-*")],
+        LIMIT_S,
+        "its files, with their logins, to be gone",
+    )
 
 
 def test_logs_are_fetched_and_an_instance_begins_anew_on_demand(

@@ -35,12 +35,16 @@ class Files:
         self._beginning: Counter[tuple[str, str]] = Counter()
         self._there: list[tuple[str, str]] = []
         self._all_known = True
+        self._less = False
 
-    def found(self, found: Sequence[Found]) -> None:
-        """These are there."""
+    def found(self, found: Sequence[Found]) -> bool:
+        """These are there. Gives whether anything went since the last `prune`, so that it is due again."""
         with self._lock:
-            self._there = [(one.name, one.digest) for one in found]
+            there = [(one.name, one.digest) for one in found]
+            self._less = self._less or not set(self._there) <= set(there)
+            self._there = there
             self._all_known = all(one.state != "unknown" for one in found)
+            return self._less and self._all_known
 
     def looked_at(self, found: Sequence[Found], known: Iterable[DesiredInstance]) -> list[Found]:
         """The same, and which of them has files that somebody edited; what is being made is let be."""
@@ -74,4 +78,5 @@ class Files:
             if not self._all_known:
                 return
             beginning = +self._beginning
+            self._less = False
             self._preparing.prune([*self._there, *beginning, *in_use()])

@@ -5,7 +5,7 @@ Deliberately not here: when a stage is due (`deployment`), and files themselves 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from uuid import UUID
 
 from sightline.errors import SightlineError
@@ -20,13 +20,13 @@ class Keeping:
     """Of one agent's folder. `keep` is called by one thread.
 
     Args:
-        in_use: names and digests of what is to run by any document.
+        newest: what was told last.
     """
 
-    def __init__(self, stages: Stages, files: Files, in_use: Callable[[], Iterable[tuple[str, str]]]) -> None:
+    def __init__(self, stages: Stages, files: Files, newest: Callable[[], Desired | None]) -> None:
         self._stages = stages
         self._files = files
-        self._in_use = in_use
+        self._newest = newest
 
     def begun_with(self, identity: Identity, node_id: UUID) -> Desired | None:
         """What was verified last and can still be opened; None: nothing."""
@@ -49,4 +49,10 @@ class Keeping:
                 self._stages.verify()
             case "current":
                 self._stages.promote()
-                self._files.prune(self._in_use)
+                # The machine has yet to hear of it, and takes the one before it for current.
+                self._files.prune(lambda: in_use(keep.desired, self._newest()))
+
+
+def in_use(*documents: Desired | None) -> list[tuple[str, str]]:
+    """Names and digests of what is to run by any of them."""
+    return [(one.name, one.digest) for each in documents if each for one in each.instances.values()]

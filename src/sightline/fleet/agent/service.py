@@ -22,7 +22,7 @@ from sightline.fleet.agent.about import about
 from sightline.fleet.agent.disk import Stages
 from sightline.fleet.agent.files import Files
 from sightline.fleet.agent.given import Given
-from sightline.fleet.agent.keeping import Keeping
+from sightline.fleet.agent.keeping import Keeping, in_use
 from sightline.fleet.agent.leasing import Leasing
 from sightline.fleet.agent.listening import Listening
 from sightline.fleet.agent.looking import Looking
@@ -34,7 +34,6 @@ from sightline.fleet.agent.working import Working
 from sightline.fleet.deciding.agent.desired import (
     Begin,
     Desired,
-    DesiredInstance,
     End,
     Found,
     Greet,
@@ -115,7 +114,7 @@ class AgentService:
             parallel=settings.parallel,
         )
         opened.callback(self._working.end)
-        self._keeping = Keeping(Stages(folder.stages, self._warn), self._files, self._in_use)
+        self._keeping = Keeping(Stages(folder.stages, self._warn), self._files, lambda: self._documents()[0])
         self._agent = Agent(
             folder.node_id,
             folder.next_boot(self._clock),
@@ -237,14 +236,10 @@ class AgentService:
             proof=self._proof,
         )
 
-    def _in_use(self) -> list[tuple[str, str]]:
-        """Names and digests of what is to run by any document."""
-        return [(one.name, one.digest) for one in self._known()]
-
-    def _known(self) -> list[DesiredInstance]:
+    def _documents(self) -> tuple[Desired | None, Desired | None]:
+        """What was told last, and what was verified last."""
         with self._turning:
-            known: list[Desired | None] = [self._agent.desired, self._agent.current]
-        return [one for each in known if each for one in each.instances.values()]
+            return self._agent.desired, self._agent.current
 
     def _asked(self, question: Callable[[Agent, int], bool]) -> bool:
         with self._turning:
@@ -264,8 +259,11 @@ class AgentService:
     def _looked(self, found: Sequence[Found], looked_ns: int) -> None:
         """Returns once the machine heard it: there is one look at a time."""
         heard = threading.Event()
-        self._files.found(found)
-        found = self._files.looked_at(found, self._known())
+        newest, current = self._documents()
+        if self._files.found(found) and newest is current:  # it was there yet when that became current
+            self._working.keep(lambda: self._files.prune(lambda: in_use(*self._documents())), _unasked)
+        known = [one for each in (newest, current) if each for one in each.instances.values()]
+        found = self._files.looked_at(found, known)
         if any(one.exclusive for one in found):
             self._guard()
 
@@ -289,3 +287,7 @@ class AgentService:
     def _log(self, told: Told) -> None:
         log = {"info": self._logger.info, "warning": self._logger.warning, "error": self._logger.error}
         log[told.level](told.what, **({"instance": told.instance} if told.instance else {}))
+
+
+def _unasked(_: str | None) -> None:
+    """Nobody waits for it: it is tried again."""
