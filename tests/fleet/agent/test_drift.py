@@ -31,6 +31,7 @@ def test_an_instance_that_is_gone_is_begun_again_and_that_is_reported() -> None:
         ({"digest": ""}, "it was tampered with"),
         ({"digest": "other"}, "it was made of something else"),
         ({"drift": "memory limit"}, "memory limit"),
+        ({"state": "removing"}, "it was gone: it is being removed"),
     ],
 )
 def test_an_instance_that_drifted_is_made_anew_and_that_is_reported(

@@ -188,6 +188,8 @@ class Slot:
         self, found: Found, target: DesiredInstance, now_ns: int, alarm: Alarm, unhealthy_ns: int
     ) -> Wrong | None:
         why = f": {found.reason}" if found.reason else ""
+        if found.state == "removing":  # by somebody else, who has just not done with it
+            return Wrong("drift", "it was gone: it is being removed")
         if found.state in STOPPED:
             return Wrong("ended", f"it ended{why or _code(found)}")
         bound_ns = {"unhealthy": unhealthy_ns, "running": None}.get(found.state, ns(target.ready_s))
