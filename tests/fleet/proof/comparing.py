@@ -16,6 +16,7 @@ from uuid import UUID
 
 import docker
 import msgspec
+import psutil
 from tests.fleet.proof.machines import Machines, arguments_of, in_container
 
 from sightline.fleet.agent.disk import CURRENT, Stored
@@ -55,21 +56,35 @@ def label(container: Row, name: str) -> str:
 def workers(machines: Machines) -> dict[str, list[str]]:
     """Machines on which a process runs, by the folder's name of its instance."""
     found: dict[str, list[str]] = {}
+    for name, folder, _ in _worker_processes(machines):
+        found.setdefault(folder, []).append(name)
+    return found
+
+
+def worker_processes(machines: Machines) -> dict[str, psutil.Process]:
+    """By the folder's name of its instance."""
+    return {folder: process for _, folder, process in _worker_processes(machines)}
+
+
+def _worker_processes(machines: Machines) -> Iterator[tuple[str, str, psutil.Process]]:
     for process in machines.processes():
         said = arguments_of(process)
         if " sightline.fleet.instance " in said and not in_container(process):
             for name in machines.names:
                 root = f"{machines.state(name)}/instances/"
                 if f" {root}" in said:
-                    found.setdefault(said.partition(f" {root}")[2].partition("/")[0], []).append(name)
-    return found
+                    yield name, said.partition(f" {root}")[2].partition("/")[0], process
+
+
+def identity_of(machines: Machines, name: str) -> Identity:
+    """An agent's own keys."""
+    return Identity.load_or_make(machines.state(name) / "identity")
 
 
 def current_of(machines: Machines, name: str) -> Desired:
     """What an agent's disk says that it runs."""
     stored = msgspec.json.decode((machines.state(name) / "stages" / CURRENT).read_bytes(), type=Stored)
-    identity = Identity.load_or_make(machines.state(name) / "identity")
-    return open_document(stored.document, identity, UUID(machines.node_id(name)))
+    return open_document(stored.document, identity_of(machines, name), UUID(machines.node_id(name)))
 
 
 def files_seen(container: Row) -> list[Path]:

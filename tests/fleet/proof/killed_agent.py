@@ -1,8 +1,8 @@
-"""`python -m tests.fleet.proof.killed_agent WHEN agent ...`: `sightline agent`, killed (-9) at a step of a
-deployment that is not its first.
+"""`python -m tests.fleet.proof.killed_agent FILE agent ...`: `sightline agent`, killed (-9) at the step that
+FILE names, once; where there is no such file it goes on.
 
-WHEN is `before:` or `after:` and the name of a stage's file, which comes there by a rename; or `begin`, when
-its first container is begun.
+Steps are `before:` or `after:` and the name of a stage's file, which comes there by a rename; `removed`: what
+ran is gone, `made`: what is to run is there, `begun`: it runs, and nobody was told.
 """
 
 from __future__ import annotations
@@ -10,41 +10,52 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sightline.cli import main
+from sightline.fleet.runtime.docker.making import Making
 from sightline.fleet.runtime.docker.runtime import DockerRuntime
 
+Reached = Callable[[str], None]
 
-def kill_at_rename(when: str, file: str) -> None:
+
+def killed_at(file: Path, step: str) -> None:
+    if file.exists() and file.read_text() == step:
+        file.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def watch_renames(reached: Reached) -> None:
     real = os.replace
 
     def replace(source: Any, target: Any) -> None:
-        there = Path(target).parent.name == "stages" and Path(target).name == file
-        if there and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+        step = Path(target).name if Path(target).parent.name == "stages" else ""
+        reached(f"before:{step}")
         real(source, target)
-        if there and when == "after":
-            os.kill(os.getpid(), signal.SIGKILL)
+        reached(f"after:{step}")
 
     os.replace = replace  # type: ignore[assignment]
 
 
-def kill_at_begin() -> None:
-    real = DockerRuntime.begin
+def watch(kind: type, method: str, step: str, reached: Reached) -> None:
+    """It is reached where that method returns."""
+    real = getattr(kind, method)
 
-    def begin(self: DockerRuntime, spec: Any) -> None:
-        real(self, spec)
-        os.kill(os.getpid(), signal.SIGKILL)
+    def watched(*given: Any, **named: Any) -> Any:
+        answer = real(*given, **named)
+        reached(step)
+        return answer
 
-    DockerRuntime.begin = begin  # type: ignore[method-assign]
+    setattr(kind, method, watched)
 
 
 if __name__ == "__main__":
-    when, _, file = sys.argv.pop(1).partition(":")
-    if when == "begin":
-        kill_at_begin()
-    else:
-        kill_at_rename(when, file)
+    reached = partial(killed_at, Path(sys.argv.pop(1)))
+    watch_renames(reached)
+    watch(DockerRuntime, "_remove_one", "removed", reached)
+    watch(Making, "make", "made", reached)
+    watch(DockerRuntime, "begin", "begun", reached)
     main()

@@ -88,6 +88,7 @@ class Machines:
         buses: of machines that reach it another way.
         shares: what containers see beside what programs need.
         disk: a folder for the database alone.
+        killed: machines whose agents can be killed at a step (`kill_at`).
         settings: more of each agent's.
     """
 
@@ -103,6 +104,7 @@ class Machines:
         buses: Mapping[str, str] | None = None,
         shares: Sequence[Path] = (),
         disk: Path | None = None,
+        killed: Sequence[str] = (),
         **settings: Any,
     ) -> None:
         self.folder, self.engine, self.names = folder, engine, names
@@ -116,6 +118,7 @@ class Machines:
             bus, folder / "coordinator", prefix=self.prefix, timing=timing, disk=disk
         )
         self._buses = {name: (buses or {}).get(name, bus) for name in names}
+        self._killed = frozenset(killed)
         own = {
             "IMAGE_NAME": image,
             "RUNTIMES": ["docker", "process"],
@@ -141,12 +144,11 @@ class Machines:
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def begin(
-        self, name: str, token: str | None = None, *, program: Sequence[str] = ("sightline",)
-    ) -> AgentProcess:
+    def begin(self, name: str, token: str | None = None) -> AgentProcess:
         """The agent of that machine, in the place of one that ended."""
+        program = ("tests.fleet.proof.killed_agent", str(self._step_of(name)))
         if name in self.agents:
-            self.ended.append(self.agents.pop(name))
+            self.kill(name)
         prefix = f'CONTAINER_PREFIX = "{self.prefix}{name}"\nlabels = {{ room = "{name}" }}\n'
         self.agents[name] = AgentProcess(
             self._buses[name],
@@ -155,9 +157,18 @@ class Machines:
             "--name",
             name,
             settings=self._settings + prefix,
-            program=program,
+            program=program if name in self._killed else ("sightline",),
         )
         return self.agents[name]
+
+    def kill_at(self, name: str, step: str) -> AgentProcess:
+        """The agent of that machine will be killed there (`killed_agent`), and is not by now."""
+        assert name in self._killed
+        self._step_of(name).write_text(step)
+        return self.agents[name]
+
+    def _step_of(self, name: str) -> Path:
+        return self.folder / f"{name}.step"
 
     def kill(self, name: str) -> None:
         """The agent of that machine, as the kernel would where memory is short."""

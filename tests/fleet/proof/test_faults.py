@@ -5,17 +5,35 @@ Two of the four containers, and the worker, may run twice for a moment; the othe
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from tests.cable import Cable
 from tests.conftest import WaitFor, missing
-from tests.fleet.proof.comparing import Comparing, by_instance, container_of, containers, label
+from tests.fleet.proof.afterwards import (
+    another,
+    assert_never_twice,
+    begun,
+    changed,
+    digests_of,
+    heard_again,
+    host_of,
+    is_as,
+    let_go,
+    runs_on,
+    settle_away,
+    where,
+    write_until_refused,
+)
+from tests.fleet.proof.comparing import Comparing, by_instance, identity_of, workers
 from tests.fleet.proof.machines import Machines, in_container
 from tests.fleet.proof.wishes import (
     apply,
@@ -25,16 +43,18 @@ from tests.fleet.proof.wishes import (
     deepstream,
     events_of,
     settle,
-    settle_at,
     worker,
 )
 from tools.services import Docker, KafkaBroker
 from tools.services.light_images import STANDIN
 from tools.services.ports import free_port
 
-from sightline.errors import FleetError
+from sightline.bus import open_log
 from sightline.fleet.agent.disk import Stages
 from sightline.fleet.api.client import Refused
+from sightline.fleet.deciding.agent.desired import Desired
+from sightline.fleet.documents.opening import open_config
+from sightline.fleet.messages.topics import AgentConfig
 from sightline.fleet.store.copying import copy_database
 
 pytestmark = [
@@ -103,6 +123,7 @@ def machines(
         timing=TIMING,
         buses={"north": f"kafka://127.0.0.1:{cable.port}"},
         disk=small_disk,
+        killed=["east"],
     ) as machines:
         for number, (name, host) in enumerate(HOSTS.items()):
             wish = deepstream(number, broker.address.replace(":", ";"), agent_name=host)
@@ -111,10 +132,7 @@ def machines(
         ask_for(machines, worker("eyes", bus, agent_name="south"), {"camera_id": "road", **played})
         apply(machines)
         settle(machines)
-        for name in (*HOSTS, "eyes"):  # where they are they stay, and may be moved
-            change(machines, "instances", name, agent_name=None)
-        apply(machines)
-        settle(machines)
+        let_go(machines, *HOSTS, "eyes")
         yield machines
     left = [each for each in machines.processes() if not in_container(each)]
     assert left == [], "left behind"
@@ -124,19 +142,19 @@ def machines(
 def before(machines: Machines) -> Comparing:
     """All is as desired, with each instance where it was at first."""
     now = settle(machines)
-    for name, host in HOSTS.items():
-        if now.names[now.instances[name]["placed_node"]] != host:
-            change(machines, "instances", name, agent_name=host)
-            apply(machines)
-            settle_at(machines, name, host)
-            change(machines, "instances", name, agent_name=None)
-            apply(machines)
-    return settle(machines)
+    away = [name for name, host in HOSTS.items() if now.names[now.instances[name]["placed_node"]] != host]
+    if not away:
+        return now
+    for name in away:
+        change(machines, "instances", name, agent_name=HOSTS[name])
+    apply(machines)
+    settle(machines, until=lambda now: {name: where(now, name) for name in HOSTS} == HOSTS)
+    return let_go(machines, *away)
 
 
 def test_a_coordinator_that_is_killed_in_the_middle_goes_on(machines: Machines, before: Comparing) -> None:
     ids = by_instance(machines)
-    change(machines, "instances", "ds-00", mot_confidence_threshold=0.375)
+    change(machines, "instances", "ds-00", mot_confidence_threshold=another(before, "ds-00"))
     apply(machines)
     machines.coordinator.end(signal.SIGKILL)
     machines.coordinator.start()
@@ -150,12 +168,23 @@ def test_containers_outlive_their_agent_and_the_next_one_takes_them(
     ids = by_instance(machines)
     machines.kill("east")
     assert by_instance(machines) == ids
+    heard = heard_again(machines, "east")
     machines.begin("east")
-    now = settle(
-        machines, until=lambda now: now.agents["east"]["last_seen"] > before.agents["east"]["last_seen"]
-    )
+    now = settle(machines, until=heard)
     assert by_instance(machines) == ids, "they were begun anew"
     assert {row["status"] for row in now.instances.values()} == {"running"}
+
+
+def test_a_process_ends_with_its_agent_and_the_next_one_begins_it(
+    machines: Machines, before: Comparing, wait_for: WaitFor
+) -> None:
+    host = where(before, "eyes")
+    machines.kill(host)
+    wait_for(lambda: workers(machines) == {}, 20, "the worker to end with its agent")
+    heard = heard_again(machines, host)
+    machines.begin(host)
+    now = settle(machines, until=heard)
+    assert where(now, "eyes") == host
 
 
 def test_an_agent_that_stays_away_loses_what_must_not_run_twice(
@@ -170,16 +199,11 @@ def test_an_agent_that_stays_away_loses_what_must_not_run_twice(
     settle(machines)
 
 
-def test_a_container_that_is_killed_comes_back(machines: Machines, before: Comparing) -> None:
-    ids = by_instance(machines)
-    for name in ("ds-01", "ds-03"):
-        machines.engine.ask("kill", ids[name])
-
-    def runs(_: Comparing) -> bool:
-        found = [container_of(machines, name) for name in ("ds-01", "ds-03")]
-        return all(one is not None and one["State"]["Running"] for one in found)
-
-    settle(machines, until=runs)
+def test_what_is_killed_comes_back(machines: Machines, before: Comparing) -> None:
+    alive = begun(machines)
+    for name in ("ds-01", "ds-03", "eyes"):
+        os.kill(alive[name], signal.SIGKILL)
+    settle(machines, until=lambda _: changed(alive, begun(machines)) == {"ds-01", "ds-03", "eyes"})
 
 
 def test_a_broker_that_is_killed_is_got_over(
@@ -187,9 +211,9 @@ def test_a_broker_that_is_killed_is_got_over(
 ) -> None:
     ids = by_instance(machines)
     broker.kill()
-    broker.start()
-    change(machines, "instances", "ds-01", face_confidence_threshold=0.375)
+    change(machines, "instances", "ds-01", face_confidence_threshold=another(before, "ds-01", "face"))
     apply(machines)
+    broker.start()
     settle(machines, until=lambda _: by_instance(machines)["ds-01"] != ids["ds-01"])
     assert by_instance(machines)["ds-00"] == ids["ds-00"], "it was begun anew for no reason"
 
@@ -199,7 +223,7 @@ def test_an_engine_that_is_killed_in_a_deployment_is_got_over(
 ) -> None:
     ids = by_instance(machines)
     engine.crash()
-    change(machines, "instances", "ds-00", mot_confidence_threshold=0.125)
+    change(machines, "instances", "ds-00", mot_confidence_threshold=another(before, "ds-00"))
     apply(machines)
     engine.begin_again()
     settle(machines, until=lambda _: by_instance(machines)["ds-00"] != ids["ds-00"])
@@ -215,14 +239,14 @@ def test_a_full_disk_refuses_changes_and_stops_nothing(
             pass
     with pytest.raises(Refused, match="full|room"):
         write_until_refused(machines)
-    until_s = time.monotonic() + 2 * LEASE_S
+    until_s = time.monotonic() + LEASE_S + 2
     while time.monotonic() < until_s:  # leases are kept up all the while
         assert by_instance(machines) == ids
         time.sleep(0.5)
     ballast.unlink()
     for row in [*machines.api.all_of("/api/v1/agents", text="more-")]:
         machines.api.ask("DELETE", f"/api/v1/agents/{row['agent_name']}")
-    change(machines, "instances", "ds-00", mot_confidence_threshold=0.25)
+    change(machines, "instances", "ds-00", mot_confidence_threshold=another(before, "ds-00"))
     apply(machines)
     settle(machines, until=lambda _: by_instance(machines)["ds-00"] != ids["ds-00"])
     assert by_instance(machines)["ds-02"] == ids["ds-02"]
@@ -233,11 +257,12 @@ def test_a_database_of_before_raises_its_numbers_past_those_of_the_agents(
 ) -> None:
     database = machines.coordinator.database
     copy_database(database, tmp_path / "backup.db")
-    change(machines, "instances", "ds-00", agent_name="south", mot_confidence_threshold=0.75)
+    change(
+        machines, "instances", "ds-00", agent_name="south", mot_confidence_threshold=another(before, "ds-00")
+    )
     change(machines, "instances", "ds-02", agent_name="south")
     apply(machines)
-    settle_at(machines, "ds-00", "south")
-    lost = settle_at(machines, "ds-02", "south")
+    lost = settle(machines, until=lambda now: {where(now, name) for name in ("ds-00", "ds-02")} == {"south"})
     machines.coordinator.end(signal.SIGKILL)
     for left in database.parent.glob("fleet.db-*"):
         left.unlink()
@@ -269,15 +294,18 @@ def test_a_machine_that_is_cut_off_gives_up_what_must_not_run_twice_and_comes_ba
         cable.plug()
     hosts = {name: host_of(machines, name) for name in HOSTS}
     now = settle(machines, until=lambda now: now.agents["north"]["state"] == "connected")
-    assert {name: now.names[now.instances[name]["placed_node"]] for name in HOSTS} == hosts, "it flapped"
+    assert {name: where(now, name) for name in HOSTS} == hosts, "it flapped"
     assert_never_twice(machines, "ds-02", since)
     created = [what for what, _ in events_of(machines, "ds-02", since) if what == "create"]
     assert len(created) == 1, "it was begun more often than once"
 
 
 STEPS = {
+    "before:pending.json": False,
     "after:pending.json": False,
-    "begin": False,
+    "removed": False,
+    "made": False,
+    "begun": False,
     "before:verified.json": False,
     "after:verified.json": True,
     "after:previous.json": True,
@@ -291,11 +319,8 @@ def test_a_deployment_that_is_cut_short_is_no_known_good_one(
     machines: Machines, before: Comparing, tmp_path: Path, wait_for: WaitFor, when: str, is_new: bool
 ) -> None:
     good = before.agents["east"]["verified_generation"]
-    machines.kill("east")
-    killed = machines.begin("east", program=("tests.fleet.proof.killed_agent", when))
-    settle(machines, until=heard_since(before, "east"))
-    value = 0.5 if before.instances["ds-01"]["mot_confidence_threshold"] != 0.5 else 0.625
-    change(machines, "instances", "ds-01", mot_confidence_threshold=value)
+    killed = machines.kill_at("east", when)
+    change(machines, "instances", "ds-01", mot_confidence_threshold=another(before, "ds-01"))
     apply(machines)
     wait_for(lambda: killed.process.poll() is not None, 90, "the agent to be killed at its step")
     assert killed.process.returncode == -signal.SIGKILL
@@ -306,61 +331,30 @@ def test_a_deployment_that_is_cut_short_is_no_known_good_one(
     stored = Stages(stages, print).load()
     assert stored is not None
     assert (stored.generation > good) == is_new
+    heard = heard_again(machines, "east")
     machines.begin("east")
-    settle(machines)
+    settle(machines, until=heard)
 
 
-def write_until_refused(machines: Machines) -> None:
-    """The log may have some pages left."""
-    for number in range(1000):
-        machines.api.post("/api/v1/agents", {"agent_name": f"more-{number}", "description": "x" * 2000})
+def test_no_number_was_given_twice_whatever_happened(
+    machines: Machines, broker: KafkaBroker, before: Comparing, wait_for: WaitFor
+) -> None:
+    """All that was ever sent above, in its order: numbers rise, and each has one meaning."""
+    newest = {row["node_id"]: row["config_generation"] for row in before.agents.values()}
+    opened: dict[str, list[Desired]] = {node: [] for node in newest}
+    identities = {machines.node_id(name): identity_of(machines, name) for name in machines.names}
+    with open_log(f"kafka://{broker.address}") as log:
+        reader = log.consume(f"{machines.prefix}{AgentConfig.topic}", start="earliest")
 
+        def all_read() -> bool:
+            for one in reader.poll(1000, 0.5):
+                config, node = AgentConfig.from_json(one.value), (one.key or b"").decode()
+                opened[node].append(open_config(config, identities[node], UUID(node)))
+            return {node: all_of[-1].generation for node, all_of in opened.items() if all_of} == newest
 
-def heard_since(before: Comparing, name: str) -> Callable[[Comparing], bool]:
-    """That machine was heard after that moment."""
-    return lambda now: now.agents[name]["last_seen"] > before.agents[name]["last_seen"]
-
-
-def settle_away(machines: Machines, name: str, host: str) -> Comparing:
-    """It runs elsewhere, whatever of that machine is still missing."""
-    deadline = time.monotonic() + 120
-    while True:
-        with suppress(FleetError):
-            now = Comparing(machines)
-            row = now.instances[name]
-            if row["status"] == "running" and now.names[row["placed_node"]] != host:
-                return now
-        assert time.monotonic() < deadline, f"{name} is not elsewhere: {row}"
-        time.sleep(0.2)
-
-
-def is_as(now: Comparing, before: Comparing) -> bool:
-    """Every instance is where it was then, with the same settings."""
-    return all(
-        row["placed_node"] == before.instances[name]["placed_node"]
-        and row["mot_confidence_threshold"] == before.instances[name]["mot_confidence_threshold"]
-        for name, row in now.instances.items()
-    )
-
-
-def host_of(machines: Machines, name: str) -> str:
-    """Where it is to run."""
-    node = machines.api.get(f"/api/v1/instances/{name}")["placed_node"]
-    return next((each for each in machines.names if machines.node_id(each) == node), "nowhere")
-
-
-def runs_on(machines: Machines, name: str) -> list[str]:
-    """Where it does run."""
-    found = [
-        one for one in containers(machines) if label(one, "instance") == name and one["State"]["Running"]
-    ]
-    nodes = {machines.node_id(each): each for each in machines.names}
-    return [nodes[label(one, "node")] for one in found if one["State"]["Running"]]
-
-
-def assert_never_twice(machines: Machines, name: str, since_s: float) -> None:
-    """From then on, by what the engine noted: a start comes after the end of the one before."""
-    running = 1
-    for what, _ in events_of(machines, name, since_s):
-        running += {"start": 1, "die": -1}.get(what, 0)
-        assert 0 <= running <= 1, events_of(machines, name, since_s)
+        wait_for(all_read, 30, "the newest of each machine")
+    for all_of in opened.values():
+        for older, newer in pairwise(all_of):
+            assert older.generation <= newer.generation
+            same = digests_of(older) == digests_of(newer)
+            assert same or older.generation < newer.generation, f"two meanings of {newer.generation}"
