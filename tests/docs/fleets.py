@@ -11,7 +11,7 @@ from typing import Any
 from tests.fleet.api.rig import Agent, bus_url, coordinator
 from tools.services.waiting import wait_for
 
-from sightline.fleet import FleetClient
+from sightline.fleet import FleetClient, Timing
 
 LET_IN_S = 30.0
 MACHINES = ("hall", "yard", "gate")
@@ -30,7 +30,7 @@ def fleet(folder: Path) -> Iterator[tuple[str, str]]:
     """One that runs; gives the URL of its API, and its token."""
     bus = bus_url()
     with ExitStack() as opened:
-        server, client = opened.enter_context(coordinator(folder, bus))
+        server, client = opened.enter_context(coordinator(folder, bus, timing=Timing()))
         for name in MACHINES:
             machine = Machine(bus, name, client.post("/api/v1/enrolment-tokens")["token"])
             opened.callback(machine.close)
