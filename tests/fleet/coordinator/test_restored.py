@@ -42,14 +42,3 @@ def test_two_lives_of_one_backup_give_no_number_twice_though_the_clock_is_behind
         given.append((hand.sent[A].generation, hand.term(A, f"cam-{name}")))
     (first, _), (second, _) = given
     assert first != second
-
-
-def test_a_number_past_a_heard_one_is_none_that_a_life_unknown_gave() -> None:
-    hand = Hand()
-    hand.join(A)
-    hand.apply(*one_on("i", A))
-    hand.again(floor=1, jump=70)
-    seen = hand.sent[A].generation + 1000
-    hand.respond(A, generation=seen)
-    hand.wait(2)
-    assert hand.sent[A].generation > seen + 1

@@ -7,8 +7,8 @@ Promised, and held to here:
   What clocks differ by, and the time for which something killed goes on (`runtime.KILL_S`), fit into the
   margin; so the overlap that is allowed is none.
 - A term of a camera is given to one instance on one machine only, and a later grant has a higher one.
-  A database restored from a backup may give one twice; not any more once all is quiet.
-- A generation of a machine means one share for ever, and rises; but for a restored database as well.
+  That none is given twice holds for lives that a restored database knows nothing of, too.
+- A generation of a machine means one share for ever, whatever was restored, and rises as far as is known.
 - One machine never begins and ends the same instance at one time.
 - Nothing is moved that could stay where it is.
 - What an agent said is not taken back by what it said before (`coordinator_host`).
@@ -133,8 +133,7 @@ class Terms:
                 self._grant(camera.camera_id, camera.term, (share.node_id, instance.name))
 
     def forgive(self, shares: Iterable[NodeShare]) -> None:
-        """The coordinator's memory is an old one: what it knows of terms is out of date."""
-        self._given.clear()
+        """The coordinator's memory is an old one: what was given last is not known, and is given still."""
         self._newest.clear()
         for share in shares:
             for instance in share.instances:
@@ -230,10 +229,13 @@ class Generations:
     def __init__(self, story: Story) -> None:
         self._story = story
         self._sent: dict[NodeId, NodeShare] = {}
+        self._ever: dict[NodeId, dict[int, NodeShare]] = defaultdict(dict)
 
     def sent(self, share: NodeShare) -> None:
         before = self._sent.get(share.node_id)
         self._sent[share.node_id] = share
+        if self._ever[share.node_id].setdefault(share.generation, share) != share:
+            raise Broken(f"generation {share.generation} of {share.node_id} was another one in a life before")
         if before is None or before == share:
             return
         if share.generation <= before.generation:
@@ -246,7 +248,9 @@ class Generations:
         """The coordinator's memory is an old one, or it forgot a machine that was removed."""
         if node_id is None:
             self._sent.clear()
-        self._sent.pop(node_id, None)  # type: ignore[arg-type]
+        else:
+            self._sent.pop(node_id, None)
+            self._ever.pop(node_id, None)
 
 
 class Storm:

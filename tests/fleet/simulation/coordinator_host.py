@@ -152,6 +152,8 @@ class CoordinatorHost:
             refusal = None if message.node_id in self.disk.enrolled else "it is not enrolled"
             self._checks.storm.down_reason(message.node_id)
             self._checks.moves.heard(message)
+            if message.boot != self._newest.get(message.node_id, (message.boot, 0))[0]:
+                del self._newest[message.node_id]
             self.turn(lambda machine, now: machine.heard_info(message, now, refusal=refusal))
         elif isinstance(message, AgentResponse) and self._listens_to(message.node_id):
             self._checks.storm.down_reason(message.node_id)
@@ -165,12 +167,14 @@ class CoordinatorHost:
         self.heard[response.node_id] = response
         self._checks.moves.heard(response)
         before, newest = self._picture(machine, response), self._newest.get(response.node_id, (-1, -1))
-        is_old = before is not None and response.boot == newest[0] and response.seq < newest[1]
-        if before is not None:
-            self._newest[response.node_id] = max(newest, (response.boot, response.seq))
+        is_old = before is not None and response.boot == before[0] == newest[0] and response.seq < newest[1]
         self.turn(lambda machine, now: machine.heard_response(response, now))
-        if is_old and self._picture(machine, response) != before:
+        after = self._picture(machine, response)
+        if is_old and after != before:
             raise Broken(f"an old answer is believed: {response.seq} of {response.node_id} after {newest[1]}")
+        if after is not None and after[0] == response.boot:  # it was taken, or was old
+            seq = max(response.seq, newest[1]) if newest[0] == response.boot else response.seq
+            self._newest[response.node_id] = (response.boot, seq)
 
     def _picture(self, machine: Coordinator, response: AgentResponse) -> tuple[object, ...] | None:
         """None: it does not know this one, or takes it for lost, and believes all of another boot."""

@@ -18,6 +18,7 @@ from tests.fleet.simulation.runtime import Machine
 from sightline.clock import ns
 from sightline.fleet.deciding.agent.desired import Desired, DesiredInstance
 
+NEVER_NS = -(10**18)
 CLOCKS = 0.99  # of a time by an agent's clock, at least, has gone by
 
 
@@ -45,8 +46,8 @@ class Gates:
         self._asked.add(name)
 
     def retried(self) -> None:
-        """A user wants all that failed begun anew: who is in doubt has its whole time again."""
-        self._doubts.clear()
+        """A user wants all begun anew that failed: who is in doubt has its time again, and some have none."""
+        self._doubts = {name: Doubt(doubt.instance, NEVER_NS) for name, doubt in self._doubts.items()}
 
     def told(self, desired: Desired | None) -> None:
         """This is to run from now on."""

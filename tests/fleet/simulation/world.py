@@ -62,6 +62,7 @@ class World:
         self.backups: list[Backup] = []
         self.restored = 0
         self._full_until_ns = 0
+        self._most_clock_s = 0.0
         for _ in range(agents):
             self.add_machine()
         self.stock = Stock(self._random(), self.manners)
@@ -140,6 +141,7 @@ class World:
         """The coordinator begins again with the database of `age` backups ago."""
         self.coordinator.die()
         self.restored += 1
+        self.coordinator.clock_off_s = self._most_clock_s
         backup = self.backups[max(0, len(self.backups) - 1 - age)]
         self.story.tell("world", f"a backup of revision {backup.memory.inventory.revision} is restored")
         self.coordinator.disk.restore(backup)
@@ -222,9 +224,13 @@ class World:
         self.events.after(down_s, self.hosts[node_id].start)
 
     def set_clock(self, seconds: float) -> None:
-        """The coordinator's wall clock, which counts from when its process begins next."""
+        """The coordinator's wall clock, which counts from when its process begins next.
+
+        Once a backup was restored it is not behind what lives before had: of those nothing else is known.
+        """
         self.story.tell("world", f"the coordinator's clock is set by {seconds} s")
-        self.coordinator.clock_off_s = seconds
+        self._most_clock_s = max(self._most_clock_s, seconds)
+        self.coordinator.clock_off_s = self._most_clock_s if self.restored else seconds
 
     def remove_agent(self, node_id: NodeId) -> None:
         self.coordinator.remove_agent(node_id)

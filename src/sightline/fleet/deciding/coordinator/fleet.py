@@ -28,8 +28,8 @@ from sightline.fleet.placing.place import place
 from sightline.fleet.placing.placed import Placed
 
 MOST_MOVES_TOLD: Final = 50
-MOST_JUMP: Final = 1 << 20
-"""More numbers than what one life gives; few beside those of milliseconds since 1970."""
+MOST_JUMP: Final = 1 << 16
+"""More numbers than what one life gives, and soon made up for by a clock that goes right."""
 CAUTION: Final = "the coordinator began a moment ago, and waits until nobody else can be running it"
 
 
@@ -48,12 +48,12 @@ class Fleet:
     """
 
     def __init__(self, memory: Memory, out: Out, floor: int = 0, jump: int = 0) -> None:
-        self._out, self._floor, self._jump = out, _above_all(memory, floor, jump), jump
+        self._out, self._floor = out, _above_all(memory, floor, jump)
         self.inventory = memory.inventory
         self.placement = memory.placement
         self.placed: Placed | None = None
         self.nodes = _nodes(memory)
-        self.terms = Terms(memory.terms, memory.shares.values(), self._floor, jump)
+        self.terms = Terms(memory.terms, memory.shares.values(), self._floor)
         self.holders = Holders()
         for node in self.nodes.values():
             self.holders.gives(node.node_id, node.given)
@@ -170,8 +170,7 @@ class Fleet:
         seen = node.said.generation
         if instances == node.share.instances and not (force or seen > node.share.generation):
             return []
-        beyond = seen + 1 + self._jump if force else seen + 1
-        generation = max(node.share.generation + 1, beyond, self._floor)
+        generation = max(node.share.generation + 1, seen + 1, self._floor)
         was = node.given
         node.tell(NodeShare(node_id=node.node_id, generation=generation, instances=instances))
         self.holders.gives(node.node_id, node.given)

@@ -50,7 +50,8 @@ class Coordinator:
     Args:
         memory: what was saved by coordinators before this one; it may be an old backup.
         floor: no number of a configuration or of a camera's term that those gave is as high: UTC ms of now.
-        jump: any number, another one for each life: where the clock was set back, numbers rise by it.
+        jump: any number, another one for each life: where the clock was set back, its first numbers are as
+            much past what is known.
     """
 
     def __init__(self, memory: Memory, timing: Timing, now_ns: int, *, floor: int = 0, jump: int = 0) -> None:

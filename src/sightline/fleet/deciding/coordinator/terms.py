@@ -22,10 +22,8 @@ MOST_TERMS: Final = 1_000_000
 class Terms:
     """`changed` is what is to be saved."""
 
-    def __init__(
-        self, terms: Mapping[str, int], shares: Iterable[NodeShare], floor: int = 0, jump: int = 0
-    ) -> None:
-        self._terms, self._floor, self._jump = dict(terms), floor, jump
+    def __init__(self, terms: Mapping[str, int], shares: Iterable[NodeShare], floor: int = 0) -> None:
+        self._terms, self._floor = dict(terms), floor
         self._places: dict[str, Place] = {}
         self.changed: dict[str, int] = {}
         given: dict[str, int] = {}
@@ -58,7 +56,7 @@ class Terms:
             return None
         if camera_id not in self._terms and len(self._terms) >= MOST_TERMS:
             return None
-        self._set(camera_id, term + 1 + self._jump)
+        self._set(camera_id, term + 1)
         return self._places.get(camera_id)
 
     def take_changed(self) -> dict[str, int]:
