@@ -113,6 +113,18 @@ def test_a_camera_leaves_an_instance_where_it_may_not_be_any_more() -> None:
     assert placed.cameras == {"c": "j", "d0": "i", "d1": "j"}
 
 
+def test_a_camera_that_goes_or_comes_moves_no_other() -> None:
+    pool = [instance(name, pool="p") for name in "ij"]
+    cameras = [camera(name, pool="p") for name in "bcde"]
+    before = place(inventory(*pool, *cameras), agents(a={}, b={})).placement
+    for now in (cameras[1:], [camera("a", pool="p"), *cameras]):
+        after = place(inventory(*pool, *now), agents(a={}, b={}), before).placement.cameras
+        assert {
+            name: after[name] for name in before.cameras if name in after
+        }.items() <= before.cameras.items()
+        assert after.keys() == {one.camera_id for one in now}
+
+
 def test_rebalancing_moves_what_is_above_its_fair_part() -> None:
     cameras = [camera(f"c{n}", pool="p") for n in range(8)]
     wanted = inventory(*(instance(f"i{n}", pool="p") for n in range(4)), *cameras)
