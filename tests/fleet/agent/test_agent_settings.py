@@ -29,6 +29,11 @@ def test_keys_are_read_in_capitals_or_not(tmp_path: Path) -> None:
     assert found.shares == (Path("/models"),)
 
 
+def test_an_empty_variable_is_none(tmp_path: Path) -> None:
+    found = read(tmp_path, "", SIGHTLINE_AGENT_TOKEN="", SIGHTLINE_AGENT_CAPACITY="")
+    assert (found.token, found.capacity) == (None, None)
+
+
 def test_options_go_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_text('IMAGE_NAME = "file"\nNAME = "file"\nDESCRIPTION = "file"\n')

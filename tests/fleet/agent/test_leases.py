@@ -42,6 +42,10 @@ def test_a_refusal_is_told_with_its_reason_and_it_asks_again() -> None:
     rig.command("refuse", boot=BOOT, greeting=1, reason="not enrolled")
     assert "does not let us in: not enrolled" in rig.told()
     assert [one.greeting for one in rig.fresh(Greet, rig.tick(1))] == [2]
+    rig.command("refuse", boot=BOOT, greeting=2, reason="not enrolled")
+    assert rig.told().count("does not let us in") == 1, "the same, over and over"
+    rig.command("refuse", boot=BOOT, greeting=2, reason="revoked")
+    assert "does not let us in: revoked" in rig.told()
 
 
 def test_an_agent_that_was_let_in_and_is_refused_later_ends_what_must_not_run_twice() -> None:

@@ -179,6 +179,12 @@ def test_streams_are_added_and_removed_as_at_deepstream(client: FleetClient) -> 
     assert client.get("/api/v1/stream/get-stream-info")["stream-info"]["stream-count"] == 0
 
 
+def test_a_state_that_there_is_not_is_told_with_those_that_there_are(client: FleetClient) -> None:
+    wrong = refused(client.get, "/api/v1/agents", state="gone")
+    assert (wrong.status, "connected" in str(wrong)) == (422, True)
+    assert client.get("/api/v1/agents", state="lost")["items"] == []
+
+
 def test_a_stream_holds_at_once_and_nothing_else_of_the_draft_does(client: FleetClient) -> None:
     def stream(change: str, name: str) -> None:
         value = {"camera_id": name, "camera_url": f"rtsp://10.0.0.5/{name}", "change": change}

@@ -146,8 +146,11 @@ def _of_file(model: type[BaseModel], file: Path | None) -> dict[str, Any]:
 
 
 def _of_environment(model: type[BaseModel], environ: Mapping[str, str]) -> dict[str, Any]:
+    # Compose and systemd give what is not set as an empty one.
     said = {
-        name.removeprefix(ENVIRONMENT): text for name, text in environ.items() if name.startswith(ENVIRONMENT)
+        name.removeprefix(ENVIRONMENT): text
+        for name, text in environ.items()
+        if name.startswith(ENVIRONMENT) and text
     }
     return _known(model, said, "the environment", lambda name: f"{ENVIRONMENT}{name.upper()}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -28,7 +28,9 @@ class AgentPart(Part):
     text: str | None = Field(default=None, description="stands in its name, hostname or address")
     instance: str | None = Field(default=None, description="that is to run there")
     label: str | None = Field(default=None, description="key=value, or key")
-    state: str | None = Field(default=None, description="new, connected, lost, drained or revoked")
+    state: Literal["new", "connected", "lost", "drained", "revoked"] | None = Field(
+        default=None, description="how it is"
+    )
 
 
 def agent_routes(service: CoordinatorService) -> APIRouter:

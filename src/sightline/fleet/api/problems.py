@@ -203,7 +203,7 @@ def _said(one: Mapping[str, Any]) -> str:
     # Pydantic's own words name what was expected; only these repeat what came.
     if one["type"] in {"union_tag_invalid", "assertion_error"}:
         return "expected another value"
-    return one["msg"].removeprefix("Value error, ")  # Pydantic's word for a check of ours
+    return str(one["msg"]).removeprefix("Value error, ")  # Pydantic's word for a check of ours
 
 
 def _pointer(loc: Sequence[int | str]) -> str:

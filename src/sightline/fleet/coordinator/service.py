@@ -311,7 +311,7 @@ class CoordinatorService:
             machine = self._driver.machine
             view = machine.instances().get(instance)
             if view is None:
-                raise Missing("instance", instance)
+                raise Missing("applied instance", instance)
             node_id = view.node
             agent = None if node_id is None else machine.agents().get(node_id)
             if node_id is None or agent is None or agent.state not in HERE:

@@ -211,7 +211,8 @@ class Agent:
             case "welcome":
                 self._welcomed(command, now_ns)
             case "refuse":
-                if self._lease.refuse(command, now_ns):
+                before = self._lease.refused
+                if self._lease.refuse(command, now_ns) and self._lease.refused != before:
                     self._tell(f"the coordinator does not let us in: {self._lease.refused}", "warning")
             case "report":
                 self._reports.asked = self._greets_again = True
