@@ -89,7 +89,9 @@ class Looking:
             was = None  # out of order: what the machine takes of it is seen there
         said = _said(response, was)
         self._said[response.node_id] = said
-        if was is None or (said.head, said.states) != (was.head, was.states):
+        # What an agent that began anew says is news, also where it is what the one before it said last: its
+        # greeting came between, and a picture that was taken then says that nothing is known of it.
+        if was is None or (said.boot, said.head, said.states) != (was.boot, was.head, was.states):
             self._is_new = True
             self._names |= dict.fromkeys(name for name, *_ in said.states)
             self._names |= dict.fromkeys(name for name, *_ in was.states) if was else {}

@@ -1,0 +1,35 @@
+"""What users are shown of the fleet is what the machine knows, however little is new."""
+
+from pathlib import Path
+
+from tests.fleet.coordinator.hand import A, Hand, inventory
+
+from sightline.fleet.coordinator.looking import Looking
+from sightline.fleet.messages.topics import AgentResponse
+from sightline.fleet.store.database import Database
+from sightline.testing import ManualClock
+
+
+def test_an_agent_that_begins_anew_and_says_the_same_is_as_desired_again(tmp_path: Path) -> None:
+    hand, clock, wanted = Hand(), ManualClock(), inventory()
+    hand.take(hand.machine.applied(wanted, hand.now_ns))
+    with Database(tmp_path / "fleet.db", clock=clock) as database:
+        looking = Looking(database, clock)
+
+        def shown() -> tuple[bool, int]:
+            clock.move(60)
+            looking.look(hand.machine, wanted)
+            return looking.picture.as_desired, looking.picture.behind
+
+        def answer(boot: int) -> None:
+            response = AgentResponse(node_id=A, boot=boot, seq=1, generation=hand.sent[A].generation)
+            response = response.model_copy(update={"observed_generation": response.generation})
+            hand.take(hand.machine.heard_response(response, hand.now_ns))
+            looking.heard(response)
+
+        for boot in (1, 2):
+            hand.greet(A, boot=boot)
+            looking.changed(A)
+            assert shown() == (False, 1), "nothing is known of this one yet"
+            answer(boot)
+            assert shown() == (True, 0)
