@@ -9,10 +9,18 @@ import argparse
 import sys
 
 from tests.fleet.simulation.checks import Broken
-from tests.fleet.simulation.faults import ALL, BIG, CALM, LOSSY, NETWORK, RESTORES
+from tests.fleet.simulation.faults import ALL, BIG, CALM, HANDOVERS, LOSSY, NETWORK, RESTORES
 from tests.fleet.simulation.simulate import Outcome, simulate
 
-PRESETS = {"all": ALL, "big": BIG, "calm": CALM, "network": NETWORK, "lossy": LOSSY, "restores": RESTORES}
+PRESETS = {
+    "all": ALL,
+    "big": BIG,
+    "calm": CALM,
+    "handovers": HANDOVERS,
+    "lossy": LOSSY,
+    "network": NETWORK,
+    "restores": RESTORES,
+}
 
 
 def main() -> int:

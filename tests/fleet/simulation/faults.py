@@ -24,7 +24,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
         The others are times an hour: of one machine (`agent_dies`, `reboots`, `cut_off`, `vanishes`,
         `disk_lost`: the agent's, at times with a clock that goes wrong), of one instance (`crashes`,
         `falls_ill`, `tampered`, `exits`), of the whole fleet (`coordinator_dies`, `restored`,
-        `database_full`, `clock_set`: the coordinator's, `broker_away`, `acts`: of users).
+        `database_full`, `clock_set`: the coordinator's, `broker_away`, `acts`: of users, `moves`:
+        by users, of one that must not run twice).
     """
 
     delay_s: float = 0.05
@@ -58,6 +59,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     clock_set: float = 0.0
     broker_away: float = 0.0
     acts: float = 0.0
+    moves: float = 0.0
 
 
 CALM: Final = Faults()
@@ -109,6 +111,22 @@ RESTORES: Final = Faults(
     clock_set=120.0,
     acts=900.0,
 )
+
+HANDOVERS: Final = Faults(
+    delay_s=1.0,
+    lost=0.05,
+    doubled=0.05,
+    late=0.1,
+    end_hangs=0.5,
+    torn=0.005,
+    agent_dies=10.0,
+    cut_off=20.0,
+    coordinator_dies=30.0,
+    database_full=10.0,
+    acts=120.0,
+    moves=1800.0,
+)
+"""What must not run twice goes from machine to machine, by users' acts, while nobody is heard well."""
 
 BIG: Final = msgspec.structs.replace(
     ALL,

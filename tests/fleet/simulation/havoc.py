@@ -61,6 +61,7 @@ class Havoc:
             (faults.clock_set, lambda: self._world.set_clock(self._wrong_s())),
             (faults.broker_away, lambda: self._world.broker_away(self._down_s())),
             (faults.acts, self._act),
+            (faults.moves, self._hand_over),
         ]
 
     def _down_s(self) -> float:
@@ -119,6 +120,13 @@ class Havoc:
             self._world.remove_agent(some.node_id)
         else:
             self._world.coordinator.refresh()
+
+    def _hand_over(self) -> None:
+        instances = self._world.inventory.instances
+        names = sorted(name for name, spec in instances.items() if spec.exclusive)
+        if names and (host := self._some()):
+            name = self._rng.choice(names)
+            self._world.apply(self._world.stock.pin(self._world.inventory, name, host.node_id))
 
     def _at_an_agent(self) -> None:
         host = self._some()

@@ -78,6 +78,11 @@ class Stock:
         if spec is None or not nodes:
             return inventory
         node = self._rng.choice([*nodes, None]) if self._rng.random() < 0.7 else None
+        return self.pin(inventory, spec.name, node)
+
+    def pin(self, inventory: Inventory, name: str, node: NodeId | None) -> Inventory:
+        """That one, to that machine."""
+        spec = inventory.instances[name]
         return _with(inventory, replace(spec, node=node, labels={}, gpus=0, generation=spec.generation + 1))
 
     def toggle_instance(self, inventory: Inventory, _nodes: list[NodeId]) -> Inventory:

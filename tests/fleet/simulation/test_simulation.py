@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.fleet.simulation.faults import ALL, BIG, CALM, LOSSY, NETWORK, RESTORES
+from tests.fleet.simulation.faults import ALL, BIG, CALM, HANDOVERS, LOSSY, NETWORK, RESTORES
 from tests.fleet.simulation.simulate import simulate
 
 SEEDS = 40
@@ -41,6 +41,13 @@ def test_a_fleet_survives_backups_that_are_restored_again_and_again(seed: int) -
     outcome = simulate(agents=12, each=3, seed=seed, minutes=5, faults=RESTORES)
     assert outcome.overlap_ns == 0
     assert outcome.restored > 5
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_what_must_not_run_twice_is_handed_over_again_and_again(seed: int) -> None:
+    outcome = simulate(agents=12, each=3, seed=seed, minutes=5, faults=HANDOVERS)
+    assert outcome.overlap_ns == 0
+    assert outcome.handed_over > 30
 
 
 @pytest.mark.parametrize("seed", [200, 201])
