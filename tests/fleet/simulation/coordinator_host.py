@@ -260,6 +260,8 @@ class CoordinatorHost:
 
     def _send_config(self, sending: SendConfig) -> None:
         share = sending.share
+        if self.disk.shares.get(share.node_id) != share:
+            raise Broken(f"sent before it was saved: generation {share.generation} of {share.node_id}")
         what = " ".join(f"{one.name}:{one.generation}" for one in share.instances)
         self._tell(f"sends {str(share.node_id)[:8]} generation {share.generation}: {what}")
         self._checks.storm.coordinator_sent(share.node_id)
