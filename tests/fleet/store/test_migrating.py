@@ -15,7 +15,7 @@ from tests.fleet.store.filled import camera
 from sightline.errors import StoreError
 from sightline.fleet.store import Database
 from sightline.fleet.store.connecting import migrating_engine
-from sightline.fleet.store.migrating import MIGRATIONS, config, migrate
+from sightline.fleet.store.migrating import MIGRATIONS, config, migrate, run
 from sightline.fleet.store.migrations import HEAD
 from sightline.fleet.store.tables import Base
 
@@ -55,12 +55,32 @@ def revisions() -> list[str]:
 
 
 def test_tables_and_migrations_agree(tmp_path: Path) -> None:
-    migrate(tmp_path / "fleet.db")
     engine = migrating_engine(tmp_path / "fleet.db")
-    with engine.connect() as connection:
+    with engine.begin() as connection:
+        run(connection)
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
+
+
+def test_a_new_database_is_just_what_all_migrations_make(tmp_path: Path) -> None:
+    """So that it can be made without them."""
+    migrate(tmp_path / "new.db")
+    engine = migrating_engine(tmp_path / "migrated.db")
+    with engine.begin() as connection:
+        run(connection)
+    engine.dispose()
+    assert everything(tmp_path / "new.db") == everything(tmp_path / "migrated.db")
+
+
+def everything(path: Path) -> list[tuple[str, ...]]:
+    connection = sqlite3.connect(path)
+    tables = connection.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
+    ).fetchall()
+    versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    connection.close()
+    return [*tables, *versions]
 
 
 def test_the_newest_revision_is_the_one_that_is_looked_for() -> None:

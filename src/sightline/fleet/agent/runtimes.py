@@ -1,19 +1,21 @@
-"""An agent's runtimes, made of its settings. Docker's library is imported where there is one to be made."""
+"""An agent's runtimes, made of its settings. What each needs is imported where there is one to be made."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from sightline.errors import MissingExtra
 from sightline.fleet.agent.about import cards, runtimes
 from sightline.fleet.agent.files import Prepares
 from sightline.fleet.agent.settings import AgentSettings
-from sightline.fleet.runtime.preparing import Preparing, Programs
 from sightline.fleet.runtime.promise import Runtime
+
+if TYPE_CHECKING:
+    from sightline.fleet.runtime.preparing import Programs
 
 
 class Equipment(NamedTuple):
@@ -30,6 +32,8 @@ class Equipment(NamedTuple):
 
 def equipment(settings: AgentSettings, node_id: UUID, folder: Path, opened: ExitStack) -> Equipment:
     """That of its settings, until `opened` is closed; files of instances in `folder`. Raises MissingExtra."""
+    from sightline.fleet.runtime.preparing import Preparing  # noqa: PLC0415 - not for `up`
+
     made = {name: opened.enter_context(make_runtime(name, settings, node_id)) for name in runtimes(settings)}
     return Equipment(made, Preparing(folder, programs(settings)))
 
@@ -74,6 +78,8 @@ def _docker(settings: AgentSettings, node_id: UUID, *, gpus: bool) -> Runtime:
 
 def programs(settings: AgentSettings) -> Programs:
     """What instances are begun with."""
+    from sightline.fleet.runtime.preparing import Programs  # noqa: PLC0415 - see above
+
     return Programs(
         deepstream=settings.deepstream,
         deepstream_image=settings.deepstream_image,

@@ -1,5 +1,7 @@
 """A database to the tables of this version: made where there is none, upgraded where it is older.
 
+Only an upgrade needs Alembic: a new one has the tables of this version from the begin, as a test holds.
+
 Promises: a database is of one version or of the next, never between; a copy is made before an upgrade; one
 of a newer version is refused and not touched.
 """
@@ -18,12 +20,17 @@ from sightline.fleet.store.connecting import migrating_engine
 from sightline.fleet.store.copying import copy_database
 from sightline.fleet.store.faults import told
 from sightline.fleet.store.migrations import HEAD
+from sightline.fleet.store.tables import Base
 from sightline.log import get_logger
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_VERSIONS: Final = (
+    "CREATE TABLE alembic_version (\n\tversion_num VARCHAR(32) NOT NULL, \n\t"
+    "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)\n)"
+)
 
 
 def migrate(path: Path, *, folder: Path = MIGRATIONS, head: str = HEAD) -> Path | None:
@@ -79,7 +86,10 @@ def _upgraded(path: Path, found: str | None, folder: Path, head: str) -> Path | 
     engine = migrating_engine(path)
     try:
         with engine.begin() as connection:
-            run(connection, folder, head)
+            if found is None and (folder, head) == (MIGRATIONS, HEAD):
+                _make(connection)
+            else:
+                run(connection, folder, head)
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
             if broken is not None:
                 raise StoreError(f"the upgrade of {path} would have left rows of table {broken[0]} alone")
@@ -88,9 +98,16 @@ def _upgraded(path: Path, found: str | None, folder: Path, head: str) -> Path | 
     return copy
 
 
+def _make(connection: Connection) -> None:
+    """What all migrations come to."""
+    Base.metadata.create_all(connection)
+    connection.exec_driver_sql(_VERSIONS)
+    connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (HEAD,))
+
+
 def run(connection: Connection, folder: Path = MIGRATIONS, head: str = HEAD) -> None:
     """Run what is missing, within the transaction that `connection` is in."""
-    from alembic import command  # noqa: PLC0415 - it takes long, and most databases have their tables
+    from alembic import command  # noqa: PLC0415 - it takes long, and few databases need it
 
     try:
         command.upgrade(config(connection, folder), head)
