@@ -128,6 +128,30 @@ def test_a_camera_that_is_added_over_http_is_looked_at_while_the_others_go_on(
     assert set(seen(tmp_path)) == {"a", "b"}
 
 
+def test_what_cannot_be_begun_is_told_and_what_ran_before_comes_back(
+    no_leaks: None, tmp_path: Path, wait_for: WaitFor, caplog: pytest.LogCaptureFixture
+) -> None:
+    with with_api(write(tmp_path, {"a": {"url": LIVE}})) as (running, client):
+        wait_for(lambda: is_verified(client), LIMIT_S, "the site to have run for a while")
+        assert "where that command does" in client.get("/api/v1/instances/hall/logs")["log"]
+        broken = {"model": {"kind": "python", "class": "tests.site.broken_model:NoSuchModel"}}
+        client.ask("PATCH", "/api/v1/instances/hall", json={"config": {"workers": {"w": broken}}})
+        client.post("/api/v1/update-config")
+        wait_for(lambda: "what was verified before comes back" in caplog.text, LIMIT_S, "a word")
+        assert "NoSuchModel" in caplog.text
+        before = seen(tmp_path)["a"]
+        wait_for(lambda: seen(tmp_path)["a"] > before + 10, LIMIT_S, "results again")
+        assert not running.wait(0)
+    assert running.faults == []
+
+
+def is_verified(client: FleetClient) -> bool:
+    """The site is what comes back: it ran for a while."""
+    (agent,) = client.all_of("/api/v1/agents")
+    runs = client.get("/api/v1/instances/hall")["status"] == "running"
+    return bool(runs and agent["deployment"] == "done")
+
+
 def test_what_users_changed_is_kept_and_what_the_file_says_goes_before_it(
     no_leaks: None, tmp_path: Path, wait_for: WaitFor
 ) -> None:

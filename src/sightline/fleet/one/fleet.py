@@ -45,6 +45,8 @@ _AGENT: Final = "agent"
 _TOKEN_LIFE_S: Final = 600.0
 _LET_IN_S: Final = 2.0
 _LOOK_S: Final = 0.01
+_READY_S: Final = 5.0
+"""A site that runs is begun, and one that cannot be says so at once: what ran before is to be back soon."""
 _TIMING: Final = Timing(greet_s=0.1)
 """The one who is greeted is here: a greeting that came too early is said again at once."""
 
@@ -57,11 +59,15 @@ class OneFleet:
         folder: of all that they keep.
         here: what the agent runs instances with.
 
+    Attributes:
+        warns: whether users are told of what goes wrong; before, who begins it hears so by an error.
+
     Raises:
         ConfigError, StoreError: something in the folder is not as it is to be, or another one has it.
     """
 
     def __init__(self, bus: str, folder: Path, here: HereRuntime, opened: ExitStack) -> None:
+        self.warns = False
         self._bus = bus
         self._logger = get_logger(__name__)
         self.database_path = folder / DATABASE
@@ -93,7 +99,8 @@ class OneFleet:
         except Missing:
             self.database.agents.add({"agent_name": self._free_name(node), "node_id": node})
         rows = rows_as_one(site, dict(document), name)
-        placed = [{**row, "agent_name": node} for row in rows.instances]
+        run = {"ready_s": _READY_S}
+        placed = [{**row, "agent_name": node, "run": run} for row in rows.instances]
         import_site_rows(self.database, rows._replace(instances=placed), _ORIGIN, prune=True, adopt=True)
 
     def begin(self, opened: ExitStack, api: ApiWish | None) -> None:
@@ -146,6 +153,7 @@ class OneFleet:
         return name
 
     def _told(self, told: Told) -> None:
-        """What users want to know of the site they see in its status; of the fleet who asks for logs does."""
-        log = self._logger.debug if told.level == "info" else self._logger.info
+        """How the site is users see in its status, but not why it is begun anew."""
+        wrong = self._logger.warning if self.warns else self._logger.info
+        log = self._logger.debug if told.level == "info" else wrong
         log(told.what, **({"instance": told.instance} if told.instance else {}))

@@ -162,6 +162,8 @@ class FleetOfOne(Runs):
     def stop(self) -> None:
         """End everything: the site first, as ever. Again is allowed."""
         self._stopping.begin()
+        if self._fleet is not None:
+            self._fleet.warns = False
         self._opened.close()
 
     def _start(self) -> None:
@@ -182,6 +184,7 @@ class FleetOfOne(Runs):
         # Closed first: in this thread, so that a user who interrupts it interrupts the end of the site.
         self._opened.callback(self._here.close)
         self._await_site(fleet)
+        fleet.warns = True
 
     def _is_known_before(self) -> bool:
         """Whether what the fleet will have begun is what the file says, as nobody had a word in it yet.
