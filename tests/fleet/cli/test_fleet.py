@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from sightline.cli import app, fleet_tables
 from sightline.cli.fleet import app as commands
-from sightline.fleet.api.client import FleetClient
+from sightline.fleet.api.client import Away, FleetClient
 
 SITE = """
 cameras:
@@ -192,9 +192,9 @@ def test_a_narrow_terminal_still_names_each_row() -> None:
 
 
 def test_status_without_a_bus_says_that_it_is_old_before_anything_else() -> None:
-    status = {"revision": 1, "draft_revision": 1, "as_desired": True, "bus_connected": False}
+    status: dict[str, Any] = {"revision": 1, "draft_revision": 1, "as_desired": True, "bus_connected": False}
     status |= {"database_fault": "", "failed": {}, "cannot_be_made": {}}
-    totals = {"agents": {}, "instances": {}, "current": 0, "cameras": 0}
+    totals: dict[str, Any] = {"agents": {}, "instances": {}, "current": 0, "cameras": 0}
     totals |= {"unplaced_cameras": 0, "unplaced_instances": 0}
     assert "heard last" in next(fleet_tables.status({**status, "totals": totals}))
 
@@ -336,6 +336,12 @@ def test_a_coordinator_that_is_away_is_told_with_what_to_do(
     assert (unset.exit_code, "NOT_SET" in unset.output) == (1, True)
     wrong = typed("status", "--url", "ftp://x", SIGHTLINE_FLEET_TOKEN="planted-77")
     assert (wrong.exit_code, "http://" in wrong.output) == (1, True)
+
+
+def test_a_coordinator_that_is_slow_is_not_told_to_be_begun(silent_port: int) -> None:
+    client = FleetClient(f"http://127.0.0.1:{silent_port}", "planted-77", timeout_s=0.2)
+    with client, pytest.raises(Away, match=r"did not answer within 0\.2 s$"):
+        client.get("/api/v1/status")
 
 
 def test_a_wrong_token_is_told(fleet: Fleet, typed: Callable[..., Result]) -> None:

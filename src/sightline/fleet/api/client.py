@@ -86,6 +86,9 @@ class FleetClient:
             response = self._http.request(
                 method, path, params=said, json=json, content=content, headers=headers
             )
+        except (httpx.ReadTimeout, httpx.WriteTimeout):
+            waited = self._http.timeout.read
+            raise Away(f"the coordinator at {self.url} did not answer within {waited:g} s") from None
         except httpx.HTTPError as error:
             told = redact(str(error)) or type(error).__name__
             raise Away(
