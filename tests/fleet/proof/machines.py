@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,7 +29,7 @@ from sightline.fleet.api.client import FleetClient
 
 NAMES = ("north", "east", "south")
 BEGIN_S = 60.0
-GUARDS_S = 40.0
+GUARDS_S = 10.0
 
 
 class CoordinatorProcess:
@@ -194,13 +194,16 @@ class Machines:
         return [each for each in psutil.process_iter() if str(self.folder) in " ".join(_words(each))]
 
     def end(self) -> None:
-        """All of it, with what guards are there."""
+        """All of it; guards too, which would wait for the end of a lease that nobody needs any more."""
         self._opened.close()
         for agent in self.agents.values():
             agent.end(signal.SIGKILL)
         if self.coordinator.process is not None:
             self.coordinator.end(signal.SIGKILL)
-        wait_for(lambda: not self._guards(), GUARDS_S, "the guards to have nothing to do any more")
+        for guard in self._guards():
+            with suppress(psutil.NoSuchProcess):
+                guard.kill()
+        wait_for(lambda: not self._guards(), GUARDS_S, "the guards to be gone")
 
     def _guards(self) -> list[psutil.Process]:
         return [each for each in self.processes() if "sightline.fleet.runtime.docker.guard" in _words(each)]
