@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from sightline.bus.kafka_client import confluent_kafka
 from sightline.bus.kafka_commits import Stands
@@ -27,7 +27,7 @@ from sightline.overflow import BufferStats
 _LOOK_S: Final = 0.5
 _WAIT_S: Final = 0.02  # as long may a seek, a pause, a commit or closing take
 _REST_S: Final = 0.2
-_ENDS_S: Final = 0.1
+_ENDS_S: Final = 0.5
 _AT_ONCE: Final = 128
 _PATIENCE_S: Final = 0.5
 _AGAIN_S: Final = 0.05
@@ -76,6 +76,7 @@ class KafkaConsumer:
         self._on_event = on_event
         self._on_close = on_close
         self._look_s = self._rest_s = self._ends_s = 0.0
+        self._asked: Mapping[Any, Future[Any]] = {}
         self._again: set[str] = set()
         self._out_of_range = confluent_kafka().KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001 - so it is named
         self._is_ready = self._closed = False
@@ -268,14 +269,23 @@ class KafkaConsumer:
             wish.answer = self._held.commits.begin(wish.positions)
 
     def _note_ends(self) -> None:
-        """As the last fetches told them."""
+        """Asked of another client, and nobody waits: librdkafka's consumer tells what its last fetch saw with
+        the GIL held, so that all of the process stands still where the consumer does (its issue 5476).
+        """
+        if self._asked and all(answer.done() for answer in self._asked.values()):
+            self._take_ends()
         now_s = time.monotonic()
-        if now_s < self._ends_s:
+        if self._asked or now_s < self._ends_s:
             return
         self._ends_s = now_s + _ENDS_S
         with self._changed:
             fetched = self._lines.topics - self._lines.resting
-        ends = {topic: end for topic in fetched if (end := self._reader.end(topic)) is not None}
+        self._asked = self._held.questions.ask_ends(fetched)
+
+    def _take_ends(self) -> None:
+        told = ((each.topic, answer) for each, answer in self._asked.items() if answer.exception() is None)
+        ends = {topic: answer.result().offset for topic, answer in told}
+        self._asked = {}
         with self._changed:
             self._lines.ended({topic: end for topic, end in ends.items() if topic not in self._lines.resting})
 

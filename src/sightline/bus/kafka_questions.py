@@ -100,6 +100,10 @@ class KafkaQuestions:
         told: Future[Any] = self._admin().describe_consumer_groups([group], request_timeout=_ASK_S)[group]
         return told
 
+    def ask_ends(self, topics: Collection[str]) -> Mapping[Any, Future[Any]]:
+        """The `offset` after the last message of each topic, by its `topic`, told by its future."""
+        return self._ask_offsets(topics, "latest")
+
     def _ask_offsets(self, topics: Collection[str], which: str) -> Mapping[Any, Future[Any]]:
         if not topics:
             return {}

@@ -166,11 +166,6 @@ class KafkaReader:
         )
         return {name: Ends(first[name], after[name]) for name in first.keys() & after.keys()}
 
-    def end(self, topic: str) -> int | None:
-        """The topic's end as the last fetch told it, without asking; None where none did so far."""
-        _, end = self.client.get_watermark_offsets(self._kafka.TopicPartition(topic, 0), cached=True)
-        return None if end < 0 else end
-
     def committed(self, topics: Iterable[str], timeout_s: float = 2 * ASK_S) -> dict[str, Position]:
         """The positions of its group in these topics, of those where it has one.
 
