@@ -1,5 +1,7 @@
 """Who is let in, who is heard, who is lost: noticed without being asked for."""
 
+from itertools import count
+
 from tests.fleet.coordinator.hand import LEASE_OVER_S, TIMING, A, B, Hand, one_on, status
 
 from sightline.fleet.inventory import CameraSpec, InstanceSpec
@@ -22,6 +24,21 @@ def test_who_is_not_let_in_is_told_why_and_nothing_is_saved() -> None:
     assert (refuse.reason, refuse.greeting) == ("it is not enrolled", 1)
     assert not hand.disk.agents
     assert not hand.machine.agents()
+
+
+def test_why_an_agent_is_not_let_in_is_noted_once_although_it_asks_again_and_again() -> None:
+    hand, greetings = Hand(), count(1)
+
+    def noted(refusal: str) -> str:
+        actions = hand.greet(A, greeting=next(greetings), refusal=refusal)
+        assert hand.commands("refuse", actions)
+        return hand.noted(actions)
+
+    assert "not enrolled" in noted("it is not enrolled")
+    assert not any(noted("it is not enrolled") for _ in range(3))
+    assert "used" in noted("its token was used")
+    hand.greet(A, greeting=next(greetings))
+    assert "used" in noted("its token was used"), "it was in meanwhile"
 
 
 def test_labels_of_users_stay_when_the_agent_greets_again() -> None:

@@ -1,5 +1,6 @@
 """How often what is sent: so many configurations a second, again and again to who does not answer but is
-heard, ever more seldom; a question to one agent once in a while, to all of them likewise.
+heard, ever more seldom; a question to one agent once in a while, to all of them likewise; why one is not let
+in once.
 
 Pure arithmetic of monotonic ns.
 """
@@ -101,3 +102,25 @@ class Questions:
             return False
         self._all_wanted, self._all_ns = False, now_ns
         return True
+
+
+class Refusals:
+    """Why machines were not let in last: who is refused asks again and again, and users are told once.
+
+    Strangers may have as many names as they like, so only the newest are known.
+    """
+
+    def __init__(self) -> None:
+        self._reasons: dict[NodeId, str] = {}
+
+    def is_new(self, node_id: NodeId, reason: str) -> bool:
+        """Whether this was not told of it already."""
+        told = self._reasons.pop(node_id, None)
+        if len(self._reasons) >= _MOST_STRANGERS:
+            del self._reasons[next(iter(self._reasons))]
+        self._reasons[node_id] = reason
+        return told != reason
+
+    def forget(self, node_id: NodeId) -> None:
+        """It is in."""
+        self._reasons.pop(node_id, None)

@@ -14,7 +14,7 @@ from sightline.fleet.deciding.coordinator.fleet import Fleet
 from sightline.fleet.deciding.coordinator.leases import Acks
 from sightline.fleet.deciding.coordinator.node import Node
 from sightline.fleet.deciding.coordinator.out import Out
-from sightline.fleet.deciding.coordinator.pacing import Configs, Questions
+from sightline.fleet.deciding.coordinator.pacing import Configs, Questions, Refusals
 from sightline.fleet.inventory import NodeId
 from sightline.fleet.messages.topics import AgentCommand, AgentInfo, AgentResponse
 from sightline.fleet.timing import Timing
@@ -32,6 +32,7 @@ class Sender:
         self._acks = Acks(ns(timing.ack_s), now_ns)
         self._configs = Configs(timing.send_again_s, now_ns)
         self._questions = Questions()
+        self._refusals = Refusals()
         self._began_ns = now_ns
 
     def due_ns(self) -> int | None:
@@ -40,7 +41,8 @@ class Sender:
         return min((one for one in due if one is not None), default=None)
 
     def refuse(self, info: AgentInfo, refusal: str) -> None:
-        self._out.note(f"{info.hostname} is not let in: {refusal}", info.node_id)
+        if self._refusals.is_new(info.node_id, refusal):
+            self._out.note(f"{info.hostname} is not let in: {refusal}", info.node_id)
         self._out.command(
             AgentCommand(
                 command="refuse",
@@ -53,6 +55,7 @@ class Sender:
         )
 
     def welcome(self, node: Node, info: AgentInfo) -> None:
+        self._refusals.forget(node.node_id)
         self._out.command(
             AgentCommand(
                 command="welcome",
