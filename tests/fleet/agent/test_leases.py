@@ -173,6 +173,15 @@ def test_its_end_is_a_moment_at_which_it_asks_to_be_called() -> None:
     assert due_ns == rig.agent.lease_ends_ns
 
 
+def test_the_end_of_a_lease_is_told_with_what_ends_by_it() -> None:
+    rig = holder()
+    lapse(rig)
+    assert "x must not run twice, and ends here" in rig.told()
+    without = running(instance("other"))
+    lapse(without)
+    assert "was not heard: what runs goes on" in without.told()
+
+
 def test_what_ended_with_its_lease_is_begun_again_after_a_fresh_welcome_alone() -> None:
     rig = holder()
     lapse(rig)

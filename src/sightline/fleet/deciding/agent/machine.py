@@ -247,11 +247,16 @@ class Agent:
     ) -> None:
         self._told.append(Told(what=what, instance=instance, level=level))
 
+    def _over(self) -> str:
+        held = ", ".join(sorted(self.held()))
+        follows = f"{held} must not run twice, and ends here" if held else "what runs goes on"
+        return f"the lease is over, as the coordinator was not heard: {follows}"
+
     def _turn(self, now_ns: int) -> list[Action]:
         self._alarm.clear()
         self._deployment.wait(now_ns, self._alarm)
         if self._lease.ended(now_ns):
-            self._tell("the lease is over: what must not run twice is ended", "warning")
+            self._tell(self._over(), "warning")
         actions: list[Action] = [*self._planning.operations(now_ns)]
         keep = self._deployment.keep(self._planning.complete(), now_ns, self._alarm)
         actions += [keep] if keep else []
