@@ -1,5 +1,7 @@
 """What the coordinator is told, and when."""
 
+from itertools import pairwise
+
 from tests.fleet.agent.rig import BOOT, NODE, Rig, desired, instance, running
 
 from sightline.fleet.deciding.agent.desired import Greet, SendLog, Told
@@ -53,6 +55,19 @@ def test_every_status_s_comes_a_small_one_that_names_the_last_full_one() -> None
     assert sent[1].seq == sent[0].seq + 1
     assert {one.full_seq for one in sent} == {full.full_seq}
     assert all(not one.status for one in sent)
+
+
+def test_it_asks_to_be_called_for_each_though_nothing_but_acknowledgements_comes_in_between() -> None:
+    rig = calm()
+    sent_s = []
+    for _ in range(60):
+        due_ns = rig.agent.due_ns()
+        assert due_ns is not None
+        rig.now_s = due_ns / 1e9
+        if rig.fresh(AgentResponse, rig.tick()):
+            sent_s.append(rig.now_s)
+            rig.acknowledge()
+    assert {round(after - before, 3) for before, after in pairwise(sent_s)} == {5.0}
 
 
 def test_a_change_of_state_is_told_at_once_and_in_full() -> None:

@@ -278,9 +278,10 @@ class Agent:
         return [Greet(self._lease.greeting, generation, self._reports.observed(now_ns))]
 
     def _wake(self, actions: list[Action], now_ns: int) -> list[Action]:
-        """Moments that no part asks about while all is well."""
+        """Moments that no part asks about while all is well, or asked about before it did so for now."""
         if self._lease.holds:
             self._alarm.passed(self._lease.ends_ns, now_ns)
-        if self._lease.greet_ns is not None:
-            self._alarm.passed(self._lease.greet_ns, now_ns)
+        for moment_ns in (self._lease.greet_ns, self._reports.again_ns):
+            if moment_ns is not None:
+                self._alarm.passed(moment_ns, now_ns)
         return actions

@@ -56,14 +56,21 @@ class Reports:
         self._disk_generation = deployment.generation
         self.asked = False
 
+    @property
+    def again_ns(self) -> int | None:
+        """When something is to be said whatever happens; None: nobody is there to hear it."""
+        if not self._lease.ever_welcome or self._lease.refused:
+            return None
+        return self._sent_ns + self._lease.status_ns
+
     def due(self, now_ns: int) -> AgentResponse | None:
         """The response to send now."""
         standing = self._standing(now_ns)
-        if not self._lease.ever_welcome or self._lease.refused:
+        if self.again_ns is None:
             return None
         if self._is_full_due(standing, now_ns):
             return self._full(standing, now_ns)
-        return self._small(now_ns) if self._is_due(self._sent_ns + self._lease.status_ns, now_ns) else None
+        return self._small(now_ns) if self._is_due(self.again_ns, now_ns) else None
 
     def _is_full_due(self, standing: Standing, now_ns: int) -> bool:
         if self._told is None:
