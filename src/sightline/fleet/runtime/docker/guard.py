@@ -114,10 +114,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0  # another one is there
     own = next((one.removeprefix(_EDITION) for one in options if one.startswith(_EDITION)), "")
     say_edition(lock, own)
-    os.chdir(folder)
-    if "--leave" in options and os.fork():
-        # Not by way of sys.exit: the lock is the child's now, and is given back by the last who closes it.
-        os._exit(0)
+    if "--leave" in options:
+        if os.fork():
+            # Not by way of sys.exit: the lock is the child's now, and given back by the last who closes it.
+            os._exit(0)
+        os.chdir(folder)
     _to_its_log(folder)
     while lock is not None:
         _guard(folder, own)
