@@ -51,8 +51,12 @@ def settings_of(
 
 
 def results_in(path: Path, camera_id: str | None = None) -> list[Result]:
-    """The results in a file of JSON lines, in its order; of one camera where it is named."""
-    results = [result_from_json(line) for line in path.read_bytes().splitlines()]
+    """The results in a file of JSON lines, in its order; of one camera where it is named.
+
+    The last line may be one that is being written.
+    """
+    whole, _, _ = path.read_bytes().rpartition(b"\n")
+    results = [result_from_json(line) for line in whole.splitlines()]
     return [result for result in results if camera_id in (None, result.camera_id)]
 
 

@@ -91,7 +91,7 @@ def test_settings_of_tracking_are_those_of_the_tracker() -> None:
 
 def test_settings_and_schemes_of_cameras_are_those_of_capture() -> None:
     taken = {f.name: f.default for f in CameraInput.__dataclass_fields__.values() if f.name != "camera_id"}
-    ours = {"enabled", "detect_url"}
+    ours = {"enabled", "detect_url", "term"}
     said = {name: field.default for name, field in Camera.model_fields.items() if name not in ours}
     assert list(said) == list(taken)
     # Whether a web address plays in real time where nothing is said depends on what it looks like.
