@@ -2,12 +2,9 @@
 
 import secrets
 import threading
-from collections.abc import Iterator
 from ipaddress import ip_address
-from pathlib import Path
 from uuid import UUID, uuid4
 
-import pytest
 from sqlalchemy import event
 from tests.conftest import WaitFor
 
@@ -23,17 +20,6 @@ from sightline.testing import ManualClock
 COORDINATOR = Identity.made()
 LIMIT_S = 20.0
 Greetings = list[tuple[Received, AgentInfo]]
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def database(tmp_path: Path, clock: ManualClock) -> Iterator[Database]:
-    with Database(tmp_path / "fleet.db", clock=clock) as made:
-        yield made
 
 
 def door_of(database: Database, clock: ManualClock) -> Door:

@@ -1,9 +1,7 @@
 """What the holder of an enrolment token cannot do with it."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import msgspec
@@ -19,17 +17,6 @@ from sightline.log import redact
 from sightline.testing import ManualClock
 
 COORDINATOR = Identity.made()
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def database(tmp_path: Path, clock: ManualClock) -> Iterator[Database]:
-    with Database(tmp_path / "fleet.db", clock=clock) as made:
-        yield made
 
 
 def new(database: Database, clock: ManualClock, uses: int = 1) -> Token:
