@@ -10,7 +10,7 @@ All of a topic goes to its partition 0. Nothing is called for a message that was
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -58,6 +58,7 @@ class KafkaPublisher:
         self._lock = threading.Lock()
         self._failures: dict[str, Any] = {}
         self._failed: Counter[str] = Counter()
+        self._told: deque[tuple[str, Any]] = deque()
         self._closed = False
         self._producer = told(self._kafka.Producer, self._settings)
 
@@ -69,7 +70,7 @@ class KafkaPublisher:
             Closed: the publisher was closed, before or while waiting for room.
             BusError: an earlier message of this topic was refused; this one was not sent.
         """
-        if self._failures:
+        if self._told or self._failures:
             self._raise_failure(topic)
         while not self._sent(topic, value, key, headers):
             self._served(_ROOM_S)
@@ -86,7 +87,7 @@ class KafkaPublisher:
                 return
             self._closed = True
         left = self._producer.flush(DELIVER_S)
-        failures = dict(self._failures)
+        failures = {*self._failures, *(name for name, _ in self._told)}
         self._producer.purge()
         self._producer.close()
         if left:
@@ -123,13 +124,17 @@ class KafkaPublisher:
         raise bus_error(error, self._servers, topic)
 
     def _refused(self, error: Any, message: Any) -> None:
-        """Called by librdkafka, in a thread that polls, for a message that was not delivered."""
-        with self._lock:
-            self._failed[message.topic()] += 1
-            self._failures.setdefault(message.topic(), error)
+        """Called by librdkafka, in a thread that polls, for what was not delivered: it may not wait,
+        or who flushes does not end.
+        """
+        self._told.append((message.topic(), error))
 
     def _raise_failure(self, topic: str) -> None:
         with self._lock:
+            while self._told:
+                name, each = self._told.popleft()
+                self._failed[name] += 1
+                self._failures.setdefault(name, each)
             error, count = self._failures.pop(topic, None), self._failed.pop(topic, 0)
         if error is None:
             return
