@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -93,6 +94,42 @@ def test_a_broker_that_is_killed_loses_no_reader_a_message(kafka_broker: KafkaBr
     assert not [event for event in told[None] if not isinstance(event, Gained)]
     for log in logs.values():
         log.close()
+
+
+def test_a_number_that_an_empty_broker_gives_to_two_publishers_ends_neither(
+    kafka_broker: KafkaBroker,
+) -> None:
+    url = f"kafka://{kafka_broker.address}"
+    lost: list[str] = []
+
+    def published(log: Log, value: bytes) -> bool:
+        """Whether it is there, in the end; what was told to be lost is published again."""
+        for _ in range(10):
+            try:
+                log.publish("here", value)
+            except BusError as error:
+                lost.append(str(error))
+        return any(message.value == value for message in seen.poll(100, 0.05))
+
+    before = [open_log(url) for _ in range(4)]
+    with open_log(url) as log, log.consume("here", start="earliest") as seen:
+        for number, each in enumerate(before):
+            until(
+                lambda each=each, number=number: published(each, b"%d" % number), "what was published before"
+            )
+    kafka_broker.kill()
+    kafka_broker.forget()
+    kafka_broker.start()
+    after = [open_log(url) for _ in range(4)]
+    with open_log(url) as log, log.consume("here", start="earliest") as seen:
+        for number, each in enumerate([*before, *after]):
+            until(
+                lambda each=each, number=number: published(each, b"%d" % number), "what was published after"
+            )
+    for each in [*before, *after]:
+        with suppress(BusError):
+            each.close()
+    assert any("OUT_OF_ORDER_SEQUENCE_NUMBER" in each for each in lost), lost
 
 
 def test_a_reader_of_a_broker_that_is_away_waits_and_closes_at_once(kafka_broker: KafkaBroker) -> None:

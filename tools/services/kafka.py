@@ -120,6 +120,10 @@ class KafkaBroker(Server):
             self._prepare()
         super().start()
 
+    def forget(self) -> None:
+        """Between a kill and a start: as if it had never run, with its port."""
+        shutil.rmtree(self._data)
+
     def _prepare(self) -> None:
         if not _FORMATTED:
             self._format()

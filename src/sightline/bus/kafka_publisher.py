@@ -4,12 +4,16 @@
 and sends it again for as long as `delivery.timeout.ms` says (30 s). What it gave up, or a broker refused, is
 raised by the next `publish` on the same topic, or by `close`: one camera's error is not another's.
 
+A fatal error of librdkafka (a broker that came back empty gave our producer's number to another one too) ends
+its producer: what was in the queue is lost and told as above, and another producer takes its place.
+
 All of a topic goes to its partition 0. Nothing is called for a message that was delivered.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Final
@@ -22,11 +26,13 @@ from sightline.wire import Headers
 DELIVER_S: Final = 5.0
 """How long `close` waits for the brokers to take what was published."""
 _ROOM_S: Final = 0.05
+_LEFT_S: Final = 0.01
+"""Nobody wakes who waits for the last message to be delivered."""
 _QUEUE_KIB: Final = 64 * 1024
 
 
 class KafkaPublisher:
-    """One producer of librdkafka. Any thread may use it.
+    """One producer of librdkafka at a time. Any thread may use it.
 
     Args:
         address: of the brokers.
@@ -42,6 +48,7 @@ class KafkaPublisher:
     ) -> None:
         self._servers = ",".join(address.servers)
         self._kafka = confluent_kafka()
+        self._complaints = Complaints(self._servers)
         self._settings = {
             **address.producer(max_message_bytes),
             # A message that is larger than the whole queue would wait for ever.
@@ -52,7 +59,7 @@ class KafkaPublisher:
             **address.settings,
             "delivery.report.only.error": True,
             "on_delivery": self._refused,
-            "error_cb": Complaints(self._servers).error,
+            "error_cb": self._complaints.error,
         }
         self._limit_of = limit_of
         self._lock = threading.Lock()
@@ -73,8 +80,8 @@ class KafkaPublisher:
         if self._told or self._failures:
             self._raise_failure(topic)
         while not self._sent(topic, value, key, headers):
-            self._served(_ROOM_S)
-        self._served(0)
+            self._serve(self._producer, _ROOM_S)
+        self._serve(self._producer, 0)
 
     def close(self) -> None:
         """Waits until the brokers have what was published, for at most `DELIVER_S` seconds.
@@ -86,10 +93,10 @@ class KafkaPublisher:
             if self._closed:
                 return
             self._closed = True
-        left = self._producer.flush(DELIVER_S)
+        self._wait_delivered(self._producer, DELIVER_S)
+        left = len(self._producer)
         failures = {*self._failures, *(name for name, _ in self._told)}
-        self._producer.purge()
-        self._producer.close()
+        self._end(self._producer)
         if left:
             raise BusError(f"{self._servers} did not take {left} messages within {DELIVER_S} s")
         for topic in failures:
@@ -98,22 +105,49 @@ class KafkaPublisher:
     def _sent(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers) -> bool:
         if self._closed:
             raise Closed("this bus is closed")
+        producer = self._producer
         try:
-            self._producer.produce(topic, value, key, 0, headers=list(headers))
+            producer.produce(topic, value, key, 0, headers=list(headers))
         except BufferError:
             return False
-        except RuntimeError:  # closed by another thread a moment ago
-            raise Closed("this bus is closed") from None
+        except RuntimeError:  # ended by another thread a moment ago: the bus is closed, or there is a new one
+            return False
         except self._kafka.KafkaException as error:
-            self._not_sent(error.args[0], topic, len(value or b""))
+            if error.args[0].code() != self._kafka.KafkaError._FATAL:  # noqa: SLF001 - librdkafka's own name
+                self._not_sent(error.args[0], topic, len(value or b""))
+            self._replace(producer)
+            return False
         return True
 
-    def _served(self, timeout_s: float) -> None:
+    def _replace(self, producer: Any) -> None:
+        """Another one for a producer that met a fatal error, unless somebody was faster."""
+        with self._lock:
+            if self._closed or self._producer is not producer:
+                return
+            self._producer = told(self._kafka.Producer, self._settings)
+            self._end(producer)
+
+    def _end(self, producer: Any) -> None:
+        """What it still has is lost; `_refused` is told so."""
+        producer.purge()
+        self._wait_delivered(producer, DELIVER_S)
+        producer.close()
+
+    def _wait_delivered(self, producer: Any, timeout_s: float) -> None:
+        # Not `flush`: it calls `_refused` with the exception of a fatal error pending, which nothing in there
+        # gets over: `topic` of a message raises it, and a lock stays taken.
+        until_s = time.monotonic() + timeout_s
+        while len(producer) and time.monotonic() < until_s:
+            self._serve(producer, _LEFT_S)
+
+    def _serve(self, producer: Any, timeout_s: float) -> None:
         """Lets librdkafka say what became of messages, which also makes room."""
         try:
-            self._producer.poll(timeout_s)
-        except RuntimeError:
-            raise Closed("this bus is closed") from None
+            producer.poll(timeout_s)
+        except RuntimeError:  # ended by another thread a moment ago
+            pass
+        except self._kafka.KafkaException as error:  # so it tells of a fatal error, once
+            self._complaints.error(error.args[0])
 
     def _not_sent(self, error: Any, topic: str, size: int) -> None:
         if error.code() == self._kafka.KafkaError.MSG_SIZE_TOO_LARGE:
@@ -124,8 +158,8 @@ class KafkaPublisher:
         raise bus_error(error, self._servers, topic)
 
     def _refused(self, error: Any, message: Any) -> None:
-        """Called by librdkafka, in a thread that polls, for what was not delivered: it may not wait,
-        or who flushes does not end.
+        """Called by librdkafka, in a thread that polls, for what was not delivered: it may not wait, as
+        that thread may hold the lock.
         """
         self._told.append((message.topic(), error))
 
