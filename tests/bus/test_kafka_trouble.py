@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from tests.conftest import WaitFor
+from tools.services.kafka import KafkaBroker
 
 from sightline.bus import Consumer, Event, Gained, Log, Lost, Message, Position, open_log
 from sightline.bus.kafka_questions import KafkaQuestions
@@ -54,6 +56,24 @@ def until(consumer: Consumer, done: Callable[[list[Message]], bool]) -> list[Mes
         assert time.monotonic() < deadline_s, [(each.topic, each.offset) for each in got]
         got += consumer.poll(100, 0.05)
     return got
+
+
+def test_who_reads_is_told_that_its_broker_is_too_old_for_its_group(
+    tmp_path: Path, wait_for: WaitFor
+) -> None:
+    def told() -> str:
+        try:
+            consumer.poll(1, 0.1)
+        except BusError as error:
+            return str(error)
+        return ""
+
+    with (
+        KafkaBroker(tmp_path, settings={"group.coordinator.rebalance.protocols": "classic"}) as old,
+        open_log(f"kafka://{old.address}?protocol=consumer") as log,
+        log.consume("any", group="some") as consumer,
+    ):
+        assert "_FATAL" in wait_for(told, LIMIT_S, "the fatal error")
 
 
 def test_marks_of_transactions_and_what_was_aborted_are_no_lag(

@@ -253,7 +253,10 @@ class KafkaReader:
         topic, error = raw.topic(), raw.error()
         offset = -1 if raw.offset() is None else raw.offset()
         if error is not None:
-            lasting = error.fatal() or error.code() == self._kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED
+            lasting = error.code() in (
+                self._kafka.KafkaError._FATAL,  # noqa: SLF001 - librdkafka's own name; `fatal()` is for producers
+                self._kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED,
+            )
             if not lasting:
                 self._complaints.error(error)
             return Trouble(
