@@ -16,7 +16,7 @@ UNLESS_NONE = { status=$$?; [ $$status -eq 5 ] ||
 # One more than the cores that CI has: many of the tests wait for something.
 JOBS ?= 3
 # How many of the tests that mostly wait run at a time.
-WAITING ?= 6
+WAITING ?= 4
 SECONDS ?= 20
 # Set, it has each of the thousands of processes that tests begin compile whatever it imports.
 export PYTHONDONTWRITEBYTECODE :=

@@ -34,8 +34,7 @@ from sightline.fleet.post.reading import Reader
 
 pytestmark = [
     pytest.mark.needs("docker", "kafka"),
-    pytest.mark.waits,
-    pytest.mark.xdist_group("fleet"),
+    pytest.mark.alone,
     pytest.mark.timeout(300),
 ]
 

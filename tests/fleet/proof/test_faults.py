@@ -60,8 +60,7 @@ from sightline.fleet.timing import Timing
 
 pytestmark = [
     pytest.mark.needs("docker", "kafka"),
-    pytest.mark.waits,
-    pytest.mark.xdist_group("fleet"),
+    pytest.mark.alone,
     pytest.mark.timeout(900),
 ]
 

@@ -51,8 +51,7 @@ from sightline.wire import result_from_json
 
 pytestmark = [
     pytest.mark.needs("docker", "kafka", "rtsp"),
-    pytest.mark.waits,
-    pytest.mark.xdist_group("fleet"),
+    pytest.mark.alone,
     pytest.mark.timeout(900),
 ]
 
