@@ -223,9 +223,14 @@ def test_moments_of_docker_are_read() -> None:
 
 
 def test_lines_of_a_life_may_come_before_docker_notes_its_begin_but_not_before_the_last_end() -> None:
-    never = "0001-01-01T00:00:00Z"
-    began, before, after = (f"2026-11-22T06:00:{second}Z" for second in ("10", "09.5", "20"))
-    assert life_since(began, never) < moment(began) - 1
-    assert life_since(began, before) == moment(before)
-    assert life_since(began, after) < moment(began) - 1
-    assert life_since("", "") <= 0
+    began_s = moment("2026-11-22T06:00:10Z")
+
+    def since_s(finished: str, **state: bool) -> float:
+        return life_since({"StartedAt": "2026-11-22T06:00:10Z", "FinishedAt": finished, **state})
+
+    assert since_s("0001-01-01T00:00:00Z", Running=True) < began_s - 1
+    assert since_s("2026-11-22T06:00:09.5Z", Running=True) == began_s - 0.5
+    assert since_s("2026-11-22T06:00:20Z", Running=False) < began_s - 1
+    for over in ({"Running": False}, {"Running": True, "Restarting": True}):  # before its begin was noted
+        assert since_s("2026-11-22T06:00:09.5Z", **over) < began_s - 1
+    assert life_since({}) <= 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any, Final, TypeAlias
@@ -24,14 +25,15 @@ def moment(stamp: str) -> float:
         return 0.0
 
 
-def life_since(started: str, finished: str) -> float:
-    """From when on lines are of a container's newest life.
+def life_since(state: Mapping[str, Any]) -> float:
+    """From when on lines are of the newest life of a container with this `State`.
 
-    Docker writes down when it began only once it has, which may be after its first lines. `finished` is when
-    the life before ended, while this one runs.
+    Docker writes down when it began only once it has, which may be after its first lines, or after its end.
     """
-    began_s, ended_s = moment(started), moment(finished)
-    return max(ended_s, began_s - _BEFORE_S) if ended_s < began_s else began_s - _BEFORE_S
+    began_s = moment(state.get("StartedAt", "")) - _BEFORE_S
+    if state.get("Restarting") or not state.get("Running"):
+        return began_s
+    return max(began_s, moment(state.get("FinishedAt", "")))  # of the life before
 
 
 def lines_since(

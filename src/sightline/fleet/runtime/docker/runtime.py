@@ -222,9 +222,7 @@ def _label(container: Inspected, label: str) -> str:
 
 def _life(container: Inspected) -> Life:
     labels = container["Config"].get("Labels") or {}
-    state = container["State"]
-    since_s = life_since(state.get("StartedAt", ""), state.get("FinishedAt", ""))
-    return Life(container["Id"], since_s, cameras_of(labels))
+    return Life(container["Id"], life_since(container["State"]), cameras_of(labels))
 
 
 def _both(one: Found, other: Found) -> Found:
