@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -114,18 +115,14 @@ def test_a_number_that_an_empty_broker_gives_to_two_publishers_ends_neither(
     before = [open_log(url) for _ in range(4)]
     with open_log(url) as log, log.consume("here", start="earliest") as seen:
         for number, each in enumerate(before):
-            until(
-                lambda each=each, number=number: published(each, b"%d" % number), "what was published before"
-            )
+            until(partial(published, each, b"%d" % number), "what was published before")
     kafka_broker.kill()
     kafka_broker.forget()
     kafka_broker.start()
     after = [open_log(url) for _ in range(4)]
     with open_log(url) as log, log.consume("here", start="earliest") as seen:
         for number, each in enumerate([*before, *after]):
-            until(
-                lambda each=each, number=number: published(each, b"%d" % number), "what was published after"
-            )
+            until(partial(published, each, b"%d" % number), "what was published after")
     for each in [*before, *after]:
         with suppress(BusError):
             each.close()
