@@ -42,7 +42,9 @@ Sort = Annotated[
 
 @app.command()
 def status(url: Url = None, token_env: TokenEnv = None, as_json: AsJson = False) -> None:
-    """Say how the fleet is: how many of what, in which state, and whether all is as desired.
+    """Say how the fleet is: how many of what, in which state, and whether all instances are as desired.
+
+    A camera that is away is no fault of its instance: see the states of the cameras.
 
     Examples:
 

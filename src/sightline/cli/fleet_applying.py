@@ -64,7 +64,7 @@ class Applying:
             raise
         reasons = [] if status["as_desired"] else [*self._reasons(status, timed_out=not waited)]
         ended = "it failed" if waited else "time was up"
-        self._say(f"revision {revision}: {'all is as desired' if status['as_desired'] else ended}")
+        self._say(f"revision {revision}: {'all instances are as desired' if status['as_desired'] else ended}")
         for reason in reasons:
             typer.echo(visible(reason), err=True)
         self._answer({**answer, "as_desired": status["as_desired"], "reasons": reasons})

@@ -142,7 +142,7 @@ def plan(console: Console, told: Mapping[str, Any], machines: Mapping[str, str])
 def status(told: Mapping[str, Any]) -> Iterator[str]:
     """A line each."""
     totals = told["totals"]
-    how = "all is as desired" if told["as_desired"] else "not all is as desired yet"
+    how = "all instances are as desired" if told["as_desired"] else "not all is as desired yet"
     if not told["bus_connected"]:
         yield "the bus does not answer: this is how it was heard last; nobody is taken for lost meanwhile"
     yield f"revision {told['revision']}: {how}"
@@ -151,7 +151,7 @@ def status(told: Mapping[str, Any]) -> Iterator[str]:
     machines = sum(totals["agents"].values())
     yield f"machines: {counted(totals['agents'])}; {totals['current']} of {machines} run what they are to run"
     yield f"instances: {counted(totals['instances'])}"
-    yield f"cameras: {totals['cameras']}{_without(totals['unplaced_cameras'])}"
+    yield f"cameras: {counted(totals['camera_states'])}"
     if totals["unplaced_instances"]:
         yield f"instances without a machine: {totals['unplaced_instances']}"
     if told["database_fault"]:
@@ -209,10 +209,6 @@ def _camera_rows(rows: Rows) -> Iterator[tuple[object, ...]]:
 
 def _change(one: Mapping[str, Any]) -> str:
     return _SIGNS.get(one["change"], f"! {one['change']}")
-
-
-def _without(count: int) -> str:
-    return f", {count} of them without a place" if count else ""
 
 
 def _some(names: Sequence[str], most: int = 10) -> str:

@@ -40,6 +40,7 @@ class Agent:
         self.generation = 0
         self.instances: dict[str, Any] = {}
         self.states: dict[str, tuple[str, str]] = {}
+        self.cameras: dict[str, str] = {}
         self.said: list[AgentCommand] = []
         self.silent = False
         self.logs = "a line of"
@@ -107,7 +108,10 @@ class Agent:
             reason=reason,
             generation=one.generation,
             exclusive=one.exclusive,
-            cameras={camera: CameraFigures(fps=25.0, age_s=0.1, state="live") for camera in terms},
+            cameras={
+                camera: CameraFigures(fps=25.0, age_s=0.1, state=self.cameras.get(camera, "live"))
+                for camera in terms
+            },
             terms=terms,
         )
 

@@ -90,7 +90,7 @@ def test_apply_makes_a_site_run_and_the_same_again_changes_nothing(fleet: Fleet)
     site = fleet.site()
     done = fleet.run("apply", site, "--timeout", 30)
     assert done.exit_code == 0, done.output
-    assert "revision 1: all is as desired" in done.output
+    assert "revision 1: all instances are as desired" in done.output
     assert "+ add" in done.output
     assert "; machines that are not done: 0" in done.output, "how far it is"
     assert set(fleet.hall.instances) == {"at-gate", "at-yard"}
@@ -195,7 +195,7 @@ def test_status_without_a_bus_says_that_it_is_old_before_anything_else() -> None
     status: dict[str, Any] = {"revision": 1, "draft_revision": 1, "as_desired": True, "bus_connected": False}
     status |= {"database_fault": "", "failed": {}, "cannot_be_made": {}}
     totals: dict[str, Any] = {"agents": {}, "instances": {}, "current": 0, "cameras": 0}
-    totals |= {"unplaced_cameras": 0, "unplaced_instances": 0}
+    totals |= {"camera_states": {}, "unplaced_cameras": 0, "unplaced_instances": 0}
     assert "heard last" in next(fleet_tables.status({**status, "totals": totals}))
 
 
@@ -226,7 +226,7 @@ def test_tables_fit_80_columns_and_json_has_all(fleet: Fleet, wait_for: WaitFor)
         "instances": ("at-gate", "running", "hall"),
         "cameras": ("gate", "live", "at-gate", "rtsp://10.0.0.5/main"),
         "events": ("hall is new in the fleet",),
-        "status": ("revision 1: all is as desired", "2 (2 running)", "1 (1 connected)"),
+        "status": ("all instances are as desired", "2 (2 running)", "1 (1 connected)", "2 (2 live)"),
         "plan": ("nothing that runs would change",),
     }.items():
         done = fleet.run(command)
@@ -237,6 +237,22 @@ def test_tables_fit_80_columns_and_json_has_all(fleet: Fleet, wait_for: WaitFor)
     assert [one["instance_name"] for one in fleet.json("instances", "--text", "yard")] == ["at-yard"]
     assert [one["camera_id"] for one in fleet.json("cameras", "--instance", "at-gate")] == ["gate"]
     assert fleet.json("plan", "--lose", "hall")["is_empty"] is False
+
+
+def test_status_says_which_cameras_are_away_where_all_instances_are_as_desired(
+    fleet: Fleet, wait_for: WaitFor
+) -> None:
+    fleet.run("apply", fleet.site(), "--timeout", 30)
+    fleet.hall.cameras["yard"] = "backing_off"
+
+    def told() -> str:
+        done = fleet.run("status").output
+        return done if "backing_off" in done else ""
+
+    shown = wait_for(told, 10, "the camera is away")
+    assert "cameras: 2 (1 backing_off, 1 live)" in shown
+    assert "revision 1: all instances are as desired" in shown
+    assert fleet.json("status")["totals"]["camera_states"] == {"live": 1, "backing_off": 1}
 
 
 def test_explain_says_why_and_whether_all_is_well(fleet: Fleet, wait_for: WaitFor) -> None:

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from tests.fleet.coordinator.hand import A, Hand, inventory
+from tests.fleet.coordinator.hand import LEASE_OVER_S, A, Hand, inventory, one_on, status
 
 from sightline.fleet.coordinator.looking import Looking
+from sightline.fleet.messages.parts import CameraFigures
 from sightline.fleet.messages.topics import AgentResponse
 from sightline.fleet.store.database import Database
+from sightline.fleet.store.rows import CameraIn
 from sightline.testing import ManualClock
 
 
@@ -33,3 +35,25 @@ def test_an_agent_that_begins_anew_and_says_the_same_is_as_desired_again(tmp_pat
             assert shown() == (False, 1), "nothing is known of this one yet"
             answer(boot)
             assert shown() == (True, 0)
+
+
+def test_a_camera_of_a_machine_that_is_lost_is_not_live(tmp_path: Path) -> None:
+    hand, clock = Hand(), ManualClock()
+    wanted = inventory(*one_on("i", A))
+    hand.join(A)
+    hand.take(hand.machine.applied(wanted, hand.now_ns))
+    with Database(tmp_path / "fleet.db", clock=clock) as database:
+        database.cameras.add(CameraIn.model_validate({"camera_id": "cam-i", "address": "rtsp://10.0.0.5/"}))
+        looking = Looking(database, clock)
+
+        def row() -> str:
+            clock.move(60)
+            looking.write(hand.machine, wanted)
+            return database.cameras.get("cam-i").status
+
+        looking.decided(hand.respond(A, status=[status("i", cameras={"cam-i": CameraFigures(state="live")})]))
+        assert row() == "live"
+        looking.decided(hand.wait(LEASE_OVER_S + 1))
+        assert row() == "lost"
+        looking.decided(hand.respond(A, status=[status("i", cameras={"cam-i": CameraFigures(state="live")})]))
+        assert row() == "live"

@@ -70,6 +70,22 @@ def test_totals_count_machines_and_instances_by_state() -> None:
     assert (totals.unplaced_instances, totals.unplaced_cameras, totals.cameras) == (1, 1, 3)
 
 
+def test_totals_count_cameras_as_they_were_reported_or_as_their_instance_is() -> None:
+    hand = running()
+    cameras = [CameraSpec(camera_id=name, instance="i") for name in ("seen", "away")]
+    off = CameraSpec(camera_id="off", enabled=False)
+    hand.apply(*one_on("i", A), *one_on("j", B), *cameras, off, *one_on("l", gpus=1))
+    figures = {"seen": CameraFigures(state="live"), "away": CameraFigures(state="backing_off")}
+    hand.respond(A, status=[status("i", cameras=figures)])
+    hand.respond(B, status=[status("j", "failed")])
+    states = {"live": 1, "backing_off": 1, "running": 1, "failed": 1, "unplaced": 1, "unwanted": 1}
+    assert hand.machine.totals().camera_states == states
+    hand.wait(LEASE_OVER_S + 1, B)
+    lost = hand.machine.totals()
+    assert lost.camera_states["lost"] == 3, "what was reported last is no news of them"
+    assert sum(lost.camera_states.values()) == lost.cameras
+
+
 # Explanations
 
 

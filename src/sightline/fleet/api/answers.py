@@ -58,6 +58,10 @@ class Totals(BaseModel):
     current: int = Field(description="machines that run what they are to run", examples=[3])
     instances: dict[str, int] = Field(examples=[{"running": 15}])
     cameras: int = Field(examples=[40])
+    camera_states: dict[str, int] = Field(
+        description="the cameras by state; one of which nothing is reported is as its instance is",
+        examples=[{"live": 38, "backing_off": 2}],
+    )
     unplaced_cameras: int = Field(examples=[0])
     unplaced_instances: int = Field(examples=[0])
 
@@ -69,7 +73,10 @@ class Status(BaseModel):
     draft_revision: int = Field(
         description="that the draft would have; another one: it differs", examples=[7]
     )
-    as_desired: bool = Field(description="everything that is wanted runs where it is to be")
+    as_desired: bool = Field(
+        description="everything that is wanted has a place, and every instance runs there; of cameras, see "
+        "`totals.camera_states`"
+    )
     behind: int = Field(description="machines that do not run yet what they are to run", examples=[0])
     failed: dict[str, str] = Field(
         description="machines that gave up what they were told, and why",

@@ -67,7 +67,7 @@ def _add_looks(router: APIRouter, service: CoordinatorService) -> None:
 
     @router.get("/api/v1/status")
     def get_status() -> Status:
-        """How many of what, and whether all is as desired."""
+        """How many of what, in which state, and whether all instances are as desired."""
         return Status.of(service)
 
     @router.get("/api/v1/events")

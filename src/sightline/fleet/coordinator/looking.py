@@ -46,7 +46,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
         totals: machines, instances and cameras.
         behind: machines that are to run what they do not run yet, or not well.
         failed: of those, which gave it up, and why, by name; of many the first.
-        as_desired: everything that is wanted has a place and runs there.
+        as_desired: everything that is wanted has a place, and every instance runs there; a camera of it may
+            be away all the same.
     """
 
     revision: int = 0
@@ -73,6 +74,7 @@ class Looking:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
         self._nodes: set[NodeId] = set()
+        self._told_of: set[NodeId] = set()
         self._names: dict[str, None] = {}
         self._runs: dict[str, int] = {}
         self._all = True
@@ -109,6 +111,7 @@ class Looking:
         for action in actions:
             if isinstance(action, Noted) and action.node_id is not None:
                 self.changed(action.node_id)
+                self._told_of.add(action.node_id)  # lost, or back: so is all that is to run there
             elif isinstance(action, Save):
                 self._nodes.update(action.shares)
                 self._all = self._all or action.placement is not None or bool(action.shares)
@@ -145,6 +148,9 @@ class Looking:
         if self._all:
             self._all = False
             self._names |= dict.fromkeys(instances)
+        for node in self._told_of & agents.keys():
+            self._names |= dict.fromkeys(agents[node].instances)
+        self._told_of.clear()
         names = [name for name, _ in zip(list(self._names), range(MOST_ROWS_A_TIME), strict=False)]
         for name in names:
             del self._names[name]
@@ -180,16 +186,14 @@ class Looking:
         self, view: InstanceView, on: Mapping[NodeId, AgentView], inventory: Inventory
     ) -> Iterable[tuple[str, CameraSeen]]:
         agent = None if view.node is None else on.get(view.node)
-        figures = view.status.cameras if view.status else {}
+        otherwise = _state(view, on)
+        figures = view.status.cameras if view.status and otherwise == view.state else {}
         for name in view.cameras:
             spec = inventory.cameras.get(name)
             if spec is not None and agent is not None and agent.is_current and view.state == "running":
                 self._runs[name] = spec.generation
             state = figures[name].state if name in figures else ""
-            yield (
-                name,
-                CameraSeen(status=state or _state(view, on), observed_generation=self._runs.get(name, 0)),
-            )
+            yield name, CameraSeen(status=state or otherwise, observed_generation=self._runs.get(name, 0))
 
 
 def _said(response: AgentResponse, was: _Said | None) -> _Said:

@@ -6,7 +6,7 @@ Deliberately not here: why something is so (`explaining`), and what would change
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -104,12 +104,13 @@ class InstanceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """How many. `current`: machines that run what they are to run."""
+    """How many. `current`: machines that run what they are to run. `camera_states`: all cameras, by state."""
 
     agents: dict[str, int]
     current: int
     instances: dict[str, int]
     cameras: int
+    camera_states: dict[str, int] = {}
     unplaced_cameras: int
     unplaced_instances: int
 
@@ -167,6 +168,7 @@ class Views:
             current=sum(not node.is_lost and node.said.observed >= node.share.generation for node in nodes),
             instances=dict(Counter(instance_state(fleet, name) for name in fleet.inventory.instances)),
             cameras=len(fleet.inventory.cameras),
+            camera_states=camera_states(fleet),
             unplaced_cameras=len(placed.unplaced_cameras) if placed else 0,
             unplaced_instances=len(placed.unplaced_instances) if placed else 0,
         )
@@ -207,6 +209,26 @@ def instance_state(fleet: Fleet, name: str) -> str:
         return "idle"
     status = node.said.statuses.get(name)
     return "unknown" if status is None else status.state
+
+
+def camera_states(fleet: Fleet) -> dict[str, int]:
+    """How many cameras are in which state. One of which nothing is reported is as its instance is."""
+    states: Counter[str] = Counter()
+    for name, cameras in fleet.cameras_on.items():
+        states.update(_states_on(fleet, name, cameras))
+    for camera_id, spec in fleet.inventory.cameras.items():
+        if camera_id not in fleet.placement.cameras:
+            states["unplaced" if spec.enabled else "unwanted"] += 1
+    return dict(states)
+
+
+def _states_on(fleet: Fleet, name: str, cameras: Iterable[str]) -> Iterator[str]:
+    node = fleet.nodes.get(fleet.placement.instances.get(name))  # type: ignore[arg-type]  # None is nobody's
+    status = node.said.statuses.get(name) if node else None
+    is_news = status is None or node is None or not node.is_lost
+    otherwise = instance_state(fleet, name) if is_news else "lost"
+    figures = status.cameras if status and is_news else {}
+    return ((figures[one].state if one in figures else "") or otherwise for one in cameras)
 
 
 def instance_view(fleet: Fleet, found: Found, name: str) -> InstanceView:
