@@ -26,6 +26,27 @@ def test_terms_that_a_restored_database_lacks_give_nothing_exclusive_out_early()
     assert hand.term(B, "cam-i") > 9
 
 
+def test_a_camera_that_moved_since_the_backup_has_a_higher_term_though_nobody_reports_the_last_one() -> None:
+    """What ran it ends before it is heard of, and who had it an hour ago was away all the time."""
+    hand = Hand()
+    hand.join(A, B)
+    hand.apply(*one_on("i", A), *one_on("j", A))
+    hand.wait(2, A, B)
+    hour_ago = hand.disk
+    hand.apply(*one_on("i", B), *one_on("j", A))
+    hand.wait(2, B)
+    given, seen = hand.term(B, "cam-i"), hand.sent[B].generation
+    hand.again(hour_ago)
+    hand.respond(B, generation=seen, status=[])
+    hand.wait(2, A, B)
+    assert hand.given(A) == ["i", "j"]
+    assert hand.term(A, "cam-i") > given
+    last = hand.sent
+    hand.respond(A, generation=hand.sent[A].generation + 1)
+    hand.wait(2, B)
+    assert hand.term(A, "cam-i") == last[A].instances[0].cameras[0].term, "once a life is enough"
+
+
 def test_two_lives_of_one_backup_give_no_number_twice_though_the_clock_is_behind() -> None:
     """Both change the same share, each in its own way; the agent meets both."""
     hand = Hand()

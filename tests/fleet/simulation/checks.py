@@ -18,7 +18,7 @@ Promised, and held to here:
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 import msgspec
@@ -125,7 +125,17 @@ class Terms:
         self._story = story
         self._given: dict[str, dict[int, Place]] = defaultdict(dict)
         self._newest: dict[str, int] = {}
+        self._ran: dict[str, int] = defaultdict(int)
         self.most = 0
+
+    def ran(self, terms: Mapping[str, int]) -> None:
+        """Somebody ran with these: who fences results refuses lower ones from now on."""
+        for camera, term in terms.items():
+            self._ran[camera] = max(term, self._ran[camera])
+
+    def refused(self, terms: Mapping[str, int]) -> list[str]:
+        """Cameras whose results are refused with these."""
+        return [camera for camera, term in terms.items() if term < self._ran[camera]]
 
     def granted(self, share: NodeShare) -> None:
         for instance in share.instances:

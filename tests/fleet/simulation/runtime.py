@@ -239,6 +239,7 @@ class Machine:
 
     def _ran(self, copy: Copy) -> None:
         self._story.tell("runs", f"{copy.run} {copy.name} {copy.digest}")
+        self._checks.terms.ran(copy.terms)
         if copy.exclusive:
             self._checks.exclusive.began(copy.name, self.node_id, copy.run)
         if self.lease_ns is None or self.clock.now_ns() >= self.lease_ns:

@@ -270,6 +270,11 @@ class World:
             if wanted.get(name) != found.get(name)
         ]
         wrong += [f"{short} {name} does not run" for name in others]
+        wrong += [
+            f"{short} {copy.name} has {camera} with a term that is over"
+            for copy in host.machine.copies.values()
+            for camera in self.checks.terms.refused(copy.terms)
+        ]
         return wrong or self._wrong_answer(short, host, share)
 
     def _wrong_answer(self, short: str, host: AgentHost, share: NodeShare) -> list[str]:

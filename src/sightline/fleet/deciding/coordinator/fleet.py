@@ -119,7 +119,10 @@ class Fleet:
 
     def is_ahead(self, node: Node) -> None:
         """A machine has a generation above ours: our memory is an old one. Ours rises past it."""
+        outdated = self.terms.outdated()
         self.rebuild([node.node_id], force=True)
+        if outdated:
+            self.rebuild(self.nodes)
 
     def is_in_doubt(self, node: Node) -> bool:
         """It may be running something that others were given, or the other way round, as far as we know."""

@@ -3,7 +3,8 @@
 Of two results of a camera the one of the higher term holds, so no term is ever given to two places. A term
 that somebody runs and that is higher than ours was given by a coordinator that knew more (a database was
 restored): ours rises past it. A coordinator's first ones are above those of all lives before it (`floor`), as
-it may not know of them.
+it may not know of them. Where the memory is known to be an old one, each camera gets such a one: who had a
+higher one may have ended without a word.
 """
 
 from __future__ import annotations
@@ -58,6 +59,15 @@ class Terms:
             return None
         self._set(camera_id, term + 1)
         return self._places.get(camera_id)
+
+    def outdated(self) -> bool:
+        """The memory is an old one, and any camera may have been given elsewhere since: each gets a new term.
+        Whether there are any whose term is not of this life.
+        """
+        old = [camera_id for camera_id in self._places if self._terms[camera_id] < self._floor]
+        for camera_id in old:
+            del self._places[camera_id]
+        return bool(old)
 
     def take_changed(self) -> dict[str, int]:
         """What is to be saved since this was asked last."""
