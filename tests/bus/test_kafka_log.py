@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from sightline.bus import Consumer, Event, Gained, Gap, Log, Lost, Message, Position, open_log
+from sightline.bus import Consumer, Event, Gained, Gap, Log, Lost, Message, Position, kafka_ids, open_log
+from sightline.bus.kafka import KafkaBus
 from sightline.bus.kafka_lines import MOST_BYTES
+from sightline.bus.kafka_reader import KafkaReader
 from sightline.errors import BusError
 from sightline.testing import check_log
 
@@ -176,6 +178,78 @@ def test_a_topic_that_was_made_again_is_read_from_its_first_message(
         if protocol:
             assert reading.consumer.commit() == {topic}
             assert log.committed(topic, topic) == {topic: Position(8)}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_topic_that_was_made_again_is_read_from_its_first_message_also_if_it_was_taken_meanwhile(
+    kafka: str, broker: Broker, topic: str, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_log(f"kafka://{kafka}?protocol={protocol}") as log:
+        put(log, topic, *numbers(3, "old"))
+        reading = Reading(log, topic, topic)
+        reading.get(3)
+        held, share = reading.consumer._held, reading.consumer._share  # type: ignore[attr-defined]
+        reading.until(lambda: topic in held.ids._known)
+
+        def look() -> None:
+            """In the place of one look, and in its thread: so none comes between."""
+            monkeypatch.undo()
+            broker.delete(topic)
+            broker.create(topic)
+            put(log, topic, *numbers(8, "new"))
+            _commit(held.reader, topic, 3)  # as the one for the old topic stays for a while
+            share._taken(held.reader.client, [TopicPartition(topic, 0)])
+            share._given(held.reader.client, [TopicPartition(topic, 0)])
+
+        monkeypatch.setattr(share, "look", look)
+        reading.until(lambda: len(reading.told) >= 3)
+        assert reading.told[1:3] == [Lost(frozenset({topic})), Gained({topic: Position(0)})]
+        reading.until(lambda: [m.value for m in reading.got[-8:]] == numbers(8, "new"))
+
+
+def _commit(reader: KafkaReader, topic: str, offset: int) -> None:
+    """Once the group is at rest."""
+    deadline_s = time.monotonic() + LIMIT_S
+    while True:
+        try:
+            reader.client.commit(offsets=[TopicPartition(topic, 0, offset)], asynchronous=False)
+        except KafkaException:
+            assert time.monotonic() < deadline_s
+            reader.consume(1, 0.05)
+        else:
+            return
+
+
+@pytest.mark.parametrize("group", [None, "group"])
+def test_the_id_of_what_is_not_wanted_any_more_is_forgotten(log: Log, topic: str, group: str | None) -> None:
+    put(log, topic, b"1")
+    reading = Reading(log, topic, group and f"{group}.{topic}")
+    known = reading.consumer._held.ids._known  # type: ignore[attr-defined]
+    reading.until(lambda: topic in known)
+    reading.consumer.want([])
+    reading.until(lambda: not known)
+
+
+def test_of_topics_that_are_not_held_few_ids_are_kept(
+    kafka: str, broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_ids, "MOST_KEPT", 1)
+    topics = [f"{topic}.{number}" for number in range(4)]
+    for each in topics:
+        broker.create(each)
+    with KafkaBus(f"kafka://{kafka}") as bus:
+        ids = bus._log.ids()
+
+        def known_of(held: list[str], count: int) -> set[str]:
+            deadline_s = time.monotonic() + LIMIT_S
+            while len(ids._known) != count:
+                assert time.monotonic() < deadline_s, ids._known
+                assert not ids.changed(held)
+                time.sleep(0.01)
+            return set(ids._known)
+
+        assert known_of(topics, 4) == set(topics)
+        assert topics[0] in known_of(topics[:1], 2)
 
 
 def test_a_topic_that_cannot_be_read_ends_for_itself(

@@ -62,9 +62,18 @@ class Held:
         lost = frozenset(topics)
         for topic in lost:
             self.ids.forget(topic)
+        self.leave(lost)
+
+    def leave(self, topics: Iterable[str]) -> None:
+        """They may come back: if one is another by then, its id tells, which is kept."""
         with self.changed:
-            self.lines.lose(lost)
+            self.lines.lose(topics)
             self.changed.notify_all()
+
+    def narrow(self, wanted: frozenset[str]) -> None:
+        """What is not wanted is lost for good."""
+        self.leave(self.topics() - wanted)
+        self.ids.forget_all_but(wanted)
 
     def topics(self) -> frozenset[str]:
         with self.changed:
@@ -130,7 +139,7 @@ class Alone:
         self._was = {topic: at for topic, at in self._was.items() if topic in wanted}
         self._refused &= wanted
         self._looked = False
-        self._held.lose(self._held.topics() - wanted)
+        self._held.narrow(wanted)
 
     def look(self) -> None:
         there = self._held.there(self._wanted) - self._refused
@@ -140,8 +149,7 @@ class Alone:
             with self._held.changed:
                 positions = self._held.lines.positions()
             self._was |= {topic: positions[topic] for topic in gone if topic in positions}
-            with self._held.changed:
-                self._held.lines.lose(gone)  # its id is kept: it may come back
+            self._held.leave(gone)
         self._begin(there - held)
         # Of what nobody leads there is no end: it begins later, and as `start` says all the same.
         late = there - self._held.topics()
@@ -222,7 +230,7 @@ class Member:
         self._wanted = wanted
         self._looked = False
         self._refused &= wanted
-        self._held.lose(self._held.topics() - wanted)
+        self._held.narrow(wanted)
         self._joining = (self._owned & wanted) - self._held.topics() - self._refused
 
     def look(self) -> None:
@@ -297,7 +305,7 @@ class Member:
         topics = {each.topic for each in partitions if each.partition == 0}
         self._owned -= topics
         self._joining -= topics
-        self._held.lose(topics)
+        self._held.leave(topics)
         # These alone: of others that were sought in, messages from where they were before may be under way.
         self._held.reader.unassign(topics)
         client.incremental_unassign([])
@@ -306,6 +314,10 @@ class Member:
         """Goes on where the group is, and commits where it begins."""
         ends = self._held.questions.ends_now(self._joining) if self._joining else {}
         if not ends:
+            return
+        if other := self._held.ids.other(ends):
+            # The group's position may still be that in the one before; so may these ends, asked anew next.
+            self.begin_again(other)
             return
         known = {
             topic: at
