@@ -46,6 +46,10 @@ def guards(state: Path) -> list[psutil.Process]:
     return found
 
 
+def is_alive(process: psutil.Process) -> bool:
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+
+
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
     """A state folder; a guard that is left is ended."""
@@ -134,6 +138,31 @@ def test_the_guard_asks_until_docker_answers(
         os.kill(docker.pid, signal.SIGCONT)
     wait_for(lambda: states(runtime) == {"one": "failed"}, 20, "its end")
     wait_for(lambda: not guards(state), 10, "the guard to leave")
+
+
+@pytest.mark.needs("docker")
+def test_where_the_engine_is_dead_what_it_told_of_ends_all_the_same(
+    own_docker: Docker, state: Path, wait_for: WaitFor
+) -> None:
+    """And what may run twice goes on."""
+    log = state / "guard.log"
+    with DockerRuntime(settings_for(own_docker)) as runtime:
+        for name in ("one", "free"):
+            command = ("-c", PROGRAMS[Program.RUNS])
+            runtime.begin(RunSpec(name=name, digest="d", exclusive=name == "one", command=command))
+        processes = {
+            name: psutil.Process(int(own_docker.ask("inspect", "--format", "{{.State.Pid}}", container)))
+            for name, container in ((each.name, each.run.split("@")[0]) for each in runtime.find())
+        }
+        write_lease(state, lease_of(own_docker, runtime, 8.0))
+        begin_guard(state)
+        wait_for(lambda: log.exists() and "to end with the lease" in log.read_text(), 7, "it to know")
+        own_docker.crash()
+        wait_for(lambda: not is_alive(processes["one"]), 20, "its end")
+        assert is_alive(processes["free"])
+        assert "without Docker" in log.read_text()
+        own_docker.begin_again()
+        wait_for(lambda: not guards(state), 20, "the guard to leave")
 
 
 @pytest.mark.needs("docker")

@@ -6,9 +6,9 @@ An agent that is alive does that itself. Where it was killed, hangs, or the mach
 on, and the coordinator gives them to another machine a while after the lease: by then they have to be gone.
 
 Promises: one guard a folder, whoever begins how many (flock); begun in a session of its own, so that no
-terminal takes it along; it asks again until Docker answers; and it ends by itself once the lease is over and
-nothing exclusive runs, or where Docker does not answer and the agent's folder is gone too. It never touches
-what another agent runs, or what may run twice.
+terminal takes it along; it asks again until Docker answers, and ends what it knows without (`guarding`); and
+it ends by itself once the lease is over and nothing exclusive runs, or where Docker does not answer and the
+agent's folder is gone too. It never touches what another agent runs, or what may run twice.
 
 After an upgrade, or the way back, the agent has the guard of another edition leave, and begins its own; in
 between the agent itself is there.
@@ -27,11 +27,9 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from sightline.clock import NS_PER_S
 from sightline.errors import RuntimeFault
-from sightline.fleet.runtime.docker.containers import EXCLUSIVE, NODE, PREFIX, YES
 from sightline.fleet.runtime.docker.editions import (
     LOCK,
     edition_there,
@@ -40,20 +38,17 @@ from sightline.fleet.runtime.docker.editions import (
     say_edition,
     want_edition,
 )
-from sightline.fleet.runtime.docker.engine import Engine, Missing, Taken
-from sightline.fleet.runtime.lease import Lease, boot_id, boottime_ns, read_lease
+from sightline.fleet.runtime.docker.guarding import Guarding, is_over
+from sightline.fleet.runtime.lease import read_lease
 from sightline.supervise.spec import python_module
 
 LOG: Final = "guard.log"
 _EDITION: Final = "--edition="
 _LEAVES_S: Final = 10.0
-_LOOK_S: Final = 0.5
-_CALL_S: Final = 3.0
 _BEGUN_S: Final = 15.0
 _TRIES: Final = 5
 _TRY_S: Final = 0.05
 _MOST_LOG_BYTES: Final = 256 * 1024
-_RUNS: Final = ("running", "paused", "restarting", "created")
 
 
 def begin_guard(folder: Path) -> None:
@@ -121,74 +116,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.chdir(folder)
     _to_its_log(folder)
     while lock is not None:
-        _guard(folder, own)
+        Guarding(folder, own).run()
         os.close(lock)
         # Whoever wrote a lease while we still had the lock took us to be there: so we are.
         left = read_lease(folder)
-        ends = left is None or _is_over(left) or is_relieved(folder, own)
+        ends = left is None or is_over(left) or is_relieved(folder, own)
         lock = None if ends else _locked(folder)
     return 0
-
-
-def _guard(folder: Path, own: str) -> None:
-    """Returns once the lease is over and nothing exclusive runs, there is nothing left of the agent, or it
-    wants another edition.
-    """
-    known: Lease | None = None
-    told = ""
-    while not is_relieved(folder, own):
-        known = read_lease(folder) or known
-        if known is None:
-            return
-        if not _is_over(known):
-            told = ""
-            time.sleep(min(_LOOK_S, max(0, known.deadline_ns - boottime_ns()) / NS_PER_S + 0.001))
-            continue
-        try:
-            if end_exclusive(known) == 0:
-                return
-            told = ""
-        except RuntimeFault as error:
-            if not folder.exists():
-                return
-            if str(error) != told:
-                _say(f"the lease is over, and it cannot be told what runs: {error}")
-            told = str(error)
-            time.sleep(_LOOK_S)
-
-
-def end_exclusive(lease: Lease) -> int:
-    """Kill the agent's containers that must not run twice; how many there were. Raises RuntimeFault."""
-    engine = Engine(lease.address, call_s=_CALL_S)
-    labels = [f"{NODE}={lease.node}", f"{PREFIX}={lease.prefix}", f"{EXCLUSIVE}={YES}"]
-    try:
-        running = engine.ask(
-            "what runs", lambda client: client.containers(all=True, filters={"label": labels})
-        )
-        runs = [each for each in running if each["State"] in _RUNS]
-        for each in runs:
-            _end(engine, each["Id"], each["State"])
-        return len(runs)
-    finally:
-        engine.close()
-
-
-def _end(engine: Engine, container: str, state: str) -> None:
-    def kill(client: Any) -> None:
-        if state == "running":
-            client.kill(container)  # what it said stays to be read
-        else:
-            client.remove_container(container, force=True, v=True)
-
-    try:
-        engine.ask(f"end {container[:12]}", kill)
-    except (Missing, Taken):
-        return
-    _say(f"ended {container[:12]}, as the lease is over")
-
-
-def _is_over(lease: Lease) -> bool:
-    return lease.is_over(boottime_ns(), boot_id())
 
 
 def _lock_of(folder: Path) -> int | None:
@@ -219,11 +153,6 @@ def _to_its_log(folder: Path) -> None:
     log = os.open(path, os.O_WRONLY | os.O_CREAT | mode, 0o600)
     os.dup2(log, 2)
     os.close(log)
-
-
-def _say(what: str) -> None:
-    sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {what}\n")
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":
