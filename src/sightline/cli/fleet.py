@@ -237,20 +237,26 @@ def events(
     instance: Annotated[
         str | None, typer.Option(metavar="NAME", help="Those of this instance.", show_default=False)
     ] = None,
+    camera: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Those of this camera.", show_default=False)
+    ] = None,
     url: Url = None,
     token_env: TokenEnv = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what happened last: machines that came and went, what moved, who was refused.
+    """Say what happened last: what was applied and by which way, machines that came and went, what moved, has
+    no place any more, failed, was put right and is well again, who was refused.
 
     Examples:
 
         sightline fleet events --limit 10
 
         sightline fleet events --instance hall-1
+
+        sightline fleet events --camera gate
     """
     with coordinator(url, token_env) as client:
-        rows = _rows(client, "events", limit, after=after, instance=instance)
+        rows = _rows(client, "events", limit, after=after, instance=instance, camera_id=camera)
     shown = rows if after is not None else rows[::-1]
     _json(rows) if as_json else fleet_tables.events(Console(), shown)
 

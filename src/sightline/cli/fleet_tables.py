@@ -97,7 +97,7 @@ def events(console: Console, rows: Rows) -> None:
     show(
         console,
         ("time", "of", "what"),
-        ((_time(one["at"]), one["instance"] or one["camera_id"] or "-", one["what"]) for one in rows),
+        ((_time(one["at"]), one["camera_id"] or one["instance"] or "-", one["what"]) for one in rows),
     )
 
 

@@ -44,6 +44,15 @@ def test_an_instance_that_drifted_is_made_anew_and_that_is_reported(
     assert f"a: to be put right: {drift}" in rig.told()
 
 
+def test_what_was_put_right_is_told_to_be_well_again_once() -> None:
+    rig = running(instance("a"))
+    rig.change("a", drift="memory limit")
+    rig.tick(1)
+    assert "again" not in rig.told(), "it has to stay well for a while first"
+    rig.settle(10)
+    assert rig.told().count("a: it is as it should be again") == 1
+
+
 def test_an_instance_that_ended_is_begun_again_after_a_delay_and_says_why_meanwhile() -> None:
     rig = running(instance("a"))
     rig.tick(1)

@@ -188,6 +188,34 @@ def test_what_the_document_sends_on_the_topics_is_done(tmp_path: Path, wait_for:
             wait_for(lambda: len(hall.commands("report")) > asked, 10, "all are asked")
 
 
+def test_events_tell_what_was_applied_by_which_way_and_what_is_well_again(
+    tmp_path: Path, wait_for: WaitFor
+) -> None:
+    bus = bus_url()
+    with coordinator(tmp_path, bus) as (server, client), agent(bus, client, "hall") as hall:
+
+        def told(text: str) -> bool:
+            found = [one["what"] for one in client.get("/api/v1/events")["items"]]
+            return any(text in one for one in found)
+
+        wanted(client, "one")
+        client.post("/api/v1/update-config", {"desc": "the first"})
+        wait_for(lambda: hall.instances, 10, "it runs one")
+        first = "revision 1 is applied, by the API (the first): instances: 1 new, 0 changed, 0 removed"
+        wait_for(lambda: told(first), 10, "it is told")
+        wanted(client, "two")
+        with Post(bus, identity=server.service.identity, by="user") as user:
+            user.send(UpdateConfig(desc="please"))
+            wait_for(
+                lambda: told("revision 2 is applied, by the topic UpdateConfig (please)"), 10, "this too"
+            )
+        wait_for(lambda: len(hall.instances) == 2, 10, "it runs both")
+        hall.states["one"] = ("failed", "no image")
+        wait_for(lambda: told("failed: no image"), 10, "its trouble")
+        hall.states.clear()
+        wait_for(lambda: told("is as it should be again"), 10, "its end")
+
+
 def test_a_coordinator_that_is_begun_anew_goes_on_where_it_was(tmp_path: Path, wait_for: WaitFor) -> None:
     bus = bus_url()
     with coordinator(tmp_path, bus) as (_, client), agent(bus, client, "hall") as hall:

@@ -13,6 +13,7 @@ from sightline.fleet.api.answers import Applied, ExplainAnswer, Health, Note, Pl
 from sightline.fleet.api.described import failing
 from sightline.fleet.api.paging import Page, Part
 from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.deciding.coordinator.events import way
 from sightline.fleet.store.events import EventOut
 from sightline.fleet.store.refusals import Missing
 from sightline.log import get_logger
@@ -42,7 +43,7 @@ def _add_acts(router: APIRouter, service: CoordinatorService) -> None:
     @router.post("/api/v1/update-config", status_code=HTTPStatus.ACCEPTED)
     def update_config(note: Annotated[Note | None, Body()] = None) -> Applied:
         """Make the draft what holds: agents are told what changed for them (UpdateConfig)."""
-        revision = service.apply()
+        revision = service.apply(by=way("the API", note.desc if note else ""))
         get_logger("sightline.fleet").info("applied", revision=revision, desc=note.desc if note else "")
         return Applied(revision=revision)
 

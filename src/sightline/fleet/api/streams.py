@@ -93,7 +93,7 @@ def stream_routes(service: CoordinatorService) -> APIRouter:
         _check(message, "add")
         camera = _camera(message.value)
         cameras.add(camera)
-        service.apply([camera.camera_id])
+        service.apply([camera.camera_id], by="the API (stream/add)")
         return StreamDone(reason="STREAM_ADD_SUCCESS")
 
     @router.post("/remove", responses=failing(not_found="there is no such camera"))
@@ -105,7 +105,7 @@ def stream_routes(service: CoordinatorService) -> APIRouter:
         if found.camera_id != name:  # a number names a row elsewhere
             raise Missing("camera", name)
         cameras.remove(found.id)
-        service.apply([name])
+        service.apply([name], by="the API (stream/remove)")
         return StreamDone(reason="STREAM_REMOVE_SUCCESS")
 
     @router.get("/get-stream-info")

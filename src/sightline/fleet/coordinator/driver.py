@@ -21,6 +21,7 @@ from sightline.fleet.coordinator.configuring import Configuring
 from sightline.fleet.coordinator.door import Door
 from sightline.fleet.coordinator.looking import Looking
 from sightline.fleet.coordinator.outgoing import Outgoing, Sending
+from sightline.fleet.deciding.coordinator import events
 from sightline.fleet.deciding.coordinator.actions import Action, SendCommand, SendConfig
 from sightline.fleet.deciding.coordinator.machine import Coordinator
 from sightline.fleet.documents.sources import Sources
@@ -53,7 +54,7 @@ class Driver:
         counts: what came, by kind; `broken` are messages that something of ours broke at.
         inventory: that is applied.
         logs: whose log somebody waits for, by request; any thread may take one out.
-        apply_wanted: somebody asked on the topic for the draft to be applied.
+        apply_wanted: who asked on the topic for the draft to be applied; "": nobody.
     """
 
     def __init__(
@@ -66,18 +67,20 @@ class Driver:
         configuring: Configuring,
         looking: Looking,
         inventory: Inventory,
+        happened: events.Events,
         clock: Clock,
     ) -> None:
         self.inventory = inventory
         self.machine, self.door, self.configuring, self.looking = machine, door, configuring, looking
         self._database, self._post, self._clock = database, post, clock
         self._outgoing = Outgoing()
+        self._happened = happened
         self._gone: set[NodeId] = set()
         self._save_ns = self._write_ns = 0
         self._broken = Repeated(get_logger(__name__), "a message could not be dealt with", clock=clock)
         self.fault = ""
         self.counts: Counter[str] = Counter()
-        self.apply_wanted = False
+        self.apply_wanted = ""
         self.logs: dict[str, tuple[NodeId, Future[str]]] = {}
 
     def came(self, received: Iterable[Received]) -> None:
@@ -93,9 +96,11 @@ class Driver:
         """Have this done, in time."""
         self._outgoing.add(actions)
         self.looking.decided(actions)
+        self._outgoing.add(self._happened.decided(actions, self.inventory, self.machine))
 
-    def applied(self, inventory: Inventory, sources: Sources) -> None:
-        """This is applied now, and on disk."""
+    def applied(self, inventory: Inventory, sources: Sources, by: str) -> None:
+        """This is applied now, and on disk; `by` which way."""
+        self._outgoing.add(events.applied(self.inventory, inventory, by))
         self.inventory, self.configuring.sources = inventory, sources
         self.do(self.machine.applied(inventory, self._clock.monotonic_ns()))
         self.looking.look(self.machine, inventory, now=True)
@@ -145,7 +150,7 @@ class Driver:
             case Refresh() if self.door.obeys(received):
                 self.do(self.machine.refreshed(now_ns))
             case UpdateConfig() if self.door.obeys(received):
-                self.apply_wanted = True
+                self.apply_wanted = events.way("the topic UpdateConfig", message.desc)
 
     def _greeted(self, received: Received, message: AgentInfo, now_ns: int) -> None:
         info, refusal = self.door.admitted(received, message)
@@ -171,6 +176,7 @@ class Driver:
         if self.door.listens_to(received, response):
             self.do(self.machine.heard_response(response, now_ns))
             self.looking.heard(response)
+            self._outgoing.add(self._happened.heard(response.node_id, self.machine))
             if response.request:
                 self._answer(response)
         elif self.door.key_of(response.node_id) is None and self.door.is_to_be_told(response.node_id):

@@ -26,6 +26,7 @@ from sightline.fleet.coordinator.driver import Driver
 from sightline.fleet.coordinator.inbox import Inbox
 from sightline.fleet.coordinator.looking import HERE, Looking, Picture
 from sightline.fleet.deciding.coordinator.actions import Action
+from sightline.fleet.deciding.coordinator.events import Events
 from sightline.fleet.deciding.coordinator.fleet import MOST_JUMP
 from sightline.fleet.deciding.coordinator.machine import Coordinator
 from sightline.fleet.deciding.coordinator.planning import Plan
@@ -91,7 +92,8 @@ class CoordinatorService:
         door = Door(identity, database, clock, open_topics=open_topics)
         floor = clock.utc_ns() // NS_PER_MS
         jump, now_ns = secrets.randbelow(MOST_JUMP), clock.monotonic_ns()
-        machine = Coordinator(database.memory(), timing or Timing(), now_ns, floor=floor, jump=jump)
+        memory = database.memory()
+        machine = Coordinator(memory, timing or Timing(), now_ns, floor=floor, jump=jump)
         self._post = Post(
             bus, identity=identity, by=NAME, prefix=prefix, on_reconnected=self._reconnected, clock=clock
         )
@@ -103,6 +105,7 @@ class CoordinatorService:
             configuring=Configuring(sources, door.key_of, identity.public),
             looking=Looking(database, clock),
             inventory=inventory,
+            happened=Events(memory.placement),
             clock=clock,
         )
         self._reader = self._post.reader(AgentInfo, AgentResponse, UpdateConfig, Refresh)
@@ -168,13 +171,13 @@ class CoordinatorService:
 
     # What users do
 
-    def apply(self, cameras: Collection[str] | None = None) -> int:
-        """What users want becomes what is applied, or of it these cameras alone; the revision. Raises
-        StoreError: then nothing changed.
+    def apply(self, cameras: Collection[str] | None = None, *, by: str = "the API") -> int:
+        """What users want becomes what is applied, or of it these cameras alone; the revision. `by` which way
+        it was asked for, for the events. Raises StoreError: then nothing changed.
         """
         with self._applying:
             inventory, sources = self.database.apply(cameras)
-            self._inbox.ask(lambda: self._driver.applied(inventory, sources), ASK_S, must=True)
+            self._inbox.ask(lambda: self._driver.applied(inventory, sources, by), ASK_S, must=True)
             return inventory.revision
 
     def refresh(self) -> int:
@@ -275,8 +278,8 @@ class CoordinatorService:
         if not self._driver.apply_wanted or not self._applying.acquire(blocking=False):
             return
         try:
-            self._driver.apply_wanted = False
-            self._driver.applied(*self.database.apply())
+            by, self._driver.apply_wanted = self._driver.apply_wanted, ""
+            self._driver.applied(*self.database.apply(), by)
         except StoreError as error:
             get_logger(__name__).error("what was asked for on the topic is not applied", reason=str(error))
         finally:

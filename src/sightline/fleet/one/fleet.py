@@ -109,7 +109,7 @@ class OneFleet:
         opened.callback(self.coordinator.close)
         self.agent.start()
         self._await_agent(self.coordinator)
-        self.coordinator.apply()
+        self.coordinator.apply(by="sightline up")
         if api is not None:
             self.api = api.serve(self.coordinator, opened)
 

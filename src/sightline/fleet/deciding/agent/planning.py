@@ -176,12 +176,14 @@ class Planning:
                 self._watch_gate(slot, target, now_ns)
 
     def _pass(self, slot: Slot, target: DesiredInstance) -> None:
-        slot.reason = slot.trouble = ""
+        was_wrong, slot.reason, slot.trouble = bool(slot.reason), "", ""
         if not self._is_through(slot, target):
             slot.passed = target.digest
             self._deployment.recovered(target.name)
             self._targets = None
             self._tell(Told(what="it is as it should be", instance=slot.name))
+        elif was_wrong:
+            self._tell(Told(what="it is as it should be again", instance=slot.name))
 
     def _watch_gate(self, slot: Slot, target: DesiredInstance, now_ns: int) -> None:
         found = slot.found
