@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -10,6 +10,7 @@ from tests.conftest import WaitFor
 from tests.fleet.api.rig import bus_url, camera, coordinator, worker
 
 from sightline.fleet.api.client import FleetClient, Refused
+from sightline.fleet.deciding.coordinator.views import InstanceShown
 from sightline.fleet.store.events import Events
 
 
@@ -183,6 +184,17 @@ def test_a_state_that_there_is_not_is_told_with_those_that_there_are(client: Fle
     wrong = refused(client.get, "/api/v1/agents", state="gone")
     assert (wrong.status, "connected" in str(wrong)) == (422, True)
     assert client.get("/api/v1/agents", state="lost")["items"] == []
+
+
+def test_a_state_of_instances_that_there_is_not_is_told_with_those_that_there_are(
+    client: FleetClient,
+) -> None:
+    wrong = refused(client.get, "/api/v1/instances", state="runing")
+    assert (wrong.status, wrong.kind) == (422, "invalid")
+    assert "query:state" in str(wrong)
+    for state in get_args(InstanceShown):
+        assert f"'{state}'" in str(wrong)
+        assert client.get("/api/v1/instances", state=state)["items"] == []
 
 
 def test_a_stream_holds_at_once_and_nothing_else_of_the_draft_does(client: FleetClient) -> None:

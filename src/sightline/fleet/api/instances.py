@@ -14,6 +14,7 @@ from sightline.fleet.api.described import failing
 from sightline.fleet.api.generations import TAGGED, Expected, tagged
 from sightline.fleet.api.paging import SORTED, Page, Part
 from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.deciding.coordinator.views import InstanceShown
 from sightline.fleet.store.instances import Instances
 from sightline.fleet.store.rows import DsInstanceBody, DsInstanceChange, DsInstanceIn, DsInstanceOut
 
@@ -33,7 +34,7 @@ class InstancePart(Part):
     )
     agent: str | None = Field(default=None, description="that it is on, by name or node_id")
     label: str | None = Field(default=None, description="key=value, or key")
-    state: str | None = Field(default=None, description="its status")
+    state: InstanceShown | None = Field(default=None, description="its status")
     kind: str | None = Field(default=None, description="deepstream or worker")
     pool: str | None = Field(default=None, description="of it")
     enabled: bool | None = Field(default=None, description="whether it is wanted")

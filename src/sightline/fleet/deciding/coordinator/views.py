@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -15,8 +15,10 @@ from sightline.fleet.deciding.coordinator.fleet import Fleet
 from sightline.fleet.deciding.coordinator.found import Found
 from sightline.fleet.deciding.coordinator.node import AgentState, Node
 from sightline.fleet.inventory import AgentSpec, NodeId
-from sightline.fleet.messages.parts import FleetInstanceStatus
+from sightline.fleet.messages.parts import FleetInstanceStatus, InstanceState
 
+InstanceShown: TypeAlias = Literal[InstanceState, "unplaced", "idle", "blocked", "unwanted", "lost"]
+"""What the state of an instance can be for users: what its agent says, or why that says nothing of it."""
 K = TypeVar("K")
 V = TypeVar("V")
 
