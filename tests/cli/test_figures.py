@@ -42,7 +42,7 @@ def test_what_has_no_room_is_told_in_the_last_column_by_its_name() -> None:
     assert cells(lines[1]) == ["camera", "state", "sampled", "else"]
     assert cells(lines[3])[:3] == [NAME, "connecting", "86400"]
     told = " ".join(cells(line)[-1] for line in lines[3:-1])
-    assert told == "handed over 86390, packets 2160000 lost: full 17"
+    assert told == "handed over 86390, packets 2160000; lost: full 17"
 
 
 @pytest.mark.parametrize("width", range(70, 130))

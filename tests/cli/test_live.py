@@ -49,6 +49,34 @@ PROCESSES = {
 }
 
 
+def test_a_narrow_terminal_is_told_the_names_of_cameras_and_what_is_wrong() -> None:
+    facts = {
+        "state": "backing_off",
+        "reason": "connection refused",
+        "retry_in_s": 11.2,
+        "source": "",
+        "fps": 0.0,
+        "packets": 0,
+        "unsent": {},
+        "decoded_by": "",
+        "results": 123456,
+        "results_per_s": 0.0,
+        "age_s": None,
+        "detections": 0,
+        "unwanted": 0,
+        "dropped": {"too_old": 7},
+        "detect": None,
+    }
+    site = Site()
+    site.cameras["loading-dock-north"] = msgspec.convert(facts, CameraView)
+    console = Console(width=80, file=io.StringIO())
+    with console.capture() as shown:
+        console.print(site_view(site).table())
+    told = " ".join(shown.get().replace("│", " ").split())
+    for each in ("loading-dock-north", "backing off", "again in 12 s: connection refused", "too_old 7"):
+        assert each in told
+
+
 def test_what_is_dropped_on_either_side_of_the_bus_is_one_number() -> None:
     stream = {
         "state": "live",

@@ -77,10 +77,10 @@ class Figures:
 
     def _rest(self, row: Row, shown: int) -> Text:
         figures = zip(self._heads[shown:], row.figures[shown:], strict=True)
-        without_room = ", ".join(f"{head} {figure}" for head, figure in figures)
+        without_room = ", ".join(f"{head} {figure}" for head, figure in figures if figure)
         last = f"{self._last}: {row.last}" if without_room and row.last else row.last
-        lines = (Text(without_room), Text(last), Text(row.reason, style="red"))
-        return Text("\n").join(line for line in lines if line)
+        said = Text("; ".join(filter(None, (without_room, last))))
+        return Text("\n").join(line for line in (said, Text(row.reason, style="red")) if line)
 
 
 def _widest(texts: Sequence[str]) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
-from rich.table import Table
+from rich.console import Group
 from rich.text import Text
 
+from sightline.cli.figures import Figures, Row
 from sightline.cli.showing import View
 from sightline.site.any_site import AnySite
 from sightline.site.outlet import OutletStats
@@ -24,39 +25,36 @@ COLOURS: Final = {
     "idle": "dim",
     "waiting": "dim",
 }
+_HEADS: Final = ("fps in", "results/s", "age", "seen now", "results", "not asked for")
 
 
-def camera_table(cameras: dict[str, CameraView], notes: list[str]) -> Table:
+def camera_table(cameras: dict[str, CameraView], notes: list[str]) -> Group:
     """One row a camera: what it does, how fast, how late, what is seen, what is lost or wrong and why."""
-    table = Table(expand=True, header_style="bold", caption="   ".join(notes) or None, caption_justify="left")
-    table.add_column("camera", overflow="fold", max_width=24)
-    table.add_column("state", no_wrap=True)
-    for name in ("fps in", "results/s", "age", "seen now", "results", "not asked for"):
-        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-    table.add_column("dropped, by reason", overflow="fold", ratio=1)
-    for camera_id, camera in cameras.items():
-        table.add_row(
-            Text(camera_id),
-            state_text(camera),
-            f"{camera.fps:.1f}",
-            f"{camera.results_per_s:.1f}",
-            "-" if camera.age_s is None else f"{camera.age_s:.2f} s",
-            str(camera.detections),
-            str(camera.results),
-            str(camera.unwanted),
-            dropped_text(_all_dropped(camera)),
-        )
-        _add_reason(table, camera)
-        if camera.detect:
-            table.add_row("  detect_url", state_text(camera.detect), f"{camera.detect.fps:.1f}")
-            _add_reason(table, camera.detect)
-    return table
+    rows = [row for name, camera in cameras.items() for row in _rows(name, camera)]
+    return Group(Figures("camera", _HEADS, "dropped", rows), *(Text(note) for note in notes))
 
 
-def _add_reason(table: Table, stream: StreamView) -> None:
-    if stream.reason:
-        # Beside the numbers a reason would push them out of a narrow terminal.
-        table.add_row(*[""] * 8, Text(stream.reason, style="red"))
+def _rows(camera_id: str, camera: CameraView) -> Iterator[Row]:
+    """Of a camera, and of the stream beside it."""
+    figures = (
+        f"{camera.fps:.1f}",
+        f"{camera.results_per_s:.1f}",
+        "-" if camera.age_s is None else f"{camera.age_s:.2f} s",
+        str(camera.detections),
+        str(camera.results),
+        str(camera.unwanted),
+    )
+    yield stream_row(camera_id, camera, figures, dropped_text(_all_dropped(camera)))
+    if camera.detect:
+        rates = (f"{camera.detect.fps:.1f}", *[""] * (len(figures) - 1))
+        yield stream_row("  detect_url", camera.detect, rates, "")
+
+
+def stream_row(name: str, stream: StreamView, figures: Sequence[str], last: str) -> Row:
+    """`reason` says when it is tried again, too: as a state that would push figures out of the table."""
+    again = "" if stream.retry_in_s is None else f"again in {math.ceil(stream.retry_in_s)} s"
+    reason = ": ".join(filter(None, (again, stream.reason)))
+    return Row(name, figures, last, _state(stream, stream.state), reason)
 
 
 def _all_dropped(camera: CameraView) -> dict[str, int]:
@@ -115,7 +113,7 @@ def site_view(running: AnySite) -> View:
     )
 
 
-def _table(running: AnySite) -> Table:
+def _table(running: AnySite) -> Group:
     status = running.status()
     notes = [*running.pages, *_processes(status.processes), *sink_losses(status.sinks)]
     return camera_table(status.cameras, notes)
@@ -144,7 +142,9 @@ def _stream(stream: StreamView) -> str:
 
 def state_text(stream: StreamView) -> Text:
     """`backing off, again in 3 s`, in its colour."""
-    words = stream.state.replace("_", " ")
-    if stream.retry_in_s is not None:
-        words += f", again in {math.ceil(stream.retry_in_s)} s"
-    return Text(words, style=COLOURS.get(stream.state, "red"))
+    again = "" if stream.retry_in_s is None else f", again in {math.ceil(stream.retry_in_s)} s"
+    return _state(stream, f"{stream.state}{again}")
+
+
+def _state(stream: StreamView, words: str) -> Text:
+    return Text(words.replace("_", " "), style=COLOURS.get(stream.state, "red"))

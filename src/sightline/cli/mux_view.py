@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
-from rich.table import Table
 from rich.text import Text
 
+from sightline.cli.figures import Figures, Row
 from sightline.cli.live import dropped_text
 from sightline.cli.showing import View
 
@@ -53,19 +53,18 @@ def mux_view(figures: Callable[[], Mapping[str, CameraFigures]]) -> View:
     )
 
 
-def _table(cameras: Mapping[str, CameraFigures]) -> Table:
-    table = Table(expand=True, header_style="bold")
-    table.add_column("camera", overflow="fold", max_width=24)
-    table.add_column("state", no_wrap=True)
-    for name in _NUMBERS:
-        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-    table.add_column("dropped, by reason", overflow="fold", ratio=1)
-    for name, camera in cameras.items():
-        state = Text(camera.state, style=_COLOURS.get(camera.state, ""))
-        table.add_row(Text(name), state, *_numbers(camera), dropped_text(camera.dropped))
-        if camera.reason:
-            table.add_row(*[""] * (len(_NUMBERS) + 2), Text(camera.reason, style="red"))
-    return table
+def _table(cameras: Mapping[str, CameraFigures]) -> Figures:
+    rows = [
+        Row(
+            name,
+            _numbers(camera),
+            dropped_text(camera.dropped),
+            Text(camera.state, style=_COLOURS.get(camera.state, "")),
+            camera.reason,
+        )
+        for name, camera in cameras.items()
+    ]
+    return Figures("camera", _NUMBERS, "dropped", rows)
 
 
 def _numbers(camera: CameraFigures) -> tuple[str, ...]:

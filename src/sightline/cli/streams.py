@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
-from rich.table import Table
-from rich.text import Text
 
-from sightline.cli.live import dropped_text, state_text
+from sightline.cli.figures import Figures, Row
+from sightline.cli.live import dropped_text, state_text, stream_row
 from sightline.cli.showing import Runs, View
 from sightline.clock import SYSTEM_CLOCK
 from sightline.site.capturing import StreamKey, StreamStatus
 from sightline.site.status import stream_view
+
+_HEADS: Final = ("fps in", "packets", "published", "waiting", "sends")
 
 
 class Captures(Runs, Protocol):
@@ -44,21 +45,14 @@ def stream_lines(captures: Captures) -> Iterator[str]:
         )
 
 
-def _table(streams: dict[StreamKey, StreamStatus]) -> Table:
-    table = Table(expand=True, header_style="bold")
-    table.add_column("camera", overflow="fold", max_width=32)
-    table.add_column("state", no_wrap=True)
-    table.add_column("sends", no_wrap=True)
-    for name in ("fps in", "packets", "published", "waiting"):
-        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-    table.add_column("dropped, by reason", overflow="fold", ratio=1)
-    for key, status in streams.items():
-        view, counts, sent = stream_view(status, SYSTEM_CLOCK), status.capture.counts, status.sent
-        numbers = (f"{view.fps:.1f}", str(counts.received), str(sent.published), str(sent.waiting))
-        table.add_row(Text(_name(key)), state_text(view), view.source, *numbers, dropped_text(view.unsent))
-        if view.reason:
-            table.add_row("", *[""] * 6, Text(view.reason, style="dim" if view.state == "waiting" else "red"))
-    return table
+def _table(streams: dict[StreamKey, StreamStatus]) -> Figures:
+    return Figures("camera", _HEADS, "dropped", [_row(key, status) for key, status in streams.items()])
+
+
+def _row(key: StreamKey, status: StreamStatus) -> Row:
+    view, counts, sent = stream_view(status, SYSTEM_CLOCK), status.capture.counts, status.sent
+    numbers = (f"{view.fps:.1f}", str(counts.received), str(sent.published), str(sent.waiting), view.source)
+    return stream_row(_name(key), view, numbers, dropped_text(view.unsent))
 
 
 def _facts(streams: dict[StreamKey, StreamStatus]) -> dict[str, dict[str, Any]]:
