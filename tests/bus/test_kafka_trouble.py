@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from tests.conftest import WaitFor
 from tools.services.kafka import KafkaBroker
 
-from sightline.bus import Consumer, Event, Gained, Log, Lost, Message, Position, open_log
+from sightline.bus import Consumer, Event, Gained, Log, Lost, Message, Position, kafka_consumer, open_log
 from sightline.bus.kafka_questions import KafkaQuestions
 from sightline.errors import BusError
 
@@ -100,6 +100,10 @@ def test_marks_of_transactions_and_what_was_aborted_are_no_lag(
         assert log.committed(topic, topic) == {topic: Position(end_of)}
         producer.begin_transaction()
         producer.produce(topic, b"more")
+        producer.flush(LIMIT_S)
+        assert log.ends(topic)[topic].next == end_of + 1
+        (answer,) = consumer._held.questions.ask_ends([topic]).values()  # type: ignore[attr-defined]
+        assert answer.result(LIMIT_S).offset == end_of  # nobody is behind who waits for its end
         producer.commit_transaction(LIMIT_S)
         assert [(each.offset, each.value) for each in until(consumer, bool)] == [(end_of, b"more")]
         until(consumer, lambda _: consumer.lag() == {topic: 0})
@@ -164,6 +168,34 @@ def test_what_is_not_wanted_any_more_does_not_come_back_from_a_look_under_way(
     assert told == [Gained({stays: Position(0), goes: Position(0)}), Lost(frozenset({goes}))]
 
 
+@pytest.mark.parametrize("protocol", [None, "classic", "consumer"])
+def test_a_client_that_stands_still_is_replaced_where_it_is(
+    kafka: str, topics: MakeTopics, monkeypatch: pytest.MonkeyPatch, protocol: str | None
+) -> None:
+    monkeypatch.setattr(kafka_consumer, "_SILENT", 4)
+    (topic,) = topics(1)
+    with (
+        open_log(f"kafka://{kafka}?protocol={protocol or 'classic'}") as log,
+        log.consume(topic, group=protocol and topic, start="earliest") as consumer,
+    ):
+        log.publish(topic, b"before")
+        until(consumer, bool)
+        if protocol:
+            assert consumer.commit() == {topic}
+        client = consumer._held.reader.client  # type: ignore[attr-defined]
+        client.pause([TopicPartition(topic, 0)])  # it hears nothing more, and does not know why
+        for value in (b"1", b"2"):
+            log.publish(topic, value)
+        got = until(consumer, lambda got: len(got) == 2)
+        assert [(each.offset, each.value) for each in got] == [(1, b"1"), (2, b"2")]
+        assert consumer._held.reader.client is not client  # type: ignore[attr-defined]
+        if protocol:
+            assert consumer.commit() == {topic}
+            assert log.committed(topic, topic) == {topic: Position(3)}
+        log.publish(topic, b"3")
+        assert [each.value for each in until(consumer, bool)] == [b"3"]
+
+
 @pytest.mark.parametrize("has_group", [False, True])
 def test_a_topic_that_could_not_be_read_is_tried_again_when_it_is_wanted_anew(
     kafka: str, log: Log, topics: MakeTopics, *, has_group: bool
@@ -202,8 +234,10 @@ def test_a_topic_that_nobody_leads_holds_up_no_other_and_begins_as_start_says(
     is_away.set()
     ask = KafkaQuestions._ask_offsets
 
-    def ask_offsets(self: KafkaQuestions, names: Collection[str], which: str) -> Mapping[Any, Future[Any]]:
-        answers = ask(self, names, which)
+    def ask_offsets(
+        self: KafkaQuestions, names: Collection[str], which: str, **settings: Any
+    ) -> Mapping[Any, Future[Any]]:
+        answers = ask(self, names, which, **settings)
         return {at: nobody if at.topic == away and is_away.is_set() else answers[at] for at in answers}
 
     monkeypatch.setattr(KafkaQuestions, "_ask_offsets", ask_offsets)

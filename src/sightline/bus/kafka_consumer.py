@@ -22,6 +22,7 @@ from sightline.bus.log import Event, Gained, Gap, Lost, OnEvent, Position, Start
 from sightline.bus.names import Wanted, other_topics, topic_names
 from sightline.bus.promise import Message
 from sightline.errors import BusError, Closed, ConfigError
+from sightline.log import get_logger
 from sightline.overflow import BufferStats
 
 _LOOK_S: Final = 0.5
@@ -32,6 +33,8 @@ _AT_ONCE: Final = 128
 _PATIENCE_S: Final = 0.5
 _AGAIN_S: Final = 0.05
 _COMMIT_S: Final = 10.0
+_CLOSE_S: Final = 10.0
+_SILENT: Final = 120  # answers, one in half a second: a fetch is given up by librdkafka within 60 s
 
 
 class _Wish:
@@ -66,7 +69,6 @@ class KafkaConsumer:
     ) -> None:
         self._held = held
         self._lines = held.lines
-        self._reader = held.reader
         self._changed = held.changed
         self._share = share
         self._wanted = wanted
@@ -79,6 +81,7 @@ class KafkaConsumer:
         self._asked: Mapping[Any, Future[Any]] = {}
         self._again: set[str] = set()
         self._out_of_range = confluent_kafka().KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001 - so it is named
+        self._silent = 0
         self._is_ready = self._closed = False
         self._failure: BusError | None = None
         self._thread = threading.Thread(target=self._run, name="kafka consumer", daemon=True)
@@ -239,7 +242,7 @@ class KafkaConsumer:
                 self._failure = told
                 self._changed.notify_all()
         finally:
-            self._reader.close()
+            self._held.reader.abandon().join(_CLOSE_S)
 
     def _serve(self) -> None:
         self._ask()
@@ -250,7 +253,7 @@ class KafkaConsumer:
                 self._is_ready = not self._wishes
                 self._changed.notify_all()
         self._commit()
-        self._take_in(self._reader.consume(_AT_ONCE, _WAIT_S))
+        self._take_in(self._held.reader.consume(_AT_ONCE, _WAIT_S))
         self._note_ends()
 
     def _ask(self) -> None:
@@ -288,6 +291,17 @@ class KafkaConsumer:
         self._asked = {}
         with self._changed:
             self._lines.ended({topic: end for topic, end in ends.items() if topic not in self._lines.resting})
+            self._silent = self._silent + 1 if self._lines.behind(ends) else 0
+        if self._silent > _SILENT:
+            self._renew()
+
+    def _renew(self) -> None:
+        """Threads of librdkafka's may wait for each other for ever (its issue 5476); other clients go on."""
+        self._silent = 0
+        get_logger(__name__).warning("a client of Kafka that stands still is replaced", group=self._group)
+        self._held.renew()
+        self._share.renewed()
+        self._look_s = 0.0
 
     def _look(self) -> None:
         now_s = time.monotonic()
@@ -320,6 +334,7 @@ class KafkaConsumer:
             if self._closed:
                 return
             for item in items:
+                self._silent = 0
                 if isinstance(item, Trouble):
                     troubles.append(item)
                 elif isinstance(item, Reached):

@@ -9,7 +9,7 @@ that nothing comes of a topic that is from where it was before.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -122,7 +122,17 @@ class Lines:
         for topic in ends.keys() & self._lines.keys():
             self._lines[topic].end = ends[topic]
 
+    def behind(self, ends: Collection[str]) -> bool:
+        """Whether something of these topics is to be fetched, and more of it is there than came."""
+        fetched = self._fetched & self._lines.keys() & frozenset(ends)
+        return any(self._lines[topic].end > self._lines[topic].fetch for topic in fetched)
+
     # What is fetched.
+
+    def fetch_all_anew(self) -> None:
+        """Of another client, which was told nothing so far."""
+        self._fetched.clear()
+        self._moved |= self._lines.keys()
 
     def moves(self) -> Moves:
         """What changed since this was last asked for; to be done before more is fetched."""

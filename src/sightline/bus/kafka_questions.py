@@ -101,16 +101,22 @@ class KafkaQuestions:
         return told
 
     def ask_ends(self, topics: Collection[str]) -> Mapping[Any, Future[Any]]:
-        """The `offset` after the last message of each topic, by its `topic`, told by its future."""
-        return self._ask_offsets(topics, "latest")
+        """The `offset` up to which each topic can be read, by its `topic`, told by its future.
 
-    def _ask_offsets(self, topics: Collection[str], which: str) -> Mapping[Any, Future[Any]]:
+        What stands in a transaction that goes on cannot.
+        """
+        committed = confluent_kafka().IsolationLevel.READ_COMMITTED
+        return self._ask_offsets(topics, "latest", isolation_level=committed)
+
+    def _ask_offsets(self, topics: Collection[str], which: str, **settings: Any) -> Mapping[Any, Future[Any]]:
         if not topics:
             return {}
         kafka = confluent_kafka()
         spec = getattr(confluent_kafka(".admin").OffsetSpec, which)()
         asked = {kafka.TopicPartition(topic, 0): spec for topic in topics}
-        answers: Mapping[Any, Future[Any]] = self._admin().list_offsets(asked, request_timeout=_ASK_S)
+        answers: Mapping[Any, Future[Any]] = self._admin().list_offsets(
+            asked, request_timeout=_ASK_S, **settings
+        )
         return answers
 
     def _ends(self, topics: Collection[str]) -> tuple[dict[str, Ends], dict[str, Any]]:

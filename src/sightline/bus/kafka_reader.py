@@ -12,7 +12,9 @@ librdkafka goes on by itself after a lost connection, and tells of it in a callb
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from operator import methodcaller
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
@@ -112,6 +114,8 @@ class KafkaReader:
         settings: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.servers = ",".join(address.servers)
+        self._like_it = partial(KafkaReader, address, max_message_bytes, group=group, lost=lost)
+        self._settings = settings
         self._kafka = confluent_kafka()
         self._end = self._kafka.KafkaError._PARTITION_EOF  # noqa: SLF001 - so it is named
         self._complaints = Complaints(self.servers)
@@ -235,6 +239,16 @@ class KafkaReader:
     def close(self) -> None:
         """Leaves its group, if any, and ends librdkafka's threads and connections."""
         self.client.close()
+
+    def again(self, settings: Mapping[str, Any]) -> KafkaReader:
+        """One like it, but for these settings, that reads nothing so far."""
+        return self._like_it(settings={**self._settings, **settings})
+
+    def abandon(self) -> threading.Thread:
+        """Closes it in a thread that no process waits for: by a fault of librdkafka's it may never end."""
+        closing = threading.Thread(target=self.close, name="kafka reader closing", daemon=True)
+        closing.start()
+        return closing
 
     def _item(self, raw: Any) -> Item | None:
         error = raw.error()

@@ -75,6 +75,15 @@ class Held:
         self.leave(self.topics() - wanted)
         self.ids.forget_all_but(wanted)
 
+    def renew(self) -> None:
+        """Goes on with another client where this one is, which is not waited for."""
+        commits, left = KafkaCommits(), self.reader
+        self.reader = commits.reader = left.again({"on_commit": commits.heard})
+        self.commits = commits
+        left.abandon()
+        with self.changed:
+            self.lines.fetch_all_anew()
+
     def topics(self) -> frozenset[str]:
         with self.changed:
             return self.lines.topics
@@ -110,6 +119,9 @@ class Share(Protocol):
 
     def refuse(self, topic: str) -> None:
         """It cannot be read, until it is wanted anew."""
+
+    def renewed(self) -> None:
+        """What it works on has another client."""
 
     def is_ready(self) -> bool:
         """Whether all that is published from now on will come."""
@@ -169,6 +181,9 @@ class Alone:
         self._refused.add(topic)
         self._held.lose([topic])
 
+    def renewed(self) -> None:
+        """It reads on where it is."""
+
     def is_ready(self) -> bool:
         return self._looked and not (self._new and self._start == "latest")
 
@@ -208,7 +223,6 @@ class Member:
 
     def __init__(self, held: Held, wanted: Wanted, start: Start, group: str, *, is_told: bool) -> None:
         self._held = held
-        self._client = held.reader.client
         self._wanted = wanted
         self._start = start
         self._group = group
@@ -264,6 +278,12 @@ class Member:
         self._refused.add(topic)
         self._held.lose([topic])
 
+    def renewed(self) -> None:
+        """To the group this is another member."""
+        self._held.leave(self._held.topics())
+        self._owned, self._joining, self._settling = set(), set(), None
+        self._subscribed, self._joined = frozenset(), False
+
     def is_ready(self) -> bool:
         if not self._looked or self._joining or self._new:
             return False
@@ -279,7 +299,7 @@ class Member:
             return False
         answer, self._answer = self._answer, None
         members = () if answer.exception() is not None else answer.result().members
-        self._joined = any(member.member_id == self._client.memberid() for member in members)
+        self._joined = any(member.member_id == self._held.reader.client.memberid() for member in members)
         return self._joined
 
     def _subscribe(self, topics: frozenset[str]) -> None:
@@ -288,13 +308,15 @@ class Member:
         self._subscribed = topics
         self._joined = False
         if topics:
-            self._client.subscribe(
+            self._held.reader.client.subscribe(
                 sorted(topics), on_assign=self._given, on_revoke=self._taken, on_lost=self._taken
             )
         else:
-            self._client.unsubscribe()
+            self._held.reader.client.unsubscribe()
 
     def _given(self, client: Any, partitions: Iterable[Any]) -> None:
+        if client is not self._held.reader.client:
+            return  # that was left, and is closing in another thread
         topics = {each.topic for each in partitions if each.partition == 0}
         self._owned |= topics
         self._joining |= {topic for topic in topics - self._refused if is_wanted(topic, self._wanted)}
@@ -302,6 +324,8 @@ class Member:
         client.incremental_assign([])  # or librdkafka would assign them
 
     def _taken(self, client: Any, partitions: Iterable[Any]) -> None:
+        if client is not self._held.reader.client:
+            return
         topics = {each.topic for each in partitions if each.partition == 0}
         self._owned -= topics
         self._joining -= topics
