@@ -84,13 +84,15 @@ def retry(instance: Instance, url: Url = None, token_env: TokenEnv = None, as_js
 def refresh(url: Url = None, token_env: TokenEnv = None, as_json: AsJson = False) -> None:
     """Ask all agents who and how they are. They are noticed without it.
 
+    Where the bus is away, they are asked once it is back, and it says so.
+
     Examples:
 
         sightline fleet refresh
     """
     with coordinator(url, token_env) as client:
         told = client.post("/api/v1/refresh", {"desc": "sightline fleet refresh"})
-    _tell(told, "all agents are asked", as_json=as_json)
+    _tell(told, told["detail"], as_json=as_json)
 
 
 def token(

@@ -142,10 +142,10 @@ def plan(console: Console, told: Mapping[str, Any], machines: Mapping[str, str])
 def status(told: Mapping[str, Any]) -> Iterator[str]:
     """A line each."""
     totals = told["totals"]
-    how = "all instances are as desired" if told["as_desired"] else "not all is as desired yet"
     if not told["bus_connected"]:
-        yield "the bus does not answer: this is how it was heard last; nobody is taken for lost meanwhile"
-    yield f"revision {told['revision']}: {how}"
+        yield f"the bus does not answer since {_time(told['bus_away_since'])}: this is how it was heard last"
+        yield "nobody is taken for lost meanwhile; what must not run twice ends when its lease is over"
+    yield f"revision {told['revision']}: {_how(told)}"
     if told["draft_revision"] != told["revision"]:
         yield "the draft differs: `sightline fleet plan` says what applying it would change"
     machines = sum(totals["agents"].values())
@@ -159,6 +159,13 @@ def status(told: Mapping[str, Any]) -> Iterator[str]:
     for what in ("failed", "cannot_be_made"):
         for name, reason in told[what].items():
             yield f"{name}: {what.replace('_', ' ')}: {reason}"
+
+
+def _how(told: Mapping[str, Any]) -> str:
+    verbs = ("are", "is") if told["bus_connected"] else ("were", "was")
+    return (
+        f"all instances {verbs[0]} as desired" if told["as_desired"] else f"not all {verbs[1]} as desired yet"
+    )
 
 
 def imported(told: Mapping[str, Any]) -> Iterator[str]:

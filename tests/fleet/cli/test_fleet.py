@@ -4,6 +4,7 @@ import _thread
 import io
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -193,10 +194,13 @@ def test_a_narrow_terminal_still_names_each_row() -> None:
 
 def test_status_without_a_bus_says_that_it_is_old_before_anything_else() -> None:
     status: dict[str, Any] = {"revision": 1, "draft_revision": 1, "as_desired": True, "bus_connected": False}
+    status["bus_away_since"] = "2026-11-22T12:00:00Z"
     status |= {"database_fault": "", "failed": {}, "cannot_be_made": {}}
     totals: dict[str, Any] = {"agents": {}, "instances": {}, "current": 0, "cameras": 0}
     totals |= {"camera_states": {}, "unplaced_cameras": 0, "unplaced_instances": 0}
-    assert "heard last" in next(fleet_tables.status({**status, "totals": totals}))
+    since, _, revision, *_ = fleet_tables.status({**status, "totals": totals})
+    assert re.fullmatch(r".* does not answer since 11-2\d \d\d:\d\d:00: this is how it was heard last", since)
+    assert revision == "revision 1: all instances were as desired"
 
 
 def test_what_the_file_has_no_more_stays_unless_pruned(fleet: Fleet, wait_for: WaitFor) -> None:
@@ -281,7 +285,7 @@ def test_what_is_done_with_one_thing_is_done(fleet: Fleet, wait_for: WaitFor) ->
     wait_for(lambda: fleet.hall.commands("restart"), 10, "its agent is asked")
     assert fleet.run("retry", "at-gate").exit_code == 0
     wait_for(lambda: fleet.hall.commands("retry"), 10, "its agent is asked")
-    assert fleet.run("refresh").exit_code == 0
+    assert fleet.run("refresh").output == "all agents are asked\n"
     assert "hall is drained" in fleet.run("drain", "hall").output
     wait_for(lambda: not fleet.hall.instances, 10, "it runs nothing")
     assert "may run" in fleet.run("undrain", "hall").output
@@ -300,7 +304,7 @@ def test_what_is_said_and_done_with_one_thing_is_json_too(fleet: Fleet, wait_for
     assert fleet.json("logs", "at-gate") == {"instance_name": "at-gate", "log": "a line of at-gate\n"}
     assert "hall" in fleet.json("restart", "at-gate")["detail"]
     assert "hall" in fleet.json("retry", "at-gate")["detail"]
-    assert fleet.json("refresh") == {"revision": 1}
+    assert fleet.json("refresh") == {"revision": 1, "detail": "all agents are asked"}
     assert fleet.json("drain", "hall")["state"] == "drained"
     assert fleet.json("undrain", "hall")["state"] == "connected"
     made = fleet.json("token", "--description", "the yard")

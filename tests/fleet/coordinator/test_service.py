@@ -1,7 +1,10 @@
 """The coordinator at work: real database, real bus, agents that sign what they say."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.conftest import WaitFor
@@ -11,6 +14,7 @@ from sightline.fleet.api.client import FleetClient, Refused
 from sightline.fleet.keys.identity import Identity
 from sightline.fleet.messages.topics import Refresh, UpdateConfig
 from sightline.fleet.post.post import Post
+from sightline.hub import StreamServer
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -173,6 +177,36 @@ def test_logs_come_from_the_agent_and_what_is_on_none_is_a_conflict(
         with pytest.raises(Refused) as refused:
             client.get("/api/v1/instances/two/logs")
         assert refused.value.status == 404
+
+
+def test_while_the_bus_is_away_it_is_told_since_when_and_who_is_to_be_asked_is_asked_later(
+    tmp_path: Path, wait_for: WaitFor, free_port: Callable[[], int]
+) -> None:
+    port = free_port()
+
+    def away_since() -> str | None:
+        status = client.get("/api/v1/status")
+        assert status["bus_connected"] is (status["bus_away_since"] is None)
+        return cast("str | None", status["bus_away_since"])
+
+    with ExitStack() as opened:
+        with StreamServer(port=port) as hub:
+            _, client = opened.enter_context(coordinator(tmp_path, hub.url))
+            hall = opened.enter_context(agent(hub.url, client, "hall"))
+            wait_for(lambda: hall.commands("welcome"), 20, "it is let in")
+            assert away_since() is None
+            asked_at = datetime.now(UTC)
+        text = wait_for(away_since, 30, "it is noticed")
+        assert text is not None
+        since = datetime.fromisoformat(text)
+        assert asked_at - timedelta(seconds=1) < since <= datetime.now(UTC)
+        told = client.post("/api/v1/refresh")
+        assert told["detail"].startswith(f"the bus does not answer since {since:%Y-%m-%dT%H:%M}")
+        assert away_since() == text, "it does not go on with the clock"
+        asked = len(hall.commands("report"))
+        opened.enter_context(StreamServer(port=port))
+        wait_for(lambda: len(hall.commands("report")) > asked, 30, "it is asked")
+        assert wait_for(lambda: away_since() is None, 30, "the bus is back")
 
 
 def test_what_the_document_sends_on_the_topics_is_done(tmp_path: Path, wait_for: WaitFor) -> None:

@@ -5,6 +5,7 @@ The values are the coordinator's (`views`, `planning`, `explaining`), under the 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
 
@@ -45,6 +46,24 @@ class Applied(BaseModel):
     )
 
 
+class Asked(Applied):
+    """All agents are asked, or will be."""
+
+    detail: str = Field(
+        description="when: at once, or, as the bus does not answer, once it does",
+        examples=["all agents are asked"],
+    )
+
+    @classmethod
+    def of(cls, service: CoordinatorService, revision: int) -> Self:
+        away = service.away_since
+        if away is None:
+            return cls(revision=revision, detail="all agents are asked")
+        since = away.isoformat(timespec="seconds")
+        text = f"the bus does not answer since {since}: all agents are asked once it does"
+        return cls(revision=revision, detail=text)
+
+
 class Note(BaseModel):
     """Why somebody asks for it, for the log."""
 
@@ -83,7 +102,12 @@ class Status(BaseModel):
         examples=[{"hall-pc": "hall-1: not ready within 60 s"}],
     )
     totals: Totals
-    bus_connected: bool
+    bus_connected: bool = Field(
+        description="whether the bus answers; without it, all is as it was heard last"
+    )
+    bus_away_since: datetime | None = Field(
+        description="since when nothing could be heard; null: the bus answers", examples=[None]
+    )
     database_fault: str = Field(description="why the database takes nothing; empty: it does", examples=[""])
     cannot_be_made: dict[str, str] = Field(description="instances that are wanted as they cannot be, and why")
     counts: dict[str, int] = Field(
@@ -92,7 +116,7 @@ class Status(BaseModel):
 
     @classmethod
     def of(cls, service: CoordinatorService) -> Self:
-        picture = service.picture
+        picture, away = service.picture, service.away_since
         return cls(
             revision=picture.revision,
             draft_revision=service.database.inventory().revision,
@@ -100,7 +124,8 @@ class Status(BaseModel):
             behind=picture.behind,
             failed=picture.failed,
             totals=Totals.model_validate(msgspec.to_builtins(picture.totals)),
-            bus_connected=service.connected,
+            bus_connected=away is None,
+            bus_away_since=away,
             database_fault=service.fault,
             cannot_be_made=service.mistakes(),
             counts=service.counts(),

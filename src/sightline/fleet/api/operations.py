@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import Field
 
-from sightline.fleet.api.answers import Applied, ExplainAnswer, Health, Note, PlanAnswer, Status
+from sightline.fleet.api.answers import Applied, Asked, ExplainAnswer, Health, Note, PlanAnswer, Status
 from sightline.fleet.api.described import failing
 from sightline.fleet.api.paging import Page, Part
 from sightline.fleet.coordinator.service import CoordinatorService
@@ -48,11 +48,13 @@ def _add_acts(router: APIRouter, service: CoordinatorService) -> None:
         return Applied(revision=revision)
 
     @router.post("/api/v1/refresh", status_code=HTTPStatus.ACCEPTED)
-    def refresh(note: Annotated[Note | None, Body()] = None) -> Applied:
-        """Ask all agents who and how they are (Refresh); they are noticed without it."""
+    def refresh(note: Annotated[Note | None, Body()] = None) -> Asked:
+        """Ask all agents who and how they are (Refresh); they are noticed without it. Where the bus is away,
+        they are asked once it is back, and `detail` says so.
+        """
         revision = service.refresh()
         get_logger("sightline.fleet").info("refreshed", desc=note.desc if note else "")
-        return Applied(revision=revision)
+        return Asked.of(service, revision)
 
     @router.post("/api/v1/rebalance", status_code=HTTPStatus.ACCEPTED)
     def rebalance() -> Applied:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from sightline.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
@@ -84,6 +85,7 @@ class CoordinatorService:
         self.identity = identity
         self._clock = clock
         self._number = 0
+        self._heard_ns = clock.utc_ns()
         self._applying = threading.Lock()
         self._was_away = threading.Event()
         self._reads = threading.Event()
@@ -127,6 +129,11 @@ class CoordinatorService:
     def connected(self) -> bool:
         """Whether the bus answers."""
         return self._post.connected
+
+    @property
+    def away_since(self) -> datetime | None:
+        """Since when the bus does not answer, and nobody can be heard; None: it does."""
+        return None if self.connected else datetime.fromtimestamp(self._heard_ns / 1e9, UTC)
 
     @property
     def fault(self) -> str:
@@ -181,7 +188,9 @@ class CoordinatorService:
             return inventory.revision
 
     def refresh(self) -> int:
-        """Ask all agents who and how they are; the revision that is applied."""
+        """Ask all agents who and how they are, where the bus is away once it is back; the revision that is
+        applied.
+        """
         self._act(lambda: self._driver.machine.refreshed(self._clock.monotonic_ns()))
         return self.revision
 
@@ -263,6 +272,8 @@ class CoordinatorService:
             self._driver.came(came)
             self._apply_if_wanted()
             hears = self._hears
+            if hears:
+                self._heard_ns = self._clock.utc_ns()
             if self._was_away.is_set():
                 self._was_away.clear()
                 self._driver.do(self._driver.machine.reconnected(self._clock.monotonic_ns()))
