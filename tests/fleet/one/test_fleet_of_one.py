@@ -172,6 +172,18 @@ def test_what_users_changed_is_kept_and_what_the_file_says_goes_before_it(
         assert client.get("/api/v1/plan")["revision"] == revision + 1
 
 
+def test_how_soon_a_site_of_this_process_is_ready_is_not_kept(
+    no_leaks: None, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    path, state = write(tmp_path, {"a": {"url": LIVE}}), tmp_path / "state"
+    with with_api(path, state=state) as (_, client):
+        assert client.get("/api/v1/instances/hall")["run"]["ready_s"] == 60.0
+        old = {"run": {"ready_s": 5.0}}  # as it was written before
+        client.ask("PATCH", "/api/v1/instances/hall", json=old)
+    with with_api(path, state=state) as (_, client):
+        assert client.get("/api/v1/instances/hall")["run"]["ready_s"] == 60.0
+
+
 def test_two_cannot_have_one_state(no_leaks: None, tmp_path: Path) -> None:
     path, state = write(tmp_path, {"a": {"url": LIVE}}), tmp_path / "state"
     with (

@@ -12,7 +12,7 @@ from __future__ import annotations
 import secrets
 import threading
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
@@ -64,6 +64,7 @@ class CoordinatorService:
         identity: by which agents know it.
         prefix: before the topics' names.
         open_topics: whether UpdateConfig and Refresh are obeyed whoever sent them.
+        ready_s: see `Configuring`.
         timing, clock: what it shares with its agents, and its time.
 
     Raises:
@@ -78,6 +79,7 @@ class CoordinatorService:
         *,
         prefix: str = "",
         open_topics: bool = False,
+        ready_s: Mapping[NodeId, float] | None = None,
         timing: Timing | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -104,7 +106,7 @@ class CoordinatorService:
             database=database,
             post=self._post,
             door=door,
-            configuring=Configuring(sources, door.key_of, identity.public),
+            configuring=Configuring(sources, door.key_of, identity.public, ready_s),
             looking=Looking(database, clock),
             inventory=inventory,
             happened=Events(memory.placement),

@@ -46,7 +46,8 @@ _TOKEN_LIFE_S: Final = 600.0
 _LET_IN_S: Final = 2.0
 _LOOK_S: Final = 0.01
 _READY_S: Final = 5.0
-"""A site that runs is begun, and one that cannot be says so at once: what ran before is to be back soon."""
+"""A site that runs is begun, and one that cannot be says so at once: what ran before is to be back soon.
+Told to this agent alone: the rows may go on with others, whose instances take longer to begin."""
 _TIMING: Final = Timing(greet_s=0.1)
 """The one who is greeted is here: a greeting that came too early is said again at once."""
 
@@ -99,13 +100,18 @@ class OneFleet:
         except Missing:
             self.database.agents.add({"agent_name": self._free_name(node), "node_id": node})
         rows = rows_as_one(site, dict(document), name)
-        run = {"ready_s": _READY_S}
-        placed = [{**row, "agent_name": node, "run": run} for row in rows.instances]
+        placed = [{**row, "agent_name": node, "run": {}} for row in rows.instances]
         import_site_rows(self.database, rows._replace(instances=placed), _ORIGIN, prune=True, adopt=True)
 
     def begin(self, opened: ExitStack, api: ApiWish | None) -> None:
         """From here on the site is begun, whenever it is not there. Raises what the API's port says."""
-        self.coordinator = CoordinatorService(self._bus, self.database, self._identity, timing=_TIMING)
+        self.coordinator = CoordinatorService(
+            self._bus,
+            self.database,
+            self._identity,
+            ready_s={self.agent.node_id: _READY_S},
+            timing=_TIMING,
+        )
         opened.callback(self.coordinator.close)
         self.agent.start()
         self._await_agent(self.coordinator)
