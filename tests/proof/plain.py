@@ -95,8 +95,11 @@ class Plain:
                 "message.max.bytes": 8 * 2**20,
                 "delivery.timeout.ms": 60_000,
                 "log_level": 0,
+                "delivery.report.only.error": True,
+                "on_delivery": lambda error, message: self._lost.append(f"{message.topic()}: {error}"),
             }
         )
+        self._lost: list[str] = []
 
     def create(self, *topics: str, **config: str) -> None:
         """Topics of one partition."""
@@ -127,6 +130,7 @@ class Plain:
 
     def flush(self) -> None:
         assert self._producer.flush(60) == 0
+        assert not self._lost, "messages of the test's own that the broker does not have"
 
     def count(self, topic: str) -> int:
         """How many messages a topic has."""
@@ -163,6 +167,8 @@ def kcat_writes(servers: str, topic: str, values: Sequence[bytes], folder: Path)
         "kcat",
         "-P",
         "-q",
+        "-X",
+        "enable.idempotence=true",  # a batch that it sends again would come after the next one
         "-b",
         servers,
         "-t",

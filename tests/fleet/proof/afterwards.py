@@ -13,8 +13,10 @@ from tests.fleet.proof.comparing import Comparing, containers, label, worker_pro
 from tests.fleet.proof.machines import Machines
 from tests.fleet.proof.wishes import apply, change, events_of, settle
 
+from sightline.clock import NS_PER_S
 from sightline.errors import FleetError
 from sightline.fleet.deciding.agent.desired import Desired
+from sightline.fleet.runtime.lease import boottime_ns, read_lease
 
 
 def let_go(machines: Machines, *names: str) -> Comparing:
@@ -35,6 +37,12 @@ def heard_again(machines: Machines, name: str) -> Callable[[Comparing], bool]:
     """That machine was heard after this moment."""
     seen = machines.api.get(f"/api/v1/agents/{name}")["last_seen"]
     return lambda now: now.agents[name]["last_seen"] > seen
+
+
+def lease_left_s(machines: Machines, name: str) -> float:
+    """For so long that agent may run what must not run twice."""
+    lease = read_lease(machines.state(name))
+    return 0.0 if lease is None else (lease.deadline_ns - boottime_ns()) / NS_PER_S
 
 
 def another(before: Comparing, name: str, of: str = "mot") -> float:

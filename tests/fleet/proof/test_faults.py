@@ -27,6 +27,7 @@ from tests.fleet.proof.afterwards import (
     heard_again,
     host_of,
     is_as,
+    lease_left_s,
     let_go,
     runs_on,
     settle_away,
@@ -166,9 +167,11 @@ def test_a_coordinator_that_is_killed_in_the_middle_goes_on(machines: Machines, 
 
 
 def test_containers_outlive_their_agent_and_the_next_one_takes_them(
-    machines: Machines, before: Comparing
+    machines: Machines, before: Comparing, wait_for: WaitFor
 ) -> None:
+    """Within its lease, of which the next agent has as much as there is."""
     ids = by_instance(machines)
+    wait_for(lambda: lease_left_s(machines, "east") > LEASE_S - 1, 10, "a lease that was just renewed")
     machines.kill("east")
     assert by_instance(machines) == ids
     heard = heard_again(machines, "east")

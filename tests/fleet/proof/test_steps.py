@@ -204,7 +204,7 @@ def test_a_drained_machine_runs_nothing_and_others_run_it(machines: Machines, be
 
 
 def test_what_is_removed_is_gone_with_its_files_and_comes_again(
-    machines: Machines, broker: KafkaBroker, before: Comparing
+    machines: Machines, broker: KafkaBroker, before: Comparing, wait_for: WaitFor
 ) -> None:
     host = before.names[before.instances["ds-10"]["placed_node"]]
     ids = by_instance(machines)
@@ -214,7 +214,8 @@ def test_what_is_removed_is_gone_with_its_files_and_comes_again(
     settle(machines)
     del ids["ds-10"]
     assert by_instance(machines) == ids
-    assert not [*(machines.state(host) / "instances").glob("ds-10/*/set-*")]
+    files = machines.state(host) / "instances"
+    wait_for(lambda: not [*files.glob("ds-10/*/set-*")], 10, "its files to go, which nothing waits for")
     ask_for(machines, deepstream(10, broker.address.replace(":", ";")), camera(10))
     apply(machines)
     settle(machines, until=lambda now: now.instances["ds-10"]["status"] == "running")
