@@ -39,7 +39,7 @@ demo: $(VENV)/.installed ## two drawn cameras and SOURCE= through a model, live,
 test: check services ## all tests; installs what they need, real servers too where it runs as root
 	$(PYTEST) -n $(JOBS) --dist worksteal -m "not alone and not waits" --cache-clear $(ARGS) || $(AGAIN) $$? -m "not alone and not waits"
 	$(PYTEST) -n $(WAITING) --dist loadgroup -m waits --cache-clear $(ARGS) || $(UNLESS_NONE) $(AGAIN) $$status -m waits; }
-	$(PYTEST) -m alone $(ARGS) || $(UNLESS_NONE) exit $$status; }
+	$(PYTEST) -m alone --cache-clear $(ARGS) || $(UNLESS_NONE) $(AGAIN) $$status -m alone; }
 
 .PHONY: cover
 cover: $(VENV)/.developing ## which lines and branches the tests reach; much slower

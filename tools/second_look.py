@@ -1,8 +1,8 @@
-"""What failed while other tests ran beside it runs once more: `... || python -m tools.second_look $?`.
+"""What failed among other tests runs once more: `... || python -m tools.second_look $?`.
 
-The tests kill brokers and cameras on cores that they share, and one of thousands may then be too late for its
-own deadline. What fails twice has failed. What passes alone is listed, so that somebody mends it. Where more
-than a few failed, something is broken, and nothing is run again.
+The tests kill brokers and cameras on cores that they share, or that a noisy machine lends to others, and one
+of thousands may then be too late for its own deadline. What fails twice has failed. What passes alone is
+listed, so that somebody mends it. Where more than a few failed something is broken, and nothing is run again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def second_look(status: int, arguments: Sequence[str] = ()) -> int:
     # `gw1` is no test but a worker that collected others than its fellows: with it pytest would run all.
     if status != _TESTS_FAILED or not 0 < len(failed) <= MOST or not all("::" in one for one in failed):
         return status
-    print(f"{len(failed)} failed beside others; once more, alone:", *failed, sep="\n  ", flush=True)
+    print(f"{len(failed)} failed; once more, alone:", *failed, sep="\n  ", flush=True)
     status = subprocess.run([*_AGAIN, *arguments], check=False).returncode
     if status == 0:
         print("UNSTEADY, as they passed alone:", *failed, sep="\n  ", flush=True)

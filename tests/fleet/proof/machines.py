@@ -11,6 +11,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -53,6 +54,12 @@ class CoordinatorProcess:
         with self._output.open("ab") as output:
             self.process = subprocess.Popen(self._command, stdout=output, stderr=subprocess.STDOUT)
         wait_for(self._answers, BEGIN_S, "the coordinator to answer")
+
+    @property
+    def age_s(self) -> float:
+        """Since its newest begin."""
+        assert self.process is not None
+        return time.time() - psutil.Process(self.process.pid).create_time()
 
     def end(self, by: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None

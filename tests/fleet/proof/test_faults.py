@@ -171,6 +171,11 @@ def test_containers_outlive_their_agent_and_the_next_one_takes_them(
 ) -> None:
     """Within its lease, of which the next agent has as much as there is."""
     ids = by_instance(machines)
+    # One that began a moment ago lets nobody in who may have what must not run twice.
+    sure_s = LEASE_S + TIMING["margin_s"] + 1
+    wait_for(
+        lambda: machines.coordinator.age_s > sure_s, 2 * sure_s, "a coordinator that knows who runs what"
+    )
     wait_for(lambda: lease_left_s(machines, "east") > LEASE_S - 1, 10, "a lease that was just renewed")
     machines.kill("east")
     assert by_instance(machines) == ids
