@@ -59,7 +59,8 @@ class CoordinatorProcess:
     def age_s(self) -> float:
         """Since its newest begin."""
         assert self.process is not None
-        return time.time() - psutil.Process(self.process.pid).create_time()
+        begun_s: float = psutil.Process(self.process.pid).create_time()
+        return time.time() - begun_s
 
     def end(self, by: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None
