@@ -147,9 +147,11 @@ def test_what_cannot_be_begun_is_told_and_what_ran_before_comes_back(
 
 def is_verified(client: FleetClient) -> bool:
     """The site is what comes back: it ran for a while."""
-    (agent,) = client.all_of("/api/v1/agents")
     runs = client.get("/api/v1/instances/hall")["status"] == "running"
-    return bool(runs and agent["deployment"] == "done")
+    (agent,) = client.all_of("/api/v1/agents")
+    newest = agent["verified_generation"] == agent["config_generation"]
+    is_so = client.get("/api/v1/status")["as_desired"]
+    return bool(runs and newest and is_so and agent["deployment"] == "done")
 
 
 def test_what_users_changed_is_kept_and_what_the_file_says_goes_before_it(
