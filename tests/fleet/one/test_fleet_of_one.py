@@ -147,7 +147,8 @@ def test_what_cannot_be_begun_is_told_and_what_ran_before_comes_back(
 
 def is_verified(client: FleetClient) -> bool:
     """The site is what comes back: it ran for a while."""
-    runs = client.get("/api/v1/instances/hall")["status"] == "running"
+    hall = client.get("/api/v1/instances/hall")
+    runs = hall["status"] == "running" and hall["observed_generation"] == hall["generation"]
     (agent,) = client.all_of("/api/v1/agents")
     newest = agent["verified_generation"] == agent["config_generation"]
     is_so = client.get("/api/v1/status")["as_desired"]
