@@ -5,12 +5,13 @@ import json
 from typing import Self
 
 import msgspec
+import pytest
 from rich.console import Console
 
-from sightline.cli.live import site_view
+from sightline.cli.live import site_view, stream_row
 from sightline.site import ProcessView, SiteStatus
 from sightline.site.any_site import AnyHub, AnySite
-from sightline.site.status import CameraView
+from sightline.site.status import CameraView, StreamView
 
 
 class Site:
@@ -75,6 +76,14 @@ def test_a_narrow_terminal_is_told_the_names_of_cameras_and_what_is_wrong() -> N
     told = " ".join(shown.get().replace("│", " ").split())
     for each in ("loading-dock-north", "backing off", "again in 12 s: connection refused", "too_old 7"):
         assert each in told
+
+
+@pytest.mark.parametrize(("state", "style"), [("waiting", "dim"), ("backing_off", "red")])
+def test_who_waits_for_a_reader_is_not_shown_as_wrong(state: str, style: str) -> None:
+    stream = StreamView(
+        state=state, reason="nobody reads it", retry_in_s=None, source="", fps=0.0, packets=0, unsent={}
+    )
+    assert stream_row("gate", stream, (), "").reason_style == style
 
 
 def test_what_is_dropped_on_either_side_of_the_bus_is_one_number() -> None:

@@ -22,13 +22,16 @@ _FRAME: Final = 3  # of a column: a line, and a space on either side
 
 
 class Row(NamedTuple):
-    """`state` may have a colour; `last` is what else is to be said; `reason`, in red, what is wrong."""
+    """`state` may have a colour; `last` is what else is to be said; `reason`, in red, what is wrong, or in
+    `reason_style` what is not.
+    """
 
     name: str
     figures: Sequence[str]
     last: str
     state: Text | None = None
     reason: str = ""
+    reason_style: str = "red"
 
 
 class Figures:
@@ -80,7 +83,7 @@ class Figures:
         without_room = ", ".join(f"{head} {figure}" for head, figure in figures if figure)
         last = f"{self._last}: {row.last}" if without_room and row.last else row.last
         said = Text("; ".join(filter(None, (without_room, last))))
-        return Text("\n").join(line for line in (said, Text(row.reason, style="red")) if line)
+        return Text("\n").join(line for line in (said, Text(row.reason, style=row.reason_style)) if line)
 
 
 def _widest(texts: Sequence[str]) -> int:

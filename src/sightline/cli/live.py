@@ -54,7 +54,8 @@ def stream_row(name: str, stream: StreamView, figures: Sequence[str], last: str)
     """`reason` says when it is tried again, too: as a state that would push figures out of the table."""
     again = "" if stream.retry_in_s is None else f"again in {math.ceil(stream.retry_in_s)} s"
     reason = ": ".join(filter(None, (again, stream.reason)))
-    return Row(name, figures, last, _state(stream, stream.state), reason)
+    style = "dim" if stream.state == "waiting" else "red"  # for somebody who reads it: nothing is wrong
+    return Row(name, figures, last, _state(stream, stream.state), reason, style)
 
 
 def _all_dropped(camera: CameraView) -> dict[str, int]:

@@ -49,6 +49,8 @@ class Guarding:
 
     def _wait(self, lease: Lease) -> None:
         left_s = max(0, lease.deadline_ns - boottime_ns()) / NS_PER_S
+        if left_s:
+            self._told = ""  # what is wrong at its next end is news again
         if left_s > _CALL_S and boottime_ns() >= self._ask_ns:
             self._ask_ns = boottime_ns() + ns(_ASK_S)
             with suppress(RuntimeFault):
