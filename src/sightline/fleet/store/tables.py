@@ -232,3 +232,89 @@ class Setting(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
+
+
+class User(Base):
+    """Somebody who may ask. `password` is a hash of argon2; null: none was set, so there is no login."""
+
+    __tablename__ = "user"
+    __table_args__ = (
+        CheckConstraint("role IN ('viewer', 'operator', 'admin')", name="role"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)  # as it is compared: case folded
+    role: Mapped[str]
+    password: Mapped[str | None]
+    disabled: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[int]  # UTC ms, as the next one
+    login_at: Mapped[int | None]
+    generation: Mapped[int] = mapped_column(default=1)
+
+
+class UserSession(Base):
+    """A login with a browser; of its cookie the hash alone. All times are UTC ms."""
+
+    __tablename__ = "user_session"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[int]
+    seen_at: Mapped[int]
+    expires_at: Mapped[int]
+    address: Mapped[str] = mapped_column(default="")
+    browser: Mapped[str] = mapped_column(default="")
+
+
+class UserToken(Base):
+    """What a program of a user asks with; of its secret the hash alone. All times are UTC ms."""
+
+    __tablename__ = "user_token"
+    __table_args__ = (CheckConstraint("role IN ('viewer', 'operator', 'admin')", name="role"),)
+
+    token_id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    digest: Mapped[str]
+    role: Mapped[str]
+    description: Mapped[str] = mapped_column(default="")
+    created_at: Mapped[int]
+    expires_at: Mapped[int]
+    used_at: Mapped[int | None]
+    revoked: Mapped[bool] = mapped_column(default=False)
+
+
+class Audit(Base):
+    """Something that was done, by whom; each has the hash of the one before in its own."""
+
+    __tablename__ = "audit"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[int]  # UTC ms
+    who: Mapped[str]
+    role: Mapped[str]
+    how: Mapped[str]
+    address: Mapped[str] = mapped_column(default="")
+    act: Mapped[str]
+    desc: Mapped[str] = mapped_column(default="")
+    undoes: Mapped[int | None]  # the id of what this took back
+    hash: Mapped[str]
+
+    changes: Mapped[list[AuditChange]] = relationship(order_by="AuditChange.position", passive_deletes=True)
+
+
+class AuditChange(Base):
+    """What became of one thing: as it may be shown, and sealed as it was, so that it can be put back."""
+
+    __tablename__ = "audit_change"
+
+    audit_id: Mapped[int] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]  # camera, instance, agent, revision, user, token ...
+    name: Mapped[str]
+    generation: Mapped[int | None]  # of the row afterwards
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]
+    sealed_before: Mapped[str | None]
+    sealed_after: Mapped[str | None]

@@ -1,0 +1,1 @@
+"""Who may do what: roles, who is asking, and on whose behalf something is written. Pure."""

@@ -1,0 +1,96 @@
+"""Who asks, what that allows, and who is written down for what is changed.
+
+Promises: a role has all that the ones before it have; what is done within `acting` is told to whoever writes
+the audit, in the same thread or a thread that this context was copied to, and to nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal, TypeAlias
+
+How: TypeAlias = Literal["session", "token", "root", "command"]
+"""By which it is known: a cookie, a user's token, the coordinator's own token, its machine's shell."""
+
+
+class Role(Enum):
+    """What somebody may do, the least first.
+
+    VIEWER looks at everything but users and tokens. OPERATOR changes rows, applies and acts. ADMIN decides
+    who may: users, tokens, which machines are let in.
+    """
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    @property
+    def rank(self) -> int:
+        """The higher the more."""
+        return _ORDER.index(self)
+
+    def allows(self, needed: Role) -> bool:
+        """Whether who has this may do what needs `needed`."""
+        return self.rank >= needed.rank
+
+
+_ORDER: Final = tuple(Role)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Somebody who asks.
+
+    Attributes:
+        name: of the user; "root" is whoever knows the coordinator's own token.
+        role: what this allows: the user's, or less where a token has less.
+        how: it was shown.
+        address: it came from; "" where that is not known.
+    """
+
+    name: str
+    role: Role
+    how: How
+    address: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acting:
+    """What is being done, and by whom: an entry of the audit once something is written.
+
+    Attributes:
+        who: does it.
+        act: its name, that of the route: `change_camera`, `update_config`.
+        desc: why, as its user says.
+    """
+
+    who: Principal
+    act: str
+    desc: str = ""
+
+
+_NOW: ContextVar[Acting | None] = ContextVar("acting", default=None)
+
+
+def acting_now() -> Acting | None:
+    """Who does what is being done here; None: nobody, the fleet does it by itself."""
+    return _NOW.get()
+
+
+@contextmanager
+def acting(what: Acting) -> Iterator[None]:
+    """Within this, all that is written is `what`."""
+    token = _NOW.set(what)
+    try:
+        yield
+    finally:
+        _NOW.reset(token)
+
+
+def act(what: Acting) -> None:
+    """The same for the rest of this task: for a server, where each request is a task."""
+    _NOW.set(what)

@@ -1,0 +1,36 @@
+"""What each route of the API and of the page needs, by its name. One that is not here is nobody's: a test
+walks all routes.
+
+Deliberately not here: who has which role.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sightline.fleet.people.principal import Role
+
+_VIEWER: Final = (
+    *("list_cameras", "get_camera", "list_agents", "get_agent", "list_instances", "get_instance"),
+    *("get_instance_logs", "get_status", "list_events", "get_plan", "explain", "get_stream_info", "openapi"),
+    *("export_a_site", "export_a_table"),
+)
+_OPERATOR: Final = (
+    *("create_camera", "replace_camera", "change_camera", "delete_camera"),
+    *("create_instance", "replace_instance", "change_instance", "delete_instance"),
+    *("restart_instance", "retry_instance", "drain_agent", "undrain_agent", "change_agent", "replace_agent"),
+    *("update_config", "refresh", "rebalance", "import_all", "import_a_site", "import_a_table"),
+    *("add_stream", "remove_stream"),
+)
+_ADMIN: Final = (
+    *("create_agent", "delete_agent", "revoke_agent"),
+    *("list_enrolment_tokens", "create_enrolment_token", "revoke_enrolment_token"),
+)
+OPEN: Final = frozenset({"get_health"})
+"""Whoever asks."""
+RIGHTS: Final = {
+    **dict.fromkeys(_VIEWER, Role.VIEWER),
+    **dict.fromkeys(_OPERATOR, Role.OPERATOR),
+    **dict.fromkeys(_ADMIN, Role.ADMIN),
+}
+"""By the name of the route."""
