@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal, TypeAlias
+from uuid import uuid4
 
 How: TypeAlias = Literal["session", "token", "root", "command"]
 """By which it is known: a cookie, a user's token, the coordinator's own token, its machine's shell."""
@@ -66,11 +67,13 @@ class Acting:
         who: does it.
         act: its name, that of the route: `change_camera`, `update_config`.
         desc: why, as its user says.
+        request: told apart from any other by this: what one request writes in several transactions is one act.
     """
 
     who: Principal
     act: str
     desc: str = ""
+    request: str = field(default_factory=lambda: uuid4().hex, compare=False, repr=False)
 
 
 _NOW: ContextVar[Acting | None] = ContextVar("acting", default=None)
@@ -91,6 +94,8 @@ def acting(what: Acting) -> Iterator[None]:
         _NOW.reset(token)
 
 
-def act(what: Acting) -> None:
-    """The same for the rest of this task: for a server, where each request is a task."""
+def act(what: Acting | None) -> None:
+    """The same for the rest of this task: for a server, where each request is a task. None: nobody, as one
+    begins, for a task has what that one has which began it.
+    """
     _NOW.set(what)

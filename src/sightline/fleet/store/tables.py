@@ -298,23 +298,23 @@ class Audit(Base):
     address: Mapped[str] = mapped_column(default="")
     act: Mapped[str]
     desc: Mapped[str] = mapped_column(default="")
-    undoes: Mapped[int | None]  # the id of what this took back
+    request: Mapped[str] = mapped_column(index=True)  # the same in all that one request did
+    undoable: Mapped[bool]  # whether all of it can be put back
+    undoes: Mapped[int | None] = mapped_column(index=True)  # the id of what this took back
     hash: Mapped[str]
-
-    changes: Mapped[list[AuditChange]] = relationship(order_by="AuditChange.position", passive_deletes=True)
 
 
 class AuditChange(Base):
     """What became of one thing: as it may be shown, and sealed as it was, so that it can be put back."""
 
     __tablename__ = "audit_change"
+    __table_args__ = (Index("ix_audit_change_thing", "kind", "name"),)
 
     audit_id: Mapped[int] = mapped_column(ForeignKey("audit.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str]  # camera, instance, agent, revision, user, token ...
+    kind: Mapped[str]  # camera, instance, agent, revision, user, user_token ...
     name: Mapped[str]
     generation: Mapped[int | None]  # of the row afterwards
     before: Mapped[dict[str, Any] | None]
     after: Mapped[dict[str, Any] | None]
-    sealed_before: Mapped[str | None]
-    sealed_after: Mapped[str | None]
+    sealed: Mapped[str | None]  # what was there before, whole

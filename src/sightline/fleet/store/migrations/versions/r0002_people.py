@@ -80,11 +80,15 @@ def _audit() -> None:
         sa.Column("address", sa.String(), nullable=False),
         sa.Column("act", sa.String(), nullable=False),
         sa.Column("desc", sa.String(), nullable=False),
+        sa.Column("request", sa.String(), nullable=False),
+        sa.Column("undoable", sa.Boolean(), nullable=False),
         sa.Column("undoes", sa.Integer(), nullable=True),
         sa.Column("hash", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
         sqlite_autoincrement=True,
     )
+    op.create_index(op.f("ix_audit_request"), "audit", ["request"])
+    op.create_index(op.f("ix_audit_undoes"), "audit", ["undoes"])
     op.create_table(
         "audit_change",
         sa.Column("audit_id", sa.Integer(), nullable=False),
@@ -94,10 +98,10 @@ def _audit() -> None:
         sa.Column("generation", sa.Integer(), nullable=True),
         sa.Column("before", sa.JSON(), nullable=True),
         sa.Column("after", sa.JSON(), nullable=True),
-        sa.Column("sealed_before", sa.String(), nullable=True),
-        sa.Column("sealed_after", sa.String(), nullable=True),
+        sa.Column("sealed", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["audit_id"], ["audit.id"], name=op.f("fk_audit_change_audit_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("audit_id", "position", name=op.f("pk_audit_change")),
     )
+    op.create_index("ix_audit_change_thing", "audit_change", ["kind", "name"])
