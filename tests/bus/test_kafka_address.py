@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sightline.bus.kafka_address import MOST_MESSAGE_BYTES, KafkaAddress, kafka_url
+from sightline.bus.kafka_files import files_named
 from sightline.errors import ConfigError
 from sightline.log import redact
 
@@ -175,3 +176,53 @@ def test_servers_of_other_clients_make_a_url() -> None:
     for wrong in ([], "", [""], ["a:1", "kafka://b"]):
         with pytest.raises(ConfigError, match="host:port"):
             kafka_url(wrong)
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "kafka.password"
+    path.write_text(f"{SECRET}\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_the_password_may_be_in_a_file_of_its_own(secret: Path) -> None:
+    url = f"kafka://me@h?sasl=PLAIN&password_file={secret}"
+    assert of(url, SIGHTLINE_KAFKA_PASSWORD="another").password == SECRET
+    assert redact(f"refused: {SECRET}") == "refused: ***"
+    assert str(secret) in redact(url)  # the name of a file is none
+
+
+def test_a_file_of_a_password_is_one_line_for_its_owner_alone(
+    secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"kafka://me@h?sasl=PLAIN&password_file={secret}"
+    for text in ("", "\n", f"{SECRET}\nmore\n"):
+        secret.write_text(text)
+        with pytest.raises(ConfigError, match="expected one line"):
+            of(url)
+    secret.write_text(SECRET)
+    secret.chmod(0o440)
+    with pytest.raises(ConfigError, match=r"chmod 600.*password") as refused:
+        of(url)
+    assert SECRET not in str(refused.value)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(secret.parent))  # systemd hands it out so
+    assert of(url).password == SECRET
+    secret.chmod(0o444)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        of(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["kafka://h?password_file={}", f"kafka://{LOGIN}h?sasl=PLAIN&password_file={{}}"]
+)
+def test_a_file_of_a_password_is_a_users_and_the_only_one(secret: Path, url: str) -> None:
+    with pytest.raises(ConfigError, match="password_file with a user") as refused:
+        of(url.format(secret))
+    assert "geheim" not in str(refused.value)
+
+
+def test_the_files_of_an_address_are_known_without_reading_them() -> None:
+    url = "kafka://me@h?sasl=PLAIN&tls_ca=system&tls_key=/k&password_file=/a%20b&client_id=c&settings=s"
+    assert files_named(url) == (Path("/k"), Path("/a b"), Path("s"))
+    assert files_named("hub://h?tls_ca=/ca") == ()

@@ -96,6 +96,13 @@ def test_the_same_by_a_file_of_settings(secure: Secure, tmp_path: Path) -> None:
     assert topics(f"kafka://{secure.broker.address}?settings={path}").names() is not None
 
 
+def test_a_password_of_a_file_gets_in(secure: Secure, tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.touch(0o600)
+    path.write_text(PASSWORD)
+    assert topics(f"{secure.url(login=f'{USER}@')}&password_file={path}").names() is not None
+
+
 def test_a_wrong_password_is_told_and_not_shown(secure: Secure) -> None:
     with pytest.raises(BusError, match=r"no Kafka answers at .*[Aa]uthentication failed") as refused:
         topics(secure.url(login="gate:geheim%2Fother@"), timeout_s=3.0)

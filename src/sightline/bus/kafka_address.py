@@ -2,9 +2,11 @@
 
     kafka://host:9092,other:9092
     kafka://USER:PASSWORD@host:9093?sasl=SCRAM-SHA-512&tls_ca=ca.pem
+    kafka://USER@host:9093?sasl=SCRAM-SHA-512&tls_ca=ca.pem&password_file=/etc/sightline/kafka.password
     kafka://host?settings=/etc/sightline/kafka.properties&max_message_bytes=8MiB
 
-The password may be left out where it is in the environment as SIGHTLINE_KAFKA_PASSWORD. `tls_ca` names who
+The password may stand in a file (`password_file`), which others cannot read as they can an argument or a
+variable, or be left out where it is in the environment as SIGHTLINE_KAFKA_PASSWORD. `tls_ca` names who
 signs the brokers' certificates (`system`: those that this machine trusts) and turns TLS on. `settings` is a
 file of librdkafka's own settings, a `name=value` a line; they go before what is said here, but for those that
 the promise of a bus rests on, which are refused. One that holds a secret must be its owner's alone.
@@ -25,6 +27,7 @@ from urllib.parse import unquote
 import msgspec
 
 from sightline.bus.address import options, size_bytes
+from sightline.bus.kafka_files import password_in, settings_in
 from sightline.bus.names import checked_group
 from sightline.errors import ConfigError
 from sightline.log import hide_secret
@@ -44,18 +47,9 @@ _PROTOCOLS: Final = ("classic", "consumer")
 _COMPRESSIONS: Final = ("none", "gzip", "lz4", "snappy", "zstd")
 _TLS: Final = ("tls_ca", "tls_certificate", "tls_key")
 _OPTIONS: Final = frozenset({
-    *_TLS, "sasl", "max_message_bytes", "settings", "protocol", "linger_ms", "compression", "client_id",
-    "instance",
+    *_TLS, "sasl", "password_file", "max_message_bytes", "settings", "protocol", "linger_ms", "compression",
+    "client_id", "instance",
 })  # fmt: skip
-
-_SECRET: Final = re.compile(r"password|passphrase|secret|key\.pem", re.ASCII)
-# Order, acknowledgement and positions hang on these; servers and sizes stand in the URL.
-_OURS: Final = re.compile(
-    r"bootstrap\.servers|metadata\.broker\.list|message\.max\.bytes|group\..*|partition\.assignment\.strategy"
-    r"|enable\.(auto\.(commit|offset\.store)|idempotence|partition\.eof)|auto\.(commit|offset)\..*"
-    r"|(request\.required\.)?acks|partitioner|transactional\.id|.*_cb",
-    re.ASCII,
-)
 
 
 class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +97,7 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"{_EXAMPLE}, and nothing behind # or a path")
         login, _, hosts = where.rpartition("@")
         given = options(query, _OPTIONS)
-        user, password = _login(login, environ)
+        user, password = _login(login, given.get("password_file"), environ)
         return cls(
             servers=tuple(_server(host) for host in hosts.removesuffix("/").split(",")),
             user=user,
@@ -116,7 +110,7 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
             compression=_one_of("compression", given.get("compression", "none"), _COMPRESSIONS),
             client_id=given.get("client_id", "sightline"),
             instance=checked_group(given["instance"]) if "instance" in given else None,
-            settings=_settings(Path(given["settings"])) if "settings" in given else {},
+            settings=settings_in(Path(given["settings"])) if "settings" in given else {},
         )
 
     def __repr__(self) -> str:
@@ -200,10 +194,15 @@ def _server(text: str) -> str:
     return text if found[1] else f"{text}:{DEFAULT_PORT}"
 
 
-def _login(login: str, environ: Mapping[str, str]) -> tuple[str | None, str | None]:
+def _login(login: str, file: str | None, environ: Mapping[str, str]) -> tuple[str | None, str | None]:
     user, _, password = (unquote(part) for part in login.partition(":"))
+    hide_secret(password)
+    if file is not None and (not user or password):
+        raise ConfigError("expected password_file with a user before the host, and no password beside it")
     if not user:
         return None, None
+    if file is not None:
+        return user, password_in(Path(file))
     password = password or environ.get(PASSWORD_VARIABLE, "")
     hide_secret(password)
     return user, password or None
@@ -214,7 +213,7 @@ def _sasl(user: str | None, password: str | None, mechanism: str | None) -> str 
         return None
     if user is None or password is None or mechanism not in _MECHANISMS:
         raise ConfigError(
-            f"expected a user, a password (or {PASSWORD_VARIABLE} in the environment) and "
+            f"expected a user, a password (or password_file, or {PASSWORD_VARIABLE} in the environment) and "
             f"sasl={'|'.join(_MECHANISMS)} together in a Kafka's address, or none of them"
         )
     return mechanism
@@ -257,30 +256,3 @@ def _linger_ms(text: str) -> float:
     if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text, re.ASCII) is None:
         raise ConfigError(f"linger_ms: expected 0 to 9999 milliseconds, got {text[:30]!r}")
     return float(text)
-
-
-def _settings(path: Path) -> dict[str, str]:
-    """The settings of a file, secrets told to the redactor. Raises ConfigError for a wrong line or mode."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        mode = path.stat().st_mode
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the settings of Kafka: {error}") from None
-    found: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.strip()[0] in "#!":
-            continue
-        name, separator, value = (part.strip() for part in line.partition("="))
-        if not name or not separator or name in found:
-            raise ConfigError(f"{path}, line {number}: expected name=value, each name once")
-        if _OURS.fullmatch(name):
-            raise ConfigError(f"{path}, line {number}: {name} is Sightline's own to set")
-        found[name] = value
-    secrets = [name for name in found if _SECRET.search(name)]
-    if secrets and mode & 0o077:
-        raise ConfigError(
-            f"{path}: expected a file that its owner alone may read (chmod 600), as it has {secrets[0]}"
-        )
-    for name in secrets:
-        hide_secret(found[name])
-    return found
