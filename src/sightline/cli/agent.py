@@ -38,6 +38,12 @@ def agent(
             show_default=False,
         ),
     ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The file that has it, which others cannot read.", show_default=False
+        ),
+    ] = None,
     settings: Annotated[
         Path | None,
         typer.Option(
@@ -98,6 +104,7 @@ def agent(
     options = {
         "bus": bus,
         "token": token,
+        "token_file": token_file,
         "state": state,
         "name": name,
         "labels": _labels(label) if label else None,

@@ -46,6 +46,14 @@ def coordinator(
             show_default=False,
         ),
     ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Who asks must know the token in this file, which others cannot read.",
+            show_default=False,
+        ),
+    ] = None,
     prefix: Annotated[
         str,
         typer.Option(
@@ -89,13 +97,13 @@ def coordinator(
             database=database,
             host=host,
             port=port,
-            token=_token(token_env),
+            token=_token(token_env, token_file),
             prefix=prefix,
             open_topics=open_topics,
             timing=_timing(timing),
         ) as one,
     ):
-        print_lines(_first_lines(one, token_env), Console())
+        print_lines(_first_lines(one, token_env, token_file), Console())
         with stopped_by_signals(one):
             one.wait(seconds)
 
@@ -112,9 +120,9 @@ def _server(**settings: object) -> CoordinatorServer:
     return CoordinatorServer(**settings)  # type: ignore[arg-type]  # as above
 
 
-def _first_lines(server: CoordinatorServer, token_env: str | None) -> Iterator[str]:
+def _first_lines(server: CoordinatorServer, token_env: str | None, token_file: Path | None) -> Iterator[str]:
     yield f"coordinator: {server.url}"
-    yield f"token: {f'in ${token_env}' if server.token_path is None else f'in {server.token_path}'}"
+    yield f"token: in {server.token_path or token_file or f'${token_env}'}"
     yield "to let a machine in: sightline fleet token, which says what to type there"
 
 
@@ -129,7 +137,11 @@ def _timing(text: str | None) -> Timing | None:
         raise ConfigError(f'expected --timing such as {{"lease_s": 4}}: {error}') from None
 
 
-def _token(variable: str | None) -> str | None:
+def _token(variable: str | None, file: Path | None) -> str | None:
+    if variable is not None and file is not None:
+        raise ConfigError("expected --token-env or --token-file, got both")
+    if file is not None:
+        return _token_in(file)
     if variable is None:
         return None
     if not os.environ.get(variable):
@@ -137,3 +149,14 @@ def _token(variable: str | None) -> str | None:
             f"expected a token in the environment variable {variable}, which is not set or empty"
         )
     return os.environ[variable]
+
+
+def _token_in(file: Path) -> str:
+    from sightline.fleet.coordinator.places import token_in
+
+    token = token_in(file)
+    if not token:
+        raise ConfigError(
+            f"expected a token in {file}, which {'is empty' if file.exists() else 'is not there'}"
+        )
+    return token

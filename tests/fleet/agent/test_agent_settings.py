@@ -89,6 +89,22 @@ def test_no_value_is_shown_and_the_token_is_hidden(tmp_path: Path) -> None:
     assert "geheim" not in redact("it is slt1-geheim")
 
 
+def test_the_token_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    text = f'TOKEN_FILE = "{token}"'
+    assert read(tmp_path, text).token is None
+    token.write_text("slt1-gehe1m\n")
+    with pytest.raises(ConfigError, match="its owner's alone") as refused:
+        read(tmp_path, text)
+    token.chmod(0o600)
+    found = read(tmp_path, text).token
+    assert found is not None
+    assert found.get_secret_value() == "slt1-gehe1m"
+    assert "gehe1m" not in str(refused.value) + redact("it is slt1-gehe1m")
+    with pytest.raises(ConfigError, match="got both"):
+        read(tmp_path, text, SIGHTLINE_AGENT_TOKEN="slt1-x")
+
+
 def test_a_file_that_was_named_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="there is no such file"):
         AgentSettings.read({"bus": "memory://"}, file=tmp_path / "none.toml", environ={})

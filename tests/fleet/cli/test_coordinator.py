@@ -91,6 +91,27 @@ def test_a_token_of_its_users_is_taken_from_the_environment(tmp_path: Path) -> N
     assert "planted-0ddba11" not in out + err
 
 
+def test_a_token_of_its_users_is_taken_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.touch(0o600)
+    file.write_text("planted-0ddba11\n")
+    with running(tmp_path, "--token-file", str(file)) as one:
+        assert one.lines[1] == f"token: in {file}"
+        with FleetClient(one.url, "planted-0ddba11") as client:
+            client.get("/api/v1/status")
+        _, out, err = one.end()
+    assert "planted-0ddba11" not in out + err
+    file.chmod(0o644)
+    bus = ("--bus", "memory://cli", "--port", "0")
+    for more, told in (
+        ([str(file)], "chmod 600"),
+        ([str(file), "--token-env", "MINE"], "got both"),
+        ([str(tmp_path / "none")], "is not there"),
+    ):
+        refused = run(tmp_path, *bus, "--token-file", *more, MINE="planted-0ddba11")
+        assert (refused.returncode, told in " ".join(refused.stderr.split())) == (1, True), refused.stderr
+
+
 def test_what_cannot_begin_says_why_and_leaves_no_trace(tmp_path: Path, free_port: Callable[[], int]) -> None:
     bus = ("--bus", "memory://cli")
     wide = run(tmp_path, *bus, "--host", "0.0.0.0", "--port", "0")

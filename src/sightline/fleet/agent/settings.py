@@ -22,6 +22,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from sightline.errors import ConfigError
+from sightline.fleet.keys.private_file import read_private
 from sightline.fleet.messages.parts import MOST_LABELS, Label, Line, wrong_in
 from sightline.kinds import nearest
 from sightline.log import hide_secret
@@ -29,6 +30,7 @@ from sightline.log import hide_secret
 ENVIRONMENT: Final = "SIGHTLINE_AGENT_"
 FILE: Final = "settings.toml"
 _MOST_FILE_BYTES: Final = 1 << 20
+_MOST_TOKEN_BYTES: Final = 4096
 
 
 def _listed(value: object) -> object:
@@ -73,6 +75,7 @@ class AgentSettings(BaseModel):
 
     bus: str = Field(description="Where the coordinator is met: kafka://, hub:// or memory://.")
     token: SecretStr | None = Field(None, description="The enrolment token, for the first time.")
+    token_file: Path | None = Field(None, description="The file that has it; nothing where there is none.")
     prefix: str = Field("", description="Before the names of the topics: several fleets share a broker.")
     state: Path = Field(default_factory=state_home, description="The folder of all that it keeps.")
     name: str | None = Field(None, min_length=1, max_length=200, description="Of it, for people; the host's.")
@@ -123,9 +126,20 @@ class AgentSettings(BaseModel):
             made = cls(**said)
         except ValidationError as error:
             raise ConfigError(f"settings of the agent: {wrong_in(error)}") from None
+        if made.token_file is not None:
+            made = made.model_copy(update={"token": _token_in(made)})
         if made.token is not None:
             hide_secret(made.token.get_secret_value())
         return made
+
+
+def _token_in(settings: AgentSettings) -> SecretStr | None:
+    """That of its file; who is in a fleet already needs none, so nothing may stand there."""
+    if settings.token is not None:
+        raise ConfigError("settings of the agent: expected token or token_file, got both")
+    data = read_private(settings.token_file or Path(), _MOST_TOKEN_BYTES)
+    text = (data or b"").decode("ascii", "replace").strip()
+    return SecretStr(text) if text else None
 
 
 def _of_file(model: type[BaseModel], file: Path | None) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class StateFolder:
         text = read_private(path, _MOST_BYTES)
         if text is None:
             raise ConfigError(
-                "expected an enrolment token, as this agent is in no fleet yet: --token, or "
+                "expected an enrolment token, as this agent is in no fleet yet: --token-file, or "
                 "SIGHTLINE_AGENT_TOKEN; `sightline fleet token` makes one"
             )
         try:

@@ -10,11 +10,9 @@ import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
+from sightline.bus.kafka_files import open_to_others
 from sightline.errors import ConfigError
-
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 def read_private(path: Path, most_bytes: int) -> bytes | None:
@@ -81,7 +79,7 @@ def sync(path: Path) -> None:
 def _check(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise ConfigError(f"expected a plain file at {path}")
-    if found.st_mode & _OTHERS:
+    if open_to_others(path, found.st_mode):
         mode = stat.S_IMODE(found.st_mode)
         raise ConfigError(
             f"expected {path} to be its owner's alone, its mode is {mode:04o}: chmod 600 {path}"
