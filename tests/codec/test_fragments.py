@@ -11,10 +11,10 @@ import av
 import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
-from tests.drawn import drawn_packets
+from tests.drawn import EPOCH, drawn_packets
 
 from sightline import Packet, Size
-from sightline.codec import coded_slices, fragments
+from sightline.codec import Fragmenter, codec_string, coded_slices, fragments
 from sightline.errors import CodecError
 from sightline.scene import read_mark
 
@@ -96,6 +96,36 @@ def test_where_packets_do_not_go_on_it_begins_anew(replaced: Replaced) -> None:
     assert played(segments[second:])[0] == list(range(20))
 
 
+@pytest.mark.parametrize("fragment_s", [0, 0.3])
+@pytest.mark.parametrize(("codec", "b_frames"), [("h264", 0), ("h264", 2), ("hevc", 2)])
+def test_each_segment_says_which_pictures_it_shows_and_when(
+    codec: str, b_frames: int, fragment_s: float, replaced: Replaced
+) -> None:
+    """By the mark that each picture has: what a player shows then was in that very packet."""
+    packets = drawn_packets(1, 45, codec=codec, b_frames=b_frames)  # type: ignore[arg-type]
+    packets[0] = replaced(packets[0], pts=None, dts=None)  # as over RTSP
+    fragmenter = Fragmenter(fragment_s=fragment_s)
+    segments = [one for packet in packets for one in fragmenter.add(packet)] + fragmenter.end()
+    assert [one.size for one in segments] == [Size(320, 180)] + [None] * (len(segments) - 1)
+    said = sorted((shown.at_s, shown.identity.index) for one in segments for shown in one.shown)
+    marks, times = played([one.data for one in segments])
+    drawn = {packet.index: round(packet.captured_at_ns / 40e6) - EPOCH // 40 for packet in packets}
+    assert [drawn[index] for _, index in said] == marks == list(range(45))
+    assert [at_s for at_s, _ in said] == pytest.approx(times, abs=1e-4)
+    keys = [one.shown[0].identity.index % 10 == 0 for one in segments[1:]]
+    assert [one.keyframe for one in segments[1:]] == keys
+    assert sum(keys) == 5
+
+
+def test_a_codec_is_called_as_browsers_do() -> None:
+    names = {
+        codec: codec_string(next(iter(fragments(drawn_packets(1, 12, codec=codec)))))  # type: ignore[arg-type]
+        for codec in ("h264", "hevc")
+    }
+    assert names == {"h264": "avc1.4d400c", "hevc": "hev1.1.6.L60.90"}
+    assert codec_string(b"nothing of ours") is None
+
+
 def test_nothing_comes_of_nothing(replaced: Replaced) -> None:
     packets = drawn_packets(1, 12)
     assert list(fragments([])) == list(fragments(packets[1:10])) == []
@@ -117,9 +147,7 @@ def test_ffmpeg_finds_no_fault(
 def test_a_browser_plays_them(found_at: Callable[[str], str], clip: Callable[[str], list[Packet]]) -> None:
     packets = clip("one-by-one-person-detection")[:100]
     segments = list(fragments(packets))
-    header = segments[0]
-    at = header.index(b"avcC") + 4
-    kind = f'video/mp4; codecs="avc1.{header[at + 1 : at + 4].hex()}"'
+    kind = f'video/mp4; codecs="{codec_string(segments[0])}"'
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found_at("browser"), args=ARGS)
         page = browser.new_page()

@@ -18,8 +18,9 @@ from sightline.later import import_later
 if TYPE_CHECKING:
     from sightline.codec.assembler import Assembled, AssembledPacket, Assembler, AssemblerStats
     from sightline.codec.clip import ClipPart, ClipStats, ClipWriter
+    from sightline.codec.codec_string import codec_string
     from sightline.codec.decoder import Decoder
-    from sightline.codec.fragments import fragments
+    from sightline.codec.fragments import Fragmenter, Segment, Shown, fragments
     from sightline.codec.gate import DropReason
     from sightline.codec.gop import Gop, GopMeter
     from sightline.codec.ledger import DecoderStats, OnDrop
@@ -46,6 +47,7 @@ __all__ = [
     "Decoder",
     "DecoderStats",
     "DropReason",
+    "Fragmenter",
     "Framing",
     "Gop",
     "GopMeter",
@@ -54,6 +56,9 @@ __all__ = [
     "Pictures",
     "RingStats",
     "Sampler",
+    "Segment",
+    "Shown",
+    "codec_string",
     "coded_slices",
     "fragments",
     "has_parameter_sets",
@@ -68,7 +73,8 @@ import_later(
         "sightline.codec.assembler": "Assembled AssembledPacket Assembler AssemblerStats",
         "sightline.codec.clip": "ClipPart ClipStats ClipWriter",
         "sightline.codec.decoder": "Decoder",
-        "sightline.codec.fragments": "fragments",
+        "sightline.codec.codec_string": "codec_string",
+        "sightline.codec.fragments": "Fragmenter Segment Shown fragments",
         "sightline.codec.gate": "DropReason",
         "sightline.codec.gop": "Gop GopMeter",
         "sightline.codec.ledger": "DecoderStats OnDrop",
