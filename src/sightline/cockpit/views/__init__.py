@@ -1,0 +1,1 @@
+"""What pages show, made of rows and of what is applied. Pure: no request, no database, no HTML."""
