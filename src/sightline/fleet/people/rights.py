@@ -26,11 +26,22 @@ _ADMIN: Final = (
     *("create_agent", "delete_agent", "revoke_agent"),
     *("list_enrolment_tokens", "create_enrolment_token", "revoke_enrolment_token"),
 )
-OPEN: Final = frozenset({"get_health"})
+_PAGES: Final = {
+    **dict.fromkeys(("page_overview", "page_stream", "page_logout"), Role.VIEWER),
+    **dict.fromkeys(("page_account", "page_own_password"), Role.VIEWER),
+    **dict.fromkeys(("page_own_token", "page_own_token_revoke"), Role.VIEWER),
+    **dict.fromkeys(("page_users", "page_user", "page_user_add", "page_user_change"), Role.ADMIN),
+    **dict.fromkeys(("page_user_password", "page_user_remove", "page_token_revoke"), Role.ADMIN),
+}
+"""Of the cockpit's shell."""
+OPEN: Final = frozenset(
+    {"get_health", "page_static", "page_login", "page_login_send", "page_first", "page_first_send"}
+)
 """Whoever asks."""
 RIGHTS: Final = {
     **dict.fromkeys(_VIEWER, Role.VIEWER),
     **dict.fromkeys(_OPERATOR, Role.OPERATOR),
     **dict.fromkeys(_ADMIN, Role.ADMIN),
+    **_PAGES,
 }
 """By the name of the route."""
