@@ -28,6 +28,7 @@ from sightline.site.sink_kinds import (
     ParquetSink,
     PreviewSink,
     VideoSink,
+    ViewSink,
     WebhookSink,
 )
 
@@ -43,6 +44,7 @@ OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
         "video": VideoSink,
         "bus": BusSink,
         "webhook": WebhookSink,
+        "view": ViewSink,
     },
 }
 
@@ -53,7 +55,7 @@ OF_KINDS: dict[Kinds[Any], dict[str, type[Section]]] = {
 )
 def test_options_are_those_of_what_takes_them(kinds: Any, kind: str, section: Any) -> None:
     takes = dict(inspect.signature(kinds.find(kind)).parameters)
-    for given_by_us in ("status", "clock", "bus", "cameras", "offline", "topics"):
+    for given_by_us in ("status", "clock", "bus", "cameras", "offline", "topics", "carried", "terms"):
         takes.pop(given_by_us, None)
     said = {name: field for name, field in section.model_fields.items() if name != "kind"}
 

@@ -20,6 +20,7 @@ SINKS: Final = Kinds[Sink](
         "video": "sightline.sink.video:Video",
         "bus": "sightline.sink.bus:BusSink",
         "webhook": "sightline.sink.webhook:Webhook",
+        "view": "sightline.sink.view:View",
     },
 )
 

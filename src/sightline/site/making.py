@@ -33,7 +33,7 @@ def make_worker(
 ) -> RunningWorker:
     """The worker with its model, not yet started. Raises SightlineError: the model cannot be opened."""
     looked_at = site.cameras_of(settings)
-    offered = _offered(site, looked_at)
+    offered = _offered(site, name, looked_at)
     return RunningWorker(
         name,
         bus,
@@ -62,7 +62,7 @@ def worker_routines(name: str, site: Site) -> WorkerRoutines:
     """Those of a worker of `site`; they open the bus, the model and the sinks where they run."""
     settings = site.workers[name]
     looked_at = site.cameras_of(settings)
-    offered = _offered(site, looked_at)
+    offered = _offered(site, name, looked_at)
     turn, reading, notice = Turn(), Reading(), Notice()
     cameras = [
         MuxCamera(camera_id=camera_id, live=camera.is_live, stream="detect" if camera.detect_url else "main")
@@ -114,13 +114,26 @@ def _read_how(site: Site, settings: Worker) -> dict[str, Any]:
     }
 
 
-def _offered(site: Site, looked_at: Mapping[str, Camera]) -> dict[str, Any]:
-    """What a sink may want to know of the cameras."""
+def _offered(site: Site, name: str, looked_at: Mapping[str, Camera]) -> dict[str, Any]:
+    """What a sink may want to know of the cameras of this worker."""
+    topics, before = site.topics.of_packets(), _before(site, name)
     return {
         "cameras": tuple(looked_at),
         "offline": tuple(camera_id for camera_id, camera in looked_at.items() if not camera.is_live),
-        "topics": site.topics.of_packets(),
+        "topics": topics,
+        "terms": terms_of(looked_at),
+        "carried": {
+            camera_id: topics.of(camera_id, "detect" if camera.detect_url else "main")
+            for camera_id, camera in looked_at.items()
+            if camera_id not in before
+        },
     }
+
+
+def _before(site: Site, name: str) -> set[str]:
+    """The cameras that workers above this one in the site look at."""
+    above = list(site.workers)[: list(site.workers).index(name)]
+    return {camera_id for worker in above for camera_id in site.cameras_of(site.workers[worker])}
 
 
 def labelled(sinks: Iterable[Sink]) -> dict[str, Sink]:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from sightline.errors import ConfigError
 from sightline.loopback import is_loopback
 from sightline.sink.target import parse_target
+from sightline.sink.viewed import topics_of
 from sightline.site.section import BusUrl, Section, SitePath, Text, TopicPattern, complete
 
 
@@ -163,6 +164,14 @@ class ClipSink(Section):
         return self
 
 
+def _view_prefix(prefix: str) -> str:
+    try:
+        topics_of(prefix)
+    except ConfigError as error:
+        raise complete(error.message) from None
+    return prefix
+
+
 def _webhook_url(url: SecretStr) -> SecretStr:
     try:
         parse_target(url.get_secret_value())
@@ -217,6 +226,16 @@ class WebhookSink(Section):
         return self
 
 
+class ViewSink(Section):
+    """Packets and results on a bus while somebody looks. A fleet adds it by itself."""
+
+    kind: Literal["view"]
+    url: BusUrl | None = Field(None, description="The bus of those who look; the site's own when left out.")
+    prefix: Annotated[str, AfterValidator(_view_prefix)] = Field(
+        "", description="What the names of the topics view_wanted and view begin with there."
+    )
+
+
 Sink: TypeAlias = Annotated[
     JsonlSink
     | PreviewSink
@@ -226,6 +245,7 @@ Sink: TypeAlias = Annotated[
     | VideoSink
     | BusSink
     | WebhookSink
-    | ClipSink,
+    | ClipSink
+    | ViewSink,
     Field(discriminator="kind"),
 ]
