@@ -34,7 +34,7 @@ from sightline.deepstream.models import (
 )
 from sightline.deepstream.models.numbers import Numbered
 from sightline.fleet import AgentSettings, CoordinatorServer
-from sightline.fleet.api.app import make_app
+from sightline.fleet.api.app import PageParts, make_app
 from sightline.fleet.store.instance_rows import InstanceRun
 from sightline.fleet.store.rows import AgentIn, CameraIn, DsInstanceIn
 from sightline.framequeue.tasks.settings import table as celery_settings
@@ -325,7 +325,7 @@ def routes() -> str:
         TemporaryDirectory() as folder,
         CoordinatorServer(bus="memory://reference", database=Path(folder) / "fleet.db") as server,
     ):
-        paths = make_app(server.service).openapi()["paths"]
+        paths = make_app(PageParts(server.service, server.entrance)).openapi()["paths"]
     rows = (
         (f"`{method.upper()} {path}`", " ".join(one["description"].split()))
         for path, methods in paths.items()

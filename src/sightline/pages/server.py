@@ -24,7 +24,7 @@ from sightline.pages.guarded import App
 
 MAX_PORT: Final = 65535
 MAX_CONNECTIONS: Final = 64
-"""More are answered with 503, and twice as many with nothing."""
+"""Where a server is told no other number."""
 SILENT_S: Final = 10.0
 """How long a connection may be there without a whole request."""
 CLOSE_S: Final = 0.5
@@ -74,9 +74,16 @@ class PageServer(uvicorn.Server):
     Args:
         app: what is served.
         over: asked ten times a second whether the end has come; `should_exit` says so too.
+        most_connections: more are answered with 503, and twice as many with nothing; None: `MAX_CONNECTIONS`.
     """
 
-    def __init__(self, app: App, *, over: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        over: Callable[[], bool] = lambda: False,
+        most_connections: int | None = None,
+    ) -> None:
         if _UVICORNS.level == logging.NOTSET:
             _UVICORNS.setLevel(logging.WARNING)  # it tells of each begin and end
         super().__init__(
@@ -89,7 +96,7 @@ class PageServer(uvicorn.Server):
                 log_config=None,  # logging is the process's business; so is `access_log`, which is for all
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=MAX_CONNECTIONS,
+                limit_concurrency=most_connections or MAX_CONNECTIONS,
             )
         )
         self._over = over
@@ -139,7 +146,7 @@ class _Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as there
         super().connection_made(transport)
-        if len(self.connections) > 2 * MAX_CONNECTIONS:
+        if len(self.connections) > 2 * (self.limit_concurrency or MAX_CONNECTIONS):
             transport.abort()
 
     def send_400_response(self, msg: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 from tests.fleet.api.rig import bus_url, camera, coordinator, worker
 
-from sightline.fleet.api.app import make_app
+from sightline.fleet.api.app import PageParts, make_app
 from sightline.fleet.api.examples import EXAMPLES
 from sightline.fleet.store import rows
 from sightline.fleet.store.events import EventOut
@@ -86,7 +86,7 @@ def test_no_route_answers_without_the_token(served: tuple[str, str, dict[str, An
 
 def test_no_route_is_left_out_of_the_description(tmp_path: Path) -> None:
     with coordinator(tmp_path, bus_url()) as (server, client):
-        there = {*routes_below(make_app(server.service).routes)}
+        there = {*routes_below(make_app(PageParts(server.service, server.entrance)).routes)}
         described = {(method, path) for method, path, _ in operations(client.get("/api/v1/openapi.json"))}
     assert there == described | HIDDEN_ROUTES
 

@@ -26,6 +26,7 @@ from sightline.errors import (
     SightlineError,
     StoreError,
 )
+from sightline.fleet.entrance.refusals import TooManyTries, WrongLogin
 from sightline.fleet.store.refusals import Conflict, Missing, Refused
 from sightline.fleet.store.refusals import Mistake as StoreMistake
 from sightline.log import get_logger, redact
@@ -104,6 +105,9 @@ def problem_of(error: Exception) -> tuple[Problem, Mapping[str, str] | None]:
 
 
 def _by_kind(error: Exception) -> tuple[Problem, Mapping[str, str] | None]:
+    if isinstance(error, TooManyTries):
+        told = _problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-tries", str(error))
+        return told, {"retry-after": str(error.retry_after_s)}
     for kind, (status, slug) in _STATUS.items():
         if isinstance(error, kind):
             return _problem(status, slug, str(error)), _RETRY if status in _LATER else None
@@ -120,10 +124,11 @@ _STATUS: Final[dict[type[SightlineError], tuple[HTTPStatus, str]]] = {
     BufferFull: (HTTPStatus.SERVICE_UNAVAILABLE, "busy"),
     CallTimedOut: (HTTPStatus.GATEWAY_TIMEOUT, "no-answer"),
     Closed: (HTTPStatus.SERVICE_UNAVAILABLE, "closing"),
+    WrongLogin: (HTTPStatus.FORBIDDEN, "wrong-login"),
     FleetError: (HTTPStatus.CONFLICT, "refused"),
 }
 """Of the errors that there are; the first that fits."""
-_NO_TOKEN: Final = "expected the coordinator's token as a bearer's; got none, or another one"  # noqa: S105 - no token
+NO_LOGIN: Final = "expected a login, or a token as a bearer's; got none, or one that does not hold"
 _LATER: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE})
 _RETRY: Final = {"retry-after": "1"}
 
@@ -134,9 +139,8 @@ def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Respon
 
 
 def worded(refusal: Refusal) -> tuple[str, bytes]:
-    """A refusal of the guard, for `Guarded`; the guard's own words are for people with a browser."""
-    why = _NO_TOKEN if refusal.status is HTTPStatus.UNAUTHORIZED else refusal.why
-    return CONTENT_TYPE, _json(_problem(refusal.status, _kind(refusal.status), why))
+    """A refusal of the guard, for `Guarded`."""
+    return CONTENT_TYPE, _json(_problem(refusal.status, _kind(refusal.status), refusal.why))
 
 
 def add_handlers(app: FastAPI) -> None:

@@ -11,13 +11,14 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import ConfigError
-from sightline.fleet.api.app import fleet_app
+from sightline.fleet.api.app import PageParts, Pages, fleet_app
 from sightline.fleet.coordinator.places import identity_file, made_token, token_file
 from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.entrance.entrance import Entrance
 from sightline.fleet.keys.identity import Identity
 from sightline.fleet.store import Database
 from sightline.fleet.timing import Timing
@@ -25,19 +26,41 @@ from sightline.pages.guard import check_token
 from sightline.pages.server import PageServer, address_of, listen, url_of
 from sightline.site.stopping import Stopping
 
+MOST_CONNECTIONS: Final = 1024
+"""Who looks at a camera has two: its picture, and what is new."""
+
 
 class ApiServer:
-    """The API of a coordinator that runs, on a socket that listens: from now until `close`.
+    """The API of a coordinator that runs, and its pages, on a socket that listens: from now until `close`.
+
+    Args:
+        service: that it is of.
+        listening: where.
+        host: what that was called.
+        entrance: knows who asks.
+        viewing: live pictures of its cameras.
+        pages: beside the API; None: there are none.
 
     Attributes:
         url: as `http://127.0.0.1:8420`.
     """
 
     def __init__(
-        self, service: CoordinatorService, listening: socket.socket, *, host: str, token: str
+        self,
+        service: CoordinatorService,
+        listening: socket.socket,
+        *,
+        host: str,
+        entrance: Entrance,
+        viewing: object | None = None,
+        pages: Pages | None = None,
     ) -> None:
         self.url = url_of(listening).removesuffix("/")
-        self._server = PageServer(fleet_app(service, token=token, host=host, address=address_of(listening)))
+        parts = PageParts(service, entrance, viewing)
+        self._server = PageServer(
+            fleet_app(parts, host=host, address=address_of(listening), pages=pages),
+            most_connections=MOST_CONNECTIONS,
+        )
         self._thread = threading.Thread(
             target=self._server.run, args=([listening],), name="fleet api", daemon=True
         )
@@ -56,14 +79,16 @@ class CoordinatorServer:
         bus: its URL.
         database: the file; what else it needs lies beside it.
         host, port: of the API; 0: a free port. A host that others can reach needs a `token`.
-        token: what who asks must know; None: one that is made, and kept in `token_path`.
+        token: who knows it may do everything; None: one that is made, and kept in `token_path`.
         prefix, open_topics: as `CoordinatorService` has them.
+        pages: for people, beside the API; None: there are none.
         timing, clock: for tests.
 
     Attributes:
         url: of the API, as `http://127.0.0.1:8420`.
         token: of it. token_path: where it was kept; None: it was given.
         service: what is behind it.
+        entrance: knows who asks: users, their logins and tokens.
 
     Raises:
         ConfigError, StoreError, MissingExtra: it cannot begin, and why. A bus that is away is none of this.
@@ -79,6 +104,7 @@ class CoordinatorServer:
         token: str | None = None,
         prefix: str = "",
         open_topics: bool = False,
+        pages: Pages | None = None,
         timing: Timing | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -103,7 +129,8 @@ class CoordinatorServer:
                 clock=clock,
             )
             opened.callback(self.service.close)
-            server = ApiServer(self.service, listening, host=host, token=self.token)
+            self.entrance = Entrance(store, root_token=self.token, clock=clock)
+            server = ApiServer(self.service, listening, host=host, entrance=self.entrance, pages=pages)
             opened.callback(server.close)
             self.url = server.url
             self._opened = opened.pop_all()

@@ -57,12 +57,14 @@ class ApiWish(NamedTuple):
     def serve(self, service: CoordinatorService, opened: ExitStack) -> OneApi:
         """Until `opened` is closed. Raises ConfigError where it cannot be there."""
         from sightline.fleet.api.serving import ApiServer, listening_at  # noqa: PLC0415 - see the module
+        from sightline.fleet.entrance.entrance import Entrance  # noqa: PLC0415
 
         listening = listening_at(self.host, self.port)
         opened.callback(listening.close)
         path = token_file(service.database.path)
         token = made_token(path) if self.token is None else self.token
-        server = ApiServer(service, listening, host=self.host, token=token)
+        entrance = Entrance(service.database, root_token=token)
+        server = ApiServer(service, listening, host=self.host, entrance=entrance)
         opened.callback(server.close)
         return OneApi(server.url, self.token_at or str(path))
 

@@ -36,6 +36,9 @@ from sightline.fleet.store.settings import Settings
 from sightline.fleet.store.tables import Agent, Camera, DsInstance
 from sightline.fleet.store.tokens import Tokens
 from sightline.fleet.store.vault import Vault
+from sightline.fleet.store.user_sessions import UserSessions
+from sightline.fleet.store.user_tokens import UserTokenRows
+from sightline.fleet.store.users import Users
 
 KEY_SUFFIX: Final = ".key"
 
@@ -52,6 +55,7 @@ class Database:
         cameras, agents, instances: the rows of users.
         events, tokens, settings: of the coordinator.
         observed: how everything was found.
+        users, user_sessions, user_tokens: who may ask (`entrance`).
 
     Raises:
         StoreError: another coordinator uses it, it is of a newer version, its key is another one, or it
@@ -90,6 +94,9 @@ class Database:
         self.tokens = Tokens(self._sessions, self.agents, clock)
         self.settings = Settings(self._sessions)
         self._revisions = Revisions(self._sessions, self.vault, clock)
+        self.users = Users(self._sessions, clock)
+        self.user_sessions = UserSessions(self._sessions, clock)
+        self.user_tokens = UserTokenRows(self._sessions, clock)
         self._remembering = Remembering(self._sessions, self.agents)
 
     def __repr__(self) -> str:

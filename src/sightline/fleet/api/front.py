@@ -1,0 +1,91 @@
+"""In front of the API and of the pages: who asks is looked up before anything of a request is read.
+
+Promises: of the API a stranger learns nothing but that they are one, and `/healthz`; of what a stranger sends
+little is taken, whatever it is for. The API has `/api/` and `/healthz`, pages all else, where there are any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from sightline.fleet.api.described import OPEN_PATHS
+from sightline.fleet.api.entitled import NotLoggedIn, know
+from sightline.fleet.api.problems import answer, problem_of, worded
+from sightline.fleet.entrance.entrance import Asked, Entrance
+from sightline.pages.guard import Guard
+from sightline.pages.guarded import SECURITY, App, Guarded, Receive, Scope, Send
+
+MOST_BODY: Final = 16 * 1024 * 1024
+"""Bytes that may come with a request: a site of some thousand cameras."""
+STRANGERS_BODY: Final = 16 * 1024
+"""Bytes that may come from who is not logged in: a login."""
+_POLICIES: Final = frozenset({"content-security-policy", "cache-control"})
+PAGES_SECURITY: Final = {name: value for name, value in SECURITY.items() if name not in _POLICIES}
+"""What all answers of the pages say; what else they say is their own affair."""
+
+
+class _Served(NamedTuple):
+    known: App
+    strangers: App
+
+
+class Front:
+    """An ASGI application.
+
+    Args:
+        entrance: knows who asks.
+        guard: refuses what no login may have.
+        api: the API.
+        pages: all else; None: there is nothing.
+    """
+
+    def __init__(self, entrance: Entrance, guard: Guard, api: App, pages: App | None = None) -> None:
+        self._entrance = entrance
+        self._api = _Served(
+            Guarded(api, guard, most_body=MOST_BODY, wording=worded),
+            Guarded(_open_alone(api), guard, most_body=STRANGERS_BODY, wording=worded),
+        )
+        self._pages = self._api if pages is None else _pages(pages, guard)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return
+        asked = await self._who(scope)
+        know(scope, asked)
+        path = scope["path"]
+        served = self._api if path.startswith("/api/") or path in OPEN_PATHS else self._pages
+        await (served.strangers if asked is None else served.known)(scope, receive, send)
+
+    async def _who(self, scope: Scope) -> Asked | None:
+        headers = _headers(scope)
+        if not {"authorization", "cookie"} & headers.keys():
+            return None
+        client = scope.get("client")
+        # Not in the pool of threads that answer: those may all wait for an agent's logs.
+        return await asyncio.to_thread(self._entrance.who, headers, client[0] if client else "")
+
+
+def _pages(pages: App, guard: Guard) -> _Served:
+    known, strangers = (
+        Guarded(pages, guard, most_body=most, security=PAGES_SECURITY) for most in (MOST_BODY, STRANGERS_BODY)
+    )
+    return _Served(known, strangers)
+
+
+def _open_alone(api: App) -> App:
+    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+        app: App = api if scope["path"] in OPEN_PATHS else answer(*problem_of(NotLoggedIn()))
+        await app(scope, receive, send)
+
+    return asked
+
+
+def _headers(scope: Scope) -> Mapping[str, str]:
+    """By name; what came several times is one, as HTTP has it: cookies by `;`, of logins none."""
+    found: dict[str, list[str]] = {}
+    for name, value in scope["headers"]:
+        found.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    return {name: ("; " if name == "cookie" else ", ").join(values) for name, values in found.items()}

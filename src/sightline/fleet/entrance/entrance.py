@@ -1,0 +1,205 @@
+"""Who asks: whoever shows the coordinator's token, a user's token, or the cookie of a login.
+
+Promises: of what is shown nothing is kept but hashes; who knows no password learns neither by the answers nor
+by how long they take which users there are; tries have limits, and nobody is locked out for good: an address
+from which a user is logged in has limits of its own.
+
+Deliberately not here: what somebody may do (`people.rights`, `api.entitled`), and how it is asked over HTTP.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from sightline.clock import SYSTEM_CLOCK, Clock
+from sightline.errors import StoreError
+from sightline.fleet.entrance.first import First
+from sightline.fleet.entrance.hashing import Hashing
+from sightline.fleet.entrance.refusals import TooManyTries, WrongLogin
+from sightline.fleet.entrance.secret_texts import (
+    TokenText,
+    bearer,
+    cookie_in,
+    csrf_of,
+    digest,
+    made,
+    same,
+)
+from sightline.fleet.entrance.user_tokens import UserTokens
+from sightline.fleet.entrance.users import Users
+from sightline.fleet.people.limits import Buckets, Rate, neighbourhood
+from sightline.fleet.people.passwords import LONGEST, is_old
+from sightline.fleet.people.principal import Principal, Role
+from sightline.fleet.store.database import Database
+from sightline.fleet.store.users import Known, folded
+
+BY_NAME: Final = Rate(10, 30.0)
+BY_ADDRESS: Final = Rate(20, 6.0)
+ROOT: Final = "root"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Somebody who was let in.
+
+    Attributes:
+        principal: who, and what they may.
+        csrf: what a change by this session says besides; None: it was asked by a token, and needs none.
+    """
+
+    principal: Principal
+    csrf: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Login:
+    """A session that began: `cookie` is for its browser alone."""
+
+    cookie: str = field(repr=False)
+    asked: Asked
+
+
+class Entrance:
+    """Of one database. Any thread may use it.
+
+    Args:
+        database: has the users.
+        root_token: the coordinator's own: whoever shows it is an admin called "root".
+        clock: tells when limits give way.
+
+    Attributes:
+        users: to list, add and change them.
+        tokens: theirs.
+    """
+
+    def __init__(self, database: Database, *, root_token: str, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._database, self._clock = database, clock
+        self._root = root_token
+        self._hashing = Hashing()
+        self._first = First(database, clock)
+        self._lock = threading.Lock()
+        self._by_name, self._by_address = Buckets(BY_NAME), Buckets(BY_ADDRESS)
+        self.users = Users(database, self._hashing)
+        self.tokens = UserTokens(database)
+
+    def who(self, headers: Mapping[str, str], address: str) -> Asked | None:
+        """Who asks; None: nobody that is known.
+
+        Args:
+            headers: of the request, their names in lower case.
+            address: that it came from.
+        """
+        shown = bearer(headers)
+        if shown is not None:  # then it is meant, and no cookie that a browser adds by itself
+            return self._by_token(shown, address)
+        cookie = cookie_in(headers)
+        return None if cookie is None else self._by_cookie(cookie, address)
+
+    def _by_token(self, shown: str, address: str) -> Asked | None:
+        if same(shown, self._root):
+            return Asked(Principal(name=ROOT, role=Role.ADMIN, how="root", address=address))
+        token = TokenText.parse(shown)
+        found = token and self._database.user_tokens.find(token.token_id)
+        if not token or not found or not same(digest(token.secret), found.digest):
+            return None
+        if found.is_due:
+            with suppress(StoreError):  # a disk that is full keeps nobody from looking
+                self._database.user_tokens.used(token.token_id)
+        return Asked(Principal(name=found.user.name, role=found.role, how="token", address=address))
+
+    def _by_cookie(self, cookie: str, address: str) -> Asked | None:
+        found = self._database.user_sessions.find(digest(cookie))
+        if found is None:
+            return None
+        if found.is_due:
+            with suppress(StoreError):
+                self._database.user_sessions.seen(digest(cookie))
+        return _asked(found.user, cookie, address)
+
+    def is_csrf(self, asked: Asked, token: str | None) -> bool:
+        """Whether a change may be asked for so: by a token, or by a session's page itself."""
+        return asked.csrf is None or (token is not None and same(asked.csrf, token))
+
+    def login(self, name: str, password: str, address: str, browser: str = "") -> Login:
+        """A new session. Raises WrongLogin, TooManyTries."""
+        user = self._proven(name, password, address)
+        if user is None or user.disabled:
+            raise WrongLogin
+        return self._begin(user, address, browser)
+
+    def logout(self, cookie: str) -> None:
+        """Its session is over."""
+        self._database.user_sessions.end(digest(cookie))
+
+    def change_password(self, asked: Asked, old: str, new: str, address: str, browser: str = "") -> Login:
+        """One's own; all one's sessions end, and this one begins. Raises WrongLogin, TooManyTries,
+        ConfigError: the new one may not be set.
+        """
+        user = self._proven(asked.principal.name, old, address)
+        if user is None:
+            raise WrongLogin("the old password")
+        self.users.set_password(user.name, new)
+        return self._begin(user, address, browser)
+
+    @property
+    def needs_first(self) -> bool:
+        """Whether there is no user yet."""
+        return not self._database.users.is_any()
+
+    def first_code(self) -> str:
+        """What the first user shows, once and within the hour; the codes before hold no more."""
+        return self._first.code()
+
+    def first(self, code: str, name: str, password: str, address: str, browser: str = "") -> Login:
+        """The first user, an admin. Raises WrongLogin, TooManyTries, ConfigError, FleetError."""
+        self._take(self._by_address, neighbourhood(address))
+        self._first.check(code)
+        user = self._first.add(code, name, self._hashing.hashed(password))
+        return self._begin(user, address, browser)
+
+    def _proven(self, name: str, password: str, address: str) -> Known | None:
+        """The user of that password."""
+        user = self._database.users.known(name)
+        who, where = self._tries(user, name, address)
+        self._take(self._by_address, where)
+        self._take(self._by_name, who)
+        kept = None if user is None else user.password
+        is_right = self._hashing.fits(kept, password) and len(password) <= LONGEST
+        if user is None or kept is None or not is_right:
+            return None
+        self._give_back(who, where)
+        if is_old(kept):
+            self._database.users.rehash(user.id, kept, self._hashing.hashed(password))
+        return user
+
+    def _tries(self, user: Known | None, name: str, address: str) -> tuple[str, str]:
+        """Whose limits count: a user's own address has its own, so that others cannot use up theirs."""
+        where = neighbourhood(address)
+        is_own = self._database.user_sessions.came_from(-1 if user is None else user.id, address)
+        who = digest(folded(name))
+        return (f"{who} {where}", f"{where} own") if is_own else (who, where)
+
+    def _take(self, buckets: Buckets, who: str) -> None:
+        with self._lock:
+            wait_s = buckets.take(who, self._clock.monotonic_ns())
+        if wait_s:
+            raise TooManyTries(wait_s)
+
+    def _give_back(self, who: str, where: str) -> None:
+        with self._lock:
+            self._by_name.give_back(who)
+            self._by_address.give_back(where)
+
+    def _begin(self, user: Known, address: str, browser: str) -> Login:
+        cookie = made()
+        self._database.user_sessions.begin(user.id, digest(cookie), address, browser)
+        return Login(cookie, _asked(user, cookie, address))
+
+
+def _asked(user: Known, cookie: str, address: str) -> Asked:
+    principal = Principal(name=user.name, role=user.role, how="session", address=address)
+    return Asked(principal, csrf_of(cookie))

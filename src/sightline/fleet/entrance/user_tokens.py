@@ -1,0 +1,61 @@
+"""Tokens of users as they are made: their text is shown once."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from sightline.errors import ConfigError
+from sightline.fleet.entrance.secret_texts import TokenText, digest
+from sightline.fleet.people.principal import Role
+from sightline.fleet.store.database import Database
+from sightline.fleet.store.user_tokens import UserTokenOut
+from sightline.log import hide_secret
+
+_DAY_S: Final = 24 * 3600
+USUAL_S: Final = 90 * _DAY_S
+LONGEST_S: Final = 366 * _DAY_S
+
+
+class MadeToken(NamedTuple):
+    """A new one, and its text."""
+
+    text: str
+    row: UserTokenOut
+
+    def __repr__(self) -> str:
+        return f"MadeToken({self.row.token_id!r})"
+
+
+class UserTokens:
+    """Of one database. Any thread may use it."""
+
+    def __init__(self, database: Database) -> None:
+        self._rows = database.user_tokens
+
+    def list(self, user: str | None = None) -> list[UserTokenOut]:
+        """All, or those of one, the newest first. Raises Missing."""
+        return self._rows.list(user)
+
+    def make(
+        self,
+        user: str,
+        *,
+        role: Role = Role.ADMIN,
+        description: str = "",
+        life_s: float = USUAL_S,
+    ) -> MadeToken:
+        """A new one, which allows what the user may, and `role` at most. Raises Missing, ConfigError,
+        FleetError: they have too many.
+        """
+        if not 0 < life_s <= LONGEST_S:
+            raise ConfigError(f"expected a token to hold for up to {LONGEST_S} s, a year, got {life_s:g}")
+        token = TokenText.made()
+        hide_secret(str(token))
+        row = self._rows.add(
+            user, token.token_id, digest(token.secret), role=role, description=description, life_s=life_s
+        )
+        return MadeToken(str(token), row)
+
+    def revoke(self, token_id: str, user: str | None = None) -> UserTokenOut:
+        """It holds no more. Raises Missing: there is none, or it is another user's."""
+        return self._rows.revoke(token_id, user)
