@@ -67,7 +67,7 @@ class Acting:
         who: does it.
         act: its name, that of the route: `change_camera`, `update_config`.
         desc: why, as its user says.
-        request: told apart from any other by this: what one request writes in several transactions is one act.
+        request: what it writes in several transactions is one act, told from all others by this.
     """
 
     who: Principal

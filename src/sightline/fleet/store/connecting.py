@@ -7,6 +7,7 @@ begin of transactions is off, as it begins none before a SELECT or a CREATE TABL
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,9 +25,12 @@ _PRAGMAS: Final = (
 )
 
 
-def writing_engine(path: Path) -> Engine:
-    """For the one writer: a single connection, whose transactions write from their begin."""
-    return _engine(path, "BEGIN IMMEDIATE", _PRAGMAS, poolclass=QueuePool, pool_size=1, max_overflow=0)
+def writing_engine(path: Path, begin: Sequence[str] = ()) -> Engine:
+    """For the one writer: a single connection, whose transactions write from their begin. `begin`: what each
+    new connection is told besides.
+    """
+    told = (*_PRAGMAS, *begin)
+    return _engine(path, "BEGIN IMMEDIATE", told, poolclass=QueuePool, pool_size=1, max_overflow=0)
 
 
 def reading_engine(path: Path) -> Engine:

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sightline.fleet.store.auditing import seal_audit_anew
 from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.tables import Camera, DsInstance, Revision, Setting
 from sightline.fleet.store.vault import Vault
@@ -37,6 +38,7 @@ def seal_anew(session: Session, vault: Vault) -> None:
     check = session.get(Setting, _CHECK)
     if check is not None:
         check.value = vault.seal(_CHECK)
+    seal_audit_anew(session, vault)
 
 
 def _anew(vault: Vault, sealed: str | None) -> str | None:

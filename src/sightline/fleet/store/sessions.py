@@ -1,7 +1,8 @@
 """Reading and writing transactions on one database: many readers, one writer at a time.
 
 Promises: a writing transaction is on disk whole when its block ends, or nothing of it is; after a failure the
-next one has a connection that is not the failed one's.
+next one has a connection that is not the failed one's. Where somebody acts (`people.principal`), what the
+transaction changed is written down in it (`auditing`).
 """
 
 from __future__ import annotations
@@ -10,15 +11,25 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from sightline.errors import Closed, StoreError
+from sightline.fleet.people.principal import Acting, acting_now
 from sightline.fleet.store.connecting import reading_engine, writing_engine
 from sightline.fleet.store.faults import told
 from sightline.fleet.store.refusals import Busy
+from sightline.fleet.store.touched import traps
+
+
+class Auditing(Protocol):
+    """Who writes down what a transaction changed."""
+
+    def begin(self, session: Session) -> None: ...
+
+    def end(self, session: Session, acting: Acting) -> None: ...
 
 
 class Sessions:
@@ -26,10 +37,15 @@ class Sessions:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._writer, self._readers = writing_engine(path), reading_engine(path)
+        self._writer, self._readers = writing_engine(path, traps()), reading_engine(path)
         self._one = threading.RLock()
         self._thread = threading.local()
         self._closed = False
+        self._auditing: Auditing | None = None
+
+    def audit_by(self, auditing: Auditing) -> None:
+        """From now on what is changed on somebody's behalf is written down by this."""
+        self._auditing = auditing
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -53,12 +69,24 @@ class Sessions:
                 with (
                     told(self.path),
                     Session(self._writer, expire_on_commit=False) as session,
-                    session.begin(),
+                    session.begin() as transaction,
+                    self._audited(session, transaction),
                 ):
                     yield session
             except StoreError:
                 self._writer.dispose()
                 raise
+
+    @contextmanager
+    def _audited(self, session: Session, transaction: SessionTransaction) -> Iterator[None]:
+        acting = acting_now()
+        if self._auditing is None or acting is None:
+            yield
+            return
+        self._auditing.begin(session)
+        yield
+        if transaction.is_active:  # else it was rolled back: a dry run
+            self._auditing.end(session, acting)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
