@@ -311,6 +311,7 @@ def test_a_visual_application_sends_objects_as_well() -> None:
         (" kafka:19092 ", "kafka;19092;t"),
         ("k1:9092,k2:9093", "k1:9092,k2;9093;t"),
         ("[2001:db8::5]:9092", "[2001:db8::5];9092;t"),
+        ("kafka://gate@k1:9093,k2?sasl=PLAIN&password_file=/x", "k1:9093,k2;9092;t"),
     ],
 )
 def test_the_broker_is_written_as_deepstream_has_it(said: str, expected: str) -> None:
@@ -321,6 +322,31 @@ def test_the_broker_is_written_as_deepstream_has_it(said: str, expected: str) ->
 def test_a_broker_that_is_none_is_refused(said: str) -> None:
     with pytest.raises(ConfigError, match=r"kafka_connection_str: expected host;port"):
         connection(said, "t")
+
+
+def test_a_login_of_kafka_is_in_a_file_for_its_owner_alone(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.touch(0o600)
+    password.write_text("ge\\heim=1")
+    url = f"kafka://gate@k:9093?sasl=SCRAM-SHA-512&tls_ca=system&password_file={password}"
+    made = generate(instance(YARD, app={"kafka_connection_str": url}))
+    assert seen(made["cfg_kafka.txt"])["message-broker"]["proto-cfg"] == (
+        '"security.protocol=SASL_SSL;sasl.mechanism=SCRAM-SHA-512;sasl.username=gate;'
+        'sasl.password=ge\\heim=1;ssl.ca.location=probe"'
+    )
+    assert [name for name, content in made.contents.items() if content.secret] == ["cfg_kafka.txt"]
+    for cutting in ("a;b=c", 'a"b'):
+        password.write_text(cutting)
+        with pytest.raises(ConfigError, match=r"expected sasl\.password without ;") as refused:
+            generate(instance(YARD, app={"kafka_connection_str": url}))
+        assert cutting not in str(refused.value)
+
+
+@pytest.mark.parametrize("said", ["kafka://me:geheim@h?sasl=PLAIN", "hub://:geheim@h"])
+def test_no_password_is_taken_within_a_connection(said: str) -> None:
+    with pytest.raises(ConfigError, match="password_file=|another scheme") as refused:
+        instance(app={"kafka_connection_str": said})
+    assert "geheim" not in str(refused.value)
 
 
 @pytest.mark.parametrize("topic", ["", "a;b", "a b", "ä", "x" * 250])

@@ -4,15 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.bus.secure_kafka import PASSWORD, SecureKafka
+from tests.deepstream.generated import instance
 from tools.services import KafkaBroker
 
 from sightline.buffer import Capacity, Overflow
 from sightline.bus import open_bus
+from sightline.deepstream.generating import generate
 from sightline.deepstream.messages import read
 
 APP = """
@@ -52,7 +55,13 @@ def begin(
     (folder / "pgie.txt").write_text(ENGINE)
     text = APP.format(payload=payload, address=address, topic=topic, library=library)
     (folder / "app.txt").write_text(text)
-    command = [sys.executable, "-m", "sightline.deepstream.standin", "-c", str(folder / "app.txt")]
+    with running(["-c", str(folder / "app.txt")]) as process:
+        yield process
+
+
+@contextmanager
+def running(options: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "sightline.deepstream.standin", *options]
     with subprocess.Popen(
         command, env=os.environ, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:
@@ -81,6 +90,27 @@ def test_its_messages_are_deepstreams_and_arrive_on_the_topic(
     result = read(got.value)
     assert got.value.startswith(b"{") == (payload == 1)
     assert (result.camera_id, result.detections[0].label) == ("source0", "person")
+
+
+@pytest.mark.needs("kafka", "openssl")
+def test_what_is_generated_for_a_kafka_with_a_login_gets_in(
+    tmp_path: Path, found_at: Callable[[str], str]
+) -> None:
+    secure = SecureKafka(tmp_path, found_at("openssl"), client_auth="none")
+    url = secure.by_file()
+    with secure.broker, open_bus(url) as bus:
+        made = generate(instance(app={"kafka_connection_str": url}))
+        assert {
+            name: content.mode for name, content in made.contents.items() if PASSWORD in f"{content.data!r}"
+        } == {"cfg_kafka.txt": 0o600}
+        folder = made.write(tmp_path / "made").folder
+        reading = bus.subscribe("RawMotMeta", capacity=Capacity(count=9), overflow=Overflow.DROP_OLDEST)
+        with reading as reader, running(made.command(folder)[1:]) as process:
+            assert reader.ready(30.0)
+            got = next(message for _ in range(60) for message in reader.poll(1, 1.0))
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30.0) == 0
+    assert read(got.value).detections[0].label == "person"
 
 
 @pytest.mark.needs("kafka")

@@ -36,7 +36,7 @@ class KafkaBus:
     """One handle on a Kafka. `sightline.bus.Bus` and `Log` say what its methods do.
 
     Args:
-        url: as `KafkaAddress` has it.
+        url: as `KafkaAddress` has it, or one.
         max_message_bytes: the most that a message may weigh; with one in the URL, the less of both. None
             and none there: 8 MiB, or less where no topic takes so much.
 
@@ -48,8 +48,8 @@ class KafkaBus:
 
     features: frozenset[str] = frozenset(Feature)
 
-    def __init__(self, url: str, *, max_message_bytes: int | None = None) -> None:
-        self._address = KafkaAddress.of(url)
+    def __init__(self, url: str | KafkaAddress, *, max_message_bytes: int | None = None) -> None:
+        self._address = KafkaAddress.of(url) if isinstance(url, str) else url
         asked = [each for each in (max_message_bytes, self._address.max_message_bytes) if each is not None]
         self._limits = KafkaLimits(self._address, min(asked, default=None))
         self.max_message_bytes = self._limits.max_message_bytes

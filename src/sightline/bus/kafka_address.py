@@ -27,7 +27,7 @@ from urllib.parse import unquote
 import msgspec
 
 from sightline.bus.address import options, size_bytes
-from sightline.bus.kafka_files import password_in, settings_in
+from sightline.bus.kafka_files import TLS, password_in, settings_in
 from sightline.bus.names import checked_group
 from sightline.errors import ConfigError
 from sightline.log import hide_secret
@@ -45,9 +45,8 @@ _HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _PROTOCOLS: Final = ("classic", "consumer")
 _COMPRESSIONS: Final = ("none", "gzip", "lz4", "snappy", "zstd")
-_TLS: Final = ("tls_ca", "tls_certificate", "tls_key")
 _OPTIONS: Final = frozenset({
-    *_TLS, "sasl", "password_file", "max_message_bytes", "settings", "protocol", "linger_ms", "compression",
+    *TLS, "sasl", "password_file", "max_message_bytes", "settings", "protocol", "linger_ms", "compression",
     "client_id", "instance",
 })  # fmt: skip
 
@@ -220,7 +219,7 @@ def _sasl(user: str | None, password: str | None, mechanism: str | None) -> str 
 
 
 def _tls(given: Mapping[str, str]) -> dict[str, str]:
-    tls = {name: given[name] for name in _TLS if name in given}
+    tls = {name: given[name] for name in TLS if name in given}
     if ("tls_certificate" in tls) != ("tls_key" in tls) or (tls and "tls_ca" not in tls):
         raise ConfigError("expected tls_ca, and tls_certificate and tls_key together or neither")
     for name, path in tls.items():

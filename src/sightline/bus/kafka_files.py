@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl
@@ -19,7 +19,8 @@ from urllib.parse import parse_qsl
 from sightline.errors import ConfigError
 from sightline.log import hide_secret
 
-NAMING: Final = ("tls_ca", "tls_certificate", "tls_key", "password_file", "settings")
+TLS: Final = ("tls_ca", "tls_certificate", "tls_key")
+NAMING: Final = (*TLS, "password_file", "settings")
 """Options of an address that name a file."""
 
 _MOST_BYTES: Final = 64 * 1024
@@ -33,12 +34,12 @@ _OURS: Final = re.compile(
 )
 
 
-def files_named(url: str) -> tuple[Path, ...]:
-    """The files that `url` names where it is a Kafka's; nothing is read."""
+def files_named(url: str, options: Collection[str] = NAMING) -> tuple[Path, ...]:
+    """The files that these options of `url` name where it is a Kafka's; nothing is read."""
     if not url.startswith("kafka://"):
         return ()
     given = parse_qsl(url.partition("?")[2])
-    return tuple(Path(value) for name, value in given if name in NAMING and value != "system")
+    return tuple(Path(value) for name, value in given if name in options and value != "system")
 
 
 def open_to_others(path: Path, mode: int, environ: Mapping[str, str] = os.environ) -> bool:

@@ -14,6 +14,8 @@ from tests.fleet.runtime.instances import PROGRAMS, STANDIN, deepstream, worker
 
 from sightline.errors import ConfigError, RuntimeFault
 from sightline.fleet.deciding.agent.desired import DesiredInstance
+from sightline.fleet.messages.parts import FleetDsInstance, WorkerInstance
+from sightline.fleet.runtime.docker.containers import DockerSettings, mounts_of
 from sightline.fleet.runtime.preparing import Preparing, Programs
 from sightline.fleet.runtime.site_text import site_text
 from sightline.fleet.timing import Timing
@@ -69,6 +71,37 @@ def test_a_container_is_given_the_arguments_of_its_image_alone(tmp_path: Path) -
     assert preparing.prepare(worker("/a.mp4", runtime="docker")).command[0].endswith("/site.yaml")
     nvidia = Preparing(tmp_path, Programs(deepstream_image=("deepstream-app",)))
     assert nvidia.prepare(deepstream(runtime="docker")).command[0] == "deepstream-app"
+
+
+def test_files_that_the_url_of_a_kafka_names_are_seen_by_a_container(tmp_path: Path) -> None:
+    ca, password = tmp_path / "ca.pem", tmp_path / "password"
+    ca.touch()
+    password.touch(0o600)
+    password.write_text("geheim")
+    url = f"kafka://me@h?sasl=PLAIN&tls_ca={ca}&password_file={password}"
+    asked = worker("/a.mp4", runtime="docker")
+    payload = asked.payload
+    assert isinstance(payload, WorkerInstance)
+    site = {**payload.site, "bus": f"{url}&settings=/nowhere"}
+    asked = msgspec.structs.replace(asked, payload=payload.model_copy(update={"site": site}))
+    spec = Preparing(tmp_path / "a").prepare(asked)
+    assert spec.reads == (ca, password)
+    seen = mounts_of(spec, DockerSettings(node="n", shares=[ca]))
+    assert [each for each in seen if each[0] in {str(ca), str(password)}] == [
+        (str(ca), True),
+        (str(password), True),
+    ]
+
+    of_deepstream = deepstream(runtime="docker")
+    document = of_deepstream.payload
+    assert isinstance(document, FleetDsInstance)
+    document.config.appconfig.kafka_connection_str = url
+    made = Preparing(tmp_path / "b", PROGRAMS).prepare(of_deepstream)
+    assert made.reads == (ca,)
+    assert made.folder is not None
+    holding = [path for path in made.folder.iterdir() if "sasl.password=geheim" in path.read_text()]
+    assert "cfg_kafka.txt" in {path.name for path in holding}
+    assert {mode(path) for path in holding} == {0o600}
 
 
 def test_no_login_is_in_a_command_an_environment_or_a_name(tmp_path: Path) -> None:

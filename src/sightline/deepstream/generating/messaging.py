@@ -15,7 +15,7 @@ it finds there: so each pair has a number of its own (`comp-id`), else each topi
 NVIDIA's converter writes boxes, tracks and labels. The tensors of the secondary models, which are vectors, it
 leaves out whatever the schema: they reach Kafka by a converter of one's own (`Layout.converter_library`).
 
-Deliberately not here: logins of Kafka. The document has no field for them.
+A connection that is a `kafka://` URL has login and certificates beside it (`broker_login`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sightline.deepstream.document import ConfigFile, Form, Group
+from sightline.deepstream.generating.broker_login import hosts_in, proto_settings
 from sightline.deepstream.generating.pipelines import Pipeline
 from sightline.deepstream.generating.rows import Row, group
 from sightline.errors import ConfigError
@@ -62,7 +63,7 @@ def streams(pipeline: Pipeline) -> tuple[Stream, ...]:
 def files(pipeline: Pipeline) -> Iterator[tuple[str, ConfigFile]]:
     for stream in streams(pipeline):
         yield pipeline.name(stream.word), ConfigFile(pipeline.form, tuple(_places(pipeline, stream)))
-        yield stream.broker_name, _broker(stream)
+        yield stream.broker_name, _broker(pipeline, stream)
 
 
 def sink(pipeline: Pipeline, number: int, stream: Stream) -> Group:
@@ -87,10 +88,10 @@ def sink(pipeline: Pipeline, number: int, stream: Stream) -> Group:
 
 
 def connection(text: str, topic: str) -> str:
-    """`host;port;topic`, from `host`, `host:port`, `host;port` or `host:port,host:port`."""
+    """`host;port;topic`, from `host`, `host:port`, `host;port`, `host:port,host:port` or a kafka:// URL."""
     if not _TOPIC.fullmatch(topic):
         raise ConfigError(f"topic: expected 1 to 249 of A-Z a-z 0-9 . _ -, got {topic!r}")
-    brokers = [_broker_of(part.strip()) for part in text.split(",") if part.strip()]
+    brokers = [_broker_of(part.strip()) for part in hosts_in(text).split(",") if part.strip()]
     if not brokers:
         raise ConfigError(f"kafka_connection_str: expected host;port, got {text!r}")
     # The adapter puts `host:port` together for librdkafka, which takes several with commas between them.
@@ -113,9 +114,17 @@ def _broker_of(text: str) -> tuple[str, str]:
     return host, port
 
 
-def _broker(stream: Stream) -> ConfigFile:
+def broker_files(pipeline: Pipeline) -> frozenset[str]:
+    """Names of those that hold a login."""
+    has_login = proto_settings(pipeline.config.appconfig.kafka_connection_str) is not None
+    return frozenset(stream.broker_name for stream in streams(pipeline)) if has_login else frozenset()
+
+
+def _broker(pipeline: Pipeline, stream: Stream) -> ConfigFile:
     key = "sensorId" if stream.payload == MINIMAL else "sensor.id"
-    return ConfigFile(Form.TXT, (group(Form.TXT, "message-broker", [("partition-key", key)]),))
+    settings = proto_settings(pipeline.config.appconfig.kafka_connection_str)
+    login: list[Row] = [] if settings is None else [("proto-cfg", f'"{settings}"')]
+    return ConfigFile(Form.TXT, (group(Form.TXT, "message-broker", [*login, ("partition-key", key)]),))
 
 
 def _places(pipeline: Pipeline, stream: Stream) -> Iterator[Group]:

@@ -139,7 +139,8 @@ def generate(
         applications=tuple(each.app_name for each in both),
         tables=MappingProxyType(tables),
         options=(_TILED_TEXT,) if shown else (),
-        secret=frozenset(hidden if with_secrets(config.sourceconfig) else ()),
+        secret=frozenset(hidden if with_secrets(config.sourceconfig) else ())
+        | messaging.broker_files(both[0]),
         environment=MappingProxyType(shown.environment if shown else {}),
         notes=tuple(_notes(both)),
     )

@@ -10,7 +10,8 @@ Where the document and DeepStream differ, this holds:
   word where that is one of DeepStream's, else from the address.
 - `streammux_nvbuf_memory_type`: any number from 0 in the document; here one that NVIDIA has a memory for.
 - `face_confidence_threshold`, `mot_confidence_threshold`: above 0 as in the document, and at most 1.
-- `kafka_connection_str`: a text; DeepStream's own is `host;port`, people write `host:port`, both pass.
+- `kafka_connection_str`: a text; DeepStream's own is `host;port`, people write `host:port`, both pass. A
+  `kafka://` URL says login and certificates too, with the password in a file: the document is not sealed.
 - `streammux_batch_size`, `streammux_buffer_pool`: in the document's database, not in its diagram; optional.
 
 Source: https://docs.nvidia.com/metropolis/deepstream/dev-guide/text/DS_ref_app_deepstream.html and
@@ -22,8 +23,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Self, TypeAlias
 
-from pydantic import UUID4, Field, model_validator
+from pydantic import UUID4, Field, field_validator, model_validator
 
+from sightline.deepstream.importing.logins import written_password
 from sightline.deepstream.models.address import Address
 from sightline.deepstream.models.align import FACE_align_config
 from sightline.deepstream.models.numbers import DsAppType, EncodeType, MemoryType, SourceType
@@ -110,7 +112,8 @@ class DsAppConfig(Part):
     )
     visual_topic: Text = Field(default="RawImage", description="The topic that pictures go to.")
     kafka_connection_str: Text = Field(
-        description="The Kafka that results go to, host;port as DeepStream has it, or host:port."
+        description="The Kafka that results go to, host;port as DeepStream has it, host:port, or a kafka:// "
+        "URL with login and certificates."
     )
     streammux_output_width: Positive = Field(
         default=1920, description="Pixels that every picture is scaled to, across; 1920 in NVIDIA's samples."
@@ -134,6 +137,17 @@ class DsAppConfig(Part):
     mot_confidence_threshold: Confidence = Field(
         default=0.5, description="The least confidence of a tracked object that is sent, above 0 to 1."
     )
+
+    @field_validator("kafka_connection_str")
+    @classmethod
+    def _without_a_password(cls, text: str) -> str:
+        if "://" in text and not text.startswith("kafka://"):
+            raise ValueError("expected host;port or a kafka:// URL, got a URL of another scheme")
+        if written_password(text):
+            raise ValueError(
+                "expected no password in it: name a file on the machine that runs it, password_file=/..."
+            )
+        return text
 
 
 class DsInstanceConfig(Part):

@@ -9,7 +9,7 @@ the routes; and an inference engine without its file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,12 +37,17 @@ class Thrown(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where a sink sends to: by `library` one of the protocols, at `address` as the file has it."""
+    """Where a sink sends to: by `library` one of the protocols, at `address` as the file has it.
+
+    Attributes:
+        settings: of `proto-cfg`, name=value;name=value: a login may be among them.
+    """
 
     library: str
     address: str
     topic: str
     payload: int
+    settings: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ def read_plan(paths: Sequence[Path], uris: Sequence[str] = ()) -> Plan:
     if not cameras and not addresses:
         raise Refused("expected an enabled source that has an address, got none", path=paths[0])
     sinks = [(file, group) for file in files for group in _sinks(file)]
-    brokers = tuple(_broker(file, group) for file, group in sinks)
+    brokers = tuple(_broker(file, group, paths[files.index(file)].parent) for file, group in sinks)
     every = [_whole(file, group, "msg-conv-frame-interval", FRAME_INTERVAL) for file, group in sinks]
     perf = [seconds for file in files if (seconds := _perf_s(file)) is not None]
     return Plan(
@@ -140,10 +145,19 @@ def _sinks(file: ConfigFile) -> list[str]:
     return [name for name in names if _on(file, name) and _value(file, name, "type") == BROKER]
 
 
-def _broker(file: ConfigFile, sink: str) -> Broker:
-    wanted = ("msg-broker-proto-lib", "msg-broker-conn-str", "topic")
-    library, address, topic = (str(_value(file, sink, key) or "") for key in wanted)
-    return Broker(library, address, topic, _whole(file, sink, "msg-conv-payload-type", 0))
+def _broker(file: ConfigFile, sink: str, folder: Path) -> Broker:
+    wanted = ("msg-broker-proto-lib", "msg-broker-conn-str", "topic", "msg-broker-config")
+    library, address, topic, named = (str(_value(file, sink, key) or "") for key in wanted)
+    settings = _settings(folder / named) if named else ""
+    return Broker(library, address, topic, _whole(file, sink, "msg-conv-payload-type", 0), settings)
+
+
+def _settings(path: Path) -> str:
+    """What the adaptor is told in quotes; nothing where there is no such file: it goes on without."""
+    if not path.is_file():
+        return ""
+    said = value(load(path), Kind.BROKER, "message-broker", "proto-cfg")
+    return str(said or "").strip('"')
 
 
 def _address(file: ConfigFile) -> tuple[str, int] | None:

@@ -18,7 +18,9 @@ from fractions import Fraction
 from types import TracebackType
 from typing import Final, Self
 
-from sightline.bus import Bus, open_bus
+from sightline.bus import Bus
+from sightline.bus.kafka import KafkaBus
+from sightline.bus.kafka_address import KafkaAddress
 from sightline.deepstream.messages import write_minimal, write_nv_frame
 from sightline.deepstream.standin.output import complain
 from sightline.deepstream.standin.plan import Broker
@@ -129,7 +131,10 @@ def _bus(broker: Broker) -> Bus:
             f"expected libnvds_kafka_proto.so and an address host;port, got {broker.library} and "
             f"{broker.address}: no other is spoken here"
         )
-    return open_bus(f"kafka://{host}:{port}")
+    said = (each.partition("=") for each in broker.settings.split(";") if each)
+    return KafkaBus(
+        KafkaAddress(servers=(f"{host}:{port}",), settings={name: text for name, _, text in said})
+    )
 
 
 def _topic(broker: Broker) -> str:

@@ -8,7 +8,8 @@
           set-.../              never changed once written (`deepstream.generating.files`)
 
 Promises: the same digest has the same folder, whose files are put right where they were tampered with; what
-is there is whole, also after a crash; files with logins are 0600. No name is made of a digest as it is: a
+is there is whole, also after a crash; files with logins are 0600. Files that the URL of a Kafka names
+(certificates, a password) are seen by a container where they are. No name is made of a digest as it is: a
 password is in it, and whoever sees the name in a list of processes could try guesses against it.
 
 A worker's site is taken as it stands: a `$` in it is a dollar and no variable, so that nobody who may say
@@ -20,22 +21,25 @@ Deliberately not here: what runs it, and deciding which folders are still in use
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from sightline.bus.kafka_files import TLS, files_named
 from sightline.capture.address import Kind, kind
 from sightline.deepstream.generating import Generated, Layout, generate
 from sightline.deepstream.generating.files import Content, put
 from sightline.errors import ConfigError, RuntimeFault, SightlineError
 from sightline.fleet.deciding.agent.desired import DesiredInstance
+from sightline.fleet.documents.secret_parts import texts
 from sightline.fleet.messages.parts import FleetDsInstance, RunOptions, WorkerInstance
 from sightline.fleet.runtime.naming import slug
 from sightline.fleet.runtime.own_files import OwnFiles
@@ -149,6 +153,8 @@ class Preparing:
             cameras=tuple(source.camera_id for source in payload.config.sourceconfig.sources),
             may_end=all(_may_end(source.address) for source in payload.config.sourceconfig.sources),
             environment=dict(made.environment),
+            # Its password stands in a file of the instance's own.
+            reads=_there(files_named(payload.config.appconfig.kafka_connection_str, TLS)),
             stop_s=_stop_s(instance, _DEEPSTREAM_STOP_S),
         )
 
@@ -160,7 +166,8 @@ class Preparing:
 
     def _worker(self, instance: DesiredInstance, payload: WorkerInstance) -> RunSpec:
         folder, work = self._folders(instance)
-        there = put(_of_worker(payload), folder, "").folder
+        files = _of_worker(payload)
+        there = put(files, folder, "").folder
         module, environment = python_module("sightline.fleet.instance")
         in_container = _in_container(payload.run)
         before = tuple(self._programs.worker_image) if in_container else module
@@ -169,6 +176,7 @@ class Preparing:
             command=(*before, str(there / SITE_FILE), "--folder", str(work)),
             may_end=_site_may_end(payload.site),
             environment={} if in_container else environment,
+            reads=_there(named for file in files.values() for named in _named_in(file)),
             stop_s=_stop_s(instance, _WORKER_STOP_S),
         )
 
@@ -205,6 +213,17 @@ def _shared(instance: DesiredInstance, run: RunOptions, folder: Path, work: Path
 def _of_worker(payload: WorkerInstance) -> Mapping[str, Content]:
     text = site_text(payload.site, payload.run.terms)
     return {SITE_FILE: Content(text.encode(), secret=True, file=None)}
+
+
+def _named_in(file: Content) -> Iterator[Path]:
+    """By a site, whose text is JSON (`site_text`)."""
+    for text in texts(json.loads(file.data)):
+        yield from files_named(text)
+
+
+def _there(named: Iterable[Path]) -> tuple[Path, ...]:
+    """Those of them that are plain files here: Docker would make a folder of what is not there."""
+    return tuple(sorted({path for path in named if path.is_absolute() and path.is_file()}))
 
 
 def _stop_s(instance: DesiredInstance, most_s: float) -> float:

@@ -50,6 +50,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
         command: program and arguments; in a container the arguments of its image's own program.
         image, network: of a container; None: the runtime's own setting.
         folder: with its files, seen by a container at the same path, to be read only.
+        reads: more files that it reads and that are not its own, likewise.
         writes: files or folders that it may write to, likewise.
         work: the folder that it runs in, and may write to, likewise.
         cameras: in the order of its sources, so that figures that it tells by number have a name.
@@ -68,6 +69,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     image: str | None = None
     network: str | None = None
     folder: Path | None = None
+    reads: Sequence[Path] = ()
     writes: Sequence[Path] = ()
     work: Path | None = None
     cameras: Sequence[str] = ()

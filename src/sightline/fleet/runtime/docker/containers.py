@@ -140,7 +140,7 @@ def restart_of(spec: RunSpec) -> str:
 def mounts_of(spec: RunSpec, settings: DockerSettings) -> list[tuple[str, bool]]:
     """Places of the machine that it sees at the same place, and whether it may only read them."""
     writable = [*spec.writes, *([spec.work] if spec.work else [])]
-    readable = [*settings.shares, *([spec.folder] if spec.folder else [])]
+    readable = {*settings.shares, *spec.reads, *([spec.folder] if spec.folder else [])}
     return sorted([*((str(path), False) for path in writable), *((str(path), True) for path in readable)])
 
 
