@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sightline.capture.address import Kind
 from sightline.capture.camera import CameraInput
@@ -56,6 +56,25 @@ class ProbeReport:
     transport: str | None
     packets: int
     still: Image | None
+
+
+def facts(report: ProbeReport) -> dict[str, Any]:
+    """A report as plain values, for programs; `decodable` says that there is a still."""
+    return {
+        "url": report.url,
+        "codec": report.codec,
+        "profile": report.profile,
+        "width": report.size and report.size.width,
+        "height": report.size and report.size.height,
+        "fps": report.fps,
+        "gop_packets": report.gop_packets,
+        "gop_s": report.gop_s,
+        "bit_rate": report.bit_rate,
+        "clock": report.clock,
+        "transport": report.transport,
+        "packets": report.packets,
+        "decodable": report.still is not None,
+    }
 
 
 def probe(camera: CameraInput, *, watch_s: float = 6.0, clock: Clock = SYSTEM_CLOCK) -> ProbeReport:

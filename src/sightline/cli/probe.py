@@ -130,22 +130,9 @@ def _save(still: Image | None, path: Path) -> None:
 
 
 def _facts(report: ProbeReport, still: Path | None) -> dict[str, Any]:
-    return {
-        "url": report.url,
-        "codec": report.codec,
-        "profile": report.profile,
-        "width": report.size and report.size.width,
-        "height": report.size and report.size.height,
-        "fps": report.fps,
-        "gop_packets": report.gop_packets,
-        "gop_s": report.gop_s,
-        "bit_rate": report.bit_rate,
-        "clock": report.clock,
-        "transport": report.transport,
-        "packets": report.packets,
-        "decodable": report.still is not None,
-        "still": still and str(still),
-    }
+    from sightline.capture.probe import facts
+
+    return {**facts(report), "still": still and str(still)}
 
 
 def _print_table(report: ProbeReport, still: Path | None) -> None:

@@ -38,7 +38,7 @@ from sightline.fleet.post.post import Post
 from sightline.fleet.post.reading import Received
 from sightline.fleet.store import Database
 from sightline.fleet.store.refusals import Busy
-from sightline.log import Repeated, get_logger, redact
+from sightline.log import Repeated, get_logger
 
 SAVE_AGAIN_S: Final = 1.0
 BUSY_S: Final = 0.05
@@ -53,7 +53,7 @@ class Driver:
         fault: why the database takes nothing; "": it does.
         counts: what came, by kind; `broken` are messages that something of ours broke at.
         inventory: that is applied.
-        logs: whose log somebody waits for, by request; any thread may take one out.
+        waiting: whose answer somebody waits for, by request; any thread may take one out.
         apply_wanted: who asked on the topic for the draft to be applied; "": nobody.
     """
 
@@ -81,7 +81,7 @@ class Driver:
         self.fault = ""
         self.counts: Counter[str] = Counter()
         self.apply_wanted = ""
-        self.logs: dict[str, tuple[NodeId, Future[str]]] = {}
+        self.waiting: dict[str, tuple[NodeId, Future[AgentResponse]]] = {}
 
     def came(self, received: Iterable[Received]) -> None:
         """Messages of the bus, in their order."""
@@ -190,10 +190,10 @@ class Driver:
             )
 
     def _answer(self, response: AgentResponse) -> None:
-        """A log, for whoever waits for it; every agent can read who was asked."""
-        node_id, waiting = self.logs.get(response.request, (None, None))
+        """For whoever waits for it; every agent can read who was asked."""
+        node_id, waiting = self.waiting.get(response.request, (None, None))
         if waiting is not None and node_id == response.node_id and not waiting.done():
-            waiting.set_result(redact(response.log or ""))
+            waiting.set_result(response)
 
     def _save(self, now_ns: int) -> None:
         unsaved = self._outgoing.unsaved

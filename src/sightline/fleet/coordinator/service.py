@@ -13,19 +13,18 @@ import secrets
 import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from sightline.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
-from sightline.errors import CallTimedOut, Closed, FleetError, StoreError
+from sightline.errors import Closed, StoreError
+from sightline.fleet.coordinator.asking import ASK_S, Asking
 from sightline.fleet.coordinator.configuring import Configuring
 from sightline.fleet.coordinator.door import Door
 from sightline.fleet.coordinator.driver import Driver
 from sightline.fleet.coordinator.inbox import Inbox
-from sightline.fleet.coordinator.looking import HERE, Looking, Picture
+from sightline.fleet.coordinator.looking import Looking, Picture
 from sightline.fleet.deciding.coordinator.actions import Action
 from sightline.fleet.deciding.coordinator.events import Events
 from sightline.fleet.deciding.coordinator.fleet import MOST_JUMP
@@ -39,15 +38,15 @@ from sightline.fleet.post.post import Post
 from sightline.fleet.post.reading import Received
 from sightline.fleet.store import Database
 from sightline.fleet.store.refusals import Missing
+from sightline.fleet.store.revisions import RowChange
 from sightline.fleet.store.rows import AgentChange, AgentIn, AgentOut
 from sightline.fleet.store.tokens import TokenOut
 from sightline.fleet.timing import Timing
-from sightline.log import get_logger
+from sightline.log import get_logger, redact
 
 T = TypeVar("T")
 
 NAME: Final = "coordinator"
-ASK_S: Final = 10.0
 PLAN_S: Final = 30.0
 WRITE_WAIT_S: Final = 0.1
 """That agents may wait for because users write much at once, such as a site of thousands of cameras."""
@@ -66,6 +65,9 @@ class CoordinatorService:
         open_topics: whether UpdateConfig and Refresh are obeyed whoever sent them.
         ready_s: see `Configuring`.
         timing, clock: what it shares with its agents, and its time.
+
+    Attributes:
+        asking: what one agent is asked once.
 
     Raises:
         ConfigError, MissingExtra: the URL or the prefix is wrong. StoreError: the database cannot be read.
@@ -86,7 +88,6 @@ class CoordinatorService:
         self.database = database
         self.identity = identity
         self._clock = clock
-        self._number = 0
         self._heard_ns = clock.utc_ns()
         self._applying = threading.Lock()
         self._was_away = threading.Event()
@@ -112,6 +113,7 @@ class CoordinatorService:
             happened=Events(memory.placement),
             clock=clock,
         )
+        self.asking = Asking(self._driver, self._inbox, clock, lambda: self.away_since)
         self._reader = self._post.reader(AgentInfo, AgentResponse, UpdateConfig, Refresh)
         self._threads = [
             threading.Thread(target=target, name=f"fleet {name}", daemon=True)
@@ -218,25 +220,29 @@ class CoordinatorService:
         row = self.database.agents.remove(key, expected)
         self._agent_is(uuid.UUID(row.node_id))
 
+    def apply_row(self, change: RowChange, *, by: str = "the API") -> int:
+        """Change a row, and have it hold at once, and it alone; the revision. Raises StoreError, and what
+        `change` raises: then nothing changed.
+        """
+        with self._applying:
+            inventory, sources = self.database.apply_row(change)
+            self._inbox.ask(lambda: self._driver.applied(inventory, sources, by), ASK_S, must=True)
+            return inventory.revision
+
     def restart(self, instance: str) -> str:
         """Have it begun anew; what was done, for people. Raises FleetError where nobody can do it."""
-        node_id = self._sent_to(AgentCommand(command="restart", instance=instance), instance)
-        return f"asked {self._name_of(node_id)} to begin {instance} anew"
+        host = self.asking.tell_instance(AgentCommand(command="restart", instance=instance))
+        return f"asked {host} to begin {instance} anew"
 
     def retry(self, instance: str) -> str:
         """Have its agent try again what failed. Raises FleetError where nobody can do it."""
-        node_id = self._sent_to(AgentCommand(command="retry", instance=instance), instance)
-        return f"asked {self._name_of(node_id)} to try again what failed"
+        host = self.asking.tell_instance(AgentCommand(command="retry", instance=instance))
+        return f"asked {host} to try again what failed"
 
     def logs(self, instance: str, lines: int, timeout_s: float = ASK_S) -> str:
         """What it wrote last. Raises FleetError where nobody can say, CallTimedOut where nobody does."""
-        request, answer = uuid.uuid4().hex, Future[str]()
-        command = AgentCommand(command="logs", instance=instance, lines=lines, request=request)
-        try:
-            host = self._name_of(self._sent_to(command, instance, answer))
-            return _in_time(answer, timeout_s, host)
-        finally:
-            self._driver.logs.pop(request, None)
+        command = AgentCommand(command="logs", instance=instance, lines=lines)
+        return redact(self.asking.ask_instance(command, timeout_s).log or "")
 
     def new_token(self, description: str, life_s: float, uses: int) -> tuple[str, TokenOut]:
         """A token that lets agents in: its text, and what is kept of it."""
@@ -318,40 +324,6 @@ class CoordinatorService:
 
         self._act(act)
 
-    def _sent_to(self, command: AgentCommand, instance: str, answer: Future[str] | None = None) -> NodeId:
-        """Have an instance's agent told, whose log is the `answer`. Raises FleetError: it is on no machine
-        that hears it.
-        """
-
-        def act() -> NodeId:
-            machine = self._driver.machine
-            view = machine.instances().get(instance)
-            if view is None:
-                raise Missing("applied instance", instance)
-            node_id = view.node
-            agent = None if node_id is None else machine.agents().get(node_id)
-            if node_id is None or agent is None or agent.state not in HERE:
-                raise FleetError(f"{instance} is on no machine that is connected")
-            if answer is not None:
-                self._driver.logs[command.request] = node_id, answer
-            self._number = max(self._number + 1, self._clock.utc_ns())
-            said = {"node_id": node_id, "boot": max(0, agent.boot), "number": self._number}
-            told = command.model_copy(update=said)
-            self._driver.do(machine.command(told, self._clock.monotonic_ns()))
-            return node_id
-
-        return self._inbox.ask(act, ASK_S)
-
-    def _name_of(self, node_id: NodeId) -> str:
-        return self._driver.door.hostname_of(node_id)
-
     def _reconnected(self) -> None:
         """Messages may have been missed; said before the post calls itself connected."""
         self._was_away.set()
-
-
-def _in_time(answer: Future[str], timeout_s: float, host: str) -> str:
-    try:
-        return answer.result(timeout_s)
-    except FutureTimeout:
-        raise CallTimedOut(f"the agent on {host} did not answer within {timeout_s:g} s") from None

@@ -35,6 +35,8 @@ from sightline.fleet.messages.parts import (
 
 LEASES_KEY: Final = "leases"
 MOST_LOG_BYTES: Final = 256 * 1024
+MOST_SEALED: Final = 256 * 1024
+"""Letters of what is sealed for one reader: a camera and its login, or what was seen of it."""
 
 
 class Message(Passing):
@@ -117,17 +119,18 @@ class AgentCommand(Message):
     one. `refuse`: who greeted with this `key` is not, with a reason; it may ask again. Others of its number
     are not meant: anybody may greet as an agent. `report`: say how all is, and who you are.
     `retry`: try again what failed. `restart`: begin `instance` anew. `logs`: send the last `lines` of
-    `instance`, answered by an AgentResponse with the same `request`. `leases`: for all, under the key
+    `instance`, answered by an AgentResponse with the same `request`. `probe`: look at the camera that stands
+    in `sealed`, for this agent's eyes (`probing.words`), answered likewise. `leases`: for all, under the key
     "leases".
 
-    What users ask once (`restart`, `retry`, `logs`) is for the life `boot` of its agent, and has a `number`
-    above those of all before: who sends a command of somebody's a second time has nothing done.
+    What users ask once (`restart`, `retry`, `logs`, `probe`) is for the life `boot` of its agent, and has a
+    `number` above those of all before: who sends a command of somebody's a second time has nothing done.
     """
 
     topic: ClassVar[str] = "AgentCommand"
     most_bytes: ClassVar[int] = 16 * 1024 * 1024
 
-    command: Literal["welcome", "refuse", "report", "retry", "restart", "logs", "leases"]
+    command: Literal["welcome", "refuse", "report", "retry", "restart", "logs", "probe", "leases"]
     node_id: UUID4 | None = None
     reason: str = ""
     boot: Generation = 0
@@ -140,6 +143,7 @@ class AgentCommand(Message):
     request: str = ""
     key: str = ""
     number: Generation = 0
+    sealed: Annotated[str, Field(max_length=MOST_SEALED)] = ""
 
 
 class AgentConfig(Message):
@@ -164,7 +168,7 @@ class AgentResponse(Message):
         refused: a configuration that came and cannot be used, newer than `generation`; 0: none. Then
             `deployment` is "failed", and `reason` says why.
         held: names of exclusive instances that may still be running here, whatever is desired; sent always.
-        request, log: the answer to `logs`.
+        request, log: the answer to `logs`. sealed: that to `probe`, for the coordinator's eyes.
     """
 
     topic: ClassVar[str] = "AgentResponse"
@@ -185,6 +189,7 @@ class AgentResponse(Message):
     held: list[Line] = Field(default_factory=list, max_length=MOST_OF_A_KIND)
     request: Label = ""
     log: Annotated[str, Field(max_length=MOST_LOG_BYTES)] | None = None
+    sealed: Annotated[str, Field(max_length=MOST_SEALED)] = ""
 
 
 class UpdateConfig(Message):

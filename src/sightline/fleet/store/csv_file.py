@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
 from sightline.errors import ConfigError
 from sightline.fleet.store.database import Database
@@ -102,6 +103,7 @@ def import_csv(
     prune: bool = False,
     edit: bool = True,
     dry_run: bool = False,
+    look: Callable[[Session], None] | None = None,
 ) -> Imported:
     """Bring the rows of a file in; `origin` is `csv:KIND` if left out. See `import_rows`.
 
@@ -113,7 +115,7 @@ def import_csv(
     rows = _read(_table(kind), _decoded(text))
     brought = [values for _, values in rows]
     origin = f"csv:{kind}" if origin is None else origin
-    how = {"prune": prune, "edit": edit, "dry_run": dry_run}
+    how = {"prune": prune, "edit": edit, "dry_run": dry_run, "look": look}
     try:
         return import_rows(database, origin, **{kind: brought}, **how)  # type: ignore[arg-type]
     except Refused as refused:

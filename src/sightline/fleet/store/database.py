@@ -18,18 +18,19 @@ from typing import Final, Self
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import StoreError
 from sightline.fleet.deciding.coordinator.actions import Memory, Save
-from sightline.fleet.documents.sources import Sources
+from sightline.fleet.documents.sources import CameraSource, Sources
 from sightline.fleet.inventory import Inventory
 from sightline.fleet.store.agents import Agents
 from sightline.fleet.store.cameras import Cameras
 from sightline.fleet.store.copying import copy_database
 from sightline.fleet.store.events import Events
 from sightline.fleet.store.instances import Instances
+from sightline.fleet.store.draft import Draft
 from sightline.fleet.store.lock_file import LockFile
 from sightline.fleet.store.migrating import migrate
 from sightline.fleet.store.observing import Observed
 from sightline.fleet.store.remembering import Remembering
-from sightline.fleet.store.revisions import Revisions
+from sightline.fleet.store.revisions import Revisions, RowChange
 from sightline.fleet.store.sealing import check_key, seal_anew
 from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.settings import Settings
@@ -132,10 +133,23 @@ class Database:
 
     def backup(self, path: str | os.PathLike[str]) -> None:
         """Make a copy of one moment, while others go on; its passwords need the same key file."""
+    def apply_row(self, change: RowChange, *, dry_run: bool = False) -> tuple[Inventory, Sources]:
+        """Change a row, and have it hold at once, and it alone: what else is in the draft stays draft.
+        `dry_run`: nothing is changed; what would be applied is given.
+        """
+        return self._revisions.apply_row(change, dry_run=dry_run)
+
         to = Path(path).absolute()
         if to == self.path:
             raise StoreError(f"expected another file for the copy than the database itself, {to}")
         copy_database(self.path, to)
+    def camera_source(self, key: int | str) -> CameraSource:
+        """A camera of the draft as it is opened, its login in the clear."""
+        with self._sessions.reading() as session:
+            _, source = Draft(self.vault).row(session, self.cameras.find(session, key))
+            made: CameraSource = source
+            return made
+
 
     def rotate(self) -> None:
         """Seal everything anew by a new key, and forget the old one. Copies made before need the old file."""

@@ -59,6 +59,13 @@ class Draft:
             self._last = sums, self._read_all(session)
         return self._last[1]
 
+    def row(self, session: Session, row: Camera | DsInstance) -> tuple[Any, Any]:
+        """Of one row, what is decided by and what documents are made of; it is not kept, as the transaction
+        may come to nothing.
+        """
+        _, spec, source = self._make(session, type(row), [row.id])[row.id]
+        return spec, source
+
     def _read_all(self, session: Session) -> tuple[Inventory, Sources]:
         instances = list(self._read(session, DsInstance))
         cameras = list(self._read(session, Camera))

@@ -8,18 +8,25 @@ has no more are removed; else they are told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sightline.fleet.store.database import Database
+from sightline.fleet.store.linked import LINKS
 from sightline.fleet.store.refusals import Missing, Mistake, Refused
 from sightline.fleet.store.row import Row
 from sightline.fleet.store.shelf import Shelf
+from sightline.log import HIDDEN
 
 Values = Mapping[str, Any]
+_FOUND: Final = frozenset(
+    {"id", "generation", "observed_generation", "verified_generation", "status", "reason", "origin"}
+    | {"placed_instance", "placed_node", "term", "camera_count", "has_password", "connected", "state"}
+)
+"""Of a row that is shown, what no import says."""
 
 
 class Changes(Row):
@@ -36,6 +43,17 @@ class Changes(Row):
         return not (self.added or self.changed or self.removed)
 
 
+class RowChange(Row):
+    """What becomes of one row."""
+
+    kind: Literal["camera", "instance", "agent"]
+    name: str
+    change: Literal["added", "changed", "removed"]
+    fields: dict[str, tuple[JsonValue, JsonValue]] = Field(
+        {}, description="What it is and what it would be, by field; what is secret is hidden in both."
+    )
+
+
 class Imported(Row):
     """What an import does, or would do."""
 
@@ -43,6 +61,7 @@ class Imported(Row):
     instances: Changes = Changes.model_validate({})
     cameras: Changes = Changes.model_validate({})
     agents: Changes = Changes.model_validate({})
+    rows: list[RowChange] = Field([], description="Of a dry run, what would become of each row.")
 
     @property
     def is_nothing(self) -> bool:
@@ -73,7 +92,7 @@ def import_rows(
         Refused: values are wrong, or names are another's; all mistakes, each with its table and name.
     """
     with database.sessions.writing() as session:
-        bringing = _Bringing(session, origin, adopt=adopt, edit=edit)
+        bringing = _Bringing(session, origin, adopt=adopt, edit=edit, told=dry_run)
         brought = {
             "agents": bringing.all(database.agents, "agent_name", agents),
             "instances": bringing.all(database.instances, "instance_name", instances),
@@ -86,15 +105,17 @@ def import_rows(
             look(session)
         if dry_run:
             session.rollback()
-    return Imported(origin=origin, **brought)
+    return Imported(origin=origin, **brought, rows=bringing.rows)
 
 
 class _Bringing:
     """One import within its transaction."""
 
-    def __init__(self, session: Session, origin: str, *, adopt: bool, edit: bool) -> None:
+    def __init__(self, session: Session, origin: str, *, adopt: bool, edit: bool, told: bool) -> None:
         self._session, self._origin, self._adopt, self._edit = session, origin, adopt, edit
+        self._told = told
         self.mistakes: list[Mistake] = []
+        self.rows: list[RowChange] = []
 
     def all(self, shelf: Shelf[Any, Any], name: str, rows: Iterable[Values]) -> Changes:
         found: dict[str, list[str]] = {"added": [], "changed": [], "unchanged": []}
@@ -122,6 +143,7 @@ class _Bringing:
         names = [getattr(row, name) for row in gone]
         if prune:
             shelf.remove_in(self._session, gone)
+            self._tell(shelf, "removed", names)
         return changes.model_copy(update={"removed" if prune else "left": names})
 
     def _one(self, shelf: Shelf[Any, Any], name: str, values: Values) -> str:
@@ -129,13 +151,57 @@ class _Bringing:
             row = shelf.find(self._session, str(values[name]))
         except Missing:
             shelf.add_in(self._session, {**values, **self._mark(shelf)})
+            self._tell(shelf, "added", [str(values[name])])
             return "added"
         mark = {} if self._edit else self._mark(shelf)
         if mark and row.origin != self._origin and not self._adopt:
             whose = f"import {row.origin!r}" if row.origin else "a user"
             raise Refused([Mistake(name, f"there is one already, which {whose} made; adopt it to change it")])
+        before = _Looked.at(shelf, self._session, row) if self._told else None
         changed = shelf.merge_in(self._session, row, {**values, **mark})
+        if changed and before is not None:
+            fields = before.differing(_Looked.at(shelf, self._session, row))
+            self._tell(shelf, "changed", [str(values[name])], fields)
         return "changed" if changed else "unchanged"
+
+    def _tell(
+        self,
+        shelf: Shelf[Any, Any],
+        change: Literal["added", "changed", "removed"],
+        names: Iterable[str],
+        fields: dict[str, tuple[Any, Any]] | None = None,
+    ) -> None:
+        if self._told:
+            kind: Any = shelf.what
+            made = (RowChange(kind=kind, name=name, change=change, fields=fields or {}) for name in names)
+            self.rows += made
 
     def _mark(self, shelf: Shelf[Any, Any]) -> dict[str, str]:
         return {} if shelf.what == "agent" else {"origin": self._origin}
+
+
+class _Looked(NamedTuple):
+    """A row at a moment: as it may be shown, and with what is hidden."""
+
+    shown: dict[str, Any]
+    clear: dict[str, Any]
+
+    @classmethod
+    def at(cls, shelf: Shelf[Any, Any], session: Session, row: Any) -> _Looked:
+        return cls(shelf.shown_in(session, row).model_dump(mode="json"), dict(shelf.clear(row)))
+
+    def differing(self, then: _Looked) -> dict[str, tuple[Any, Any]]:
+        told = {
+            name: (was, then.shown[name])
+            for name, was in self.shown.items()
+            if name not in _FOUND and was != then.shown[name]
+        }
+        for name, was in self.clear.items():
+            if was != then.clear[name] and name not in told and name not in LINKS and name not in _FOUND:
+                told[name] = (_hidden(was), _hidden(then.clear[name]))
+        return told
+
+
+def _hidden(value: Any) -> str | None:
+    """That there is something, and not what."""
+    return HIDDEN if value else None

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Collection, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 from sqlalchemy import delete, func, select
@@ -17,16 +17,18 @@ from sqlalchemy.orm import Session
 from sightline.clock import NS_PER_MS, Clock
 from sightline.errors import StoreError
 from sightline.fleet.documents.sources import Sources
-from sightline.fleet.inventory import Inventory
+from sightline.fleet.inventory import CameraSpec, Inventory
 from sightline.fleet.messages.parts import RunOptions
 from sightline.fleet.store.draft import Draft
 from sightline.fleet.store.sessions import Sessions
-from sightline.fleet.store.tables import Revision
+from sightline.fleet.store.tables import Camera, DsInstance, Revision
 from sightline.fleet.store.vault import Vault
 from sightline.log import hide_secret
 
 KEPT: Final = 50
 T = TypeVar("T")
+RowChange: TypeAlias = Callable[[Session], Camera | DsInstance]
+"""Within a transaction it changes a row, and gives it."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -46,6 +48,14 @@ class Snapshot(msgspec.Struct, frozen=True):
         specs = _mixed(self.inventory.cameras, other.inventory.cameras, names)
         sources = _mixed(self.sources.cameras, other.sources.cameras, names)
         return Snapshot(replace(self.inventory, cameras=specs), replace(self.sources, cameras=sources))
+
+    def with_row(self, spec: Any, source: Any) -> Snapshot:
+        """The same with this camera or instance in it, as it is here."""
+        replace = msgspec.structs.replace
+        of, name = ("cameras", spec.camera_id) if isinstance(spec, CameraSpec) else ("instances", spec.name)
+        specs = {**getattr(self.inventory, of), name: spec}
+        sources = {**getattr(self.sources, of), name: source}
+        return Snapshot(replace(self.inventory, **{of: specs}), replace(self.sources, **{of: sources}))
 
 
 class Revisions:
@@ -72,6 +82,22 @@ class Revisions:
             self._last = made
             return made.inventory, made.sources
 
+    def apply_row(self, change: RowChange, *, dry_run: bool = False) -> tuple[Inventory, Sources]:
+        """Change a row, and apply it alone, in one transaction. With `dry_run`: what would be applied then,
+        and nothing is changed.
+        """
+        with self._lock:
+            with self._sessions.writing() as session:
+                row = change(session)
+                last = self._applied(session)
+                made = last.of(0).with_row(*self._draft.row(session, row))
+                if dry_run:
+                    session.rollback()
+                    return made.of(last.inventory.revision + (made != last.of(0))).inventory, made.sources
+                made = self._added(session, made, last)
+            self._last = made
+            return made.inventory, made.sources
+
     def applied(self) -> tuple[Inventory, Sources]:
         """The newest revision; of number 0 and empty where nothing was applied yet."""
         with self._lock, self._sessions.reading() as session:
@@ -83,18 +109,22 @@ class Revisions:
             draft = Snapshot(*self._draft.read(session))
             last = self._applied(session)
             now = draft if cameras is None else last.of(0).with_cameras(draft, frozenset(cameras))
-            if now == last.of(0):
-                return last
-            row = Revision(
-                applied_at=self._clock.utc_ns() // NS_PER_MS,
-                cameras=len(now.inventory.cameras),
-                instances=len(now.inventory.instances),
-                snapshot=self._vault.seal_bytes(_packed(now)),
-            )
-            session.add(row)
-            session.flush()
-            session.execute(delete(Revision).where(Revision.revision <= row.revision - KEPT))
-            return now.of(row.revision)
+            return self._added(session, now, last)
+
+    def _added(self, session: Session, now: Snapshot, last: Snapshot) -> Snapshot:
+        """The newest revision, which is this one."""
+        if now == last.of(0):
+            return last
+        row = Revision(
+            applied_at=self._clock.utc_ns() // NS_PER_MS,
+            cameras=len(now.inventory.cameras),
+            instances=len(now.inventory.instances),
+            snapshot=self._vault.seal_bytes(_packed(now)),
+        )
+        session.add(row)
+        session.flush()
+        session.execute(delete(Revision).where(Revision.revision <= row.revision - KEPT))
+        return now.of(row.revision)
 
     def _applied(self, session: Session) -> Snapshot:
         newest = session.scalar(select(func.max(Revision.revision))) or 0

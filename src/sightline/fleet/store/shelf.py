@@ -107,6 +107,14 @@ class Shelf(ABC, Generic[RowT, OutT]):
         """Make what `values` name as they say, within a transaction; whether it was another."""
         return self._set(session, row, self._merged(row, values))
 
+    def shown_in(self, session: Session, row: RowT) -> OutT:
+        """A row as it may be shown, within a transaction."""
+        return self._out(session, [row])[0]
+
+    def clear(self, row: RowT) -> dict[str, Any]:  # noqa: ARG002 - of those that have any
+        """What is hidden of a row, and all that was said of it beside; empty: nothing is hidden."""
+        return {}
+
     def remove_in(self, session: Session, rows: Sequence[RowT]) -> None:
         """Delete rows, within a transaction."""
         for row in rows:
