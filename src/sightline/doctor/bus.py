@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sightline.doctor.finding import Finding, note, ok, problem
+from sightline.doctor.kafka import SCHEME, look_at_kafka
 from sightline.errors import ConfigError, MissingExtra
 from sightline.hub.address import HubAddress
 from sightline.site import Site
@@ -16,7 +17,9 @@ SOON: Final = timedelta(days=30)
 
 
 def look_at_bus(site: Site) -> Finding:
-    """A finding on the bus of `site`: a hub is asked for its greeting, and nothing else."""
+    """A finding on the bus of `site`: a hub is asked for its greeting, a Kafka for its topics."""
+    if site.bus.startswith(SCHEME):
+        return look_at_kafka("bus", site.bus)
     address = hub_of(site.bus)
     if address is None:
         return ok("site", "bus", f"{site.bus} is within this process and needs no broker")

@@ -9,6 +9,7 @@ from sightline.doctor.bus import look_at_bus
 from sightline.doctor.cameras import look_at_cameras
 from sightline.doctor.finding import Finding
 from sightline.doctor.frame_queue import look_at_frame_queue
+from sightline.doctor.kafka import look_at_sinks
 from sightline.doctor.libraries import judge_libraries, look_at_libraries
 from sightline.doctor.machine import judge_machine, look_at_machine
 from sightline.doctor.places import look_at_places
@@ -28,6 +29,7 @@ def examine(
     yield from judge_libraries(look_at_libraries(), _kinds(site))
     if site is not None:
         yield look_at_bus(site)
+        yield from look_at_sinks(site)
         yield from look_at_places(site)
         yield from look_at_frame_queue(site)
         yield from look_at_cameras(cameras, timeout_s=timeout_s)
