@@ -17,6 +17,8 @@ from sightline.fleet.api.examples import EXAMPLES
 from sightline.fleet.store import rows
 from sightline.fleet.store.events import EventOut
 from sightline.fleet.store.tokens import TokenOut
+from sightline.fleet.store.user_tokens import UserTokenOut
+from sightline.fleet.store.users import UserOut
 
 PLANTED = "planted-geheim-77c1"
 PROBLEM = "application/problem+json"
@@ -33,6 +35,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str,
         secret = {"bus": f"hub://:{PLANTED}@10.0.0.1:4820"}
         client.post("/api/v1/instances", worker("one", config={**worker("one")["config"], **secret}))
         client.post("/api/v1/agents", {"agent_name": "hall"})
+        client.post("/api/v1/users", {"name": "hall", "password": f"{PLANTED}-user"})
         client.post(
             "/api/v1/cameras", camera("gate", instance_name="one", username="viewer", password=PLANTED)
         )
@@ -242,7 +245,12 @@ def test_every_body_has_an_example_that_fits(served: tuple[str, str, dict[str, A
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_pass_as_they_stand(name: str) -> None:
-    models: dict[str, type[BaseModel]] = {"EventOut": EventOut, "TokenOut": TokenOut}
+    models: dict[str, type[BaseModel]] = {
+        "EventOut": EventOut,
+        "TokenOut": TokenOut,
+        "UserOut": UserOut,
+        "UserTokenOut": UserTokenOut,
+    }
     model = models.get(name) or getattr(rows, name)
     made = model.model_validate(json.loads(json.dumps(EXAMPLES[name])))
     assert made.model_fields_set == EXAMPLES[name].keys() or name.endswith("In")

@@ -23,11 +23,13 @@ from sightline.fleet.api.described import describe
 from sightline.fleet.api.entitled import entitled
 from sightline.fleet.api.front import Front
 from sightline.fleet.api.instances import instance_routes
+from sightline.fleet.api.me import me_routes
 from sightline.fleet.api.operations import operation_routes
 from sightline.fleet.api.problems import FaultsLogged, add_handlers
 from sightline.fleet.api.streams import stream_routes
 from sightline.fleet.api.tokens import token_routes
 from sightline.fleet.api.transfer import transfer_routes
+from sightline.fleet.api.users import user_routes
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.entrance.entrance import Entrance
 from sightline.pages.guard import Guard
@@ -36,7 +38,10 @@ from sightline.pages.guarded import App
 _ABOUT: Final = """Cameras, machines and instances of a fleet.
 
 What is written here is a draft: `POST /api/v1/update-config` makes it so, and `GET /api/v1/plan` says before
-what that changes. Changes of a row may name the generation that they are of, by `If-Match`."""
+what that changes. Changes of a row may name the generation that they are of, by `If-Match`.
+
+Who asks shows a token as a bearer's: a user's own, or the coordinator's. A page that a user is logged in to
+has a cookie instead, and says `X-CSRF-Token` with each change, which `GET /api/v1/me` tells it."""
 
 
 class PageParts(NamedTuple):
@@ -88,6 +93,8 @@ def make_app(parts: PageParts) -> FastAPI:
         dependencies=[Depends(entitled(parts.entrance))],
     )
     add_handlers(app)
+    for people in (user_routes, me_routes):
+        app.include_router(people(parts.entrance))
     for routes in (
         camera_routes,
         agent_routes,

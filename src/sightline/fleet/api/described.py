@@ -1,7 +1,7 @@
 """The API as OpenAPI has it: FastAPI's own, with what it leaves out or has wrongly put right.
 
 It promises: every error is a `Problem` as it is in truth (FastAPI names a form of its own, which echoes what
-was sent); every route that needs the token says so; every body has an example, made of those of its fields.
+was sent); every route says for which role it is; every body has an example, made of those of its fields.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from fastapi.openapi.utils import get_openapi
 
 from sightline.fleet.api.examples import EXAMPLES
 from sightline.fleet.api.problems import CONTENT_TYPE, Problem
+from sightline.fleet.entrance.secret_texts import COOKIE
+from sightline.fleet.people.rights import RIGHTS
 
 OPEN_PATHS: Final = ("/healthz",)
-"""That need no token."""
+"""That need no login."""
 _NOT_OURS: Final = ("HTTPValidationError", "ValidationError")
 _EVERYWHERE: Final = (400, 503)
 _DEEPEST: Final = 12
@@ -54,7 +56,10 @@ def _described(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = _problem_schema(schemas)
     for name, example in EXAMPLES.items():
         schemas.get(name, {})["examples"] = [example]
-    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer"},
+        "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+    }
     for path, operation in _operations(made):
         _put_right(path, operation, schemas)
     for name in _NOT_OURS:
@@ -79,14 +84,20 @@ def _put_right(path: str, operation: dict[str, Any], schemas: Schemas) -> None:
     for status in _EVERYWHERE:
         responses.setdefault(str(status), {})
     if path not in OPEN_PATHS:
-        operation["security"] = [{"token": []}]
+        operation["security"] = [{"token": []}, {"session": []}]
         responses.setdefault("401", {})
+        responses.setdefault("403", {"description": _for(operation["operationId"])})
     for status, response in responses.items():
         if int(status) >= HTTPStatus.BAD_REQUEST:
             _be_problem(response, HTTPStatus(int(status)))
         _give_example(response, schemas)
     _give_example(operation.get("requestBody", {}), schemas)
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _for(name: str) -> str:
+    role = RIGHTS.get(name)
+    return "this is for nobody" if role is None else f"this is for role {role.value}, or one that has more"
 
 
 def _be_problem(response: dict[str, Any], status: HTTPStatus) -> None:
@@ -104,7 +115,7 @@ def _be_problem(response: dict[str, Any], status: HTTPStatus) -> None:
 
 _SAID: Final = {
     400: "this is no JSON, or another server was asked for",
-    401: "the token is missing or wrong",
+    401: "the token or the login is missing, or holds no more",
     422: "a value is not as expected; `errors` says which",
     503: "the database takes nothing, or too much is asked at once; try again",
 }

@@ -14,6 +14,7 @@ _VIEWER: Final = (
     *("list_cameras", "get_camera", "list_agents", "get_agent", "list_instances", "get_instance"),
     *("get_instance_logs", "get_status", "list_events", "get_plan", "explain", "get_stream_info", "openapi"),
     *("export_a_site", "export_a_table"),
+    *("get_me", "change_my_password", "list_my_tokens", "create_my_token", "revoke_my_token"),
 )
 _OPERATOR: Final = (
     *("create_camera", "replace_camera", "change_camera", "delete_camera"),
@@ -25,6 +26,8 @@ _OPERATOR: Final = (
 _ADMIN: Final = (
     *("create_agent", "delete_agent", "revoke_agent"),
     *("list_enrolment_tokens", "create_enrolment_token", "revoke_enrolment_token"),
+    *("list_users", "get_user", "create_user", "change_user", "delete_user", "set_user_password"),
+    *("list_user_tokens", "create_user_token", "revoke_user_token"),
 )
 _PAGES: Final = {
     **dict.fromkeys(("page_overview", "page_stream", "page_logout"), Role.VIEWER),
