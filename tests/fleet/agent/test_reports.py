@@ -4,7 +4,8 @@ from itertools import pairwise
 
 from tests.fleet.agent.rig import BOOT, NODE, Rig, desired, instance, running
 
-from sightline.fleet.deciding.agent.desired import Greet, SendLog, Told
+from sightline.fleet.deciding.agent.desired import Greet, LookAt, SendLog, Told
+from sightline.fleet.deciding.agent.machine import LOOKS
 from sightline.fleet.messages.parts import CameraFigures
 from sightline.fleet.messages.topics import MOST_LOG_BYTES, AgentResponse
 
@@ -188,3 +189,18 @@ def test_what_cannot_be_used_is_told_until_something_newer_can() -> None:
     assert (said.refused, said.deployment, said.reason) == (0, "done", "")
     rig.take(rig.agent.refused(2, "old", rig.now))
     assert rig.status().refused == 0
+
+
+def test_a_camera_is_looked_at_once_and_no_more_than_three_at_a_time() -> None:
+    rig = running(instance("a"))
+    for number in range(LOOKS):
+        (look,) = rig.fresh(LookAt, rig.command("probe", sealed="s", request=f"r{number}"))
+        assert look == LookAt(f"r{number}", "s")
+    assert not rig.fresh(LookAt, rig.command("probe", sealed="s", request="r1")), "it came a second time"
+    (refused,) = rig.fresh(LookAt, rig.command("probe", sealed="s", request="one more"))
+    assert "3 cameras are being tested here already" in refused.refused
+    answers = rig.fresh(AgentResponse, rig.take(rig.agent.looked_at("one more", "no room", rig.now)))
+    assert (answers[0].request, answers[0].sealed, answers[0].full) == ("one more", "no room", False)
+    assert rig.take(rig.agent.looked_at("r0", "", rig.now)) == [], "what cannot be said is not"
+    (look,) = rig.fresh(LookAt, rig.command("probe", sealed="s", request="another"))
+    assert look.refused == "", "one came to its end"

@@ -28,6 +28,7 @@ from sightline.fleet.deciding.agent.desired import (
     End,
     Greet,
     Keep,
+    LookAt,
     SendLog,
     Told,
 )
@@ -198,6 +199,8 @@ class AgentHost:
             self._keep(action)
         elif isinstance(action, Told):
             self._tell(f"{action.instance}: {action.what}")
+        elif isinstance(action, LookAt):
+            self._answer_look(action)
         else:
             self._answer_log(action)
 
@@ -261,6 +264,13 @@ class AgentHost:
             self._life,
             lambda: self._turn(lambda agent, now: agent.logged(asked.request, "its last lines", now)),
         )
+
+    def _answer_look(self, asked: LookAt) -> None:
+        def seen() -> None:
+            self._checks.storm.reason(self.node_id)
+            self._turn(lambda agent, now: agent.looked_at(asked.request, f"seen {asked.refused}", now))
+
+        self._later(self._rng.random() * 20, self._life, seen)
 
     def _look_soon(self) -> None:
         if not self._looking:

@@ -134,7 +134,7 @@ class Havoc:
             return
         node_id, rng, coordinator = host.node_id, self._rng, self._world.coordinator
         names = sorted(host.machine.copies) or ["none"]
-        kind = rng.randrange(5)
+        kind = rng.randrange(6)
         if kind == 0:
             coordinator.change_agent(node_id, lambda spec: replace(spec, drained=not spec.drained))
         elif kind == 1:
@@ -147,6 +147,9 @@ class Havoc:
             coordinator.command(command)
         elif kind == 3:
             coordinator.command(AgentCommand(command="retry", node_id=node_id))
+        elif kind == 4:
+            request = f"look {rng.randrange(100)}"
+            coordinator.command(AgentCommand(command="probe", node_id=node_id, request=request, sealed="s"))
         else:
             command = AgentCommand(command="logs", node_id=node_id, instance=rng.choice(names), request="r")
             coordinator.command(command)

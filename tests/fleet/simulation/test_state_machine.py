@@ -131,7 +131,7 @@ class Fleet(RuleBasedStateMachine):
     def a_user_removes_a_machine(self, index: int) -> None:
         self.world.remove_agent(self._node(index))
 
-    @rule(index=index, command=st.sampled_from(["restart", "retry", "report", "logs"]), copy=index)
+    @rule(index=index, command=st.sampled_from(["restart", "retry", "report", "logs", "probe"]), copy=index)
     def a_user_commands(self, index: int, command: Any, copy: int) -> None:
         node_id = self._node(index)
         names = sorted(self.world.hosts[node_id].machine.copies) or ["none"]

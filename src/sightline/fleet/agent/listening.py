@@ -27,7 +27,7 @@ _MOST: Final = 100
 _POLL_S: Final = 0.5
 _MOST_REASON: Final = 500
 _LIE: Final = "not signed by our coordinator"
-_ONCE: Final = frozenset({"restart", "retry", "logs"})
+_ONCE: Final = frozenset({"restart", "retry", "logs", "probe"})
 """Commands that do something each time; all others only say what is so."""
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 from sightline.clock import NS_PER_S, Clock
 from sightline.errors import Closed, FleetError
 from sightline.fleet.agent.about import about
+from sightline.fleet.agent.camera_tests import CameraTests
 from sightline.fleet.agent.disk import Stages
 from sightline.fleet.agent.files import Files
 from sightline.fleet.agent.given import Given
@@ -38,6 +39,7 @@ from sightline.fleet.deciding.agent.desired import (
     Found,
     Greet,
     Keep,
+    LookAt,
     SendLog,
     Told,
 )
@@ -114,6 +116,8 @@ class AgentService:
             parallel=settings.parallel,
         )
         opened.callback(self._working.end)
+        self._tests = CameraTests(folder.identity, folder.node_id, coordinator)
+        opened.callback(self._tests.end)
         self._keeping = Keeping(Stages(folder.stages, self._warn), self._files, lambda: self._documents()[0])
         self._agent = Agent(
             folder.node_id,
@@ -221,6 +225,8 @@ class AgentService:
                 self._working.do(action, partial(self._done, action))
             case Keep():
                 self._working.keep(partial(self._keeping.keep, action), partial(self._kept, action))
+            case LookAt():
+                self._tests.do(action, partial(self._looked_at, action))
             case SendLog():
                 self._working.log(action.instance, action.lines, partial(self._logged, action))
 
@@ -255,6 +261,9 @@ class AgentService:
 
     def _logged(self, action: SendLog, text: str) -> None:
         self._turns.put(lambda agent, now_ns: agent.logged(action.request, text, now_ns))
+
+    def _looked_at(self, action: LookAt, sealed: str) -> None:
+        self._turns.put(lambda agent, now_ns: agent.looked_at(action.request, sealed, now_ns))
 
     def _looked(self, found: Sequence[Found], looked_ns: int) -> None:
         """Returns once the machine heard it: there is one look at a time."""

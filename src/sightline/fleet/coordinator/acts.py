@@ -4,7 +4,7 @@ It promises: such an act is a change of one row, and that row is applied alone, 
 stands in the draft stays a draft; the same act again changes nothing. A dry run gives the plan of just that,
 and changes nothing.
 
-Deliberately not here: restart, retry and logs (`service`), tests of cameras (`looks`), files (`bringing`).
+Deliberately not here: restart, retry and logs (`service`), tests of cameras (`camera_tests`), files (`bringing`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from sightline.errors import FleetError
 from sightline.fleet.coordinator.bringing import Brought, bring_csv
-from sightline.fleet.coordinator.looks import Looks, Tested
+from sightline.fleet.coordinator.camera_tests import CameraTests, Tested
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.deciding.coordinator.events import way
 from sightline.fleet.deciding.coordinator.planning import Plan
@@ -59,7 +59,7 @@ class Acts:
 
     def __init__(self, service: CoordinatorService) -> None:
         self._service = service
-        self._looks = Looks(service)
+        self._tests = CameraTests(service)
 
     def start(self, kind: Kind, key: str, *, dry_run: bool = False) -> Acted:
         """It is wanted, from now on."""
@@ -112,12 +112,12 @@ class Acts:
         return self._service.retry(instance)
 
     def test_camera(self, key: str, *, agent: str | None = None) -> Tested:
-        """See `Looks.saved`."""
-        return self._looks.saved(key, agent)
+        """See `CameraTests.saved`."""
+        return self._tests.saved(key, agent)
 
     def test_source(self, values: Mapping[str, Any], *, agent: str | None = None) -> Tested:
-        """See `Looks.unsaved`."""
-        return self._looks.unsaved(values, agent)
+        """See `CameraTests.unsaved`."""
+        return self._tests.unsaved(values, agent)
 
     def import_csv(
         self, kind: Table, text: str | bytes, *, prune: bool = False, dry_run: bool = False

@@ -114,6 +114,17 @@ class SendLog(msgspec.Struct, frozen=True):
     lines: int
 
 
+class LookAt(msgspec.Struct, frozen=True):
+    """Look at a camera for the coordinator's `probe`; `sealed` says which. `refused`: why not."""
+
+    request: str
+    sealed: str
+    refused: str = ""
+
+    def __repr__(self) -> str:
+        return f"LookAt({self.request!r})"
+
+
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a user would want to read in the agent's log."""
 

@@ -2,9 +2,9 @@
 
 It makes what runs on its machine equal to the newest configuration that it was told, or to the last one that
 was verified where it is told nothing. A call of a method is one turn; it gives the actions in the order in
-which they are to be taken. They are answered by `done` (Begin, End), `kept` (Keep) and `logged` (SendLog);
-what runs is told by `found`, whenever somebody looked. Call `tick` once at the begin, and then whenever
-`due_ns` has come.
+which they are to be taken. They are answered by `done` (Begin, End), `kept` (Keep), `logged` (SendLog) and
+`looked_at` (LookAt); what runs is told by `found`, whenever somebody looked. Call `tick` once at the begin,
+and then whenever `due_ns` has come.
 
 It promises: at most one operation for one name at a time, and at most `parallel` in all, ends at once of what
 has no lease excepted; nothing exclusive is begun without a lease and a welcome, and what runs of it is ended
@@ -42,6 +42,7 @@ from sightline.fleet.deciding.agent.desired import (
     Found,
     Greet,
     Keep,
+    LookAt,
     SendLog,
     Stage,
     Told,
@@ -55,9 +56,12 @@ from sightline.fleet.messages.topics import AgentCommand, AgentResponse
 from sightline.fleet.timing import Timing
 from sightline.supervise.policy import Restart
 
-Action: TypeAlias = Greet | AgentResponse | Begin | End | Keep | SendLog | Told
+Action: TypeAlias = Greet | AgentResponse | Begin | End | Keep | LookAt | SendLog | Told
 REQUESTS: Final = 64
 """Requests that are remembered, so that one that comes twice is done once."""
+LOOKS: Final = 3
+"""Cameras that are looked at for users at a time: each is a process of its own, beside what is to run."""
+_BUSY: Final = f"{LOOKS} cameras are being tested here already: try again in a moment"
 
 
 class Agent:
@@ -93,6 +97,7 @@ class Agent:
         self._alarm = Alarm()
         self._told: list[Told] = []
         self._requests: deque[str] = deque(maxlen=REQUESTS)
+        self._looks: set[str] = set()
         self._greets_again = False
         self._lease = Lease(node_id, boot, timing, now_ns, lease_until_ns)
         self._deployment = Deployment(current, now_ns + ns(timing.wait_for_config_s))
@@ -196,6 +201,12 @@ class Agent:
         """These are the lines that `SendLog` asked for."""
         return [self._reports.logged(request, log, now_ns), *self._turn(now_ns)]
 
+    def looked_at(self, request: str, sealed: str, now_ns: int) -> list[Action]:
+        """This is what `LookAt` asked for; "": it cannot be said."""
+        self._looks.discard(request)
+        answers = [self._reports.looked_at(request, sealed, now_ns)] if sealed else []
+        return [*answers, *self._turn(now_ns)]
+
     def commanded(self, command: AgentCommand, now_ns: int) -> list[Action]:
         """The coordinator said something; what is for another agent is passed over."""
         if command.node_id not in {None, self.node_id}:
@@ -218,7 +229,7 @@ class Agent:
                 self._reports.asked = self._greets_again = True
             case "retry":
                 self._planning.retry()
-            case "restart" | "logs":
+            case "restart" | "logs" | "probe":
                 return self._requested(command)
         return []
 
@@ -234,6 +245,8 @@ class Agent:
         self._requests.append(command.request)
         if command.command == "logs":
             return [SendLog(command.request, command.instance, command.lines)]
+        if command.command == "probe":
+            return [self._look_at(command)]
         slot = self._planning.slots.get(command.instance)
         if slot is None:
             self._tell("it is to be begun anew, and is not known here", "warning", command.instance)
@@ -241,6 +254,12 @@ class Agent:
             slot.asked = True
             slot.tries.reset()
         return []
+
+    def _look_at(self, command: AgentCommand) -> LookAt:
+        if len(self._looks) >= LOOKS:
+            return LookAt(command.request, command.sealed, _BUSY)
+        self._looks.add(command.request)
+        return LookAt(command.request, command.sealed)
 
     def _tell(
         self, what: str, level: Literal["info", "warning", "error"] = "info", instance: str = ""

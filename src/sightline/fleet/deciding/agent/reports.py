@@ -107,6 +107,10 @@ class Reports:
         text = log.encode()[-MOST_LOG_BYTES:].decode(errors="ignore")
         return self._response(now_ns, full=False, request=request, log=text)
 
+    def looked_at(self, request: str, sealed: str, now_ns: int) -> AgentResponse:
+        """The answer to `probe`."""
+        return self._response(now_ns, full=False, request=request, sealed=sealed)
+
     def _small(self, now_ns: int) -> AgentResponse:
         return self._response(now_ns, full=False)
 
@@ -125,6 +129,7 @@ class Reports:
         status: list[FleetInstanceStatus] | None = None,
         request: str = "",
         log: str | None = None,
+        sealed: str = "",
     ) -> AgentResponse:
         self._seq += 1
         self._sent_ns = now_ns
@@ -146,6 +151,7 @@ class Reports:
             held=self._planning.held(),
             request=request,
             log=log,
+            sealed=sealed,
         )
 
     def _deployed(self, now_ns: int) -> tuple[Progress, str]:

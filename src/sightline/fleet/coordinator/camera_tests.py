@@ -53,7 +53,7 @@ class Tested(NamedTuple):
     jpeg: bytes
 
 
-class Looks:
+class CameraTests:
     """Of one coordinator. Any thread may use it; each look takes up to some 20 s."""
 
     def __init__(self, service: CoordinatorService) -> None:
