@@ -14,10 +14,12 @@ from typing import Final, TypeAlias
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.cockpit.letting_in import let_in
-from sightline.cockpit.pages import entering, first, overview
+from sightline.cockpit.pages import account, entering, first, overview, users
 from sightline.cockpit.security import Secured
 from sightline.cockpit.shell import Shell
+from sightline.cockpit.stream import stream_routes
 from sightline.cockpit.wrong import handlers
 from sightline.fleet.api.app import PageParts
 from sightline.pages.guarded import App
@@ -27,20 +29,24 @@ Pages: TypeAlias = Callable[[Shell], list[Route]]
 PAGES: Final[tuple[Pages, ...]] = (
     entering.routes,
     first.routes,
+    account.routes,
+    users.routes,
     overview.routes,
+    stream_routes,
 )
 """Who makes a page adds its `routes` here."""
 
 
-def cockpit_app(parts: PageParts, *, secure: bool | None = None) -> App:
+def cockpit_app(parts: PageParts, *, secure: bool | None = None, clock: Clock = SYSTEM_CLOCK) -> App:
     """The pages of a coordinator.
 
     Args:
         parts: what they show and act on.
         secure: whether cookies go over TLS alone; None: where the request came by it. Say True behind a
             proxy that has TLS.
+        clock: its time.
     """
-    shell = Shell(parts, secure=secure)
+    shell = Shell(parts, secure=secure, clock=clock)
     routes = [let_in(shell, route) for pages in PAGES for route in pages(shell)]
     shell.served = frozenset(route.name for route in routes)
     app = Starlette(routes=[shell.assets.route(), *routes], exception_handlers=handlers(shell))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
@@ -18,8 +19,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 import sightline
+from sightline.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
 from sightline.cockpit.assets import Assets
 from sightline.cockpit.cookies import Said, Tone, drop_said, keep_said, said_before
+from sightline.cockpit.news import News
 from sightline.cockpit.rendering import environment
 from sightline.fleet.api.app import PageParts
 from sightline.fleet.api.entitled import NotLoggedIn, asked_by
@@ -39,8 +42,9 @@ _NAV: Final = (
 _HTMX: Final = json.dumps(
     {
         "includeIndicatorCSS": False,
+        "history": False,
         "defaultSwap": "outerMorph",
-        "morphIgnore": ["data-htmx-powered", "open", "data-touched"],
+        "morphIgnore": ["data-htmx-powered", "open", "data-touched", "data-sent"],
         "morphSkip": "[data-touched], [data-stays]",
     }
 )
@@ -63,15 +67,19 @@ class Shell:
         parts: what pages show and act on.
         secure: whether cookies go over TLS alone; None: where the request came by it. What a proxy claims
             in a header is not asked.
+        clock: its time.
 
     Attributes:
         parts: what pages show and act on.
+        news: what changed of them; a page says of which number it is.
         served: names of the routes that there are; the navigation shows no other.
     """
 
-    def __init__(self, parts: PageParts, *, secure: bool | None = None) -> None:
+    def __init__(self, parts: PageParts, *, secure: bool | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
         self.parts = parts
+        self.clock = clock
         self.assets = Assets()
+        self.news = News(clock.utc_ns() // NS_PER_MS)
         self.served: frozenset[str] = frozenset()
         self._secure = secure
         self._templates = environment(
@@ -112,7 +120,7 @@ class Shell:
 
     def page(self, request: Request, name: str, /, *, status: int = HTTPStatus.OK, **values: Any) -> Response:
         """A template of the package within the frame, with `values` and what each page has."""
-        said = said_before(request)
+        said = said_before(request) if _is_opened(request) else None
         text = self._templates.get_template(name).render(self._common(request, said) | values)
         response = HTMLResponse(text, status)
         if said is not None:
@@ -141,9 +149,11 @@ class Shell:
             "is_in": asked is not None,
             "csrf": (asked and asked.csrf) or "",
             "here": request.url.path,
+            "news": self.news.newest,
             "nav": self._nav(request) if asked else [],
             "said": said,
             "may": lambda name: self.may(request, name),
+            "now": datetime.fromtimestamp(self.clock.utc_ns() / 1e9, UTC),
             "query": request.query_params,
         }
 
@@ -165,3 +175,8 @@ def own_path(path: str) -> str:
 def with_errors(errors: Mapping[str, str], *names: str) -> dict[str, str]:
     """For a template: `why_NAME` of each field, "" where nothing is wrong with it."""
     return {f"why_{name}": errors.get(name, "") for name in names}
+
+
+def _is_opened(request: Request) -> bool:
+    """Whether a page is shown, and not looked through for what is new of it."""
+    return request.headers.get("sec-fetch-mode", "navigate") == "navigate"
