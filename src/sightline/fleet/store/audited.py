@@ -66,17 +66,16 @@ class Changed(NamedTuple):
     undoable: bool
 
 
-def _but(watched: Watched, *names: str) -> tuple[str, ...]:
-    return tuple(name for name in watched.columns if name not in {"generation", *names})
-
-
 KINDS: Final = {
-    CAMERA: Kind("camera", "camera_id", _but(CAMERA), sealed=("password", "hidden"), undoable=True),
-    INSTANCE: Kind("instance", "instance_name", _but(INSTANCE), sealed=("hidden",), undoable=True),
+    CAMERA: Kind("camera", "camera_id", CAMERA.columns, sealed=("password", "hidden"), undoable=True),
+    INSTANCE: Kind("instance", "instance_name", INSTANCE.columns, sealed=("hidden",), undoable=True),
     AGENT: Kind(
         "agent",
         "agent_name",
-        ("id", "agent_name", "node_id", "description", "set_labels", "set_capacity", "drained", "revoked"),
+        (
+            *("id", "generation", "agent_name", "node_id", "description", "set_labels", "set_capacity"),
+            *("drained", "revoked"),
+        ),
         undoable=True,
     ),
     REVISION: Kind("revision", "revision", ("revision", "cameras", "instances"), undoable=True),

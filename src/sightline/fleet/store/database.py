@@ -21,11 +21,13 @@ from sightline.fleet.deciding.coordinator.actions import Memory, Save
 from sightline.fleet.documents.sources import CameraSource, Sources
 from sightline.fleet.inventory import Inventory
 from sightline.fleet.store.agents import Agents
+from sightline.fleet.store.audit import AuditBook
+from sightline.fleet.store.auditing import Auditing
 from sightline.fleet.store.cameras import Cameras
 from sightline.fleet.store.copying import copy_database
+from sightline.fleet.store.draft import Draft
 from sightline.fleet.store.events import Events
 from sightline.fleet.store.instances import Instances
-from sightline.fleet.store.draft import Draft
 from sightline.fleet.store.lock_file import LockFile
 from sightline.fleet.store.migrating import migrate
 from sightline.fleet.store.observing import Observed
@@ -36,10 +38,10 @@ from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.settings import Settings
 from sightline.fleet.store.tables import Agent, Camera, DsInstance
 from sightline.fleet.store.tokens import Tokens
-from sightline.fleet.store.vault import Vault
 from sightline.fleet.store.user_sessions import UserSessions
 from sightline.fleet.store.user_tokens import UserTokenRows
 from sightline.fleet.store.users import Users
+from sightline.fleet.store.vault import Vault
 
 KEY_SUFFIX: Final = ".key"
 
@@ -55,8 +57,9 @@ class Database:
     Attributes:
         cameras, agents, instances: the rows of users.
         events, tokens, settings: of the coordinator.
-        observed: how everything was found.
         users, user_sessions, user_tokens: who may ask (`entrance`).
+        audit: who did what.
+        observed: how everything was found.
 
     Raises:
         StoreError: another coordinator uses it, it is of a newer version, its key is another one, or it
@@ -86,6 +89,9 @@ class Database:
         except BaseException:
             self._sessions.close()
             raise
+        auditing = Auditing(self.vault, clock)
+        self._sessions.audit_by(auditing)
+        self.audit = AuditBook(self._sessions, self.vault, auditing)
         self.observed = Observed(self._sessions, clock)
         forget = self.observed.forget
         self.cameras = Cameras(self._sessions, self.vault, partial(forget, Camera))
@@ -94,10 +100,10 @@ class Database:
         self.events = Events(self._sessions, clock)
         self.tokens = Tokens(self._sessions, self.agents, clock)
         self.settings = Settings(self._sessions)
-        self._revisions = Revisions(self._sessions, self.vault, clock)
         self.users = Users(self._sessions, clock)
         self.user_sessions = UserSessions(self._sessions, clock)
         self.user_tokens = UserTokenRows(self._sessions, clock)
+        self._revisions = Revisions(self._sessions, self.vault, clock)
         self._remembering = Remembering(self._sessions, self.agents)
 
     def __repr__(self) -> str:
@@ -127,22 +133,16 @@ class Database:
         """
         return self._revisions.apply(cameras)
 
-    def applied(self) -> tuple[Inventory, Sources]:
-        """The newest revision; number 0 and empty where nothing was applied yet."""
-        return self._revisions.applied()
-
-    def backup(self, path: str | os.PathLike[str]) -> None:
-        """Make a copy of one moment, while others go on; its passwords need the same key file."""
     def apply_row(self, change: RowChange, *, dry_run: bool = False) -> tuple[Inventory, Sources]:
         """Change a row, and have it hold at once, and it alone: what else is in the draft stays draft.
         `dry_run`: nothing is changed; what would be applied is given.
         """
         return self._revisions.apply_row(change, dry_run=dry_run)
 
-        to = Path(path).absolute()
-        if to == self.path:
-            raise StoreError(f"expected another file for the copy than the database itself, {to}")
-        copy_database(self.path, to)
+    def applied(self) -> tuple[Inventory, Sources]:
+        """The newest revision; number 0 and empty where nothing was applied yet."""
+        return self._revisions.applied()
+
     def camera_source(self, key: int | str) -> CameraSource:
         """A camera of the draft as it is opened, its login in the clear."""
         with self._sessions.reading() as session:
@@ -150,6 +150,12 @@ class Database:
             made: CameraSource = source
             return made
 
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Make a copy of one moment, while others go on; its passwords need the same key file."""
+        to = Path(path).absolute()
+        if to == self.path:
+            raise StoreError(f"expected another file for the copy than the database itself, {to}")
+        copy_database(self.path, to)
 
     def rotate(self) -> None:
         """Seal everything anew by a new key, and forget the old one. Copies made before need the old file."""
