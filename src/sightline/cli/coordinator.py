@@ -14,6 +14,7 @@ from sightline.cli.options import Seconds
 from sightline.errors import ConfigError, MissingExtra
 
 if TYPE_CHECKING:
+    from sightline.fleet.api.proxied import Proxy
     from sightline.fleet.api.serving import CoordinatorServer
     from sightline.fleet.timing import Timing
 
@@ -51,6 +52,22 @@ def coordinator(
         typer.Option(
             metavar="FILE",
             help="Who asks must know the token in this file, which others cannot read.",
+            show_default=False,
+        ),
+    ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="What people type where a proxy with TLS stands before it: https://fleet.example.",
+            show_default=False,
+        ),
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NETWORK",
+            help="Where that proxy asks from; may be repeated; left out: this machine.",
             show_default=False,
         ),
     ] = None,
@@ -100,6 +117,7 @@ def coordinator(
             token=_token(token_env, token_file),
             prefix=prefix,
             open_topics=open_topics,
+            proxy=_proxy(origin, proxy),
             timing=_timing(timing),
         ) as one,
     ):
@@ -124,6 +142,16 @@ def _first_lines(server: CoordinatorServer, token_env: str | None, token_file: P
     yield f"coordinator: {server.url}"
     yield f"token: in {server.token_path or token_file or f'${token_env}'}"
     yield "to let a machine in: sightline fleet token, which says what to type there"
+
+
+def _proxy(origin: str | None, networks: list[str] | None) -> Proxy | None:
+    if origin is None:
+        if networks:
+            raise ConfigError("expected --origin with --proxy, the address that people use")
+        return None
+    from sightline.fleet.api.proxied import Proxy
+
+    return Proxy.of(origin, networks or ())
 
 
 def _timing(text: str | None) -> Timing | None:

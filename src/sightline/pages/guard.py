@@ -80,6 +80,7 @@ class Guard:
             them then, nor a browser ask before its user did, or without saying for whom; and without a token
             no browser asks for what does something, but for a page of ours. None: all do nothing, and links
             may lead here.
+        names: more that it is known by: that of a proxy before it.
     """
 
     def __init__(
@@ -90,9 +91,11 @@ class Guard:
         address: str = "",
         open_paths: Collection[str] = (),
         looks: Collection[str] | None = None,
+        names: Collection[str] = (),
     ) -> None:
         own = [host, address or host]
-        self._names = None if any(map(_is_every, own)) else frozenset((*map(_in_url, own), *LOOPBACK))
+        known = (*map(_in_url, own), *LOOPBACK, *names)
+        self._names = None if any(map(_is_every, own)) else frozenset(known)
         self._token = None if token is None else token.encode()
         self._open_paths = frozenset(open_paths)
         self._looks = None if looks is None else frozenset(looks)

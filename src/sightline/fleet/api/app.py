@@ -26,6 +26,7 @@ from sightline.fleet.api.instances import instance_routes
 from sightline.fleet.api.me import me_routes
 from sightline.fleet.api.operations import operation_routes
 from sightline.fleet.api.problems import FaultsLogged, add_handlers
+from sightline.fleet.api.proxied import Proxied, Proxy
 from sightline.fleet.api.streams import stream_routes
 from sightline.fleet.api.tokens import token_routes
 from sightline.fleet.api.transfer import transfer_routes
@@ -63,7 +64,12 @@ Pages: TypeAlias = Callable[[PageParts], App]
 
 
 def fleet_app(
-    parts: PageParts, *, host: str = "127.0.0.1", address: str = "", pages: Pages | None = None
+    parts: PageParts,
+    *,
+    host: str = "127.0.0.1",
+    address: str = "",
+    pages: Pages | None = None,
+    proxy: Proxy | None = None,
 ) -> App:
     """An ASGI application.
 
@@ -72,10 +78,12 @@ def fleet_app(
         host: that it is served on.
         address: what that turned out to be.
         pages: beside the API; None: there are none.
+        proxy: before it; None: there is none.
     """
-    guard = Guard(host, address=address)
+    guard = Guard(host, address=address, names=() if proxy is None else (proxy.name,))
     made = None if pages is None else FaultsLogged(pages(parts))
-    return Front(parts.entrance, guard, FaultsLogged(make_app(parts)), made)
+    front = Front(parts.entrance, guard, FaultsLogged(make_app(parts)), made)
+    return front if proxy is None else Proxied(front, proxy)
 
 
 def make_app(parts: PageParts) -> FastAPI:

@@ -16,6 +16,7 @@ from typing import Final, Self
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import ConfigError
 from sightline.fleet.api.app import PageParts, Pages, fleet_app
+from sightline.fleet.api.proxied import Proxy
 from sightline.fleet.coordinator.places import identity_file, made_token, token_file
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.entrance.entrance import Entrance
@@ -40,6 +41,7 @@ class ApiServer:
         entrance: knows who asks.
         viewing: live pictures of its cameras.
         pages: beside the API; None: there are none.
+        proxy: before it; None: there is none.
 
     Attributes:
         url: as `http://127.0.0.1:8420`.
@@ -54,11 +56,12 @@ class ApiServer:
         entrance: Entrance,
         viewing: object | None = None,
         pages: Pages | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self.url = url_of(listening).removesuffix("/")
         parts = PageParts(service, entrance, viewing)
         self._server = PageServer(
-            fleet_app(parts, host=host, address=address_of(listening), pages=pages),
+            fleet_app(parts, host=host, address=address_of(listening), pages=pages, proxy=proxy),
             most_connections=MOST_CONNECTIONS,
         )
         self._thread = threading.Thread(
@@ -82,6 +85,7 @@ class CoordinatorServer:
         token: who knows it may do everything; None: one that is made, and kept in `token_path`.
         prefix, open_topics: as `CoordinatorService` has them.
         pages: for people, beside the API; None: there are none.
+        proxy: that has TLS before it; None: there is none.
         timing, clock: for tests.
 
     Attributes:
@@ -105,6 +109,7 @@ class CoordinatorServer:
         prefix: str = "",
         open_topics: bool = False,
         pages: Pages | None = None,
+        proxy: Proxy | None = None,
         timing: Timing | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -130,7 +135,9 @@ class CoordinatorServer:
             )
             opened.callback(self.service.close)
             self.entrance = Entrance(store, root_token=self.token, clock=clock)
-            server = ApiServer(self.service, listening, host=host, entrance=self.entrance, pages=pages)
+            server = ApiServer(
+                self.service, listening, host=host, entrance=self.entrance, pages=pages, proxy=proxy
+            )
             opened.callback(server.close)
             self.url = server.url
             self._opened = opened.pop_all()
