@@ -23,7 +23,7 @@ SECURITY: Final = {
     "cross-origin-resource-policy": "same-origin",  # another site's page must not show what is ours
     "cache-control": "no-store",
 }
-"""What every answer says; a page that shows more has a policy of its own."""
+"""What every answer says that says nothing else; a page that shows more has a policy of its own."""
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -46,7 +46,7 @@ class Guarded:
         app: what is served.
         guard: decides who is.
         most_body: bytes that may come with a request.
-        security: what answers say instead.
+        security: what answers say instead; of what an answer says by itself, that holds.
         wording: what a refusal looks like.
     """
 
@@ -72,7 +72,7 @@ class Guarded:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *self._security]
+                message["headers"] = _with(self._security, [*message.get("headers", ())])
             await send(message)
 
         body = self._refusal(scope) or await self._body(receive)
@@ -102,6 +102,12 @@ class Guarded:
 
     def _too_much(self) -> str:
         return f"expected at most {self._most_body} bytes with a request"
+
+
+def _with(security: list[tuple[bytes, bytes]], own: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Once each: browsers take some of these for none where they are there twice."""
+    said = {name.lower() for name, _ in own}
+    return [*own, *((name, value) for name, value in security if name not in said)]
 
 
 def _given(body: bytes, receive: Receive) -> Receive:

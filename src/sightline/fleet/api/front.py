@@ -15,15 +15,12 @@ from sightline.fleet.api.entitled import NotLoggedIn, know
 from sightline.fleet.api.problems import answer, problem_of, worded
 from sightline.fleet.entrance.entrance import Asked, Entrance
 from sightline.pages.guard import Guard
-from sightline.pages.guarded import SECURITY, App, Guarded, Receive, Scope, Send
+from sightline.pages.guarded import App, Guarded, Receive, Scope, Send
 
 MOST_BODY: Final = 16 * 1024 * 1024
 """Bytes that may come with a request: a site of some thousand cameras."""
 STRANGERS_BODY: Final = 16 * 1024
 """Bytes that may come from who is not logged in: a login."""
-_POLICIES: Final = frozenset({"content-security-policy", "cache-control"})
-PAGES_SECURITY: Final = {name: value for name, value in SECURITY.items() if name not in _POLICIES}
-"""What all answers of the pages say; what else they say is their own affair."""
 
 
 class _Served(NamedTuple):
@@ -69,9 +66,7 @@ class Front:
 
 
 def _pages(pages: App, guard: Guard) -> _Served:
-    known, strangers = (
-        Guarded(pages, guard, most_body=most, security=PAGES_SECURITY) for most in (MOST_BODY, STRANGERS_BODY)
-    )
+    known, strangers = (Guarded(pages, guard, most_body=most) for most in (MOST_BODY, STRANGERS_BODY))
     return _Served(known, strangers)
 
 
