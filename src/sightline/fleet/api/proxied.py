@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final, NamedTuple, Self, TypeAlias
 from urllib.parse import urlsplit
 
@@ -39,17 +40,8 @@ class Proxy(NamedTuple):
     @classmethod
     def of(cls, origin: str, networks: Iterable[str] = ()) -> Self:
         """Of `https://fleet.example`. Raises ConfigError."""
-        try:
-            parts = urlsplit(origin)
-            host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme, 0)
-            more = bool(parts.path.rstrip("/") or parts.query or parts.fragment or parts.username)
-        except ValueError:
-            host, port, more = None, 0, False
-        if not host or not port or more or parts.scheme not in _PORTS:
-            raise ConfigError(
-                "expected the origin that people use, such as https://fleet.example, and no path"
-            )
-        return cls(parts.scheme, host, port, tuple(map(_network, networks or LOOPBACK)))
+        scheme, host, port = _parts(origin)
+        return cls(scheme, host, port, tuple(map(_network, networks or LOOPBACK)))
 
     @property
     def name(self) -> str:
@@ -83,6 +75,15 @@ class Proxied:
             who = self._proxy.who(peer, _said(scope, b"x-forwarded-for"))
             scope = {**scope, "scheme": self._proxy.scheme, "client": (who, port)}
         await self._app(scope, receive, send)
+
+
+def _parts(origin: str) -> tuple[str, str, int]:
+    with suppress(ValueError):
+        scheme, where, path, *rest = parts = urlsplit(origin)
+        host, port = parts.hostname, parts.port or _PORTS.get(scheme, 0)
+        if host and scheme in _PORTS and "@" not in where and path in {"", "/"} and not any(rest):
+            return scheme, host, port
+    raise ConfigError("expected the origin that people use, such as https://fleet.example, and no path")
 
 
 def _said(scope: Scope, name: bytes) -> str:
