@@ -37,7 +37,7 @@ def fits(kept: str | None, password: str) -> bool:
     """Whether it is that one. None: of nobody, so no, after as long as it takes to know."""
     nobodys = _of_nobody()
     try:
-        _HASHER.verify(kept or nobodys, _bytes(password))
+        _HASHER.verify(nobodys if kept is None else kept, _bytes(password))
     except (Argon2Error, InvalidHashError):
         return False
     return kept is not None

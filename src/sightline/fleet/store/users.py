@@ -34,14 +34,16 @@ _NOT_NAMES: Final = frozenset({"root", "nobody", "me"})
 
 
 def _named(text: str) -> str:
-    if len(text) > LONGEST_NAME or not _NAME.fullmatch(text) or folded(text) in _NOT_NAMES:
+    name = folded(text)
+    if not 0 < len(name) <= LONGEST_NAME or not _NAME.fullmatch(name) or name in _NOT_NAMES:
         raise ValueError(f"expected up to {LONGEST_NAME} letters, digits and . _ @ + -, and not `root`")
-    return folded(text)
+    return name
 
 
 def folded(text: str) -> str:
     """One spelling of those that look alike: what is compared. Longer than any name it is cut off."""
-    return unicodedata.normalize("NFKC", text[: LONGEST_NAME + 1]).casefold()
+    storable = text[: 2 * LONGEST_NAME].encode("utf-8", "replace").decode()  # halves of pairs come in JSON
+    return unicodedata.normalize("NFKC", storable).casefold()
 
 
 UserName: TypeAlias = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_named)]

@@ -1,0 +1,198 @@
+import sqlite3
+
+import argon2
+import pytest
+from tests.fleet.entrance.conftest import PASSWORD, ROOT_TOKEN
+
+from sightline.fleet.entrance.entrance import Asked, Entrance
+from sightline.fleet.entrance.refusals import TooManyTries, WrongLogin
+from sightline.fleet.entrance.secret_texts import COOKIE, cookie_in, forget_cookie, set_cookie
+from sightline.fleet.people.principal import Role
+from sightline.fleet.store import Database
+from sightline.fleet.store.user_sessions import IDLE_S, MOST, WHOLE_S
+from sightline.testing import ManualClock
+
+HOME = "10.0.0.5"
+AWAY = "10.0.0.66"
+
+
+def by_cookie(entrance: Entrance, cookie: str) -> Asked | None:
+    return entrance.who({"cookie": f"other=1; {COOKIE}={cookie}"}, HOME)
+
+
+def by_token(entrance: Entrance, token: str, kind: str = "Bearer") -> Asked | None:
+    return entrance.who({"authorization": f"{kind} {token}"}, HOME)
+
+
+def is_let_in(entrance: Entrance, address: str) -> bool:
+    return by_cookie(entrance, entrance.login("ada", PASSWORD, address).cookie) is not None
+
+
+def test_who_shows_the_coordinators_token_is_root_and_an_admin(entrance: Entrance) -> None:
+    asked = by_token(entrance, ROOT_TOKEN)
+    assert asked is not None
+    who = asked.principal
+    assert (who.name, who.role, who.how, who.address) == ("root", Role.ADMIN, "root", HOME)
+    assert entrance.is_csrf(asked, None), "no browser sends a token by itself"
+
+
+@pytest.mark.parametrize("shown", ["", "x", ROOT_TOKEN + "x", "slt_0a1b2c3d4e5f." + "x" * 43, "\xff" * 9000])
+def test_who_shows_another_token_is_nobody(entrance: Entrance, shown: str) -> None:
+    assert by_token(entrance, shown) is None
+    assert by_cookie(entrance, shown.replace(";", "")) is None
+
+
+def test_who_shows_a_token_by_another_name_is_nobody_whatever_their_cookie(entrance: Entrance) -> None:
+    cookie = entrance.login("ada", PASSWORD, HOME).cookie
+    both = {"authorization": f"Basic {ROOT_TOKEN}", "cookie": f"{COOKIE}={cookie}"}
+    assert entrance.who(both, HOME) is None
+    assert entrance.who({**both, "authorization": "Bearer wrong"}, HOME) is None
+    assert entrance.who({}, HOME) is None
+
+
+def test_a_login_lasts_until_it_is_ended(entrance: Entrance) -> None:
+    login = entrance.login("Ada", PASSWORD, HOME, "a browser")
+    asked = by_cookie(entrance, login.cookie)
+    assert asked == login.asked
+    who = login.asked.principal
+    assert (who.name, who.role, who.how) == ("ada", Role.ADMIN, "session")
+    entrance.logout(login.cookie)
+    assert by_cookie(entrance, login.cookie) is None
+    entrance.logout("none")
+
+
+def test_each_login_has_a_cookie_and_a_csrf_token_of_its_own(entrance: Entrance) -> None:
+    one, other = (entrance.login("ada", PASSWORD, HOME) for _ in range(2))
+    assert one.cookie != other.cookie
+    assert len(one.cookie) >= 43, "256 bits"
+    assert entrance.is_csrf(one.asked, one.asked.csrf)
+    assert not entrance.is_csrf(one.asked, other.asked.csrf)
+    assert not entrance.is_csrf(one.asked, one.cookie)
+    assert not entrance.is_csrf(one.asked, "")
+    assert not entrance.is_csrf(one.asked, None)
+    assert one.cookie not in repr(one)
+    assert str(one.asked.csrf) not in repr(one)
+
+
+def test_of_two_cookies_of_that_name_it_is_not_guessed_which_is_right(entrance: Entrance) -> None:
+    cookie = entrance.login("ada", PASSWORD, HOME).cookie
+    assert entrance.who({"cookie": f"{COOKIE}=planted; {COOKIE}={cookie}"}, HOME) is None
+    assert entrance.who({"cookie": f"{COOKIE}={cookie}; {COOKIE}={cookie}"}, HOME)
+
+
+def test_nothing_in_the_database_lets_anybody_in(entrance: Entrance, database: Database) -> None:
+    shown = [
+        entrance.login("ada", PASSWORD, HOME).cookie,
+        entrance.tokens.make("ada").text,
+        entrance.first_code(),
+        PASSWORD,
+    ]
+    with sqlite3.connect(database.path) as rows:
+        dump = "\n".join(rows.iterdump())
+    rows.close()
+    for secret in [*shown, *(one.partition(".")[2] for one in shown if "." in one)]:
+        assert secret not in dump
+
+
+def test_a_session_ends_when_nobody_uses_it_and_in_any_case_after_a_week(
+    entrance: Entrance, clock: ManualClock
+) -> None:
+    idle, used = (entrance.login("ada", PASSWORD, HOME).cookie for _ in range(2))
+    clock.move(IDLE_S - 1)
+    assert by_cookie(entrance, used)
+    clock.move(1)
+    assert by_cookie(entrance, idle) is None
+    for _ in range(WHOLE_S // IDLE_S - 1):
+        clock.move(IDLE_S - 10)
+        assert by_cookie(entrance, used), "it was used in between"
+    clock.move(1000)
+    assert by_cookie(entrance, used) is None, "it is a week old"
+
+
+def test_a_user_has_so_many_sessions_and_no_more(
+    entrance: Entrance, database: Database, clock: ManualClock
+) -> None:
+    user = database.users.known("ada")
+    assert user is not None
+    for number in range(MOST + 3):
+        clock.move(1)
+        database.user_sessions.begin(user.id, f"digest {number}", HOME, "")
+    there = [database.user_sessions.find(f"digest {number}") is not None for number in range(MOST + 3)]
+    assert there == [False] * 3 + [True] * MOST
+    assert entrance.users.get("ada").sessions == MOST
+
+
+def test_who_is_wrong_is_told_nothing_of_what_was_wrong(entrance: Entrance) -> None:
+    entrance.users.add("tokens-only", Role.VIEWER)
+    entrance.users.add("gone", Role.VIEWER, PASSWORD)
+    entrance.users.change("gone", disabled=True)
+    told = set()
+    for name in ("ada", "nobody", "tokens-only", "", "x" * 100_000, "\ud800"):
+        with pytest.raises(WrongLogin) as refused:
+            entrance.login(name, "a wrong password", HOME)
+        told.add(str(refused.value))
+    with pytest.raises(WrongLogin) as refused:
+        entrance.login("gone", PASSWORD, HOME)
+    assert told == {str(refused.value)} == {"the name or the password is wrong"}
+
+
+def test_tries_have_a_limit_for_each_name_and_nobody_is_locked_out_for_good(
+    entrance: Entrance, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance._hashing, "fits", lambda _kept, password: password == PASSWORD)
+    own = entrance.login("ada", PASSWORD, HOME)
+    for number in range(10):
+        with pytest.raises(WrongLogin):
+            entrance.login(("ada", "ADA")[number % 2], "wrong", f"10.1.0.{number}")
+    with pytest.raises(TooManyTries) as refused:
+        entrance.login("ada", PASSWORD, AWAY)
+    assert 1 <= refused.value.retry_after_s <= 30
+    assert is_let_in(entrance, HOME), "their own address is not kept out by others"
+    entrance.logout(own.cookie)
+    clock.move(refused.value.retry_after_s)
+    assert is_let_in(entrance, AWAY)
+
+
+def test_tries_have_a_limit_for_each_address_whatever_the_names(
+    entrance: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance._hashing, "fits", lambda _kept, password: password == PASSWORD)
+    for number in range(20):
+        with pytest.raises(WrongLogin):
+            entrance.login(f"name {number}", "wrong", AWAY)
+    with pytest.raises(TooManyTries):
+        entrance.login("one more", "wrong", AWAY)
+    assert is_let_in(entrance, HOME)
+
+
+def test_an_old_hash_is_made_anew_at_a_login_and_nobody_is_logged_out(
+    entrance: Entrance, database: Database
+) -> None:
+    old = argon2.PasswordHasher(time_cost=1, memory_cost=8192).hash(PASSWORD)
+    database.users.change("ada", password=old)
+    first = entrance.login("ada", PASSWORD, HOME).cookie
+    user = database.users.known("ada")
+    assert user is not None
+    assert user.password != old
+    entrance.login("ada", PASSWORD, HOME)
+    assert by_cookie(entrance, first)
+
+
+def test_one_changes_ones_own_password_with_the_old_one_and_all_other_sessions_end(
+    entrance: Entrance,
+) -> None:
+    other, mine = (entrance.login("ada", PASSWORD, HOME) for _ in range(2))
+    with pytest.raises(WrongLogin):
+        entrance.change_password(mine.asked, "not the old one", "another password", HOME)
+    assert by_cookie(entrance, mine.cookie)
+    now = entrance.change_password(mine.asked, PASSWORD, "another password", HOME)
+    assert [by_cookie(entrance, one.cookie) is not None for one in (other, mine, now)] == [False, False, True]
+    with pytest.raises(WrongLogin):
+        entrance.login("ada", PASSWORD, HOME)
+
+
+def test_a_cookie_is_for_no_script_and_for_no_other_site() -> None:
+    assert set_cookie("abc", is_https=True) == f"{COOKIE}=abc; HttpOnly; SameSite=Strict; Path=/; Secure"
+    assert "Secure" not in set_cookie("abc", is_https=False)
+    assert forget_cookie().endswith("Max-Age=0")
+    assert cookie_in({"cookie": set_cookie("abc", is_https=False)}) == "abc"
