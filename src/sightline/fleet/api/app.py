@@ -18,6 +18,7 @@ from fastapi.routing import APIRoute
 
 import sightline
 from sightline.fleet.api.agents import agent_routes
+from sightline.fleet.api.audit import audit_routes
 from sightline.fleet.api.cameras import camera_routes
 from sightline.fleet.api.described import describe
 from sightline.fleet.api.entitled import entitled
@@ -109,6 +110,7 @@ def make_app(parts: PageParts) -> FastAPI:
         instance_routes,
         operation_routes,
         token_routes,
+        audit_routes,
         transfer_routes,
         stream_routes,
     ):

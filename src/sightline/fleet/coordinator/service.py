@@ -26,10 +26,11 @@ from sightline.fleet.coordinator.driver import Driver
 from sightline.fleet.coordinator.inbox import Inbox
 from sightline.fleet.coordinator.looking import Looking, Picture
 from sightline.fleet.deciding.coordinator.actions import Action
-from sightline.fleet.deciding.coordinator.events import Events
+from sightline.fleet.deciding.coordinator.events import Events, way
 from sightline.fleet.deciding.coordinator.fleet import MOST_JUMP
 from sightline.fleet.deciding.coordinator.machine import Coordinator
 from sightline.fleet.deciding.coordinator.planning import Plan
+from sightline.fleet.documents.sources import CameraSource
 from sightline.fleet.inventory import Inventory, NodeId
 from sightline.fleet.keys.identity import Identity
 from sightline.fleet.keys.tokens import Token, TokenRecord
@@ -41,6 +42,7 @@ from sightline.fleet.store.refusals import Missing
 from sightline.fleet.store.revisions import RowChange
 from sightline.fleet.store.rows import AgentChange, AgentIn, AgentOut
 from sightline.fleet.store.tokens import TokenOut
+from sightline.fleet.store.undoing import Undone
 from sightline.fleet.timing import Timing
 from sightline.log import get_logger, redact
 
@@ -162,6 +164,10 @@ class CoordinatorService:
         """Names of those that are applied and switched on."""
         return [name for name, spec in self.applied.cameras.items() if spec.enabled]
 
+    def source_of(self, camera: str) -> CameraSource | None:
+        """How it is opened, with its login; None: it is not applied."""
+        return self._driver.configuring.sources.cameras.get(camera)
+
     def counts(self) -> dict[str, int]:
         """What came and was refused since the begin."""
         refused = {f"refused_{name}": times for name, times in self._driver.door.refused.items()}
@@ -228,6 +234,20 @@ class CoordinatorService:
             inventory, sources = self.database.apply_row(change)
             self._inbox.ask(lambda: self._driver.applied(inventory, sources, by), ASK_S, must=True)
             return inventory.revision
+
+    def undo(self, entry: int | None = None, *, dry_run: bool = False) -> Undone:
+        """Take back this act, or the last one that can be, and have what that changes hold. Raises Missing,
+        CannotUndo, StoreError: then nothing changed.
+        """
+        with self._applying:
+            done = self.database.undo(entry, dry_run=dry_run)
+            if not dry_run and done.revision is not None:
+                inventory, sources = self.database.applied()
+                by = way("the API", f"undo of entry {done.undoes.id}")
+                self._inbox.ask(lambda: self._driver.applied(inventory, sources, by), ASK_S, must=True)
+        for node_id in () if dry_run else done.nodes:
+            self._agent_is(uuid.UUID(node_id))
+        return done
 
     def restart(self, instance: str) -> str:
         """Have it begun anew; what was done, for people. Raises FleetError where nobody can do it."""

@@ -22,8 +22,10 @@ _OPERATOR: Final = (
     *("restart_instance", "retry_instance", "drain_agent", "undrain_agent", "change_agent", "replace_agent"),
     *("update_config", "refresh", "rebalance", "import_all", "import_a_site", "import_a_table"),
     *("add_stream", "remove_stream"),
+    *("list_audit", "get_audit_entry", "undo"),
 )
 _ADMIN: Final = (
+    "verify_audit",
     *("create_agent", "delete_agent", "revoke_agent"),
     *("list_enrolment_tokens", "create_enrolment_token", "revoke_enrolment_token"),
     *("list_users", "get_user", "create_user", "change_user", "delete_user", "set_user_password"),

@@ -21,18 +21,6 @@ class Step(NamedTuple):
     now: int | None
 
 
-class Net(NamedTuple):
-    """What became of it in all of an act: `first` has it as it was before, `last` as it was left."""
-
-    first: Step
-    last: Step
-
-
-def net(steps: Sequence[Step]) -> Net:
-    """Of the steps of one thing in one act, in order."""
-    return Net(steps[0], steps[-1])
-
-
 def is_as_left(left: Step, now: int | None, since: Sequence[Step], undoes: Mapping[int, int]) -> bool:
     """Whether a thing that is of generation `now` is as the step `left` it.
 

@@ -148,6 +148,11 @@ class AuditBook:
                 raise Missing("entry of the audit", number)
             return _out(session, [row], _IN_ONE)[0]
 
+    def newest_of(self, request: str) -> int | None:
+        """The last entry of what one request did; None: it did nothing that is written down."""
+        with self._sessions.reading() as session:
+            return session.scalar(select(func.max(Audit.id)).where(Audit.request == request))
+
     def verify(self, seen: str | None = None) -> Verified:
         """Look at every entry. `seen`: a hash that was the head's once; it must stand in the chain still."""
         with self._sessions.reading() as session:
@@ -265,7 +270,7 @@ class _States:
     def __init__(self, session: Session, rows: Sequence[Audit]) -> None:
         requests = {row.request for row in rows}
         group = select(Audit.request, func.max(Audit.id), func.min(Audit.undoable)).group_by(Audit.request)
-        found = session.execute(group.where(Audit.request.in_(requests))).tuples()
+        found = session.execute(group.where(Audit.request.in_(requests)))
         self._groups = {request: (last, bool(all_)) for request, last, all_ in found}
         self._undone = undone(session)
 

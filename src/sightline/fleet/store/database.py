@@ -31,6 +31,7 @@ from sightline.fleet.store.instances import Instances
 from sightline.fleet.store.lock_file import LockFile
 from sightline.fleet.store.migrating import migrate
 from sightline.fleet.store.observing import Observed
+from sightline.fleet.store.putting_back import Shelves
 from sightline.fleet.store.remembering import Remembering
 from sightline.fleet.store.revisions import Revisions, RowChange
 from sightline.fleet.store.sealing import check_key, seal_anew
@@ -38,6 +39,7 @@ from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.settings import Settings
 from sightline.fleet.store.tables import Agent, Camera, DsInstance
 from sightline.fleet.store.tokens import Tokens
+from sightline.fleet.store.undoing import Undoing, Undone
 from sightline.fleet.store.user_sessions import UserSessions
 from sightline.fleet.store.user_tokens import UserTokenRows
 from sightline.fleet.store.users import Users
@@ -104,6 +106,8 @@ class Database:
         self.user_sessions = UserSessions(self._sessions, clock)
         self.user_tokens = UserTokenRows(self._sessions, clock)
         self._revisions = Revisions(self._sessions, self.vault, clock)
+        shelves: Shelves = {"camera": self.cameras, "instance": self.instances, "agent": self.agents}
+        self._undoing = Undoing(self._sessions, self.vault, self.audit, shelves, self._revisions)
         self._remembering = Remembering(self._sessions, self.agents)
 
     def __repr__(self) -> str:
@@ -142,6 +146,10 @@ class Database:
     def applied(self) -> tuple[Inventory, Sources]:
         """The newest revision; number 0 and empty where nothing was applied yet."""
         return self._revisions.applied()
+
+    def undo(self, entry: int | None = None, *, dry_run: bool = False) -> Undone:
+        """Take back this act, or the last one that can be: see `Undoing`."""
+        return self._undoing.undo(entry, dry_run=dry_run)
 
     def camera_source(self, key: int | str) -> CameraSource:
         """A camera of the draft as it is opened, its login in the clear."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
@@ -97,6 +98,21 @@ class Revisions:
                 made = self._added(session, made, last)
             self._last = made
             return made.inventory, made.sources
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else applies anything within this: to be entered before a transaction that does."""
+        with self._lock:
+            yield
+
+    def again(self, session: Session, number: int) -> int | None:
+        """What revision `number` was becomes the newest, within a transaction, and `held`; its number. 0 is
+        that before the first, where nothing was applied. None: it is not kept any more.
+        """
+        if number and session.get(Revision, number) is None:
+            return None
+        last = self._applied(session)
+        return self._added(session, self._read(session, number).of(0), last).inventory.revision
 
     def applied(self) -> tuple[Inventory, Sources]:
         """The newest revision; of number 0 and empty where nothing was applied yet."""

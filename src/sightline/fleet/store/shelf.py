@@ -103,6 +103,12 @@ class Shelf(ABC, Generic[RowT, OutT]):
         self._added(self._observed_as(row))
         return row
 
+    def put_back(self, session: Session, row: RowT) -> None:
+        """One that was deleted, as it was, within a transaction. Raises IntegrityError: its name is taken."""
+        session.add(row)
+        session.flush()
+        self._added(self._observed_as(row))
+
     def merge_in(self, session: Session, row: RowT, values: Mapping[str, Any]) -> bool:
         """Make what `values` name as they say, within a transaction; whether it was another."""
         return self._set(session, row, self._merged(row, values))
