@@ -17,7 +17,7 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 from urllib.parse import quote, quote_plus
@@ -185,20 +185,41 @@ def _structlogs(name: str) -> Any:
     )
 
 
-def configure(level: str = "info", *, as_json: bool = False, stream: TextIO | None = None) -> None:
+def configure(
+    level: str = "info",
+    *,
+    as_json: bool = False,
+    stream: TextIO | None = None,
+    cameras: Collection[str] = (),
+) -> None:
     """Send all logs of this process, libraries' too, to one stream.
 
     Args:
         level: the least level shown: `debug`, `info`, `warning` or `error`.
         as_json: one JSON object a line, for programs; else text for people.
         stream: where to; standard error when not given.
+        cameras: of these everything is shown that Sightline says, whatever the level.
     """
     colours = not as_json and (stream or sys.stderr).isatty()
     handler = _StandardError() if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(formatter(as_json=as_json, colours=colours))
     # On the handler too: where more is kept elsewhere (`sightline.mux.logs`), this stream stays as it is.
     handler.setLevel(level.upper())
+    if cameras:
+        _show_all_of(cameras, handler)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+
+
+def _show_all_of(cameras: Collection[str], handler: logging.Handler) -> None:
+    least, names = handler.level, frozenset(cameras)
+
+    def is_shown(record: logging.LogRecord) -> bool:
+        said = record.msg
+        return record.levelno >= least or (isinstance(said, Mapping) and said.get("camera") in names)
+
+    handler.setLevel(logging.DEBUG)
+    handler.addFilter(is_shown)
+    logging.getLogger(__name__.partition(".")[0]).setLevel(logging.DEBUG)
 
 
 def formatter(*, as_json: bool, colours: bool = False) -> logging.Formatter:

@@ -286,3 +286,25 @@ def test_a_finalizer_may_count_one_more_while_others_are_told() -> None:
     thread.join(10)
     assert not thread.is_alive()
     assert told == [1, 1, 1]
+
+
+def test_of_a_camera_that_is_looked_at_closely_everything_is_shown_and_of_others_not() -> None:
+    stream = io.StringIO()
+    ours = logging.getLogger("sightline")
+    before = ours.level
+    configure("warning", as_json=True, stream=stream, cameras={"gate"})
+    try:
+        log = get_logger("sightline.test")
+        log.debug("figures", camera="gate", url="rtsp://viewer:kX9@10.0.0.5/main")
+        log.debug("figures", camera="yard")
+        log.info("of no camera")
+        logging.getLogger("some.library").debug("gate")
+        log.warning("of no camera, and important")
+    finally:
+        ours.setLevel(before)
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(one["event"], one.get("camera")) for one in told] == [
+        ("figures", "gate"),
+        ("of no camera, and important", None),
+    ]
+    assert "kX9" not in stream.getvalue()

@@ -37,6 +37,7 @@ class CameraInput:
         open_timeout_s: bound of each of the two steps of connecting: reaching it, and learning what it sends.
         read_timeout_s: bound of each call that waits for a packet. Shorter than a picture takes to arrive
             over a slow link it costs pictures: libav forgets what it had of the one it was reading.
+        debug: all that happens to it is logged, where its process is told so (`log.configure`).
         stall_after_s: a silence longer than this, and than two GOPs of this camera, breaks the connection.
     """
 
@@ -52,6 +53,7 @@ class CameraInput:
     open_timeout_s: float = 5.0
     read_timeout_s: float = 5.0
     stall_after_s: float = 10.0
+    debug: bool = False
 
     def __post_init__(self) -> None:
         """Moves the credentials out of the URL. Raises ConfigError for settings that cannot work."""

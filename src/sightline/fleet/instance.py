@@ -5,7 +5,8 @@
 Promises: the site runs as `sightline up` runs it, until it is asked to end (SIGINT or SIGTERM, as the first
 process of a container too) or until all its files are played. Its standard output has a line of JSON a
 second and one at its end: how it is (`SiteStatus`), the first once everything of it runs. Errors and logs go
-to the standard error, without secrets. Exit code 0 where nothing broke, 1 where something did.
+to the standard error, without secrets; of a camera whose `debug` is on, all of them, and how it does every
+five seconds. Exit code 0 where nothing broke, 1 where something did.
 
 Deliberately not here: being begun again, which is its agent's to decide; and a table for people.
 """
@@ -15,14 +16,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from sightline.errors import SightlineError
-from sightline.log import REDACTOR, configure, redact
+from sightline.log import REDACTOR, configure, get_logger, redact
 from sightline.supervise.child import Child
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sightline.site.supervised_site import SupervisedSite
 
 _EVERY_S: Final = 1.0
+_FIGURES_EVERY: Final = 5
 _BROKEN: Final = 1
 
 
@@ -58,13 +60,19 @@ def _run(child: Child, path: Path, folder: Path, log_level: str) -> int:
     from sightline.site.supervised_site import SupervisedSite  # noqa: PLC0415 - see `main`
 
     site = _loaded(path, folder)
+    followed = {name for name, camera in site.cameras.items() if camera.debug or log_level == "debug"}
+    configure(log_level, cameras=followed)
     running = SupervisedSite(site, name=path.name, log_level=log_level)
     child.on_stop(running.request_stop)
     with running:
         child.ready()
         _tell(running)
+        seconds = 0
         while not running.wait(_EVERY_S):
             _tell(running)
+            seconds += 1
+            if seconds % _FIGURES_EVERY == 0:
+                _log_figures(running, followed)
         faults = running.faults
     _tell(running)
     for fault in faults:
@@ -88,6 +96,13 @@ def _tell(running: SupervisedSite) -> None:
     told = REDACTOR.value(msgspec.to_builtins(running.status()))
     sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
     sys.stdout.flush()
+
+
+def _log_figures(running: SupervisedSite, cameras: Collection[str]) -> None:
+    """How those cameras do that somebody looks at closely, as lines of the log."""
+    for name, camera in running.status().cameras.items():
+        if name in cameras:
+            get_logger("sightline.site").debug("camera", camera=name, **msgspec.to_builtins(camera))
 
 
 def _complain(reason: str) -> int:

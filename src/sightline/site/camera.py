@@ -95,6 +95,11 @@ class Camera(Section):
         le=3600,
         description="Seconds of silence, if they are more than two GOPs, after which it is connected anew.",
     )
+    debug: bool = Field(
+        False,
+        description="Whether the log says all that happens to it: each state that it comes into, and in a "
+        "fleet how it does, every five seconds.",
+    )
 
     @field_validator("username")
     @classmethod

@@ -81,7 +81,8 @@ def main() -> int:
     if not line:
         return 0
     order = order_of(line)
-    configure(order.log_level)
+    looked_at = {name for name, of in order.cameras.items() if any(one.debug for one in of.values())}
+    configure(order.log_level, cameras=looked_at)
     try:
         capturing = _started(order, child)
     except SightlineError as error:

@@ -120,3 +120,22 @@ def test_models_of_the_user_are_found_beside_the_file(begin: Begin, clip: Path, 
     running = begin(write(tmp_path, clip, model=model))
     _, err = running.communicate(timeout=60)
     assert running.returncode == 0, err
+
+
+def test_of_a_camera_with_debug_the_log_says_all_and_of_others_nothing(
+    begin: Begin, clip: Path, tmp_path: Path, wait_for: WaitFor
+) -> None:
+    path = tmp_path / "site.yaml"
+    of = {"url": "synthetic://?fps=5&size=160x120"}
+    workers = {"w": {"model": {"kind": "motion"}}}
+    path.write_text(json.dumps({"cameras": {"door": {**of, "debug": True}, "yard": of}, "workers": workers}))
+    running = begin(path)
+    assert running.stdout is not None
+    for _ in range(7):  # one a second
+        running.stdout.readline()
+    os.kill(running.pid, signal.SIGTERM)
+    _, err = running.communicate(timeout=30)
+    assert "camera live" in err, "its capture"
+    assert "camera=door" in err.replace("\x1b[0m", "")
+    assert "results_per_s=" in err, "its figures"
+    assert "yard" not in err

@@ -121,6 +121,7 @@ class _Making:
             {
                 "name": one.name,
                 "site": self._open_part(one, "site", site),
+                "debug": source.debug,
                 "run": _run(one, source, [share for share, _ in cameras]),
             }
         )

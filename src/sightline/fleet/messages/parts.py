@@ -101,11 +101,13 @@ class WorkerInstance(Passing):
         name: of the instance.
         site: as a site file has it (`sightline.site`), its cameras without logins.
         run: how it is run.
+        debug: its log says all.
     """
 
     name: Name
     site: dict[str, JsonValue]
     run: RunOptions = RunOptions()
+    debug: bool = False
 
 
 class NodeConfig(NodeInfo):

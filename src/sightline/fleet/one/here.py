@@ -40,10 +40,12 @@ class SiteSpec(RunSpec, frozen=True, kw_only=True):
     Attributes:
         document: as a site file has it, its cameras with logins.
         terms: of its cameras.
+        debug: its captures log all.
     """
 
     document: dict[str, Any] = msgspec.field(default_factory=dict)
     terms: dict[str, int] = msgspec.field(default_factory=dict)
+    debug: bool = False
 
     def __repr__(self) -> str:
         return f"SiteSpec({self.name!r})"  # there are passwords in it
@@ -71,6 +73,7 @@ class SitePreparing:
             limits=payload.run.limits,
             document=dict(payload.site),
             terms=dict(payload.run.terms),
+            debug=payload.debug,
         )
 
     def drift(self, instance: DesiredInstance) -> str:  # noqa: ARG002 - see `Prepares`

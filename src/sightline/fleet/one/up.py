@@ -229,7 +229,8 @@ class FleetOfOne(Runs):
 
         Raises SightlineError.
         """
-        return SupervisedSite(self._site(spec), name=self.name, log_level=self._log_level, clock=self._clock)
+        log_level = "debug" if spec.debug else self._log_level
+        return SupervisedSite(self._site(spec), name=self.name, log_level=log_level, clock=self._clock)
 
     def _site(self, spec: SiteSpec) -> Site:
         cameras = spec.document["cameras"]

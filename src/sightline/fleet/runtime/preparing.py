@@ -173,7 +173,7 @@ class Preparing:
         before = tuple(self._programs.worker_image) if in_container else module
         return RunSpec(
             **_shared(instance, payload.run, there, work),
-            command=(*before, str(there / SITE_FILE), "--folder", str(work)),
+            command=(*before, str(there / SITE_FILE), "--folder", str(work), *_log(payload)),
             may_end=_site_may_end(payload.site),
             environment={} if in_container else environment,
             reads=_there(named for file in files.values() for named in _named_in(file)),
@@ -194,6 +194,10 @@ class Preparing:
     def _folder_name(self, digest: str) -> str:
         name = blake2b(digest.encode(errors="surrogatepass"), key=self._key, digest_size=_NAME_BYTES)
         return name.hexdigest()
+
+
+def _log(payload: WorkerInstance) -> tuple[str, ...]:
+    return ("--log-level", "debug") if payload.debug else ()
 
 
 def _shared(instance: DesiredInstance, run: RunOptions, folder: Path, work: Path) -> dict[str, Any]:

@@ -107,7 +107,11 @@ class DsInstanceBody(_App):
     gpus: Annotated[int, Field(ge=0, le=64)] = Field(0, description="Graphics cards that it needs.")
     labels: Labels = Field({}, description="What its machine must have.")
     exclusive: bool = Field(False, description="Whether it must never run twice at any time.")
-    debug: bool = Field(False, description='The document\'s "debug or not": pictures can be seen.')
+    debug: bool = Field(
+        False,
+        description='The document\'s "debug or not": of DeepStream pictures can be seen, of a worker the log '
+        "says all.",
+    )
     enabled: bool = Field(True, description="Whether it is wanted at all.")
     agent_id: Id | None = Field(None, description="The machine that it was put on by hand.")
     agent_name: AnyName | None = Field(None, description="The same by name, or by node_id.")
