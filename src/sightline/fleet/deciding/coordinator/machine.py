@@ -185,6 +185,10 @@ class Coordinator:
         """All instances that are wanted or found; each is made when it is looked at."""
         return Views(self._fleet, self._found).instances()
 
+    def instance_of(self, camera: str) -> str | None:
+        """The instance that it is on; None: none."""
+        return self._fleet.placement.cameras.get(camera)
+
     def totals(self) -> Totals:
         """How many of what."""
         return Views(self._fleet, self._found).totals()

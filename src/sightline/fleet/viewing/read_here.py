@@ -1,0 +1,70 @@
+"""Cameras that the coordinator itself reads, for those who look: those of instances that pass no packets on,
+such as DeepStream's. Each is read once, however many look, and only while somebody does.
+
+Deliberately not here: what these instances see in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from sightline.errors import SightlineError
+from sightline.fleet.documents.sources import CameraSource
+from sightline.log import redact
+from sightline.packet import Packet
+
+if TYPE_CHECKING:
+    from sightline.capture import Capture
+
+_STOP_S: Final = 0.5
+
+
+class ReadHere:
+    """For one thread; `deliver` is called with a camera's name and packet in threads of its own."""
+
+    def __init__(self, deliver: Callable[[str, Packet], None]) -> None:
+        self._deliver = deliver
+        self._reading: dict[str, tuple[CameraSource, Capture]] = {}
+        self.faults: dict[str, str] = {}
+
+    def want(self, cameras: Mapping[str, CameraSource]) -> None:
+        """Read these, and no others."""
+        for name, (source, capture) in list(self._reading.items()):
+            if cameras.get(name) != source:
+                del self._reading[name]
+                capture.stop(_STOP_S)
+        self.faults = {name: why for name, why in self.faults.items() if name in cameras}
+        for name in cameras.keys() - self._reading.keys():
+            self._begin(name, cameras[name])
+
+    def why(self, name: str) -> str:
+        """Why nothing comes of it; "": something does, or may."""
+        if name in self.faults:
+            return self.faults[name]
+        reading = self._reading.get(name)
+        return reading[1].status().reason if reading else ""
+
+    def _begin(self, name: str, source: CameraSource) -> None:
+        try:
+            capture = _capture(name, source, partial(self._deliver, name))
+            capture.start()
+        except (SightlineError, ValidationError) as error:
+            told = "its settings cannot be used" if isinstance(error, ValidationError) else str(error)
+            self.faults[name] = redact(told)
+            return
+        self.faults.pop(name, None)
+        self._reading[name] = source, capture
+
+
+def _capture(name: str, source: CameraSource, deliver: Callable[[Packet], None]) -> Capture:
+    from sightline.capture import Capture  # noqa: PLC0415 - libav, where such a camera is looked at
+    from sightline.site.camera import Camera  # noqa: PLC0415
+
+    login = {"username": source.username, "password": source.password}
+    given = {key: value for key, value in login.items() if value is not None}
+    camera = Camera.model_validate({**source.settings, "realtime": True, "url": source.address, **given})
+    return Capture(camera.as_input(name), deliver)

@@ -1,0 +1,189 @@
+"""Live pictures of a fleet's cameras for any number of viewers: each camera is read once, by whoever works
+with it anyway, and its pictures come only while somebody looks.
+
+A worker of the fleet passes packets and results on as they are, over the bus (`sightline.sink.view`); here
+they become segments of fragmented MP4 and boxes, once for all who look. Nothing is encoded again. Cameras of
+instances that pass nothing on are read here (`read_here`).
+
+Promises: a viewer who is slow holds up nobody and has a bounded buffer; who comes later has a picture at
+once, from the last keyframe on; all of it ends within a second, whatever the bus does.
+
+Deliberately not here: HTTP (`fleet.api.live`), and who may look.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple
+
+from sightline.bus import Message, packet_of
+from sightline.clock import SYSTEM_CLOCK, Clock
+from sightline.errors import BufferFull, Closed, WireError
+from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.viewing.audience import Audience
+from sightline.fleet.viewing.condition import Seat
+from sightline.fleet.viewing.listening import Listening
+from sightline.fleet.viewing.read_here import ReadHere
+from sightline.fleet.viewing.seats import seats_of
+from sightline.fleet.viewing.viewer import Viewer
+from sightline.fleet.viewing.watched import Watched
+from sightline.log import Repeated, get_logger
+from sightline.packet import Identity, Packet
+from sightline.sink.viewed import about, topics_of
+from sightline.wire import result_from_json
+
+MOST_VIEWERS: Final = 512
+
+
+class Counts(NamedTuple):
+    """What passes now: viewers, cameras that they look at or did a moment ago, and of these what came."""
+
+    viewers: int
+    cameras: int
+    packets: int
+    results: int
+
+
+class Viewing:
+    """From now until `close`. Any thread may use it.
+
+    Args:
+        service: whose cameras they are.
+        where: the bus on which they are passed on; None: on none, for now.
+        prefix: before the names of the topics there.
+
+    Raises:
+        ConfigError: the prefix is none.
+    """
+
+    def __init__(
+        self,
+        service: CoordinatorService,
+        where: Callable[[], str | None],
+        *,
+        prefix: str = "",
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._service = service
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._audience = Audience()
+        self._watched: dict[str, Watched] = {}
+        self._here: set[str] = set()
+        self._closed = False
+        self._unreadable = Repeated(get_logger(__name__), "no message of a view", every_s=60, clock=clock)
+        self._read_here = ReadHere(self._delivered)
+        self._listening = Listening(
+            where, topics_of(prefix), take=self._take, wanted=self._look_after, clock=clock
+        )
+
+    def watch(self, camera: str, wake: Callable[[], None], *, as_jpeg: bool = False) -> Viewer:
+        """One more looks, from now until their `close`; `wake` is called when there is something to take.
+
+        Raises:
+            BufferFull: there are `MOST_VIEWERS`. Closed: it is over.
+        """
+        with self._lock:
+            if self._closed:
+                raise Closed("the coordinator is ending")
+            if len(self._audience) >= MOST_VIEWERS:
+                raise BufferFull(f"{MOST_VIEWERS} look at cameras: expected fewer at a time")
+            watched = self._watched.get(camera)
+            if watched is None:
+                watched = self._watched[camera] = Watched(partial(self._still, camera), self._clock)
+            viewer = Viewer(
+                as_jpeg=as_jpeg, wake=wake, note=watched.note, on_close=partial(self._gone, camera)
+            )
+            watched.add(viewer)
+            self._audience.come(camera)
+        self._listening.ask_now()
+        return viewer
+
+    def counts(self) -> Counts:
+        """How much is looked at now."""
+        with self._lock:
+            watched = self._watched.values()
+            packets, results = sum(one.packets for one in watched), sum(one.results for one in watched)
+            return Counts(len(self._audience), len(self._watched), packets, results)
+
+    def end(self) -> None:
+        """Tell all who look that it is over."""
+        with self._lock:
+            self._closed = True
+            for watched in self._watched.values():
+                watched.close()
+
+    def close(self) -> None:
+        """Again is allowed."""
+        self.end()
+        self._listening.close()
+        self._read_here.want({})
+        self._unreadable.flush()
+
+    def _gone(self, camera: str, viewer: Viewer) -> None:
+        with self._lock:
+            self._audience.go(camera, self._clock.monotonic_ns())
+            if camera in self._watched:
+                self._watched[camera].remove(viewer)
+
+    # What is due every two seconds, in the thread that asks
+
+    def _look_after(self) -> frozenset[str]:
+        """The cameras to be asked for on the bus."""
+        with self._lock:
+            wanted = self._audience.wanted(self._clock.monotonic_ns())
+            for camera in self._watched.keys() - wanted:
+                self._watched.pop(camera).close()
+        seats = seats_of(self._service, wanted)
+        known_here = {camera: seat.here for camera, seat in seats.items()}
+        self._here = {camera for camera in wanted if known_here.get(camera, camera in self._here)}
+        sources = {camera: self._service.source_of(camera) for camera in self._here}
+        self._read_here.want({camera: source for camera, source in sources.items() if source is not None})
+        with self._lock:
+            for camera, seat in seats.items():
+                if camera in self._watched:
+                    self._watched[camera].condition.seat = self._told(camera, seat)
+        return wanted - self._here
+
+    def _told(self, camera: str, seat: Seat) -> Seat:
+        return seat._replace(why=self._read_here.why(camera)) if seat.here else seat
+
+    # What comes, in other threads
+
+    def _take(self, messages: list[Message]) -> None:
+        with self._lock:
+            for message in messages:
+                try:
+                    self._take_one(message)
+                except WireError as error:
+                    self._unreadable.add(reason=str(error))
+            for watched in self._watched.values():
+                watched.flush()
+
+    def _take_one(self, message: Message) -> None:
+        said = about(message)
+        watched = self._watched.get(said.camera)
+        if watched is None:
+            return
+        match said.what:
+            case "packet":
+                watched.packet(packet_of(message, said.camera), said.term)
+            case "result":
+                watched.result(result_from_json(message.value))
+            case "trouble":
+                watched.condition.troubled(said.why, self._clock.monotonic_ns())
+
+    def _delivered(self, camera: str, packet: Packet) -> None:
+        with self._lock:
+            watched = self._watched.get(camera)
+            if watched is not None:
+                watched.packet(packet, 0)
+                watched.flush()
+
+    def _still(self, camera: str, identity: Identity, picture: bytes) -> None:
+        with self._lock:
+            watched = self._watched.get(camera)
+            if watched is not None:
+                watched.still(identity, picture)
