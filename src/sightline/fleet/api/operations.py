@@ -14,6 +14,7 @@ from sightline.fleet.api.described import failing
 from sightline.fleet.api.paging import Page, Part
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.deciding.coordinator.events import way
+from sightline.fleet.people.principal import because
 from sightline.fleet.store.events import EventOut
 from sightline.fleet.store.refusals import Missing
 from sightline.log import get_logger
@@ -43,8 +44,10 @@ def _add_acts(router: APIRouter, service: CoordinatorService) -> None:
     @router.post("/api/v1/update-config", status_code=HTTPStatus.ACCEPTED)
     def update_config(note: Annotated[Note | None, Body()] = None) -> Applied:
         """Make the draft what holds: agents are told what changed for them (UpdateConfig)."""
-        revision = service.apply(by=way("the API", note.desc if note else ""))
-        get_logger("sightline.fleet").info("applied", revision=revision, desc=note.desc if note else "")
+        desc = note.desc if note else ""
+        with because(desc):
+            revision = service.apply(by=way("the API", desc))
+        get_logger("sightline.fleet").info("applied", revision=revision, desc=desc)
         return Applied(revision=revision)
 
     @router.post("/api/v1/refresh", status_code=HTTPStatus.ACCEPTED)
@@ -52,8 +55,10 @@ def _add_acts(router: APIRouter, service: CoordinatorService) -> None:
         """Ask all agents who and how they are (Refresh); they are noticed without it. Where the bus is away,
         they are asked once it is back, and `detail` says so.
         """
-        revision = service.refresh()
-        get_logger("sightline.fleet").info("refreshed", desc=note.desc if note else "")
+        desc = note.desc if note else ""
+        with because(desc):
+            revision = service.refresh()
+        get_logger("sightline.fleet").info("refreshed", desc=desc)
         return Asked.of(service, revision)
 
     @router.post("/api/v1/rebalance", status_code=HTTPStatus.ACCEPTED)

@@ -202,11 +202,13 @@ class CoordinatorService:
         applied.
         """
         self._act(lambda: self._driver.machine.refreshed(self._clock.monotonic_ns()))
+        self.database.audit.note()
         return self.revision
 
     def rebalance(self) -> int:
         """Move what is above its fair part, although it has a place; the revision that is applied."""
         self._act(lambda: self._driver.machine.rebalance(self._clock.monotonic_ns()))
+        self.database.audit.note()
         return self.revision
 
     def agent_changed(self, key: str, values: AgentChange, expected: int | None = None) -> AgentOut:
@@ -252,11 +254,13 @@ class CoordinatorService:
     def restart(self, instance: str) -> str:
         """Have it begun anew; what was done, for people. Raises FleetError where nobody can do it."""
         host = self.asking.tell_instance(AgentCommand(command="restart", instance=instance))
+        self.database.audit.note(of=[("instance", instance)])
         return f"asked {host} to begin {instance} anew"
 
     def retry(self, instance: str) -> str:
         """Have its agent try again what failed. Raises FleetError where nobody can do it."""
         host = self.asking.tell_instance(AgentCommand(command="retry", instance=instance))
+        self.database.audit.note(of=[("instance", instance)])
         return f"asked {host} to try again what failed"
 
     def logs(self, instance: str, lines: int, timeout_s: float = ASK_S) -> str:
