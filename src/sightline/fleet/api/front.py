@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from sightline.errors import SightlineError
 from sightline.fleet.api.described import OPEN_PATHS
 from sightline.fleet.api.entitled import NotLoggedIn, know
 from sightline.fleet.api.problems import answer, problem_of, worded
@@ -50,7 +51,11 @@ class Front:
         """One request."""
         if scope["type"] != "http":
             return
-        asked = await self._who(scope)
+        try:
+            asked = await self._who(scope)
+        except SightlineError as error:  # the database: nobody is let in while it cannot be read
+            await answer(*problem_of(error))(scope, receive, send)
+            return
         know(scope, asked)
         path = scope["path"]
         served = self._api if path.startswith("/api/") or path in OPEN_PATHS else self._pages

@@ -73,8 +73,7 @@ def me_routes(entrance: Entrance) -> APIRouter:
             asked.principal.address,
             request.headers.get("user-agent", ""),
         )
-        is_https = request.headers.get("origin", "").startswith("https:")
-        response.headers["set-cookie"] = set_cookie(login.cookie, is_https=is_https)
+        response.headers["set-cookie"] = set_cookie(login.cookie, is_https=request.url.scheme == "https")
 
     _add_tokens(router, entrance)
     return router
