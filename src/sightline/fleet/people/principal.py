@@ -94,6 +94,17 @@ def acting(what: Acting) -> Iterator[None]:
         _NOW.reset(token)
 
 
+@contextmanager
+def because(desc: str) -> Iterator[None]:
+    """Within this, what is being done has this reason."""
+    now = _NOW.get()
+    if now is None:
+        yield
+    else:
+        with acting(replace(now, desc=desc)):
+            yield
+
+
 def act(what: Acting | None) -> None:
     """The same for the rest of this task: for a server, where each request is a task. None: nobody, as one
     begins, for a task has what that one has which began it.
