@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 URL: Final = "SIGHTLINE_FLEET_URL"
 TOKEN: Final = "SIGHTLINE_FLEET_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN_FILE: Final = "SIGHTLINE_FLEET_TOKEN_FILE"  # noqa: S105 - likewise
 _HERE: Final = "http://127.0.0.1:8420"
 
 Url = Annotated[
@@ -33,8 +34,8 @@ TokenEnv = Annotated[
     typer.Option(
         "--token-env",
         metavar="NAME",
-        help=f"Take its token from this environment variable; else {TOKEN}, else the file that a "
-        "coordinator of yours made here.",
+        help=f"Take its token from this environment variable; else {TOKEN}, else the file that {TOKEN_FILE} "
+        "names, else the one that a coordinator of yours made here.",
         show_default=False,
     ),
 ]
@@ -66,7 +67,7 @@ def _token(variable: str | None) -> str:
         raise ConfigError(
             f"expected a token in the environment variable {variable}, which is not set or empty"
         )
-    path: Path = token_file(home() / DATABASE)
+    path = Path(os.environ.get(TOKEN_FILE) or token_file(home() / DATABASE))
     token = token_in(path)
     if token is None:
         raise ConfigError(

@@ -364,6 +364,13 @@ def test_a_coordinator_that_is_slow_is_not_told_to_be_begun(silent_port: int) ->
         client.get("/api/v1/status")
 
 
+def test_its_token_may_be_in_a_file(fleet: Fleet, typed: Callable[..., Result], tmp_path: Path) -> None:
+    (file,) = tmp_path.rglob("fleet.db.token")
+    url = fleet.client.url
+    told = typed("status", "--url", url, SIGHTLINE_FLEET_TOKEN="", SIGHTLINE_FLEET_TOKEN_FILE=str(file))
+    assert told.exit_code == 0, told.output
+
+
 def test_a_wrong_token_is_told(fleet: Fleet, typed: Callable[..., Result]) -> None:
     done = typed("status", "--url", fleet.client.url, SIGHTLINE_FLEET_TOKEN="wrong-token-1")
     assert (done.exit_code, "SIGHTLINE_FLEET_TOKEN" in done.output) == (1, True)
