@@ -114,6 +114,11 @@ class SupervisedSite(Runs):
         return [page for worker in self._workers.values() for page in worker.pages]
 
     @property
+    def bus(self) -> str | None:
+        """The bus where its processes meet; None: it does not run. It may hold a secret."""
+        return None if self._meeting is None or self._ending else self._meeting.url
+
+    @property
     def hub(self) -> HubView | None:
         """The hub that was begun because none answered; None: no need to, or only we can reach it."""
         meeting, process = self._meeting, self._processes().get("hub")

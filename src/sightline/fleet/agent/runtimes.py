@@ -33,9 +33,11 @@ class Equipment(NamedTuple):
 def equipment(settings: AgentSettings, node_id: UUID, folder: Path, opened: ExitStack) -> Equipment:
     """That of its settings, until `opened` is closed; files of instances in `folder`. Raises MissingExtra."""
     from sightline.fleet.runtime.preparing import Preparing  # noqa: PLC0415 - not for `up`
+    from sightline.fleet.runtime.viewed_site import view_bus  # noqa: PLC0415
 
     made = {name: opened.enter_context(make_runtime(name, settings, node_id)) for name in runtimes(settings)}
-    return Equipment(made, Preparing(folder, programs(settings)))
+    preparing = Preparing(folder, programs(settings), view=view_bus(settings.bus, settings.prefix))
+    return Equipment(made, preparing)
 
 
 def make_runtime(name: str, settings: AgentSettings, node_id: UUID) -> Runtime:

@@ -23,6 +23,7 @@ from sightline.fleet.entrance.entrance import Entrance
 from sightline.fleet.keys.identity import Identity
 from sightline.fleet.store import Database
 from sightline.fleet.timing import Timing
+from sightline.fleet.viewing.viewing import Viewing
 from sightline.pages.guard import check_token
 from sightline.pages.server import PageServer, address_of, listen, url_of
 from sightline.site.stopping import Stopping
@@ -54,11 +55,12 @@ class ApiServer:
         *,
         host: str,
         entrance: Entrance,
-        viewing: object | None = None,
+        viewing: Viewing | None = None,
         pages: Pages | None = None,
         proxy: Proxy | None = None,
     ) -> None:
         self.url = url_of(listening).removesuffix("/")
+        self._viewing = viewing
         parts = PageParts(service, entrance, viewing)
         self._server = PageServer(
             fleet_app(parts, host=host, address=address_of(listening), pages=pages, proxy=proxy),
@@ -71,6 +73,8 @@ class ApiServer:
 
     def close(self) -> None:
         """Again is allowed."""
+        if self._viewing is not None:
+            self._viewing.end()
         self._server.should_exit = True
         self._thread.join()
 
@@ -135,8 +139,16 @@ class CoordinatorServer:
             )
             opened.callback(self.service.close)
             self.entrance = Entrance(store, root_token=self.token, clock=clock)
+            viewing = Viewing(self.service, lambda: bus, prefix=prefix)
+            opened.callback(viewing.close)
             server = ApiServer(
-                self.service, listening, host=host, entrance=self.entrance, pages=pages, proxy=proxy
+                self.service,
+                listening,
+                host=host,
+                entrance=self.entrance,
+                viewing=viewing,
+                pages=pages,
+                proxy=proxy,
             )
             opened.callback(server.close)
             self.url = server.url

@@ -13,7 +13,7 @@ from sightline.fleet.people.principal import Role
 _VIEWER: Final = (
     *("list_cameras", "get_camera", "list_agents", "get_agent", "list_instances", "get_instance"),
     *("get_instance_logs", "get_status", "list_events", "get_plan", "explain", "get_stream_info", "openapi"),
-    *("export_a_site", "export_a_table"),
+    *("export_a_site", "export_a_table", "watch_camera"),
     *("get_me", "change_my_password", "list_my_tokens", "create_my_token", "revoke_my_token"),
 )
 _OPERATOR: Final = (
@@ -22,6 +22,8 @@ _OPERATOR: Final = (
     *("restart_instance", "retry_instance", "drain_agent", "undrain_agent", "change_agent", "replace_agent"),
     *("update_config", "refresh", "rebalance", "import_all", "import_a_site", "import_a_table"),
     *("add_stream", "remove_stream"),
+    *("start_camera", "stop_camera", "move_camera", "debug_camera", "test_camera", "test_new_camera"),
+    *("start_instance", "stop_instance", "move_instance", "debug_instance"),
     *("list_audit", "get_audit_entry", "undo"),
 )
 _ADMIN: Final = (
@@ -39,6 +41,14 @@ _PAGES: Final = {
     **dict.fromkeys(("page_user_password", "page_user_remove", "page_token_revoke"), Role.ADMIN),
 }
 """Of the cockpit's shell."""
+_PAGES_OF_ROWS: Final = {
+    **dict.fromkeys(("page_cameras", "page_camera", "page_instances", "page_instance"), Role.VIEWER),
+    **dict.fromkeys(("page_agents", "page_agent", "page_plan", "page_events"), Role.VIEWER),
+    **dict.fromkeys(("page_new_camera", "page_edit_camera", "page_import"), Role.OPERATOR),
+    **dict.fromkeys(("page_new_instance", "page_edit_instance"), Role.OPERATOR),
+    **dict.fromkeys(("page_audit", "page_audit_entry", "page_undo"), Role.OPERATOR),
+}
+"""Of its pages of rows; what they do has the name of the API's route that does the same."""
 OPEN: Final = frozenset(
     {"get_health", "page_static", "page_login", "page_login_send", "page_first", "page_first_send"}
 )
@@ -48,5 +58,6 @@ RIGHTS: Final = {
     **dict.fromkeys(_OPERATOR, Role.OPERATOR),
     **dict.fromkeys(_ADMIN, Role.ADMIN),
     **_PAGES,
+    **_PAGES_OF_ROWS,
 }
 """By the name of the route."""

@@ -45,6 +45,7 @@ from sightline.fleet.runtime.naming import slug
 from sightline.fleet.runtime.own_files import OwnFiles
 from sightline.fleet.runtime.promise import RunSpec
 from sightline.fleet.runtime.site_text import site_text
+from sightline.fleet.runtime.viewed_site import ViewBus, with_view
 from sightline.supervise.spec import python_module
 
 SITE_FILE: Final = "site.yaml"
@@ -80,10 +81,19 @@ class Programs:
 
 
 class Preparing:
-    """Makes instances ready, in folders below `root`. Any thread may use it, one at a time for one name."""
+    """Makes instances ready, in folders below `root`. Any thread may use it, one at a time for one name.
 
-    def __init__(self, root: Path, programs: Programs | None = None) -> None:
-        """Raises RuntimeFault where the folder cannot be made."""
+    Args:
+        root: made where it is missing.
+        programs: what they are begun with.
+        view: where workers pass pictures on of cameras that somebody looks at; None: nowhere.
+
+    Raises:
+        RuntimeFault: the folder cannot be made.
+    """
+
+    def __init__(self, root: Path, programs: Programs | None = None, *, view: ViewBus | None = None) -> None:
+        self._view = view
         self._root = root.absolute()
         self._programs = programs or Programs()
         try:
@@ -128,7 +138,7 @@ class Preparing:
             case FleetDsInstance() as payload:
                 return self._generated(payload, self._places(instance)[2]).contents
             case WorkerInstance() as payload:
-                return _of_worker(payload)
+                return self._of_worker(payload)
         return {}
 
     def prune(self, in_use: Iterable[tuple[str, str]]) -> None:
@@ -166,7 +176,7 @@ class Preparing:
 
     def _worker(self, instance: DesiredInstance, payload: WorkerInstance) -> RunSpec:
         folder, work = self._folders(instance)
-        files = _of_worker(payload)
+        files = self._of_worker(payload)
         there = put(files, folder, "").folder
         module, environment = python_module("sightline.fleet.instance")
         in_container = _in_container(payload.run)
@@ -179,6 +189,10 @@ class Preparing:
             reads=_there(named for file in files.values() for named in _named_in(file)),
             stop_s=_stop_s(instance, _WORKER_STOP_S),
         )
+
+    def _of_worker(self, payload: WorkerInstance) -> Mapping[str, Content]:
+        text = site_text(with_view(payload.site, self._view), payload.run.terms)
+        return {SITE_FILE: Content(text.encode(), secret=True, file=None)}
 
     def _folders(self, instance: DesiredInstance) -> tuple[Path, Path]:
         own, folder, work = self._places(instance)
@@ -212,11 +226,6 @@ def _shared(instance: DesiredInstance, run: RunOptions, folder: Path, work: Path
         "folder": folder,
         "work": work,
     }
-
-
-def _of_worker(payload: WorkerInstance) -> Mapping[str, Content]:
-    text = site_text(payload.site, payload.run.terms)
-    return {SITE_FILE: Content(text.encode(), secret=True, file=None)}
 
 
 def _named_in(file: Content) -> Iterator[Path]:
