@@ -196,3 +196,32 @@ def test_a_cookie_is_for_no_script_and_for_no_other_site() -> None:
     assert "Secure" not in set_cookie("abc", is_https=False)
     assert forget_cookie().endswith("Max-Age=0")
     assert cookie_in({"cookie": set_cookie("abc", is_https=False)}) == "abc"
+
+
+def test_logins_are_in_the_audit_and_those_that_failed_without_what_was_typed(
+    entrance: Entrance, database: Database
+) -> None:
+    login = entrance.login("ada", PASSWORD, HOME)
+    entrance.logout(login.cookie, HOME)
+    entrance.logout(login.cookie, HOME)
+    for name in ("ada", "typed-geheim-in-the-wrong-field"):
+        with pytest.raises(WrongLogin):
+            entrance.login(name, "a-geheim-password", AWAY)
+    entries = database.audit.page().items[::-1]
+    assert [(one.act, one.who, one.address, [change.name for change in one.changes]) for one in entries] == [
+        ("login", "ada", HOME, ["ada"]),
+        ("logout", "ada", HOME, ["ada"]),
+        ("login_failed", "nobody", AWAY, ["ada"]),
+        ("login_failed", "nobody", AWAY, []),
+    ]
+    assert "geheim" not in str(entries)
+
+
+def test_logins_that_fail_do_not_fill_the_audit(
+    entrance: Entrance, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entrance._hashing, "fits", lambda *_: False)
+    for number in range(300):
+        with pytest.raises(WrongLogin):
+            entrance.login("nobody-there" + str(number), "wrong", f"10.{number // 200}.0.{number % 200}")
+    assert database.audit.page().total < 100

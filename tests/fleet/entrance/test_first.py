@@ -16,7 +16,7 @@ def empty(database: Database, clock: ManualClock) -> Entrance:
     return Entrance(database, root_token=ROOT_TOKEN, clock=clock)
 
 
-def test_who_has_the_code_becomes_the_first_admin_once(empty: Entrance) -> None:
+def test_who_has_the_code_becomes_the_first_admin_once(empty: Entrance, database: Database) -> None:
     needed, code = empty.needs_first, empty.first_code()
     login = empty.first(code, "Ada", PASSWORD, "10.0.0.5")
     assert (login.asked.principal.name, login.asked.principal.role) == ("ada", Role.ADMIN)
@@ -26,6 +26,15 @@ def test_who_has_the_code_becomes_the_first_admin_once(empty: Entrance) -> None:
     with pytest.raises(WrongLogin):
         empty.first(empty.first_code(), "eve", PASSWORD, "10.0.0.5")
     assert [one.name for one in empty.users.list()] == ["ada"]
+    (entry,) = database.audit.page().items
+    assert (entry.act, entry.who, entry.address) == ("first_login", "ada", "10.0.0.5")
+    assert entry.changes[0].after == {
+        "id": 1,
+        "name": "ada",
+        "role": "admin",
+        "password": "set",
+        "disabled": False,
+    }
 
 
 def test_the_newest_code_alone_holds_and_for_an_hour(empty: Entrance, clock: ManualClock) -> None:

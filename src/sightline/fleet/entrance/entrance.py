@@ -33,13 +33,15 @@ from sightline.fleet.entrance.user_tokens import UserTokens
 from sightline.fleet.entrance.users import Users
 from sightline.fleet.people.limits import Buckets, Rate, neighbourhood
 from sightline.fleet.people.passwords import LONGEST, is_old
-from sightline.fleet.people.principal import Principal, Role
+from sightline.fleet.people.principal import Acting, Principal, Role, acting
 from sightline.fleet.store.database import Database
-from sightline.fleet.store.users import Known, folded
+from sightline.fleet.store.users import Known, checked_name, folded
 
 BY_NAME: Final = Rate(10, 30.0)
 BY_ADDRESS: Final = Rate(20, 6.0)
 ROOT: Final = "root"
+NOBODY: Final = "nobody"
+"""Who is said to have tried a login that was wrong."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +130,20 @@ class Entrance:
         """A new session. Raises WrongLogin, TooManyTries."""
         user = self._proven(name, password, address)
         if user is None or user.disabled:
+            self._note_failed(name, address)
             raise WrongLogin
-        return self._begin(user, address, browser)
+        if user.password is not None and is_old(user.password):
+            self._database.users.rehash(user.id, user.password, self._hashing.hashed(password))
+        login = self._begin(user, address, browser)
+        self._note("login", login.asked.principal)
+        return login
 
-    def logout(self, cookie: str) -> None:
+    def logout(self, cookie: str, address: str = "") -> None:
         """Its session is over."""
+        found = self._database.user_sessions.find(digest(cookie))
         self._database.user_sessions.end(digest(cookie))
+        if found is not None:
+            self._note("logout", _asked(found.user, cookie, address).principal)
 
     def change_password(self, asked: Asked, old: str, new: str, address: str, browser: str = "") -> Login:
         """One's own; all one's sessions end, and this one begins. Raises WrongLogin, TooManyTries,
@@ -158,7 +168,10 @@ class Entrance:
         """The first user, an admin. Raises WrongLogin, TooManyTries, ConfigError, FleetError."""
         self._take(self._by_address, neighbourhood(address))
         self._first.check(code)
-        user = self._first.add(code, name, self._hashing.hashed(password))
+        admin = Principal(name=checked_name(name), role=Role.ADMIN, how="session", address=address)
+        kept = self._hashing.hashed(password)
+        with acting(Acting(who=admin, act="first_login")):
+            user = self._first.add(code, name, kept)
         return self._begin(user, address, browser)
 
     def _proven(self, name: str, password: str, address: str) -> Known | None:
@@ -172,8 +185,6 @@ class Entrance:
         if user is None or kept is None or not is_right:
             return None
         self._give_back(who, where)
-        if is_old(kept):
-            self._database.users.rehash(user.id, kept, self._hashing.hashed(password))
         return user
 
     def _tries(self, user: Known | None, name: str, address: str) -> tuple[str, str]:
@@ -193,6 +204,17 @@ class Entrance:
         with self._lock:
             self._by_name.give_back(who)
             self._by_address.give_back(where)
+
+    def _note(self, act: str, who: Principal) -> None:
+        self._database.audit.note(Acting(who=who, act=act), of=[("user", who.name)])
+
+    def _note_failed(self, name: str, address: str) -> None:
+        """Of nobody's name nothing: it may be a password in the wrong field."""
+        user = self._database.users.known(name)
+        nobody = Principal(name=NOBODY, role=Role.VIEWER, how="session", address=address)
+        of = [] if user is None else [("user", user.name)]
+        with suppress(StoreError):
+            self._database.audit.note(Acting(who=nobody, act="login_failed"), of=of, often=True)
 
     def _begin(self, user: Known, address: str, browser: str) -> Login:
         cookie = made()
