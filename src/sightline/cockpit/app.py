@@ -16,7 +16,23 @@ from starlette.routing import Route
 
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.cockpit.letting_in import let_in
-from sightline.cockpit.pages import account, entering, first, overview, users
+from sightline.cockpit.pages import (
+    account,
+    agents,
+    camera,
+    camera_form,
+    cameras,
+    enrolment,
+    entering,
+    events,
+    first,
+    importing,
+    instance_form,
+    instances,
+    overview,
+    plan,
+    users,
+)
 from sightline.cockpit.security import Secured
 from sightline.cockpit.shell import Shell
 from sightline.cockpit.stream import stream_routes
@@ -32,6 +48,16 @@ PAGES: Final[tuple[Pages, ...]] = (
     account.routes,
     users.routes,
     overview.routes,
+    cameras.routes,
+    camera_form.routes,
+    camera.routes,
+    importing.routes,
+    instances.routes,
+    instance_form.routes,
+    agents.routes,
+    enrolment.routes,
+    plan.routes,
+    events.routes,
     stream_routes,
 )
 """Who makes a page adds its `routes` here."""

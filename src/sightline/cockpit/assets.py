@@ -56,6 +56,9 @@ class Assets:
             raise KeyError(f"expected one of {', '.join(sorted(self._all))}, got {name!r}")
         return f"/static/{self.version}/{name}"
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._all
+
     def route(self) -> Route:
         """That serves them."""
         return Route("/static/{version}/{name}", self._answer, name="page_static")

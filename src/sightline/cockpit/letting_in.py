@@ -37,9 +37,12 @@ def let_in(shell: Shell, route: Route) -> Route:
 
     async def asked_for(request: Request) -> Response:
         request.state.form = await _form(request)
-        if named not in OPEN:
-            await check(request, named, shell.parts.entrance)
-        return await _answer(route.endpoint, request)
+        try:
+            if named not in OPEN:
+                await check(request, named, shell.parts.entrance)
+            return await _answer(route.endpoint, request)
+        finally:
+            await request.close()  # files that were sent
 
     methods = sorted(route.methods or ())
     return Route(route.path, asked_for, methods=methods, name=named)

@@ -10,6 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from sightline.cockpit.views.addresses import path_to
+
 
 def environment(**known: Any) -> Environment:
     """Of the package's templates. `known`: what all of them see."""
@@ -21,7 +23,7 @@ def environment(**known: Any) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals.update(known)
+    made.globals.update(known, path_to=path_to)
     made.filters.update(iso=iso, utc=utc)
     return made
 

@@ -83,7 +83,7 @@ class Shell:
         self.served: frozenset[str] = frozenset()
         self._secure = secure
         self._templates = environment(
-            asset=self.assets.path, htmx_config=_HTMX, version=sightline.__version__
+            asset=self.assets.path, assets=self.assets, htmx_config=_HTMX, version=sightline.__version__
         )
 
     # Who asks

@@ -1,4 +1,6 @@
-"""The overview."""
+"""The overview: how many of what, what is wrong, and what happened of late. Where there is nothing yet: what
+to do first.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,53 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sightline.cockpit.pages.desk import Desk
 from sightline.cockpit.shell import Shell
+from sightline.cockpit.views.overview import totals, wrong_cameras
+from sightline.cockpit.views.rows import agent_line, instance_line
+from sightline.fleet.store.rows import AgentOut, DsInstanceOut
+
+_MOST_WRONG = 10
 
 
 def routes(shell: Shell) -> list[Route]:
     """Its one."""
+    desk = Desk(shell)
 
     def overview(request: Request) -> Response:
-        return shell.page(request, "overview.html")
+        picture, service, around = desk.service.picture, desk.service, desk.around()
+        there = {
+            "cameras": desk.database.cameras.page(limit=1).total,
+            "instances": desk.database.instances.page(limit=1).total,
+            "agents": desk.database.agents.page(limit=1).total,
+        }
+        return shell.page(
+            request,
+            "overview.html",
+            there=there,
+            totals=totals(picture.totals),
+            picture=picture,
+            differs=desk.database.inventory().revision != service.revision,
+            away=service.away_since,
+            fault=service.fault,
+            mistakes=dict(list(service.mistakes().items())[:_MOST_WRONG]),
+            wrong=wrong_cameras(picture.totals),
+            instances=[instance_line(row, around) for row in _ill_instances(desk)],
+            lost=[agent_line(row, around) for row in _lost(desk)],
+            events=desk.events(),
+            agents=around.agents,
+        )
 
     return [Route("/", overview, name="page_overview")]
+
+
+def _ill_instances(desk: Desk) -> list[DsInstanceOut]:
+    """Some of those that do not run as they should."""
+    found: list[DsInstanceOut] = []
+    for state in ("failed", "unhealthy", "waiting", "lost", "unplaced", "blocked"):
+        found += desk.database.instances.page(state=state, enabled=True, limit=_MOST_WRONG).items
+    return found[:_MOST_WRONG]
+
+
+def _lost(desk: Desk) -> list[AgentOut]:
+    return list(desk.database.agents.page(state="lost", limit=_MOST_WRONG).items)

@@ -7,6 +7,7 @@ sent, so that what a form does not show stays.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -111,6 +112,7 @@ def without_login(texts: dict[str, str], field: str) -> str | None:
     try:
         found = take_credentials(address)
     except ConfigError:
+        texts[field] = _LOGIN.sub("//", address)
         return None
     texts[field] = found.url
     if found.username is not None:
@@ -123,4 +125,5 @@ def _same(text: str) -> str:
     return "\n".join(text.strip().splitlines())  # a browser sends lines that end otherwise
 
 
+_LOGIN: Final = re.compile("//[^/]*@")
 _MOST_DIGITS: Final = 18

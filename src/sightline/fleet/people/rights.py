@@ -20,6 +20,7 @@ _OPERATOR: Final = (
     *("create_camera", "replace_camera", "change_camera", "delete_camera"),
     *("create_instance", "replace_instance", "change_instance", "delete_instance"),
     *("restart_instance", "retry_instance", "drain_agent", "undrain_agent", "change_agent", "replace_agent"),
+    "create_agent",  # a name for a machine that is to come; what lets it in is a token
     *("update_config", "refresh", "rebalance", "import_all", "import_a_site", "import_a_table"),
     *("add_stream", "remove_stream"),
     *("start_camera", "stop_camera", "move_camera", "debug_camera", "test_camera", "test_new_camera"),
@@ -28,7 +29,7 @@ _OPERATOR: Final = (
 )
 _ADMIN: Final = (
     "verify_audit",
-    *("create_agent", "delete_agent", "revoke_agent"),
+    *("delete_agent", "revoke_agent"),
     *("list_enrolment_tokens", "create_enrolment_token", "revoke_enrolment_token"),
     *("list_users", "get_user", "create_user", "change_user", "delete_user", "set_user_password"),
     *("list_user_tokens", "create_user_token", "revoke_user_token"),

@@ -1,0 +1,196 @@
+"""The pages of cameras, instances and machines over HTTP, against a coordinator and an agent."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.cockpit.pages.conftest import Visit
+from tests.fleet.api.rig import Agent, camera, worker
+
+from sightline.fleet.api.serving import CoordinatorServer
+from sightline.fleet.store.csv_file import import_csv
+
+Wait = Callable[..., Any]
+ALL = ("/", "/cameras", "/instances", "/agents", "/plan", "/events")
+
+
+def test_pages_of_an_empty_fleet_say_what_to_do_first(viewer: Visit, operator: Visit, admin: Visit) -> None:
+    for path in ALL:
+        viewer.see(path)
+    assert "No machine is in this fleet yet" in viewer.see("/")
+    assert "Add the first one" in operator.see("/cameras")
+    assert "Add the first one" not in viewer.see("/cameras"), "who may not is not offered it"
+    assert "Make an enrolment token" in admin.see("/agents")
+    assert "Make an enrolment token" not in operator.see("/agents")
+
+
+def test_a_camera_is_made_applied_and_seen_live(
+    server: CoordinatorServer, hall: Agent, operator: Visit, wait_for: Wait
+) -> None:
+    fields = operator.form("/new/instance")
+    made = operator.send("/new/instance", **{**fields, "instance_name": "hall 1-2"})
+    assert "hall 1-2 is made in the draft" in made
+    fields = operator.form("/new/camera")
+    address = "rtsp://eye:planted-password@10.0.0.5/main"
+    operator.send("/new/camera", **{**fields, "camera_id": "gate", "address": address})
+    page = operator.client.get("/cameras/gate").text
+    assert "planted" not in page
+    assert "not applied yet" in operator.see("/cameras/gate")
+    assert "1 camera is new." in operator.see("/plan")
+    operator.send("/plan", desc="the gate")
+    wait_for(lambda: _status(server, "gate") == "live", 10, "it is so")
+    page = operator.see("/cameras/gate")
+    assert "as desired" in page
+    assert "hall 1-2 at hall" in page
+    assert "applied, by operator (the gate)" in operator.see("/events")
+    assert "a line of hall 1-2" in operator.see("/instances/hall%201-2/log")
+
+
+def _status(server: CoordinatorServer, name: str) -> str:
+    return server.service.database.cameras.get(name).status
+
+
+@pytest.fixture
+def running(server: CoordinatorServer, hall: Agent, wait_for: Wait) -> Agent:
+    """A machine that runs an instance with a camera."""
+    server.service.database.instances.add(worker("hall-1"))
+    server.service.database.cameras.add(camera("gate", username="eye", password="planted-password"))
+    server.service.apply()
+    wait_for(lambda: _status(server, "gate") == "live", 10, "it is so")
+    return hall
+
+
+def test_who_changes_what_somebody_changed_meanwhile_is_shown_both(
+    server: CoordinatorServer, operator: Visit, admin: Visit
+) -> None:
+    server.service.database.cameras.add(camera("gate", username="eye", password="planted-password"))
+    mine, theirs = operator.form("/cameras/gate/edit"), admin.form("/cameras/gate/edit")
+    admin.send("/cameras/gate/edit", **{**theirs, "pool": "south"})
+    page = operator.send("/cameras/gate/edit", 409, **{**mine, "pool": "north", "password": "planted-new"})
+    assert "admin" in page
+    assert "south" in page
+    assert "north" in page
+    assert "planted" not in page
+    assert server.service.database.cameras.get("gate").pool == "south", "nothing was saved"
+    now = server.service.database.cameras.get("gate").generation
+    operator.send("/cameras/gate/edit", **{**mine, "pool": "north", "generation": str(now)})
+    assert server.service.database.cameras.get("gate").pool == "north"
+
+
+def test_wrong_values_are_told_at_their_fields_and_nothing_is_saved(
+    server: CoordinatorServer, operator: Visit
+) -> None:
+    fields = {**operator.form("/new/camera"), "camera_id": "gate", "address": "x://planted-user:planted-pw@h",
+              "width": "wide", "settings": "stall_after_s: [\n"}  # fmt: skip
+    page = operator.send("/new/camera", 422, **fields)
+    assert 'id="f-width-error"' in page
+    assert 'id="f-settings-error"' in page
+    assert "planted-pw" not in page
+    page = operator.send("/new/camera", 422, **{**fields, "width": "", "settings": ""})
+    assert 'id="f-address-error"' in page
+    assert "planted-pw" not in page
+    assert server.service.database.cameras.page().total == 0
+    server.service.database.cameras.add(camera("gate"))
+    page = operator.send("/new/camera", 422, **{**operator.form("/new/camera"), "camera_id": "gate",
+                                                "address": "rtsp://10.0.0.5/x"})  # fmt: skip
+    assert "there is a camera" in page
+
+
+def test_acts_of_a_camera_say_first_what_they_would_change(
+    server: CoordinatorServer, running: Agent, operator: Visit, wait_for: Wait
+) -> None:
+    would = operator.send("/cameras/gate/stop", 200, dry_run="1")
+    assert "Do it" in would
+    assert server.service.database.cameras.get("gate").enabled
+    assert "gate is to end" in operator.send("/cameras/gate/stop")
+    wait_for(lambda: "stopped" in operator.see("/cameras/gate"), 10, "it is so")
+    assert "gate is to run" in operator.send("/cameras/gate/start")
+    assert "there is no instance" in operator.send("/cameras/gate/move", instance="nowhere")
+    wait_for(lambda: _status(server, "gate") == "live", 10, "it is so")
+    assert "begin hall-1 anew" in operator.send("/instances/hall-1/restart", back="gate")
+    wait_for(lambda: running.commands("restart"), 10, "it is so")
+    assert "taken out of the draft" in operator.send("/cameras/gate/remove")
+    assert "Taken out, and running" in operator.see("/cameras")
+
+
+def test_a_machine_is_let_in_drained_renamed_and_sent_away(
+    server: CoordinatorServer, running: Agent, admin: Visit, operator: Visit, wait_for: Wait
+) -> None:
+    page = admin.send("/enrolment", 200, **admin.form("/enrolment"))
+    assert 'class="secret"' in page
+    assert "slt1." not in admin.client.get("/enrolment").text, "a token is shown once"
+    assert "What runs there" in operator.see("/agents/hall")
+    form = {**operator.form("/agents/hall"), "agent_name": "große Halle", "labels": "room=a"}
+    assert "Saved" in operator.send("/agents/hall", **form)
+    assert "room=a" in operator.see("/agents/gro%C3%9Fe%20Halle")
+    assert "is drained" in operator.send("/agents/gro%C3%9Fe%20Halle/drain")
+    assert "may run something again" in operator.send("/agents/gro%C3%9Fe%20Halle/undrain")
+    operator.send("/agents/gro%C3%9Fe%20Halle/revoke", 403)
+    assert "is sent away" in admin.send("/agents/gro%C3%9Fe%20Halle/revoke")
+    assert "no more of the fleet" in admin.send("/agents/gro%C3%9Fe%20Halle/remove")
+
+
+def test_a_file_shows_what_it_would_change_before_it_is_imported(
+    server: CoordinatorServer, operator: Visit, admin: Visit
+) -> None:
+    server.service.database.cameras.add(camera("gate"))
+    text = "camera_id,address,username,password,pool\ngate,rtsp://10.0.0.5/gate,,,south\nyard,rtsp://h/y,eye,planted-pw,\n"
+    files = {"file": ("c.csv", text.encode(), "text/csv")}
+    page = operator.send("/import", 200, files=files, kind="cameras")
+    assert "planted" not in page
+    assert "1 new, 1 changed" in page
+    assert server.service.database.cameras.page().total == 1, "nothing is changed before it was seen"
+    sealed = page.partition('name="sealed" value="')[2].partition('"')[0]
+    admin.send("/import", 422, kind="cameras", sealed=sealed)
+    assert "1 new, 1 changed" in operator.send("/import", kind="cameras", sealed=sealed)
+    assert server.service.database.cameras.get("yard").has_password
+    page = operator.send("/import", 422, files={"file": ("c.csv", b"camera_id\n,\n")}, kind="cameras")
+    assert "line 2" in page
+    assert "camera_id" in operator.client.get("/export/cameras.csv").text
+
+
+NAMES = (
+    "..",
+    ".",
+    "~x",
+    "a b?c#d%e&f",
+    "<script>alert(1)<|script>",
+    "مدخل الحديقة",
+    "new",
+    "7",
+)
+
+
+def test_any_name_has_a_page_of_its_own(server: CoordinatorServer, operator: Visit) -> None:
+    for name in NAMES:
+        server.service.database.instances.add(worker(name))
+    links = [
+        part.partition('"')[0]
+        for part in operator.client.get("/instances").text.split('<a href="/instances/')
+    ]
+    for name, link in zip(sorted(NAMES), links[1:], strict=True):
+        page = operator.client.get(f"/instances/{link}").text
+        assert "<script>alert" not in page
+        assert operator.form(f"/instances/{link}/edit")["generation"] == "1", name
+        fields = {**operator.form(f"/instances/{link}/edit"), "pool": "p"}
+        assert "is changed" in operator.send(f"/instances/{link}/edit", **fields)
+    assert {row.pool for row in server.service.database.instances.page().items} == {"p"}
+
+
+def test_a_thousand_cameras_are_read_in_pages(server: CoordinatorServer, viewer: Visit) -> None:
+    rows = "".join(f"c{number:04},rtsp://10.0.0.5/{number}\n" for number in range(1000))
+    import_csv(server.service.database, "cameras", f"camera_id,address\n{rows}")
+    first = viewer.client.get("/cameras").text
+    assert len(first) < 150_000
+    assert first.count('<tr><th scope="row">') == 50
+    assert "951 to 1,000 of 1,000 cameras" in viewer.see("/cameras?page=99999")
+    assert "1 to 1 of 1 cameras" in viewer.see("/cameras?text=c0500")
+
+
+def test_what_a_viewer_may_not_do_is_refused(
+    server: CoordinatorServer, running: Agent, viewer: Visit
+) -> None:
+    page = viewer.client.get("/cameras/gate").text
+    assert "<form" not in page.partition('<main id="content"')[2].replace('action="/logout"', "")
+    for path in ("/cameras/gate/stop", "/cameras/gate/edit", "/plan", "/agents/hall/drain", "/import"):
+        viewer.send(path, 403)
