@@ -182,6 +182,22 @@ def test_a_session_changes_nothing_without_its_own_token(server: CoordinatorServ
         assert somebody.delete("/api/v1/cameras/csrf", headers={"x-csrf-token": own}).is_success
 
 
+def test_who_may_change_a_machine_may_not_let_it_in_or_send_it_away(
+    server: CoordinatorServer, root: FleetClient
+) -> None:
+    token = server.entrance.tokens.make("operator").text
+    with FleetClient(server.url, token) as program:
+        program.post("/api/v1/agents", {"agent_name": "hall"})
+        path = "/api/v1/agents/hall"
+        for revoked in (True, False):
+            assert refused(program.ask, "PATCH", path, json={"revoked": revoked, "drained": True}) == 403
+        assert refused(program.post, f"{path}/revoke") == refused(program.ask, "DELETE", path) == 403
+        assert not program.get(path)["drained"]
+        assert program.ask("PATCH", path, json={"drained": True})["drained"]
+    assert root.ask("PATCH", "/api/v1/agents/hall", json={"revoked": True})["revoked"]
+    root.ask("DELETE", "/api/v1/agents/hall")
+
+
 def test_strangers_send_little_and_are_answered_less(server: CoordinatorServer) -> None:
     with httpx.Client(base_url=server.url, trust_env=False) as stranger:
         assert stranger.get("/healthz").json() == {"status": "ok"}

@@ -10,9 +10,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from sightline.fleet.api.described import failing
+from sightline.fleet.api.entitled import check_more
 from sightline.fleet.api.generations import TAGGED, Expected, tagged
 from sightline.fleet.api.paging import SORTED, Page, Part
 from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.people.principal import Role
 from sightline.fleet.store.agents import Agents
 from sightline.fleet.store.rows import AgentChange, AgentIn, AgentOut
 
@@ -81,8 +83,12 @@ def _add_rows(router: APIRouter, service: CoordinatorService) -> None:
         "/{agent}",
         responses={200: {"headers": TAGGED}, **failing(not_found=_ABSENT, precondition_failed=_LATE)},
     )
-    def change_agent(agent: Key, values: AgentChange, expected: Expected, response: Response) -> AgentOut:
-        """Change what is said; what is left out stays."""
+    def change_agent(
+        agent: Key, values: AgentChange, expected: Expected, request: Request, response: Response
+    ) -> AgentOut:
+        """Change what is said; what is left out stays. Whether it is revoked is for admins."""
+        if values.revoked is not None:
+            check_more(request, Role.ADMIN, "revoked")
         return tagged(service.agent_changed(agent, values, expected), response)
 
     @router.delete(

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from sightline.fleet.api.problems import NO_LOGIN, ApiProblem
 from sightline.fleet.entrance.entrance import Asked, Entrance
-from sightline.fleet.people.principal import Acting, act
+from sightline.fleet.people.principal import Acting, Role, act
 from sightline.fleet.people.rights import OPEN, RIGHTS
 from sightline.pages.guarded import Scope
 
@@ -77,6 +77,15 @@ async def check(request: Request, route_name: str, entrance: Entrance) -> Asked:
         raise NotAllowed("expected the session's X-CSRF-Token, or form field csrf: load the page again")
     act(Acting(who=asked.principal, act=route_name))
     return asked
+
+
+def check_more(request: Request, needed: Role, what: str) -> None:
+    """For a part of what a route does that not all may who may ask for it. Raises NotLoggedIn, NotAllowed."""
+    asked = asked_by(request)
+    if asked is None:
+        raise NotLoggedIn
+    if not asked.principal.role.allows(needed):
+        raise NotAllowed(f"{what} is for role {needed.value}; {asked.principal.name} has less")
 
 
 def entitled(entrance: Entrance) -> Callable[[Request], Awaitable[None]]:
