@@ -122,10 +122,14 @@ class CockpitFleet:
             agent.stop()
         self._opened.close()
 
+    def links(self) -> list[str]:
+        """All that the coordinator's terminal showed for a first login, the newest last."""
+        found: list[str] = _LINK.findall(self.coordinator.log.read_text())
+        return found
+
     def first_link(self) -> str:
-        """The one that the coordinator's terminal showed last."""
-        links: list[str] = _LINK.findall(self.coordinator.log.read_text())
-        return links[-1]
+        """The newest of them, once it is there."""
+        return wait_for(self.links, BEGIN_S, "a link for the first login")[-1]
 
     def cameras(self, streets: Mapping[str, str], *, login: tuple[str, str] | None = None) -> Cameras:
         """An RTSP server, from now until the fleet's end or its own."""
