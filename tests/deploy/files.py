@@ -20,15 +20,15 @@ FIGURES = "127.0.0.1:9100"  # within a container
 VARIABLE = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(?P<rest>[^}]*)\}")
 
 
-def compose() -> dict[str, Any]:
+def compose(folder: Path = FOLDER) -> dict[str, Any]:
     """compose.yaml, its anchors put in and its variables not."""
-    loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(FOLDER / "compose.yaml")
+    loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(folder / "compose.yaml")
     return loaded
 
 
-def settings() -> dict[str, str]:
+def settings(folder: Path = FOLDER) -> dict[str, str]:
     """config.env as it comes."""
-    return {name: value or "" for name, value in dotenv_values(FOLDER / "config.env").items()}
+    return {name: value or "" for name, value in dotenv_values(folder / "config.env").items()}
 
 
 def filled_in(**others: str) -> dict[str, str]:
