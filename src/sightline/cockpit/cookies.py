@@ -62,4 +62,4 @@ def said_before(request: Request) -> Said | None:
         return None
     if tone not in _TONES or not isinstance(text, str):
         return None
-    return Said(tone, text[:_MOST_SAID])
+    return Said(tone, text[:_MOST_SAID].encode("utf-8", "replace").decode())  # half a letter is in no page

@@ -2,7 +2,7 @@
 
     retry: 2000
     id: 1764000000123            event: news   data: {"topics": ["cameras", "events"]}
-                                 event: still  data: {}        every 5 s, where nothing else was said
+                                 event: still  data: {}     at once and every 5 s, where nothing else was
 
 It promises: who comes back with the last number that they heard (`Last-Event-ID`, or `?last=`) is told what
 changed since; who says no number, or none of ours, is told all. A session that ends ends its stream within
@@ -32,7 +32,7 @@ from sightline.clock import ns
 from sightline.cockpit.looks import look
 from sightline.cockpit.pages.entering import address_of
 from sightline.cockpit.shell import Shell
-from sightline.cockpit.watching import Watching
+from sightline.cockpit.watching import EVERY_S, Watching
 from sightline.pages.guarded import Receive, Scope, Send
 
 HEARTBEAT_S: Final = 5.0
@@ -48,7 +48,7 @@ _HEADERS: Final = [
 
 def stream_routes(shell: Shell) -> list[Route]:
     """One."""
-    watching = Watching(shell.news, partial(look, shell.parts.service))
+    watching = Watching(shell.news, partial(look, shell.parts.service), every_s=EVERY_S)
 
     async def stream(request: Request) -> Response:
         return cast(Response, _Stream(shell, watching, request))
@@ -83,7 +83,8 @@ class _Stream:
         """What is said, until the session is over."""
         yield "retry: 2000\n\n"
         clock = self._shell.clock
-        ask_again = said_last = clock.monotonic_ns()
+        ask_again = clock.monotonic_ns()
+        said_last: int | None = None
         while True:
             await self._watching.next_look()
             now = clock.monotonic_ns()
@@ -91,7 +92,7 @@ class _Stream:
                 ask_again = now
                 if not await self._is_in():
                     return
-            text = self._new(now - said_last >= ns(HEARTBEAT_S))
+            text = self._new(said_last is None or now - said_last >= ns(HEARTBEAT_S))
             if text:
                 said_last = now
                 yield text

@@ -1,0 +1,96 @@
+"""One look for all, none for nobody, and what becomes of a look that fails."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from sightline.cockpit.news import News
+from sightline.cockpit.watching import Watching
+from sightline.errors import BufferFull, StoreError
+
+EVERY_S = 0.01
+
+
+class Looks:
+    """Counts looks; fails as it is told."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.fails: Exception | None = None
+
+    def __call__(self) -> Mapping[str, object]:
+        self.times += 1
+        if self.fails:
+            raise self.fails
+        return {"cameras": self.times}
+
+
+def watching(looks: Looks, **other: int) -> Watching:
+    return Watching(News(0), looks, every_s=EVERY_S, **other)
+
+
+def test_however_many_listen_there_is_one_look_at_a_time() -> None:
+    async def scene() -> None:
+        looks = Looks()
+        one = watching(looks)
+
+        async def listener() -> None:
+            with one.listening():
+                for _ in range(5):
+                    await one.next_look()
+
+        await asyncio.gather(*(listener() for _ in range(50)))
+        assert 5 <= looks.times <= 7
+
+    asyncio.run(scene())
+
+
+def test_nobody_listens_and_nobody_looks() -> None:
+    async def scene() -> None:
+        looks = Looks()
+        one = watching(looks)
+        with one.listening():
+            await one.next_look()
+        await asyncio.sleep(5 * EVERY_S)
+        seen = looks.times
+        await asyncio.sleep(5 * EVERY_S)
+        assert (looks.times, one.listeners) == (seen, 0)
+        with one.listening():
+            await one.next_look()
+        assert looks.times > seen
+
+    asyncio.run(scene())
+
+
+def test_one_too_many_does_not_listen_and_is_counted() -> None:
+    async def scene() -> None:
+        one = watching(Looks(), most=2)
+        with one.listening(), one.listening():
+            with pytest.raises(BufferFull, match="at most 2"), one.listening():
+                pass
+            assert (one.listeners, one.refused) == (2, 1)
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("error", [StoreError("the disk is gone"), RuntimeError("a fault of ours")])
+def test_a_look_that_fails_is_no_news_and_the_next_is_taken(error: Exception) -> None:
+    async def scene() -> None:
+        looks = Looks()
+        one = watching(looks)
+        with one.listening():
+            await one.next_look()
+            assert one.is_well
+            looks.fails = error
+            await one.next_look()
+            await one.next_look()
+            number = one.news.newest
+            assert not one.is_well
+            looks.fails = None
+            await one.next_look()
+            await one.next_look()
+            assert one.is_well
+            assert one.news.newest > number
+
+    asyncio.run(scene())
