@@ -7,7 +7,9 @@ from contextlib import AbstractContextManager
 from sightline.fleet.people.principal import Acting, Principal, Role, acting
 
 
-def by(act: str, name: str = "ada", role: Role = Role.OPERATOR, desc: str = "") -> AbstractContextManager[None]:
+def by(
+    act: str, name: str = "ada", role: Role = Role.OPERATOR, desc: str = ""
+) -> AbstractContextManager[None]:
     """Within this, that is done by them; each is a request of its own."""
     return acting(did(act, name, role, desc))
 

@@ -15,7 +15,7 @@ from sightline.fleet.store.linked import Linked, over, placed
 from sightline.fleet.store.refusals import Mistake, Refused
 from sightline.fleet.store.row import Page, plain
 from sightline.fleet.store.sessions import pairs
-from sightline.fleet.store.shelf import Shelf, has_label, has_text, is_new
+from sightline.fleet.store.shelf import ALONE, Shelf, has_label, has_text, is_new
 from sightline.fleet.store.tables import Agent, Camera, DsInstance, Placed, Term
 from sightline.fleet.store.vault import Vault
 from sightline.fleet.store.worded import read
@@ -130,7 +130,8 @@ class Cameras(Shelf[Camera, CameraOut]):
         row.hidden = None if seen == whole else self._vault.seal(json.dumps(whole))
 
     def _free(self, session: Session, row: Camera) -> None:
-        session.execute(delete(Placed).where(Placed.kind == "camera", Placed.name == row.camera_id))
+        gone = delete(Placed).where(Placed.kind == "camera", Placed.name == row.camera_id)
+        session.execute(gone, execution_options=ALONE)
 
     def _out(self, session: Session, rows: Sequence[Camera]) -> list[CameraOut]:
         on = placed(session, "camera", [row.camera_id for row in rows])

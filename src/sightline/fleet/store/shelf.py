@@ -24,6 +24,8 @@ from sightline.fleet.store.vault import Vault
 RowT = TypeVar("RowT", Camera, Agent, DsInstance)
 OutT = TypeVar("OutT", bound=BaseModel)
 MOST: Final = 1000
+ALONE: Final = {"synchronize_session": False}
+"""Of a statement that no row of this session is concerned by: else all of them are looked at, each time."""
 
 
 class Shelf(ABC, Generic[RowT, OutT]):
@@ -125,7 +127,9 @@ class Shelf(ABC, Generic[RowT, OutT]):
         """Delete rows, within a transaction."""
         for row in rows:
             self._free(session, row)
-            session.execute(delete(self.table).where(self.table.id == row.id))
+            number = row.id
+            session.expunge(row)
+            session.execute(delete(self.table).where(self.table.id == number), execution_options=ALONE)
 
     def _page(self, session: Session, query: Select[RowT], offset: int, limit: int, sort: str) -> Page[OutT]:
         total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0

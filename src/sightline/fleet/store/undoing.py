@@ -165,14 +165,16 @@ class _Act:
 
     def _newest(self) -> Audit:
         broken = select(Audit.request).where(~Audit.undoable)
+        gone: set[str] = set()
         for row in self._session.scalars(
             select(Audit)
             .where(Audit.undoable, Audit.undoes.is_(None), Audit.request.not_in(broken))
             .order_by(Audit.id.desc())
             .execution_options(yield_per=_AT_ONCE)
         ):
-            if row.id not in self._undone:
+            if row.request not in gone and row.id not in self._undone:
                 return row
+            gone.add(row.request)  # it was met by its last entry, which says it of all
         raise CannotUndo("there is nothing that could be taken back")
 
     def _named(self, entry: int) -> Audit:
