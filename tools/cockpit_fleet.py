@@ -26,6 +26,8 @@ from sightline.fleet.api.client import FleetClient
 ROOT: Final = Path(__file__).resolve().parents[1]
 BEGIN_S: Final = 60.0
 SIGHTLINE: Final = (sys.executable, "-m", "sightline")
+_IN_A_TERMINAL: Final = (sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])")
+"""What comes after it writes to one; it ends with it."""
 _LINK: Final = re.compile(r"http\S+/first\?code=\S+")
 
 
@@ -70,6 +72,7 @@ class CockpitFleet:
         folder: of all that it writes.
         agents: their names.
         timing: of `sightline.fleet.timing`, where it is to be another than that of a real fleet.
+        terminal: whether somebody sees what the coordinator prints: who has a link for the first login.
 
     Attributes:
         url: of API and page, also of the next coordinator.
@@ -82,6 +85,7 @@ class CockpitFleet:
         agents: Sequence[str] = ("hall", "yard"),
         *,
         timing: Mapping[str, float] | None = None,
+        terminal: bool = False,
     ) -> None:
         self._folder, self._names = folder, agents
         self.bus = f"hub://127.0.0.1:{free_port()}"
@@ -93,7 +97,8 @@ class CockpitFleet:
         options = ["--bus", self.bus, "--db", str(self.database), "--port", str(self._port)]
         options += ["--prefix", self.prefix, *(["--timing", json.dumps(dict(timing))] if timing else [])]
         self._hub = self._made("hub", ["hub", "--port", self.bus.rpartition(":")[2]])
-        self.coordinator = self._made("coordinator", ["coordinator", *options])
+        before = _IN_A_TERMINAL if terminal else ()
+        self.coordinator = self._made("coordinator", ["coordinator", *options], before)
         self.agents: dict[str, Process] = {}
 
     def __enter__(self) -> Self:
@@ -175,11 +180,11 @@ class CockpitFleet:
         found = {one["agent_name"]: one["state"] for one in self.api.get("/api/v1/agents")["items"]}
         return all(found.get(name) == "connected" for name in self._names)
 
-    def _made(self, name: str, words: Sequence[str]) -> Process:
+    def _made(self, name: str, words: Sequence[str], before: Sequence[str] = ()) -> Process:
         folder = self._folder / name
         folder.mkdir(parents=True, exist_ok=True)
         ready = answers_at(int(self.bus.rpartition(":")[2])) if name == "hub" else self._answers
-        return Process(name, [*SIGHTLINE, *words], folder, ready=ready, ready_within_s=BEGIN_S)
+        return Process(name, [*before, *SIGHTLINE, *words], folder, ready=ready, ready_within_s=BEGIN_S)
 
     def _answers(self) -> bool:
         try:

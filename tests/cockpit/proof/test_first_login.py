@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.needs("browser"), pytest.mark.xdist_group("cockpit-fir
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CockpitFleet]:
-    with CockpitFleet(tmp_path_factory.mktemp("first"), agents=()) as fleet:
+    with CockpitFleet(tmp_path_factory.mktemp("first"), agents=(), terminal=True) as fleet:
         yield fleet
 
 
