@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sightline.fleet.api.serving import CoordinatorServer
     from sightline.fleet.timing import Timing
 
+_EXTRA = frozenset({"argon2", "fastapi", "httpx", "jinja2", "python_multipart", "starlette"})
+
 
 def coordinator(
     *,
@@ -36,7 +38,7 @@ def coordinator(
         ),
     ] = None,
     host: Annotated[
-        str, typer.Option(help="Address of its API; wider than this machine needs a token of your own.")
+        str, typer.Option(help="Address of its page and API: 0.0.0.0 is reached by other machines.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Its port; 0 is any that is free.")] = 8420,
     token_env: Annotated[
@@ -92,7 +94,8 @@ def coordinator(
     """Run the coordinator of a fleet until Ctrl-C: it keeps what you want, and tells agents what to run.
 
     It goes on where it was: all that it needs lies in its database and beside it (keys and token, which only
-    you can read). `sightline fleet` asks it. A bus that is away is waited for.
+    you can read). `sightline fleet` asks it, and people do with a browser; who comes first is its admin, by a
+    link that the terminal shows. A bus that is away is waited for.
 
     Examples:
 
@@ -100,8 +103,9 @@ def coordinator(
 
         sightline coordinator --bus hub://127.0.0.1:4820 --db fleet.db --port 0
 
-        FLEET=... sightline coordinator --bus kafka://broker:9092 --host 0.0.0.0 --token-env FLEET
+        sightline coordinator --bus kafka://broker:9092 --host 0.0.0.0
     """
+    from sightline.cli.pages import first_login, fleet_pages
     from sightline.cli.showing import print_lines, stopped_by_signals
     from sightline.fleet.coordinator.places import DATABASE, home
     from sightline.fleet.coordinator.promptness import prompt
@@ -117,11 +121,13 @@ def coordinator(
             token=_token(token_env, token_file),
             prefix=prefix,
             open_topics=open_topics,
+            pages=fleet_pages,
             proxy=_proxy(origin, proxy),
             timing=_timing(timing),
         ) as one,
     ):
         print_lines(_first_lines(one, token_env, token_file), Console())
+        print_lines(first_login(one.entrance, origin or one.url), Console())
         with stopped_by_signals(one):
             one.wait(seconds)
 
@@ -130,7 +136,7 @@ def _server(**settings: object) -> CoordinatorServer:
     try:
         from sightline.fleet.api.serving import CoordinatorServer
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"fastapi", "httpx"}:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
         raise MissingExtra(
             f"{error.name} is not installed; it comes with: pip install 'sightline[fleet]'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,6 +16,7 @@ from sightline.errors import ConfigError
 
 if TYPE_CHECKING:
     from sightline.fleet.one.api import ApiWish
+    from sightline.fleet.one.up import FleetOfOne
     from sightline.site import Site
     from sightline.site.reading import ReadSite
 
@@ -30,7 +32,7 @@ def up(
         str | None,
         typer.Option(
             metavar="[HOST:]PORT",
-            help="Serve the fleet's API there, to change cameras while it runs; 0 is a free port.",
+            help="Serve the fleet's page and API there, to change cameras while it runs; 0 is a free port.",
             show_default=False,
         ),
     ] = None,
@@ -65,8 +67,8 @@ def up(
     stops it, as does the end of its terminal, and what was written stays whole; a second Ctrl-C does not wait
     for that.
 
-    This machine is a fleet of one: with --api its cameras can be changed while it runs, as those of
-    `sightline coordinator` can, and the site is begun anew with them.
+    This machine is a fleet of one: with --api its cameras can be seen with a browser and changed while it
+    runs, as those of `sightline coordinator` can, and the site is begun anew with them.
 
     Examples:
 
@@ -93,8 +95,18 @@ def up(
         api=wish,
     )
     raise typer.Exit(
-        run_site(running, Console(), seconds=seconds, as_json=as_json, first_lines=running.first_lines)
+        run_site(
+            running, Console(), seconds=seconds, as_json=as_json, first_lines=lambda: _first_lines(running)
+        )
     )
+
+
+def _first_lines(running: FleetOfOne) -> Iterator[str]:
+    from sightline.cli.pages import first_login
+
+    yield from running.first_lines()
+    if running.fleet.api is not None:
+        yield from first_login(running.fleet.api.entrance, running.fleet.api.url)
 
 
 def load_with_models(path: Path) -> Site:
@@ -112,12 +124,13 @@ def _read_with_models(path: Path) -> ReadSite:
 
 
 def _wish(api: str, token_env: str | None) -> ApiWish:
+    from sightline.cli.pages import fleet_pages
     from sightline.fleet.one.api import ApiWish
 
     if token_env is None:
-        return ApiWish.parse(api)
+        return ApiWish.parse(api)._replace(pages=fleet_pages)
     if not os.environ.get(token_env):
         raise ConfigError(
             f"expected a token in the environment variable {token_env}, which is not set or empty"
         )
-    return ApiWish.parse(api, os.environ[token_env], f"${token_env}")
+    return ApiWish.parse(api, os.environ[token_env], f"${token_env}")._replace(pages=fleet_pages)

