@@ -19,6 +19,7 @@ from sightline.cockpit.letting_in import let_in
 from sightline.cockpit.pages import (
     account,
     agents,
+    audit,
     camera,
     camera_form,
     cameras,
@@ -58,6 +59,7 @@ PAGES: Final[tuple[Pages, ...]] = (
     enrolment.routes,
     plan.routes,
     events.routes,
+    audit.routes,
     stream_routes,
 )
 """Who makes a page adds its `routes` here."""

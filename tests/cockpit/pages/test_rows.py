@@ -37,7 +37,7 @@ def test_a_camera_is_made_applied_and_seen_live(
     assert "planted" not in page
     assert "not applied yet" in operator.see("/cameras/gate")
     assert "1 camera is new." in operator.see("/plan")
-    operator.send("/plan", desc="the gate")
+    operator.send("/plan", **{**operator.form("/plan"), "desc": "the gate"})
     wait_for(lambda: _status(server, "gate") == "live", 10, "it is so")
     page = operator.see("/cameras/gate")
     assert "as desired" in page
@@ -194,3 +194,45 @@ def test_what_a_viewer_may_not_do_is_refused(
     assert "<form" not in page.partition('<main id="content"')[2].replace('action="/logout"', "")
     for path in ("/cameras/gate/stop", "/cameras/gate/edit", "/plan", "/agents/hall/drain", "/import"):
         viewer.send(path, 403)
+
+
+def test_a_plan_that_somebody_changed_since_it_was_read_is_not_applied(
+    server: CoordinatorServer, operator: Visit
+) -> None:
+    server.service.database.instances.add(worker("hall-1"))
+    read = operator.form("/plan")
+    server.service.database.cameras.add(camera("gate"))
+    assert "nothing is applied: read it again" in operator.send("/plan", **read)
+    assert server.service.revision == 0
+    assert "revision 1 is applied" in operator.send("/plan", **operator.form("/plan"))
+    read = operator.form("/cameras/gate/edit")
+    operator.send("/cameras/gate/edit", **{**read, "pool": "south"})
+    read = operator.form("/plan")
+    server.service.database.cameras.remove("gate")
+    server.service.database.cameras.add(camera("gate"))
+    server.service.database.cameras.change("gate", {"pool": "north"})
+    assert "nothing is applied: read it again" in operator.send("/plan", **read), (
+        "another row of the same name"
+    )
+
+
+def test_what_was_done_is_seen_side_by_side_and_taken_back(
+    server: CoordinatorServer, operator: Visit, admin: Visit, viewer: Visit
+) -> None:
+    server.service.database.cameras.add(camera("gate", username="eye", password="planted-password"))
+    fields = operator.form("/cameras/gate/edit")
+    operator.send("/cameras/gate/edit", **{**fields, "pool": "south", "password": "planted-new"})
+    viewer.see("/audit", 403)
+    number = server.service.database.audit.page(act="change_camera").items[0].id
+    assert f"{number}" in operator.see("/audit?name=gate&since=2020-01-01")
+    assert "Nothing like that" in operator.see("/audit?who=nobody")
+    page = operator.see(f"/audit/{number}")
+    assert "south" in page
+    assert "planted" not in page
+    assert "Nothing is taken back yet" in operator.send("/undo", 200, entry=str(number))
+    assert server.service.database.cameras.get("gate").pool == "south"
+    assert "Taken back: change camera of operator" in operator.send("/undo", entry=str(number), sure="yes")
+    assert server.service.database.cameras.get("gate").pool == ""
+    assert "undone" in operator.see("/audit?name=gate")
+    assert "as it was written" in admin.send("/audit/verify")
+    operator.see("/audit/x", 404)

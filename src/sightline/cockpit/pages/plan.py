@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from uuid import UUID
 
 from starlette.requests import Request
@@ -35,6 +36,7 @@ def routes(shell: Shell) -> list[Route]:
             differs=wanted.revision != desk.service.revision,
             revision=desk.service.revision,
             draft_revision=wanted.revision,
+            mark=_mark(desk, wanted),
             picture=desk.service.picture,
             away=desk.service.away_since,
             mistakes=desk.service.mistakes(),
@@ -42,12 +44,29 @@ def routes(shell: Shell) -> list[Route]:
 
     def apply(request: Request) -> Response:
         desc = shell.text(request, "desc")[:2048]
+        if shell.text(request, "mark") != _mark(desk, desk.database.inventory()):
+            told = (
+                "What is wanted was changed since you read the plan, and nothing is applied: read it again."
+            )
+            return shell.go(request, "/plan", told, "bad")
         return desk.told(request, "/plan", lambda: desk.acts.apply(desc=desc).detail)
 
     return [
         Route("/plan", show, name="page_plan"),
         Route("/plan", apply, methods=["POST"], name="update_config"),
     ]
+
+
+def _mark(desk: Desk, wanted: Inventory) -> str:
+    """Another one after any change of what is wanted, whose revision is the next number whatever is in it. A
+    row that was removed and made again is told by its number.
+    """
+    shelves = (desk.database.instances, desk.database.cameras)
+    newest = [[row.id for row in shelf.page(limit=1, sort="-id").items] for shelf in shelves]
+    instances = [(name, spec.generation) for name, spec in wanted.instances.items()]
+    cameras = [(name, spec.generation) for name, spec in wanted.cameras.items()]
+    said = repr((newest, instances, cameras))
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 def _planned(desk: Desk, wanted: Inventory | None, lost: frozenset[UUID]) -> tuple[PlanView | None, str]:

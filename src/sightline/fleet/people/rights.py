@@ -47,7 +47,7 @@ _PAGES_OF_ROWS: Final = {
     **dict.fromkeys(("page_agents", "page_agent", "page_plan", "page_events"), Role.VIEWER),
     **dict.fromkeys(("page_new_camera", "page_edit_camera", "page_import"), Role.OPERATOR),
     **dict.fromkeys(("page_new_instance", "page_edit_instance"), Role.OPERATOR),
-    **dict.fromkeys(("page_audit", "page_audit_entry", "page_undo"), Role.OPERATOR),
+    **dict.fromkeys(("page_audit", "page_audit_entry"), Role.OPERATOR),
 }
 """Of its pages of rows; what they do has the name of the API's route that does the same."""
 OPEN: Final = frozenset(
