@@ -16,14 +16,17 @@ from sightline.fleet.store.rows import AgentIn, CameraIn
 
 NODE = UUID("6f1b7c58-8a4f-4a3e-9d0f-0c9a1d2e3f40")
 
+BEFORE = {"one": "live", "two": "stalled", "three": "stalled", "four": "live"}
+AFTER = {"one": "stalled", "two": "live", "three": "live", "four": "stalled"}
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CoordinatorServer]:
     with served(tmp_path_factory.mktemp("looks")) as server:
-        for name in ("gate", "yard"):
+        for name in BEFORE:
             server.service.database.cameras.add(CameraIn(camera_id=name, address=f"rtsp://{name}/1"))
         server.service.database.agents.add(AgentIn(agent_name="hall", hostname="hall", node_id=NODE))
-        see(server.service.database, gate="live", yard="stalled")
+        see(server.service.database, **BEFORE)
         yield server
 
 
@@ -45,8 +48,8 @@ CHANGES: dict[str, tuple[Callable[[Database], object], set[str]]] = {
         {"cameras", "status"},
     ),
     "a camera less": (lambda database: database.cameras.remove("roof"), {"cameras", "status"}),
-    "a camera is found otherwise": (lambda database: see(database, gate="backing_off"), {"cameras"}),
-    "two cameras change places": (lambda database: see(database, gate="stalled", yard="live"), {"cameras"}),
+    "a camera is found otherwise": (lambda database: see(database, one="backing_off"), {"cameras"}),
+    "cameras change places": (lambda database: see(database, **AFTER), {"cameras"}),
     "a machine is there": (lambda database: heard(database, 1000, connected=True), {"agents"}),
     "a machine is heard again": (lambda database: heard(database, 90_000, connected=True), set()),
     "something happened": (lambda database: database.events.note([Noted(what="a tree fell")]), {"events"}),
@@ -60,7 +63,7 @@ CHANGES: dict[str, tuple[Callable[[Database], object], set[str]]] = {
 @pytest.mark.parametrize("what", CHANGES)
 def test_each_change_is_news_of_its_topics_alone(server: CoordinatorServer, what: str) -> None:
     change, topics = CHANGES[what]
-    see(server.service.database, gate="live", yard="stalled")
+    see(server.service.database, **BEFORE)
     before = look(server.service)
     change(server.service.database)
     after = look(server.service)
