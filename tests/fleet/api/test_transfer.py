@@ -30,7 +30,10 @@ def test_a_site_file_goes_in_twice_and_out_again(client: FleetClient, tmp_path: 
     dry = client.ask("POST", "/api/v1/import/site", content=SITE.encode(), query={"dry_run": True})
     assert dry["cameras"]["added"] == ["gate", "yard"]
     assert client.get("/api/v1/cameras")["total"] == 0
-    assert client.ask("POST", "/api/v1/import/site", content=SITE.encode()) == dry
+    assert [one["name"] for one in dry["rows"]] == ["look", "gate", "yard"]
+    assert {one["change"] for one in dry["plan"]["instances"]} == {"unplaced"}
+    done = client.ask("POST", "/api/v1/import/site", content=SITE.encode())
+    assert {**dry, "rows": [], "plan": None} == done
     again = client.ask("POST", "/api/v1/import/site", content=SITE.encode())
     assert (again["cameras"]["unchanged"], again["instances"]["unchanged"]) == (["gate", "yard"], ["look"])
     out = client.get("/api/v1/export/site")

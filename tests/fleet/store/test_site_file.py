@@ -95,7 +95,15 @@ def test_a_dry_run_says_all_and_changes_nothing(database: Database, site_file: P
         ["motion"],
     )
     assert database.cameras.get("yard").ip_address == "10.0.0.6"
-    assert import_site(database, site_file, environ=ENVIRON, prune=True) == told
+    assert [(one.change, one.name) for one in told.rows] == [
+        ("added", "moved"),
+        ("changed", "yard"),
+        ("changed", "file"),
+        ("removed", "motion"),
+    ]
+    assert told.rows[2].fields == {"instance_name": ("motion", "moved")}
+    done = import_site(database, site_file, environ=ENVIRON, prune=True)
+    assert (done.rows, done.model_copy(update={"rows": told.rows})) == ([], told)
 
 
 def test_only_what_the_same_file_brought_is_removed(database: Database, site_file: Path) -> None:

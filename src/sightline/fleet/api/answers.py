@@ -179,6 +179,14 @@ class PlanAnswer(BaseModel):
         return cls.model_validate({**msgspec.to_builtins(plan), "is_empty": plan.is_empty})
 
 
+class AppliedDraft(Applied):
+    """The draft holds now; or, of a dry run, what would change."""
+
+    plan: PlanAnswer | None = Field(
+        default=None, description="of a dry run: what would change; nothing was applied", examples=[None]
+    )
+
+
 class Step(BaseModel):
     """One link of the chain from what is wanted to what is seen."""
 

@@ -17,6 +17,7 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 import sightline
+from sightline.fleet.api.acts import act_routes
 from sightline.fleet.api.agents import agent_routes
 from sightline.fleet.api.audit import audit_routes
 from sightline.fleet.api.cameras import camera_routes
@@ -108,6 +109,7 @@ def make_app(parts: PageParts) -> FastAPI:
         camera_routes,
         agent_routes,
         instance_routes,
+        act_routes,
         operation_routes,
         token_routes,
         audit_routes,

@@ -9,11 +9,20 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import Field
 
-from sightline.fleet.api.answers import Applied, Asked, ExplainAnswer, Health, Note, PlanAnswer, Status
+from sightline.fleet.api.answers import (
+    Applied,
+    AppliedDraft,
+    Asked,
+    ExplainAnswer,
+    Health,
+    Note,
+    PlanAnswer,
+    Status,
+)
 from sightline.fleet.api.described import failing
 from sightline.fleet.api.paging import Page, Part
+from sightline.fleet.coordinator.acts import Acts
 from sightline.fleet.coordinator.service import CoordinatorService
-from sightline.fleet.deciding.coordinator.events import way
 from sightline.fleet.people.principal import because
 from sightline.fleet.store.events import EventOut
 from sightline.fleet.store.refusals import Missing
@@ -42,13 +51,18 @@ def operation_routes(service: CoordinatorService) -> APIRouter:
 
 def _add_acts(router: APIRouter, service: CoordinatorService) -> None:
     @router.post("/api/v1/update-config", status_code=HTTPStatus.ACCEPTED)
-    def update_config(note: Annotated[Note | None, Body()] = None) -> Applied:
+    def update_config(
+        note: Annotated[Note | None, Body()] = None,
+        *,
+        dry_run: Annotated[bool, Query(description="nothing is applied; `plan` says what would be")] = False,
+    ) -> AppliedDraft:
         """Make the draft what holds: agents are told what changed for them (UpdateConfig)."""
         desc = note.desc if note else ""
-        with because(desc):
-            revision = service.apply(by=way("the API", desc))
-        get_logger("sightline.fleet").info("applied", revision=revision, desc=desc)
-        return Applied(revision=revision)
+        acted = Acts(service).apply(desc=desc, dry_run=dry_run)
+        if acted.plan is not None:
+            return AppliedDraft(revision=acted.revision, plan=PlanAnswer.of(acted.plan))
+        get_logger("sightline.fleet").info("applied", revision=acted.revision, desc=desc)
+        return AppliedDraft(revision=acted.revision)
 
     @router.post("/api/v1/refresh", status_code=HTTPStatus.ACCEPTED)
     def refresh(note: Annotated[Note | None, Body()] = None) -> Asked:

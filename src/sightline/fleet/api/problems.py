@@ -26,6 +26,7 @@ from sightline.errors import (
     SightlineError,
     StoreError,
 )
+from sightline.fleet.coordinator.asking import BusAway
 from sightline.fleet.entrance.refusals import TooManyTries, WrongLogin
 from sightline.fleet.store.refusals import Conflict, Missing, Refused
 from sightline.fleet.store.refusals import Mistake as StoreMistake
@@ -119,6 +120,7 @@ def _by_kind(error: Exception) -> tuple[Problem, Mapping[str, str] | None]:
 _STATUS: Final[dict[type[SightlineError], tuple[HTTPStatus, str]]] = {
     Missing: (HTTPStatus.NOT_FOUND, "not-found"),
     Conflict: (HTTPStatus.CONFLICT, "exists"),
+    BusAway: (HTTPStatus.SERVICE_UNAVAILABLE, "bus-away"),
     ConfigError: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"),
     StoreError: (HTTPStatus.SERVICE_UNAVAILABLE, "database"),
     BufferFull: (HTTPStatus.SERVICE_UNAVAILABLE, "busy"),

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.orm import Session
 
 from sightline.fleet.api.answers import PlanAnswer
 from sightline.fleet.api.described import failing
 from sightline.fleet.api.examples import EXAMPLES
+from sightline.fleet.coordinator.bringing import Brought, Look, bring_csv, brought
 from sightline.fleet.coordinator.service import CoordinatorService
-from sightline.fleet.inventory import Inventory
-from sightline.fleet.store.csv_file import Kind, export_csv, import_csv
-from sightline.fleet.store.draft import Draft
+from sightline.fleet.store.csv_file import Kind, export_csv
 from sightline.fleet.store.importing import Imported, import_rows
 from sightline.fleet.store.site_file import export_site, import_site
 
@@ -68,6 +66,11 @@ class ImportedRows(Imported):
 
     plan: PlanAnswer | None = Field(default=None, examples=[None])
 
+    @classmethod
+    def of(cls, done: Brought) -> Self:
+        plan = None if done.plan is None else PlanAnswer.of(done.plan)
+        return cls(**dict(done.imported), plan=plan)
+
 
 class SiteFile(BaseModel):
     """A site file."""
@@ -92,43 +95,40 @@ def _add_imports(router: APIRouter, service: CoordinatorService) -> None:
     @router.post("/import")
     def import_all(rows: Rows) -> ImportedRows:
         """Bring rows into the draft, all or none. A dry run says also what applying it would change then."""
-        made: list[Inventory] = []
-
-        def look(session: Session) -> None:
-            made.append(Draft(service.database.vault).read(session)[0])  # no other may know what is undone
-
-        done = import_rows(service.database, **rows.model_dump(), look=look if rows.dry_run else None)
-        plan = service.plan(made[0]) if made else None
-        return ImportedRows(**dict(done), plan=None if plan is None else PlanAnswer.of(plan))
+        return ImportedRows.of(
+            brought(
+                service,
+                lambda look: import_rows(service.database, **rows.model_dump(), look=look),
+                dry_run=rows.dry_run,
+            )
+        )
 
     @router.post("/import/site", openapi_extra=_body("application/yaml", _YAML))
     def import_a_site(
         text: Text, *, origin: Origin = None, prune: Prune = False, adopt: Adopt = False,
         dry_run: DryRun = False,
-    ) -> Imported:  # fmt: skip
+    ) -> ImportedRows:  # fmt: skip
         """Bring a site file into the draft: its cameras, and an instance for workers that share cameras. It
         may name no variables of the environment, which is not the coordinator's to give.
         """
         with tempfile.TemporaryDirectory(prefix="sightline-import-") as folder:
             path = FilePath(folder) / "site.yaml"
             path.write_bytes(text)
-            return import_site(
-                service.database,
-                path,
-                origin=origin or "site:api",
-                environ={},
-                prune=prune,
-                adopt=adopt,
-                dry_run=dry_run,
-            )
+            how: dict[str, Any] = {"prune": prune, "adopt": adopt, "dry_run": dry_run}
+            origin = origin or "site:api"
+
+            def bring(look: Look | None) -> Imported:
+                return import_site(service.database, path, origin=origin, environ={}, look=look, **how)
+
+            return ImportedRows.of(brought(service, bring, dry_run=dry_run))
 
     @router.post("/import/{kind}.csv", openapi_extra=_body("text/csv", _CSV))
     def import_a_table(
         kind: Annotated[Kind, Path(description="of which rows", examples=["cameras"])], text: Text, *,
         origin: Origin = None, prune: Prune = False, dry_run: DryRun = False,
-    ) -> Imported:  # fmt: skip
+    ) -> ImportedRows:  # fmt: skip
         """Bring the rows of a CSV file into the draft; empty cells are as in a new row."""
-        return import_csv(service.database, kind, text, origin=origin, prune=prune, dry_run=dry_run)
+        return ImportedRows.of(bring_csv(service, kind, text, origin=origin, prune=prune, dry_run=dry_run))
 
 
 def _add_exports(router: APIRouter, service: CoordinatorService) -> None:

@@ -4,7 +4,8 @@ It promises: such an act is a change of one row, and that row is applied alone, 
 stands in the draft stays a draft; the same act again changes nothing. A dry run gives the plan of just that,
 and changes nothing.
 
-Deliberately not here: restart, retry and logs (`service`), tests of cameras (`camera_tests`), files (`bringing`).
+Deliberately not here: restart, retry and logs (`service`), tests of cameras (`camera_tests`), files
+(`bringing`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.deciding.coordinator.events import way
 from sightline.fleet.deciding.coordinator.planning import Plan
 from sightline.fleet.inventory import Inventory
-from sightline.fleet.people.principal import acting_now
+from sightline.fleet.people.principal import acting_now, because
 from sightline.fleet.store.csv_file import Kind as Table
 from sightline.fleet.store.shelf import Shelf
 from sightline.fleet.store.tables import Camera, DsInstance
@@ -100,7 +101,8 @@ class Acts:
         if dry_run:
             detail = "the draft would hold" if changed else "the draft holds already"
             return Acted("fleet", "", changed, wanted.revision, detail, self._service.plan(wanted))
-        revision = self._service.apply(by=way(_by(), desc))
+        with because(desc):
+            revision = self._service.apply(by=way(_by(), desc))
         return Acted("fleet", "", changed, revision, f"revision {revision} is applied")
 
     def restart(self, instance: str) -> str:

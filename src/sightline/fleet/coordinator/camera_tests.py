@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from sightline.capture.address import Kind, host, kind
@@ -20,6 +21,7 @@ from sightline.errors import BufferFull, FleetError
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.documents.sources import CameraSource
 from sightline.fleet.messages.topics import AgentCommand
+from sightline.fleet.people.principal import because
 from sightline.fleet.probing.looking import look
 from sightline.fleet.probing.words import MOST_S, Outcome, Wish, opened_outcome, sealed_wish
 from sightline.fleet.store.refusals import Missing, Mistake, Refused
@@ -73,7 +75,7 @@ class CameraTests:
 
     def unsaved(self, values: Mapping[str, Any], agent: str | None = None) -> Tested:
         """A camera of these values, as when a row is made. Where they name one that is saved, and say no
-        password, its own is used, if the address has the same host and the user is the same.
+        password, its own is used, if the address is of the same host and port, and the user is the same.
 
         Raises as `saved`, and Refused: values are wrong.
         """
@@ -92,10 +94,16 @@ class CameraTests:
     def _looked(self, wish: Wish, agent: str | None, placed: str | None) -> Tested:
         with _one_of(self._all, f"{MOST_LOOKS} cameras are being tested: expected fewer at a time"):
             node = self._node(agent, placed)
+            self._note(wish, HERE if node is None else node[1])
             if node is None:
                 return _tested(wish, HERE, self._look_here(wish))
             node_id, name = node
             return _tested(wish, name, self._look_there(wish, node_id))
+
+    def _note(self, wish: Wish, on: str) -> None:
+        """A login may go to a host that no row names: who had it sent there is written down."""
+        with because(f"at {host(wish.address) or 'no host'}, by {on}"):
+            self._service.database.audit.note(of=[("camera", wish.camera_id)])
 
     def _node(self, agent: str | None, placed: str | None) -> tuple[UUID, str] | None:
         """Who looks; None: the coordinator's own machine, also where that of the camera cannot be asked."""
@@ -138,14 +146,18 @@ class CameraTests:
             return None
 
     def _lent(self, camera: CameraIn, row: CameraOut | None) -> str | None:
-        """The password that is saved: for the very host that it is of, and nobody else's."""
+        """The password that is saved: for the very host and port that it is of, and nobody else's."""
         if row is None or not row.has_password or camera.username != row.username:
             return None
         source = self._source(row.camera_id)
-        same = host(camera.address) == host(source.address) and host(camera.address) is not None
-        if not same:
-            raise Refused([Mistake("password", "missing: the one that is saved is of another host")])
+        if _door(camera.address) != _door(source.address):
+            raise Refused([Mistake("password", "missing: the one that is saved is of another address")])
         return source.password
+
+
+def _door(address: str) -> tuple[str, str]:
+    """Who is spoken with, and how."""
+    return urlsplit(address).scheme.lower(), urlsplit(address).netloc.lower()
 
 
 def _wish_of(source: CameraSource) -> Wish:

@@ -194,7 +194,7 @@ class _Looked(NamedTuple):
         told = {
             name: (was, then.shown[name])
             for name, was in self.shown.items()
-            if name not in _FOUND and was != then.shown[name]
+            if name not in _FOUND and name not in LINKS and was != then.shown[name]
         }
         for name, was in self.clear.items():
             if was != then.clear[name] and name not in told and name not in LINKS and name not in _FOUND:

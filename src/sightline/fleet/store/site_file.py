@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -38,11 +38,13 @@ def import_site(
     prune: bool = False,
     adopt: bool = False,
     dry_run: bool = False,
+    look: Callable[[Session], None] | None = None,
 ) -> Imported:
     """Bring a site file in; `origin` is its name if left out. See `import_rows`; raises SiteError too."""
     rows = read_site_rows(path, environ)
     origin = f"site:{Path(path).name}" if origin is None else origin
-    return import_site_rows(database, rows, origin, prune=prune, adopt=adopt, dry_run=dry_run)
+    how = {"prune": prune, "adopt": adopt, "dry_run": dry_run}
+    return import_site_rows(database, rows, origin, look=look, **how)
 
 
 def import_site_rows(
@@ -53,6 +55,7 @@ def import_site_rows(
     prune: bool = False,
     adopt: bool = False,
     dry_run: bool = False,
+    look: Callable[[Session], None] | None = None,
 ) -> Imported:
     """The same where the file was read elsewhere."""
     return import_rows(
@@ -63,6 +66,7 @@ def import_site_rows(
         prune=prune,
         adopt=adopt,
         dry_run=dry_run,
+        look=look,
     )
 
 
