@@ -25,6 +25,7 @@ from sightline.fleet.api.described import describe
 from sightline.fleet.api.entitled import entitled
 from sightline.fleet.api.front import Front
 from sightline.fleet.api.instances import instance_routes
+from sightline.fleet.api.live import live_routes
 from sightline.fleet.api.me import me_routes
 from sightline.fleet.api.operations import operation_routes
 from sightline.fleet.api.problems import FaultsLogged, add_handlers
@@ -35,6 +36,7 @@ from sightline.fleet.api.transfer import transfer_routes
 from sightline.fleet.api.users import user_routes
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.entrance.entrance import Entrance
+from sightline.fleet.viewing.viewing import Viewing
 from sightline.pages.guard import Guard
 from sightline.pages.guarded import App
 
@@ -58,7 +60,7 @@ class PageParts(NamedTuple):
 
     service: CoordinatorService
     entrance: Entrance
-    viewing: object | None = None
+    viewing: Viewing | None = None
 
 
 Pages: TypeAlias = Callable[[PageParts], App]
@@ -117,6 +119,7 @@ def make_app(parts: PageParts) -> FastAPI:
         stream_routes,
     ):
         app.include_router(routes(service))
+    app.include_router(live_routes(service, parts.viewing))
     describe(app)
     return app
 

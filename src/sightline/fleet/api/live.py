@@ -24,7 +24,7 @@ from sightline.fleet.viewing.framing import MEDIA_TYPE
 from sightline.fleet.viewing.viewer import Viewer
 from sightline.fleet.viewing.viewing import Viewing
 
-NOTE_EVERY_S: Final = 2.0
+NOTE_EVERY_S: Final = 1.5
 _LOOK_S: Final = 0.5
 _ENDED: Final = Note("gone", "the coordinator is ending")
 _ANSWER: Final[dict[int | str, dict[str, Any]]] = {
