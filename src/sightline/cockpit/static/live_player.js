@@ -1,0 +1,122 @@
+/* Segments of fragmented MP4 in a video element, played so far behind what came as is asked for.
+ *
+ * It goes on over holes, keeps to the delay by playing a little faster or slower, and forgets what was shown.
+ */
+
+export const MOST_DELAY_S = 1.5;
+const KEPT_S = 20; /* of the picture, behind what is shown */
+
+/** The browser does not play this. */
+export class Unplayable extends Error {}
+
+/** Plays segments in a video element. */
+export class Player {
+  #video;
+  #source = null;
+  #buffer = null;
+  #type = "";
+  #waiting = [];
+  #offset = 0;
+  #error = 0;
+
+  constructor(video) {
+    this.#video = video;
+  }
+
+  get end_s() {
+    const ranges = this.#buffer?.buffered;
+    return ranges?.length ? ranges.end(ranges.length - 1) : null;
+  }
+
+  async head(head) {
+    const Source = window.ManagedMediaSource ?? window.MediaSource;
+    const type = `video/mp4; codecs="${head.codec}"`;
+    if (!head.codec || !Source?.isTypeSupported(type)) throw new Unplayable(head.codec || "unknown");
+    if (!this.#source) await this.#open(Source, type);
+    this.#put(() => {
+      if (type !== this.#type) this.#buffer.changeType(type);
+      this.#type = type;
+      this.#offset = head.offset_s;
+    });
+  }
+
+  append(data) {
+    const own = data.slice();
+    this.#put(() => {
+      this.#buffer.timestampOffset = this.#offset;
+      this.#buffer.appendBuffer(own);
+    });
+  }
+
+  async #open(Source, type) {
+    this.#source = new Source();
+    this.#video.disableRemotePlayback = true;
+    this.#video.src = URL.createObjectURL(this.#source);
+    await new Promise((opened) => this.#source.addEventListener("sourceopen", opened, { once: true }));
+    URL.revokeObjectURL(this.#video.src);
+    this.#buffer = this.#source.addSourceBuffer(type);
+    this.#type = type;
+    this.#buffer.addEventListener("updateend", () => this.#go_on());
+  }
+
+  #put(act) {
+    this.#waiting.push(act);
+    if (this.#waiting.length > 400) throw new Error("the browser does not keep up");
+    this.#go_on();
+  }
+
+  #go_on() {
+    while (this.#buffer && !this.#buffer.updating && this.#waiting.length && this.#source.readyState === "open") {
+      const act = this.#waiting[0];
+      try {
+        act();
+      } catch (error) {
+        if (error.name !== "QuotaExceededError" || !this.#trim(2)) throw error;
+        return;
+      }
+      this.#waiting.shift();
+    }
+    if (this.#buffer && !this.#buffer.updating) this.#trim(KEPT_S);
+  }
+
+  /** Whether something goes that was shown more than so long ago. */
+  #trim(kept_s) {
+    const ranges = this.#buffer.buffered, until = this.#video.currentTime - kept_s;
+    if (!ranges.length || ranges.start(0) > until - (kept_s > 2 ? 5 : 0)) return false;
+    this.#buffer.remove(0, until);
+    return true;
+  }
+
+  /** Four times a second: keep so far behind what came. */
+  keep(delay_s) {
+    const end = this.end_s, video = this.#video;
+    if (end === null) return;
+    const wanted = Math.max(end - delay_s, this.#buffer.buffered.start(this.#buffer.buffered.length - 1));
+    if (video.paused) video.play().catch(() => {});
+    const off = wanted - video.currentTime;
+    this.#error += (off - this.#error) * 0.2;
+    if (this.#is_stuck(wanted) || Math.abs(off) > MOST_DELAY_S + 0.5) {
+      video.currentTime = wanted;
+      this.#error = 0;
+    }
+    const rate = 1 + Math.min(0.1, Math.max(-0.1, this.#error * 0.25));
+    video.playbackRate = Math.abs(this.#error) < 0.08 ? 1 : rate;
+  }
+
+  /** Whether it stands before a hole that what is wanted lies behind. */
+  #is_stuck(wanted) {
+    const ranges = this.#buffer.buffered, now = this.#video.currentTime;
+    if (this.#video.readyState > 2) return false;
+    for (let at = 0; at < ranges.length; at++) {
+      if (ranges.start(at) <= now + 0.05 && now < ranges.end(at) - 0.05) return false;
+    }
+    return wanted > now + 0.05;
+  }
+
+  close() {
+    this.#waiting = [];
+    this.#buffer = this.#source = null;
+    this.#video.removeAttribute("src");
+    this.#video.load();
+  }
+}
