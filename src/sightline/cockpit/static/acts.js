@@ -11,11 +11,9 @@ export function ask(text, { title = "Are you sure?", go = "Go on", danger = fals
   dialog.querySelector("#confirm-text").textContent = text;
   yes.textContent = go;
   yes.className = danger ? "danger" : "primary";
-  const before = document.activeElement;
   return new Promise((resolve) => {
     const closed = () => {
       dialog.removeEventListener("close", closed);
-      before?.isConnected && before.focus();
       resolve(dialog.returnValue === "yes");
     };
     dialog.returnValue = "no"; // what Escape leaves
