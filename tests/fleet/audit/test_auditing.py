@@ -211,8 +211,9 @@ def test_what_may_not_be_put_back_is_told_without_what_it_is(database: Database)
     with by("create_user", role=Role.ADMIN):
         database.users.add("bob", Role.VIEWER, "hash-of-his")
     with by("create_user_token", role=Role.ADMIN):
-        token_of = {"role": Role.VIEWER, "description": "for a script", "life_s": 60.0}
-        database.user_tokens.add("bob", "tok1", "digest-of-it", **token_of)
+        database.user_tokens.add(
+            "bob", "tok1", "digest-of-it", role=Role.VIEWER, description="for a script", life_s=60.0
+        )
     with by("delete_user", role=Role.ADMIN):
         database.users.remove("bob")
     came, token, went = entries(database)

@@ -133,7 +133,8 @@ def _applied(session: Session, touch: Touch) -> Changed:
     older = select(*columns).where(Revision.revision < touch.key).order_by(Revision.revision.desc()).limit(1)
     last = session.execute(older).mappings().first()
     after = {name: (touch.after or {}).get(name) for name in KINDS[REVISION].shown}
-    before = None if last is None else dict(last)
+    gone = {"revision": touch.key - 1} if touch.key > 1 else None  # it is not kept any more
+    before = gone if last is None else dict(last)
     return Changed("revision", str(touch.key), touch.key, before, after, None, undoable=True)
 
 
