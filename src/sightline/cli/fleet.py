@@ -11,6 +11,7 @@ from sightline.cli import fleet_tables
 from sightline.cli.fleet_acts import drain, refresh, restart, retry, revoke, token, undrain
 from sightline.cli.fleet_files import apply, export, import_file
 from sightline.cli.fleet_options import AsJson, Limit, TokenEnv, Url, coordinator
+from sightline.cli.fleet_users import users
 from sightline.errors import FleetError
 
 if TYPE_CHECKING:
@@ -264,6 +265,7 @@ def events(
 for _command in (apply, drain, undrain, restart, retry, refresh, token, revoke, export):
     app.command()(_command)
 app.command("import")(import_file)
+app.add_typer(users, name="users")
 
 
 def machines(client: FleetClient) -> dict[str, str]:

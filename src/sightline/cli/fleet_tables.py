@@ -125,6 +125,41 @@ def tokens(console: Console, rows: Rows) -> None:
     )
 
 
+def users(console: Console, rows: Rows) -> None:
+    show(
+        console,
+        ("user", "role", "state", "logged in", "last login", "tokens"),
+        (
+            (
+                one["name"],
+                one["role"],
+                "disabled" if one["disabled"] else "ok" if one["has_password"] else "no password",
+                one["sessions"],
+                ago(one["login_at"]),
+                one["tokens"],
+            )
+            for one in rows
+        ),
+    )
+
+
+def user_tokens(console: Console, rows: Rows) -> None:
+    show(
+        console,
+        ("token", "role", "until", "last used", "for"),
+        (
+            (
+                one["token_id"],
+                one["role"],
+                "taken back" if one["revoked"] else _time(one["expires_at"]),
+                ago(one["used_at"]),
+                one["description"],
+            )
+            for one in rows
+        ),
+    )
+
+
 def plan(console: Console, told: Mapping[str, Any], machines: Mapping[str, str]) -> None:
     """What would change, row by row, and how much on which machine."""
     rows = [*_instance_rows(told["instances"], machines), *_camera_rows(told["cameras"])]
