@@ -18,6 +18,7 @@ from sightline.pages.guard import check_token
 if TYPE_CHECKING:
     from sightline.fleet.api.app import Pages
     from sightline.fleet.entrance.entrance import Entrance
+    from sightline.fleet.one.viewed import ViewAt
 
 _HERE = "127.0.0.1"
 _EXAMPLE = "expected a port, or an address and a port, such as 8420 or 127.0.0.1:8420"
@@ -63,17 +64,22 @@ class ApiWish(NamedTuple):
         _check_extra()
         return cls(host, int(port), token, token_at)
 
-    def serve(self, service: CoordinatorService, opened: ExitStack) -> OneApi:
+    def serve(self, service: CoordinatorService, opened: ExitStack, view: ViewAt) -> OneApi:
         """Until `opened` is closed. Raises ConfigError where it cannot be there."""
         from sightline.fleet.api.serving import ApiServer, listening_at  # noqa: PLC0415 - see the module
         from sightline.fleet.entrance.entrance import Entrance  # noqa: PLC0415
+        from sightline.fleet.viewing.viewing import Viewing  # noqa: PLC0415
 
         listening = listening_at(self.host, self.port)
         opened.callback(listening.close)
         path = token_file(service.database.path)
         token = made_token(path) if self.token is None else self.token
         entrance = Entrance(service.database, root_token=token)
-        server = ApiServer(service, listening, host=self.host, entrance=entrance, pages=self.pages)
+        viewing = Viewing(service, view.where, prefix=view.prefix)
+        opened.callback(viewing.close)
+        server = ApiServer(
+            service, listening, host=self.host, entrance=entrance, viewing=viewing, pages=self.pages
+        )
         opened.callback(server.close)
         return OneApi(server.url, self.token_at or str(path), entrance)
 

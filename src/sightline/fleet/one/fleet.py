@@ -39,6 +39,7 @@ from sightline.site.model import Site
 
 if TYPE_CHECKING:
     from sightline.fleet.one.api import ApiWish, OneApi
+    from sightline.fleet.one.viewed import ViewAt
 
 _ORIGIN: Final = "up"
 _AGENT: Final = "agent"
@@ -103,7 +104,7 @@ class OneFleet:
         placed = [{**row, "agent_name": node, "run": {}} for row in rows.instances]
         import_site_rows(self.database, rows._replace(instances=placed), _ORIGIN, prune=True, adopt=True)
 
-    def begin(self, opened: ExitStack, api: ApiWish | None) -> None:
+    def begin(self, opened: ExitStack, api: ApiWish | None, view: ViewAt) -> None:
         """From here on the site is begun, whenever it is not there. Raises what the API's port says."""
         self.coordinator = CoordinatorService(
             self._bus,
@@ -117,7 +118,7 @@ class OneFleet:
         self._await_agent(self.coordinator)
         self.coordinator.apply(by="sightline up")
         if api is not None:
-            self.api = api.serve(self.coordinator, opened)
+            self.api = api.serve(self.coordinator, opened, view)
 
     def _await_agent(self, coordinator: CoordinatorService) -> None:
         """What is applied while it is in is sent at once; else a moment later, with what else may come."""

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import ConfigError, FleetError
 from sightline.fleet.one.here import HereRuntime, SiteSpec
+from sightline.fleet.one.viewed import ViewAt, with_views
 from sightline.site.any_site import AnyHub
 from sightline.site.capturing import is_within_process
 from sightline.site.model import Site
@@ -96,7 +97,8 @@ class FleetOfOne(Runs):
         self._shared = shared
         self._api = api
         self._order = {camera: place for place, camera in enumerate(site.cameras)}
-        self._last = SupervisedSite(site, name=name, log_level=log_level, clock=clock)
+        self._view = ViewAt(lambda: self._now.bus, "" if shared else f"up-{os.getpid()}-{id(self)}.")
+        self._last = self._supervised(site, log_level)
         self._here = HereRuntime(self._made, clock=clock)
         self._hub: OwnHub | None = None
         self._fleet: OneFleet | None = None
@@ -180,7 +182,7 @@ class FleetOfOne(Runs):
             self._begin_hub()
         self._fleet = fleet = OneFleet(bus, folder, self._here, self._opened)
         fleet.want(self.site, self._document, self.instance)
-        fleet.begin(self._opened, self._api)
+        fleet.begin(self._opened, self._api, self._view)
         # Closed first: in this thread, so that a user who interrupts it interrupts the end of the site.
         self._opened.callback(self._here.close)
         self._await_site(fleet)
@@ -229,8 +231,12 @@ class FleetOfOne(Runs):
 
         Raises SightlineError.
         """
-        log_level = "debug" if spec.debug else self._log_level
-        return SupervisedSite(self._site(spec), name=self.name, log_level=log_level, clock=self._clock)
+        return self._supervised(self._site(spec), "debug" if spec.debug else self._log_level)
+
+    def _supervised(self, site: Site, log_level: str) -> SupervisedSite:
+        if self._api is not None:
+            site = with_views(site, self._view.prefix)
+        return SupervisedSite(site, name=self.name, log_level=log_level, clock=self._clock)
 
     def _site(self, spec: SiteSpec) -> Site:
         cameras = spec.document["cameras"]
