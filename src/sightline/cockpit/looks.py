@@ -69,8 +69,8 @@ def _wanted(sums: Any) -> tuple[int, int, int]:
 def _users(session: Session) -> Any:
     users = select(func.count(), func.sum(User.generation), func.sum(User.id), func.max(User.login_at))
     held = select(func.count(), func.sum(cast(UserToken.revoked, Integer)), func.max(UserToken.used_at))
-    sessions = select(func.count()).select_from(UserSession)
-    return [_found(session, query) for query in (users, held, sessions)]
+    logins = select(func.count()).select_from(UserSession)
+    return _found(session, users), _found(session, held), _found(session, logins)
 
 
 def _tokens(session: Session) -> Any:
@@ -79,5 +79,5 @@ def _tokens(session: Session) -> Any:
     return _found(session, select(func.count(), func.sum(revoked), func.sum(uses), created))
 
 
-def _found(session: Session, query: Select[Any]) -> tuple[tuple[Any, ...], ...]:
+def _found(session: Session, query: Select[*tuple[Any, ...]]) -> tuple[tuple[Any, ...], ...]:
     return tuple(map(tuple, session.execute(query)))

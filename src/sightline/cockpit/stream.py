@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
 from http import HTTPStatus
@@ -79,7 +79,7 @@ class _Stream:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
 
-    async def _said(self) -> AsyncIterator[str]:
+    async def _said(self) -> AsyncGenerator[str]:
         """What is said, until the session is over."""
         yield "retry: 2000\n\n"
         clock = self._shell.clock
@@ -118,7 +118,7 @@ def known_number(request: Request) -> int | None:
     return int(said) if said.isascii() and said.isdecimal() and len(said) <= _LONGEST_NUMBER else None
 
 
-async def _tell_all(said: AsyncIterator[str], send: Send) -> None:
+async def _tell_all(said: AsyncGenerator[str], send: Send) -> None:
     async for text in said:
         async with asyncio.timeout(SLOW_S):
             await send({"type": "http.response.body", "body": text.encode(), "more_body": True})

@@ -12,7 +12,7 @@ from tests.cockpit.security.rig import served
 from sightline.fleet.api.serving import CoordinatorServer
 from sightline.fleet.people.principal import Role
 
-pytestmark = [pytest.mark.needs("browser"), pytest.mark.xdist_group("cockpit shell")]
+pytestmark = [pytest.mark.needs("browser"), pytest.mark.waits, pytest.mark.xdist_group("cockpit-shell")]
 WITHIN = """
 <form id="within" method="post"><label>Note <input name="note" value="VALUE"></label></form>
 <form id="other" method="post"><label>Remark <input name="remark" value="VALUE"></label></form>

@@ -24,10 +24,16 @@ AFTER = {"one": "stalled", "two": "live", "three": "live", "four": "stalled"}
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CoordinatorServer]:
     with served(tmp_path_factory.mktemp("looks")) as server:
         for name in BEFORE:
-            server.service.database.cameras.add(CameraIn(camera_id=name, address=f"rtsp://{name}/1"))
-        server.service.database.agents.add(AgentIn(agent_name="hall", hostname="hall", node_id=NODE))
+            server.service.database.cameras.add(camera(name))
+        server.service.database.agents.add(
+            AgentIn.model_validate({"agent_name": "hall", "node_id": str(NODE)})
+        )
         see(server.service.database, **BEFORE)
         yield server
+
+
+def camera(name: str) -> CameraIn:
+    return CameraIn.model_validate({"camera_id": name, "address": f"rtsp://{name}/1"})
 
 
 def see(database: Database, **states: str) -> None:
@@ -44,7 +50,7 @@ def heard(database: Database, at: int, *, connected: bool) -> None:
 CHANGES: dict[str, tuple[Callable[[Database], object], set[str]]] = {
     "nothing": (lambda database: None, set()),
     "a camera more": (
-        lambda database: database.cameras.add(CameraIn(camera_id="roof", address="rtsp://roof/1")),
+        lambda database: database.cameras.add(camera("roof")),
         {"cameras", "status"},
     ),
     "a camera less": (lambda database: database.cameras.remove("roof"), {"cameras", "status"}),

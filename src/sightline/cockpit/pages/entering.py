@@ -58,7 +58,7 @@ class _Entering:
     def leave(self, request: Request) -> Response:
         """The session ends, and the browser forgets it."""
         if cookie := request.cookies.get(COOKIE):
-            self._entrance.logout(cookie)
+            self._entrance.logout(cookie, address_of(request))
         response = self._shell.go(request, "/login", "You are logged out.")
         drop_session(response, secure=self._shell.is_secure(request))
         return response
