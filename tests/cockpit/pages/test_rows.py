@@ -216,6 +216,35 @@ def test_a_plan_that_somebody_changed_since_it_was_read_is_not_applied(
     )
 
 
+def test_a_camera_is_looked_at_before_it_is_saved(server: CoordinatorServer, operator: Visit) -> None:
+    fields = {
+        **operator.form("/new/camera"),
+        "camera_id": "gate",
+        "password": "planted-pw",
+        "username": "eye",
+    }
+    page = operator.send("/test/camera", 200, **{**fields, "address": "synthetic://street?size=160x90&fps=10"})
+    assert "pictures come" in page
+    assert 'src="data:image/jpeg;base64,' in page
+    assert 'value="gate"' in page, "what was filled in stays"
+    assert "planted" not in page
+    page = operator.send("/test/camera", 422, **{**fields, "address": "nonsense"})
+    assert "It could not be tested" in page
+    assert server.service.database.cameras.page().total == 0
+
+
+def test_lists_find_by_the_states_that_they_show(
+    server: CoordinatorServer, running: Agent, operator: Visit, wait_for: Wait
+) -> None:
+    server.service.database.cameras.add(camera("nowhere", pool="none"))
+    server.service.apply()
+    wait_for(lambda: "nowhere" in operator.see("/cameras?state=unplaced"), 10, "it is told")
+    assert "1 to 1 of 1" in operator.see("/cameras?state=live")
+    operator.send("/cameras/gate/stop")
+    wait_for(lambda: "No camera is like that" in operator.see("/cameras?state=live"), 10, "it is stopped")
+    assert "gate" in operator.see("/cameras?state=unwanted")
+
+
 def test_what_was_done_is_seen_side_by_side_and_taken_back(
     server: CoordinatorServer, operator: Visit, admin: Visit, viewer: Visit
 ) -> None:

@@ -1,6 +1,7 @@
 """What pages show, made of rows: no server is needed for that."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 from sightline.cockpit.views import camera_form, instance_form
 from sightline.cockpit.views.forms import errors_at
 from sightline.cockpit.views.listing import Listing
+from sightline.cockpit.views.plans import plan_view
 from sightline.cockpit.views.rows import Around, camera_line
 from sightline.cockpit.views.texts import as_labels, as_yaml, read_labels, read_yaml
+from sightline.fleet.deciding.coordinator.planning import CameraPlan, InstancePlan, NodePlan, Plan
 from sightline.fleet.inventory import CameraSpec, Inventory
 from sightline.fleet.store import Database
 from sightline.fleet.store.refusals import Refused
@@ -160,3 +163,18 @@ def test_a_camera_says_why_it_is_not_as_desired(camera: CameraOut) -> None:
     )
     old = CameraSpec(camera_id="gate", generation=1, enabled=False)
     assert line(old, status="live", **placed).word.text == "stopped", "what was reported before is old"
+
+
+def test_a_plan_says_what_interrupts_first_and_what_is_as_now_last() -> None:
+    node = UUID(int=1)
+    places = [CameraPlan(camera_id=name, change="unplaced", instance=None, was=was, why="")
+              for name, was in (("a", None), ("b", "hall-1"))]  # fmt: skip
+    begun = InstancePlan(name="hall-1", change="change", node=node, was=node, restarts=True, ends=False,
+                         cameras=("c",), why="")  # fmt: skip
+    plan = Plan(revision=2, instances=(begun,), cameras=tuple(places),
+                nodes=(NodePlan(node_id=node, hostname="hall", restarts=1),))  # fmt: skip
+    view = plan_view(plan, {str(node): "the hall"})
+    assert view.words[0].startswith("1 instance is ended and begun anew")
+    assert view.words[1:] == ("1 camera loses its place.", "1 camera has no place, as now.")
+    assert [row.name for row in view.cameras] == ["b", "a"]
+    assert (view.instances[0].then, view.interrupts) == ("the hall", True)

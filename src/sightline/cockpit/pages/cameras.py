@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -34,7 +35,9 @@ def routes(shell: Shell) -> list[Route]:
             sorts=("camera_id", *(name for name in Cameras.sorts if name != "camera_id")),
             choices={"enabled": ("yes", "no"), "state": [state for state, _ in states("camera")]},
         )
-        rows: list[CameraOut] = listed(listing, desk.database.cameras.page)
+        rows: list[CameraOut] = listed(
+            listing, lambda **asked: desk.database.cameras.page(**_by_state(asked))
+        )
         around = desk.around()
         left = gone(around.applied.cameras, desk.database.inventory().cameras)
         return shell.page(
@@ -51,6 +54,18 @@ def routes(shell: Shell) -> list[Route]:
         Route("/cameras", cameras, name="page_cameras"),
         Route("/export/{kind}.csv", lambda request: _export(desk, request), name="export_a_table"),
     ]
+
+
+def _by_state(asked: dict[str, Any]) -> dict[str, Any]:
+    """As the list shows states: what was reported last of a camera that is nowhere is none."""
+    state = asked.pop("state", None)
+    if state is None:
+        return asked
+    if state == "unwanted":
+        return {**asked, "enabled": False}
+    if state == "unplaced":
+        return {**asked, "enabled": True, "placed": False}
+    return {**asked, "state": state, "placed": True}
 
 
 def _export(desk: Desk, request: Request) -> Response:

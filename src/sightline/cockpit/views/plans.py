@@ -43,7 +43,7 @@ class PlanView(NamedTuple):
 def plan_view(plan: Plan, agents: Mapping[str, str]) -> PlanView:
     """`agents`: names of machines by node_id."""
     instances = [_instance(one, agents) for one in plan.instances]
-    cameras = [_camera(one) for one in plan.cameras]
+    cameras = [_camera(one) for one in sorted(plan.cameras, key=_is_as_now)]
     return PlanView(
         words=tuple(_words(plan)),
         instances=tuple(instances[:MOST_ROWS]),
@@ -53,6 +53,11 @@ def plan_view(plan: Plan, agents: Mapping[str, str]) -> PlanView:
         is_empty=plan.is_empty,
         interrupts=any(one.restarts or one.ends for one in plan.instances),
     )
+
+
+def _is_as_now(one: CameraPlan) -> bool:
+    """It has no place, and had none before."""
+    return one.change == "unplaced" and one.was is None
 
 
 def _instance(one: InstancePlan, agents: Mapping[str, str]) -> PlanRow:
@@ -114,7 +119,7 @@ def _words(plan: Plan) -> Iterator[str]:
         yield f"{counted(ends, 'instance ends', 'instances end')}."
     if begins:
         yield f"{counted(begins, 'instance begins', 'instances begin')}."
-    changes = Counter(str(one.change) for one in plan.cameras)
+    changes = Counter("as now" if _is_as_now(one) else str(one.change) for one in plan.cameras)
     yield from _camera_words(changes)
     without = sum(one.change == "unplaced" for one in plan.instances)
     if without:
@@ -129,7 +134,8 @@ _CAMERA_WORDS: Final[Sequence[tuple[str, str, str]]] = (
     ("change", "camera is changed", "cameras are changed"),
     ("move", "camera moves to another instance", "cameras move to other instances"),
     ("remove", "camera ends", "cameras end"),
-    ("unplaced", "camera has no place", "cameras have no place"),
+    ("unplaced", "camera loses its place", "cameras lose their place"),
+    ("as now", "camera has no place, as now", "cameras have no place, as now"),
 )
 
 

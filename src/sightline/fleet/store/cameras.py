@@ -49,12 +49,13 @@ class Cameras(Shelf[Camera, CameraOut]):
         state: str | None = None,
         enabled: bool | None = None,
         pool: str | None = None,
+        placed: bool | None = None,
     ) -> Page[CameraOut]:
         """Those for which all that is given holds, in order of their numbers.
 
         `text` stands in its name or address, in any case. `instance` and `agent` are those that it is on,
         by hand or not, by name (an agent also by node_id). `label` is `key=value`, or `key` whatever it is;
-        `state` its `status`.
+        `state` its `status`, which of one without a place is that of before; `placed`: it has one now.
         """
         wanted: dict[str, Any] = {
             "name": lambda: Camera.camera_id == name,
@@ -65,9 +66,10 @@ class Cameras(Shelf[Camera, CameraOut]):
             "state": lambda: Camera.status == state,
             "enabled": lambda: Camera.enabled == enabled,
             "pool": lambda: Camera.pool == pool,
+            "placed": lambda: _is_placed() if placed else ~_is_placed(),
         }
         given = {"name": name, "text": text, "instance": instance, "agent": agent, "label": label,
-                 "state": state, "enabled": enabled, "pool": pool}  # fmt: skip
+                 "state": state, "enabled": enabled, "pool": pool, "placed": placed}  # fmt: skip
         where = [wanted[key]() for key, value in given.items() if value is not None]
         with self._sessions.reading() as session:
             return self._page(session, select(Camera).where(*where), offset, limit, sort)
@@ -184,6 +186,10 @@ def _names_of(session: Session, number: Any, name: Any, wanted: Any) -> dict[int
 
 def _named(instance: str | None) -> Any:
     return DsInstance.instance_name == instance
+
+
+def _is_placed() -> Any:
+    return Camera.camera_id.in_(select(Placed.name).where(Placed.kind == "camera"))
 
 
 def _on_instances(names: Any) -> Any:
