@@ -10,7 +10,9 @@ from rich.console import Console
 from sightline.cli import fleet_tables
 from sightline.cli.fleet_acts import drain, refresh, restart, retry, revoke, token, undrain
 from sightline.cli.fleet_files import apply, export, import_file
+from sightline.cli.fleet_looking import look
 from sightline.cli.fleet_options import AsJson, Limit, TokenEnv, Url, coordinator
+from sightline.cli.fleet_rows import debug, move, start, stop
 from sightline.cli.fleet_users import users
 from sightline.errors import FleetError
 
@@ -262,7 +264,10 @@ def events(
     _json(rows) if as_json else fleet_tables.events(Console(), shown)
 
 
-for _command in (apply, drain, undrain, restart, retry, refresh, token, revoke, export):
+for _act in (start, stop, move, debug):
+    app.command()(_act)
+app.command("test")(look)
+for _command in (apply, drain, undrain, restart, retry, refresh, token, revoke, export, audit, undo):
     app.command()(_command)
 app.command("import")(import_file)
 app.add_typer(users, name="users")

@@ -179,4 +179,4 @@ def _tell(told: Any, *, as_json: bool) -> None:
         typer.echo(visible_json(json.dumps(told, ensure_ascii=False)))
         return
     lines = [*fleet_tables.imported(told)] or ["the draft has all of it already"]
-    fleet_tables.lines(Console(), lines)
+    fleet_tables.lines(Console(), [*lines, *fleet_tables.changed_rows(told["rows"])])

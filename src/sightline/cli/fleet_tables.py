@@ -17,6 +17,7 @@ _END: Final = 4
 """Digits that the second of two long generations is told by, where all before them are the same."""
 _GOOD: Final = frozenset({"running", "connected", "live", "exited", "done", "ok"})
 _BAD: Final = frozenset({"failed", "lost", "revoked", "unplaced", "unhealthy"})
+_MOST_VALUE: Final = 60
 _NAME: Final = 6
 """Columns for names in a terminal that is too narrow."""
 _SIGNS: Final = {"add": "+ add", "change": "~ change", "move": "> move", "remove": "- remove"}
@@ -212,6 +213,19 @@ def imported(told: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{kind} {word}: {_some(changes[word])}"
         if changes["left"]:
             yield f"{kind} that the file has no more, and that stay without --prune: {_some(changes['left'])}"
+
+
+def changed_rows(rows: Rows) -> Iterator[str]:
+    """Of a dry run: what would become of each row that is there, a line each."""
+    for one in rows:
+        parts = [f"{name}: {_short(was)} > {_short(now)}" for name, (was, now) in one["fields"].items()]
+        if parts:
+            yield f"~ {one['kind']} {one['name']}: {'; '.join(parts)}"
+
+
+def _short(value: object) -> str:
+    text = "-" if value in (None, "", {}, []) else str(value)
+    return text if len(text) <= _MOST_VALUE else f"{text[:_MOST_VALUE]}..."
 
 
 def counted(states: Mapping[str, int]) -> str:
