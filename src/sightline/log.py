@@ -38,10 +38,13 @@ _SECRET_KEY: Final = re.compile(
 _URL_USER: Final = re.compile(r"(?<![^\s\"'<>])(?P<scheme>(?>[^\s\"'<>]*?://))[^\s\"'<>]*@")
 _QUOTED: Final = r"(?P<quote>[\"'])(?:\\.|(?!(?P=quote))[^\\])*(?P=quote)"
 _NAME: Final = rf"(?<![\w.-])(?:[\w.-]*(?:{_SECRET_NAMES})|(?:[\w.-]*[-_.])?(?:{_SHORT_NAMES}))\b"
+# A session's cookie, and the link of the first login.
+_LOGIN: Final = r"\bsightline_session=|/first\?code="
 # `key` is a secret in the query of a URL; elsewhere it is the name of many a harmless thing.
 _PAIR: Final = re.compile(
-    rf"(?P<name>{_NAME}[\"']?\s*[=:]\s*|[?&]key=)(?:{_QUOTED}|[^\s&,;\"'<>]+)", re.IGNORECASE
+    rf"(?P<name>{_NAME}[\"']?\s*[=:]\s*|[?&]key=|{_LOGIN})(?:{_QUOTED}|[^\s&,;\"'<>]+)", re.IGNORECASE
 )
+_USER_TOKEN: Final = re.compile(r"slt_[0-9a-f]{12}\.[\w-]+")
 _AUTHORIZATION: Final = re.compile(
     rf"(?P<name>\bauthorization[\"']?\s*[=:]\s*)(?:{_QUOTED}|[^\"'\n]+)", re.IGNORECASE
 )
@@ -68,6 +71,8 @@ class Redactor:
         text = self.known(text)
         if "@" in text:
             text = _URL_USER.sub(rf"\g<scheme>{HIDDEN}@", text)
+        if "slt_" in text:  # a user's token for the fleet, wherever it stands
+            text = _USER_TOKEN.sub(f"slt_{HIDDEN}", text)
         return _PAIR.sub(_hide_pair, _AUTHORIZATION.sub(_hide_pair, text))
 
     def known(self, text: str) -> str:

@@ -9,7 +9,6 @@ from sightline.fleet.entrance.secret_texts import TokenText, digest
 from sightline.fleet.people.principal import Role
 from sightline.fleet.store.database import Database
 from sightline.fleet.store.user_tokens import UserTokenOut
-from sightline.log import hide_secret
 
 _DAY_S: Final = 24 * 3600
 USUAL_S: Final = 90 * _DAY_S
@@ -50,7 +49,6 @@ class UserTokens:
         if not 0 < life_s <= LONGEST_S:
             raise ConfigError(f"expected a token to hold for up to {LONGEST_S} s, a year, got {life_s:g}")
         token = TokenText.made()
-        hide_secret(str(token))
         row = self._rows.add(
             user, token.token_id, digest(token.secret), role=role, description=description, life_s=life_s
         )
