@@ -9,6 +9,7 @@ from rich.console import Console
 
 from sightline.cli import fleet_tables
 from sightline.cli.fleet_acts import drain, refresh, restart, retry, revoke, token, undrain
+from sightline.cli.fleet_audit import audit, undo
 from sightline.cli.fleet_files import apply, export, import_file
 from sightline.cli.fleet_looking import look
 from sightline.cli.fleet_options import AsJson, Limit, TokenEnv, Url, coordinator

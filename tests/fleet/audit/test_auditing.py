@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -316,31 +315,16 @@ def test_many_changes_make_room_too(database: Database, monkeypatch: pytest.Monk
     assert (found.ok, found.first, found.head) == (True, 51, 100)
 
 
-def test_an_import_of_thousands_is_one_entry_and_takes_little_longer(tmp_path: Path) -> None:
-    rows = [camera(f"camera{number}", username="a", password=f"{PLANTED}{number}") for number in range(2000)]
-    took = {}
-    for name in ("without", "with"):
-        with Database(tmp_path / f"{name}.db") as database:
-            began = time.perf_counter()
-            if name == "with":
-                with by("import_all"):
-                    import_rows(database, "o", cameras=rows)
-            else:
-                import_rows(database, "o", cameras=rows)
-            took[name] = time.perf_counter() - began
-            if name == "with":
-                (entry,) = entries(database)
-                assert entry.change_count == 2000
-                began = time.perf_counter()
-                assert database.audit.verify().ok
-                took["verify"] = time.perf_counter() - began
-                with by("undo"):
-                    began = time.perf_counter()
-                    assert database.undo().change_count == 2000
-                    took["undo"] = time.perf_counter() - began
-                assert database.cameras.page().total == 0
-    print(took)
-    assert took["with"] < 2 * took["without"] + 1.0
+def test_an_import_is_one_entry_however_many_rows_it_brings(database: Database) -> None:
+    rows = [camera(f"camera{number}", username="a", password=f"{PLANTED}{number}") for number in range(600)]
+    with by("import_all"):
+        import_rows(database, "o", cameras=rows)
+    (entry,) = entries(database)
+    assert entry.change_count == 600
+    with by("undo"):
+        assert database.undo().change_count == 600
+    assert database.cameras.page().total == 0
+    assert database.audit.verify().ok
 
 
 def test_who_takes_something_back_is_known(database: Database) -> None:
