@@ -14,13 +14,14 @@ from sightline.clock import ns
 from sightline.errors import ConfigError, WireError
 from sightline.overflow import Capacity, Overflow
 from sightline.sink.view import View
-from sightline.sink.viewed import About, about, cameras_wanted, topics_of, wanted_message, without_history
+from sightline.sink.viewed import About, about, cameras_wanted, topics_of, wanted_message, where_of
 from sightline.sink.wanting import LASTS_S, Wanting
 from sightline.wire import result_from_json
 
 WaitFor = Callable[[Callable[[], object], float, str], object]
 MakeShown = Callable[..., tuple[Result, object]]
-HERE, THERE = "memory://view-here", "memory://view-there"
+HERE, FLEET = "memory://view-here", "memory://view-there"
+THERE = where_of(FLEET)
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def reading(bus: Bus) -> Subscription:
 
 def made(here: Bus, **options: object) -> View:
     offered = {"cameras": ("cam1", "cam2"), "carried": {"cam1": "raw_cam1"}, "terms": {"cam1": 7}}
-    return View(THERE, bus=here, **{**offered, **options})  # type: ignore[arg-type]
+    return View(FLEET, bus=here, **{**offered, **options})  # type: ignore[arg-type]
 
 
 def until(came: list[Message], subscription: Subscription, is_enough: Callable[[], bool]) -> None:
@@ -210,9 +211,9 @@ def test_what_is_no_word_of_a_view_is_refused() -> None:
     [
         ("hub://h:1?history=1MiB", "hub://h:1"),
         ("hub://:x@h:1?tls_ca=a&history=1MiB&b=1", "hub://:x@h:1?tls_ca=a&b=1"),
-        ("memory://x", "memory://x"),
+        ("memory://x?history=1MiB", "memory://x.view"),
         ("kafka://h?settings=/a/b", "kafka://h?settings=/a/b"),
     ],
 )
 def test_a_bus_of_live_pictures_keeps_nothing(url: str, kept: str) -> None:
-    assert without_history(url) == kept
+    assert where_of(url) == kept

@@ -27,7 +27,7 @@ from sightline.log import Repeated, get_logger
 from sightline.overflow import Capacity, Overflow
 from sightline.result import Result
 from sightline.sink.reading import Reading
-from sightline.sink.viewed import About, cameras_wanted, header_of, topics_of, without_history
+from sightline.sink.viewed import About, cameras_wanted, header_of, topics_of, where_of
 from sightline.sink.wanting import Wanting
 from sightline.wire import Headers, packet_to_message, result_to_json
 
@@ -80,7 +80,7 @@ class View:
         clock: SkipValidation[Clock] = SYSTEM_CLOCK,
     ) -> None:
         self._topics = topics_of(prefix)
-        self._url = None if url is None else without_history(url)
+        self._url = None if url is None else where_of(url)
         self._bus, self._carried, self._terms, self._clock = bus, carried, terms, clock
         self._wanting = Wanting(frozenset(cameras))
         self._wanted: frozenset[str] = frozenset()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -91,9 +90,12 @@ def about(message: Message) -> About:
     raise WireError(f"expected a header {HEADER}, got none")
 
 
-def without_history(url: str) -> str:
-    """The same bus, where nothing of what passes is kept: `history=` is taken out of its address."""
-    query = urlsplit(url).query
-    kept = "&".join(part for part in query.split("&") if not part.startswith("history="))
-    before = url[: len(url) - len(query) - 1] if query else url
+def where_of(url: str) -> str:
+    """The bus for it: that of `url`, where nothing of what passes is kept. All handles on a `memory://`
+    have to keep as much, so there is another one beside it.
+    """
+    before, _, query = url.partition("?")
+    if url.startswith("memory:"):
+        return f"{before}.view"
+    kept = "&".join(part for part in query.split("&") if part and not part.startswith("history="))
     return f"{before}?{kept}" if kept else before

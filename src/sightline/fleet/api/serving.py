@@ -97,6 +97,7 @@ class CoordinatorServer:
         token: of it. token_path: where it was kept; None: it was given.
         service: what is behind it.
         entrance: knows who asks: users, their logins and tokens.
+        viewing: live pictures of its cameras.
 
     Raises:
         ConfigError, StoreError, MissingExtra: it cannot begin, and why. A bus that is away is none of this.
@@ -140,14 +141,14 @@ class CoordinatorServer:
             )
             opened.callback(self.service.close)
             self.entrance = Entrance(store, root_token=self.token, clock=clock)
-            viewing = Viewing(self.service, lambda: bus, prefix=prefix)
-            opened.callback(viewing.close)
+            self.viewing = Viewing(self.service, lambda: bus, prefix=prefix)
+            opened.callback(self.viewing.close)
             server = ApiServer(
                 self.service,
                 listening,
                 host=host,
                 entrance=self.entrance,
-                viewing=viewing,
+                viewing=self.viewing,
                 pages=pages,
                 proxy=proxy,
             )

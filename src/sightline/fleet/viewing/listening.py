@@ -17,7 +17,7 @@ from sightline.clock import SYSTEM_CLOCK, Clock, ns
 from sightline.errors import Closed, SightlineError
 from sightline.log import Repeated, get_logger
 from sightline.overflow import Capacity, Overflow
-from sightline.sink.viewed import WANT_EVERY_S, Topics, wanted_message, without_history
+from sightline.sink.viewed import WANT_EVERY_S, Topics, wanted_message, where_of
 
 KEPT_S: Final = 60.0
 FLUSH_S: Final = 0.1
@@ -100,7 +100,7 @@ class Listening:
     def _read_at(self, url: str) -> None:
         """Until nobody looks any more, or it is elsewhere."""
         _make_topics(url, self._topics)
-        bus = open_bus(without_history(url))
+        bus = open_bus(where_of(url))
         self._bus = bus
         try:
             with bus.subscribe(self._topics.view, capacity=_WAITING, overflow=Overflow.DROP_OLDEST) as coming:

@@ -39,7 +39,7 @@ def _seat(machine: Coordinator, inventory: Inventory, name: str, now_ns: int) ->
         return Seat(possible=False, why="it is not applied")
     if not spec.enabled:
         return Seat(possible=False, why="it is switched off")
-    instance = inventory.instances.get(machine.instance_of(name) or "")
+    instance = inventory.instances.get(machine.instance_of(name) or spec.instance or "")
     if instance is not None and instance.kind == "deepstream":
         return Seat(here=True)
     wrong = [step for step in machine.explain(name, now_ns).steps if not step.ok]

@@ -1,0 +1,160 @@
+"""Live pictures from a camera to those who look, over HTTP."""
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from tests.fleet.viewing.rig import CAMERA, STREET, Shown, Worker
+
+from sightline.bus import open_bus
+from sightline.fakecam import FakeCameras
+from sightline.fleet.api.client import Refused
+from sightline.fleet.viewing.framing import Kind, jpeg_of
+from sightline.scene import read_mark
+from sightline.scene.url import parse_url
+from sightline.sink.viewed import About, header_of, where_of
+
+WaitFor = Callable[[Callable[[], object], float, str], object]
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Iterator[Shown]:
+    with Shown(tmp_path) as rig:
+        yield rig
+
+
+def notes(frames: list[bytes]) -> list[str]:
+    return [json.loads(data)["state"] for data in frames]
+
+
+def test_boxes_stand_on_the_very_picture_that_they_were_seen_in(shown: Shown) -> None:
+    with Worker(shown.bus), shown.looking() as viewer:
+        viewer.until(lambda: len(viewer.of(Kind.BOXES)) >= 25)
+        assert notes(viewer.of(Kind.NOTE))[0] == "waiting"
+        assert "live" in notes(viewer.of(Kind.NOTE))
+    with av.open(io.BytesIO(b"".join(viewer.of(Kind.INIT, Kind.MEDIA))), "r") as container:
+        frames = list(container.decode(video=0))
+    numbers = {
+        round(float(frame.time or 0), 3): read_mark(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
+        for frame in frames
+    }
+    scene, checked = parse_url(STREET).scene, 0
+    for seen in map(json.loads, viewer.of(Kind.BOXES)):
+        mark = numbers.get(round(seen["media_s"], 3))
+        if mark is not None:
+            checked += 1
+            truth = [(one.label, one.x1, one.y2) for one in scene.truth(mark.frame)]
+            assert [(box["label"], box["x1"], box["y2"]) for box in seen["boxes"]] == truth
+    assert checked >= 20
+
+
+def test_the_camera_is_passed_on_once_however_many_look_and_no_longer(
+    shown: Shown, wait_for: WaitFor
+) -> None:
+    with Worker(shown.bus) as worker:
+        with shown.looking() as first, shown.looking() as second:
+            first.until(lambda: first.of(Kind.MEDIA))
+            second.until(lambda: second.of(Kind.MEDIA))
+            counts = shown.server.viewing.counts()
+            assert (counts.viewers, counts.cameras) == (2, 1)
+            sent = worker.view.published
+            assert counts.packets <= sent
+            with shown.looking() as late:  # begins at the last keyframe, which came already
+                begun_s = time.monotonic()
+                late.until(lambda: late.of(Kind.MEDIA))
+                assert time.monotonic() - begun_s < 0.9
+        wait_for(lambda: shown.server.viewing.counts().viewers == 0, 10, "everybody to be gone")
+        wait_for(lambda: shown.server.viewing.counts().cameras == 0, 15, "nobody to be waited for")
+
+        def is_quiet() -> bool:
+            before = worker.view.published
+            time.sleep(0.35)
+            return worker.view.published == before
+
+        wait_for(is_quiet, 10, "nothing to be passed on")
+
+
+def test_a_worker_that_is_begun_anew_goes_on_in_the_same_stream(shown: Shown) -> None:
+    with shown.looking() as viewer:
+        with Worker(shown.bus):
+            viewer.until(lambda: len(viewer.of(Kind.MEDIA)) > 2)
+        viewer.until(lambda: notes(viewer.of(Kind.NOTE))[-1] == "gone")
+        told = json.loads(viewer.of(Kind.NOTE)[-1])["why"]
+        assert told.startswith("no picture since ")
+        assert "eyes" in told  # and why: its instance is on no machine
+        with Worker(shown.bus, term=2):  # elsewhere
+            viewer.until(lambda: len(viewer.of(Kind.HEAD)) == 2)
+            viewer.until(lambda: notes(viewer.of(Kind.NOTE))[-1] == "live")
+        first, second = (json.loads(data) for data in viewer.of(Kind.HEAD))
+        assert second["offset_s"] > first["offset_s"] + 0.3
+
+
+def test_a_camera_that_cannot_be_shown_says_why(shown: Shown) -> None:
+    with shown.looking() as viewer, open_bus(where_of(shown.bus)) as bus:
+        viewer.until(lambda: viewer.of(Kind.NOTE))
+
+        def told() -> bool:
+            bus.publish("view", b"", headers=(header_of(About(CAMERA, "trouble", 0, "too large")),))
+            bus.publish("view", b"rubbish", headers=(("sightline.view", b"{"),))
+            return notes(viewer.of(Kind.NOTE))[-1] == "no_video"
+
+        viewer.until(told)
+        assert json.loads(viewer.of(Kind.NOTE)[-1])["why"] == "too large"
+
+
+def test_a_camera_that_is_switched_off_or_not_there_is_told(shown: Shown) -> None:
+    with pytest.raises(Refused, match="no camera"):
+        shown.client.get("/api/v1/cameras/nobody/live")
+    shown.client.ask("PATCH", f"/api/v1/cameras/{CAMERA}", json={"enabled": False})
+    shown.client.post("/api/v1/update-config")
+    with shown.looking() as viewer:
+        viewer.until(lambda: notes(viewer.of(Kind.NOTE))[-1:] == ["no_video"])
+        assert "switched off" in json.loads(viewer.of(Kind.NOTE)[-1])["why"]
+
+
+@pytest.mark.parametrize("codec", ["hevc", "mjpeg"])
+def test_stills_are_decoded_for_those_who_ask(shown: Shown, codec: str) -> None:
+    with Worker(shown.bus, f"{STREET}&codec={codec}"), shown.looking("?as=jpeg") as viewer:
+        viewer.until(lambda: len(viewer.of(Kind.JPEG)) >= 3 and viewer.of(Kind.BOXES))
+        assert not viewer.of(Kind.MEDIA)
+    times = [jpeg_of(data)[0] for data in viewer.of(Kind.JPEG)]
+    assert times == sorted(set(times))
+    assert len(times) <= 2 * (times[-1] - times[0]) + 2
+    assert jpeg_of(viewer.of(Kind.JPEG)[0])[1].startswith(b"\xff\xd8\xff")
+
+
+def test_who_reads_nothing_holds_up_nobody(shown: Shown) -> None:
+    with Worker(shown.bus), shown.looking() as asleep, shown.looking() as awake:
+        awake.until(lambda: len(awake.of(Kind.MEDIA)) >= 12)
+        asleep.until(lambda: asleep.of(Kind.MEDIA))
+        assert asleep.of(Kind.MEDIA)[0] in awake.of(Kind.MEDIA)
+
+
+def test_a_stream_ends_with_its_server_at_once_and_says_so(tmp_path: Path) -> None:
+    with Shown(tmp_path) as shown, Worker(shown.bus), shown.looking() as viewer:
+        viewer.until(lambda: viewer.of(Kind.MEDIA))
+        begun_s = time.monotonic()
+        ending = threading.Thread(target=shown.server.close)
+        ending.start()
+        viewer.until(lambda: viewer.over)
+        ending.join()
+        assert time.monotonic() - begun_s < 4
+    assert json.loads(viewer.of(Kind.NOTE)[-1])["why"] == "the coordinator is ending"
+
+
+def test_of_a_deepstream_instance_the_camera_is_read_here_once(tmp_path: Path, wait_for: WaitFor) -> None:
+    with (
+        FakeCameras({"gate": STREET}) as cameras,
+        Shown(tmp_path, kind="deepstream", address=cameras.url("gate")) as shown,
+    ):
+        with shown.looking() as one, shown.looking() as other:
+            one.until(lambda: one.of(Kind.MEDIA))
+            other.until(lambda: other.of(Kind.MEDIA))
+            assert cameras.status("gate").viewers == 1
+        wait_for(lambda: cameras.status("gate").viewers == 0, 15, "nobody to read the camera")
