@@ -12,9 +12,11 @@ from sightline.cockpit.pages.desk import Desk
 from sightline.cockpit.shell import Shell
 from sightline.cockpit.views.overview import totals, wrong_cameras
 from sightline.cockpit.views.rows import agent_line, instance_line
+from sightline.fleet.deciding.coordinator.views import Totals
 from sightline.fleet.store.rows import AgentOut, DsInstanceOut
 
 _MOST_WRONG = 10
+_ILL = ("failed", "unhealthy", "waiting", "lost", "unplaced", "blocked")
 
 
 def routes(shell: Shell) -> list[Route]:
@@ -39,7 +41,7 @@ def routes(shell: Shell) -> list[Route]:
             fault=service.fault,
             mistakes=dict(list(service.mistakes().items())[:_MOST_WRONG]),
             wrong=wrong_cameras(picture.totals),
-            instances=[instance_line(row, around) for row in _ill_instances(desk)],
+            instances=[instance_line(row, around) for row in _ill_instances(desk, picture.totals)],
             lost=[agent_line(row, around) for row in _lost(desk)],
             events=desk.events(),
             agents=around.agents,
@@ -48,10 +50,11 @@ def routes(shell: Shell) -> list[Route]:
     return [Route("/", overview, name="page_overview")]
 
 
-def _ill_instances(desk: Desk) -> list[DsInstanceOut]:
-    """Some of those that do not run as they should."""
+def _ill_instances(desk: Desk, of: Totals) -> list[DsInstanceOut]:
+    """Some of those that do not run as they should; asked for where the picture says that there are some."""
     found: list[DsInstanceOut] = []
-    for state in ("failed", "unhealthy", "waiting", "lost", "unplaced", "blocked"):
+    there = {*of.instances, *(("lost",) if of.agents.get("lost") else ())}
+    for state in (one for one in _ILL if one in there):
         found += desk.database.instances.page(state=state, enabled=True, limit=_MOST_WRONG).items
     return found[:_MOST_WRONG]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from uuid import UUID
 
 from starlette.requests import Request
@@ -13,20 +14,26 @@ from sightline.cockpit.pages.desk import Desk
 from sightline.cockpit.shell import Shell
 from sightline.cockpit.views.plans import PlanView, plan_view
 from sightline.errors import BufferFull, CallTimedOut
+from sightline.fleet.api.answers import Asked
+from sightline.fleet.deciding.coordinator.planning import Plan
 from sightline.fleet.inventory import Inventory
 
 _MOST_LOST = 20
+_WAIT_S = 5.0
+_CHANGED = "What is wanted was changed since you read the plan, and nothing is applied: read it again."
 
 
 def routes(shell: Shell) -> list[Route]:
     """The plan, and to apply it."""
     desk = Desk(shell)
+    plans, service = _Plans(desk), desk.service
 
     def show(request: Request) -> Response:
         lose = request.query_params.getlist("lose")[:_MOST_LOST]
         lost = [desk.database.agents.get(name) for name in lose]
         wanted = desk.database.inventory()
-        plan, why = _planned(desk, None if lost else wanted, frozenset(UUID(one.node_id) for one in lost))
+        mark = _mark(desk, wanted)
+        plan, why = plans.view(wanted, mark, frozenset(UUID(one.node_id) for one in lost))
         return shell.page(
             request,
             "plan.html",
@@ -36,7 +43,7 @@ def routes(shell: Shell) -> list[Route]:
             differs=wanted.revision != desk.service.revision,
             revision=desk.service.revision,
             draft_revision=wanted.revision,
-            mark=_mark(desk, wanted),
+            mark=mark,
             picture=desk.service.picture,
             away=desk.service.away_since,
             mistakes=desk.service.mistakes(),
@@ -45,15 +52,24 @@ def routes(shell: Shell) -> list[Route]:
     def apply(request: Request) -> Response:
         desc = shell.text(request, "desc")[:2048]
         if shell.text(request, "mark") != _mark(desk, desk.database.inventory()):
-            told = (
-                "What is wanted was changed since you read the plan, and nothing is applied: read it again."
-            )
-            return shell.go(request, "/plan", told, "bad")
+            return shell.go(request, "/plan", _CHANGED, "bad")
         return desk.told(request, "/plan", lambda: desk.acts.apply(desc=desc).detail)
+
+    def refresh(request: Request) -> Response:
+        return desk.told(request, "/plan", lambda: Asked.of(service, service.refresh()).detail)
+
+    def rebalance(request: Request) -> Response:
+        def spread() -> str:
+            service.rebalance()
+            return "What is above its machine's fair part is moved."
+
+        return desk.told(request, "/plan", spread)
 
     return [
         Route("/plan", show, name="page_plan"),
         Route("/plan", apply, methods=["POST"], name="update_config"),
+        Route("/plan/refresh", refresh, methods=["POST"], name="refresh"),
+        Route("/plan/rebalance", rebalance, methods=["POST"], name="rebalance"),
     ]
 
 
@@ -69,9 +85,29 @@ def _mark(desk: Desk, wanted: Inventory) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
-def _planned(desk: Desk, wanted: Inventory | None, lost: frozenset[UUID]) -> tuple[PlanView | None, str]:
-    """The plan, or why there is none just now."""
-    try:
-        return plan_view(desk.service.plan(wanted, lost), desk.agents()), ""
-    except (CallTimedOut, BufferFull) as error:
-        return None, f"the coordinator is too busy to plan: {error}"
+class _Plans:
+    """The plan of a moment is made once, however many look at it: it costs the coordinator's own thread."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._lock = threading.Lock()
+        self._last: tuple[object, ...] = ()
+        self._plan: Plan | None = None
+
+    def view(self, wanted: Inventory, mark: str, lost: frozenset[UUID]) -> tuple[PlanView | None, str]:
+        """The plan of what is wanted, or of what is applied without machines; or why there is none now."""
+        if not self._lock.acquire(timeout=_WAIT_S):
+            return None, "the coordinator is too busy to plan: another plan is being made"
+        try:
+            plan = self._made((self._desk.service.picture, mark, lost), wanted, lost)
+        except (CallTimedOut, BufferFull) as error:
+            return None, f"the coordinator is too busy to plan: {error}"
+        finally:
+            self._lock.release()
+        return plan_view(plan, self._desk.agents()), ""
+
+    def _made(self, now: tuple[object, ...], wanted: Inventory, lost: frozenset[UUID]) -> Plan:
+        if self._plan is None or now != self._last:
+            self._plan = self._desk.service.plan(None if lost else wanted, lost)
+            self._last = now
+        return self._plan

@@ -69,6 +69,17 @@ document.addEventListener("htmx:confirm", async (event) => {
 });
 
 const zoned = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const ago = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const AGAIN_MS = 20_000;
+
+// A moment of today: its time and how long ago; another one: its day and time.
+function words(at, now = Date.now()) {
+  const s = Math.round((at - now) / 1000);
+  if (new Date(now).toDateString() !== at.toDateString()) return zoned.format(at);
+  const [number, unit] = Math.abs(s) < 60 ? [s, "second"] : Math.abs(s) < 3600 ? [s / 60, "minute"] : [s / 3600, "hour"];
+  return `${clock.format(at)}, ${ago.format(Math.trunc(number), unit)}`;
+}
 
 // Moments as the reader's clock has them; `root`: where new ones may be.
 export function tell(root = document) {
@@ -76,10 +87,12 @@ export function tell(root = document) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
     if (!time.title) time.title = time.textContent;
-    time.textContent = zoned.format(at);
+    const told = words(at);
+    if (time.textContent !== told) time.textContent = told;
   }
 }
 
 tell();
+setInterval(() => document.hidden || tell(), AGAIN_MS);
 document.addEventListener("htmx:after:settle", (event) => tell(event.target.parentElement ?? document));
 document.querySelector("[data-focus], [aria-invalid]")?.focus();
