@@ -9,7 +9,7 @@ Deliberately not here: what a message means.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Final
 
 from sightline.bus import Bus, Message, open_bus
@@ -38,7 +38,8 @@ class Listening:
         where: the bus where pictures are; None: nowhere, for now.
         topics: there.
         take: is given what came, at most `FLUSH_S` after it did, and nothing where nothing did.
-        wanted: the cameras to be asked for now; what else is due every two seconds is done by it.
+        wanted: the cameras to be asked for now, None where nobody looks at any; it does what else is due
+            every two seconds while somebody does.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Listening:
         topics: Topics,
         *,
         take: Callable[[list[Message]], None],
-        wanted: Callable[[], Collection[str]],
+        wanted: Callable[[], frozenset[str] | None],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._where, self._topics, self._take, self._wanted = where, topics, take, wanted
@@ -127,14 +128,15 @@ class Listening:
     def _ask(self) -> None:
         before: frozenset[str] = frozenset()
         while not self._closing.is_set():
-            wanted = frozenset(self._wanted())
+            looked_at = self._wanted()
+            wanted = looked_at or frozenset()
             if wanted:
                 self._needed_ns = self._clock.monotonic_ns() + ns(KEPT_S)
                 self._needed.set()
             if wanted or before:
                 self._say(wanted)
             before = wanted
-            self._due.wait(WANT_EVERY_S if wanted else None)
+            self._due.wait(None if looked_at is None else WANT_EVERY_S)
             self._due.clear()
 
     def _say(self, wanted: frozenset[str]) -> None:

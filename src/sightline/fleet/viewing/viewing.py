@@ -130,8 +130,8 @@ class Viewing:
 
     # What is due every two seconds, in the thread that asks
 
-    def _look_after(self) -> frozenset[str]:
-        """The cameras to be asked for on the bus."""
+    def _look_after(self) -> frozenset[str] | None:
+        """The cameras to be asked for on the bus; None: nobody looks."""
         with self._lock:
             wanted = self._audience.wanted(self._clock.monotonic_ns())
             for camera in self._watched.keys() - wanted:
@@ -145,7 +145,7 @@ class Viewing:
             for camera, seat in seats.items():
                 if camera in self._watched:
                     self._watched[camera].condition.seat = self._told(camera, seat)
-        return wanted - self._here
+        return wanted - self._here if wanted else None
 
     def _told(self, camera: str, seat: Seat) -> Seat:
         return seat._replace(why=self._read_here.why(camera)) if seat.here else seat
