@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from sightline.errors import SightlineError
 from sightline.fleet.api.described import OPEN_PATHS
 from sightline.fleet.api.entitled import NotLoggedIn, know
 from sightline.fleet.api.problems import answer, problem_of, worded
+from sightline.fleet.api.staying import Staying
 from sightline.fleet.entrance.entrance import Asked, Entrance
 from sightline.pages.guard import Guard
 from sightline.pages.guarded import App, Guarded, Receive, Scope, Send
@@ -59,7 +61,18 @@ class Front:
         know(scope, asked)
         path = scope["path"]
         served = self._api if path.startswith("/api/") or path in OPEN_PATHS else self._pages
-        await (served.strangers if asked is None else served.known)(scope, receive, send)
+        if asked is None:
+            await served.strangers(scope, receive, send)
+        else:
+            staying = Staying(lambda: self._is_in(scope, asked), receive, send)
+            await served.known(scope, staying.receive, staying.send)
+            await staying.finish()
+
+    async def _is_in(self, scope: Scope, before: Asked) -> bool:
+        with suppress(SightlineError):
+            now = await self._who(scope)
+            return now is not None and now.principal.role.allows(before.principal.role)
+        return True  # the database cannot say; a moment ago they were
 
     async def _who(self, scope: Scope) -> Asked | None:
         headers = _headers(scope)
