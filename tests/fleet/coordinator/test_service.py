@@ -194,6 +194,9 @@ def test_while_the_bus_is_away_it_is_told_since_when_and_who_is_to_be_asked_is_a
             _, client = opened.enter_context(coordinator(tmp_path, hub.url))
             hall = opened.enter_context(agent(hub.url, client, "hall"))
             wait_for(lambda: hall.commands("welcome"), 20, "it is let in")
+            wanted(client, "one")
+            client.post("/api/v1/update-config")
+            wait_for(lambda: hall.instances, 20, "it runs one")
             assert away_since() is None
             asked_at = datetime.now(UTC)
         text = wait_for(away_since, 30, "it is noticed")
@@ -203,10 +206,19 @@ def test_while_the_bus_is_away_it_is_told_since_when_and_who_is_to_be_asked_is_a
         told = client.post("/api/v1/refresh")
         assert told["detail"].startswith(f"the bus does not answer since {since:%Y-%m-%dT%H:%M}")
         assert away_since() == text, "it does not go on with the clock"
+        for path in ("instances/one/restart", "instances/one/retry", "cameras/one-camera/test"):
+            with pytest.raises(Refused) as refused:
+                client.ask("POST", f"/api/v1/{path}", query={"agent": "hall"} if "test" in path else None)
+            assert (refused.value.status, refused.value.kind) == (503, "bus-away"), path
+            assert "nobody can be asked until it does" in str(refused.value)
+        assert client.post("/api/v1/cameras/one-camera/stop")["changed"], "what is kept is told later"
         asked = len(hall.commands("report"))
         opened.enter_context(StreamServer(port=port))
         wait_for(lambda: len(hall.commands("report")) > asked, 30, "it is asked")
         assert wait_for(lambda: away_since() is None, 30, "the bus is back")
+        wait_for(lambda: not hall.instances, 30, "it is told what was stopped")
+        assert not hall.commands("restart")
+        assert not hall.commands("retry")
 
 
 def test_what_the_document_sends_on_the_topics_is_done(tmp_path: Path, wait_for: WaitFor) -> None:

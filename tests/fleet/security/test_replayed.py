@@ -41,7 +41,7 @@ def ears() -> Ears:
         return Ears(post)
 
 
-@pytest.mark.parametrize("command", ["restart", "retry", "logs"])
+@pytest.mark.parametrize("command", ["restart", "retry", "logs", "probe"])
 def test_what_users_ask_once_is_done_once_and_in_this_life_of_the_agent(ears: Ears, command: str) -> None:
     asked = AgentCommand.model_validate({"command": command, "node_id": NODE, "boot": BOOT, "number": 7})
     assert ears.hear(asked)

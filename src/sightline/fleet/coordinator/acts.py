@@ -201,5 +201,6 @@ class _Changing:
 
 
 def _by() -> str:
+    """Who does it, for the events; that is nobody in particular who has the coordinator's own token."""
     now = acting_now()
-    return "the API" if now is None else now.who.name
+    return "the API" if now is None or now.who.how == "root" else now.who.name
