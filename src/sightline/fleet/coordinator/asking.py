@@ -8,6 +8,7 @@ Deliberately not here: what is asked, and what an answer says.
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -29,6 +30,8 @@ from sightline.fleet.store.refusals import Missing
 Place: TypeAlias = Callable[[Coordinator], NodeId | None]
 """Who is to be asked, as the machine knows; None: nobody."""
 ASK_S: Final = 10.0
+MOST_LOOKS: Final = 8
+MOST_HERE: Final = 2
 
 
 class BusAway(FleetError):
@@ -41,6 +44,9 @@ class Asking:
     Args:
         driver, inbox: of its thread.
         away_since: since when the bus does not answer; None: it does.
+
+    Attributes:
+        looks, looks_here: places for cameras that are looked at for users, in all and by this machine.
     """
 
     def __init__(
@@ -53,6 +59,8 @@ class Asking:
         self._driver, self._inbox, self._clock = driver, inbox, clock
         self._away_since = away_since
         self._number = 0
+        self.looks = threading.BoundedSemaphore(MOST_LOOKS)
+        self.looks_here = threading.BoundedSemaphore(MOST_HERE)
 
     def tell_instance(self, command: AgentCommand) -> str:
         """Have the agent of its instance told; the machine's name.

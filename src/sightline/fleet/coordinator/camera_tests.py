@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 
 from sightline.capture.address import Kind, host, kind
 from sightline.errors import BufferFull, FleetError
+from sightline.fleet.coordinator.asking import MOST_HERE, MOST_LOOKS
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.documents.sources import CameraSource
 from sightline.fleet.messages.topics import AgentCommand
@@ -29,8 +30,6 @@ from sightline.fleet.store.rows import CameraIn, CameraOut, read
 
 HERE: Final = "coordinator"
 """As a machine's name: the coordinator's own."""
-MOST_LOOKS: Final = 8
-MOST_HERE: Final = 2
 _ANSWER_S: Final = MOST_S + 5.0
 _LOCAL: Final = frozenset({Kind.FILE, Kind.DEVICE})
 
@@ -60,8 +59,6 @@ class CameraTests:
 
     def __init__(self, service: CoordinatorService) -> None:
         self._service = service
-        self._all = threading.BoundedSemaphore(MOST_LOOKS)
-        self._here = threading.BoundedSemaphore(MOST_HERE)
 
     def saved(self, key: str, agent: str | None = None) -> Tested:
         """A camera as its row says; by the machine of this name, or that on which it is, or here.
@@ -92,7 +89,9 @@ class CameraTests:
         return self._looked(wish, agent or camera.agent_name, None if row is None else row.placed_node)
 
     def _looked(self, wish: Wish, agent: str | None, placed: str | None) -> Tested:
-        with _one_of(self._all, f"{MOST_LOOKS} cameras are being tested: expected fewer at a time"):
+        with _one_of(
+            self._service.asking.looks, f"{MOST_LOOKS} cameras are being tested: expected fewer at a time"
+        ):
             node = self._node(agent, placed)
             self._note(wish, HERE if node is None else node[1])
             if node is None:
@@ -123,7 +122,7 @@ class CameraTests:
                 "a file or a device is one machine's: expected the name of an agent that is to look at it"
             )
         told = f"{MOST_HERE} cameras are being tested by the coordinator itself: expected fewer at a time"
-        with _one_of(self._here, told):
+        with _one_of(self._service.asking.looks_here, told):
             return look(wish)
 
     def _look_there(self, wish: Wish, node_id: UUID) -> Outcome:
