@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 from tests.fleet.coordinator.hand import LEASE_OVER_S, A, Hand, inventory, one_on, status
 
 from sightline.fleet.coordinator.looking import Looking
@@ -57,3 +58,23 @@ def test_a_camera_of_a_machine_that_is_lost_is_not_live(tmp_path: Path) -> None:
         assert row() == "lost"
         looking.decided(hand.respond(A, status=[status("i", cameras={"cam-i": CameraFigures(state="live")})]))
         assert row() == "live"
+
+
+def test_a_camera_that_was_switched_off_is_not_live_any_more(tmp_path: Path) -> None:
+    hand, clock = Hand(), ManualClock()
+    wanted = inventory(*one_on("i", A))
+    hand.join(A)
+    hand.take(hand.machine.applied(wanted, hand.now_ns))
+    with Database(tmp_path / "fleet.db", clock=clock) as database:
+        database.cameras.add(CameraIn.model_validate({"camera_id": "cam-i", "address": "rtsp://10.0.0.5/"}))
+        looking = Looking(database, clock)
+        looking.decided(hand.respond(A, status=[status("i", cameras={"cam-i": CameraFigures(state="live")})]))
+        looking.write(hand.machine, wanted)
+        assert database.cameras.get("cam-i").status == "live"
+        off = msgspec.structs.replace(wanted.cameras["cam-i"], enabled=False)
+        without = msgspec.structs.replace(wanted, revision=2, cameras={"cam-i": off})
+        looking.decided(hand.machine.applied(without, hand.now_ns))
+        clock.move(60)
+        looking.write(hand.machine, without)
+        row = database.cameras.get("cam-i")
+        assert (row.status, row.observed_generation) == ("", 0)

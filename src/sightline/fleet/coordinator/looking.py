@@ -145,9 +145,11 @@ class Looking:
         """Rows for what changed. Raises StoreError; what waits is kept."""
         agents, instances = machine.agents(), machine.instances()
         nodes, self._nodes = self._nodes, set()
+        nowhere: dict[str, CameraSeen] = {}
         if self._all:
             self._all = False
             self._names |= dict.fromkeys(instances)
+            nowhere = self._nowhere(machine, inventory)
         for node in self._told_of & agents.keys():
             self._names |= dict.fromkeys(agents[node].instances)
         self._told_of.clear()
@@ -162,8 +164,16 @@ class Looking:
         self._database.observed.observe(
             agents={one: self._agent(agents[one]) for one in nodes if one in agents},
             instances={one.name: _instance(one, on) for one in views},
-            cameras={name: seen for one in views for name, seen in self._cameras(one, on, inventory)},
+            cameras=nowhere
+            | {name: seen for one in views for name, seen in self._cameras(one, on, inventory)},
         )
+
+    def _nowhere(self, machine: Coordinator, inventory: Inventory) -> dict[str, CameraSeen]:
+        """Cameras that no instance has any more: what was seen of them last is no news."""
+        names = [name for name in inventory.cameras if machine.instance_of(name) is None]
+        for name in names:
+            self._runs.pop(name, None)
+        return dict.fromkeys(names, CameraSeen(status=""))
 
     def end(self) -> None:
         """Write what waits."""
