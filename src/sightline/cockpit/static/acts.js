@@ -96,3 +96,4 @@ tell();
 setInterval(() => document.hidden || tell(), AGAIN_MS);
 document.addEventListener("htmx:after:settle", (event) => tell(event.target.parentElement ?? document));
 document.querySelector("[data-focus], [aria-invalid]")?.focus();
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
