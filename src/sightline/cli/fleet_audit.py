@@ -176,7 +176,9 @@ def _change(change: Mapping[str, Any]) -> str:
     """Such as `camera gate: pool "" to "night"`."""
     thing, before, after = f"{change['kind']} {change['name']}", change["before"], change["after"]
     if change["kind"] == "revision":
-        return f"{thing} is applied"
+        some, count = after.get("differing", []), after.get("differing_count", 0)
+        more = f" and {count - 3} more" if count > 3 else ""
+        return f"{thing} is applied: {', '.join(some[:3])}{more}"
     if before is None or after is None:
         return thing if before is after else f"{thing} {'came' if before is None else 'went'}"
     fields = (

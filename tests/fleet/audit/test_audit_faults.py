@@ -45,7 +45,7 @@ def there(database: Database) -> dict[str, int]:
 def test_who_is_killed_has_done_and_told_both_or_neither(tmp_path: Path) -> None:
     path, told = tmp_path / "fleet.db", 0
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    for life in range(6):
+    for life in range(4):
         process = subprocess.Popen([sys.executable, ACTING, path], stdout=subprocess.PIPE, env=environ)
         assert process.stdout is not None
         try:

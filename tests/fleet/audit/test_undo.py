@@ -259,6 +259,11 @@ def test_what_was_applied_before_is_applied_again_and_the_draft_stays(database: 
         database.cameras.change("web", {"pool": "later"})
     done = undo(database, 3)
     assert (done.revision, done.undoes.act) == (3, "update_config")
+    assert done.changes[0].after is not None
+    assert (done.changes[0].after["differing"], done.changes[0].after["differing_count"]) == (
+        ["camera gate"],
+        1,
+    )
     assert sources(database).cameras["gate"].password == PLANTED
     assert database.apply(["gate"])[1].cameras["gate"].password == "another-one", "it stands in the draft"
     with pytest.raises(CannotUndo, match="what is applied was changed since by the fleet itself"):

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sightline.clock import NS_PER_MS
+from sightline.fleet.store.revisions import DIFFERING
 from sightline.fleet.store.sessions import pairs
 from sightline.fleet.store.tables import Agent, DsInstance, Revision, User
 from sightline.fleet.store.touched import (
@@ -34,6 +35,7 @@ from sightline.fleet.store.touched import (
 from sightline.fleet.store.vault import Vault
 
 _AT_ONCE: Final = 500
+_MOST_DIFFERING: Final = 50
 
 
 class Kind(NamedTuple):
@@ -128,11 +130,13 @@ def _names(session: Session, touched: Iterable[tuple[Watched, Touch]]) -> dict[t
 
 
 def _applied(session: Session, touch: Touch) -> Changed:
-    """A revision: what it took the place of is the one before."""
+    """A revision: what it took the place of is the one before; with what is another in it."""
     columns = (Revision.revision, Revision.cameras, Revision.instances)
     older = select(*columns).where(Revision.revision < touch.key).order_by(Revision.revision.desc()).limit(1)
     last = session.execute(older).mappings().first()
     after = {name: (touch.after or {}).get(name) for name in KINDS[REVISION].shown}
+    differing = session.info.get(DIFFERING, [])
+    after |= {"differing": differing[:_MOST_DIFFERING], "differing_count": len(differing)}
     gone = {"revision": touch.key - 1} if touch.key > 1 else None  # it is not kept any more
     before = gone if last is None else dict(last)
     return Changed("revision", str(touch.key), touch.key, before, after, None, undoable=True)

@@ -27,6 +27,8 @@ from sightline.fleet.store.vault import Vault
 from sightline.log import hide_secret
 
 KEPT: Final = 50
+DIFFERING: Final = "differing"
+"""What is another in what a transaction applies, for the audit: in the `info` of its session."""
 T = TypeVar("T")
 RowChange: TypeAlias = Callable[[Session], Camera | DsInstance]
 """Within a transaction it changes a row, and gives it."""
@@ -49,6 +51,19 @@ class Snapshot(msgspec.Struct, frozen=True):
         specs = _mixed(self.inventory.cameras, other.inventory.cameras, names)
         sources = _mixed(self.sources.cameras, other.sources.cameras, names)
         return Snapshot(replace(self.inventory, cameras=specs), replace(self.sources, cameras=sources))
+
+    def differing(self, other: Snapshot) -> list[str]:
+        """What is another in the other one, or there alone: `camera gate`, by name."""
+        return [
+            f"{kind} {name}"
+            for kind, of in (("instance", "instances"), ("camera", "cameras"))
+            for name in sorted(
+                {
+                    *_others(getattr(self.inventory, of), getattr(other.inventory, of)),
+                    *_others(getattr(self.sources, of), getattr(other.sources, of)),
+                }
+            )
+        ]
 
     def with_row(self, spec: Any, source: Any) -> Snapshot:
         """The same with this camera or instance in it, as it is here."""
@@ -139,6 +154,7 @@ class Revisions:
         )
         session.add(row)
         session.flush()
+        session.info[DIFFERING] = now.differing(last)
         session.execute(delete(Revision).where(Revision.revision <= row.revision - KEPT))
         return now.of(row.revision)
 
@@ -161,6 +177,10 @@ class Revisions:
 def _mixed(old: Mapping[str, T], new: Mapping[str, T], names: frozenset[str]) -> dict[str, T]:
     kept = {name: value for name, value in old.items() if name not in names}
     return kept | {name: new[name] for name in sorted(names) if name in new}
+
+
+def _others(one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[str]:
+    return (name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
 
 
 def _packed(snapshot: Snapshot) -> bytes:
