@@ -35,6 +35,7 @@ from sightline.deepstream.models import (
 from sightline.deepstream.models.numbers import Numbered
 from sightline.fleet import AgentSettings, CoordinatorServer
 from sightline.fleet.api.app import PageParts, make_app
+from sightline.fleet.people.rights import OPEN, RIGHTS
 from sightline.fleet.store.instance_rows import InstanceRun
 from sightline.fleet.store.rows import AgentIn, CameraIn, DsInstanceIn
 from sightline.framequeue.tasks.settings import table as celery_settings
@@ -327,11 +328,15 @@ def routes() -> str:
     ):
         paths = make_app(PageParts(server.service, server.entrance)).openapi()["paths"]
     rows = (
-        (f"`{method.upper()} {path}`", " ".join(one["description"].split()))
+        (f"`{method.upper()} {path}`", _for(one["operationId"]), " ".join(one["description"].split()))
         for path, methods in paths.items()
         for method, one in methods.items()
     )
-    return _table(("route", "what it does"), rows)
+    return _table(("route", "for", "what it does"), rows)
+
+
+def _for(route: str) -> str:
+    return "all" if route in OPEN else RIGHTS[route].value
 
 
 TABLES: Final[dict[str, Callable[[], str]]] = {
