@@ -21,13 +21,18 @@ from sightline.fleet.api.client import FleetClient
 from sightline.fleet.api.serving import CoordinatorServer
 from sightline.fleet.viewing.framing import Kind, Parser
 from sightline.packet import Packet
-from sightline.result import Result
+from sightline.result import Detection, Result
 from sightline.scene.url import parse_url
 from sightline.sink.view import View
 
 STREET = "synthetic://street?seed=3&size=320x180&fps=10&gop=10&preset=ultrafast"
 CAMERA = "gate"
 _NAMES = itertools.count()
+
+
+def numbered(number: int) -> Detection:
+    """A box that says which picture it was seen in."""
+    return Detection(label=f"#{number}", score=1, x1=0, y1=0, x2=2, y2=2)
 
 
 class Worker:
@@ -60,6 +65,7 @@ class Worker:
 
     def _deliver(self, packet: Packet) -> None:
         publish_packet(self._site, packet)
+        number = round((packet.pts or 0) * packet.time_base * self._scene.fps)
         result = Result(
             camera_id=CAMERA,
             epoch=packet.epoch,
@@ -75,7 +81,7 @@ class Worker:
             model_version="1",
             decoded_at_ns=0,
             inferred_at_ns=0,
-            detections=self._scene.truth(packet.index),
+            detections=(*self._scene.truth(number), numbered(number)),
         )
         self.view.write(result, None)  # type: ignore[arg-type]  # it looks at no picture
 

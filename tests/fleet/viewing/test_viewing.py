@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from tests.fleet.viewing.rig import CAMERA, STREET, Shown, Worker
+from tests.fleet.viewing.rig import CAMERA, STREET, Shown, Worker, numbered
 
 from sightline.bus import open_bus
 from sightline.fakecam import FakeCameras
@@ -33,8 +33,9 @@ def notes(frames: list[bytes]) -> list[str]:
     return [json.loads(data)["state"] for data in frames]
 
 
-def test_boxes_stand_on_the_very_picture_that_they_were_seen_in(shown: Shown) -> None:
-    with Worker(shown.bus), shown.looking() as viewer:
+@pytest.mark.parametrize("street", [STREET, f"{STREET}&b_frames=2"])
+def test_boxes_stand_on_the_very_picture_that_they_were_seen_in(shown: Shown, street: str) -> None:
+    with Worker(shown.bus, street), shown.looking() as viewer:
         viewer.until(lambda: len(viewer.of(Kind.BOXES)) >= 25)
         assert notes(viewer.of(Kind.NOTE))[0] == "waiting"
         assert "live" in notes(viewer.of(Kind.NOTE))
@@ -49,7 +50,8 @@ def test_boxes_stand_on_the_very_picture_that_they_were_seen_in(shown: Shown) ->
         mark = numbers.get(round(seen["media_s"], 3))
         if mark is not None:
             checked += 1
-            truth = [(one.label, one.x1, one.y2) for one in scene.truth(mark.frame)]
+            seen_in = (*scene.truth(mark.frame), numbered(mark.frame))
+            truth = [(one.label, one.x1, one.y2) for one in seen_in]
             assert [(box["label"], box["x1"], box["y2"]) for box in seen["boxes"]] == truth
     assert checked >= 20
 
