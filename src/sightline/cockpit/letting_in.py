@@ -49,7 +49,9 @@ def let_in(shell: Shell, route: Route) -> Route:
 
 
 def to_login(request: Request) -> Response:
-    """Who is not in goes there; a page that was being changed is not come back to."""
+    """Who is not in goes there; a page that was being changed is not come back to. News have no login."""
+    if request.headers.get("accept") == "text/event-stream":
+        return Response(status_code=HTTPStatus.UNAUTHORIZED)
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     after = f"?next={quote(here, safe='')}" if request.method == "GET" and here != "/" else ""
     path = f"/login{after}"
