@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.cockpit.pages.conftest import Visit
+from tests.cockpit.pages.conftest import Visit, text_of
 from tests.fleet.api.rig import Agent, camera, worker
 
 from sightline.fleet.api.serving import CoordinatorServer
@@ -223,7 +223,9 @@ def test_a_camera_is_looked_at_before_it_is_saved(server: CoordinatorServer, ope
         "password": "planted-pw",
         "username": "eye",
     }
-    page = operator.send("/test/camera", 200, **{**fields, "address": "synthetic://street?size=160x90&fps=10"})
+    page = operator.send(
+        "/test/camera", 200, **{**fields, "address": "synthetic://street?size=160x90&fps=10"}
+    )
     assert "pictures come" in page
     assert 'src="data:image/jpeg;base64,' in page
     assert 'value="gate"' in page, "what was filled in stays"
@@ -265,3 +267,7 @@ def test_what_was_done_is_seen_side_by_side_and_taken_back(
     assert "undone" in operator.see("/audit?name=gate")
     assert "as it was written" in admin.send("/audit/verify")
     operator.see("/audit/x", 404)
+    operator.send("/plan", **operator.form("/plan"))
+    would = text_of(operator.send("/undo", 200))
+    assert "Undo “apply” of operator" in would
+    assert "Not as in the revision before: camera gate ." in would

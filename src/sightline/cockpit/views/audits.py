@@ -10,6 +10,12 @@ from sightline.fleet.store.audit import ChangeOut
 
 MOST_LETTERS: Final = 2000
 """Of a value; the rest of it is no more than said to be there."""
+_OF_REVISION: Final = ("differing", "differing_count")
+_ACTS: Final = {
+    "update_config": "apply",
+    "import_a_table": "import a table",
+    "import_a_site": "import a site",
+}
 
 
 class Side(NamedTuple):
@@ -21,25 +27,40 @@ class Side(NamedTuple):
 
 
 class ChangeView(NamedTuple):
-    """What became of one thing. `what`: made, changed, removed, or asked for where no row of it changed."""
+    """What became of one thing. `what`: made, changed, removed, or asked for where no row of it changed.
+
+    `differing`: of a revision, the rows that are not in it as in the one before, and `more` of them.
+    """
 
     kind: str
     name: str
     what: str
     sides: tuple[Side, ...]
+    differing: tuple[str, ...] = ()
+    more: int = 0
 
 
 def act_words(act: str) -> str:
     """`change_camera` as people say it."""
-    return act.removeprefix("page_").replace("_", " ")
+    return _ACTS.get(act) or act.removeprefix("page_").replace("_", " ")
 
 
 def change_views(changes: Iterable[ChangeOut]) -> list[ChangeView]:
     """All of an entry."""
-    return [
-        ChangeView(one.kind, one.name, _what(one), tuple(_sides(one.before or {}, one.after or {})))
-        for one in changes
-    ]
+    return [_view(one) for one in changes]
+
+
+def _view(one: ChangeOut) -> ChangeView:
+    before, after = dict(one.before or {}), dict(one.after or {})
+    if one.kind != "revision":
+        return ChangeView(one.kind, one.name, _what(one), tuple(_sides(before, after)))
+    found = after.pop("differing", None)
+    names = tuple(map(str, found)) if isinstance(found, list) else ()
+    count = after.pop("differing_count", None)
+    for name in _OF_REVISION:
+        before.pop(name, None)
+    more = count - len(names) if isinstance(count, int) else 0
+    return ChangeView(one.kind, one.name, "applied", tuple(_sides(before, after)), names, max(0, more))
 
 
 def _what(one: ChangeOut) -> str:
