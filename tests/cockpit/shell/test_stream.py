@@ -1,22 +1,29 @@
 """Server-sent events of a real server: what is said, to whom, from which number on, and until when."""
 
+import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from starlette.requests import Request
 from tests.cockpit.security.rig import PASSWORD, logged_in
 
 from sightline.cockpit import stream
 from sightline.cockpit.app import cockpit_app
-from sightline.cockpit.news import TOPICS
+from sightline.cockpit.news import TOPICS, News
 from sightline.cockpit.stream import ASK_AGAIN_S, HEARTBEAT_S
+from sightline.cockpit.watching import Watching
 from sightline.fleet.api.serving import CoordinatorServer
 from sightline.fleet.people.principal import Role
+from sightline.pages.guarded import Message
 from sightline.testing import ManualClock
+
+MOST = 3
 
 
 class Event(NamedTuple):
@@ -35,6 +42,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     clock = ManualClock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "EVERY_S", 0.05)  # the looks' alone: beats go by the clock
+        patch.setattr(stream, "Watching", partial(Watching, most=MOST))
         with CoordinatorServer(
             bus="memory://stream",
             database=tmp_path_factory.mktemp("stream") / "fleet.db",
@@ -120,3 +128,37 @@ def test_a_stream_ends_with_its_session(site: Site, viewer: httpx.Client) -> Non
         site.clock.move(ASK_AGAIN_S)
         assert {event.kind for event in said} <= {"news", "still"}  # and then it is over
     assert viewer.get("/stream").headers["location"].startswith("/login")
+
+
+def test_one_too_many_is_told_to_come_again(viewer: httpx.Client) -> None:
+    with ExitStack() as opened:
+        all_said = [opened.enter_context(listening(viewer)) for _ in range(MOST)]
+        assert [next(said).kind for said in all_said] == ["news"] * MOST
+        refused = viewer.get("/stream")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert begin(viewer)
+
+
+def test_who_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "SLOW_S", 0.05)
+
+    async def scene() -> None:
+        watching = Watching(News(0), lambda: {"cameras": 1}, every_s=0.01)
+        shell: Any = SimpleNamespace(clock=ManualClock())
+        said = []
+
+        async def send(message: Message) -> None:
+            said.append(message["type"])
+            if len(said) > 1:
+                await asyncio.Event().wait()
+
+        async def receive() -> Message:
+            return await asyncio.Future()
+
+        request = Request({"type": "http", "method": "GET", "headers": [], "query_string": b""})
+        async with asyncio.timeout(5):
+            await stream._Stream(shell, watching, request)({}, receive, send)
+        assert said == ["http.response.start", "http.response.body"]
+        assert watching.listeners == 0
+
+    asyncio.run(scene())
