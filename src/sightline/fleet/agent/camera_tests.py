@@ -37,7 +37,7 @@ class CameraTests:
 
     def __init__(self, identity: Identity, node_id: UUID, coordinator: PublicKey) -> None:
         self._identity, self._node_id, self._coordinator = identity, node_id, coordinator
-        self._pool = ThreadPoolExecutor(LOOKS + 1, thread_name_prefix="agent looks at")
+        self._pool = ThreadPoolExecutor(LOOKS + 1, thread_name_prefix="agent tests")
         self._lock = threading.Lock()
         self._under_way: set[subprocess.Popen[bytes]] = set()
         self._ended = False

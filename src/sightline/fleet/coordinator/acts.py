@@ -156,7 +156,7 @@ class Acts:
         was = was or self._service.applied
         applied = (was.cameras if done.kind == "camera" else was.instances).get(done.name)
         others = "" if applied and applied.generation == done.generation else _OTHERS[applied is None]
-        return f"{done.name} {told}{'' if not would else ', if this is done'}{others}"
+        return f"{done.name} {told}{others}{' (a dry run: nothing is changed)' if would else ''}"
 
     def _shelf(self, kind: Kind) -> Shelf[Any, Any]:
         database = self._service.database
