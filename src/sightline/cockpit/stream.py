@@ -5,12 +5,11 @@
                                  event: still  data: {}     at once and every 5 s, where nothing else was
 
 It promises: who comes back with the last number that they heard (`Last-Event-ID`, or `?last=`) is told what
-changed since; who says no number, or none of ours, is told all. A session that ends ends its stream within
-`ASK_AGAIN_S`; who takes nothing for `SLOW_S` is left. While the fleet cannot be looked at nothing is said,
-and a page calls itself stale.
+changed since; who says no number, or none of ours, is told all. Who takes nothing for `SLOW_S` is left. While
+the fleet cannot be looked at nothing is said, and a page calls itself stale.
 
 Deliberately not here: what changed (`news`), and anything of it: an event names topics, and whoever hears it
-asks for what they may see.
+asks for what they may see; the end of a session (`fleet.api.staying`).
 """
 
 from __future__ import annotations
@@ -23,21 +22,18 @@ from functools import partial
 from http import HTTPStatus
 from typing import Final, cast
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from sightline.clock import ns
 from sightline.cockpit.looks import look
-from sightline.cockpit.pages.entering import address_of
 from sightline.cockpit.shell import Shell
 from sightline.cockpit.watching import EVERY_S, Watching
 from sightline.pages.guarded import Receive, Scope, Send
 
 HEARTBEAT_S: Final = 5.0
 SLOW_S: Final = 10.0
-ASK_AGAIN_S: Final = 15.0
 _LONGEST_NUMBER: Final = 18
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -60,7 +56,7 @@ class _Stream:
     """An answer to one listener."""
 
     def __init__(self, shell: Shell, watching: Watching, request: Request) -> None:
-        self._shell, self._watching, self._request = shell, watching, request
+        self._shell, self._watching = shell, watching
         self._known = known_number(request)
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,18 +76,13 @@ class _Stream:
             await asyncio.gather(telling, return_exceptions=True)
 
     async def _said(self) -> AsyncGenerator[str]:
-        """What is said, until the session is over."""
+        """What is said, without end."""
         yield "retry: 2000\n\n"
         clock = self._shell.clock
-        ask_again = clock.monotonic_ns()
         said_last: int | None = None
         while True:
             await self._watching.next_look()
             now = clock.monotonic_ns()
-            if now - ask_again >= ns(ASK_AGAIN_S):
-                ask_again = now
-                if not await self._is_in():
-                    return
             text = self._new(said_last is None or now - said_last >= ns(HEARTBEAT_S))
             if text:
                 said_last = now
@@ -106,11 +97,6 @@ class _Stream:
             return f"id: {news.newest}\nevent: news\ndata: {json.dumps({'topics': topics})}\n\n"
         return "event: still\ndata: {}\n\n" if is_due else ""
 
-    async def _is_in(self) -> bool:
-        headers = {name.lower(): value for name, value in self._request.headers.items()}
-        who = self._shell.parts.entrance.who
-        return await run_in_threadpool(who, headers, address_of(self._request)) is not None
-
 
 def known_number(request: Request) -> int | None:
     """The last that a listener heard; None: it says none."""
@@ -122,7 +108,6 @@ async def _tell_all(said: AsyncGenerator[str], send: Send) -> None:
     async for text in said:
         async with asyncio.timeout(SLOW_S):
             await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _gone(receive: Receive) -> None:

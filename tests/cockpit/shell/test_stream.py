@@ -16,8 +16,9 @@ from tests.cockpit.security.rig import PASSWORD, logged_in
 from sightline.cockpit import stream
 from sightline.cockpit.app import cockpit_app
 from sightline.cockpit.news import TOPICS, News
-from sightline.cockpit.stream import ASK_AGAIN_S, HEARTBEAT_S
+from sightline.cockpit.stream import HEARTBEAT_S
 from sightline.cockpit.watching import Watching
+from sightline.fleet.api import staying
 from sightline.fleet.api.serving import CoordinatorServer
 from sightline.fleet.people.principal import Role
 from sightline.pages.guarded import Message
@@ -121,11 +122,13 @@ def test_where_nothing_changes_it_says_that_it_is_still_there(site: Site, viewer
             site.clock.move(HEARTBEAT_S)
 
 
-def test_a_stream_ends_with_its_session(site: Site, viewer: httpx.Client) -> None:
+def test_a_stream_ends_with_its_session(
+    site: Site, viewer: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staying, "ASK_AGAIN_S", 0.05)
     with listening(viewer) as said:
         next(said)
         site.server.entrance.logout(viewer.cookies["sightline_session"])
-        site.clock.move(ASK_AGAIN_S)
         assert {event.kind for event in said} <= {"news", "still"}  # and then it is over
     assert viewer.get("/stream").headers["location"].startswith("/login")
 
