@@ -31,6 +31,7 @@ from benches.report import Report
 from benches.shm import BENCHES as SHM
 from benches.small import BENCHES as SMALL
 from benches.track import BENCHES as TRACK
+from benches.viewing import BENCHES as VIEWING
 from sightline import log
 
 BENCHES: Final[dict[str, Bench]] = {
@@ -50,6 +51,7 @@ BENCHES: Final[dict[str, Bench]] = {
         *LOGS,
         *FRAMEQUEUE,
         *FLEET,
+        *VIEWING,
     )
 }
 _PATIENCE_S: Final = 1800.0
