@@ -9,7 +9,8 @@ from sightline.fleet.entrance.refusals import TooManyTries, WrongLogin
 from sightline.fleet.entrance.secret_texts import COOKIE, cookie_in, forget_cookie, set_cookie
 from sightline.fleet.people.principal import Role
 from sightline.fleet.store import Database
-from sightline.fleet.store.user_sessions import IDLE_S, MOST, WHOLE_S
+from sightline.fleet.store.user_sessions import MOST, WHOLE_S
+from sightline.fleet.store.users import IDLE_S
 from sightline.testing import ManualClock
 
 HOME = "10.0.0.5"
@@ -48,6 +49,18 @@ def test_who_shows_a_token_by_another_name_is_nobody_whatever_their_cookie(entra
     assert entrance.who(both, HOME) is None
     assert entrance.who({**both, "authorization": "Bearer wrong"}, HOME) is None
     assert entrance.who({}, HOME) is None
+
+
+def test_the_coordinators_token_may_not_be_guessed_without_end(
+    entrance: Entrance, clock: ManualClock
+) -> None:
+    for number in range(200):
+        assert by_token(entrance, ROOT_TOKEN) if number < 99 else True, "a right one does not count"
+        assert by_token(entrance, f"guess {number}") is None
+    assert by_token(entrance, ROOT_TOKEN) is None, "from here nobody is asked any more for now"
+    assert entrance.who({"authorization": f"Bearer {ROOT_TOKEN}"}, AWAY) is not None
+    clock.move(1)
+    assert by_token(entrance, ROOT_TOKEN) is not None
 
 
 def test_a_login_lasts_until_it_is_ended(entrance: Entrance) -> None:

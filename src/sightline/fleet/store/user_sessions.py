@@ -14,9 +14,8 @@ from sqlalchemy.orm import Session
 from sightline.clock import NS_PER_MS, Clock
 from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.tables import User, UserSession
-from sightline.fleet.store.users import Known, known
+from sightline.fleet.store.users import IDLE_S, Known, known
 
-IDLE_S: Final = 12 * 3600
 WHOLE_S: Final = 7 * 24 * 3600
 MOST: Final = 50
 SEEN_EVERY_S: Final = 60

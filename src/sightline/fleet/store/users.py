@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
@@ -22,10 +23,12 @@ from sightline.errors import FleetError
 from sightline.fleet.people.principal import Role
 from sightline.fleet.store.refusals import Conflict, Missing, Mistake, Refused
 from sightline.fleet.store.row import Row
-from sightline.fleet.store.sessions import Sessions
+from sightline.fleet.store.sessions import Sessions, pairs
 from sightline.fleet.store.tables import User, UserSession, UserToken
 from sightline.fleet.store.times import moment
 
+IDLE_S: Final = 12 * 3600
+"""A session that nobody used for so long is none."""
 MOST_USERS: Final = 10_000
 LONGEST_NAME: Final = 64
 _NAME: Final = re.compile(r"\w[\w.@+-]*")
@@ -94,7 +97,8 @@ class Users:
     def list(self) -> list[UserOut]:
         """All, by name."""
         with self._sessions.reading() as session:
-            return [self._out(session, row) for row in session.scalars(select(User).order_by(User.name))]
+            held = self._held(session)
+            return [_out(row, *held) for row in session.scalars(select(User).order_by(User.name))]
 
     def get(self, name: str) -> UserOut:
         """Raises Missing."""
@@ -170,25 +174,35 @@ class Users:
             _check_admins(session, row, _is_able(row))
 
     def _out(self, session: Session, row: User) -> UserOut:
+        return _out(row, *self._held(session, row.id))
+
+    def _held(self, session: Session, user_id: int | None = None) -> tuple[dict[int, int], dict[int, int]]:
+        """How many sessions and tokens that hold each has, or one alone."""
         now = self._clock.utc_ns() // NS_PER_MS
-        held: tuple[Any, Any] = (
-            select(func.count()).where(UserSession.user_id == row.id, UserSession.expires_at > now),
-            select(func.count()).where(
-                UserToken.user_id == row.id, UserToken.expires_at > now, UserToken.revoked.is_(False)
-            ),
+        conditions: tuple[tuple[Any, Any], ...] = (
+            (UserSession.user_id, (UserSession.expires_at > now, UserSession.seen_at > now - IDLE_S * 1000)),
+            (UserToken.user_id, (UserToken.expires_at > now, UserToken.revoked.is_(False))),
         )
-        sessions, tokens = (session.scalar(query) or 0 for query in held)
-        return UserOut(
-            name=row.name,
-            role=Role(row.role),
-            disabled=row.disabled,
-            has_password=row.password is not None,
-            created_at=moment(row.created_at),
-            login_at=None if row.login_at is None else moment(row.login_at),
-            sessions=sessions,
-            tokens=tokens,
-            generation=row.generation,
+        sessions, tokens = (
+            pairs(session, select(owner, func.count()).where(*those, *one).group_by(owner))
+            for owner, those in conditions
+            for one in [() if user_id is None else (owner == user_id,)]
         )
+        return sessions, tokens
+
+
+def _out(row: User, sessions: Mapping[int, int], tokens: Mapping[int, int]) -> UserOut:
+    return UserOut(
+        name=row.name,
+        role=Role(row.role),
+        disabled=row.disabled,
+        has_password=row.password is not None,
+        created_at=moment(row.created_at),
+        login_at=None if row.login_at is None else moment(row.login_at),
+        sessions=sessions.get(row.id, 0),
+        tokens=tokens.get(row.id, 0),
+        generation=row.generation,
+    )
 
 
 def known(row: User) -> Known:
