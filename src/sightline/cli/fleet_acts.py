@@ -20,13 +20,27 @@ Machine = Annotated[
 Instance = Annotated[str, typer.Argument(metavar="INSTANCE", help="Its name.", show_default=False)]
 
 
-def drain(agent: Machine, url: Url = None, token_env: TokenEnv = None, as_json: AsJson = False) -> None:
+def drain(
+    agent: Machine,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
+    ] = False,
+    url: Url = None,
+    token_env: TokenEnv = None,
+    as_json: AsJson = False,
+) -> None:
     """Have nothing run on a machine: what others can run goes there.
 
     Examples:
 
         sightline fleet drain hall
+
+        sightline fleet drain hall --dry-run
     """
+    if dry_run:
+        _plan_drain(agent, url, token_env, as_json=as_json)
+        return
     _act_on_agent(agent, "drain", "is drained", url, token_env, as_json=as_json)
 
 
@@ -152,6 +166,16 @@ def _show_token(made: dict[str, Any], *, as_json: bool) -> None:
         return
     typer.echo(made["token"])
     typer.echo("on the new machine: SIGHTLINE_AGENT_TOKEN=(this) sightline agent --bus URL", err=True)
+
+
+def _plan_drain(agent: str, url: str | None, token_env: str | None, *, as_json: bool) -> None:
+    with coordinator(url, token_env) as client:
+        told = client.ask("GET", "/api/v1/plan", query={"drain": [agent]})
+        if as_json:
+            _tell(told, "", as_json=True)
+            return
+        machines = {one["node_id"]: one["agent_name"] for one in client.all_of("/api/v1/agents")}
+        fleet_tables.plan(Console(), told, machines)
 
 
 def _act_on_agent(

@@ -171,6 +171,19 @@ def test_a_dry_run_gives_the_plan_of_that_act_alone_and_changes_nothing(fleet: F
     fleet.runs(hall)
 
 
+def test_to_drain_a_machine_or_spread_the_load_can_be_asked_for_first(fleet: Fleet) -> None:
+    hall, _ = fleet.machine("hall"), fleet.machine("yard")
+    fleet.wanted("one", agent_name="hall")
+    fleet.wanted("two")
+    fleet.apply()
+    fleet.runs(hall, "one")
+    drained = fleet.client.ask("GET", "/api/v1/plan", query={"drain": ["hall"]})
+    assert [(one["name"], one["change"]) for one in drained["instances"]] == [("one", "unplaced")]
+    spread = fleet.act("rebalance", dry_run=True)
+    assert (spread["revision"], spread["plan"]["is_empty"]) == (1, True)
+    fleet.runs(hall, "one")
+
+
 def test_debug_reaches_the_workers_documents(fleet: Fleet, wait_for: WaitFor) -> None:
     hall = fleet.machine("hall")
     fleet.wanted("one")

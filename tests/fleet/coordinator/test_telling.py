@@ -237,3 +237,14 @@ def test_a_plan_says_what_the_loss_of_a_machine_would_do() -> None:
     plan = hand.machine.plan(lost=frozenset({B}))
     assert [(one.name, one.change, one.was, one.node) for one in plan.instances] == [("j", "move", B, A)]
     assert hand.machine.plan(lost=frozenset({A})).is_empty  # what is there by hand stays
+
+
+def test_a_plan_says_what_to_drain_a_machine_would_do_and_it_does_just_that() -> None:
+    hand = running()
+    plan = hand.machine.plan(drained=frozenset({B}))
+    assert [(one.name, one.change, one.was, one.node) for one in plan.instances] == [("j", "move", B, A)]
+    by_hand = hand.machine.plan(drained=frozenset({A}))
+    assert [(one.name, one.change) for one in by_hand.instances] == [("i", "unplaced")]
+    assert hand.machine.instances()["j"].node == B, "it is a plan"
+    hand.drain(B)
+    assert hand.machine.instances()["j"].node == A

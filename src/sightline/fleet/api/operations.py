@@ -10,7 +10,6 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import Field
 
 from sightline.fleet.api.answers import (
-    Applied,
     AppliedDraft,
     Asked,
     ExplainAnswer,
@@ -76,9 +75,14 @@ def _add_acts(router: APIRouter, service: CoordinatorService) -> None:
         return Asked.of(service, revision)
 
     @router.post("/api/v1/rebalance", status_code=HTTPStatus.ACCEPTED)
-    def rebalance() -> Applied:
+    def rebalance(
+        *, dry_run: Annotated[bool, Query(description="nothing is moved; `plan` says what would be")] = False
+    ) -> AppliedDraft:
         """Spread the load anew: what has a good place is moved too, where its machine has more."""
-        return Applied(revision=service.rebalance())
+        if dry_run:
+            plan = PlanAnswer.of(service.plan(None, rebalance=True))
+            return AppliedDraft(revision=service.revision, plan=plan)
+        return AppliedDraft(revision=service.rebalance())
 
 
 def _add_looks(router: APIRouter, service: CoordinatorService) -> None:
@@ -107,11 +111,14 @@ def _add_questions(router: APIRouter, service: CoordinatorService) -> None:
             list[str] | None,
             Query(description="machines, by name or node_id: what would change if these were lost"),
         ] = None,
+        drain: Annotated[
+            list[str] | None, Query(description="likewise: what would change if these were drained")
+        ] = None,
     ) -> PlanAnswer:
         """What would change if the draft were applied now; changes nothing."""
-        lost = frozenset(UUID(service.database.agents.get(name).node_id) for name in lose or ())
-        wanted = None if lost else service.database.inventory()
-        return PlanAnswer.of(service.plan(wanted, lost))
+        lost, drained = _nodes(service, lose), _nodes(service, drain)
+        wanted = None if lost or drained else service.database.inventory()
+        return PlanAnswer.of(service.plan(wanted, lost, drained=drained))
 
     @router.get(
         "/api/v1/explain/{kind}/{name}", responses=failing(not_found="nothing of that name is applied")
@@ -125,3 +132,7 @@ def _add_questions(router: APIRouter, service: CoordinatorService) -> None:
         if found.kind != kind:
             raise Missing(f"applied {kind}", name)
         return ExplainAnswer.of(found)
+
+
+def _nodes(service: CoordinatorService, names: list[str] | None) -> frozenset[UUID]:
+    return frozenset(UUID(service.database.agents.get(name).node_id) for name in names or ())

@@ -164,7 +164,8 @@ class Acts:
 
     def _check_debug(self, key: str) -> None:
         row = self._service.database.cameras.get(key)
-        of = self._service.applied.instances.get(row.placed_instance or "")
+        on = row.instance_name or self._service.ask(lambda machine, _: machine.instance_of(row.camera_id))
+        of = self._service.applied.instances.get(on or "")
         if of is not None and of.kind == "deepstream":
             raise FleetError(
                 f"{row.camera_id} is on {of.name}, of DeepStream, which has a debug mode of the whole "

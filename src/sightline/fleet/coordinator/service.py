@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sightline.clock import NS_PER_MS, SYSTEM_CLOCK, Clock
 from sightline.errors import Closed, StoreError
@@ -182,9 +182,19 @@ class CoordinatorService:
         """
         return self._inbox.ask(lambda: question(self._driver.machine, self._clock.monotonic_ns()), timeout_s)
 
-    def plan(self, wanted: Inventory | None, lost: frozenset[NodeId] = frozenset()) -> Plan:
-        """What would change if this were applied, or what is, and these machines were lost."""
-        return self.ask(lambda machine, _: machine.plan(wanted, lost=lost), PLAN_S)
+    def plan(
+        self,
+        wanted: Inventory | None,
+        lost: frozenset[NodeId] = frozenset(),
+        *,
+        drained: frozenset[NodeId] = frozenset(),
+        rebalance: bool = False,
+    ) -> Plan:
+        """What would change if this were applied, or what is, and these machines were lost or drained, or the
+        load were spread anew.
+        """
+        how: dict[str, Any] = {"lost": lost, "drained": drained, "rebalance": rebalance}
+        return self.ask(lambda machine, _: machine.plan(wanted, **how), PLAN_S)
 
     # What users do
 

@@ -17,6 +17,8 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from sightline.fleet.deciding.coordinator.actions import CameraShare, InstanceShare, Memory, NodeShare
 from sightline.fleet.deciding.coordinator.holders import Holders
 from sightline.fleet.deciding.coordinator.lingering import Lingering
@@ -75,10 +77,17 @@ class Fleet:
         return self.placed is not None and self.placed.is_whole
 
     def try_place(
-        self, inventory: Inventory, *, lost: Iterable[NodeId] = (), rebalance: bool = False
+        self,
+        inventory: Inventory,
+        *,
+        lost: Iterable[NodeId] = (),
+        drained: Iterable[NodeId] = (),
+        rebalance: bool = False,
     ) -> Placed:
-        """Where all would be; changes nothing."""
+        """Where all would be, also if these were lost, or drained; changes nothing."""
         agents = {node_id: node.spec for node_id, node in self.nodes.items() if not node.removed}
+        for node_id in agents.keys() & set(drained):
+            agents[node_id] = msgspec.structs.replace(agents[node_id], drained=True)
         standing = {node_id: node.standing for node_id, node in self.nodes.items()}
         standing |= dict.fromkeys(lost, "gone")
         return place(inventory, agents, self.placement, standing=standing, rebalance=rebalance)

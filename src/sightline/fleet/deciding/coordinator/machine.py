@@ -197,9 +197,19 @@ class Coordinator:
         """Why a camera or an instance is as it is, from what is wanted to what is seen."""
         return explain(self._fleet, self._found, name, now_ns)
 
-    def plan(self, inventory: Inventory | None = None, *, lost: frozenset[NodeId] = frozenset()) -> Plan:
-        """What would change if this were applied now, or if these machines were lost; changes nothing."""
-        return plan(self._fleet, inventory or self._fleet.inventory, lost=lost)
+    def plan(
+        self,
+        inventory: Inventory | None = None,
+        *,
+        lost: frozenset[NodeId] = frozenset(),
+        drained: frozenset[NodeId] = frozenset(),
+        rebalance: bool = False,
+    ) -> Plan:
+        """What would change if this were applied now, or if these machines were lost or drained, or the load
+        spread anew; changes nothing.
+        """
+        wanted = inventory or self._fleet.inventory
+        return plan(self._fleet, wanted, lost=lost, drained=drained, rebalance=rebalance)
 
     # How
 

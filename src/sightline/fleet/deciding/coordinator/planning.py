@@ -1,4 +1,5 @@
-"""What would change: by an inventory that is not applied yet, or if machines were lost. Changes nothing.
+"""What would change: by an inventory that is not applied yet, if machines were lost or drained, or if the
+load were spread anew. Changes nothing.
 
 Deliberately not here: logins and addresses of cameras. That they changed shows by the camera's generation.
 """
@@ -95,9 +96,16 @@ class _Side(msgspec.Struct, frozen=True):
         return camera.generation if camera else 0
 
 
-def plan(fleet: Fleet, inventory: Inventory, *, lost: Iterable[NodeId] = ()) -> Plan:
+def plan(
+    fleet: Fleet,
+    inventory: Inventory,
+    *,
+    lost: Iterable[NodeId] = (),
+    drained: Iterable[NodeId] = (),
+    rebalance: bool = False,
+) -> Plan:
     """Compare what was applied last with what would be."""
-    placed = fleet.try_place(inventory, lost=lost)
+    placed = fleet.try_place(inventory, lost=lost, drained=drained, rebalance=rebalance)
     now = _side(fleet.inventory, fleet.placement.instances, fleet.placement.cameras)
     then = _side(inventory, placed.placement.instances, placed.placement.cameras)
     instances = tuple(filter(None, (_instance(name, now, then, placed) for name in _names(now, then))))
