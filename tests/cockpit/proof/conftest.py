@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 from tests.cockpit.conftest import Invite
 from tests.cockpit.security.rig import PASSWORD
 from tests.cockpit.visitor import Visitor
@@ -38,14 +39,17 @@ def cameras(fleet: CockpitFleet) -> Cameras:
     return fleet.cameras({"street": street(SEED, fps=FPS)}, login=LOGIN)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def yard(fleet: CockpitFleet, cameras: Cameras, wait_for: WaitFor) -> str:
-    """A camera that is live."""
-    login = {"username": LOGIN[0], "password": LOGIN[1]}
-    row = {"camera_id": "yard", "address": cameras.url("street"), "instance_name": "eyes", **login}
-    fleet.api.post("/api/v1/cameras", row)
-    fleet.api.post("/api/v1/update-config", {"desc": "a camera for tests"})
-    wait_for(lambda: fleet.camera_states().get("yard") == "live", 40, "the camera to be live")
+    """A camera that is live, whatever the test before left."""
+    if running(fleet).get("yard") != "live":
+        login = {"username": LOGIN[0], "password": LOGIN[1]}
+        row = {"camera_id": "yard", "address": cameras.url("street"), "instance_name": "eyes", **login}
+        there = "yard" in fleet.camera_states()
+        method, path = ("PUT", "/api/v1/cameras/yard") if there else ("POST", "/api/v1/cameras")
+        fleet.api.ask(method, path, json=row)
+        fleet.api.post("/api/v1/update-config", {"desc": "a camera for tests"})
+        wait_for(lambda: running(fleet).get("yard") == "live", 40, "the camera to be live")
     return "yard"
 
 
@@ -64,9 +68,14 @@ def fact(page: Page, name: str) -> Locator:
     return page.locator(f"dt:text-is('{name}') + dd").first
 
 
-def confirm(page: Page, label: str) -> None:
-    """The dialog that asks whether one is sure."""
-    page.get_by_role("dialog").get_by_role("button", name=label).click()
+def press(page: Page, label: str) -> None:
+    """A button that does something, and that one is sure, where it asks; the page says what was done."""
+    page.get_by_role("main").get_by_role("button", name=re.compile(f"^{label}")).click()
+    dialog, said = page.get_by_role("dialog"), page.locator("#said .said")
+    expect(dialog.or_(said).first).to_be_visible()
+    if dialog.is_visible():
+        dialog.locator("button[value=yes]").click()
+        expect(said).to_be_visible()
 
 
 def running(fleet: CockpitFleet) -> dict[str, str]:

@@ -20,23 +20,30 @@ APART = 12
 SMALLEST = 15
 LOOK = """
 async (element) => {
-  const video = element.querySelector("video") ?? element.shadowRoot?.querySelector("video");
-  const meta = await new Promise((shown, late) => {
-    setTimeout(() => late(new Error("no picture came within 10 s")), 10000);
-    video.requestVideoFrameCallback((now, meta) => shown(meta));
-  });
-  const copy = new OffscreenCanvas(video.videoWidth, video.videoHeight);
-  copy.getContext("2d").drawImage(video, 0, 0);
-  await new Promise((done) => setTimeout(done));
-  const boxes = element.boxes;
-  const blob = await copy.convertToBlob({ type: "image/png" });
-  const bytes = new Uint8Array(await blob.arrayBuffer());
-  const png = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-  const canvas = element.querySelector("canvas") ?? element.shadowRoot?.querySelector("canvas");
-  const drawn = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-  let inked = 0;
-  for (let at = 3; at < drawn.length; at += 4) inked += drawn[at] > 0;
-  return { png, boxes, media_s: meta.mediaTime, inked: inked / (drawn.length / 4), said: element.innerText };
+  const video = element.shadowRoot.querySelector("video");
+  const canvas = element.shadowRoot.querySelector("canvas");
+  const copy = new OffscreenCanvas(1, 1);
+  const deadline = Date.now() + 20000;
+  for (;;) {
+    const meta = await new Promise((shown, late) => {
+      setTimeout(() => late(new Error("no picture was shown for 20 s")), deadline - Date.now());
+      video.requestVideoFrameCallback((now, meta) => {
+        copy.width = video.videoWidth;
+        copy.height = video.videoHeight;
+        copy.getContext("2d").drawImage(video, 0, 0);
+        shown(meta);
+      });
+    });
+    await new Promise((done) => setTimeout(done)); // the page's own turn with this picture
+    if (element.shown?.media_s !== meta.mediaTime) continue; // it was shown a moment before the page is ready
+    const { boxes, shown } = element;
+    const drawn = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    let inked = 0;
+    for (let at = 3; at < drawn.length; at += 4) inked += drawn[at] > 0;
+    const bytes = new Uint8Array(await (await copy.convertToBlob()).arrayBuffer());
+    const png = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+    return { png, boxes, shown, inked: inked / (drawn.length / 4), words: canvas.getAttribute("aria-label") };
+  }
 }
 """
 
@@ -47,14 +54,16 @@ class Seen(NamedTuple):
     Attributes:
         image: what the video showed.
         boxes: what the page drew over it.
+        off_s: how far those are from its time; None: there are none.
         inked: the share of the canvas that is drawn on.
-        media_s: its time.
+        words: what the canvas says to who does not see it.
     """
 
     image: Image
     boxes: list[dict[str, Any]]
+    off_s: float | None
     inked: float
-    media_s: float
+    words: str
 
     @property
     def number(self) -> int | None:
@@ -69,9 +78,9 @@ def look(page: Page) -> Seen:
     raw = np.frombuffer(base64.b64decode(found["png"]), np.uint8)
     image = cv2.imdecode(raw, cv2.IMREAD_COLOR)
     assert image is not None
-    boxes = found["boxes"]
-    boxes = boxes.get("boxes", []) if isinstance(boxes, dict) else boxes
-    return Seen(np.asarray(image, np.uint8), list(boxes or []), found["inked"], found["media_s"])
+    shown = found["shown"]
+    off_s = abs(shown["media_s"] - shown["seen_s"][0]) if shown["seen_s"] else None
+    return Seen(np.asarray(image, np.uint8), found["boxes"], off_s, found["inked"], found["words"])
 
 
 def apart(scene: Scene, number: int) -> list[Detection]:

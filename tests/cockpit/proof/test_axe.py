@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
 from tests.cockpit.conftest import Invite
 from tests.cockpit.crawl import pages_from
 from tools.cockpit_fleet import CockpitFleet
@@ -19,9 +20,11 @@ SERIOUS = {"serious", "critical"}
 PAGES = ("/", "/cameras", "/instances", "/agents", "/plan", "/events", "/audit", "/users", "/account")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def busy(fleet: CockpitFleet, yard: str) -> str:
     """There is a camera that is not reached, and a draft that is not applied."""
+    if "cellar" in fleet.camera_states():
+        return yard
     row = {"camera_id": "cellar", "address": "rtsp://127.0.0.1:9/cellar", "instance_name": "eyes"}
     fleet.api.post("/api/v1/cameras", row)
     fleet.api.post("/api/v1/update-config", {"desc": "one that is not there"})
@@ -45,7 +48,7 @@ def test_axe_finds_nothing_serious(fleet: CockpitFleet, busy: str, visitor: Invi
     assert len(looked) > 15
 
 
-def _faults(page: object) -> list[str]:
+def _faults(page: Page) -> list[str]:
     said = Axe().run(page).response["violations"]
     return [
         f"{one['id']}: {one['help']}: {node['html'][:200]} {node.get('failureSummary', '')[:200]}"

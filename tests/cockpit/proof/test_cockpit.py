@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.cockpit.conftest import Invite
-from tests.cockpit.proof.conftest import FPS, LOGIN, SCENE, confirm, fact, running
+from tests.cockpit.proof.conftest import FPS, LOGIN, SCENE, fact, press, running
 from tests.cockpit.proof.live import apart, best, look
 from tests.cockpit.security.rig import PASSWORD
 from tests.cockpit.visitor import COOKIE, Visitor
@@ -56,35 +56,34 @@ def test_a_camera_added_by_hand_is_tested_applied_and_seen_with_boxes_where_thin
     assert LOGIN[1] not in page.content()
     page.get_by_role("link", name="Plan", exact=True).click()
     expect(page.get_by_role("table", name="Cameras").get_by_role("row", name="gate")).to_be_visible()
-    page.get_by_role("button", name="Apply").click()
+    press(page, "Apply")
     page.goto("/cameras/gate")
     expect(fact(page, "Is")).to_contain_text("live", timeout=BEGIN_MS)
 
-    worst = _boxes_of(page)
-    assert len(worst) >= PICTURES
-    assert min(worst) >= 0.5, worst
+    worst = _worst_boxes(page)
+    assert len(worst) == PICTURES
+    assert min(worst.values()) >= 0.5, worst
 
 
-def _boxes_of(page: Page) -> list[float]:
-    """How well each thing of some pictures is boxed, where the picture is that of its number."""
+def _worst_boxes(page: Page) -> dict[int, float]:
+    """How well the thing that is boxed worst is, by the number that stands in the pixels of the picture."""
     page.locator("sightline-live").scroll_into_view_if_needed()
-    worst: list[float] = []
-    number = -1
+    worst: dict[int, float] = {}
     deadline = time.monotonic() + 60
     while len(worst) < PICTURES and time.monotonic() < deadline:
         seen = look(page)
         assert seen.number is not None, "no number stands in the picture"
-        if not seen.boxes and not worst:
-            continue  # nobody has looked at these pictures yet: the model was asked a moment ago
         things = apart(SCENE, seen.number)
-        if not things or seen.number == number:
-            continue
-        assert seen.number > number, "the picture moves, and forward"
-        number = seen.number
-        off = float(np.abs(seen.image.astype(np.int16) - SCENE.frame(number)).mean())
-        assert off < 12, "it is the picture that it says"
-        assert 0.0005 < seen.inked < 0.5, "boxes are drawn, and the picture is seen beneath"
-        worst.append(min(best(one, seen.boxes) for one in things))
+        if not things or seen.number in worst or (not worst and seen.off_s is None):
+            continue  # nothing to box; or the model was asked a moment ago, and has seen none of these yet
+        assert seen.number > max(worst, default=-1), "the picture moves, and forward"
+        off = float(np.abs(seen.image.astype(np.int16) - SCENE.frame(seen.number)).mean())
+        assert off < 12, "it is the picture that it says it is"
+        assert seen.off_s is not None, "there are boxes, at once"
+        assert seen.off_s < 0.005, "boxes are those of the very picture"
+        assert 0.0005 < seen.inked < 0.5, "they are drawn, and the picture is seen beneath"
+        assert re.search(r"\d (person|people|car)", seen.words), seen.words
+        worst[seen.number] = min(best(one, seen.boxes) for one in things)
     return worst
 
 
@@ -101,7 +100,6 @@ def test_a_camera_that_is_killed_is_said_to_be_gone_within_five_seconds(
     all_of_them.goto("/cameras")
     in_list = all_of_them.get_by_role("row", name=re.compile("doomed"))
     expect(in_list).to_contain_text("live")
-    expect(one.locator("sightline-live video")).to_be_visible()
     look(one)
 
     began = time.monotonic()
@@ -110,7 +108,7 @@ def test_a_camera_that_is_killed_is_said_to_be_gone_within_five_seconds(
         left_ms = 1000 * (TOLD_S - (time.monotonic() - began))
         expect(told).not_to_contain_text("live", timeout=max(left_ms, 1))
     took_s = time.monotonic() - began
-    expect(one.locator("sightline-live")).to_contain_text(re.compile("gone|no picture|lost|away|silent"))
+    expect(one.locator("sightline-live")).to_have_attribute("state", re.compile("gone|waiting"))
     assert took_s < TOLD_S
     fleet.api.ask("DELETE", "/api/v1/cameras/doomed")
     fleet.api.post("/api/v1/update-config")
@@ -127,21 +125,22 @@ def test_a_plan_is_read_applied_and_taken_back(
     plan = page.get_by_role("region", name="What applying would change")
     expect(plan.get_by_role("row", name=yard)).to_be_visible()
     page.get_by_label("Why", exact=True).fill("it is night")
-    page.get_by_role("button", name="Apply").click()
-    if page.get_by_role("dialog").is_visible():
-        confirm(page, "Apply")
+    press(page, "Apply")
     wait_for(lambda: yard not in running(fleet), 30, "the camera to be stopped")
 
     page.goto("/audit")
     newest = page.get_by_role("row").filter(has_text="it is night")
     expect(newest).to_contain_text("operator")
-    page.get_by_role("button", name=re.compile("[Uu]ndo")).first.click()
-    if page.get_by_role("dialog").is_visible():
-        page.get_by_role("dialog").get_by_role("button").last.click()
-    wait_for(lambda: running(fleet).get(yard) == "live", 40, "the camera to be live again")
-    page.goto(f"/cameras/{yard}")
-    expect(fact(page, "Is")).to_contain_text("live")
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    for undone, button in (("apply", "Start"), ("change camera", "Stop")):
+        page.goto("/audit")
+        page.get_by_role("button", name="Undo the last act").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(undone)
+        press(page, "Undo it")
+        page.goto(f"/cameras/{yard}")
+        expect(page.get_by_role("button", name=button, exact=True)).to_be_visible()
+    expect(fact(page, "Is")).to_contain_text("live", timeout=BEGIN_MS)
+    page.goto("/plan")
+    expect(page.get_by_role("main")).to_contain_text("nothing to apply")
 
 
 def test_an_instance_is_moved_to_the_other_machine(
@@ -149,7 +148,7 @@ def test_an_instance_is_moved_to_the_other_machine(
 ) -> None:
     page = operator.go("/instances/eyes")
     was = _place(fleet)
-    other = {"hall": "yard", "yard": "hall"}[was]
+    other = {"hall": "tower", "tower": "hall"}[was]
     form = page.get_by_role("region", name="Move and remove")
     form.get_by_label("To machine").fill(other)
     form.get_by_role("button", name="What would that change?").click()
@@ -157,7 +156,7 @@ def test_an_instance_is_moved_to_the_other_machine(
     assert _place(fleet) == was, "what would be is not done"
     page.goto("/instances/eyes")
     form.get_by_label("To machine").fill(other)
-    form.get_by_role("button", name="Move").click()
+    form.get_by_role("button", name="Move", exact=True).click()
     expect(page.locator("#instance-state")).to_contain_text(other, timeout=BEGIN_MS)
     wait_for(lambda: running(fleet).get(yard) == "live", 40, "its camera to be live there")
     assert _place(fleet) == other
@@ -190,7 +189,7 @@ def test_each_role_is_shown_what_it_may_and_denied_the_rest(
 
     operator = visitor(fleet.url).log_in("operator")
     page = operator.go(f"/cameras/{yard}")
-    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="Users")).to_have_count(0)
     for path in ("/users", "/agents/hall/revoke", "/agents/hall/remove"):
         assert _sent(page, path) == 403, path
@@ -294,19 +293,19 @@ def test_all_is_done_by_the_keyboard_alone(
     page.keyboard.press("Enter")  # to the content, past the navigation
     _tab_to(page, page.get_by_role("row").get_by_role("link", name=yard, exact=True))
     page.keyboard.press("Enter")
-    _tab_to(page, page.get_by_role("button", name="Stop"))
+    _tab_to(page, page.get_by_role("button", name="Stop", exact=True))
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    expect(page.get_by_role("button", name="Stop")).to_be_focused()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
-    _tab_to(page, dialog.get_by_role("button", name="Stop"))
+    _tab_to(page, dialog.get_by_role("button", name="Stop", exact=True))
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Start")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible(timeout=20_000)
     wait_for(lambda: yard not in running(fleet), 30, "the camera to be stopped")
-    _tab_to(page, page.get_by_role("button", name="Start"))
+    _tab_to(page, page.get_by_role("button", name="Start", exact=True))
     page.keyboard.press("Enter")
     wait_for(lambda: running(fleet).get(yard) == "live", 40, "the camera to be live again")
 
