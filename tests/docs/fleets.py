@@ -15,7 +15,7 @@ from sightline.fleet import FleetClient, Timing
 
 LET_IN_S = 30.0
 MACHINES = ("hall", "yard", "gate")
-PAGES = ("fleet.md", "fleet-api.md", "fleet-operations.md", "fleet-people.md")
+PAGES = ("fleet.md", "fleet-api.md", "fleet-operations.md", "fleet-people.md", "fleet-audit.md")
 
 
 class Machine(Agent):
