@@ -56,7 +56,7 @@ KNOWN_PROGRAMS = {
         "pre-commit",
         "sqlite3",
     ),
-    *("sqlite3", "systemctl", "tail", "zerorpc"),
+    *("chmod", "sqlite3", "systemctl", "tail", "zerorpc"),
 }
 
 _LEXER = RawFencedCodeBlockLexer(
