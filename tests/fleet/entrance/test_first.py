@@ -12,7 +12,7 @@ from sightline.testing import ManualClock
 
 
 @pytest.fixture
-def empty(database: Database, clock: ManualClock) -> Entrance:
+def empty(database: Database, clock: ManualClock, quick_hashes: None) -> Entrance:
     return Entrance(database, root_token=ROOT_TOKEN, clock=clock)
 
 
