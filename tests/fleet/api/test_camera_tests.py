@@ -168,3 +168,27 @@ def test_so_many_are_looked_at_at_a_time_and_the_next_is_told_so(fleet: Fleet) -
 def test_a_look_whose_process_is_killed_is_told_and_nothing_else_happens() -> None:
     told = look(Wish(camera_id="gate", address="synthetic://"), lambda process: process.kill())
     assert told.fault == "the look at it broke: exit code -9"
+
+
+def test_debug_of_a_camera_is_seen_in_the_log_of_its_instance(fleet: Fleet, wait_for: WaitFor) -> None:
+    client = fleet.client
+    site = {"workers": {"look": {"model": {"kind": "motion"}}}}
+    client.post("/api/v1/instances", worker("look", config=site, run={"settle_s": 0.1}))
+    for name in ("gate", "yard"):
+        address = "synthetic://?fps=5&size=160x120"
+        client.post("/api/v1/cameras", camera(name, address=address, instance_name="look"))
+    client.post("/api/v1/update-config")
+
+    def log() -> str:
+        return str(client.get("/api/v1/instances/look/logs")["log"])
+
+    def runs() -> bool:
+        row = client.get("/api/v1/instances/look")
+        return bool(row["status"] == "running" and row["observed_generation"] == row["generation"])
+
+    wait_for(runs, LIMIT_S, "it runs")
+    assert log() == ""
+    assert client.post("/api/v1/cameras/gate/debug")["changed"]
+    wait_for(lambda: "camera live" in log(), LIMIT_S, "the log says so")
+    assert "gate" in log()
+    assert "yard" not in log()
