@@ -6,12 +6,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import argon2
 import httpx
 import pytest
 from tests.cockpit.security.rig import csrf_of, logged_in, served
 from tests.fleet.api.rig import QUICK, Agent, bus_url
 
 from sightline.fleet.api.serving import CoordinatorServer
+from sightline.fleet.people import passwords
 from sightline.fleet.store import Database
 
 _VOID = frozenset({"meta", "link", "input", "br", "hr", "img", "option"})
@@ -21,6 +23,15 @@ _VOID = frozenset({"meta", "link", "input", "br", "hr", "img", "option"})
 def database(tmp_path: Path) -> Iterator[Database]:
     with Database(tmp_path / "fleet.db") as database:
         yield database
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As weak as can be: half the time of these tests went into hashing, which others test."""
+    monkeypatch.setattr(passwords, "_HASHER", argon2.PasswordHasher(1, 8, 1))
+    passwords._of_nobody.cache_clear()
+    yield
+    passwords._of_nobody.cache_clear()
 
 
 @pytest.fixture
@@ -65,7 +76,7 @@ class Visit:
         found = Forms(self.client.get(path).text).by_action
         return found[action or path]
 
-    def send(self, path: str, status: int = 303, files: Any = None, **fields: str) -> str:
+    def send(self, path: str, status: int = 303, /, *, files: Any = None, **fields: Any) -> str:
         """Post a form; what the page says that comes then."""
         answer = self.client.post(path, data={**fields, "csrf": self.csrf}, files=files)
         assert answer.status_code == status, (path, answer.status_code, text_of(answer.text))

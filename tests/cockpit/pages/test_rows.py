@@ -8,6 +8,7 @@ from tests.cockpit.pages.conftest import Visit, text_of
 from tests.fleet.api.rig import Agent, camera, worker
 
 from sightline.fleet.api.serving import CoordinatorServer
+from sightline.fleet.people.principal import Acting, Principal, Role, acting
 from sightline.fleet.store.csv_file import import_csv
 
 Wait = Callable[..., Any]
@@ -66,8 +67,10 @@ def test_who_changes_what_somebody_changed_meanwhile_is_shown_both(
     server.service.database.cameras.add(camera("gate", username="eye", password="planted-password"))
     mine, theirs = operator.form("/cameras/gate/edit"), admin.form("/cameras/gate/edit")
     admin.send("/cameras/gate/edit", **{**theirs, "pool": "south"})
+    with acting(Acting(who=Principal(name="tester", role=Role.OPERATOR, how="session"), act="test_camera")):
+        server.service.database.audit.note(of=[("camera", "gate")])
     page = operator.send("/cameras/gate/edit", 409, **{**mine, "pool": "north", "password": "planted-new"})
-    assert "admin" in page
+    assert "<strong>admin</strong> changed it meanwhile" in page
     assert "south" in page
     assert "north" in page
     assert "planted" not in page

@@ -149,7 +149,7 @@ def test_a_camera_says_why_it_is_not_as_desired(camera: CameraOut) -> None:
         return camera_line(camera.model_copy(update=seen), Around(applied, {"n1": "hall"}, away))
 
     spec = CameraSpec(camera_id="gate", generation=1)
-    placed = {"placed_instance": "hall-1", "placed_node": "n1", "observed_generation": 1}
+    placed: dict[str, Any] = {"placed_instance": "hall-1", "placed_node": "n1", "observed_generation": 1}
     assert line(None).differences == ("it is new, and not applied yet",)
     assert line(spec).word.text == "no place"
     live = line(spec, status="live", **placed)

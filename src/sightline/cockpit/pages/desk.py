@@ -115,8 +115,10 @@ class Desk:
 
     def changed_by(self, kind: str, name: str) -> tuple[str, datetime | None]:
         """Who changed it last, and when."""
-        for entry in self.database.audit.page(kind=kind, name=name, limit=1).items:
-            return entry.who, entry.at
+        for entry in self.database.audit.page(kind=kind, name=name, limit=_OF_LATE).items:
+            of = [one for one in entry.changes if (one.kind, one.name) == (kind, name)]
+            if any(one.before or one.after for one in of):  # who tests or restarts it changes nothing
+                return entry.who, entry.at
         return "Somebody", None
 
 
