@@ -239,3 +239,15 @@ def test_an_act_is_one_entry_of_the_audit_and_a_dry_run_is_none(fleet: Fleet) ->
     told = fleet.client.get("/api/v1/audit")
     assert told["total"] == before + 1
     assert told["items"][0]["act"] == "stop_camera"
+
+
+def test_an_act_is_taken_back_by_undo_and_runs_again(fleet: Fleet) -> None:
+    hall = fleet.machine("hall")
+    fleet.wanted("one")
+    fleet.apply()
+    fleet.runs(hall, "one")
+    fleet.act("cameras/one-cam/stop")
+    fleet.runs(hall)
+    fleet.client.post("/api/v1/undo")
+    assert fleet.client.get("/api/v1/cameras/one-cam")["enabled"]
+    fleet.runs(hall, "one")
