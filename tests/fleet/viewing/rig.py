@@ -43,15 +43,18 @@ class Worker:
         street: what the camera shows, and where the truth of it is known from.
         url: where the camera is; None: it is the street itself.
         term: of the camera.
+        prefix: of the fleet's topics.
     """
 
-    def __init__(self, bus: str, street: str = STREET, *, url: str | None = None, term: int = 1) -> None:
+    def __init__(
+        self, bus: str, street: str = STREET, *, url: str | None = None, term: int = 1, prefix: str = ""
+    ) -> None:
         self._scene = parse_url(street).scene
         self._term = term
         self._opened = ExitStack()
-        self._site: Bus = self._opened.enter_context(open_bus(f"{bus}-site-{next(_NAMES)}"))
+        self._site: Bus = self._opened.enter_context(open_bus(f"memory://site-{next(_NAMES)}"))
         offered: dict[str, Any] = {"carried": {CAMERA: f"raw_{CAMERA}"}, "terms": {CAMERA: term}}
-        self.view = View(bus, bus=self._site, cameras=(CAMERA,), **offered)
+        self.view = View(bus, prefix=prefix, bus=self._site, cameras=(CAMERA,), **offered)
         self._opened.callback(self.view.close)
         self.capture = Capture(CameraInput(camera_id=CAMERA, url=url or street, realtime=True), self._deliver)
         self._opened.callback(self.capture.stop)
@@ -93,9 +96,11 @@ class Shown:
         bus: of the fleet, within this process.
     """
 
-    def __init__(self, folder: Path, *, kind: str = "worker", address: str = STREET, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, *, kind: str = "worker", address: str = STREET, bus: str = "", **settings: Any
+    ) -> None:
         self._opened = ExitStack()
-        self.bus = f"memory://shown-{next(_NAMES)}"
+        self.bus = bus or f"memory://shown-{next(_NAMES)}"
         self._folder, self._settings = folder, settings
         self.server = self._opened.enter_context(self._served())
         self.client = self._opened.enter_context(FleetClient(self.server.url, self.server.token))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +14,16 @@ import pytest
 from tests.fleet.viewing.rig import CAMERA, STREET, Shown, Worker, numbered
 
 from sightline.bus import open_bus
+from sightline.bus.kafka_address import KafkaAddress
+from sightline.bus.kafka_topics import KafkaTopics
 from sightline.fakecam import FakeCameras
 from sightline.fleet.api.client import Refused
 from sightline.fleet.viewing.framing import Kind, jpeg_of
+from sightline.hub.address import HubAddress
 from sightline.scene import read_mark
 from sightline.scene.url import parse_url
 from sightline.sink.viewed import About, header_of, where_of
+from sightline.site.own_hub import OwnHub
 
 WaitFor = Callable[[Callable[[], object], float, str], object]
 
@@ -148,6 +153,37 @@ def test_a_stream_ends_with_its_server_at_once_and_says_so(tmp_path: Path) -> No
         ending.join()
         assert time.monotonic() - begun_s < 4
     assert json.loads(viewer.of(Kind.NOTE)[-1])["why"] == "the coordinator is ending"
+
+
+@pytest.mark.needs("kafka")
+def test_kafka_passes_pictures_on_and_keeps_them_for_a_minute(tmp_path: Path, kafka: str) -> None:
+    prefix, bus = f"v{secrets.token_hex(3)}.", f"kafka://{kafka}"
+    with (
+        Shown(tmp_path, bus=bus, prefix=prefix) as shown,
+        Worker(bus, prefix=prefix),
+        shown.looking() as viewer,
+    ):
+        viewer.until(lambda: len(viewer.of(Kind.BOXES)) > 5, 40)
+    topics = KafkaTopics(KafkaAddress.of(bus)).describe([f"{prefix}view", f"{prefix}view_wanted"])
+    assert [topic.retention_s for topic in topics] == [60, 60]
+
+
+def test_the_hub_may_end_and_begin_anew(tmp_path: Path, free_port: Callable[[], int]) -> None:
+    address = HubAddress.of(f"hub://127.0.0.1:{free_port()}")
+    bus = address.shown
+    hub = OwnHub(address)
+    hub.start()
+    try:
+        with Shown(tmp_path, bus=bus) as shown, Worker(bus), shown.looking() as viewer:
+            viewer.until(lambda: viewer.of(Kind.MEDIA))
+            hub.stop()
+            viewer.until(lambda: notes(viewer.of(Kind.NOTE))[-1] == "gone")
+            hub = OwnHub(address)
+            hub.start()
+            count = len(viewer.of(Kind.MEDIA))
+            viewer.until(lambda: len(viewer.of(Kind.MEDIA)) > count + 3, 40)
+    finally:
+        hub.stop()
 
 
 def test_of_a_deepstream_instance_the_camera_is_read_here_once(tmp_path: Path, wait_for: WaitFor) -> None:
