@@ -1,18 +1,18 @@
 /* The live picture of a camera with what models see in it: <sightline-live camera="gate"></sightline-live>.
  *
  * One answer of the API is read for as long as the element is there and its page is looked at: fragmented MP4 for
- * Media Source Extensions, boxes with the time of the very picture that they were seen in, and how the camera is. The
- * picture plays so far behind that its boxes are there when it is shown, and no more than MOST_DELAY_S. Browsers that
- * do not play the camera's codec get two JPEGs a second. What is wrong is said in words; it is tried again by itself.
+ * Media Source Extensions, boxes with the time of the very picture that they were seen in, and how the camera is.
+ * The picture plays so far behind that its boxes are there when it is shown, and no more than a second and a half.
+ * Browsers that do not play the camera's codec get two JPEGs a second. What is wrong is said in words, and tried
+ * again by itself.
  *
  * Nothing is loaded from elsewhere; all styles are made here, as a page's policy may forbid those in its text.
  */
 
 import { Drawing, Seen } from "./live_drawing.js";
-import { MOST_DELAY_S, Player, Unplayable } from "./live_player.js";
+import { Player, Unplayable } from "./live_player.js";
 
 const HEAD = 0, INIT = 1, MEDIA = 2, BOXES = 3, NOTE = 4, JPEG = 5;
-const LEAST_DELAY_S = 0.45, MARGIN_S = 0.2;
 const SILENT_MS = 6000;          /* a note comes every two seconds */
 const FIRST_AGAIN_MS = 500, MOST_AGAIN_MS = 10000, REFUSED_AGAIN_MS = 30000;
 const STILL_DELAY_MS = 700;
@@ -56,7 +56,6 @@ class Live {
   #closing = new AbortController();
   #request = null;
   #stills = false;
-  #lag_s = 0;
   #told = "";
   #timer = 0;
 
@@ -170,8 +169,7 @@ class Live {
 
   #box(seen) {
     this.#seen.add(seen);
-    const end = this.#player?.end_s;
-    if (end != null) this.#lag_s = Math.max(this.#lag_s, Math.min(MOST_DELAY_S, end - seen.media_s));
+    this.#player?.heard(seen.media_s);
   }
 
   #hear({ state, why }) {
@@ -210,8 +208,7 @@ class Live {
   }
 
   #tick() {
-    this.#lag_s *= 0.995;
-    this.#player?.keep(Math.min(MOST_DELAY_S, Math.max(LEAST_DELAY_S, this.#lag_s + MARGIN_S)));
+    this.#player?.keep();
     const words = `Live picture of ${this.#camera}: ${this.#drawing.shown ? this.#drawing.words() : "no picture"}`;
     if (this.#canvas.getAttribute("aria-label") !== words) this.#canvas.setAttribute("aria-label", words);
   }

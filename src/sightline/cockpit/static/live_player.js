@@ -4,6 +4,10 @@
  */
 
 export const MOST_DELAY_S = 1.5;
+const FIRST_DELAY_S = 0.7;
+const AHEAD_S = 0.2; /* what is there to be shown, at the least, just before more comes */
+const LEAD_S = 0.08; /* before its picture is shown a box is there */
+const WINDOW_MS = 3000;
 const KEPT_S = 20; /* of the picture, behind what is shown */
 
 /** The browser does not play this. */
@@ -17,7 +21,8 @@ export class Player {
   #type = "";
   #waiting = [];
   #offset = 0;
-  #error = 0;
+  #aheads = [];
+  #leads = [];
 
   constructor(video) {
     this.#video = video;
@@ -87,30 +92,37 @@ export class Player {
     return true;
   }
 
-  /** Four times a second: keep so far behind what came. */
-  keep(delay_s) {
+  /** Boxes came of the picture of that time: late, where that was shown already. */
+  heard(media_s) {
+    this.#leads.push({ at: performance.now(), of: media_s - this.#video.currentTime });
+  }
+
+  /** Four times a second: be so far behind what came that it goes on evenly and boxes are there, and no further. */
+  keep() {
     const end = this.end_s, video = this.#video;
     if (end === null) return;
-    const wanted = Math.max(end - delay_s, this.#buffer.buffered.start(this.#buffer.buffered.length - 1));
     if (video.paused) video.play().catch(() => {});
-    const off = wanted - video.currentTime;
-    this.#error += (off - this.#error) * 0.2;
-    if (this.#is_stuck(wanted) || Math.abs(off) > MOST_DELAY_S + 0.5) {
-      video.currentTime = wanted;
-      this.#error = 0;
+    this.#aheads.push({ at: performance.now(), of: end - video.currentTime });
+    const ahead = least(this.#aheads, WINDOW_MS), lead = least(this.#leads, WINDOW_MS);
+    const start = this.#buffer.buffered.start(this.#buffer.buffered.length - 1);
+    if (this.#is_stuck(end) || ahead > MOST_DELAY_S + 0.5) {
+      video.currentTime = Math.max(end - FIRST_DELAY_S, start);
+      this.#aheads = [];
+      this.#leads = [];
+      return;
     }
-    const rate = 1 + Math.min(0.1, Math.max(-0.1, this.#error * 0.25));
-    video.playbackRate = Math.abs(this.#error) < 0.08 ? 1 : rate;
+    const off = Math.max(Math.min(ahead - AHEAD_S, lead - LEAD_S), ahead - (MOST_DELAY_S - 0.4));
+    video.playbackRate = Math.abs(off) < 0.06 ? 1 : 1 + Math.min(0.1, Math.max(-0.15, off * 0.4));
   }
 
   /** Whether it stands before a hole that what is wanted lies behind. */
-  #is_stuck(wanted) {
+  #is_stuck(end) {
     const ranges = this.#buffer.buffered, now = this.#video.currentTime;
     if (this.#video.readyState > 2) return false;
     for (let at = 0; at < ranges.length; at++) {
       if (ranges.start(at) <= now + 0.05 && now < ranges.end(at) - 0.05) return false;
     }
-    return wanted > now + 0.05;
+    return end > now + 0.05;
   }
 
   close() {
@@ -119,4 +131,11 @@ export class Player {
     this.#video.removeAttribute("src");
     this.#video.load();
   }
+}
+
+/** The least of late; older ones go. */
+function least(samples, window_ms) {
+  const since = performance.now() - window_ms;
+  while (samples.length && samples[0].at < since) samples.shift();
+  return samples.reduce((lowest, one) => Math.min(lowest, one.of), Infinity);
 }
