@@ -74,6 +74,10 @@ soak: $(VENV)/.developing ## kill hubs, clients, flows and sites at random; ARGS
 fuzz: $(VENV)/.developing ## hold our readers of DeepStream's files against the real ones; ARGS='--files 100000 --seed 7'
 	$(BIN)/python -m tests.deepstream.fuzz $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(VENV)/.developing ## take the docs' pictures of every page, light and dark
+	$(BIN)/python -m tools.cockpit_screenshots $(ARGS)
+
 .PHONY: docs
 docs: $(VENV)/.developing ## build the documentation into public/
 	$(PIP) install --constraint constraints.txt --group docs
