@@ -53,7 +53,7 @@ export class Drawing {
     if (still) pen.drawImage(still, 0, 0, width, height);
     this.boxes = seen.flatMap((one) => one.boxes.map((box) => scaled(box, width / one.width, height / one.height)));
     this.shown = { media_s, seen_s: seen.map((one) => one.media_s), width, height };
-    for (const box of this.boxes) drawBox(pen, box, height);
+    for (const box of this.boxes) drawBox(pen, box, width, height);
   }
 
   clear() {
@@ -84,16 +84,18 @@ function colourOf(label) {
   return COLOURS[sum % COLOURS.length];
 }
 
-function drawBox(pen, box, height) {
-  const line = Math.max(2, height / 240), size = Math.max(11, height / 30);
+function drawBox(pen, box, width, height) {
+  const line = Math.max(2, height / 240), size = Math.max(11, height / 34);
   pen.lineWidth = line;
   pen.strokeStyle = pen.fillStyle = colourOf(box.label);
   pen.strokeRect(box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1);
   const words = `${box.label}${box.track_id === null ? "" : ` ${box.track_id}`} ${Math.round(box.score * 100)}%`;
   pen.font = `${size}px system-ui, sans-serif`;
   const top = box.y1 >= size + 4 ? box.y1 - size - 4 : box.y1;
-  pen.fillRect(box.x1 - line / 2, top, pen.measureText(words).width + 8, size + 4);
+  const wide = pen.measureText(words).width + 8;
+  const left = Math.max(0, Math.min(box.x1 - line / 2, width - wide));
+  pen.fillRect(left, top, wide, size + 4);
   pen.fillStyle = "#fff";
   pen.textBaseline = "top";
-  pen.fillText(words, box.x1 + 4, top + 2);
+  pen.fillText(words, left + 4, top + 2);
 }
