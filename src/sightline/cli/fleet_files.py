@@ -83,6 +83,8 @@ def import_file(
 ) -> None:
     """Bring a file into the draft: nothing runs otherwise until that is applied.
 
+    With --dry-run it says what of each row would change, and what applying the draft would change then.
+
     Examples:
 
         sightline fleet import site.yaml
@@ -97,7 +99,11 @@ def import_file(
         else:
             rows = {**_rows_of(file), "prune": prune, "adopt": adopt, "dry_run": dry_run}
             told = client.post("/api/v1/import", rows)
-    _tell(told, as_json=as_json)
+        _tell(told, as_json=as_json)
+        if told["plan"] is not None and not as_json:
+            machines = {one["node_id"]: one["agent_name"] for one in client.all_of("/api/v1/agents")}
+            typer.echo("applying the draft would change then:")
+            fleet_tables.plan(Console(), told["plan"], machines)
 
 
 def export(

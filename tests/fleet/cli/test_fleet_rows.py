@@ -104,4 +104,6 @@ def test_a_dry_run_of_a_table_says_what_of_each_row_would_change(fleet: Fleet, t
     assert "cameras added: new" in done.output
     assert "~ camera gate: " in done.output
     assert "pool: - > doors" in done.output
+    assert "applying the draft would change then:" in done.output
+    assert "~ change" in done.output
     assert fleet.client.get("/api/v1/cameras/gate")["pool"] == ""
