@@ -21,7 +21,7 @@ from sightline.fleet.people.principal import Role
 
 pytestmark = pytest.mark.needs("browser")
 
-EVIL = "\"'><img src=x onerror=window.pwned=1><script>window.pwned=1</script>{{7*7}}"
+EVIL = "\"'><img src=x onerror=window.pwned=1><script>window.pwned=1</script>{{31337*3}}"
 COCKPIT = Path(__file__).resolve().parents[3] / "src" / "sightline" / "cockpit"
 
 
@@ -88,7 +88,7 @@ def test_no_planted_script_runs_and_each_is_shown_as_it_is(
         "addEventListener('securitypolicyviolation', e => console.error(e.blockedURI))"
     )
     shown: dict[str, str] = {}
-    for address in pages_from(admin):
+    for address in pages_from(admin, alike=9):
         assert admin.page.evaluate("window.pwned") is None, address
         assert admin.page.locator("img[src=x]").count() == 0, address
         assert admin.page.locator("main").count() == 1, address
@@ -97,7 +97,7 @@ def test_no_planted_script_runs_and_each_is_shown_as_it_is(
         texts = [text for address, text in shown.items() if address.startswith(part)]
         assert texts, (part, list(shown))
         assert any("<img src=x onerror=window.pwned=1>" in text for text in texts), part
-    assert not any("49" in text and "{{7*7}}" not in text for text in shown.values() if "pwned" in text)
+    assert not any("94011" in text for text in shown.values()), "no template is made of a text"
 
 
 def test_a_page_that_is_told_of_it_later_runs_no_script_either(
