@@ -9,7 +9,6 @@ Deliberately not here: what somebody may do (`people.rights`, `api.entitled`), a
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import StoreError
 from sightline.fleet.entrance.first import First
 from sightline.fleet.entrance.hashing import Hashing
-from sightline.fleet.entrance.refusals import TooManyTries, WrongLogin
+from sightline.fleet.entrance.refusals import WrongLogin
 from sightline.fleet.entrance.secret_texts import (
     TokenText,
     bearer,
@@ -29,18 +28,14 @@ from sightline.fleet.entrance.secret_texts import (
     made,
     same,
 )
+from sightline.fleet.entrance.tries import Tries
 from sightline.fleet.entrance.user_tokens import UserTokens
 from sightline.fleet.entrance.users import Users
-from sightline.fleet.people.limits import Buckets, Rate, neighbourhood
 from sightline.fleet.people.passwords import LONGEST, is_old
 from sightline.fleet.people.principal import Acting, Principal, Role, acting
 from sightline.fleet.store.database import Database
-from sightline.fleet.store.users import Known, checked_name, folded
+from sightline.fleet.store.users import Known, checked_name
 
-BY_NAME: Final = Rate(10, 30.0)
-BY_ADDRESS: Final = Rate(20, 6.0)
-GUESSES: Final = Rate(100, 1.0)
-"""Of the coordinator's token, from an address."""
 ROOT: Final = "root"
 NOBODY: Final = "nobody"
 """Who is said to have tried a login that was wrong."""
@@ -81,13 +76,11 @@ class Entrance:
     """
 
     def __init__(self, database: Database, *, root_token: str, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._database, self._clock = database, clock
+        self._database = database
         self._root = root_token
         self._hashing = Hashing()
         self._first = First(database, clock)
-        self._lock = threading.Lock()
-        self._by_name, self._by_address = Buckets(BY_NAME), Buckets(BY_ADDRESS)
-        self._guesses = Buckets(GUESSES)
+        self._tries = Tries(database.user_sessions, clock)
         self.users = Users(database, self._hashing)
         self.tokens = UserTokens(database)
 
@@ -118,14 +111,9 @@ class Entrance:
 
     def _by_root_token(self, shown: str, address: str) -> Asked | None:
         """It may be one of eight letters that somebody chose, so that it could be guessed."""
-        where = neighbourhood(address)
-        with self._lock:
-            if self._guesses.take(where, self._clock.monotonic_ns()):
-                return None
-        if not same(shown, self._root):
+        if not self._tries.may_guess(address) or not same(shown, self._root):
             return None
-        with self._lock:
-            self._guesses.give_back(where)
+        self._tries.guessed_right(address)
         return Asked(Principal(name=ROOT, role=Role.ADMIN, how="root", address=address))
 
     def _by_cookie(self, cookie: str, address: str) -> Asked | None:
@@ -181,7 +169,7 @@ class Entrance:
 
     def first(self, code: str, name: str, password: str, address: str, browser: str = "") -> Login:
         """The first user, an admin. Raises WrongLogin, TooManyTries, ConfigError, FleetError."""
-        self._take(self._by_address, neighbourhood(address))
+        self._tries.of_code(address)
         self._first.check(code)
         admin = Principal(name=checked_name(name), role=Role.ADMIN, how="session", address=address)
         kept = self._hashing.hashed(password)
@@ -192,33 +180,13 @@ class Entrance:
     def _proven(self, name: str, password: str, address: str) -> Known | None:
         """The user of that password."""
         user = self._database.users.known(name)
-        who, where = self._tries(user, name, address)
-        self._take(self._by_address, where)
-        self._take(self._by_name, who)
+        one = self._tries.of_login(user, name, address)
         kept = None if user is None else user.password
         is_right = self._hashing.fits(kept, password) and len(password) <= LONGEST
-        if user is None or kept is None or not is_right:
+        if not is_right:
             return None
-        self._give_back(who, where)
+        self._tries.was_right(one)
         return user
-
-    def _tries(self, user: Known | None, name: str, address: str) -> tuple[str, str]:
-        """Whose limits count: a user's own address has its own, so that others cannot use up theirs."""
-        where = neighbourhood(address)
-        is_own = self._database.user_sessions.came_from(-1 if user is None else user.id, address)
-        who = digest(folded(name))
-        return (f"{who} {where}", f"{where} own") if is_own else (who, where)
-
-    def _take(self, buckets: Buckets, who: str) -> None:
-        with self._lock:
-            wait_s = buckets.take(who, self._clock.monotonic_ns())
-        if wait_s:
-            raise TooManyTries(wait_s)
-
-    def _give_back(self, who: str, where: str) -> None:
-        with self._lock:
-            self._by_name.give_back(who)
-            self._by_address.give_back(where)
 
     def _note(self, act: str, who: Principal) -> None:
         self._database.audit.note(Acting(who=who, act=act), of=[("user", who.name)])
