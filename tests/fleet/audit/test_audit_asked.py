@@ -103,8 +103,11 @@ def test_what_is_applied_and_taken_back_is_so_on_the_machine(fleet: Fleet, wait_
     fleet.client.post("/api/v1/undo", entry=done["entry"])
     wait_for(lambda: "seen" in fleet.hall.instances, 20, "the instance on the machine again")
     wait_for(lambda: fleet.client.get("/api/v1/status")["as_desired"], 20, "all as desired")
-    happened = fleet.client.get("/api/v1/events")["items"]
-    assert any("undo of entry" in one["what"] for one in happened)
+
+    def happened() -> list[str]:
+        return [one["what"] for one in fleet.client.get("/api/v1/events")["items"]]
+
+    wait_for(lambda: any("undo of entry" in what for what in happened()), 20, "an event that says so")
 
 
 def test_a_machine_that_was_drained_is_taken_in_again(fleet: Fleet, wait_for: WaitFor) -> None:

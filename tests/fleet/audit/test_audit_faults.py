@@ -41,27 +41,42 @@ def there(database: Database) -> dict[str, int]:
     return {row.camera_id: row.generation for row in database.cameras.page(limit=1000).items}
 
 
+def killed(path: Path, *arguments: object, lines: int) -> int:
+    """Let a process act until it told so many lines, and kill it; how many it had told."""
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, str(ACTING), str(path), *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environ)
+    assert process.stdout is not None
+    try:
+        told = sum(bool(process.stdout.readline()) for _ in range(lines))
+    finally:
+        process.kill()
+        rest, _ = process.communicate()
+    return told + len(rest.split())
+
+
+def check_whole(path: Path) -> int:
+    """What is told is what is there, and all of it; how many entries there are."""
+    with Database(path) as database:
+        found = database.audit.verify()
+        assert found.ok, found
+        assert told_rows(database) == there(database)
+        revision = database.applied()[0].revision
+        newest = database.audit.page(kind="revision", limit=1).items
+        assert revision == (newest[0].changes[0].generation if newest else 0)
+        return found.head or 0
+
+
 @pytest.mark.alone
 def test_who_is_killed_has_done_and_told_both_or_neither(tmp_path: Path) -> None:
     path, told = tmp_path / "fleet.db", 0
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    for life in range(4):
-        process = subprocess.Popen([sys.executable, ACTING, path], stdout=subprocess.PIPE, env=environ)
-        assert process.stdout is not None
-        try:
-            for _ in range(1 + life % 3):
-                told += bool(process.stdout.readline())
-        finally:
-            process.kill()
-            rest, _ = process.communicate()
-        told += len(rest.split())
-        with Database(path) as database:
-            found = database.audit.verify()
-            assert found.ok, found
-            assert (found.head or 0) >= 5 * told, "what was said to be done is told"
-            assert told_rows(database) == there(database), "what is told is what is there, and all of it"
-            revision, newest = database.applied()[0].revision, database.audit.page(kind="revision", limit=1)
-            assert newest.items[0].changes[0].generation == revision
+    for life in range(2):
+        told += killed(path, lines=life + 1)
+        assert check_whole(path) >= 5 * told, "what was said to be done is told"
+    for commit in (1, 3, 5):  # and where it would hurt: what is done just before it is on disk
+        before = check_whole(path)
+        killed(path, commit, lines=100)
+        assert check_whole(path) == before + commit - 1
 
 
 def test_a_full_disk_takes_neither_what_is_done_nor_what_is_told(database: Database) -> None:
@@ -183,6 +198,7 @@ BEHIND: dict[str, tuple[str, int]] = {
     "no first entry": ("DELETE FROM audit WHERE id = 1", 2),
     "no last entry": ("DELETE FROM audit WHERE id = 10", 10),
     "no entries": ("DELETE FROM audit", 10),
+    "nothing but what hung on it": ("DELETE FROM audit; DELETE FROM setting WHERE name = 'audit head'", 10),
     "an entry more": (
         """INSERT INTO audit SELECT 11, at, who, role, how, address, act, 'x', request, undoable, undoes, hash
         FROM audit WHERE id = 9""",

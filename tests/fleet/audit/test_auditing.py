@@ -288,21 +288,23 @@ def test_entries_are_found_by_who_what_and_when(database: Database, clock: Manua
 def test_the_oldest_make_room_and_the_rest_still_holds(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auditing_module, "KEPT", 150)
-    for number in range(420):
+    monkeypatch.setattr(auditing_module, "KEPT", 15)
+    monkeypatch.setattr(auditing_module, "EVERY", 10)
+    for number in range(42):
         database.audit.note(did(f"act{number}"))
     found = database.audit.verify()
-    assert (found.ok, found.first, found.head) == (True, 251, 420)
-    assert found.entries == 170
+    assert (found.ok, found.first, found.head) == (True, 26, 42)
+    assert found.entries == 17
     with database.sessions.writing() as session:
-        session.execute(text("DELETE FROM audit WHERE id < 260"))
+        session.execute(text("DELETE FROM audit WHERE id < 30"))
     found = database.audit.verify()
-    assert (found.ok, found.broken_at) == (False, 260)
+    assert (found.ok, found.broken_at) == (False, 30)
 
 
 def test_many_changes_make_room_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auditing_module, "KEPT_CHANGES", 500)
-    for number in range(100):
+    monkeypatch.setattr(auditing_module, "KEPT_CHANGES", 50)
+    monkeypatch.setattr(auditing_module, "EVERY", 10)
+    for number in range(20):
         with by("import_all"):
             import_rows(database, "o", cameras=[camera(f"{number}-{each}") for each in range(10)])
     with database.sessions.reading() as session:
@@ -310,9 +312,9 @@ def test_many_changes_make_room_too(database: Database, monkeypatch: pytest.Monk
         alone = session.scalar(
             text("SELECT count(*) FROM audit_change WHERE audit_id NOT IN (SELECT id FROM audit)")
         )
-    assert (kept, alone) == (500, 0)
+    assert (kept, alone) == (50, 0)
     found = database.audit.verify()
-    assert (found.ok, found.first, found.head) == (True, 51, 100)
+    assert (found.ok, found.first, found.head) == (True, 16, 20)
 
 
 def test_an_import_is_one_entry_however_many_rows_it_brings(database: Database) -> None:

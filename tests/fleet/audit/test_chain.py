@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sightline.fleet.people.chain import START, Link, Mark, broken, canonical, hash_of
@@ -17,6 +17,7 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 ENTRY = st.dictionaries(st.text(max_size=8), VALUES, max_size=4)
+QUICK = settings(max_examples=50)
 CHAINS = st.lists(ENTRY, min_size=1, max_size=6)
 
 
@@ -28,6 +29,7 @@ def written(entries: list[dict[str, Any]], after: Mark = START) -> tuple[list[Li
     return links, last
 
 
+@QUICK
 @given(CHAINS)
 def test_a_chain_as_it_was_written_holds(entries: list[dict[str, Any]]) -> None:
     links, head = written(entries)
@@ -36,6 +38,7 @@ def test_a_chain_as_it_was_written_holds(entries: list[dict[str, Any]]) -> None:
     assert broken(read, START, head) is None, "what went through a column of JSON is the same"
 
 
+@QUICK
 @given(CHAINS, st.data())
 def test_an_entry_that_was_changed_is_named(entries: list[dict[str, Any]], data: st.DataObject) -> None:
     links, head = written(entries)
@@ -48,6 +51,7 @@ def test_an_entry_that_was_changed_is_named(entries: list[dict[str, Any]], data:
     assert found.number == links[at].number
 
 
+@QUICK
 @given(CHAINS, st.data())
 def test_an_entry_whose_hash_was_made_anew_is_found_at_the_next(
     entries: list[dict[str, Any]], data: st.DataObject
@@ -63,6 +67,7 @@ def test_an_entry_whose_hash_was_made_anew_is_found_at_the_next(
     assert found.number == min(at + 2, len(links))
 
 
+@QUICK
 @given(CHAINS, st.data())
 def test_entries_that_were_taken_out_are_missed(entries: list[dict[str, Any]], data: st.DataObject) -> None:
     links, head = written(entries)
@@ -71,6 +76,7 @@ def test_entries_that_were_taken_out_are_missed(entries: list[dict[str, Any]], d
     assert broken(kept, START, head) is not None
 
 
+@QUICK
 @given(CHAINS, st.data())
 def test_entries_that_changed_places_are_found(entries: list[dict[str, Any]], data: st.DataObject) -> None:
     links, head = written(entries)
@@ -81,6 +87,7 @@ def test_entries_that_changed_places_are_found(entries: list[dict[str, Any]], da
     assert broken(renumbered, START, head) is not None
 
 
+@QUICK
 @given(CHAINS, ENTRY, st.data())
 def test_an_entry_that_was_put_in_is_found(
     entries: list[dict[str, Any]], more: dict[str, Any], data: st.DataObject
@@ -93,6 +100,7 @@ def test_an_entry_that_was_put_in_is_found(
     assert broken(renumbered, START, head) is not None
 
 
+@QUICK
 @given(CHAINS, CHAINS)
 def test_a_chain_whose_begin_was_cut_goes_on_from_there(
     old: list[dict[str, Any]], new: list[dict[str, Any]]
@@ -103,6 +111,7 @@ def test_a_chain_whose_begin_was_cut_goes_on_from_there(
     assert broken(links, START, head) is not None
 
 
+@QUICK
 @given(CHAINS)
 def test_the_same_values_are_written_down_in_one_way(entries: list[dict[str, Any]]) -> None:
     for values in entries:

@@ -18,9 +18,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sightline.errors import StoreError
-from sightline.fleet.people.chain import START, Broken, Link, broken
+from sightline.fleet.people.chain import START, Broken, Link, Mark, broken
 from sightline.fleet.people.principal import Acting, acting_now
-from sightline.fleet.store.auditing import ANCHOR, HEAD, Auditing, chained, mark
+from sightline.fleet.store.auditing import ANCHOR, HEAD, Auditing, chained, mark, newest_ever
 from sightline.fleet.store.refusals import Missing
 from sightline.fleet.store.row import Json, Page, Row
 from sightline.fleet.store.sessions import Sessions, pairs
@@ -158,7 +158,8 @@ class AuditBook:
         with self._sessions.reading() as session:
             reading = _Verifying(session, self._vault, seen)
             after, head = mark(session, self._vault, ANCHOR) or START, mark(session, self._vault, HEAD)
-            fault = broken(reading.links(), after, head or START) or reading.fault
+            end = Mark(newest_ever(session), "") if head is None else head
+            fault = broken(reading.links(), after, end) or reading.fault
             if fault is None and seen is not None and not reading.was_seen and seen != after.hash:
                 fault = Broken(0, "no entry has the hash that was seen")
             return Verified(

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select, text, update
 from sqlalchemy.orm import Session
 
 from sightline.clock import NS_PER_MS, Clock
@@ -39,6 +39,8 @@ UNDOES: Final = "undoes"
 _OFTEN: Final = Rate(burst=30, every_s=30.0)
 _MOST_LETTERS: Final = 2048
 _AT_ONCE: Final = 500
+_LOST: Final = "lost"
+"""In the place of a hash, where there were entries and nobody can say how they ended: no chain goes on so."""
 
 
 class Auditing:
@@ -82,11 +84,11 @@ class Auditing:
 
     def append(self, session: Session, acting: Acting, found: Sequence[Changed], *, left_out: int = 0) -> int:
         """An entry at the end of the chain."""
-        last = mark(session, self._vault, HEAD) or START
-        newest = session.scalar(select(func.max(Audit.id))) or 0
+        newest = newest_ever(session)
+        last = mark(session, self._vault, HEAD) or (Mark(newest, _LOST) if newest else START)
         more = f" (and {left_out} more that are not listed)" if left_out else ""
         entry: dict[str, Any] = {
-            "id": max(last.number, newest) + 1,
+            "id": newest + 1,
             "at": self._clock.utc_ns() // NS_PER_MS,
             "who": acting.who.name,
             "role": acting.who.role.value,
@@ -149,6 +151,17 @@ def chained(entry: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict
 _CHAINED: Final = ("kind", "name", "generation", "before", "after")
 
 
+def newest_ever(session: Session) -> int:
+    """The number of the newest entry that there ever was, also where it was taken out."""
+    return int(session.scalar(_NEWEST) or 0)
+
+
+_NEWEST: Final = text(
+    "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0), "
+    "coalesce((SELECT max(id) FROM audit), 0), coalesce((SELECT max(audit_id) FROM audit_change), 0))"
+)
+
+
 def mark(session: Session, vault: Vault, name: str) -> Mark | None:
     """Where the chain ends, or was cut; None: it is not said, or not by us."""
     found = session.get(Setting, name)
@@ -163,8 +176,8 @@ def mark(session: Session, vault: Vault, name: str) -> Mark | None:
 
 def put_mark(session: Session, vault: Vault, name: str, at: Mark) -> None:
     """Keep it, sealed: who changes entries by SQL cannot make one."""
-    text = json.dumps({"of": name, "number": at.number, "hash": at.hash})
-    session.merge(Setting(name=name, value=vault.seal(text)))
+    said = json.dumps({"of": name, "number": at.number, "hash": at.hash})
+    session.merge(Setting(name=name, value=vault.seal(said)))
 
 
 def seal_audit_anew(session: Session, vault: Vault) -> None:
