@@ -253,7 +253,7 @@ def test_a_codec_that_nobody_plays_is_told_and_the_next_packet_may_do() -> None:
 
 def test_a_viewer_is_told_how_it_is() -> None:
     condition = Condition()
-    assert condition.note(0) == Note("waiting", "waiting for the first picture")
+    assert condition.note(0) == Note("waiting")
     condition.seat = Seat(why="machine: hall is lost")
     assert condition.note(0) == Note("waiting", "machine: hall is lost")
     condition.came(SECOND, 1_700_000_000 * SECOND)

@@ -173,7 +173,7 @@ class Live {
   }
 
   #hear({ state, why }) {
-    const words = { live: "Live", waiting: "Waiting for a picture", gone: "No picture", no_video: "No picture can be shown" };
+    const words = { live: "Live", waiting: "Waiting for the first picture", gone: "No picture", no_video: "No picture can be shown" };
     if (state === "gone" || state === "no_video") this.#drawing.clear();
     this.#say(state, why ? `${words[state]}: ${why}` : words[state]);
   }

@@ -89,7 +89,9 @@ function drawBox(pen, box, width, height) {
   pen.lineWidth = line;
   pen.strokeStyle = pen.fillStyle = colourOf(box.label);
   pen.strokeRect(box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1);
-  const words = `${box.label}${box.track_id === null ? "" : ` ${box.track_id}`} ${Math.round(box.score * 100)}%`;
+  const track = box.track_id === null ? "" : ` #${box.track_id}`;
+  const score = box.x2 - box.x1 < height / 8 ? "" : ` ${Math.round(box.score * 100)}%`;
+  const words = `${box.label}${track}${score}`;
   pen.font = `${size}px system-ui, sans-serif`;
   const top = box.y1 >= size + 4 ? box.y1 - size - 4 : box.y1;
   const wide = pen.measureText(words).width + 8;

@@ -60,7 +60,7 @@ class Condition:
         if not self.seat.possible:
             return Note("no_video", self.seat.why)
         if self._last_ns is None:
-            return Note("waiting", self.seat.why or "waiting for the first picture")
+            return Note("waiting", self.seat.why)
         since = datetime.fromtimestamp(self._last_utc_ns / 1e9, UTC)
         told = f"no picture since {since:%H:%M:%S} UTC"
         return Note("gone", f"{told}: {self.seat.why}" if self.seat.why else told)
