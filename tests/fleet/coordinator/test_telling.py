@@ -131,6 +131,18 @@ def test_a_deployment_that_failed_is_explained() -> None:
     )
 
 
+def test_what_is_merely_under_way_is_told_from_what_failed() -> None:
+    hand = running()
+
+    def under_way() -> list[str]:
+        return [step.what for step in explained(hand, "cam-i").steps if step.under_way]
+
+    hand.respond(A, deployment="deploying", status=[status("i", "starting")])
+    assert under_way() == ["deployment", "state", "pictures"]
+    hand.respond(A, deployment="failed", status=[status("i", "failed")])
+    assert under_way() == ["pictures"]
+
+
 def test_a_machine_that_did_not_take_what_is_newest_is_explained() -> None:
     hand = running()
     generation = hand.sent[A].generation

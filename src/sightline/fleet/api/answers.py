@@ -193,6 +193,7 @@ class Step(BaseModel):
     what: str = Field(examples=["machine"])
     ok: bool
     why: str = Field(examples=["hall is connected, heard 1.2 s ago"])
+    under_way: bool = Field(description="it is not ok, and about to become so by itself", examples=[False])
 
 
 class ExplainAnswer(BaseModel):

@@ -20,14 +20,19 @@ STALE_S: Final = 10.0
 """A picture older than that is no picture."""
 _DONE: Final = "exited"
 _WELL: Final = frozenset({"running", _DONE})
+_BEGINS: Final = frozenset({"creating", "starting", "removing", "unknown"})
+_OPENS: Final = frozenset({"idle", "connecting"})
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One link: what was looked at, whether it is as it should be, and why, for people."""
+    """One link: what was looked at, whether it is as it should be, and why, for people. `under_way`: it is
+    not, and is about to become so by itself, as far as is known.
+    """
 
     what: str
     ok: bool
     why: str
+    under_way: bool = False
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -62,8 +67,8 @@ class _Chain:
         self.steps: list[Step] = []
         self._fleet, self._found, self._now_ns = fleet, found, now_ns
 
-    def add(self, what: str, ok: bool, why: str) -> bool:
-        self.steps.append(Step(what, ok, why))
+    def add(self, what: str, ok: bool, why: str, *, under_way: bool = False) -> bool:
+        self.steps.append(Step(what, ok, why, under_way and not ok))
         return ok
 
     @property
@@ -108,7 +113,8 @@ class _Chain:
         if state in {"connected", "draining"}:
             self.add("machine", True, f"{node.name} is {state}{self._heard(node)}")
         elif state == "waiting":
-            self.add("machine", False, f"{node.name} was not heard since the coordinator began")
+            told = f"{node.name} was not heard since the coordinator began"
+            self.add("machine", False, told, under_way=True)
         else:
             stays = "; what the fleet itself had put there went elsewhere" if node.gone else ""
             self.add("machine", False, f"{node.name} is {state}{self._heard(node)}, its lease is over{stays}")
@@ -120,7 +126,7 @@ class _Chain:
 
     def _granted(self, name: str, node: Node) -> bool:
         if name in self._fleet.blocked:
-            return self.add("lease", False, self._fleet.blocked[name][1])
+            return self.add("lease", False, self._fleet.blocked[name][1], under_way=True)
         if not self._fleet.cameras_on.get(name):
             return self.add("cameras", False, "it has no cameras, and runs nothing without one")
         count = len(self._fleet.cameras_on[name])
@@ -132,21 +138,24 @@ class _Chain:
             self.add("deployment", False, f"{node.name}: {said.reason}")
             return
         if not node.knows:
-            self.add("deployment", False, f"{node.name} has generation {said.generation} of {generation}")
+            told = f"{node.name} has generation {said.generation} of {generation}"
+            self.add("deployment", False, told, under_way=True)
             return
         ok = said.deployment == "done" and said.observed >= generation
         reason = f": {said.reason}" if said.reason else ""
         text = f"generation {generation} on {node.name} is {said.deployment or 'seen'}{reason}"
-        self.add("deployment", ok, text if ok else f"{text}; {said.observed} runs well")
+        told = text if ok else f"{text}; {said.observed} runs well"
+        self.add("deployment", ok, told, under_way=said.deployment != "failed")
 
     def _state(self, name: str, node: Node) -> FleetInstanceStatus | None:
         status = node.said.statuses.get(name)
         if status is None:
-            self.add("state", False, f"{node.name} did not report it yet")
+            self.add("state", False, f"{node.name} did not report it yet", under_way=True)
             return None
         parts = [status.state, status.reason, f"restarts: {status.restarts}" if status.restarts else ""]
         parts.append(f"put right: {status.drift}" if status.drift else "")
-        self.add("state", status.state in _WELL, ", ".join(filter(None, parts)))
+        told = ", ".join(filter(None, parts))
+        self.add("state", status.state in _WELL, told, under_way=status.state in _BEGINS)
         self._figures(status)
         return status
 
@@ -160,11 +169,12 @@ class _Chain:
 
     def _camera_figures(self, camera_id: str, figures: CameraFigures | None) -> None:
         if figures is None:
-            self.add("pictures", False, f"nothing is known of the pictures of {camera_id} yet")
+            told = f"nothing is known of the pictures of {camera_id} yet"
+            self.add("pictures", False, told, under_way=True)
             return
         fresh = figures.age_s is None or figures.age_s <= STALE_S
         parts = [figures.state]
         parts.append("" if figures.fps is None else f"{figures.fps:.3g} pictures a second")
         parts.append("" if figures.age_s is None else f"the last one {figures.age_s:.1f} s ago")
         told = ", ".join(filter(None, parts)) or "no figures"
-        self.add("pictures", fresh and bool(figures.fps), told)
+        self.add("pictures", fresh and bool(figures.fps), told, under_way=figures.state in _OPENS)
