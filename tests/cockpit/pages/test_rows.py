@@ -37,7 +37,7 @@ def test_a_camera_is_made_applied_and_seen_live(
     page = operator.client.get("/cameras/gate").text
     assert "planted" not in page
     assert "not applied yet" in operator.see("/cameras/gate")
-    assert "1 camera is new." in operator.see("/plan")
+    assert "1 camera is new" in operator.see("/plan")
     operator.send("/plan", **{**operator.form("/plan"), "desc": "the gate"})
     wait_for(lambda: _status(server, "gate") == "live", 10, "it is so")
     page = operator.see("/cameras/gate")

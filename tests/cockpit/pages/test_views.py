@@ -151,8 +151,14 @@ def test_a_camera_says_why_it_is_not_as_desired(camera: CameraOut) -> None:
     spec = CameraSpec(camera_id="gate", generation=1)
     placed: dict[str, Any] = {"placed_instance": "hall-1", "placed_node": "n1", "observed_generation": 1}
     assert line(None).differences == ("it is new, and not applied yet",)
-    assert line(spec).word.text == "no place"
-    live = line(spec, status="live", **placed)
+    assert line(None).word[:2] == ("draft", "off")
+    assert (line(spec).word.text, line(spec, instance_name="hall-1").desired) == (
+        "no place",
+        "runs on hall-1",
+    )
+    live = line(spec, status="live", **placed, instance_name="hall-1", agent_name="hall", pool="door")
+    assert live.desired == "runs", "where it is to be is said where it is not"
+    assert line(spec, **placed, agent_name="tower").desired == "runs at tower"
     assert (live.word.text, live.agent, live.differences) == ("live", "hall", ())
     away = line(spec, status="backing_off", **placed)
     assert away.word.text == "away"
@@ -174,7 +180,7 @@ def test_a_plan_says_what_interrupts_first_and_what_is_as_now_last() -> None:
     plan = Plan(revision=2, instances=(begun,), cameras=tuple(places),
                 nodes=(NodePlan(node_id=node, hostname="hall", restarts=1),))  # fmt: skip
     view = plan_view(plan, {str(node): "the hall"})
-    assert view.words[0].startswith("1 instance is ended and begun anew")
-    assert view.words[1:] == ("1 camera loses its place.", "1 camera has no place, as now.")
+    assert view.words[0].text.startswith("1 instance is ended and begun anew")
+    assert view.words[1:] == (("bad", "1 camera loses its place"), ("busy", "1 camera has no place, as now"))
     assert [row.name for row in view.cameras] == ["b", "a"]
     assert (view.instances[0].then, view.interrupts) == ("the hall", True)

@@ -28,10 +28,17 @@ class PlanRow(NamedTuple):
     why: str
 
 
+class Sum(NamedTuple):
+    """Of a kind of thing that would happen, how much."""
+
+    tone: Tone
+    text: str
+
+
 class PlanView(NamedTuple):
     """A plan as a page shows it. `interrupts`: pictures will be missed for a moment, or for good."""
 
-    words: tuple[str, ...]
+    words: tuple[Sum, ...]
     instances: tuple[PlanRow, ...]
     cameras: tuple[PlanRow, ...]
     more_instances: int
@@ -109,23 +116,23 @@ def _agent(node_id: NodeId | None, agents: Mapping[str, str]) -> str:
     return "" if node_id is None else agents.get(str(node_id), str(node_id))
 
 
-def _words(plan: Plan) -> Iterator[str]:
-    """One sentence a kind of thing that would happen, what interrupts first."""
+def _words(plan: Plan) -> Iterator[Sum]:
+    """One a kind of thing that would happen, what interrupts first."""
     begins, restarts, ends = (sum(getattr(one, name) for one in plan.nodes) for name in _PER_NODE)
     if restarts:
         told = counted(restarts, "instance is", "instances are")
-        yield f"{told} ended and begun anew: pictures are missed meanwhile."
+        yield Sum(Tone.BUSY, f"{told} ended and begun anew: pictures are missed meanwhile")
     if ends:
-        yield f"{counted(ends, 'instance ends', 'instances end')}."
+        yield Sum(Tone.OFF, counted(ends, "instance ends", "instances end"))
     if begins:
-        yield f"{counted(begins, 'instance begins', 'instances begin')}."
+        yield Sum(Tone.GOOD, counted(begins, "instance begins", "instances begin"))
     changes = Counter("as now" if _is_as_now(one) else str(one.change) for one in plan.cameras)
     yield from _camera_words(changes)
     without = sum(one.change == "unplaced" for one in plan.instances)
     if without:
-        yield f"{counted(without, 'instance has', 'instances have')} no place."
+        yield Sum(Tone.BAD, f"{counted(without, 'instance has', 'instances have')} no place")
     if plan.is_empty:
-        yield "Nothing would change."
+        yield Sum(Tone.GOOD, "nothing would change")
 
 
 _PER_NODE: Final = ("begins", "restarts", "ends")
@@ -139,7 +146,7 @@ _CAMERA_WORDS: Final[Sequence[tuple[str, str, str]]] = (
 )
 
 
-def _camera_words(changes: Mapping[str, int]) -> Iterator[str]:
+def _camera_words(changes: Mapping[str, int]) -> Iterator[Sum]:
     for change, one, many in _CAMERA_WORDS:
         if changes.get(change):
-            yield f"{counted(changes[change], one, many)}."
+            yield Sum(_TONES.get(change, Tone.BUSY), counted(changes[change], one, many))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from sightline.cockpit.views.words import Word, agent_word, camera_word, counted, instance_word
+from sightline.cockpit.views.words import DRAFT, Word, agent_word, camera_word, counted, instance_word
 from sightline.fleet.inventory import CameraSpec, InstanceSpec, Inventory
 from sightline.fleet.store.rows import AgentOut, CameraOut, DsInstanceOut
 
@@ -85,12 +85,14 @@ def camera_line(row: CameraOut, around: Around) -> CameraLine:
     spec = around.applied.cameras.get(row.camera_id)
     wanted = spec is not None and spec.enabled  # what was reported of one that is not wanted is old
     word = camera_word((row.status if row.placed_instance else "unplaced") if wanted else "unwanted")
+    word = DRAFT if spec is None else word
+    agent = around.agent(row.placed_node)
     return CameraLine(
         row=row,
-        desired=_desired_camera(row),
+        desired=_desired_camera(row, agent),
         word=word,
         instance=row.placed_instance or "",
-        agent=around.agent(row.placed_node),
+        agent=agent,
         differences=tuple(_camera_differs(row, spec, word, around)),
     )
 
@@ -99,11 +101,13 @@ def instance_line(row: DsInstanceOut, around: Around) -> InstanceLine:
     """One instance."""
     spec = around.applied.instances.get(row.instance_name)
     word = instance_word(row.status if spec is not None and spec.enabled else "unwanted")
+    word = DRAFT if spec is None else word
+    agent = around.agent(row.placed_node)
     return InstanceLine(
         row=row,
-        desired=_desired_instance(row),
+        desired=_desired_instance(row, agent),
         word=word,
-        agent=around.agent(row.placed_node),
+        agent=agent,
         differences=tuple(_instance_differs(row, spec, word, around)),
     )
 
@@ -118,18 +122,26 @@ def gone(applied: Iterable[str], wanted: Iterable[str]) -> list[str]:
     return sorted(set(applied).difference(wanted))
 
 
-def _desired_camera(row: CameraOut) -> str:
+def _desired_camera(row: CameraOut, agent: str) -> str:
+    """Where it is to run is said where it does not; the pool, which has a column, where it is nowhere."""
     if not row.enabled:
         return "stopped"
-    places = [f"on {row.instance_name}" if row.instance_name else f"in pool {row.pool}" if row.pool else ""]
-    places.append(f"at {row.agent_name}" if row.agent_name else "")
+    places = [f"on {row.instance_name}" if row.instance_name not in {None, row.placed_instance} else ""]
+    places.append(
+        f"in pool {row.pool}" if row.pool and not (row.instance_name or row.placed_instance) else ""
+    )
+    places.append(_at(row.agent_name, agent))
     return " ".join(filter(None, ["runs", *places]))
 
 
-def _desired_instance(row: DsInstanceOut) -> str:
+def _desired_instance(row: DsInstanceOut, agent: str) -> str:
     if not row.enabled:
         return "stopped"
-    return f"runs at {row.agent_name}" if row.agent_name else "runs"
+    return " ".join(filter(None, ["runs", _at(row.agent_name, agent)]))
+
+
+def _at(wanted: str | None, now: str) -> str:
+    return f"at {wanted}" if wanted and wanted != now else ""
 
 
 def _camera_differs(row: CameraOut, spec: CameraSpec | None, word: Word, around: Around) -> Iterator[str]:

@@ -36,6 +36,7 @@ _NOT_KNOWN: Final = Word("not known", Tone.BUSY, "nothing was reported of it yet
 _UNPLACED: Final = Word("no place", Tone.BAD, "no machine or no instance can take it")
 _LOST: Final = Word("lost", Tone.BAD, "its machine is not heard")
 _UNWANTED: Final = Word("stopped", Tone.OFF, "it is not wanted")
+DRAFT: Final = Word("draft", Tone.OFF, "nothing of it is applied yet")
 _STARTING: Final = Word("starting", Tone.BUSY, "it runs and is not ready yet")
 _INSTANCES: Final = {
     "creating": Word("creating", Tone.BUSY, "its files and its image are made ready"),
