@@ -10,7 +10,9 @@ from tests.cockpit.security.rig import PASSWORD
 
 COOKIE = "sightline_session"
 _LOUD = ("error", "warning")
-_EXPECTED = re.compile(r"responded with a status of 4\d\d|Canvas2D: Multiple readback")  # the latter: of tests
+_EXPECTED = re.compile(
+    r"responded with a status of 4\d\d|Canvas2D: Multiple readback"
+)  # the latter: of tests
 
 
 class Visitor:

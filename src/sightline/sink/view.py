@@ -142,9 +142,7 @@ class View:
         """On one handle of the bus, until that breaks off or we end."""
         target = self._bus if self._url is None else open_bus(self._url)
         over = threading.Event()
-        publishing = threading.Thread(
-            target=self._publish, args=(target, over), name="view-out", daemon=True
-        )
+        publishing = threading.Thread(target=self._publish, args=(target, over), name="view-out", daemon=True)
         publishing.start()
         try:
             with target.subscribe(
