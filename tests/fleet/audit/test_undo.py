@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 from tests.fleet.audit.acts import by
 from tests.fleet.store.filled import camera, deepstream, worker
 from tests.fleet.store.test_instances import SECRET_WORKER, TOKEN
@@ -309,6 +310,26 @@ def test_what_one_request_did_in_several_transactions_is_taken_back_whole(databa
     undo(database, done.entry)
     assert database.cameras.get("gate").enabled is False
     assert [one.undone for one in database.audit.page(act="start_camera").items] == [False] * 3
+
+
+def test_what_was_changed_and_applied_at_once_is_taken_back_at_once(database: Database) -> None:
+    filled(database)
+    database.apply()
+    database.cameras.change("web", {"pool": "draft"})
+
+    def stop(session: Session) -> Camera:
+        row = database.cameras.find(session, "gate")
+        database.cameras.merge_in(session, row, {"enabled": False})
+        return row
+
+    with by("stop_camera"):
+        database.apply_row(stop)
+    assert not database.applied()[0].cameras["gate"].enabled
+    done = undo(database)
+    assert [one.kind for one in done.changes] == ["camera", "revision"]
+    assert database.applied()[0].cameras["gate"].enabled
+    assert database.applied()[0].cameras["web"].pool == ""
+    assert (database.cameras.get("gate").enabled, database.cameras.get("web").pool) == (True, "draft")
 
 
 def test_what_is_said_of_a_machine_is_taken_back_but_not_who_may_come(database: Database) -> None:
