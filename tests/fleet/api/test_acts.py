@@ -251,3 +251,17 @@ def test_an_act_is_taken_back_by_undo_and_runs_again(fleet: Fleet) -> None:
     fleet.client.post("/api/v1/undo")
     assert fleet.client.get("/api/v1/cameras/one-cam")["enabled"]
     fleet.runs(hall, "one")
+
+
+def test_what_is_applied_is_what_was_read(fleet: Fleet) -> None:
+    fleet.wanted("look")
+    plan = fleet.client.get("/api/v1/plan")
+    fleet.client.post("/api/v1/cameras", camera("more"))
+    for query in ({"mark": plan["mark"]}, {"revision": plan["revision"] + 1}):
+        with pytest.raises(Refused) as refused:
+            fleet.client.ask("POST", "/api/v1/update-config", query=query)
+        assert refused.value.status == 409
+    assert fleet.revision() == 0
+    read = fleet.client.ask("POST", "/api/v1/update-config", query={"dry_run": True})["plan"]
+    query = {"mark": read["mark"], "revision": read["revision"]}
+    assert fleet.client.ask("POST", "/api/v1/update-config", query=query)["revision"] == 1

@@ -1,6 +1,8 @@
-"""A row that is changed and applied alone, in one transaction."""
+"""A row that is changed and applied alone, in one transaction; and a draft that is applied as it was read."""
 
+import threading
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -8,7 +10,8 @@ from sqlalchemy.orm import Session
 from tests.fleet.store.filled import camera, worker
 
 from sightline.fleet.store import Database
-from sightline.fleet.store.refusals import Refused
+from sightline.fleet.store.refusals import DraftChanged, Refused
+from sightline.fleet.store.revisions import Expected
 from sightline.fleet.store.tables import Camera
 
 Change = Callable[[Session], Camera]
@@ -66,3 +69,50 @@ def test_a_change_that_is_refused_applies_nothing(database: Database) -> None:
     with pytest.raises(Refused):
         database.apply_row(to(database, "gate", instance_name="nobody"))
     assert (database.applied(), database.cameras.get("gate").generation) == (before, 1)
+
+
+def test_nothing_is_applied_that_was_not_read_however_late_somebody_changes_it(database: Database) -> None:
+    """One applies what they read, while another one never rests."""
+    filled(database)
+    enough = threading.Event()
+
+    def changing() -> None:
+        for number in count():
+            if enough.is_set():
+                return
+            database.cameras.change("yard", {"pool": f"p{number}"})
+
+    somebody = threading.Thread(target=changing)
+    somebody.start()
+    applied = refused = 0
+    try:
+        while (not applied or not refused) and applied + refused < 2000:
+            read, mark = database.draft()
+            try:
+                now, _ = database.apply(expected=Expected(mark=mark))
+            except DraftChanged:
+                refused += 1
+            else:
+                applied += 1
+                assert now == read
+    finally:
+        enough.set()
+        somebody.join()
+    assert min(applied, refused) > 0, (applied, refused)
+
+
+def test_a_draft_is_known_again_by_its_number_or_its_mark(database: Database) -> None:
+    filled(database)
+    read, mark = database.draft()
+    assert database.draft() == (read, mark)
+    database.cameras.change("yard", {"pool": "other"})
+    assert database.draft()[0].revision == read.revision
+    for expected in (Expected(mark=mark), Expected(revision=read.revision + 1)):
+        with pytest.raises(DraftChanged):
+            database.apply(expected=expected)
+    assert database.applied()[0].revision == 1
+    assert database.apply(expected=Expected(read.revision, database.draft()[1]))[0].revision == 2
+    database.cameras.remove("gate")
+    _, mark = database.draft()
+    database.cameras.add(camera("gate"))
+    assert database.draft()[1] != mark

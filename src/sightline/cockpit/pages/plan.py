@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from uuid import UUID
 
@@ -17,10 +16,10 @@ from sightline.errors import BufferFull, CallTimedOut
 from sightline.fleet.api.answers import Asked
 from sightline.fleet.deciding.coordinator.planning import Plan
 from sightline.fleet.inventory import Inventory
+from sightline.fleet.store.revisions import Expected
 
 _MOST_LOST = 20
 _WAIT_S = 5.0
-_CHANGED = "What is wanted was changed since you read the plan, and nothing is applied: read it again."
 
 
 def routes(shell: Shell) -> list[Route]:
@@ -31,8 +30,7 @@ def routes(shell: Shell) -> list[Route]:
     def show(request: Request) -> Response:
         lose = request.query_params.getlist("lose")[:_MOST_LOST]
         lost = [desk.database.agents.get(name) for name in lose]
-        wanted = desk.database.inventory()
-        mark = _mark(desk, wanted)
+        wanted, mark = desk.database.draft()
         plan, why = plans.view(wanted, mark, frozenset(UUID(one.node_id) for one in lost))
         return shell.page(
             request,
@@ -51,9 +49,8 @@ def routes(shell: Shell) -> list[Route]:
 
     def apply(request: Request) -> Response:
         desc = shell.text(request, "desc")[:2048]
-        if shell.text(request, "mark") != _mark(desk, desk.database.inventory()):
-            return shell.go(request, "/plan", _CHANGED, "bad")
-        return desk.told(request, "/plan", lambda: desk.acts.apply(desc=desc).detail)
+        read = Expected(mark=shell.text(request, "mark"))
+        return desk.told(request, "/plan", lambda: desk.acts.apply(desc=desc, expected=read).detail)
 
     def refresh(request: Request) -> Response:
         return desk.told(request, "/plan", lambda: Asked.of(service, service.refresh()).detail)
@@ -71,18 +68,6 @@ def routes(shell: Shell) -> list[Route]:
         Route("/plan/refresh", refresh, methods=["POST"], name="refresh"),
         Route("/plan/rebalance", rebalance, methods=["POST"], name="rebalance"),
     ]
-
-
-def _mark(desk: Desk, wanted: Inventory) -> str:
-    """Another one after any change of what is wanted, whose revision is the next number whatever is in it. A
-    row that was removed and made again is told by its number.
-    """
-    shelves = (desk.database.instances, desk.database.cameras)
-    newest = [[row.id for row in shelf.page(limit=1, sort="-id").items] for shelf in shelves]
-    instances = [(name, spec.generation) for name, spec in wanted.instances.items()]
-    cameras = [(name, spec.generation) for name, spec in wanted.cameras.items()]
-    said = repr((newest, instances, cameras))
-    return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 class _Plans:

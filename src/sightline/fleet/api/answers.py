@@ -173,10 +173,13 @@ class PlanAnswer(BaseModel):
     instances: list[InstanceChange]
     cameras: list[CameraChangePlan]
     nodes: list[NodeChange]
+    mark: str = Field(
+        default="", description="of a plan of the whole draft: by which `update-config` knows it again"
+    )
 
     @classmethod
-    def of(cls, plan: Plan) -> Self:
-        return cls.model_validate({**msgspec.to_builtins(plan), "is_empty": plan.is_empty})
+    def of(cls, plan: Plan, mark: str = "") -> Self:
+        return cls.model_validate({**msgspec.to_builtins(plan), "is_empty": plan.is_empty, "mark": mark})
 
 
 class AppliedDraft(Applied):

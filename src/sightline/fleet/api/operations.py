@@ -25,6 +25,7 @@ from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.people.principal import because
 from sightline.fleet.store.events import EventOut
 from sightline.fleet.store.refusals import Missing
+from sightline.fleet.store.revisions import Expected
 from sightline.log import get_logger
 
 
@@ -49,17 +50,27 @@ def operation_routes(service: CoordinatorService) -> APIRouter:
 
 
 def _add_acts(router: APIRouter, service: CoordinatorService) -> None:
-    @router.post("/api/v1/update-config", status_code=HTTPStatus.ACCEPTED)
+    @router.post(
+        "/api/v1/update-config",
+        status_code=HTTPStatus.ACCEPTED,
+        responses=failing(conflict="the draft is not what `revision` or `mark` say: nothing is applied"),
+    )
     def update_config(
         note: Annotated[Note | None, Body()] = None,
         *,
+        revision: Annotated[
+            int | None, Query(ge=0, lt=2**63, description="that it is to be, as the plan said; else nothing")
+        ] = None,
+        mark: Annotated[
+            str | None, Query(max_length=64, description="of the plan that was read; else nothing is applied")
+        ] = None,
         dry_run: Annotated[bool, Query(description="nothing is applied; `plan` says what would be")] = False,
     ) -> AppliedDraft:
         """Make the draft what holds: agents are told what changed for them (UpdateConfig)."""
-        desc = note.desc if note else ""
-        acted = Acts(service).apply(desc=desc, dry_run=dry_run)
+        desc, expected = note.desc if note else "", Expected(revision, mark)
+        acted = Acts(service).apply(desc=desc, expected=expected, dry_run=dry_run)
         if acted.plan is not None:
-            return AppliedDraft(revision=acted.revision, plan=PlanAnswer.of(acted.plan))
+            return AppliedDraft(revision=acted.revision, plan=PlanAnswer.of(acted.plan, acted.mark))
         get_logger("sightline.fleet").info("applied", revision=acted.revision, desc=desc)
         return AppliedDraft(revision=acted.revision)
 
@@ -117,8 +128,10 @@ def _add_questions(router: APIRouter, service: CoordinatorService) -> None:
     ) -> PlanAnswer:
         """What would change if the draft were applied now; changes nothing."""
         lost, drained = _nodes(service, lose), _nodes(service, drain)
-        wanted = None if lost or drained else service.database.inventory()
-        return PlanAnswer.of(service.plan(wanted, lost, drained=drained))
+        if lost or drained:
+            return PlanAnswer.of(service.plan(None, lost, drained=drained))
+        wanted, mark = service.database.draft()
+        return PlanAnswer.of(service.plan(wanted), mark)
 
     @router.get(
         "/api/v1/explain/{kind}/{name}", responses=failing(not_found="nothing of that name is applied")

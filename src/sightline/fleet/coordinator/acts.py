@@ -25,6 +25,7 @@ from sightline.fleet.deciding.coordinator.planning import Plan
 from sightline.fleet.inventory import Inventory
 from sightline.fleet.people.principal import acting_now, because
 from sightline.fleet.store.csv_file import Kind as Table
+from sightline.fleet.store.revisions import Expected
 from sightline.fleet.store.shelf import Shelf
 from sightline.fleet.store.tables import Camera, DsInstance
 
@@ -42,6 +43,7 @@ class Acted(NamedTuple):
         revision: that is applied, or would be.
         detail: for people.
         plan: of a dry run, what would change; None: it was done.
+        mark: of a dry run of the whole draft, by which it is known again (`Expected`).
     """
 
     kind: str
@@ -50,6 +52,7 @@ class Acted(NamedTuple):
     revision: int
     detail: str
     plan: Plan | None = None
+    mark: str = ""
 
 
 class Acts:
@@ -94,15 +97,18 @@ class Acts:
         told = "logs all that there is to say" if on else "logs as others do"
         return self._act(kind, key, values, "debug", told, dry_run=dry_run)
 
-    def apply(self, *, desc: str = "", dry_run: bool = False) -> Acted:
-        """Make the whole draft what holds."""
-        wanted = self._service.database.inventory()
+    def apply(self, *, desc: str = "", expected: Expected | None = None, dry_run: bool = False) -> Acted:
+        """Make the whole draft what holds. Raises DraftChanged where it is not as `expected`, whoever changed
+        it and however late: nothing is applied then.
+        """
+        wanted, mark = self._service.database.draft()
         changed = wanted.revision != self._service.revision
         if dry_run:
+            (expected or Expected()).check(wanted.revision, mark)
             detail = "the draft would hold" if changed else "the draft holds already"
-            return Acted("fleet", "", changed, wanted.revision, detail, self._service.plan(wanted))
+            return Acted("fleet", "", changed, wanted.revision, detail, self._service.plan(wanted), mark)
         with because(desc):
-            revision = self._service.apply(by=way(_by(), desc))
+            revision = self._service.apply(expected=expected, by=way(_by(), desc))
         return Acted("fleet", "", changed, revision, f"revision {revision} is applied")
 
     def restart(self, instance: str) -> str:

@@ -39,7 +39,7 @@ from sightline.fleet.post.post import Post
 from sightline.fleet.post.reading import Received
 from sightline.fleet.store import Database
 from sightline.fleet.store.refusals import Missing
-from sightline.fleet.store.revisions import RowChange
+from sightline.fleet.store.revisions import Expected, RowChange
 from sightline.fleet.store.rows import AgentChange, AgentIn, AgentOut
 from sightline.fleet.store.tokens import TokenOut
 from sightline.fleet.store.undoing import Undone
@@ -198,12 +198,19 @@ class CoordinatorService:
 
     # What users do
 
-    def apply(self, cameras: Collection[str] | None = None, *, by: str = "the API") -> int:
+    def apply(
+        self,
+        cameras: Collection[str] | None = None,
+        *,
+        expected: Expected | None = None,
+        by: str = "the API",
+    ) -> int:
         """What users want becomes what is applied, or of it these cameras alone; the revision. `by` which way
-        it was asked for, for the events. Raises StoreError: then nothing changed.
+        it was asked for, for the events. Raises DraftChanged where it is not as `expected`, StoreError: then
+        nothing changed.
         """
         with self._applying:
-            inventory, sources = self.database.apply(cameras)
+            inventory, sources = self.database.apply(cameras, expected)
             self._inbox.ask(lambda: self._driver.applied(inventory, sources, by), ASK_S, must=True)
             return inventory.revision
 

@@ -33,7 +33,7 @@ from sightline.fleet.store.migrating import migrate
 from sightline.fleet.store.observing import Observed
 from sightline.fleet.store.putting_back import Shelves
 from sightline.fleet.store.remembering import Remembering
-from sightline.fleet.store.revisions import Revisions, RowChange
+from sightline.fleet.store.revisions import Expected, Revisions, RowChange
 from sightline.fleet.store.sealing import check_key, seal_anew
 from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.settings import Settings
@@ -129,13 +129,19 @@ class Database:
 
     def inventory(self) -> Inventory:
         """What users want now: what `apply` would apply."""
-        return self._revisions.inventory()
+        return self.draft()[0]
 
-    def apply(self, cameras: Collection[str] | None = None) -> tuple[Inventory, Sources]:
+    def draft(self) -> tuple[Inventory, str]:
+        """The same, and its mark: another one after any change."""
+        return self._revisions.draft()
+
+    def apply(
+        self, cameras: Collection[str] | None = None, expected: Expected | None = None
+    ) -> tuple[Inventory, Sources]:
         """What users want now becomes the newest revision; the same again stays the same revision.
-        `cameras`: of these alone, whatever else they want.
+        `cameras`: of these alone, whatever else they want. Raises DraftChanged where it is not as `expected`.
         """
-        return self._revisions.apply(cameras)
+        return self._revisions.apply(cameras, expected)
 
     def apply_row(self, change: RowChange, *, dry_run: bool = False) -> tuple[Inventory, Sources]:
         """Change a row, and have it hold at once, and it alone: what else is in the draft stays draft.

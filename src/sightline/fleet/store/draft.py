@@ -7,6 +7,7 @@ very same values, so that what was not changed is compared at no cost.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
@@ -58,6 +59,11 @@ class Draft:
         if self._last is None or self._last[0] != sums:
             self._last = sums, self._read_all(session)
         return self._last[1]
+
+    def mark(self, session: Session, revision: int) -> str:
+        """Another one after any change of what is wanted, or of what is applied (`revision`)."""
+        said = repr((_sums(session, DsInstance), _sums(session, Camera), revision))
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
 
     def row(self, session: Session, row: Camera | DsInstance) -> tuple[Any, Any]:
         """Of one row, what is decided by and what documents are made of; it is not kept, as the transaction

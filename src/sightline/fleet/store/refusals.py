@@ -42,6 +42,10 @@ class Conflict(FleetError):
         self.generation = generation
 
 
+class DraftChanged(FleetError):
+    """What is wanted is not what was read by who wants it applied: nothing is applied."""
+
+
 class Missing(FleetError, LookupError):
     """There is no such row."""
 

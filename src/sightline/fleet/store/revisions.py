@@ -9,7 +9,7 @@ import threading
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 from sqlalchemy import delete, func, select
@@ -21,6 +21,7 @@ from sightline.fleet.documents.sources import Sources
 from sightline.fleet.inventory import CameraSpec, Inventory
 from sightline.fleet.messages.parts import RunOptions
 from sightline.fleet.store.draft import Draft
+from sightline.fleet.store.refusals import DraftChanged
 from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.tables import Camera, DsInstance, Revision
 from sightline.fleet.store.vault import Vault
@@ -74,6 +75,26 @@ class Snapshot(msgspec.Struct, frozen=True):
         return Snapshot(replace(self.inventory, **{of: specs}), replace(self.sources, **{of: sources}))
 
 
+class Expected(NamedTuple):
+    """What is to be applied, as who asks for it read it: the revision that it would be, and its mark, which
+    is another after any change; None: whatever it is.
+    """
+
+    revision: int | None = None
+    mark: str | None = None
+
+    def check(self, revision: int, mark: str) -> None:
+        """Raises DraftChanged where it is another."""
+        if self.revision not in {None, revision}:
+            raise DraftChanged(
+                f"expected what is wanted to be revision {self.revision}, got {revision}: nothing is applied"
+            )
+        if self.mark not in {None, mark}:
+            raise DraftChanged(
+                "what is wanted was changed since its plan was read, and nothing is applied: read it again"
+            )
+
+
 class Revisions:
     """Of one database. Any thread may use it."""
 
@@ -83,18 +104,24 @@ class Revisions:
         self._lock = threading.Lock()
         self._last: Snapshot | None = None
 
-    def inventory(self) -> Inventory:
-        """What would be applied now; `revision` is that which it would have."""
+    def draft(self) -> tuple[Inventory, str]:
+        """What would be applied now, with the `revision` that it would have; and its mark, by which `apply`
+        knows it again.
+        """
         with self._lock, self._sessions.reading() as session:
             now = Snapshot(*self._draft.read(session))
             last = self._applied(session)
-            number = last.inventory.revision + (now != last.of(0))
-            return now.of(number).inventory
+            mark = self._draft.mark(session, last.inventory.revision)
+            return now.of(_next(now, last)).inventory, mark
 
-    def apply(self, cameras: Collection[str] | None = None) -> tuple[Inventory, Sources]:
-        """The draft becomes the newest revision, or of it these cameras alone, unless that is so already."""
+    def apply(
+        self, cameras: Collection[str] | None = None, expected: Expected | None = None
+    ) -> tuple[Inventory, Sources]:
+        """The draft becomes the newest revision, or of it these cameras alone, unless that is so already.
+        Raises DraftChanged where it is not as `expected`.
+        """
         with self._lock:
-            made = self._apply(cameras)
+            made = self._apply(cameras, expected or Expected())
             self._last = made
             return made.inventory, made.sources
 
@@ -135,10 +162,11 @@ class Revisions:
             last = self._applied(session)
             return last.inventory, last.sources
 
-    def _apply(self, cameras: Collection[str] | None) -> Snapshot:
+    def _apply(self, cameras: Collection[str] | None, expected: Expected) -> Snapshot:
         with self._sessions.writing() as session:
             draft = Snapshot(*self._draft.read(session))
             last = self._applied(session)
+            expected.check(_next(draft, last), self._draft.mark(session, last.inventory.revision))
             now = draft if cameras is None else last.of(0).with_cameras(draft, frozenset(cameras))
             return self._added(session, now, last)
 
@@ -172,6 +200,11 @@ class Revisions:
         for camera in read.sources.cameras.values():
             hide_secret(camera.password or "")
         return read.of(number)
+
+
+def _next(now: Snapshot, last: Snapshot) -> int:
+    """The revision that this would be."""
+    return last.inventory.revision + (now != last.of(0))
 
 
 def _mixed(old: Mapping[str, T], new: Mapping[str, T], names: frozenset[str]) -> dict[str, T]:
