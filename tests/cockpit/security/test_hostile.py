@@ -270,6 +270,18 @@ def test_guesses_have_a_limit_and_who_knows_the_password_is_told_when(
         assert len(said) == 1
 
 
+def test_who_guesses_under_many_names_and_addresses_of_their_own_making_has_one_limit(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with served(tmp_path_factory.mktemp("many")) as server, asking(server.url) as stranger:
+        codes = []
+        for number in range(24):
+            said = {"x-forwarded-for": f"10.0.0.{number}", "forwarded": f"for=10.0.0.{number}"}
+            stranger.headers.update({**said, "x-real-ip": f"10.0.0.{number}"})
+            codes.append(login(stranger, f"name-{number}", "not the password").status_code)
+        assert (codes[0], codes[-1]) == (401, 429)
+
+
 def test_a_name_that_is_nobodys_is_answered_as_a_wrong_password(stranger: httpx.Client) -> None:
     wrong = login(stranger, "viewer", "not the password")
     nobody = login(stranger, "nobody", "not the password")
