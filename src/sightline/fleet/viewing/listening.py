@@ -128,7 +128,7 @@ class Listening:
     def _ask(self) -> None:
         before: frozenset[str] = frozenset()
         while not self._closing.is_set():
-            looked_at = self._wanted()
+            looked_at = self._looked_at()
             wanted = looked_at or frozenset()
             if wanted:
                 self._needed_ns = self._clock.monotonic_ns() + ns(KEPT_S)
@@ -138,6 +138,13 @@ class Listening:
             before = wanted
             self._due.wait(None if looked_at is None else WANT_EVERY_S)
             self._due.clear()
+
+    def _looked_at(self) -> frozenset[str] | None:
+        try:
+            return self._wanted()
+        except Exception as error:  # noqa: BLE001 - it is looked at again in a moment
+            self._away.add(reason=repr(error))
+            return frozenset()
 
     def _say(self, wanted: frozenset[str]) -> None:
         bus = self._bus

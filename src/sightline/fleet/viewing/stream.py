@@ -10,6 +10,7 @@ Deliberately not here: viewers, and JPEGs.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from contextlib import suppress
 from typing import Final
 
 from sightline.codec.codec_string import codec_string
@@ -47,6 +48,7 @@ class Stream:
         try:
             segments = self._fragmenter.add(packet)
         except CodecError:
+            self.close()
             self._fragmenter = Fragmenter(fragment_s=FRAGMENT_S)
             raise
         return [item for segment in segments for item in self._items(segment)] + self._late_boxes(segments)
@@ -62,6 +64,11 @@ class Stream:
     def time_of(self, identity: Identity) -> float | None:
         """When this picture is shown; None: it did not go out, or long ago."""
         return self._times.get(identity)
+
+    def close(self) -> None:
+        """Nothing more will come; what libav holds is given back."""
+        with suppress(CodecError):
+            self._fragmenter.end()
 
     def _items(self, segment: Segment) -> list[Item]:
         if segment.size is not None:

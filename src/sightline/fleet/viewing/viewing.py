@@ -29,12 +29,13 @@ from sightline.fleet.viewing.read_here import ReadHere
 from sightline.fleet.viewing.seats import seats_of
 from sightline.fleet.viewing.viewer import Viewer
 from sightline.fleet.viewing.watched import Watched
-from sightline.log import Repeated, get_logger
+from sightline.log import Repeated, get_logger, redact
 from sightline.packet import Identity, Packet
 from sightline.sink.viewed import about, topics_of
 from sightline.wire import result_from_json
 
 MOST_VIEWERS: Final = 512
+_MOST_WHY: Final = 300
 
 
 class Counts(NamedTuple):
@@ -159,6 +160,8 @@ class Viewing:
                     self._take_one(message)
                 except WireError as error:
                     self._unreadable.add(reason=str(error))
+                except Exception as error:  # noqa: BLE001 - libav's, or ours: the next one is none the worse
+                    self._unreadable.add(reason=repr(error))
             for watched in self._watched.values():
                 watched.flush()
 
@@ -173,7 +176,7 @@ class Viewing:
             case "result":
                 watched.result(result_from_json(message.value))
             case "trouble":
-                watched.condition.troubled(said.why, self._clock.monotonic_ns())
+                watched.condition.troubled(redact(said.why)[:_MOST_WHY], self._clock.monotonic_ns())
 
     def _delivered(self, camera: str, packet: Packet) -> None:
         with self._lock:

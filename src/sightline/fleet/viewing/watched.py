@@ -96,6 +96,7 @@ class Watched:
         """Nobody looks any more, or nobody may."""
         for viewer in self.viewers:
             viewer.end()
+        self._stream.close()
         if self._stills is not None:
             self._stills.close()
 
