@@ -49,9 +49,11 @@ def test_a_revision_that_was_applied_is_told_with_what_is_another_and_by_which_w
     )
     (told,) = applied(was, now, way("the API", "two more"))
     assert told.what == (
-        "revision 2 is applied, by the API (two more): instances: 1 new, 1 changed, 1 removed; "
-        "cameras: 1 new, 0 changed, 1 removed"
+        "revision 2 is applied, by the API (two more): 1 instance added, 1 instance changed, "
+        "1 instance removed, 1 camera added, 1 camera removed"
     )
+    (told,) = applied(was, inventory(*was.instances.values(), *was.cameras.values(), revision=3), "ada")
+    assert told.what == "revision 3 is applied, by ada: nothing changed"
     assert not applied(now, now, "the API"), "nothing is another"
 
 

@@ -247,7 +247,7 @@ def test_events_tell_what_was_applied_by_which_way_and_what_is_well_again(
         wanted(client, "one")
         client.post("/api/v1/update-config", {"desc": "the first"})
         wait_for(lambda: hall.instances, 10, "it runs one")
-        first = "revision 1 is applied, by the API (the first): instances: 1 new, 0 changed, 0 removed"
+        first = "revision 1 is applied, by the API (the first): 1 instance added, 1 camera added"
         wait_for(lambda: told(first), 10, "it is told")
         wanted(client, "two")
         with Post(bus, identity=server.service.identity, by="user") as user:

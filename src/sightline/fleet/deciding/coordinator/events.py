@@ -115,8 +115,11 @@ def applied(was: Inventory, now: Inventory, by: str) -> Sequence[Noted]:
     if now.revision == was.revision:
         return []
     what = f"revision {now.revision} is applied, by {by}"
-    instances, cameras = _counts(was.instances, now.instances), _counts(was.cameras, now.cameras)
-    return [Noted(what=f"{what}: instances: {instances}; cameras: {cameras}")]
+    counts = [
+        *_counts("instance", was.instances, now.instances),
+        *_counts("camera", was.cameras, now.cameras),
+    ]
+    return [Noted(what=f"{what}: {', '.join(counts) or 'nothing changed'}")]
 
 
 def way(name: str, desc: str) -> str:
@@ -124,9 +127,18 @@ def way(name: str, desc: str) -> str:
     return f"{name} ({desc[:_MOST_DESC]})" if desc else name
 
 
-def _counts(was: Specs, now: Specs) -> str:
-    changed = sum(name in was and was[name] != spec for name, spec in now.items())
-    return f"{len(now.keys() - was.keys())} new, {changed} changed, {len(was.keys() - now.keys())} removed"
+def _counts(kind: str, was: Specs, now: Specs) -> Iterator[str]:
+    """`1 camera added`, of what there is some."""
+    numbers = {
+        "added": len(now.keys() - was.keys()),
+        "changed": sum(name in was and was[name] != spec for name, spec in now.items()),
+        "removed": len(was.keys() - now.keys()),
+    }
+    return (
+        f"{number:,} {kind if number == 1 else f'{kind}s'} {what}"
+        for what, number in numbers.items()
+        if number
+    )
 
 
 def _cameras_moved(was: Placement, now: Placement, machine: Coordinator) -> Iterator[Noted]:
