@@ -12,7 +12,7 @@ from sightline.cli.fleet_acts import drain, refresh, restart, retry, revoke, tok
 from sightline.cli.fleet_audit import audit, undo
 from sightline.cli.fleet_files import apply, export, import_file
 from sightline.cli.fleet_looking import look
-from sightline.cli.fleet_options import AsJson, Limit, TokenEnv, Url, coordinator
+from sightline.cli.fleet_options import AsJson, Limit, TokenEnv, Url, coordinator, machines
 from sightline.cli.fleet_rows import debug, move, start, stop
 from sightline.cli.fleet_users import users
 from sightline.errors import FleetError
@@ -272,11 +272,6 @@ for _command in (apply, drain, undrain, restart, retry, refresh, token, revoke, 
     app.command()(_command)
 app.command("import")(import_file)
 app.add_typer(users, name="users")
-
-
-def machines(client: FleetClient) -> dict[str, str]:
-    """Their names, by node_id."""
-    return {one["node_id"]: one["agent_name"] for one in client.all_of("/api/v1/agents")}
 
 
 def named(name: str) -> str:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from sightline.cli import fleet_tables
-from sightline.cli.fleet_options import AsJson, Limit, TokenEnv, Url, coordinator
+from sightline.cli.fleet_options import AsJson, Limit, TokenEnv, Url, coordinator, machines
 from sightline.cli.terminal import visible_json
 from sightline.errors import ConfigError
 
@@ -110,10 +110,13 @@ def undo(
     """
     with coordinator(url, token_env) as client:
         told = client.post("/api/v1/undo", entry=entry, dry_run="true" if dry_run else None)
-    if as_json:
-        _json(told)
-    else:
-        fleet_tables.lines(Console(), _undone(told))
+        if as_json:
+            _json(told)
+            return
+        console = Console()
+        fleet_tables.lines(console, _undone(told))
+        if told["plan"] is not None:
+            fleet_tables.plan(console, told["plan"], machines(client))
 
 
 def _undone(told: Mapping[str, Any]) -> Iterator[str]:

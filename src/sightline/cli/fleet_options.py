@@ -57,6 +57,11 @@ def coordinator(url: str | None, token_env: str | None, timeout_s: float = 60.0)
         yield client
 
 
+def machines(client: FleetClient) -> dict[str, str]:
+    """Their names, by node_id."""
+    return {one["node_id"]: one["agent_name"] for one in client.all_of("/api/v1/agents")}
+
+
 def _token(variable: str | None) -> str:
     from sightline.fleet.coordinator.places import DATABASE, home, token_file, token_in
 

@@ -96,8 +96,11 @@ def test_what_is_applied_and_taken_back_is_so_on_the_machine(fleet: Fleet, wait_
     wait_for(lambda: "seen" in fleet.hall.instances, 20, "the instance on the machine")
     told = fleet.client.post("/api/v1/undo", dry_run="1")
     assert (told["undoes"]["act"], told["revision"], told["entry"]) == ("update_config", revision + 1, None)
+    ends = [(one["name"], one["ends"]) for one in told["plan"]["instances"]]
+    assert ("seen", True) in ends, "a dry run says what becomes of what runs"
+    assert fleet.client.get("/api/v1/status")["revision"] == revision
     done = fleet.client.post("/api/v1/undo")
-    assert (done["undoes"]["act"], done["revision"]) == ("update_config", revision + 1)
+    assert (done["undoes"]["act"], done["revision"], done["plan"]) == ("update_config", revision + 1, None)
     wait_for(lambda: "seen" not in fleet.hall.instances, 20, "the instance gone from the machine")
     assert fleet.client.get("/api/v1/instances/seen")["enabled"], "the draft stays"
     fleet.client.post("/api/v1/undo", entry=done["entry"])

@@ -18,9 +18,11 @@ from sightline.cockpit.pages.desk import Desk, listed
 from sightline.cockpit.shell import Shell
 from sightline.cockpit.views.audits import act_words, change_views
 from sightline.cockpit.views.listing import Listing
+from sightline.cockpit.views.plans import plan_view
 from sightline.errors import SightlineError
 from sightline.fleet.store.audit import AuditOut
 from sightline.fleet.store.row import Page
+from sightline.fleet.store.undoing import Undone
 
 _KINDS = ("camera", "instance", "agent", "revision", "user", "user_token", "enrolment_token")
 
@@ -82,21 +84,25 @@ class _Audit:
         entry = _number(said) if said else None
         after = f"/audit/{entry}" if entry else "/audit"
         try:
-            done = self._desk.service.undo(entry, dry_run=not self._shell.text(request, "sure"))
+            if self._shell.text(request, "sure"):
+                return self._undone(request, self._desk.service.undo(entry))
+            done, plan = self._desk.service.would_undo(entry)
         except SightlineError as error:
             return self._shell.go(request, after, str(error), "bad")
-        if not done.dry_run:
-            told = f"Taken back: {act_words(done.undoes.act)} of {done.undoes.who}."
-            return self._shell.go(request, f"/audit/{done.entry}" if done.entry else "/audit", told)
         return self._shell.page(
             request,
             "undo.html",
             done=done,
+            plan=None if plan is None else plan_view(plan, self._desk.agents()),
             changes=change_views(done.changes),
             more=done.change_count - len(done.changes),
             after=after,
             act_words=act_words,
         )
+
+    def _undone(self, request: Request, done: Undone) -> Response:
+        told = f"Taken back: {act_words(done.undoes.act)} of {done.undoes.who}."
+        return self._shell.go(request, f"/audit/{done.entry}" if done.entry else "/audit", told)
 
 
 def _number(text: str) -> int:

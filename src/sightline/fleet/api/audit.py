@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, Field
 
+from sightline.fleet.api.answers import PlanAnswer
 from sightline.fleet.api.described import failing
 from sightline.fleet.api.paging import Page, Part
 from sightline.fleet.coordinator.service import CoordinatorService
@@ -27,6 +28,15 @@ class AuditPart(Part):
     kind: str | None = Field(default=None, description="of a thing in it: camera, instance, agent ...")
     name: str | None = Field(default=None, description="of a thing in it")
     since: AwareDatetime | None = Field(default=None, description="not before this")
+
+
+class UndoAnswer(Undone):
+    """What was taken back, or would be."""
+
+    plan: PlanAnswer | None = Field(
+        description="of a dry run: what becomes of what runs, where something else is applied by it",
+        examples=[None],
+    )
 
 
 def audit_routes(service: CoordinatorService) -> APIRouter:
@@ -66,10 +76,13 @@ def audit_routes(service: CoordinatorService) -> APIRouter:
             int | None, Query(ge=1, lt=2**63, description="take this back; left out: the last that can be")
         ] = None,
         dry_run: Annotated[bool, Query(description="nothing is changed")] = False,
-    ) -> Undone:
+    ) -> UndoAnswer:
         """Take back what was done last: rows, an import with all its rows, or what was applied. Again takes
         back what was done before that. To have it again, take back the entry that this answers.
         """
-        return service.undo(entry, dry_run=dry_run)
+        if not dry_run:
+            return UndoAnswer(**dict(service.undo(entry)), plan=None)
+        done, plan = service.would_undo(entry)
+        return UndoAnswer(**dict(done), plan=None if plan is None else PlanAnswer.of(plan))
 
     return router

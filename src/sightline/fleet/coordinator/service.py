@@ -254,17 +254,25 @@ class CoordinatorService:
             self._inbox.ask(lambda: self._driver.applied(inventory, sources, by), ASK_S, must=True)
             return inventory.revision
 
-    def undo(self, entry: int | None = None, *, dry_run: bool = False) -> Undone:
+    def would_undo(self, entry: int | None = None) -> tuple[Undone, Plan | None]:
+        """What `undo` would change; and what becomes of what runs, where something else is applied by it.
+        Raises what `undo` does, and what `ask` does.
+        """
+        then: list[Inventory] = []
+        done = self.database.undo(entry, dry_run=True, look=then.append)
+        return done, self.plan(then[0]) if then else None
+
+    def undo(self, entry: int | None = None) -> Undone:
         """Take back this act, or the last one that can be, and have what that changes hold. Raises Missing,
         CannotUndo, StoreError: then nothing changed.
         """
         with self._applying:
-            done = self.database.undo(entry, dry_run=dry_run)
-            if not dry_run and done.revision is not None:
+            done = self.database.undo(entry)
+            if done.revision is not None:
                 inventory, sources = self.database.applied()
                 by = way("the API", f"undo of entry {done.undoes.id}")
                 self._inbox.ask(lambda: self._driver.applied(inventory, sources, by), ASK_S, must=True)
-        for node_id in () if dry_run else done.nodes:
+        for node_id in done.nodes:
             self._agent_is(uuid.UUID(node_id))
         return done
 

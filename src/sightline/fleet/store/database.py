@@ -10,7 +10,7 @@ Deliberately not here: deciding anything.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Final, Self
@@ -153,9 +153,15 @@ class Database:
         """The newest revision; number 0 and empty where nothing was applied yet."""
         return self._revisions.applied()
 
-    def undo(self, entry: int | None = None, *, dry_run: bool = False) -> Undone:
+    def undo(
+        self,
+        entry: int | None = None,
+        *,
+        dry_run: bool = False,
+        look: Callable[[Inventory], None] | None = None,
+    ) -> Undone:
         """Take back this act, or the last one that can be: see `Undoing`."""
-        return self._undoing.undo(entry, dry_run=dry_run)
+        return self._undoing.undo(entry, dry_run=dry_run, look=look)
 
     def camera_source(self, key: int | str) -> CameraSource:
         """A camera of the draft as it is opened, its login in the clear."""

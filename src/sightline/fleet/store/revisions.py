@@ -156,6 +156,10 @@ class Revisions:
         last = self._applied(session)
         return self._added(session, self._read(session, number).of(0), last).inventory.revision
 
+    def kept(self, session: Session, number: int) -> Inventory:
+        """One that is there, be it that this transaction alone sees it."""
+        return self._read(session, number).inventory
+
     def applied(self) -> tuple[Inventory, Sources]:
         """The newest revision; of number 0 and empty where nothing was applied yet."""
         with self._lock, self._sessions.reading() as session:

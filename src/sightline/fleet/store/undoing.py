@@ -12,7 +12,7 @@ Deliberately not here: telling the coordinator what holds now.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from pydantic import Field
@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sightline.errors import FleetError
+from sightline.fleet.inventory import Inventory
 from sightline.fleet.people.principal import Acting, Role, acting_now
 from sightline.fleet.people.rights import RIGHTS
 from sightline.fleet.people.taking_back import Step, Thing, is_as_left
@@ -75,9 +76,16 @@ class Undoing:
         self._sessions, self._vault, self._book = sessions, vault, book
         self._shelves, self._revisions = shelves, revisions
 
-    def undo(self, entry: int | None = None, *, dry_run: bool = False) -> Undone:
+    def undo(
+        self,
+        entry: int | None = None,
+        *,
+        dry_run: bool = False,
+        look: Callable[[Inventory], None] | None = None,
+    ) -> Undone:
         """Take back this act, or the last one that holds and can be; of those that only took something back
-        none but the one that is named. `dry_run`: say what it would change, and change nothing.
+        none but the one that is named. `dry_run`: say what it would change, and change nothing. `look` is
+        given what is applied then, where that is another.
 
         Raises:
             Missing: there is no such entry. CannotUndo: why not.
@@ -94,6 +102,8 @@ class Undoing:
             made = [*changes(session, self._vault, touches(session))]
             _check_only({part.thing for part in act.parts()}, made)
             nodes = _nodes(session, made)
+            if look is not None and revision is not None:
+                look(self._revisions.kept(session, revision))
             if dry_run:
                 session.rollback()
         return Undone(
