@@ -1,5 +1,6 @@
 """The server within a program, over real sockets: who keeps it busy, and for how long."""
 
+import errno
 import logging
 import re
 import socket
@@ -200,3 +201,22 @@ def test_an_address_reads_as_in_a_browser() -> None:
     for host, shown in (("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")):
         with listen(host, 0) as listening:
             assert url_of(listening) == f"http://{shown}:{listening.getsockname()[1]}/"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+def test_who_reads_nothing_loses_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_server, "UNREAD_S", 0.5)
+    with listen("127.0.0.1", 0) as listening, socket.socket() as unread:
+        unread.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        unread.connect(listening.getsockname())
+        accepted, _ = listening.accept()
+        with accepted:
+            accepted.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                while True:
+                    accepted.send(bytes(1 << 16))
+            accepted.settimeout(WAIT_S)
+            with pytest.raises(TimeoutError) as lost:
+                while True:
+                    accepted.send(bytes(1 << 16))
+    assert lost.value.errno == errno.ETIMEDOUT, "the kernel's, not ours"

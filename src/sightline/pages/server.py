@@ -27,6 +27,8 @@ MAX_CONNECTIONS: Final = 64
 """Where a server is told no other number."""
 SILENT_S: Final = 10.0
 """How long a connection may be there without a whole request."""
+UNREAD_S: Final = 30.0
+"""How long a connection may be there with something sent that its other end does not take."""
 CLOSE_S: Final = 0.5
 """What answers have to end by themselves at the end; then those that are not read are cut off."""
 _TICKS: Final = 10
@@ -53,6 +55,10 @@ def listen(host: str, port: int) -> socket.socket:
     # For all that it accepts: asyncio does it where a socket names its protocol, as these do not. Without it
     # the second part of an answer waits 40 ms for the first to be acknowledged.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(
+        socket, "TCP_USER_TIMEOUT"
+    ):  # Linux; who is gone or reads nothing holds no connection for good
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_S * 1000))
     return listening
 
 
