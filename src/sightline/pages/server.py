@@ -55,9 +55,8 @@ def listen(host: str, port: int) -> socket.socket:
     # For all that it accepts: asyncio does it where a socket names its protocol, as these do not. Without it
     # the second part of an answer waits 40 ms for the first to be acknowledged.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(
-        socket, "TCP_USER_TIMEOUT"
-    ):  # Linux; who is gone or reads nothing holds no connection for good
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        # Who is gone, or reads nothing, holds no connection for good.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_S * 1000))
     return listening
 
