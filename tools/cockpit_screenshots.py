@@ -57,8 +57,9 @@ PAGES: Final[Mapping[str, str]] = {
     "account": "/account",
 }
 _SEEN: Final = """() => {
-  const live = document.querySelector("sightline-live");
-  return live.boxes.length > 2 || ["gone", "lost", "no_video"].includes(live.getAttribute("state"));
+  const live = document.querySelector("sightline-live"), state = live.getAttribute("state");
+  const words = live.shadowRoot.querySelector("[role=status]").textContent;
+  return state === "live" ? live.boxes.length > 3 : state === "gone" || words.includes("backing_off");
 }"""
 _HIDE: Final = """([name, shown]) => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -124,15 +125,8 @@ def _log_in(page: Page) -> None:
 def _shot(page: Page, path: str) -> bytes:
     page.goto(path)
     page.wait_for_load_state("load")
-    live = page.locator("sightline-live")
-    if live.count():
-        page.wait_for_function(
-            "document.querySelector('sightline-live').getAttribute('state') !== 'connecting'"
-        )
-        if live.get_attribute("state") == "live":
-            page.wait_for_function(
-                "document.querySelector('sightline-live').boxes.length > 2", timeout=30_000
-            )
+    if page.locator("sightline-live").count():
+        wait_for(lambda: page.evaluate(_SEEN), 40, f"the picture of {path}")
     if page.locator("#link").count():
         page.get_by_text("up to date").wait_for()
     page.evaluate(_HIDE, [socket.gethostname(), "hall.example"])
@@ -158,9 +152,8 @@ def _live(fleet: CockpitFleet, browser: Browser) -> None:
 
 
 def _as(fleet: CockpitFleet, name: str, role: str) -> FleetClient:
-    made = fleet.api.post(
-        f"/api/v1/users/{name}/tokens", {"role": role, "description": "the script for pictures"}
-    )
+    wish = {"role": role, "description": "a script that looks every night"}
+    made = fleet.api.post(f"/api/v1/users/{name}/tokens", wish)
     return FleetClient(fleet.url, made["token"])
 
 
@@ -179,11 +172,16 @@ def _fill(fleet: CockpitFleet, omar: FleetClient) -> None:
     wait_for(lambda: _live_ones(fleet) == len(CAMERAS), 120, "all cameras to be live")
     omar.post("/api/v1/cameras/reception/stop")
     omar.post("/api/v1/cameras/side-entrance/debug", {"debug": True})
-    wait_for(lambda: _live_ones(fleet) == len(CAMERAS) - 1, 120, "all cameras but one to be live")
+    wait_for(lambda: _is_settled(fleet), 120, "all to be as it is wanted")
     row = {"camera_id": "roof", "address": server.url("car-park"), "instance_name": "yard-eyes", **login}
     omar.post("/api/v1/cameras", row)
     omar.ask("PATCH", "/api/v1/cameras/loading-dock", json={"pool": ""})
-    wait_for(lambda: fleet.camera_states()["cellar"] == "backing_off", 60, "the cellar to be missed")
+
+
+def _is_settled(fleet: CockpitFleet) -> bool:
+    now, cameras = fleet.api.get("/api/v1/status"), fleet.camera_states()
+    is_desired = now["as_desired"] and now["revision"] == now["draft_revision"] and not now["behind"]
+    return is_desired and cameras["cellar"] == "backing_off" and _live_ones(fleet) == len(CAMERAS) - 1
 
 
 def _live_ones(fleet: CockpitFleet) -> int:
