@@ -80,7 +80,9 @@ def is_live(page: Page) -> None:
 def test_boxes_are_drawn_on_the_very_picture_and_soon(
     shown: Shown, open_page: Callable[[], Page], street: str, wait_for: WaitFor
 ) -> None:
-    scene, numbers, fits, words = parse_url(street).scene, [], [], ""
+    scene, words = parse_url(street).scene, ""
+    numbers: list[int] = []
+    fits: list[float] = []
     with Worker(shown.bus, street):
         page = open_page()
         is_live(page)
