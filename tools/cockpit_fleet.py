@@ -82,7 +82,7 @@ class CockpitFleet:
     def __init__(
         self,
         folder: Path,
-        agents: Sequence[str] = ("hall", "yard"),
+        agents: Sequence[str] = ("hall", "tower"),
         *,
         timing: Mapping[str, float] | None = None,
         terminal: bool = False,

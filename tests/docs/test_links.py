@@ -48,6 +48,7 @@ def test_every_page_is_in_the_navigation_once() -> None:
 
 def test_pictures_are_small_and_all_of_them_are_shown() -> None:
     shown = {(path.parent / link).resolve() for path in DOCUMENTS for link in links(path)}
-    for picture in (ROOT / "docs/pictures").iterdir():
+    pictures = [*(ROOT / "docs/pictures").iterdir(), *(ROOT / "docs/images").rglob("*.png")]
+    for picture in pictures:
         assert picture.stat().st_size < PICTURE_BYTES, picture.name
         assert picture in shown, picture.name
