@@ -1,7 +1,9 @@
-// What is new comes by itself: one connection says which topics changed, and the parts of this page that follow
+// What is new comes by itself: one connection (news.js) says which topics changed, and the parts of this page that follow
 // them (data-follows, with an id) are fetched anew, once a second at most, and morphed where they stand: focus,
 // open details, scrolling and forms that somebody began to fill in stay. Where nothing is heard for 12 s the page
 // says since when it is stale. While nobody sees it, it does not listen, and catches up afterwards.
+
+import { listen } from "./news.js";
 
 const STALE_MS = 12_000;
 const EVERY_MS = 1000;
@@ -24,11 +26,12 @@ let over = false; // logged out: nothing more is asked for
 function open() {
   clearTimeout(again);
   if (over || source) return;
-  source = new EventSource(`${meta("stream")}?last=${encodeURIComponent(last)}`);
+  source = listen(meta("stream"), last);
+  source.addEventListener("open", show);
   source.addEventListener("news", (event) => {
     here();
     last = event.lastEventId;
-    due(JSON.parse(event.data).topics);
+    due(JSON.parse(event.data).topics ?? every());
   });
   source.addEventListener("still", here);
   source.addEventListener("error", () => {
@@ -101,11 +104,13 @@ function plan(least = 0) {
   }, wait);
 }
 
+const followed = () => [...document.querySelectorAll("[data-follows][id]")];
+const every = () => followed().flatMap((part) => part.dataset.follows.split(/\s+/));
 const follows = (part, some) => part.dataset.follows.split(/\s+/).some((topic) => some.includes(topic));
 
 // Fetch what follows `some` topics; whether all came.
 async function refresh(some) {
-  const parts = [...document.querySelectorAll("[data-follows][id]")].filter((part) => follows(part, some));
+  const parts = followed().filter((part) => follows(part, some));
   const own = location.pathname + location.search;
   const addresses = new Set(parts.map((part) => part.dataset.from || own));
   if (!some.length) addresses.add("/account"); // a page of whoever is in
