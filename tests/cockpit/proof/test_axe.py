@@ -56,3 +56,13 @@ def _faults(page: Page) -> list[str]:
         if one["impact"] in SERIOUS
         for node in one["nodes"][:3]
     ]
+
+
+def test_no_page_is_wider_than_a_small_phone(fleet: CockpitFleet, busy: str, visitor: Invite) -> None:
+    phone = visitor(fleet.url, width=320).log_in("admin")
+    wide = {
+        address: width
+        for address in pages_from(phone, alike=1)
+        if (width := phone.page.evaluate("document.documentElement.scrollWidth")) > 320
+    }
+    assert wide == {}, "what is wide scrolls by itself, as tables do"
