@@ -14,9 +14,12 @@ ARGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(found_at: Callable[[str], str]) -> Iterator[Browser]:
-    """One for all tests of a process; each visitor has a profile of their own."""
+    """One for the tests of a file; each visitor has a profile of their own.
+
+    No longer than that: while it is there its loop runs in this thread, and other files' tests begin loops.
+    """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found_at("browser"), args=list(ARGS))
         yield browser
