@@ -108,6 +108,13 @@ def test_a_camera_whose_pictures_are_old_is_explained() -> None:
     assert first_fault(hand, "cam-i") == "pictures: 25 pictures a second, the last one 60.0 s ago"
 
 
+def test_a_camera_that_does_not_answer_is_explained_without_a_word_of_the_program() -> None:
+    hand = running()
+    figures = {"cam-i": CameraFigures(fps=0.0, state="backing_off")}
+    hand.respond(A, status=[status("i", cameras=figures)])
+    assert first_fault(hand, "cam-i") == "pictures: it does not answer, and is tried again and again"
+
+
 def test_a_camera_whose_recording_was_played_is_explained_as_well() -> None:
     hand = running()
     hand.respond(A, status=[status("i", "exited", reason="exit code 0")])

@@ -20,11 +20,13 @@ class Seat(NamedTuple):
         here: whether the coordinator reads the camera itself.
         possible: whether any can come as it is.
         why: none comes, where none does.
+        broken: whether none will, unless something becomes another than it is.
     """
 
     here: bool = False
     possible: bool = True
     why: str = ""
+    broken: bool = False
 
 
 class Note(NamedTuple):
@@ -60,7 +62,7 @@ class Condition:
         if not self.seat.possible:
             return Note("no_video", self.seat.why)
         if self._last_ns is None:
-            return Note("waiting", self.seat.why)
+            return Note("gone" if self.seat.broken else "waiting", self.seat.why)
         since = datetime.fromtimestamp(self._last_utc_ns / 1e9, UTC)
         told = f"no picture since {since:%H:%M:%S} UTC"
         return Note("gone", f"{told}: {self.seat.why}" if self.seat.why else told)

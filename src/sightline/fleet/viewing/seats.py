@@ -43,4 +43,7 @@ def _seat(machine: Coordinator, inventory: Inventory, name: str, now_ns: int) ->
     if instance is not None and instance.kind == "deepstream":
         return Seat(here=True)
     wrong = [step for step in machine.explain(name, now_ns).steps if not step.ok]
-    return Seat(why=f"{wrong[0].what}: {wrong[0].why}" if wrong else "")
+    if not wrong:
+        return Seat()
+    why = wrong[0].why if wrong[0].what == "pictures" else f"{wrong[0].what}: {wrong[0].why}"
+    return Seat(why=why, broken=not wrong[0].under_way)

@@ -22,6 +22,14 @@ _DONE: Final = "exited"
 _WELL: Final = frozenset({"running", _DONE})
 _BEGINS: Final = frozenset({"creating", "starting", "removing", "unknown"})
 _OPENS: Final = frozenset({"idle", "connecting"})
+_SAID: Final = {
+    "idle": "it is about to be opened",
+    "connecting": "it is being opened",
+    "stalled": "it is connected, and sends no pictures",
+    "backing_off": "it does not answer, and is tried again and again",
+    "done": "its recording is at the end",
+}
+"""What a camera's state means, where the word alone may not be understood."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -173,8 +181,8 @@ class _Chain:
             self.add("pictures", False, told, under_way=True)
             return
         fresh = figures.age_s is None or figures.age_s <= STALE_S
-        parts = [figures.state]
-        parts.append("" if figures.fps is None else f"{figures.fps:.3g} pictures a second")
+        parts = [_SAID.get(figures.state, figures.state)]
+        parts.append(f"{figures.fps:.3g} pictures a second" if figures.fps else "")
         parts.append("" if figures.age_s is None else f"the last one {figures.age_s:.1f} s ago")
         told = ", ".join(filter(None, parts)) or "no figures"
         self.add("pictures", fresh and bool(figures.fps), told, under_way=figures.state in _OPENS)
