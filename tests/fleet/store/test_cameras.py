@@ -56,6 +56,19 @@ def test_a_new_address_has_its_own_ip_address(database: Database) -> None:
     assert database.cameras.change("gate", {"address": "rtsp://cam.lan/x"}).ip_address == "cam.lan"
 
 
+def test_a_camera_that_comes_again_under_its_name_is_not_taken_for_the_one_that_runs(
+    database: Database,
+) -> None:
+    database.cameras.add(camera())
+    before = database.apply()[0]
+    for address in ("rtsp://10.0.0.8/b", "rtsp://10.0.0.9/c"):
+        database.cameras.remove("gate")
+        made = database.cameras.add(camera(address=address))
+    after = database.apply()[0]
+    assert made.generation == 3
+    assert before.cameras["gate"].generation < after.cameras["gate"].generation == 3
+
+
 def test_a_change_that_changes_nothing_leaves_the_generation(database: Database) -> None:
     made = database.cameras.add(camera(password="geheim", username="a"))
     same = database.cameras.change("gate", CameraChange(pool="", password="geheim"))  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from sightline.errors import FleetError
 from sightline.fleet.store.audited import KINDS
 from sightline.fleet.store.shelf import Shelf
-from sightline.fleet.store.tables import Agent, AuditChange, DsInstance
+from sightline.fleet.store.tables import Agent, DsInstance
 from sightline.fleet.store.touched import AGENT, CAMERA, INSTANCE, Watched
 from sightline.fleet.store.vault import Vault
 
@@ -76,7 +76,6 @@ class PuttingBack:
             raise CannotUndo(f"there is another {back.kind} {back.name} now")
         row = self._shelves[back.kind].table(**{name: was[name] for name in watched.columns})
         self._write(row, back, was)
-        row.generation = self._highest(back) + 1
         self._shelves[back.kind].put_back(self._session, row)
 
     def _as_it_was(self, back: Back, row: Any) -> None:
@@ -107,11 +106,3 @@ class PuttingBack:
             raise CannotUndo(
                 f"{back.kind} {back.name} was put on a{'n' * (what[0] in 'aei')} {what} that is gone"
             )
-
-    def _highest(self, back: Back) -> int:
-        """A generation that none of this number ever had is above this."""
-        was = int((back.was or {})["generation"])
-        said = select(func.max(AuditChange.generation)).where(
-            AuditChange.kind == back.kind, AuditChange.name == back.name
-        )
-        return max(was, self._session.scalar(said) or 0)

@@ -1,7 +1,8 @@
 """What can be done with the rows of one of the three tables, whichever it is.
 
-Promises: a name stands once; `generation` rises with a change that is one and with no other; who names the
-generation that he expects changes nothing where it is another; what is refused changes nothing.
+Promises: a name stands once; `generation` rises with a change that is one and with no other, also from a row
+that was deleted to the next of its name; who names the generation that he expects changes nothing where it is
+another; what is refused changes nothing.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from pydantic import BaseModel
 from sqlalchemy import Select, delete, func, or_, select
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session, object_session
 
 from sightline.fleet.store.refusals import Conflict, Missing, Mistake, Refused
 from sightline.fleet.store.row import Page
 from sightline.fleet.store.sessions import Sessions
-from sightline.fleet.store.tables import Agent, Camera, DsInstance
+from sightline.fleet.store.tables import Agent, Camera, DsInstance, Retired
 from sightline.fleet.store.vault import Vault
 
 RowT = TypeVar("RowT", Camera, Agent, DsInstance)
@@ -96,6 +98,7 @@ class Shelf(ABC, Generic[RowT, OutT]):
         """A new row, within a transaction."""
         row = self.table()
         self._fill(session, row, values)
+        row.generation = self._retired(session, row) + 1
         session.add(row)
         try:
             session.flush()
@@ -106,7 +109,10 @@ class Shelf(ABC, Generic[RowT, OutT]):
         return row
 
     def put_back(self, session: Session, row: RowT) -> None:
-        """One that was deleted, as it was, within a transaction. Raises IntegrityError: its name is taken."""
+        """One that was deleted, as it was, of a generation that it never had, within a transaction. Raises
+        IntegrityError: its name is taken.
+        """
+        row.generation = self._retired(session, row) + 1
         session.add(row)
         session.flush()
         self._added(self._observed_as(row))
@@ -125,11 +131,26 @@ class Shelf(ABC, Generic[RowT, OutT]):
 
     def remove_in(self, session: Session, rows: Sequence[RowT]) -> None:
         """Delete rows, within a transaction."""
+        self._retire(session, rows)
         for row in rows:
             self._free(session, row)
             number = row.id
             session.expunge(row)
             session.execute(delete(self.table).where(self.table.id == number), execution_options=ALONE)
+
+    def _retire(self, session: Session, rows: Sequence[RowT]) -> None:
+        kind = self.table.__tablename__
+        gone = [{"kind": kind, "name": self._name_of(row), "generation": row.generation} for row in rows]
+        if gone:
+            keep = insert(Retired)
+            newest = func.max(Retired.generation, keep.excluded.generation)
+            keep = keep.on_conflict_do_update(index_elements=["kind", "name"], set_={"generation": newest})
+            session.connection().execute(keep, gone)
+
+    def _retired(self, session: Session, row: RowT) -> int:
+        """The last generation of its name; 0: there was none."""
+        known = Retired.kind == self.table.__tablename__, Retired.name == self._name_of(row)
+        return session.scalar(select(Retired.generation).where(*known)) or 0
 
     def _page(self, session: Session, query: Select[RowT], offset: int, limit: int, sort: str) -> Page[OutT]:
         total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0

@@ -182,6 +182,18 @@ class Term(Base):
     term: Mapped[int]
 
 
+class Retired(Base):
+    """The last generation of a row that was deleted: one of its name that comes again begins above it, or it
+    would be taken for the one that runs.
+    """
+
+    __tablename__ = "retired"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)  # the row's table
+    name: Mapped[str] = mapped_column(primary_key=True)
+    generation: Mapped[int]
+
+
 class Placed(Base):
     """Where the coordinator put what: a camera on an instance, an instance on a machine."""
 

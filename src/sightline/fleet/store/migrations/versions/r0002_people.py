@@ -1,4 +1,4 @@
-"""Users, their sessions and tokens, and the audit."""
+"""Users, their sessions and tokens, the audit, and generations of rows that were deleted."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ _ROLES = "role IN ('viewer', 'operator', 'admin')"
 def upgrade() -> None:
     _users()
     _audit()
+    op.create_table(
+        "retired",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_retired")),
+    )
 
 
 def _users() -> None:
