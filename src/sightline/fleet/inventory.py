@@ -22,6 +22,7 @@ class CameraSpec(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         camera_id: its name, all over the fleet.
         generation: of its row: rises with each change.
+        made: the generation since which it says the same to what runs it, as far as was applied; 0: this one.
         instance: the instance that it was put on by hand; None: the fleet finds one.
         pool: where `instance` is None: the instances that it may be on are those of this pool.
         node: the machine that it has to be on, by hand; None: any.
@@ -31,6 +32,7 @@ class CameraSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     camera_id: str
     generation: int = 1
+    made: int = 0
     instance: str | None = None
     pool: str = ""
     node: NodeId | None = None
@@ -44,6 +46,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: all over the fleet.
         generation: of its row: rises with each change.
+        made: the generation since which it is made the same, as far as was applied; 0: this one.
         kind: "deepstream" or "worker"; runtime: "docker" or "process".
         pool: of the cameras that the fleet puts on it.
         node: the machine that it was put on by hand; None: the fleet finds one.
@@ -56,6 +59,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     generation: int = 1
+    made: int = 0
     kind: str = "deepstream"
     runtime: str = "docker"
     pool: str = ""

@@ -251,6 +251,16 @@ def test_a_camera_that_was_changed_restarts_its_instance() -> None:
     assert [(one.hostname, one.restarts) for one in plan.nodes] == [("a", 1)]
 
 
+def test_what_is_made_as_before_goes_on_whatever_else_is_said_of_it() -> None:
+    hand = running()
+    labelled = CameraSpec(camera_id="cam-i", instance="i", generation=3, made=1, pool="p")
+    back = CameraSpec(camera_id="cam-j", instance="j", generation=3, made=1)
+    named = InstanceSpec(name="i", node=A, generation=2, made=1)
+    plan = hand.machine.plan(inventory(named, labelled, InstanceSpec(name="j"), back))
+    assert (plan.instances, plan.nodes) == ((), ())
+    assert [(one.camera_id, one.change) for one in plan.cameras] == [("cam-i", "change")]
+
+
 def test_a_plan_says_what_the_loss_of_a_machine_would_do() -> None:
     hand = running()
     plan = hand.machine.plan(lost=frozenset({B}))

@@ -116,3 +116,40 @@ def test_a_draft_is_known_again_by_its_number_or_its_mark(database: Database) ->
     _, mark = database.draft()
     database.cameras.add(camera("gate"))
     assert database.draft()[1] != mark
+
+
+def test_it_is_known_since_when_a_row_is_made_as_it_is(database: Database) -> None:
+    """A label, or a change that was taken back, has nobody begin anything anew."""
+    filled(database)
+    database.cameras.change("gate", {"labels": {"side": "north"}})
+    database.instances.change("look", {"labels": {"floor": "1"}})
+    said = database.inventory()
+    assert [(one.generation, one.made) for one in (said.cameras["gate"], said.instances["look"])] == [
+        (2, 1)
+    ] * 2
+    database.cameras.change("gate", {"address": "rtsp://10.0.0.9/x", "password": "geheim", "username": "a"})
+    assert database.inventory().cameras["gate"].made == 0, "it is another camera"
+    applied, _ = database.apply()
+    assert (applied.cameras["gate"].made, applied.instances["look"].made) == (0, 1)
+    for password in ("other", "geheim"):
+        database.cameras.change("gate", {"password": password})
+    assert (database.inventory().cameras["gate"].generation, database.inventory().cameras["gate"].made) == (
+        5,
+        3,
+    )
+    assert database.apply()[0] == database.applied()[0]
+    database.cameras.change("gate", {"labels": {}})
+    assert database.inventory().cameras["gate"].made == 3, "also of what was not changed but in its number"
+    database.instances.change("look", {"exclusive": True})
+    assert database.inventory().instances["look"].made == 0
+
+
+def test_a_draft_that_was_changed_back_restarts_nothing_and_is_a_revision_all_the_same(
+    database: Database,
+) -> None:
+    filled(database)
+    database.cameras.change("yard", {"pool": ""})
+    would = database.inventory()
+    assert (would.revision, would.cameras["yard"].made) == (2, 1)
+    assert database.apply()[0].revision == 2
+    assert database.inventory().revision == 2

@@ -63,9 +63,8 @@ def test_a_camera_that_comes_again_under_its_name_is_not_taken_for_the_one_that_
     before = database.apply()[0]
     for address in ("rtsp://10.0.0.8/b", "rtsp://10.0.0.9/c"):
         database.cameras.remove("gate")
-        made = database.cameras.add(camera(address=address))
+        database.cameras.add(camera(address=address))
     after = database.apply()[0]
-    assert made.generation == 3
     assert before.cameras["gate"].generation < after.cameras["gate"].generation == 3
 
 

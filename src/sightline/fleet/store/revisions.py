@@ -6,23 +6,20 @@ A revision holds passwords, so it is sealed. The last `KEPT` are kept.
 from __future__ import annotations
 
 import threading
-import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias
 
-import msgspec
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from sightline.clock import NS_PER_MS, Clock
-from sightline.errors import StoreError
 from sightline.fleet.documents.sources import Sources
-from sightline.fleet.inventory import CameraSpec, Inventory
-from sightline.fleet.messages.parts import RunOptions
+from sightline.fleet.inventory import Inventory
 from sightline.fleet.store.draft import Draft
 from sightline.fleet.store.refusals import DraftChanged
 from sightline.fleet.store.sessions import Sessions
+from sightline.fleet.store.snapshot import Snapshot, packed, unpacked
 from sightline.fleet.store.tables import Camera, DsInstance, Revision
 from sightline.fleet.store.vault import Vault
 from sightline.log import hide_secret
@@ -30,49 +27,8 @@ from sightline.log import hide_secret
 KEPT: Final = 50
 DIFFERING: Final = "differing"
 """What is another in what a transaction applies, for the audit: in the `info` of its session."""
-T = TypeVar("T")
 RowChange: TypeAlias = Callable[[Session], Camera | DsInstance]
 """Within a transaction it changes a row, and gives it."""
-
-
-class Snapshot(msgspec.Struct, frozen=True):
-    """What is kept of a revision."""
-
-    inventory: Inventory
-    sources: Sources
-
-    def of(self, revision: int) -> Snapshot:
-        """The same as that revision."""
-        replace = msgspec.structs.replace
-        return Snapshot(replace(self.inventory, revision=revision), replace(self.sources, revision=revision))
-
-    def with_cameras(self, other: Snapshot, names: frozenset[str]) -> Snapshot:
-        """The same, but for cameras of these names: those are as in the other one, or not there."""
-        replace = msgspec.structs.replace
-        specs = _mixed(self.inventory.cameras, other.inventory.cameras, names)
-        sources = _mixed(self.sources.cameras, other.sources.cameras, names)
-        return Snapshot(replace(self.inventory, cameras=specs), replace(self.sources, cameras=sources))
-
-    def differing(self, other: Snapshot) -> list[str]:
-        """What is another in the other one, or there alone: `camera gate`, by name."""
-        return [
-            f"{kind} {name}"
-            for kind, of in (("instance", "instances"), ("camera", "cameras"))
-            for name in sorted(
-                {
-                    *_others(getattr(self.inventory, of), getattr(other.inventory, of)),
-                    *_others(getattr(self.sources, of), getattr(other.sources, of)),
-                }
-            )
-        ]
-
-    def with_row(self, spec: Any, source: Any) -> Snapshot:
-        """The same with this camera or instance in it, as it is here."""
-        replace = msgspec.structs.replace
-        of, name = ("cameras", spec.camera_id) if isinstance(spec, CameraSpec) else ("instances", spec.name)
-        specs = {**getattr(self.inventory, of), name: spec}
-        sources = {**getattr(self.sources, of), name: source}
-        return Snapshot(replace(self.inventory, **{of: specs}), replace(self.sources, **{of: sources}))
 
 
 class Expected(NamedTuple):
@@ -95,6 +51,14 @@ class Expected(NamedTuple):
             )
 
 
+class _Compared(NamedTuple):
+    """A draft, what was applied last, and that draft after it."""
+
+    draft: tuple[Inventory, Sources]
+    last: Snapshot
+    made: Snapshot
+
+
 class Revisions:
     """Of one database. Any thread may use it."""
 
@@ -103,14 +67,15 @@ class Revisions:
         self._draft = Draft(vault)
         self._lock = threading.Lock()
         self._last: Snapshot | None = None
+        self._compared: _Compared | None = None
 
     def draft(self) -> tuple[Inventory, str]:
         """What would be applied now, with the `revision` that it would have; and its mark, by which `apply`
         knows it again.
         """
         with self._lock, self._sessions.reading() as session:
-            now = Snapshot(*self._draft.read(session))
             last = self._applied(session)
+            now = self._wanted(session, last)
             mark = self._draft.mark(session, last.inventory.revision)
             return now.of(_next(now, last)).inventory, mark
 
@@ -133,7 +98,7 @@ class Revisions:
             with self._sessions.writing() as session:
                 row = change(session)
                 last = self._applied(session)
-                made = last.of(0).with_row(*self._draft.row(session, row))
+                made = last.of(0).with_row(*self._draft.row(session, row)).after(last)
                 if dry_run:
                     session.rollback()
                     return made.of(last.inventory.revision + (made != last.of(0))).inventory, made.sources
@@ -154,7 +119,8 @@ class Revisions:
         if number and session.get(Revision, number) is None:
             return None
         last = self._applied(session)
-        return self._added(session, self._read(session, number).of(0), last).inventory.revision
+        made = self._read(session, number).of(0).after(last)
+        return self._added(session, made, last).inventory.revision
 
     def kept(self, session: Session, number: int) -> Inventory:
         """One that is there, be it that this transaction alone sees it."""
@@ -168,11 +134,18 @@ class Revisions:
 
     def _apply(self, cameras: Collection[str] | None, expected: Expected) -> Snapshot:
         with self._sessions.writing() as session:
-            draft = Snapshot(*self._draft.read(session))
             last = self._applied(session)
+            draft = self._wanted(session, last)
             expected.check(_next(draft, last), self._draft.mark(session, last.inventory.revision))
             now = draft if cameras is None else last.of(0).with_cameras(draft, frozenset(cameras))
             return self._added(session, now, last)
+
+    def _wanted(self, session: Session, last: Snapshot) -> Snapshot:
+        """The draft; where nothing changed since, what it was then."""
+        draft = self._draft.read(session)
+        if self._compared is None or self._compared.draft is not draft or self._compared.last is not last:
+            self._compared = _Compared(draft, last, Snapshot(*draft).after(last))
+        return self._compared.made
 
     def _added(self, session: Session, now: Snapshot, last: Snapshot) -> Snapshot:
         """The newest revision, which is this one."""
@@ -182,7 +155,7 @@ class Revisions:
             applied_at=self._clock.utc_ns() // NS_PER_MS,
             cameras=len(now.inventory.cameras),
             instances=len(now.inventory.instances),
-            snapshot=self._vault.seal_bytes(_packed(now)),
+            snapshot=self._vault.seal_bytes(packed(now)),
         )
         session.add(row)
         session.flush()
@@ -200,7 +173,7 @@ class Revisions:
         row = session.get(Revision, number) if number else None
         if row is None:
             return Snapshot(Inventory(), Sources())
-        read = _unpacked(self._vault.open_bytes(row.snapshot), number)
+        read = unpacked(self._vault.open_bytes(row.snapshot), number)
         for camera in read.sources.cameras.values():
             hide_secret(camera.password or "")
         return read.of(number)
@@ -209,35 +182,3 @@ class Revisions:
 def _next(now: Snapshot, last: Snapshot) -> int:
     """The revision that this would be."""
     return last.inventory.revision + (now != last.of(0))
-
-
-def _mixed(old: Mapping[str, T], new: Mapping[str, T], names: frozenset[str]) -> dict[str, T]:
-    kept = {name: value for name, value in old.items() if name not in names}
-    return kept | {name: new[name] for name in sorted(names) if name in new}
-
-
-def _others(one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[str]:
-    return (name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
-
-
-def _packed(snapshot: Snapshot) -> bytes:
-    return zlib.compress(msgspec.json.encode(snapshot, enc_hook=_plain), 1)
-
-
-def _unpacked(data: bytes, number: int) -> Snapshot:
-    try:
-        return msgspec.json.decode(zlib.decompress(data), type=Snapshot, dec_hook=_made)
-    except (zlib.error, msgspec.MsgspecError) as error:
-        raise StoreError(f"revision {number} in the database is damaged: {error}") from None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, RunOptions):
-        return value.model_dump(mode="json")
-    raise TypeError(type(value).__name__)
-
-
-def _made(of: type, value: Any) -> Any:
-    if of is RunOptions:
-        return RunOptions.model_validate(value)
-    raise TypeError(of.__name__)

@@ -1,7 +1,8 @@
 """What would change: by an inventory that is not applied yet, if machines were lost or drained, or if the
 load were spread anew. Changes nothing.
 
-Deliberately not here: logins and addresses of cameras. That they changed shows by the camera's generation.
+Deliberately not here: logins and addresses of cameras. That they changed shows by the generation since which
+a camera is made as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from sightline.fleet.deciding.coordinator.fleet import Fleet
-from sightline.fleet.inventory import Inventory, NodeId
+from sightline.fleet.inventory import CameraSpec, InstanceSpec, Inventory, NodeId
 from sightline.fleet.placing.placed import Placed
 
 Change: TypeAlias = Literal["add", "change", "move", "remove", "unplaced"]
@@ -89,11 +90,24 @@ class _Side(msgspec.Struct, frozen=True):
         cameras = self.groups.get(name)
         if spec is None or node_id is None or not cameras:
             return None
-        return (node_id, spec.generation, tuple((one, self._generation(one)) for one in cameras))
+        return (node_id, _made(spec), tuple((one, self._made(one)) for one in cameras))
 
-    def _generation(self, camera_id: str) -> int:
+    def _made(self, camera_id: str) -> int:
         camera = self.inventory.cameras.get(camera_id)
-        return camera.generation if camera else 0
+        return _made(camera) if camera else 0
+
+
+def _made(spec: CameraSpec | InstanceSpec) -> int:
+    return spec.made or spec.generation
+
+
+def _is_other(old: CameraSpec, spec: CameraSpec) -> bool:
+    """Whether it says something else, whatever was said between."""
+    if _made(old) != _made(spec):
+        return True
+    return msgspec.structs.replace(old, generation=0, made=0) != msgspec.structs.replace(
+        spec, generation=0, made=0
+    )
 
 
 def plan(
@@ -183,7 +197,7 @@ def _camera_change(camera_id: str, now: _Side, then: _Side) -> Change | None:
         return "add"
     if was != instance:
         return "move"
-    return "change" if old is None or old.generation != spec.generation else None
+    return "change" if old is None or _is_other(old, spec) else None
 
 
 def _nodes(fleet: Fleet, plans: Iterable[InstancePlan], now: _Side, then: _Side) -> tuple[NodePlan, ...]:
