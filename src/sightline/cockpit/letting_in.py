@@ -22,7 +22,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from sightline.cockpit.shell import Shell
-from sightline.fleet.api.entitled import check
+from sightline.fleet.api.entitled import asked_by, check
+from sightline.fleet.api.front import MOST_BODY, STRANGERS_BODY
 from sightline.fleet.people.rights import OPEN
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -64,7 +65,8 @@ async def _form(request: Request) -> Any:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method in {"GET", "HEAD"} or kind not in _FORMS:
         return {}
-    return await request.form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS)
+    most = STRANGERS_BODY if asked_by(request) is None else MOST_BODY  # a table that was looked at is a field
+    return await request.form(max_files=_MOST_FILES, max_fields=_MOST_FIELDS, max_part_size=most)
 
 
 async def _answer(endpoint: Callable[..., Any], request: Request) -> Response:

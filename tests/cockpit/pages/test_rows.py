@@ -152,6 +152,22 @@ def test_a_file_shows_what_it_would_change_before_it_is_imported(
     assert "camera_id" in operator.client.get("/export/cameras.csv").text
 
 
+def test_a_file_that_is_looked_at_can_be_brought_in_however_large(
+    server: CoordinatorServer, operator: Visit
+) -> None:
+    wide = "w" * 15_000  # in a column that is for people alone
+    rows = "".join(f"c{number},rtsp://10.0.0.5/{number},{wide}\n" for number in range(100))
+    text = f"camera_id,address,id\n{rows}"
+    assert len(text) > 1_500_000
+    page = operator.send("/import", 200, files={"file": ("c.csv", text, "text/csv")}, kind="cameras")
+    sealed = page.partition('name="sealed" value="')[2].partition('"')[0]
+    assert "100 new" in operator.send("/import", kind="cameras", sealed=sealed)
+    assert server.service.database.cameras.page().total == 100
+    large = "camera_id\n" + "ü" * 2_200_000  # the body has room for it, but not for what comes back
+    page = operator.send("/import", 422, files={"file": ("c.csv", large, "text/csv")}, kind="cameras")
+    assert "expected a smaller file" in page
+
+
 NAMES = (
     "..",
     ".",

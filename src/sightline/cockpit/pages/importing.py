@@ -20,12 +20,15 @@ from sightline.cockpit.shell import Shell
 from sightline.cockpit.views.plans import plan_view
 from sightline.cockpit.views.words import counted
 from sightline.errors import ConfigError, StoreError
+from sightline.fleet.api.front import MOST_BODY
 from sightline.fleet.coordinator.bringing import Brought
 from sightline.fleet.store.csv_file import Kind
 from sightline.fleet.store.importing import Imported
 from sightline.fleet.store.refusals import Refused
 
 _HOLDS_S: Final = 3600
+_MOST_TEXT: Final = (MOST_BODY - 64 * 1024) * 3 // 4
+"""Of a file: sealed it is a third longer, and comes back as a field among others."""
 _MOST_ROWS: Final = 500
 _EXAMPLE: Final = "camera_id,address,username,password\ngate,rtsp://10.0.0.5/main,eye,secret\n"
 
@@ -70,6 +73,8 @@ class _Importing:
             text = data.decode("utf-8-sig") or self._shell.text(request, "text")
         except UnicodeDecodeError:
             raise ConfigError("expected a file of text in UTF-8") from None
+        if len(json.dumps(text)) > _MOST_TEXT:
+            raise ConfigError("expected a smaller file: bring it in as several")
         return _kind(self._shell.text(request, "kind")), bool(self._shell.text(request, "prune")), text
 
     def _opened(self, request: Request, sealed: str) -> tuple[Kind, bool, str]:
