@@ -20,8 +20,8 @@ from sightline.fleet.people.principal import Role
 from sightline.fleet.people.rights import OPEN, RIGHTS
 
 ENDS_THE_SESSION = {"page_logout"}
-SESSIONS_ALONE = {"create_my_token"}
-"""Who stole a token is not to make another that outlives it."""
+SESSIONS_ALONE = {"create_my_token", "page_own_token", "page_own_token_revoke", "page_own_password"}
+"""Who stole a token is not to make another that outlives it, or allows more."""
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from sightline.errors import ConfigError, FleetError
 from sightline.fleet.entrance.entrance import Entrance
 from sightline.fleet.entrance.refusals import WrongLogin
 from sightline.fleet.entrance.user_tokens import LONGEST_S, USUAL_S
-from sightline.fleet.people.principal import Role
+from sightline.fleet.people.principal import Acting, Principal, Role, acting
 from sightline.fleet.store import Database
 from sightline.fleet.store.refusals import Conflict, Missing, Refused
 from sightline.fleet.store.user_tokens import MOST
@@ -87,6 +87,13 @@ def test_a_token_allows_what_its_user_may_and_no_more_than_it_was_made_for(entra
     assert role_of(entrance, whole) is Role.OPERATOR, "it was made for that much"
     entrance.users.change("bob", disabled=True)
     assert role_of(entrance, whole) is None
+
+
+def test_nobody_makes_a_token_that_allows_more_than_what_they_ask_with(entrance: Entrance) -> None:
+    less = Principal(name="ada", role=Role.VIEWER, how="token")
+    with acting(Acting(who=less, act="create_user_token")):
+        text, row = entrance.tokens.make("ada", role=Role.ADMIN)
+    assert (role_of(entrance, text), row.role) == (Role.VIEWER, Role.VIEWER)
 
 
 def test_a_token_holds_as_long_as_was_said_and_until_it_is_taken_back(

@@ -1,7 +1,7 @@
 """One's own password, and tokens for one's own programs.
 
 It promises: a token's text is shown once, where it was made; a new password ends all other sessions of its
-user, and this browser stays in.
+user, and this browser stays in. A token changes none of it, as over the API.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sightline.cockpit.pages.entering import address_of, browser_of
 from sightline.cockpit.pages.passwords import ANOTHER, Errors, typed, wrong
 from sightline.cockpit.shell import Shell
 from sightline.errors import ConfigError, SightlineError
+from sightline.fleet.api.me import by_login
 from sightline.fleet.entrance.refusals import WrongLogin
 from sightline.fleet.people.principal import Role
 
@@ -49,14 +50,12 @@ class _Account:
 
     def set_password(self, request: Request) -> Response:
         """Another one: who has the old one may."""
-        shell = self._shell
+        shell, asked = self._shell, by_login(request)
         old, new, again = typed(shell, request, "old", "new", "again")
         if new != again:
             return self._page(request, {"again": ANOTHER})
         try:
-            login = self._entrance.change_password(
-                shell.asked(request), old, new, address_of(request), browser_of(request)
-            )
+            login = self._entrance.change_password(asked, old, new, address_of(request), browser_of(request))
         except WrongLogin:
             return self._page(request, {"old": "this is not your password"})
         except SightlineError as error:
@@ -68,7 +67,7 @@ class _Account:
 
     def make_token(self, request: Request) -> Response:
         """One more; this answer alone shows it."""
-        shell, principal = self._shell, self._shell.asked(request).principal
+        shell, principal = self._shell, by_login(request).principal
         try:
             made = self._entrance.tokens.make(
                 principal.name,
@@ -83,7 +82,7 @@ class _Account:
     def revoke(self, request: Request) -> Response:
         """It holds no more."""
         token_id = request.path_params["token_id"]
-        row = self._entrance.tokens.revoke(token_id, self._shell.asked(request).principal.name)
+        row = self._entrance.tokens.revoke(token_id, by_login(request).principal.name)
         return self._shell.go(request, "/account", f"The token {row.token_id} holds no more.")
 
     def _page(self, request: Request, errors: Errors | None = None, **values: Any) -> Response:

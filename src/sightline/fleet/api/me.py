@@ -65,7 +65,7 @@ def me_routes(entrance: Entrance) -> APIRouter:
     )
     def change_my_password(wanted: OwnPassword, request: Request, response: Response) -> None:
         """Another one. All one's logins end; this one goes on, with the cookie of the answer."""
-        asked = _by_login(request)
+        asked = by_login(request)
         login = entrance.change_password(
             asked,
             wanted.old.get_secret_value(),
@@ -102,7 +102,7 @@ def _add_tokens(router: APIRouter, entrance: Entrance) -> None:
         """One more, for a program of one's own."""
         wanted = wish or UserTokenWish()
         made = tokens.make(
-            _by_login(request).principal.name,
+            by_login(request).principal.name,
             role=wanted.role,
             description=wanted.description,
             life_s=wanted.life_s,
@@ -126,7 +126,8 @@ def _asked(request: Request) -> Asked:
     return asked
 
 
-def _by_login(request: Request) -> Asked:
+def by_login(request: Request) -> Asked:
+    """Who asks, with a session: for what no token may do. Raises NotLoggedIn, NotAllowed."""
     asked = _asked(request)
     if asked.principal.how != "session":
         raise NotAllowed("expected a login with name and password; this was asked by a token")

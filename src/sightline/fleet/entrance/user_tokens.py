@@ -1,4 +1,7 @@
-"""Tokens of users as they are made: their text is shown once."""
+"""Tokens of users as they are made: their text is shown once.
+
+Promises: whoever asks for one gets none that allows more than what they ask with.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Final, NamedTuple
 
 from sightline.errors import ConfigError
 from sightline.fleet.entrance.secret_texts import TokenText, digest
-from sightline.fleet.people.principal import Role
+from sightline.fleet.people.principal import Role, acting_now
 from sightline.fleet.store.database import Database
 from sightline.fleet.store.user_tokens import UserTokenOut
 
@@ -43,14 +46,15 @@ class UserTokens:
         description: str = "",
         life_s: float = USUAL_S,
     ) -> MadeToken:
-        """A new one, which allows what the user may, and `role` at most. Raises Missing, ConfigError,
-        FleetError: they have too many.
+        """A new one, which allows what the user may, and at most `role` and what allows whoever acts to ask
+        for it. Raises Missing, ConfigError, FleetError: they have too many.
         """
         if not 0 < life_s <= LONGEST_S:
             raise ConfigError(f"expected a token to hold for up to {LONGEST_S} s, a year, got {life_s:g}")
-        token = TokenText.made()
+        token, asking = TokenText.made(), acting_now()
+        most = role if asking is None or asking.who.role.allows(role) else asking.who.role
         row = self._rows.add(
-            user, token.token_id, digest(token.secret), role=role, description=description, life_s=life_s
+            user, token.token_id, digest(token.secret), role=most, description=description, life_s=life_s
         )
         return MadeToken(str(token), row)
 
