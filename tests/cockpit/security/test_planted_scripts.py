@@ -93,6 +93,7 @@ def test_no_planted_script_runs_and_each_is_shown_as_it_is(
         assert admin.page.locator("img[src=x]").count() == 0, address
         assert admin.page.locator("main").count() == 1, address
         shown[address] = admin.page.locator("main").inner_text()
+    assert EVIL in shown["/instances/eyes/log"], "its agent sent a log, and what that says stands there"
     for part in ("/cameras/gate", "/instances/eyes", "/agents/", "/events", "/audit", "/users", "/enrolment"):
         texts = [text for address, text in shown.items() if address.startswith(part)]
         assert texts, (part, list(shown))
