@@ -44,6 +44,9 @@ class Worker:
         url: where the camera is; None: it is the street itself.
         term: of the camera.
         prefix: of the fleet's topics.
+
+    Attributes:
+        captured: how many pictures came of the camera, whoever looks.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Worker:
         self._opened = ExitStack()
         self._site: Bus = self._opened.enter_context(open_bus(f"memory://site-{next(_NAMES)}"))
         offered: dict[str, Any] = {"carried": {CAMERA: f"raw_{CAMERA}"}, "terms": {CAMERA: term}}
+        self.captured = 0
         self.view = View(bus, prefix=prefix, bus=self._site, cameras=(CAMERA,), **offered)
         self._opened.callback(self.view.close)
         self.capture = Capture(CameraInput(camera_id=CAMERA, url=url or street, realtime=True), self._deliver)
@@ -67,6 +71,7 @@ class Worker:
         self._opened.close()
 
     def _deliver(self, packet: Packet) -> None:
+        self.captured += 1
         publish_packet(self._site, packet)
         number = round((packet.pts or 0) * packet.time_base * self._scene.fps)
         result = Result(

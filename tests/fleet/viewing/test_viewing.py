@@ -79,12 +79,15 @@ def test_the_camera_is_passed_on_once_however_many_look_and_no_longer(
         wait_for(lambda: shown.server.viewing.counts().viewers == 0, 10, "everybody to be gone")
         wait_for(lambda: shown.server.viewing.counts().cameras == 0, 15, "nobody to be waited for")
 
-        def is_quiet() -> bool:
-            before = worker.view.published
-            time.sleep(0.35)
-            return worker.view.published == before
+        since = (worker.captured, worker.view.published)
 
-        wait_for(is_quiet, 10, "nothing to be passed on")
+        def is_quiet() -> bool:
+            nonlocal since
+            if worker.view.published != since[1]:
+                since = (worker.captured, worker.view.published)
+            return worker.captured >= since[0] + 10
+
+        wait_for(is_quiet, 10, "the camera to go on for ten pictures of which none is passed on")
 
 
 def test_a_worker_that_is_begun_anew_goes_on_in_the_same_stream(shown: Shown) -> None:
