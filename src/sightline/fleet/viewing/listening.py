@@ -1,7 +1,8 @@
 """What those who have pictures say on the bus, and what is said to them: one reader, one that asks.
 
 Promises: a bus that is away, breaks off or is another one now is met again as soon as it can be; the bus has
-a reader only while somebody looks, and `KEPT_S` longer. Nothing that stands here waits for the other.
+a reader only while somebody looks, and `KEPT_S` longer. Nothing that stands here waits for the other. `close`
+returns within a second: what still waits for a broker that does not answer ends by itself, and takes nothing.
 
 Deliberately not here: what a message means.
 """
@@ -9,10 +10,11 @@ Deliberately not here: what a message means.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
-from sightline.bus import Bus, Message, open_bus
+from sightline.bus import Bus, Message, Subscription, open_bus
 from sightline.clock import SYSTEM_CLOCK, Clock, ns
 from sightline.errors import Closed, SightlineError
 from sightline.log import Repeated, get_logger
@@ -26,7 +28,8 @@ _MOST: Final = 1000
 _WAITING: Final = Capacity(count=8192, bytes=64 * 2**20)
 _READY_S: Final = 5.0
 _AGAIN_S: Final = 1.0
-_LEAVE_S: Final = 0.5
+_LEAVE_S: Final = 0.4
+_END_S: Final = 0.4
 _KAFKA_KEEPS_S: Final = 60.0
 _KAFKA_KEEPS_BYTES: Final = 256 * 2**20
 
@@ -71,15 +74,16 @@ class Listening:
         self._due.set()
 
     def close(self) -> None:
-        """Again is allowed."""
+        """Again is allowed. A thread that asks a broker is not waited for: that may take it many seconds."""
         self._closing.set()
         self._needed.set()
         self._due.set()
         bus = self._bus
         if bus is not None:
             _end(bus)
+        until_s = time.monotonic() + _END_S
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, until_s - time.monotonic()))
         self._away.flush()
 
     # Reading
@@ -101,11 +105,13 @@ class Listening:
     def _read_at(self, url: str) -> None:
         """Until nobody looks any more, or it is elsewhere."""
         _make_topics(url, self._topics)
+        if self._closing.is_set():
+            return
         bus = open_bus(where_of(url))
         self._bus = bus
         try:
             with bus.subscribe(self._topics.view, capacity=_WAITING, overflow=Overflow.DROP_OLDEST) as coming:
-                coming.ready(_READY_S)
+                self._await(coming)
                 self._due.set()
                 while self._is_needed() and self._where() == url:
                     self._take(coming.poll(_MOST, FLUSH_S))
@@ -114,6 +120,13 @@ class Listening:
         finally:
             self._bus = None
             _end(bus)
+
+    def _await(self, coming: Subscription) -> None:
+        """Until what is published is read."""
+        until_s = time.monotonic() + _READY_S
+        while not self._closing.is_set() and time.monotonic() < until_s:
+            if coming.ready(FLUSH_S):
+                return
 
     def _is_needed(self) -> bool:
         if self._closing.is_set():
