@@ -285,26 +285,76 @@ def test_entries_are_found_by_who_what_and_when(database: Database, clock: Manua
         database.audit.get(99)
 
 
+DAY_S = 24 * 3600.0
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The oldest are looked for after every ten entries."""
+    monkeypatch.setattr(auditing_module, "EVERY", 10)
+    return monkeypatch
+
+
 def test_the_oldest_make_room_and_the_rest_still_holds(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, clock: ManualClock, often: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auditing_module, "KEPT", 15)
-    monkeypatch.setattr(auditing_module, "EVERY", 10)
-    for number in range(42):
+    often.setattr(auditing_module, "KEPT", 15)
+    for number in range(19):
         database.audit.note(did(f"act{number}"))
+    clock.move(91 * DAY_S)
+    database.audit.note(did("act19"))
     found = database.audit.verify()
-    assert (found.ok, found.first, found.head) == (True, 26, 42)
-    assert found.entries == 17
+    assert (found.ok, found.first, found.head, found.entries) == (True, 6, 21, 16)
+    (told,) = database.audit.page(act="cut_audit").items
+    assert (told.id, told.who, told.can_undo) == (21, "the coordinator", False)
+    assert told.desc.startswith("the entries up to 5, of ")
+    assert database.audit.note(did("act20")) == 22
     with database.sessions.writing() as session:
-        session.execute(text("DELETE FROM audit WHERE id < 30"))
+        session.execute(text("DELETE FROM audit WHERE id < 10"))
     found = database.audit.verify()
-    assert (found.ok, found.broken_at) == (False, 30)
+    assert (found.ok, found.broken_at) == (False, 10)
 
 
-def test_many_changes_make_room_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auditing_module, "KEPT_CHANGES", 50)
-    monkeypatch.setattr(auditing_module, "EVERY", 10)
+def test_nobody_makes_what_is_young_go_by_many_acts_of_their_own(
+    database: Database, clock: ManualClock, often: pytest.MonkeyPatch
+) -> None:
+    often.setattr(auditing_module, "KEPT", 15)
+    often.setattr(auditing_module, "KEPT_CHANGES", 15)
+    for number in range(5):
+        database.audit.note(did(f"old{number}"))
+    clock.move(89 * DAY_S)
+    database.audit.note(did("delete_camera", "eve"), of=[("camera", "gate")])
+    for _ in range(94):
+        database.audit.note(did("create_own_token", "eve"), of=[("user_token", "x")])
+    assert database.audit.verify().first == 1
+    clock.move(2 * DAY_S)
+    for _ in range(10):
+        database.audit.note(did("create_own_token", "eve"), of=[("user_token", "x")])
+    found = database.audit.verify()
+    assert (found.ok, found.first) == (True, 6), "what was old went, up to the first that is not"
+    assert database.audit.page(act="delete_camera").total == 1
+
+
+@pytest.mark.parametrize("bound", ["MOST", "MOST_CHANGES"])
+def test_it_has_a_bound_however_young_it_is(
+    database: Database, often: pytest.MonkeyPatch, bound: str
+) -> None:
+    often.setattr(auditing_module, bound, 50)
+    for number in range(120):
+        database.audit.note(did(f"act{number}"), of=[("user_token", "x")])
+    found = database.audit.verify()
+    assert found.ok
+    assert 50 <= found.entries <= 62
+    assert database.audit.page(act="cut_audit").total >= 1
+
+
+def test_many_changes_make_room_too(
+    database: Database, clock: ManualClock, often: pytest.MonkeyPatch
+) -> None:
+    often.setattr(auditing_module, "KEPT_CHANGES", 50)
     for number in range(20):
+        if number == 19:
+            clock.move(91 * DAY_S)
         with by("import_all"):
             import_rows(database, "o", cameras=[camera(f"{number}-{each}") for each in range(10)])
     with database.sessions.reading() as session:
@@ -314,7 +364,7 @@ def test_many_changes_make_room_too(database: Database, monkeypatch: pytest.Monk
         )
     assert (kept, alone) == (50, 0)
     found = database.audit.verify()
-    assert (found.ok, found.first, found.head) == (True, 16, 20)
+    assert (found.ok, found.first, found.head) == (True, 16, 21)
 
 
 def test_an_import_is_one_entry_however_many_rows_it_brings(database: Database) -> None:

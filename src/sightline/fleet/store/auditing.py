@@ -2,7 +2,9 @@
 
 Promises: what was changed and that it was is on disk together or not at all; each entry has the hash of the
 one before, whose mark is sealed, so that nobody goes on after entries that were taken out as if nothing were
-missing. The newest `KEPT` entries and `KEPT_CHANGES` changes are kept; where the chain was cut is marked.
+missing. The newest `KEPT` entries and `KEPT_CHANGES` changes are kept, and beyond them what is younger than
+`KEPT_S`, so that nobody makes what others did go by many acts of their own; above `MOST` and `MOST_CHANGES`
+the oldest goes all the same. Where the chain was cut is marked, and is an entry.
 
 Deliberately not here: reading it (`audit`), what is shown of a row (`audited`).
 """
@@ -21,15 +23,21 @@ from sightline.clock import NS_PER_MS, Clock
 from sightline.errors import StoreError
 from sightline.fleet.people.chain import START, Mark, hash_of
 from sightline.fleet.people.limits import Buckets, Rate
-from sightline.fleet.people.principal import Acting
+from sightline.fleet.people.principal import Acting, Principal, Role
 from sightline.fleet.store.audited import Changed, changes
 from sightline.fleet.store.tables import Audit, AuditChange, Setting
+from sightline.fleet.store.times import moment
 from sightline.fleet.store.touched import touches, unwatch, watch
 from sightline.fleet.store.vault import Vault
 from sightline.log import redact
 
 KEPT: Final = 100_000
 KEPT_CHANGES: Final = 500_000
+KEPT_S: Final = 90 * 24 * 3600
+MOST: Final = 1_000_000
+MOST_CHANGES: Final = 2_000_000
+CUT: Final = "cut_audit"
+"""The act of the entry that says that older ones were let go."""
 EVERY: Final = 100
 """Entries after which the oldest are looked for."""
 HEAD: Final = "audit head"
@@ -129,16 +137,34 @@ class Auditing:
         """Forget the oldest, now and then."""
         if newest % EVERY:
             return
-        beyond = session.scalar(select(func.max(_ROWID)).select_from(AuditChange)) or 0
-        older = select(AuditChange.audit_id).where(beyond - KEPT_CHANGES >= _ROWID)
-        last = session.scalar(older.order_by(_ROWID.desc()).limit(1)) or 0
-        cut = max(newest - KEPT, min(last, newest - 1))
-        hashed = session.scalar(select(Audit.hash).where(Audit.id == cut))
-        if hashed is not None:
-            session.execute(delete(Audit).where(Audit.id <= cut))
-            put_mark(session, self._vault, ANCHOR, Mark(cut, hashed))
+        cut = min(self._last_to_go(session, newest), newest - 1)
+        found = session.execute(select(Audit.hash, Audit.at).where(Audit.id == cut)).one_or_none()
+        if found is None:
+            return
+        session.execute(delete(Audit).where(Audit.id <= cut))
+        put_mark(session, self._vault, ANCHOR, Mark(cut, found.hash))
+        until = moment(found.at).isoformat(timespec="seconds")
+        told = f"the entries up to {cut}, of {until}, were let go: {newest - cut} are kept"
+        self.append(session, Acting(who=_ITSELF, act=CUT, desc=told), [])
+
+    def _last_to_go(self, session: Session, newest: int) -> int:
+        """What is beyond those that are kept by their number alone, and old, or beyond all bounds."""
+        beyond = max(newest - KEPT, _last_beyond(session, KEPT_CHANGES))
+        young_ms = (self._clock.utc_ns() // NS_PER_MS) - KEPT_S * 1000
+        young = select(Audit.id).where(Audit.id <= beyond, Audit.at > young_ms).order_by(Audit.id).limit(1)
+        first_young = session.scalar(young)
+        old = beyond if first_young is None else first_young - 1
+        return max(old, newest - MOST, _last_beyond(session, MOST_CHANGES))
 
 
+def _last_beyond(session: Session, kept: int) -> int:
+    """The last entry that has a change which is not among the newest `kept`; 0: none has."""
+    newest = session.scalar(select(func.max(_ROWID)).select_from(AuditChange)) or 0
+    older = select(AuditChange.audit_id).where(newest - kept >= _ROWID)
+    return session.scalar(older.order_by(_ROWID.desc()).limit(1)) or 0
+
+
+_ITSELF: Final = Principal(name="the coordinator", role=Role.ADMIN, how="command")
 _ROWID: Final[Any] = literal_column("audit_change.rowid")
 
 
