@@ -1,4 +1,5 @@
 import sqlite3
+from collections.abc import Callable
 
 import argon2
 import pytest
@@ -15,6 +16,7 @@ from sightline.testing import ManualClock
 
 HOME = "10.0.0.5"
 AWAY = "10.0.0.66"
+Ask = Callable[[Entrance, Asked], None]
 
 
 def by_cookie(entrance: Entrance, cookie: str) -> Asked | None:
@@ -129,7 +131,7 @@ def test_a_user_has_so_many_sessions_and_no_more(
     assert user is not None
     for number in range(MOST + 3):
         clock.move(1)
-        database.user_sessions.begin(user.id, f"digest {number}", HOME, "")
+        database.user_sessions.begin(user, f"digest {number}", HOME, "")
     there = [database.user_sessions.find(f"digest {number}") is not None for number in range(MOST + 3)]
     assert there == [False] * 3 + [True] * MOST
     assert entrance.users.get("ada").sessions == MOST
@@ -202,6 +204,68 @@ def test_one_changes_ones_own_password_with_the_old_one_and_all_other_sessions_e
     assert [by_cookie(entrance, one.cookie) is not None for one in (other, mine, now)] == [False, False, True]
     with pytest.raises(WrongLogin):
         entrance.login("ada", PASSWORD, HOME)
+
+
+def meanwhile(database: Database, what: str) -> None:
+    """Somebody else does this to `ada`, while her password is looked at."""
+    match what:
+        case "password":
+            database.users.change("ada", password="another hash")
+        case "disabled":
+            database.users.change("ada", disabled=True)
+        case "another of this name":
+            database.users.remove("ada")
+            database.users.add("ada", Role.ADMIN, "another hash")
+
+
+def logs_in(entrance: Entrance, _asked: Asked) -> None:
+    entrance.login("ada", PASSWORD, AWAY)
+
+
+def changes_the_password(entrance: Entrance, asked: Asked) -> None:
+    entrance.change_password(asked, PASSWORD, "the one of a thief", AWAY)
+
+
+@pytest.mark.parametrize("what", ["password", "disabled", "another of this name"])
+@pytest.mark.parametrize("ask", [logs_in, changes_the_password])
+def test_what_is_changed_while_a_password_is_looked_at_is_not_got_around(
+    entrance: Entrance, database: Database, monkeypatch: pytest.MonkeyPatch, ask: Ask, what: str
+) -> None:
+    entrance.users.add("bob", Role.ADMIN, PASSWORD)
+    mine, fits = entrance.login("ada", PASSWORD, HOME), entrance._hashing.fits
+
+    def slow(kept: str | None, password: str) -> bool:
+        is_right = fits(kept, password)
+        meanwhile(database, what)
+        return is_right
+
+    monkeypatch.setattr(entrance._hashing, "fits", slow)
+    with pytest.raises(WrongLogin):
+        ask(entrance, mine.asked)
+    known = database.users.known("ada")
+    assert known is not None
+    assert entrance.users.get("ada").sessions == 0
+    assert known.password == "another hash" or known.disabled
+
+
+def test_two_logins_that_both_hash_an_old_password_anew_are_both_let_in(
+    entrance: Entrance, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = argon2.PasswordHasher(time_cost=1, memory_cost=8192).hash(PASSWORD)
+    database.users.change("ada", password=old)
+    fits, others = entrance._hashing.fits, list[str]()
+
+    def slow(kept: str | None, password: str) -> bool:
+        is_right = fits(kept, password)
+        if not others:
+            others.append("is asked")
+            others.append(entrance.login("ada", PASSWORD, HOME).cookie)
+        return is_right
+
+    monkeypatch.setattr(entrance._hashing, "fits", slow)
+    cookie = entrance.login("ada", PASSWORD, AWAY).cookie
+    assert by_cookie(entrance, cookie)
+    assert by_cookie(entrance, others[1])
 
 
 def test_a_cookie_is_for_no_script_and_for_no_other_site() -> None:

@@ -155,8 +155,10 @@ class Entrance:
         user = self._proven(asked.principal.name, old, address)
         if user is None:
             raise WrongLogin("the old password")
-        self.users.set_password(user.name, new)
-        return self._begin(user, address, browser)
+        now = self._database.users.change_own(user, self._hashing.hashed(new))
+        if now is None:  # an admin gave another one, or disabled the user, while this one was looked at
+            raise WrongLogin("the old password")
+        return self._begin(now, address, browser)
 
     @property
     def needs_first(self) -> bool:
@@ -201,7 +203,8 @@ class Entrance:
 
     def _begin(self, user: Known, address: str, browser: str) -> Login:
         cookie = made()
-        self._database.user_sessions.begin(user.id, digest(cookie), address, browser)
+        if not self._database.user_sessions.begin(user, digest(cookie), address, browser):
+            raise WrongLogin
         return Login(cookie, _asked(user, cookie, address))
 
 

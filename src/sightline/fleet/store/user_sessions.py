@@ -1,7 +1,8 @@
 """Logins with a browser: begun, found by the hash of their cookie, ended.
 
 Promises: one that was idle for `IDLE_S`, or is `WHOLE_S` old, is none; a user has `MOST` at most, those used
-last. Of a cookie nothing is kept but its hash.
+last. Of a cookie nothing is kept but its hash. None begins for who was changed since the password was
+looked at: no login gets around the end of all others.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from sightline.clock import NS_PER_MS, Clock
 from sightline.fleet.store.sessions import Sessions
 from sightline.fleet.store.tables import User, UserSession
-from sightline.fleet.store.users import IDLE_S, Known, known
+from sightline.fleet.store.users import IDLE_S, Known, known, unchanged
 
 WHOLE_S: Final = 7 * 24 * 3600
 MOST: Final = 50
@@ -36,13 +37,17 @@ class UserSessions:
     def __init__(self, sessions: Sessions, clock: Clock) -> None:
         self._sessions, self._clock = sessions, clock
 
-    def begin(self, user_id: int, digest: str, address: str, browser: str) -> None:
-        """One more of the user; what is over goes."""
+    def begin(self, user: Known, digest: str, address: str, browser: str) -> bool:
+        """One more of the user; what is over goes. False: it was changed since it was known so, and nothing
+        began.
+        """
         with self._sessions.writing() as session:
-            self.begin_in(session, user_id, digest, address, browser)
+            row = unchanged(session, user)
+            if row is not None:
+                self._begin(session, row, digest, address, browser)
+            return row is not None
 
-    def begin_in(self, session: Session, user_id: int, digest: str, address: str, browser: str) -> None:
-        """The same within a transaction."""
+    def _begin(self, session: Session, user: User, digest: str, address: str, browser: str) -> None:
         now = self._now_ms()
         session.execute(
             delete(UserSession).where(
@@ -52,7 +57,7 @@ class UserSessions:
         session.add(
             UserSession(
                 digest=digest,
-                user_id=user_id,
+                user_id=user.id,
                 created_at=now,
                 seen_at=now,
                 expires_at=now + WHOLE_S * 1000,
@@ -63,14 +68,12 @@ class UserSessions:
         session.flush()
         newest = (
             select(UserSession.digest)
-            .where(UserSession.user_id == user_id)
+            .where(UserSession.user_id == user.id)
             .order_by(UserSession.seen_at.desc(), UserSession.created_at.desc())
             .offset(MOST)
         )
         session.execute(delete(UserSession).where(UserSession.digest.in_(session.scalars(newest).all())))
-        row = session.get(User, user_id)
-        if row is not None:
-            row.login_at = now
+        user.login_at = now
 
     def find(self, digest: str) -> FoundSession | None:
         """The one of that cookie; None: there is none, it is over, or its user is disabled."""

@@ -67,13 +67,14 @@ class UserOut(Row):
 
 
 class Known(NamedTuple):
-    """A user as whoever lets people in needs it."""
+    """A user as whoever lets people in needs it: as of a generation, another one since a change of it."""
 
     id: int
     name: str
     role: Role
     password: str | None
     disabled: bool
+    generation: int
 
 
 class LastAdmin(FleetError):
@@ -159,6 +160,19 @@ class Users:
                 session.execute(delete(UserSession).where(UserSession.user_id == row.id))
             return self._out(session, row)
 
+    def change_own(self, user: Known, password: str) -> Known | None:
+        """Another hash; all sessions end. None: the user was changed since it was known so, and this is not
+        done.
+        """
+        with self._sessions.writing() as session:
+            row = unchanged(session, user)
+            if row is None:
+                return None
+            row.password = password
+            row.generation += 1
+            session.execute(delete(UserSession).where(UserSession.user_id == row.id))
+            return known(row)
+
     def rehash(self, user_id: int, old: str, new: str) -> None:
         """The same password, hashed anew; nobody is logged out. Where it was changed meanwhile it stays."""
         with self._sessions.writing() as session:
@@ -207,7 +221,13 @@ def _out(row: User, sessions: Mapping[int, int], tokens: Mapping[int, int]) -> U
 
 def known(row: User) -> Known:
     """As whoever lets people in needs it."""
-    return Known(row.id, row.name, Role(row.role), row.password, row.disabled)
+    return Known(row.id, row.name, Role(row.role), row.password, row.disabled, row.generation)
+
+
+def unchanged(session: Session, user: Known) -> User | None:
+    """Its row, where it may log in and is of the same generation; a hash made anew is no change."""
+    row = session.get(User, user.id)
+    return None if row is None or row.disabled or row.generation != user.generation else row
 
 
 def checked_name(name: str) -> str:
