@@ -127,7 +127,8 @@ def test_it_says_that_the_camera_is_gone_and_shows_the_next_picture(
 ) -> None:
     page = open_page()
     live = page.locator("sightline-live")
-    expect(live).to_have_attribute("state", "waiting", timeout=BEGIN_MS)
+    expect(live).to_have_attribute("state", "gone", timeout=BEGIN_MS)
+    expect(live.locator("[role=status]")).to_contain_text("there is no machine yet")
     with Worker(shown.bus):
         is_live(page)
     expect(live).to_have_attribute("state", "gone", timeout=6000)
