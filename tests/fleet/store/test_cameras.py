@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -81,7 +82,7 @@ def test_a_camera_that_is_written_back_as_it_came_keeps_its_password(database: D
     body = {name: value for name, value in made.model_dump().items() if name in CameraBody.model_fields}
     assert database.cameras.replace("gate", body).generation == 1
     least = {"camera_id": "gate", "address": made.address}
-    assert database.cameras.replace("gate", {**least, "username": "b"}).has_password
+    assert database.cameras.replace("gate", {**least, "username": "a"}).has_password
     assert not database.cameras.replace("gate", least).has_password
 
 
@@ -216,3 +217,72 @@ def test_cameras_are_found_by_where_they_are_by_hand_or_not(database: Database) 
     assert found(agent="hall") == found(agent=hall.node_id) == ["by-hand"]
     assert found(agent="yard") == found(agent=yard.node_id) == found(instance="one") == ["placed"]
     assert found(agent="nobody") == []
+
+
+LOGIN = {"username": "root", "password": "geheim"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"address": "rtsp://10.0.0.6/gate"},
+        {"address": "rtsp://10.0.0.5:555/gate"},
+        {"address": "rtsps://10.0.0.5/gate"},
+        {"address": "rtsp://root@10.0.0.6/gate"},
+        {"ip_address": "10.0.0.6"},
+        {"username": "admin"},
+        {"settings": {"detect_url": "rtsp://10.0.0.6/small"}},
+    ],
+)
+def test_a_saved_password_goes_to_nobody_else_without_being_said_again(
+    database: Database, change: dict[str, Any]
+) -> None:
+    made = database.cameras.add(camera(**LOGIN))
+    whole = {"camera_id": "gate", "address": made.address, "username": "root"}
+    for store in (database.cameras.change, database.cameras.replace):
+        values = change if store == database.cameras.change else {**whole, **change}
+        if "ip_address" in change and store == database.cameras.replace:
+            values = {"ip_address": "10.0.0.6", "username": "root"}
+        with pytest.raises(Refused) as refused:
+            store("gate", values)
+        assert refused.value.mistakes == (
+            ("password", "missing: the one that is saved is for another address or user"),
+        )
+    assert database.cameras.get("gate") == made
+    moved = database.cameras.change("gate", {**change, "password": "another"})
+    assert (moved.has_password, moved.generation) == (True, 2)
+
+
+def test_a_saved_password_stays_where_only_the_path_is_another_and_goes_where_it_is_null(
+    database: Database,
+) -> None:
+    database.cameras.add(camera(**LOGIN))
+    small = {"settings": {"detect_url": "rtsp://10.0.0.5/small"}}
+    changed = database.cameras.change("gate", {"address": "RTSP://10.0.0.5/other?x=1", **small})
+    assert changed.has_password
+    gone = database.cameras.change(
+        "gate", {"address": "rtsp://10.0.0.6/gate", "password": None, "settings": {}}
+    )
+    assert (gone.has_password, gone.ip_address) == (False, "10.0.0.6")
+
+
+def test_a_camera_that_was_a_file_meanwhile_has_its_password_sent_to_nobody_else(database: Database) -> None:
+    database.cameras.add(camera(**LOGIN))
+    for address in ("synthetic://", "rtsp://10.0.0.6/gate"):
+        with suppress(Refused):
+            database.cameras.change("gate", {"address": address, "settings": {}})
+    assert database.cameras.get("gate").ip_address != "10.0.0.6"
+
+
+def test_a_login_in_a_new_address_is_its_own(database: Database) -> None:
+    database.cameras.add(camera(**LOGIN))
+    database.cameras.change("gate", {"address": "rtsp://ada:neu@10.0.0.6/gate"})
+    source = database.apply()[1].cameras["gate"]
+    assert (source.address, source.username, source.password) == ("rtsp://10.0.0.6/gate", "ada", "neu")
+
+
+def test_what_is_hidden_of_an_address_moves_to_no_other_host(database: Database) -> None:
+    database.cameras.add(camera(address="http://10.0.0.5/stream.mjpg?user=a&pwd=geheim"))
+    with pytest.raises(Refused, match="address: missing"):
+        database.cameras.change("gate", {"ip_address": "10.0.0.6"})
+    assert database.cameras.change("gate", {"ip_address": "10.0.0.5", "pool": "b"}).generation == 2

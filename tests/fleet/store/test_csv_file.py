@@ -77,6 +77,16 @@ def test_a_password_goes_in_by_a_column_of_its_own(filled: Database) -> None:
     assert (sources["gate"].password, sources["new"].password) == ("neu", "b")
 
 
+def test_a_row_of_another_address_says_its_password_again(filled: Database) -> None:
+    head, row = "camera_id,address,password", "gate,rtsp://10.0.0.9/gate"
+    with pytest.raises(Refused) as refused:
+        import_csv(filled, "cameras", f"{head}\nyard,rtsp://10.0.0.7/yard,\n{row},\n")
+    (mistake,) = refused.value.mistakes
+    assert (mistake.where, mistake.message.partition(":")[0]) == ("line 3, password", "missing")
+    assert filled.cameras.get("gate").ip_address == "10.0.0.5", "nothing of the file came in"
+    assert import_csv(filled, "cameras", f"{head}\n{row},neu\n").cameras.changed == ["gate"]
+
+
 def test_cells_that_would_be_formulas_are_guarded(filled: Database) -> None:
     (_, yard) = table(export_csv(filled, "cameras"))
     assert yard["pool"] == "'=1+1"

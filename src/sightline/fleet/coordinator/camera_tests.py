@@ -13,8 +13,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
+
+from msgspec import structs
 
 from sightline.capture.address import Kind, host, kind
 from sightline.errors import BufferFull, FleetError
@@ -25,7 +26,8 @@ from sightline.fleet.messages.topics import AgentCommand
 from sightline.fleet.people.principal import because
 from sightline.fleet.probing.looking import look
 from sightline.fleet.probing.words import MOST_S, Outcome, Wish, opened_outcome, sealed_wish
-from sightline.fleet.store.refusals import Missing, Mistake, Refused
+from sightline.fleet.store.lending import check_lent
+from sightline.fleet.store.refusals import Missing
 from sightline.fleet.store.rows import CameraIn, CameraOut, read
 
 HERE: Final = "coordinator"
@@ -72,9 +74,9 @@ class CameraTests:
 
     def unsaved(self, values: Mapping[str, Any], agent: str | None = None) -> Tested:
         """A camera of these values, as when a row is made. Where they name one that is saved, and say no
-        password, its own is used, if the address is of the same host and port, and the user is the same.
+        password, its own is used, if it is for the same scheme, host, port and user.
 
-        Raises as `saved`, and Refused: values are wrong.
+        Raises as `saved`, and Refused: values are wrong, or its password has to be said again.
         """
         name = str(values.get("camera_id") or "camera")
         camera = read(CameraIn, {**values, "camera_id": name})
@@ -145,18 +147,12 @@ class CameraTests:
             return None
 
     def _lent(self, camera: CameraIn, row: CameraOut | None) -> str | None:
-        """The password that is saved: for the very host and port that it is of, and nobody else's."""
-        if row is None or not row.has_password or camera.username != row.username:
+        """The password that is saved, if it is for whom this is to be sent to."""
+        if row is None or not row.has_password or camera.username is None:
             return None
         source = self._source(row.camera_id)
-        if _door(camera.address) != _door(source.address):
-            raise Refused([Mistake("password", "missing: the one that is saved is of another address")])
+        check_lent(camera, structs.asdict(source))
         return source.password
-
-
-def _door(address: str) -> tuple[str, str]:
-    """Who is spoken with, and how."""
-    return urlsplit(address).scheme.lower(), urlsplit(address).netloc.lower()
 
 
 def _wish_of(source: CameraSource) -> Wish:

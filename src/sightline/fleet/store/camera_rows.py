@@ -41,7 +41,9 @@ class CameraBody(Row):
     ip_address: Text = Field("", description="Its host; that of the address if left out.")
     username: Text | None = Field(None, description="The user to log in as.")
     password: SecretStr | None = Field(
-        None, description="The password to log in with; kept when left out of a change, gone when null."
+        None,
+        description="The password to log in with; gone when null; kept when left out of a change, which is "
+        "refused where it goes to another scheme, host, port or user.",
     )
     encodeType: EncodeType = Field(EncodeType.H264, description="What it sends.")  # noqa: N815
     type: Annotated[Text, Field(max_length=40)] = Field("", description="What kind of source it is.")

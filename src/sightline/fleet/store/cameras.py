@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from sightline.fleet.store.camera_rows import CameraIn, CameraOut, moved
 from sightline.fleet.store.hiding import restored, shown
+from sightline.fleet.store.lending import check_lent, with_login
 from sightline.fleet.store.linked import Linked, over, placed
 from sightline.fleet.store.refusals import Mistake, Refused
 from sightline.fleet.store.row import Page, plain
@@ -86,19 +87,21 @@ class Cameras(Shelf[Camera, CameraOut]):
         return row.camera_id
 
     def _whole(self, row: Camera, values: Mapping[str, Any]) -> dict[str, Any]:
-        was = self.clear(row)
+        was, values = self.clear(row), with_login(values)
         kept = {"origin": was["origin"], "camera_id": row.camera_id}
-        if values.get("username"):  # a password is nothing without a user
-            kept["password"] = was["password"]
+        if not values.get("username"):  # a password is nothing without a user
+            kept["password"] = None
         return self._restored(row, was, {**kept, **values})
 
     def _merged(self, row: Camera, values: Mapping[str, Any]) -> dict[str, Any]:
-        was = self.clear(row)
+        was, values = self.clear(row), with_login(values)
         merged = self._restored(row, was, over(values, was, _LINKS))
+        if "password" not in values:
+            del merged["password"]  # it stays, if it may
         if "address" in values and "ip_address" not in values:
             merged["ip_address"] = ""  # that of the new one
         elif "ip_address" in values and "address" not in values:
-            merged["address"] = moved(was["address"], was["ip_address"], str(values["ip_address"] or ""))
+            merged["address"] = _moved(row, was, str(values["ip_address"] or ""))
         return merged
 
     def _restored(self, row: Camera, was: Mapping[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -107,15 +110,19 @@ class Cameras(Shelf[Camera, CameraOut]):
         return {**values, **back}
 
     def _fill(self, session: Session, row: Camera, values: Mapping[str, Any]) -> bool:
-        camera = read(CameraIn, values)
+        was = None if is_new(row) else self.clear(row)
+        stays = was is not None and was["password"] is not None and "password" not in values
+        camera = read(CameraIn, {**values, "password": was["password"]} if was and stays else values)
+        if was and stays:
+            check_lent(camera, was)
         new = plain(camera)
         mistakes: list[Mistake] = []
-        if not is_new(row) and row.camera_id != camera.camera_id:
+        if was and row.camera_id != camera.camera_id:
             mistakes.append(Mistake("camera_id", f"a camera keeps its name, this one is {row.camera_id}"))
         links(session).resolve(new, mistakes, _LINKS)
         if mistakes:
             raise Refused(mistakes)
-        if not is_new(row) and new == {**self.clear(row), "origin": camera.origin}:
+        if was and new == {**was, "origin": camera.origin}:
             row.origin = camera.origin  # who brought it is no part of what it is
             return False
         self._write(row, new)
@@ -169,6 +176,14 @@ def clear_parts(vault: Vault, row: Camera) -> dict[str, Any]:
     if row.hidden is not None:
         return {"password": password, **json.loads(vault.open(row.hidden))}
     return {"password": password, "address": row.address, "settings": row.settings}
+
+
+def _moved(row: Camera, was: Mapping[str, Any], host: str) -> str:
+    """Its address at another host. Raises Refused where it hides what is for the host that it is at."""
+    address = moved(was["address"], was["ip_address"], host)
+    if was["address"] not in {row.address, address}:
+        raise Refused([Mistake("address", "missing: what *** hides of the saved one is for its host")])
+    return address
 
 
 def links(session: Session) -> Linked:

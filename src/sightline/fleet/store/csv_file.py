@@ -1,7 +1,8 @@
 """Cameras, instances and agents as CSV, with a header of the document's names.
 
 Promises: what is exported goes in again and changes nothing; no password comes out, `has_password` stands in
-its place, and one may go in by a column `password` (empty: it stays as it is). A wrong file is told with
+its place, and one may go in by a column `password` (empty: it stays as it is, if the camera does not go to
+another host or user). A wrong file is told with
 every wrong line and its column, and changes nothing. Cells that a spreadsheet would take for a formula begin
 with an apostrophe, which is taken off again.
 """
