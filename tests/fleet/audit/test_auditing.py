@@ -22,6 +22,7 @@ from sightline.fleet.store.audit import AuditOut
 from sightline.fleet.store.importing import import_rows
 from sightline.fleet.store.observing import CameraSeen
 from sightline.fleet.store.refusals import Conflict, Missing, Refused
+from sightline.fleet.store.tables import Setting
 from sightline.testing import ManualClock
 
 PLANTED = "planted-geheim-3c7d"
@@ -365,6 +366,17 @@ def test_many_changes_make_room_too(
     assert (kept, alone) == (50, 0)
     found = database.audit.verify()
     assert (found.ok, found.first, found.head) == (True, 16, 21)
+
+
+def test_what_was_sealed_for_something_else_is_no_mark_of_the_chain(database: Database) -> None:
+    for number in range(3):
+        database.audit.note(did(f"act{number}"))
+    second = database.audit.get(2)
+    said = json.dumps({"of": auditing_module.HEAD, "number": second.id, "hash": second.hash})
+    with database.sessions.writing() as session:
+        session.execute(text("DELETE FROM audit WHERE id = 3"))
+        session.merge(Setting(name=auditing_module.HEAD, value=database.vault.seal(said)))
+    assert not database.audit.verify().ok
 
 
 def test_an_import_is_one_entry_however_many_rows_it_brings(database: Database) -> None:

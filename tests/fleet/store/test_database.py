@@ -302,6 +302,23 @@ def test_a_key_is_made_once_whoever_comes(tmp_path: Path) -> None:
     assert {vault.open(made[0].seal("x")) for vault in made} == {"x"}
 
 
+def test_what_is_sealed_for_one_purpose_opens_for_no_other(tmp_path: Path) -> None:
+    vault = Vault.at(tmp_path / "key")
+    sealed = {purpose: vault.seal("x", purpose) for purpose in ("", "a", "b")}
+    for of, text in sealed.items():
+        assert vault.open(text, of) == "x"
+        for other in sealed.keys() - {of}:
+            with pytest.raises(StoreError, match="is not the one"):
+                vault.open(text, other)
+    vault.begin_rotation()
+    assert [vault.open(text, of) for of, text in sealed.items()] == ["x"] * 3
+    newer = vault.seal("y", "a")
+    vault.end_rotation()
+    assert Vault.at(tmp_path / "key").open(newer, "a") == "y"
+    with pytest.raises(StoreError):
+        vault.open(sealed["a"], "a")
+
+
 def test_a_rotation_seals_everything_anew(tmp_path: Path) -> None:
     path = tmp_path / "fleet.db"
     with Database(path) as database:

@@ -26,6 +26,8 @@ from sightline.fleet.store.csv_file import Kind
 from sightline.fleet.store.importing import Imported
 from sightline.fleet.store.refusals import Refused
 
+_PURPOSE: Final = "import page"
+"""The vault seals text that a stranger to it wrote: for nothing else."""
 _HOLDS_S: Final = 3600
 _MOST_TEXT: Final = (MOST_BODY - 64 * 1024) * 3 // 4
 """Of a file: sealed it is a third longer, and comes back as a field among others."""
@@ -80,7 +82,7 @@ class _Importing:
     def _opened(self, request: Request, sealed: str) -> tuple[Kind, bool, str]:
         """What was looked at before, by the same one, and not long ago."""
         try:
-            said = json.loads(self._desk.database.vault.open(sealed))
+            said = json.loads(self._desk.database.vault.open(sealed, _PURPOSE))
             is_own = said["who"] == self._shell.asked(request).principal.name
         except (StoreError, ValueError, KeyError, TypeError):
             raise ConfigError("expected a file that was looked at here before; choose it again") from None
@@ -106,7 +108,7 @@ class _Importing:
             rows=rows[:_MOST_ROWS],
             more=max(0, len(rows) - _MOST_ROWS),
             plan=None if done.plan is None else plan_view(done.plan, self._desk.agents()),
-            sealed=self._desk.database.vault.seal(json.dumps(said)),
+            sealed=self._desk.database.vault.seal(json.dumps(said), _PURPOSE),
         )
 
     def _form(self, request: Request, form: Form) -> Response:

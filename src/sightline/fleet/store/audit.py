@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from sightline.errors import StoreError
 from sightline.fleet.people.chain import START, Broken, Link, Mark, broken
 from sightline.fleet.people.principal import Acting, acting_now
-from sightline.fleet.store.auditing import ANCHOR, HEAD, Auditing, chained, mark, newest_ever
+from sightline.fleet.store.auditing import ANCHOR, HEAD, SEALED, Auditing, chained, mark, newest_ever
 from sightline.fleet.store.refusals import Missing
 from sightline.fleet.store.row import Json, Page, Row
 from sightline.fleet.store.sessions import Sessions, pairs
@@ -61,7 +61,7 @@ class AuditOut(Row):
     at: datetime = Field(examples=["2026-11-22T06:00:00Z"])
     who: str = Field(examples=["ada"])
     role: str = Field(examples=["operator"])
-    how: str = Field(description="session, token, root or command", examples=["session"])
+    how: str = Field(description="session, token and its id, root or command", examples=["session"])
     address: str = Field(description="that it came from", examples=["10.0.0.9"])
     act: str = Field(examples=["change_camera"])
     desc: str = Field(examples=[""])
@@ -218,7 +218,7 @@ class _Verifying:
 
 def opened(vault: Vault, change: AuditChange) -> dict[str, Any]:
     """What a row was before, whole. Raises StoreError where it is not that of this change."""
-    said = json.loads(vault.open(change.sealed or ""))
+    said = json.loads(vault.open(change.sealed or "", SEALED))
     if said["of"] != [change.kind, change.audit_id, change.position]:
         raise StoreError(f"what is sealed in entry {change.audit_id} of the audit is that of another")
     row: dict[str, Any] = said["row"]

@@ -42,6 +42,9 @@ EVERY: Final = 100
 """Entries after which the oldest are looked for."""
 HEAD: Final = "audit head"
 ANCHOR: Final = "audit anchor"
+MARKS: Final = "audit marks"
+SEALED: Final = "audit rows"
+"""For which the vault seals."""
 UNDOES: Final = "undoes"
 """What a transaction takes back: in the `info` of its session."""
 _OFTEN: Final = Rate(burst=30, every_s=30.0)
@@ -100,7 +103,7 @@ class Auditing:
             "at": self._clock.utc_ns() // NS_PER_MS,
             "who": acting.who.name,
             "role": acting.who.role.value,
-            "how": acting.who.how,
+            "how": acting.who.known_by,
             "address": acting.who.address,
             "act": acting.act,
             "desc": redact(acting.desc)[:_MOST_LETTERS] + more,
@@ -121,7 +124,9 @@ class Auditing:
     def _row(self, number: int, position: int, one: Changed) -> dict[str, Any]:
         sealed = None
         if one.whole is not None:  # with what it is of, so that none can be put in the place of another
-            sealed = self._vault.seal(json.dumps({"of": [one.kind, number, position], "row": one.whole}))
+            sealed = self._vault.seal(
+                json.dumps({"of": [one.kind, number, position], "row": one.whole}), SEALED
+            )
         return {
             "audit_id": number,
             "position": position,
@@ -194,7 +199,7 @@ def mark(session: Session, vault: Vault, name: str) -> Mark | None:
     if found is None:
         return None
     try:
-        said = json.loads(vault.open(found.value))
+        said = json.loads(vault.open(found.value, MARKS))
     except StoreError:
         return None
     return Mark(said["number"], said["hash"]) if said["of"] == name else None
@@ -203,7 +208,7 @@ def mark(session: Session, vault: Vault, name: str) -> Mark | None:
 def put_mark(session: Session, vault: Vault, name: str, at: Mark) -> None:
     """Keep it, sealed: who changes entries by SQL cannot make one."""
     said = json.dumps({"of": name, "number": at.number, "hash": at.hash})
-    session.merge(Setting(name=name, value=vault.seal(said)))
+    session.merge(Setting(name=name, value=vault.seal(said, MARKS)))
 
 
 def seal_audit_anew(session: Session, vault: Vault) -> None:
@@ -217,6 +222,7 @@ def seal_audit_anew(session: Session, vault: Vault) -> None:
     there = select(*key, AuditChange.sealed).where(AuditChange.sealed.is_not(None))
     for some in session.execute(there.execution_options(yield_per=_AT_ONCE)).partitions():
         anew = [
-            {"of": of, "at": at, "sealed": vault.seal(vault.open(sealed or ""))} for of, at, sealed in some
+            {"of": of, "at": at, "sealed": vault.seal(vault.open(sealed or "", SEALED), SEALED)}
+            for of, at, sealed in some
         ]
         session.connection().execute(update_one, anew)

@@ -2,7 +2,8 @@
 
 Promises: the key is made once, whole or not at all; what is sealed can be told from no other text of its
 length; what cannot be opened is an error that names the key file and never what it was. After
-`begin_rotation` new seals are of a new key and old ones still open; `end_rotation` forgets the old keys.
+`begin_rotation` new seals are of a new key and old ones still open; `end_rotation` forgets the old keys. What
+was sealed for one purpose opens for no other: each has keys of its own, derived from those in the file.
 
 Who can read both the database and the key file can read the passwords: this is against copies of the
 database, not against root.
@@ -10,6 +11,9 @@ database, not against root.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import os
 import tempfile
 from pathlib import Path
@@ -21,6 +25,8 @@ from sightline.errors import ConfigError, StoreError
 from sightline.fleet.keys.private_file import make_private, read_private, sync
 
 _MOST_BYTES: Final = 64 * 1024
+ROWS: Final = ""
+"""The purpose of what stands in rows and revisions."""
 
 
 class Vault:
@@ -33,8 +39,7 @@ class Vault:
 
     def __init__(self, path: Path, keys: list[bytes]) -> None:
         self.path = path
-        self._keys = keys
-        self._all = MultiFernet([Fernet(key) for key in keys])
+        self._now: tuple[list[bytes], dict[str, MultiFernet]] = keys, {}  # by purpose, of these very keys
 
     @classmethod
     def at(cls, path: str | os.PathLike[str]) -> Self:
@@ -59,19 +64,28 @@ class Vault:
     def __repr__(self) -> str:
         return f"Vault({str(self.path)!r})"
 
-    def seal(self, text: str) -> str:
-        return self._all.encrypt(text.encode()).decode()
+    def seal(self, text: str, purpose: str = ROWS) -> str:
+        return self._of(purpose).encrypt(text.encode()).decode()
 
-    def open(self, sealed: str) -> str:
-        return self.open_bytes(sealed.encode()).decode()
+    def open(self, sealed: str, purpose: str = ROWS) -> str:
+        return self._opened(sealed.encode(), purpose).decode()
 
     def seal_bytes(self, data: bytes) -> bytes:
-        return self._all.encrypt(data)
+        return self._of(ROWS).encrypt(data)
 
     def open_bytes(self, sealed: bytes) -> bytes:
-        """Raises StoreError where it was sealed by another key, or changed."""
+        """Raises StoreError where it was sealed by another key, for another purpose, or changed."""
+        return self._opened(sealed, ROWS)
+
+    def _of(self, purpose: str) -> MultiFernet:
+        keys, made = self._now
+        if purpose not in made:
+            made[purpose] = MultiFernet([Fernet(_derived(key, purpose)) for key in keys])
+        return made[purpose]
+
+    def _opened(self, sealed: bytes, purpose: str) -> bytes:
         try:
-            return self._all.decrypt(sealed)
+            return self._of(purpose).decrypt(sealed)
         except InvalidToken:
             raise StoreError(
                 f"the key in {self.path} is not the one that the passwords in the database were sealed by; "
@@ -80,18 +94,25 @@ class Vault:
 
     def begin_rotation(self) -> None:
         """Seal by a new key from now on; the old ones stay in the file and open what they sealed."""
-        self._replace([Fernet.generate_key(), *self._keys])
+        self._replace([Fernet.generate_key(), *self._now[0]])
 
     def end_rotation(self) -> None:
         """Forget all keys but the newest. What was not sealed anew cannot be opened any more."""
-        self._replace(self._keys[:1])
+        self._replace(self._now[0][:1])
 
     def _replace(self, keys: list[bytes]) -> None:
         try:
             _write(self.path, b"".join(key + b"\n" for key in keys))
         except OSError as error:
             raise StoreError(f"cannot write the key file {self.path}: {error.strerror}") from None
-        self._keys, self._all = keys, MultiFernet([Fernet(key) for key in keys])
+        self._now = keys, {}
+
+
+def _derived(key: bytes, purpose: str) -> bytes:
+    """The key for a purpose: who has things sealed for one can have none made for another."""
+    if purpose == ROWS:
+        return key
+    return base64.urlsafe_b64encode(hmac.digest(key, f"sightline {purpose}".encode(), hashlib.sha256))
 
 
 def _whole(data: bytes) -> list[bytes]:
