@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from tests.fleet.entrance.conftest import PASSWORD
+from tests.fleet.entrance.conftest import PASSWORD, ROOT_TOKEN
 from tests.fleet.entrance.test_entrance import HOME, by_cookie, by_token
 
 from sightline.errors import ConfigError, FleetError
@@ -94,6 +94,31 @@ def test_nobody_makes_a_token_that_allows_more_than_what_they_ask_with(entrance:
     with acting(Acting(who=less, act="create_user_token")):
         text, row = entrance.tokens.make("ada", role=Role.ADMIN)
     assert (role_of(entrance, text), row.role) == (Role.VIEWER, Role.VIEWER)
+
+
+def test_the_audit_says_which_token_did_it(entrance: Entrance, database: Database) -> None:
+    one, other = (entrance.tokens.make("ada") for _ in range(2))
+    by_one, by_root = by_token(entrance, one.text), by_token(entrance, ROOT_TOKEN)
+    assert by_one is not None
+    assert by_root is not None
+    for asked in (by_one, entrance.login("ada", PASSWORD, HOME).asked, by_root):
+        database.audit.note(Acting(who=asked.principal, act="refresh"))
+    told = [entry.how for entry in database.audit.page(act="refresh").items]
+    assert told == ["root", "session", f"token {one.row.token_id}"]
+    assert other.row.token_id not in str(told)
+
+
+def test_a_token_takes_back_itself_and_no_other_of_its_user(entrance: Entrance) -> None:
+    weak, strong = entrance.tokens.make("ada", role=Role.VIEWER), entrance.tokens.make("ada")
+    asked = by_token(entrance, weak.text)
+    assert asked is not None
+    with pytest.raises(Missing):
+        entrance.tokens.revoke_own(strong.row.token_id, asked.principal)
+    assert by_token(entrance, strong.text)
+    entrance.tokens.revoke_own(weak.row.token_id, asked.principal)
+    assert by_token(entrance, weak.text) is None
+    entrance.tokens.revoke_own(strong.row.token_id, entrance.login("ada", PASSWORD, HOME).asked.principal)
+    assert by_token(entrance, strong.text) is None
 
 
 def test_a_token_holds_as_long_as_was_said_and_until_it_is_taken_back(

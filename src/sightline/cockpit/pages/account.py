@@ -82,7 +82,7 @@ class _Account:
     def revoke(self, request: Request) -> Response:
         """It holds no more."""
         token_id = request.path_params["token_id"]
-        row = self._entrance.tokens.revoke(token_id, by_login(request).principal.name)
+        row = self._entrance.tokens.revoke_own(token_id, by_login(request).principal)
         return self._shell.go(request, "/account", f"The token {row.token_id} holds no more.")
 
     def _page(self, request: Request, errors: Errors | None = None, **values: Any) -> Response:

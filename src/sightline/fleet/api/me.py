@@ -115,8 +115,8 @@ def _add_tokens(router: APIRouter, entrance: Entrance) -> None:
         responses=failing(not_found="there is no such token of one's own"),
     )
     def revoke_my_token(token_id: TokenId, request: Request) -> None:
-        """It holds no more, from now on; a token may do this to itself."""
-        tokens.revoke(token_id, _asked(request).principal.name)
+        """It holds no more, from now on; a token may do this to itself, and to no other."""
+        tokens.revoke_own(token_id, _asked(request).principal)
 
 
 def _asked(request: Request) -> Asked:

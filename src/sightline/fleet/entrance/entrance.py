@@ -107,7 +107,10 @@ class Entrance:
         if found.is_due:
             with suppress(StoreError):  # a disk that is full keeps nobody from looking
                 self._database.user_tokens.used(token.token_id)
-        return Asked(Principal(name=found.user.name, role=found.role, how="token", address=address))
+        user = Principal(
+            name=found.user.name, role=found.role, how="token", address=address, token_id=token.token_id
+        )
+        return Asked(user)
 
     def _by_root_token(self, shown: str, address: str) -> Asked | None:
         """It may be one of eight letters that somebody chose, so that it could be guessed."""

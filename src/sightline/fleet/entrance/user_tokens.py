@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 
 from sightline.errors import ConfigError
 from sightline.fleet.entrance.secret_texts import TokenText, digest
-from sightline.fleet.people.principal import Role, acting_now
+from sightline.fleet.people.principal import Principal, Role, acting_now
 from sightline.fleet.store.database import Database
+from sightline.fleet.store.refusals import Missing
 from sightline.fleet.store.user_tokens import UserTokenOut
 
 _DAY_S: Final = 24 * 3600
@@ -61,3 +62,9 @@ class UserTokens:
     def revoke(self, token_id: str, user: str | None = None) -> UserTokenOut:
         """It holds no more. Raises Missing: there is none, or it is another user's."""
         return self._rows.revoke(token_id, user)
+
+    def revoke_own(self, token_id: str, who: Principal) -> UserTokenOut:
+        """The same for one of whoever asks: a token does this to itself alone. Raises Missing."""
+        if who.token_id not in {"", token_id}:
+            raise Missing("token", token_id)
+        return self.revoke(token_id, who.name)

@@ -51,12 +51,19 @@ class Principal:
         role: what this allows: the user's, or less where a token has less.
         how: it was shown.
         address: it came from; "" where that is not known.
+        token_id: of the user's token that was shown; "" where it was none.
     """
 
     name: str
     role: Role
     how: How
     address: str = ""
+    token_id: str = ""
+
+    @property
+    def known_by(self) -> str:
+        """How, and by which token: of two programs of one user it is told which one did something."""
+        return f"{self.how} {self.token_id}" if self.token_id else self.how
 
 
 @dataclass(frozen=True, kw_only=True)
