@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.cockpit.pages.conftest import Visit, text_of
+from tests.cockpit.pages.conftest import Forms, Visit, text_of
 from tests.fleet.api.rig import Agent, camera, worker
 
 from sightline.errors import StoreError
@@ -116,6 +116,41 @@ def test_acts_of_a_camera_say_first_what_they_would_change(
     wait_for(lambda: running.commands("restart"), 10, "it is so")
     assert "taken out of the draft" in operator.send("/cameras/gate/remove")
     assert "Taken out, and running" in operator.see("/cameras")
+
+
+DRY = (
+    ("/cameras/gate", "debug", "gate logs all that there is to say", "is ended and begun anew"),
+    ("/cameras/gate", "stop", "gate is to end", "1 camera ends"),
+    ("/cameras/gate", "start", "gate is to run", "1 camera is new"),
+    ("/instances/hall-1", "debug", "hall-1 logs all that there is to say", "is ended and begun anew"),
+    ("/instances/hall-1", "stop", "hall-1 is to end", "1 instance ends"),
+    ("/instances/hall-1", "start", "hall-1 is to run", "1 instance begins"),
+    ("/agents/hall", "drain", "hall is drained", "1 camera loses its place"),
+)
+
+
+def test_whatever_is_done_at_once_can_be_looked_at_first_and_done_from_there(
+    server: CoordinatorServer, running: Agent, operator: Visit
+) -> None:
+    for page, act, told, change in DRY:
+        path, before = f"{page}/{act}", _wanted(server)
+        fields = operator.form(page, path)
+        assert fields["dry_run"], "the page has a button for it"
+        would = operator.send(path, 200, **fields)
+        assert f"{told}" in would
+        assert "a dry run: nothing is changed" in would
+        assert change in text_of(would), path
+        assert _wanted(server) == before, path
+        done = Forms(would).by_action[path]
+        assert "dry_run" not in done
+        assert told in operator.send(path, **done)
+        assert _wanted(server) != before, path
+    assert "What if it were drained?" not in operator.see("/agents/hall"), "it is"
+
+
+def _wanted(server: CoordinatorServer) -> object:
+    database = server.service.database
+    return database.draft(), server.service.revision, database.agents.get("hall").drained
 
 
 def test_a_machine_is_let_in_drained_renamed_and_sent_away(

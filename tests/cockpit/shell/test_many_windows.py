@@ -45,7 +45,7 @@ def test_with_many_live_pictures_open_everything_still_goes(
     for page in pages:
         expect(page.locator("#link")).to_have_text("up to date")
         _is_watched(page)
-    pages[1].get_by_role("button", name="Stop").click()
+    pages[1].get_by_role("button", name="Stop", exact=True).click()
     pages[1].get_by_role("dialog").get_by_role("button", name="Stop").click()
     expect(pages[1].get_by_text("cam-1 is to end")).to_be_visible()
     server.service.database.cameras.change("cam-2", {"pool": "north"})

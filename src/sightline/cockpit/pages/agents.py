@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,14 +27,15 @@ from sightline.cockpit.views.agent_form import ALIASES, FIELDS, agent_texts, fil
 from sightline.cockpit.views.listing import Listing
 from sightline.cockpit.views.rows import agent_line, instance_line
 from sightline.cockpit.views.words import states
+from sightline.fleet.coordinator.acts import Acted
 from sightline.fleet.store.agents import Agents
 from sightline.fleet.store.refusals import Conflict, Mistake, Refused
 from sightline.fleet.store.rows import AgentChange, AgentOut, read
 
 _FILTERS = ("text", "state", "instance", "label")
 _MOST_INSTANCES = 200
+_DRAINED: Final = "is drained: what others can run goes there"
 _ACTS: Final[Mapping[str, tuple[str, dict[str, bool], str]]] = {
-    "drain_agent": ("drain", {"drained": True}, "is drained: what others can run goes there"),
     "undrain_agent": ("undrain", {"drained": False}, "may run something again; nothing goes back by itself"),
     "revoke_agent": (
         "revoke",
@@ -50,6 +53,7 @@ def routes(shell: Shell) -> list[Route]:
         Route("/agents/{name}", page.show, name="page_agent"),
         Route("/agents/{name}", page.change, methods=["POST"], name="change_agent"),
         Route("/agents/{name}/remove", page.remove, methods=["POST"], name="delete_agent"),
+        Route("/agents/{name}/drain", page.drain, methods=["POST"], name="drain_agent"),
         *(
             Route(f"/agents/{{name}}/{step}", page.act(values, told), methods=["POST"], name=name)
             for name, (step, values, told) in _ACTS.items()
@@ -107,15 +111,29 @@ class _Agents:
 
         def done(request: Request) -> Response:
             row = self._row(request)
-            change = AgentChange.model_validate(values)
-
-            def do() -> str:
-                self._desk.service.agent_changed(row.agent_name, change)
-                return f"{row.agent_name} {told}"
-
+            do = partial(self._changed, row, values, told)
             return self._desk.told(request, path_to("agents", row.agent_name), do)
 
         return done
+
+    def drain(self, request: Request) -> Response:
+        """What others can run goes there; or what would, in a dry run."""
+        row = self._row(request)
+        service, name = self._desk.service, row.agent_name
+
+        def do(dry: bool) -> Acted:
+            if not dry:
+                told = self._changed(row, {"drained": True}, _DRAINED)
+                return Acted("agent", name, not row.drained, service.revision, told)
+            plan = service.plan(None, drained=frozenset({UUID(row.node_id)}))
+            told = f"{name} {_DRAINED} (a dry run: nothing is changed)"
+            return Acted("agent", name, not row.drained, service.revision, told, plan)
+
+        return self._desk.acted(request, path_to("agents", name), do)
+
+    def _changed(self, row: AgentOut, values: Mapping[str, bool], told: str) -> str:
+        self._desk.service.agent_changed(row.agent_name, AgentChange.model_validate(values))
+        return f"{row.agent_name} {told}"
 
     def remove(self, request: Request) -> Response:
         """Forgotten: it may come again with a new token only."""
