@@ -12,6 +12,7 @@ from tests.cable import Cable
 from tests.capture.conftest import Make, Run
 from tests.conftest import StartRtspServer, WaitFor
 from tools.services.rtsp import Mount, RtspServer
+from tools.services.waiting import halt
 
 from sightline.capture import CameraInput, probe
 from sightline.codec import Decoder, coded_slices, has_parameter_sets
@@ -208,10 +209,10 @@ def test_a_short_silence_loses_nothing_and_begins_no_epoch(
     run: Run, rtsp_server: StartRtspServer, h264_clip: Path
 ) -> None:
     server = rtsp_server({"cam": h264_clip})
-    one = run(server.url("cam"), read_timeout_s=0.3)
+    one = run(server.url("cam"), read_timeout_s=0.5)
     one.has(20)
     server.freeze("cam")
-    assert not threading.Event().wait(1.2)
+    assert not threading.Event().wait(1.6)
     server.thaw("cam")
     packets = one.has(len(one.packets) + 20)
     assert len(one.epochs) == 1
@@ -243,7 +244,7 @@ def test_a_machine_that_stops_dead_is_noticed_and_found_again(
     one = run(server.url("cam"), stall_after_s=1.5, read_timeout_s=1, open_timeout_s=1)
     one.has(20)
     assert server.pid is not None
-    os.kill(server.pid, signal.SIGSTOP)
+    halt(server.pid)
     try:
         one.until("backing_off")
     finally:

@@ -18,7 +18,7 @@ from tests.conftest import StartRedisServer
 from tests.framequeue.store_conformance import LONG_S, claimed, picture, put
 from tools.services.certificates import Certificates
 from tools.services.redis import Persistence, RedisServer
-from tools.services.waiting import wait_for
+from tools.services.waiting import halt, wait_for
 
 from sightline.errors import BusError, Closed, ConfigError
 from sightline.framequeue.key import FrameKey
@@ -123,7 +123,7 @@ def test_a_server_that_hangs_holds_nobody_for_long_and_is_met_again(redis_server
     with RedisStore(server.url(), timeout_s=1.0) as store:
         [key] = put(store, picture(1))
         assert server.pid is not None
-        os.kill(server.pid, signal.SIGSTOP)
+        halt(server.pid)
         try:
             for call in (lambda: store.peek(key), lambda: store.put([picture(2)], LONG_S)):
                 began_s = time.monotonic()
@@ -142,7 +142,7 @@ def test_who_closes_ends_the_calls_of_others_and_no_connection_stays(
     with ThreadPoolExecutor(3) as threads, RedisStore(server.url(), timeout_s=60) as store:
         put(store, picture(1))
         assert server.pid is not None
-        os.kill(server.pid, signal.SIGSTOP)
+        halt(server.pid)
         calls = [threads.submit(store.peek, picture(1)[0]) for _ in range(3)]
         wait_for(lambda: connections(server) == 3, 30, "three calls to be under way")
         store.close()

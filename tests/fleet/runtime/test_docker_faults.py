@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import WaitFor
 from tests.fleet.runtime.conftest import MakeAgent, settings_for
 from tools.services import Docker
+from tools.services.waiting import halt
 
 from sightline.errors import RuntimeFault
 from sightline.fleet.runtime.conformance import PROGRAMS, Program
@@ -77,7 +78,7 @@ def test_a_daemon_that_hangs_costs_no_more_than_the_time_limit(
     begin(runtime, "one")
     wait_for(lambda: states(runtime) == {"one": "running"}, 20, "it to run")
     assert docker.pid is not None
-    os.kill(docker.pid, signal.SIGSTOP)
+    halt(docker.pid)
     try:
         began = time.monotonic()
         with pytest.raises(RuntimeFault):

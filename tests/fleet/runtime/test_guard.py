@@ -16,6 +16,7 @@ from tests.fleet.runtime import crashed_agent
 from tests.fleet.runtime.conftest import MakeAgent, settings_for
 from tools.services import Docker
 from tools.services.light_images import mounts
+from tools.services.waiting import halt
 
 from sightline.clock import ns
 from sightline.fleet.runtime.conformance import PROGRAMS, Program
@@ -116,7 +117,7 @@ def test_an_agent_that_hangs_is_no_better_than_a_killed_one(
 ) -> None:
     runtime = agent()
     running = killed_agent(docker, runtime)
-    os.kill(running.pid, signal.SIGSTOP)
+    halt(running.pid)
     wait_for(lambda: states(runtime)["exclusive"] == "failed", crashed_agent.LEASE_S + 5, "the end of one")
     assert states(runtime)["free"] == "running"
 
@@ -130,7 +131,7 @@ def test_the_guard_asks_until_docker_answers(
     assert docker.pid is not None
     write_lease(state, lease_of(docker, runtime, 1.0))
     begin_guard(state)
-    os.kill(docker.pid, signal.SIGSTOP)
+    halt(docker.pid)
     try:
         told = state / "guard.log"
         wait_for(lambda: told.exists() and "it cannot be told what runs" in told.read_text(), 20, "its log")
