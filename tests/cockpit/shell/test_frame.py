@@ -14,6 +14,7 @@ from tests.cockpit.security.rig import PASSWORD, asking, csrf_of, logged_in, ser
 from sightline.cockpit.cookies import SAID, Said, drop_said, drop_session, keep_said, keep_session
 from sightline.cockpit.shell import own_path
 from sightline.fleet.api.serving import CoordinatorServer
+from sightline.fleet.entrance.tries import OF_USER
 from sightline.fleet.people.principal import Role
 
 OTHER = "another sentence, for tests"
@@ -109,6 +110,15 @@ def test_a_token_is_shown_once_and_holds_until_it_is_revoked(server: Coordinator
             422,
             "expected one of the numbers of days that the form has",
         )
+
+
+def test_who_makes_tokens_without_end_is_told_when_to_come_again(server: CoordinatorServer) -> None:
+    server.entrance.users.add("maker", Role.VIEWER, PASSWORD)
+    with logged_in(server.url, "maker") as maker:
+        filled = {"csrf": csrf_of(maker), "role": "viewer", "days": "7"}
+        pages = [maker.post("/account/tokens", data=filled) for _ in range(OF_USER.burst + 1)]
+    assert [page.status_code for page in pages] == [200] * OF_USER.burst + [422]
+    assert re.search(r"too many tries: try again in \d+ s", told(pages[-1]))
 
 
 def test_who_changes_their_password_stays_in_and_is_out_elsewhere(server: CoordinatorServer) -> None:

@@ -16,6 +16,7 @@ from sightline.fleet.api.app import PageParts, make_app
 from sightline.fleet.api.client import FleetClient, Refused
 from sightline.fleet.api.serving import CoordinatorServer
 from sightline.fleet.entrance.secret_texts import COOKIE
+from sightline.fleet.entrance.tries import OF_USER
 from sightline.fleet.people.principal import Role, acting_now
 from sightline.fleet.people.rights import OPEN, RIGHTS
 from sightline.pages.guarded import App, Receive, Scope, Send
@@ -166,6 +167,15 @@ def test_too_many_tries_are_told_when_to_come_again(server: CoordinatorServer) -
         assert codes[10].status_code == 429
         assert 1 <= int(codes[10].headers["retry-after"]) <= 30
         assert codes[10].json()["type"].endswith("too-many-tries")
+
+
+def test_who_makes_tokens_without_end_is_told_when_to_come_again(server: CoordinatorServer) -> None:
+    server.entrance.users.add("maker", Role.VIEWER, PASSWORD)
+    with browser(server, "maker") as maker:
+        answers = [maker.post("/api/v1/me/tokens") for _ in range(OF_USER.burst + 1)]
+    assert {one.status_code for one in answers[:-1]} == {201}
+    assert answers[-1].status_code == 429
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 30
 
 
 def test_a_session_changes_nothing_without_its_own_token(server: CoordinatorServer) -> None:

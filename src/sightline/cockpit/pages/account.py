@@ -69,8 +69,8 @@ class _Account:
         """One more; this answer alone shows it."""
         shell, principal = self._shell, by_login(request).principal
         try:
-            made = self._entrance.tokens.make(
-                principal.name,
+            made = self._entrance.tokens.make_own(
+                principal,
                 role=_role(shell.text(request, "role")),
                 description=shell.text(request, "description")[:_LONGEST_DESCRIPTION],
                 life_s=_days(shell.text(request, "days")) * _DAY_S,

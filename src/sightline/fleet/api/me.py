@@ -94,15 +94,19 @@ def _add_tokens(router: APIRouter, entrance: Entrance) -> None:
     @router.post(
         "/tokens",
         status_code=HTTPStatus.CREATED,
-        responses=failing(forbidden=_BY_LOGIN, conflict="there are too many"),
+        responses=failing(
+            forbidden=_BY_LOGIN,
+            conflict="there are too many",
+            too_many_requests="too many were made in a short time",
+        ),
     )
     def create_my_token(
         request: Request, wish: Annotated[UserTokenWish | None, Body()] = None
     ) -> UserTokenMade:
         """One more, for a program of one's own."""
         wanted = wish or UserTokenWish()
-        made = tokens.make(
-            by_login(request).principal.name,
+        made = tokens.make_own(
+            by_login(request).principal,
             role=wanted.role,
             description=wanted.description,
             life_s=wanted.life_s,

@@ -82,7 +82,7 @@ class Entrance:
         self._first = First(database, clock)
         self._tries = Tries(database.user_sessions, clock)
         self.users = Users(database, self._hashing)
-        self.tokens = UserTokens(database)
+        self.tokens = UserTokens(database, self._tries)
 
     def who(self, headers: Mapping[str, str], address: str) -> Asked | None:
         """Who asks; None: nobody that is known.
@@ -138,6 +138,7 @@ class Entrance:
         if user is None or user.disabled:
             self._note_failed(name, address)
             raise WrongLogin
+        self._tries.of_user(user.name, "login")
         if user.password is not None and is_old(user.password):
             self._database.users.rehash(user.id, user.password, self._hashing.hashed(password))
         login = self._begin(user, address, browser)
@@ -158,6 +159,7 @@ class Entrance:
         user = self._proven(asked.principal.name, old, address)
         if user is None:
             raise WrongLogin("the old password")
+        self._tries.of_user(user.name, "password")
         now = self._database.users.change_own(user, self._hashing.hashed(new))
         if now is None:  # an admin gave another one, or disabled the user, while this one was looked at
             raise WrongLogin("the old password")

@@ -1,7 +1,9 @@
-"""How often passwords, codes and the coordinator's token may be tried: by name, by address.
+"""How often passwords, codes and the coordinator's token may be tried, by name and by address; and how often
+a user may log in, and do what the audit keeps with their own account.
 
 Promises: a right one does not count; an address from which a user is logged in has limits of its own for that
-user, so that strangers cannot use up theirs.
+user, so that strangers cannot use up theirs; nobody makes the audit long by themselves, or keeps others from
+anything by trying to.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ BY_NAME: Final = Rate(10, 30.0)
 BY_ADDRESS: Final = Rate(20, 6.0)
 GUESSES: Final = Rate(100, 1.0)
 """Of the coordinator's token, from an address."""
+OF_USER: Final = Rate(60, 30.0)
+"""Of logins, and of each thing that one does with one's own account: more than a user has sessions."""
 
 
 class Try(NamedTuple):
@@ -36,7 +40,7 @@ class Tries:
         self._sessions, self._clock = sessions, clock
         self._lock = threading.Lock()
         self._by_name, self._by_address = Buckets(BY_NAME), Buckets(BY_ADDRESS)
-        self._guesses = Buckets(GUESSES)
+        self._guesses, self._of_user = Buckets(GUESSES), Buckets(OF_USER)
 
     def of_login(self, user: Known | None, name: str, address: str) -> Try:
         """One more, by that name, which may be nobody's. Raises TooManyTries."""
@@ -56,6 +60,10 @@ class Tries:
     def of_code(self, address: str) -> None:
         """One more of the first login's code. Raises TooManyTries."""
         self._take(self._by_address, neighbourhood(address))
+
+    def of_user(self, name: str, act: str) -> None:
+        """One more of this act by a user, who showed that it is them. Raises TooManyTries."""
+        self._take(self._of_user, f"{act} {name}")
 
     def may_guess(self, address: str) -> bool:
         """One more of the coordinator's token: whether it is looked at."""

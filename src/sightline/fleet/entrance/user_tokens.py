@@ -1,6 +1,7 @@
 """Tokens of users as they are made: their text is shown once.
 
-Promises: whoever asks for one gets none that allows more than what they ask with.
+Promises: whoever asks for one gets none that allows more than what they ask with; nobody makes many of their
+own in a short time, as the audit keeps each. To take one back is never refused: it was made before.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import Final, NamedTuple
 
 from sightline.errors import ConfigError
 from sightline.fleet.entrance.secret_texts import TokenText, digest
+from sightline.fleet.entrance.tries import Tries
 from sightline.fleet.people.principal import Principal, Role, acting_now
 from sightline.fleet.store.database import Database
 from sightline.fleet.store.refusals import Missing
@@ -32,8 +34,8 @@ class MadeToken(NamedTuple):
 class UserTokens:
     """Of one database. Any thread may use it."""
 
-    def __init__(self, database: Database) -> None:
-        self._rows = database.user_tokens
+    def __init__(self, database: Database, tries: Tries) -> None:
+        self._rows, self._tries = database.user_tokens, tries
 
     def list(self, user: str | None = None) -> list[UserTokenOut]:
         """All, or those of one, the newest first. Raises Missing."""
@@ -58,6 +60,13 @@ class UserTokens:
             user, token.token_id, digest(token.secret), role=most, description=description, life_s=life_s
         )
         return MadeToken(str(token), row)
+
+    def make_own(
+        self, who: Principal, *, role: Role, description: str = "", life_s: float = USUAL_S
+    ) -> MadeToken:
+        """The same for whoever asks. Raises TooManyTries besides."""
+        self._tries.of_user(who.name, "token")
+        return self.make(who.name, role=role, description=description, life_s=life_s)
 
     def revoke(self, token_id: str, user: str | None = None) -> UserTokenOut:
         """It holds no more. Raises Missing: there is none, or it is another user's."""
