@@ -1,5 +1,6 @@
 """Addresses of Kafka, right and wrong, and that librdkafka takes what is made of them."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -226,3 +227,32 @@ def test_the_files_of_an_address_are_known_without_reading_them() -> None:
     url = "kafka://me@h?sasl=PLAIN&tls_ca=system&tls_key=/k&password_file=/a%20b&client_id=c&settings=s"
     assert files_named(url) == (Path("/k"), Path("/a b"), Path("s"))
     assert files_named("hub://h?tls_ca=/ca") == ()
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+    """Who opens it as a file waits for ever."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path, 0o600)
+    return path
+
+
+def test_a_text_is_parsed_without_a_look_at_what_it_names(fifo: Path) -> None:
+    named = f"password_file={fifo}&settings={fifo}&tls_ca=/nonexistent&tls_certificate={fifo}&tls_key={fifo}"
+    told = KafkaAddress.parse(f"kafka://me@h?sasl=PLAIN&{named}")
+    assert (told.password, told.settings) == (None, {})
+    assert (told.password_file, told.settings_file) == (str(fifo), str(fifo))
+    assert (told.tls_ca, told.tls_key) == ("/nonexistent", str(fifo))
+    assert KafkaAddress.parse("kafka://me@h?sasl=PLAIN").user == "me"  # whoever connects has its password
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["kafka://me@h?sasl=PLAIN&password_file={}", "kafka://h?settings={}", "kafka://h?tls_ca={}"],
+)
+@pytest.mark.parametrize("name", ["fifo", "/dev/zero", "folder", "nothing", "a%00b"])
+def test_what_is_no_regular_file_is_refused_at_once(fifo: Path, url: str, name: str) -> None:
+    (fifo.parent / "folder").mkdir()
+    with pytest.raises(ConfigError, match="expected a (regular file|file in PEM form)|cannot read"):
+        of(url.format(fifo.parent / name))
+    assert KafkaAddress.parse(url.format(fifo.parent / name)).servers

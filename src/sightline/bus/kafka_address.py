@@ -11,8 +11,9 @@ signs the brokers' certificates (`system`: those that this machine trusts) and t
 file of librdkafka's own settings, a `name=value` a line; they go before what is said here, but for those that
 the promise of a bus rests on, which are refused. One that holds a secret must be its owner's alone.
 
-No message shows a URL or a secret, and each secret is told to the redactor. Whether librdkafka knows a
-setting, and whether anybody answers, is not seen here: nothing of it is loaded.
+No message shows a URL or a secret, and each secret is told to the redactor. `parse` goes by the text alone
+and opens nothing that it names, whoever wrote it; `of`, for those who connect, reads the files. Whether
+librdkafka knows a setting, and whether anybody answers, is not seen here: nothing of it is loaded.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any, Final, Self
 from urllib.parse import unquote
 
 import msgspec
+from msgspec import structs
 
 from sightline.bus.address import options, size_bytes
 from sightline.bus.kafka_files import TLS, password_in, settings_in
@@ -43,6 +45,10 @@ BATCH_ROOM: Final = 512
 _EXAMPLE: Final = "expected the address of a Kafka such as kafka://127.0.0.1:9092 or kafka://host1,host2"
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_LOGIN: Final = (
+    f"expected a user, a password (or password_file, or {PASSWORD_VARIABLE} in the environment) and "
+    f"sasl={'|'.join(_MECHANISMS)} together in a Kafka's address, or none of them"
+)
 _PROTOCOLS: Final = ("classic", "consumer")
 _COMPRESSIONS: Final = ("none", "gzip", "lz4", "snappy", "zstd")
 _OPTIONS: Final = frozenset({
@@ -66,6 +72,7 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
         client_id: what the broker's logs and quotas call us.
         instance: the name of the one member that each group has from here; None: it has none.
         settings: librdkafka's own, from the file.
+        password_file, settings_file: where these two are; None: in no file.
     """
 
     servers: tuple[str, ...]
@@ -82,13 +89,30 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
     client_id: str = "sightline"
     instance: str | None = None
     settings: dict[str, str] = {}
+    password_file: str | None = None
+    settings_file: str | None = None
 
     @classmethod
     def of(cls, url: str, environ: Mapping[str, str] = os.environ) -> Self:
-        """The parts of `url`; the file of settings is read.
+        """The parts of `url`, with what stands in its files and in the environment.
 
         Raises:
             ConfigError: it is no such URL, or a file is wrong; the message shows neither URL nor secret.
+        """
+        told = cls.parse(url)
+        _check_tls(told)
+        return structs.replace(
+            told,
+            password=_password(told, environ),
+            settings=settings_in(Path(told.settings_file)) if told.settings_file is not None else {},
+        )
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """The parts of `url` by its text alone: no file is looked at; a password that stands in one is None.
+
+        Raises:
+            ConfigError: it is no such URL; the message shows neither URL nor secret.
         """
         scheme, separator, rest = url.partition("://")
         where, _, query = rest.partition("?")
@@ -96,12 +120,12 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"{_EXAMPLE}, and nothing behind # or a path")
         login, _, hosts = where.rpartition("@")
         given = options(query, _OPTIONS)
-        user, password = _login(login, given.get("password_file"), environ)
+        user, password = _login(login, given.get("password_file"))
         return cls(
             servers=tuple(_server(host) for host in hosts.removesuffix("/").split(",")),
             user=user,
             password=password,
-            sasl=_sasl(user, password, given.get("sasl")),
+            sasl=_sasl(user, given.get("sasl")),
             **_tls(given),
             max_message_bytes=_message_bytes(given.get("max_message_bytes")),
             protocol=_one_of("protocol", given.get("protocol", "classic"), _PROTOCOLS),
@@ -109,7 +133,8 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
             compression=_one_of("compression", given.get("compression", "none"), _COMPRESSIONS),
             client_id=given.get("client_id", "sightline"),
             instance=checked_group(given["instance"]) if "instance" in given else None,
-            settings=settings_in(Path(given["settings"])) if "settings" in given else {},
+            password_file=given.get("password_file"),
+            settings_file=given.get("settings"),
         )
 
     def __repr__(self) -> str:
@@ -193,28 +218,32 @@ def _server(text: str) -> str:
     return text if found[1] else f"{text}:{DEFAULT_PORT}"
 
 
-def _login(login: str, file: str | None, environ: Mapping[str, str]) -> tuple[str | None, str | None]:
+def _login(login: str, file: str | None) -> tuple[str | None, str | None]:
     user, _, password = (unquote(part) for part in login.partition(":"))
     hide_secret(password)
     if file is not None and (not user or password):
         raise ConfigError("expected password_file with a user before the host, and no password beside it")
-    if not user:
-        return None, None
-    if file is not None:
-        return user, password_in(Path(file))
-    password = password or environ.get(PASSWORD_VARIABLE, "")
+    return (user, password or None) if user else (None, None)
+
+
+def _password(told: KafkaAddress, environ: Mapping[str, str]) -> str | None:
+    """Wherever it is. Raises ConfigError."""
+    if told.user is None:
+        return None
+    if told.password_file is not None:
+        return password_in(Path(told.password_file))
+    password = told.password or environ.get(PASSWORD_VARIABLE)
+    if not password:
+        raise ConfigError(_LOGIN)
     hide_secret(password)
-    return user, password or None
+    return password
 
 
-def _sasl(user: str | None, password: str | None, mechanism: str | None) -> str | None:
+def _sasl(user: str | None, mechanism: str | None) -> str | None:
     if user is None and mechanism is None:
         return None
-    if user is None or password is None or mechanism not in _MECHANISMS:
-        raise ConfigError(
-            f"expected a user, a password (or password_file, or {PASSWORD_VARIABLE} in the environment) and "
-            f"sasl={'|'.join(_MECHANISMS)} together in a Kafka's address, or none of them"
-        )
+    if user is None or mechanism not in _MECHANISMS:
+        raise ConfigError(_LOGIN)
     return mechanism
 
 
@@ -222,10 +251,14 @@ def _tls(given: Mapping[str, str]) -> dict[str, str]:
     tls = {name: given[name] for name in TLS if name in given}
     if ("tls_certificate" in tls) != ("tls_key" in tls) or (tls and "tls_ca" not in tls):
         raise ConfigError("expected tls_ca, and tls_certificate and tls_key together or neither")
-    for name, path in tls.items():
-        if path != "system" and not Path(path).is_file():
-            raise ConfigError(f"{name}: expected a file in PEM form, got {path!r}, which is none")
     return tls
+
+
+def _check_tls(told: KafkaAddress) -> None:
+    for name in TLS:
+        path = getattr(told, name)
+        if path not in {None, "system"} and not Path(path).is_file():
+            raise ConfigError(f"{name}: expected a file in PEM form, got {path!r}, which is none")
 
 
 def _security(*, tls: bool, sasl: bool) -> str:

@@ -1,8 +1,9 @@
 """The files that a Kafka's address names: a password, librdkafka's own settings, and which they are.
 
 Promises: what is secret is told to the redactor as it is read; a file that holds a secret and that others can
-read is refused. What a service manager hands to one service (`CREDENTIALS_DIRECTORY`) lies in a folder that
-nobody else may enter, and is that service's alone whatever the group of the file may do.
+read is refused, and so is what is no regular file: nobody waits for a pipe. What a service manager hands to
+one service (`CREDENTIALS_DIRECTORY`) lies in a folder that nobody else may enter, and is that service's alone
+whatever the group of the file may do.
 
 Deliberately not here: certificates, which librdkafka reads itself.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -92,17 +94,24 @@ def _pairs(path: Path, text: str) -> Iterator[tuple[int, str, str]]:
 
 def _read(path: Path, what: str) -> tuple[str, int]:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"cannot read {what}: {path}: {error.strerror}") from None
+            data = file.read(_MOST_BYTES + 1) if stat.S_ISREG(mode) else None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or "not the name of a file"
+        raise ConfigError(f"cannot read {what}: {path}: {reason}") from None
+    if data is None:
+        raise ConfigError(f"cannot read {what}: {path}: expected a regular file, got a pipe or a device")
     if len(data) > _MOST_BYTES:
         raise ConfigError(f"{path}: expected at most {_MOST_BYTES} bytes")
     try:
         return data.decode(), mode
     except UnicodeDecodeError:
         raise ConfigError(f"cannot read {what}: {path}: expected UTF-8") from None
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _check(path: Path, mode: int, why: str) -> None:

@@ -112,7 +112,7 @@ def _bus_url(text: str) -> str:
         if text.startswith("hub:"):
             hide_secret(HubAddress.of(text).token or "")
         elif text.startswith("kafka:"):
-            KafkaAddress.of(text)  # which hides its secrets itself
+            KafkaAddress.parse(text)  # which hides its secrets itself, and opens nothing that is named
     except ConfigError as error:
         raise complete(error.message) from None
     return text
