@@ -133,6 +133,7 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
             compression=_one_of("compression", given.get("compression", "none"), _COMPRESSIONS),
             client_id=given.get("client_id", "sightline"),
             instance=checked_group(given["instance"]) if "instance" in given else None,
+            settings={},
             password_file=given.get("password_file"),
             settings_file=given.get("settings"),
         )
