@@ -1,13 +1,16 @@
+import secrets
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 
 import argon2
 import pytest
 from tests.fleet.entrance.conftest import PASSWORD, ROOT_TOKEN
 
+from sightline.fleet.coordinator.places import made_token
 from sightline.fleet.entrance.entrance import Asked, Entrance
 from sightline.fleet.entrance.refusals import TooManyTries, WrongLogin
-from sightline.fleet.entrance.secret_texts import COOKIE, cookie_in, forget_cookie, set_cookie
+from sightline.fleet.entrance.secret_texts import COOKIE, cookie_in, forget_cookie, looks_made, set_cookie
 from sightline.fleet.people.principal import Role
 from sightline.fleet.store import Database
 from sightline.fleet.store.user_sessions import MOST, WHOLE_S
@@ -63,6 +66,30 @@ def test_the_coordinators_token_may_not_be_guessed_without_end(
     assert entrance.who({"authorization": f"Bearer {ROOT_TOKEN}"}, AWAY) is not None
     clock.move(1)
     assert by_token(entrance, ROOT_TOKEN) is not None
+
+
+def test_a_coordinators_token_that_was_made_is_let_in_from_where_somebody_guesses(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    token = made_token(tmp_path / "token")
+    entrance = Entrance(database, root_token=token, clock=clock)
+    for number in range(300):
+        assert by_token(entrance, f"guess {number}") is None
+    assert by_token(entrance, token)
+
+
+@pytest.mark.parametrize(
+    ("token", "is_so"),
+    [
+        ("chosen-a", False),
+        ("0123456789" * 3 + "xy", True),
+        ("0123456789" * 3 + "x", False),
+        ("abc" * 11, False),
+        *((secrets.token_hex(16), True), (secrets.token_urlsafe(24), True)),
+    ],
+)
+def test_what_somebody_could_guess_looks_like_no_made_one(token: str, is_so: bool) -> None:
+    assert looks_made(token) is is_so
 
 
 def test_a_login_lasts_until_it_is_ended(entrance: Entrance) -> None:

@@ -17,6 +17,9 @@ COOKIE: Final = "sightline_session"
 _BYTES: Final = 32
 _TOKEN: Final = re.compile(r"slt_([0-9a-f]{12})\.([A-Za-z0-9_-]{43})")
 _LONGEST: Final = 4096
+_AS_MADE: Final = 32
+"""Letters of a coordinator's token that was made: 192 bits."""
+_DIFFERENT: Final = 8
 
 
 class TokenText(NamedTuple):
@@ -56,6 +59,13 @@ def digest(text: str) -> str:
 def same(one: str, other: str) -> bool:
     """Whether they are; it takes as long wherever they differ."""
     return hmac.compare_digest(digest(one), digest(other))
+
+
+def looks_made(token: str) -> bool:
+    """Whether it is as long, and of as many letters, as what chance makes: then nobody guesses it. A text of
+    32 hexadecimal digits is so too; one that a person chose may be.
+    """
+    return len(token) >= _AS_MADE and len(set(token)) >= _DIFFERENT
 
 
 def csrf_of(cookie: str) -> str:
