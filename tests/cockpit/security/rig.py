@@ -39,8 +39,8 @@ class Named(NamedTuple):
 
 @contextmanager
 def served(folder: Path, **settings: Any) -> Iterator[CoordinatorServer]:
-    settings = {"bus": f"memory://{secrets.token_hex(4)}", **settings}
-    with CoordinatorServer(database=folder / "fleet.db", pages=cockpit_app, **settings) as server:
+    settings = {"bus": f"memory://{secrets.token_hex(4)}", "pages": cockpit_app, **settings}
+    with CoordinatorServer(database=folder / "fleet.db", **settings) as server:
         for role in Role:
             server.entrance.users.add(role.value, role, PASSWORD)
         yield server

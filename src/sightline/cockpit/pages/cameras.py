@@ -20,7 +20,6 @@ from sightline.fleet.store.csv_file import export_csv
 from sightline.fleet.store.rows import CameraOut
 
 _FILTERS = ("text", "state", "instance", "agent", "label", "pool", "enabled")
-_MOST_GONE = 20
 
 
 def routes(shell: Shell) -> list[Route]:
@@ -39,15 +38,13 @@ def routes(shell: Shell) -> list[Route]:
             listing, lambda **asked: desk.database.cameras.page(**_by_state(asked))
         )
         around = desk.around()
-        left = gone(around.applied.cameras, desk.database.inventory().cameras)
         return shell.page(
             request,
             "cameras.html",
             listing=listing,
             lines=[camera_line(row, around) for row in rows],
             states=states("camera"),
-            gone=left[:_MOST_GONE],
-            more_gone=max(0, len(left) - _MOST_GONE),
+            gone=gone(around.applied.cameras, desk.database.inventory().cameras),
         )
 
     return [

@@ -27,7 +27,6 @@ from sightline.fleet.store.refusals import Conflict, Mistake
 from sightline.fleet.store.row import Page
 
 T = TypeVar("T")
-MOST_AGENTS: Final = 1000
 MOST_NAMES: Final = 200
 _ASK_S: Final = 3.0
 _OF_LATE: Final = 12
@@ -67,7 +66,7 @@ class Desk:
 
     def agents(self) -> dict[str, str]:
         """Names of machines, by node_id."""
-        return {row.node_id: row.agent_name for row in self.database.agents.page(limit=MOST_AGENTS).items}
+        return self.database.agents.names()
 
     def around(self) -> Around:
         """What lines are compared with."""

@@ -12,11 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sightline.clock import NS_PER_S, SYSTEM_CLOCK
-from sightline.cockpit.pages.desk import Desk, Form, status_of
+from sightline.clock import NS_PER_S
+from sightline.cockpit.pages.desk import Desk, Form, listed, status_of
 from sightline.cockpit.shell import Shell
 from sightline.cockpit.views.forms import whole_number
+from sightline.cockpit.views.listing import Listing
 from sightline.fleet.store.refusals import Mistake
+from sightline.fleet.store.row import Page
+from sightline.fleet.store.tokens import TokenOut
 
 _DAY_S: Final = 86_400
 LIVES: Final = (("1", "1 hour"), ("24", "1 day"), ("168", "1 week"), ("720", "30 days"))
@@ -65,7 +68,9 @@ class _Enrolment:
         )
 
     def _page(self, request: Request, form: Form, made: str = "") -> Response:
-        now_s = SYSTEM_CLOCK.utc_ns() / NS_PER_S
+        now_s = self._shell.clock.utc_ns() / NS_PER_S
+        listing = Listing("/enrolment", request.query_params, filters=())
+        tokens: list[TokenOut] = listed(listing, self._tokens)
         return self._shell.page(
             request,
             "enrolment.html",
@@ -74,6 +79,11 @@ class _Enrolment:
             made=made,
             lives=LIVES,
             now_s=now_s,
-            tokens=self._desk.database.tokens.list()[:200],
+            listing=listing,
+            tokens=tokens,
             agents=self._desk.agents(),
         )
+
+    def _tokens(self, offset: int, limit: int) -> Page[TokenOut]:
+        rows = self._desk.database.tokens.list()
+        return Page(items=rows[offset : offset + limit], total=len(rows))

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sightline.clock import NS_PER_S, SYSTEM_CLOCK
+from sightline.clock import NS_PER_S
 from sightline.cockpit.pages.desk import Desk, Form, sentence, status_of
 from sightline.cockpit.shell import Shell
 from sightline.cockpit.views.plans import plan_view
@@ -32,6 +32,7 @@ _HOLDS_S: Final = 3600
 _MOST_TEXT: Final = (MOST_BODY - 64 * 1024) * 3 // 4
 """Of a file: sealed it is a third longer, and comes back as a field among others."""
 _MOST_ROWS: Final = 500
+_MOST_MISTAKES: Final = 50
 _EXAMPLE: Final = "camera_id,address,username,password\ngate,rtsp://10.0.0.5/main,eye,secret\n"
 
 
@@ -60,8 +61,10 @@ class _Importing:
             kind, prune, text = self._opened(request, sealed) if sealed else self._sent(request)
             done = self._desk.acts.import_csv(kind, text, prune=prune, dry_run=not sealed)
         except Refused as error:
-            told = [str(one) for one in error.mistakes]
-            form = Form({"kind": self._shell.text(request, "kind")}, {"text": told[:50]})
+            told = [str(one) for one in error.mistakes[:_MOST_MISTAKES]]
+            if len(error.mistakes) > len(told):
+                told.append(f"and {len(error.mistakes) - len(told):,} more mistakes")
+            form = Form({"kind": self._shell.text(request, "kind")}, {"text": told})
             return self._form(request, form)
         if sealed:
             return self._shell.go(request, f"/{kind}", sentence(_told(kind, done.imported)))
@@ -86,14 +89,14 @@ class _Importing:
             is_own = said["who"] == self._shell.asked(request).principal.name
         except (StoreError, ValueError, KeyError, TypeError):
             raise ConfigError("expected a file that was looked at here before; choose it again") from None
-        if not is_own or SYSTEM_CLOCK.utc_ns() > said["until_ns"]:
+        if not is_own or self._shell.clock.utc_ns() > said["until_ns"]:
             raise ConfigError("expected a file that you looked at within the last hour; choose it again")
         return _kind(said["kind"]), bool(said["prune"]), str(said["text"])
 
     def _would(self, request: Request, kind: Kind, prune: bool, text: str, done: Brought) -> Response:
         said = {
             "who": self._shell.asked(request).principal.name,
-            "until_ns": SYSTEM_CLOCK.utc_ns() + _HOLDS_S * NS_PER_S,
+            "until_ns": self._shell.clock.utc_ns() + _HOLDS_S * NS_PER_S,
             "kind": kind,
             "prune": prune,
             "text": text,

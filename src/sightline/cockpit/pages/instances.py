@@ -64,7 +64,7 @@ class _Instances:
             listing=listing,
             lines=[instance_line(row, around) for row in rows],
             states=states("instance"),
-            gone=gone(around.applied.instances, self._desk.database.inventory().instances)[:20],
+            gone=gone(around.applied.instances, self._desk.database.inventory().instances),
         )
 
     def show(self, request: Request) -> Response:

@@ -13,6 +13,7 @@ from sightline.cockpit.shell import Shell
 from sightline.cockpit.views.overview import totals, wrong_cameras
 from sightline.cockpit.views.rows import agent_line, instance_line
 from sightline.fleet.deciding.coordinator.views import Totals
+from sightline.fleet.store.row import Page
 from sightline.fleet.store.rows import AgentOut, DsInstanceOut
 
 _MOST_WRONG = 10
@@ -30,6 +31,8 @@ def routes(shell: Shell) -> list[Route]:
             "instances": desk.database.instances.page(limit=1).total,
             "agents": desk.database.agents.page(limit=1).total,
         }
+        mistakes = service.mistakes()
+        instances, lost = _ill_instances(desk, picture.totals), _lost(desk)
         return shell.page(
             request,
             "overview.html",
@@ -39,10 +42,13 @@ def routes(shell: Shell) -> list[Route]:
             differs=desk.database.inventory().revision != service.revision,
             away=service.away_since,
             fault=service.fault,
-            mistakes=dict(list(service.mistakes().items())[:_MOST_WRONG]),
+            mistakes=dict(list(mistakes.items())[:_MOST_WRONG]),
             wrong=wrong_cameras(picture.totals),
-            instances=[instance_line(row, around) for row in _ill_instances(desk, picture.totals)],
-            lost=[agent_line(row, around) for row in _lost(desk)],
+            more_mistakes=max(0, len(mistakes) - _MOST_WRONG),
+            instances=[instance_line(row, around) for row in instances.items],
+            more_instances=instances.total - len(instances.items),
+            lost=[agent_line(row, around) for row in lost.items],
+            more_lost=lost.total - len(lost.items),
             events=desk.events(),
             agents=around.agents,
         )
@@ -50,14 +56,15 @@ def routes(shell: Shell) -> list[Route]:
     return [Route("/", overview, name="page_overview")]
 
 
-def _ill_instances(desk: Desk, of: Totals) -> list[DsInstanceOut]:
+def _ill_instances(desk: Desk, of: Totals) -> Page[DsInstanceOut]:
     """Some of those that do not run as they should; asked for where the picture says that there are some."""
-    found: list[DsInstanceOut] = []
+    found, total = list[DsInstanceOut](), 0
     there = {*of.instances, *(("lost",) if of.agents.get("lost") else ())}
     for state in (one for one in _ILL if one in there):
-        found += desk.database.instances.page(state=state, enabled=True, limit=_MOST_WRONG).items
-    return found[:_MOST_WRONG]
+        some = desk.database.instances.page(state=state, enabled=True, limit=_MOST_WRONG)
+        found, total = [*found, *some.items], total + some.total
+    return Page(items=found[:_MOST_WRONG], total=total)
 
 
-def _lost(desk: Desk) -> list[AgentOut]:
-    return list(desk.database.agents.page(state="lost", limit=_MOST_WRONG).items)
+def _lost(desk: Desk) -> Page[AgentOut]:
+    return desk.database.agents.page(state="lost", limit=_MOST_WRONG)

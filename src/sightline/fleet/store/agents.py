@@ -69,6 +69,11 @@ class Agents(Shelf[Agent, AgentOut]):
         with self._sessions.reading() as session:
             return self._page(session, select(Agent).where(*where), offset, limit, sort)
 
+    def names(self) -> dict[str, str]:
+        """Of all of them, by node_id."""
+        with self._sessions.reading() as session:
+            return pairs(session, select(Agent.node_id, Agent.agent_name))
+
     def spec(self, key: int | str | NodeId) -> AgentSpec | None:
         """A machine as the coordinator is to see it; None: it is not in, or was sent away."""
         with self._sessions.reading() as session:
