@@ -30,6 +30,7 @@ from sightline.clock import ns
 from sightline.cockpit.looks import look
 from sightline.cockpit.shell import Shell
 from sightline.cockpit.watching import EVERY_S, Watching
+from sightline.fleet.people.principal import Principal
 from sightline.pages.guarded import Receive, Scope, Send
 
 HEARTBEAT_S: Final = 5.0
@@ -44,10 +45,11 @@ _HEADERS: Final = [
 
 def stream_routes(shell: Shell) -> list[Route]:
     """One."""
-    watching = Watching(shell.news, partial(look, shell.parts.service), every_s=EVERY_S)
+    looks = partial(look, shell.parts.service)
+    watching = Watching(shell.news, looks, shell.parts.listeners, every_s=EVERY_S)
 
     async def stream(request: Request) -> Response:
-        return cast(Response, _Stream(shell, watching, request))
+        return cast(Response, _Stream(shell, watching, request, shell.asked(request).principal))
 
     return [Route("/stream", stream, name="page_stream")]
 
@@ -55,12 +57,12 @@ def stream_routes(shell: Shell) -> list[Route]:
 class _Stream:
     """An answer to one listener."""
 
-    def __init__(self, shell: Shell, watching: Watching, request: Request) -> None:
-        self._shell, self._watching = shell, watching
+    def __init__(self, shell: Shell, watching: Watching, request: Request, who: Principal) -> None:
+        self._shell, self._watching, self._who = shell, watching, who
         self._known = known_number(request)
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        with self._watching.listening():
+        with self._watching.listening(self._who):
             gone = asyncio.create_task(_gone(receive))
             try:
                 await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": _HEADERS})

@@ -1,7 +1,7 @@
 """One look a second at the fleet for all who listen, and none while nobody does.
 
 It promises: however many listen, one task looks; each is woken when something is new, and asks `News` itself
-for what, so nothing waits in a queue of theirs; more than `MOST` do not listen.
+for what, so nothing waits in a queue of theirs; they have a bound, in all and of each user.
 
 Where the fleet cannot be looked at, nobody is told that all is well: `is_well` says so.
 """
@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from typing import Final
 
 from sightline.cockpit.news import News
-from sightline.errors import BufferFull, SightlineError
+from sightline.errors import SightlineError
+from sightline.fleet.people.principal import Principal
+from sightline.fleet.people.slots import Slots
 from sightline.log import get_logger
 
 EVERY_S: Final = 1.0
-MOST: Final = 512
-"""Listeners: half of the connections that the server has."""
 
 Look = Callable[[], Mapping[str, object]]
 
@@ -30,18 +30,13 @@ class Watching:
     Args:
         news: what is told.
         look: gives the marks of now; it may wait, and is called in a thread.
+        listeners: places of those who listen.
         every_s: between two looks.
-        most: listeners.
-
-    Attributes:
-        refused: how many could not listen.
     """
 
-    def __init__(self, news: News, look: Look, *, every_s: float = EVERY_S, most: int = MOST) -> None:
+    def __init__(self, news: News, look: Look, listeners: Slots, *, every_s: float = EVERY_S) -> None:
         self.news = news
-        self.refused = 0
-        self._look, self._every_s, self._most = look, every_s, most
-        self._listeners = 0
+        self._look, self._every_s, self._listeners = look, every_s, listeners
         self._looked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._is_well = False
@@ -49,7 +44,7 @@ class Watching:
     @property
     def listeners(self) -> int:
         """How many listen."""
-        return self._listeners
+        return len(self._listeners)
 
     @property
     def is_well(self) -> bool:
@@ -57,26 +52,20 @@ class Watching:
         return self._is_well
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Within this, looks are taken. Raises BufferFull: too many listen."""
-        if self._listeners >= self._most:
-            self.refused += 1
-            raise BufferFull(f"expected at most {self._most} who listen for news: close a page, or wait")
-        self._listeners += 1
-        if self._task is None or self._task.done():
-            self._is_well = False
-            self._task = asyncio.create_task(self._look_on())
-        try:
+    def listening(self, who: Principal) -> Iterator[None]:
+        """Within this, looks are taken. Raises BufferFull: too many listen, in all or of theirs."""
+        with self._listeners.one(who):
+            if self._task is None or self._task.done():
+                self._is_well = False
+                self._task = asyncio.create_task(self._look_on())
             yield
-        finally:
-            self._listeners -= 1
 
     async def next_look(self) -> None:
         """Wait until one was taken."""
         await self._looked.wait()
 
     async def _look_on(self) -> None:
-        while self._listeners:
+        while len(self._listeners):
             await self._look_once()
             looked, self._looked = self._looked, asyncio.Event()
             looked.set()

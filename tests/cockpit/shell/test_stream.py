@@ -12,15 +12,17 @@ import httpx
 import pytest
 from starlette.requests import Request
 from tests.cockpit.security.rig import PASSWORD, logged_in
+from tests.conftest import WaitFor
 
 from sightline.cockpit import stream
 from sightline.cockpit.app import cockpit_app
 from sightline.cockpit.news import TOPICS, News
 from sightline.cockpit.stream import HEARTBEAT_S
 from sightline.cockpit.watching import Watching
-from sightline.fleet.api import staying
+from sightline.fleet.api import app, staying
 from sightline.fleet.api.serving import CoordinatorServer
-from sightline.fleet.people.principal import Role
+from sightline.fleet.people.principal import Principal, Role
+from sightline.fleet.people.slots import Slots
 from sightline.pages.guarded import Message
 from sightline.testing import ManualClock
 
@@ -43,13 +45,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     clock = ManualClock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "EVERY_S", 0.05)  # the looks' alone: beats go by the clock
-        patch.setattr(stream, "Watching", partial(Watching, most=MOST))
+        patch.setattr(app, "MOST_LISTENERS", MOST)
+        patch.setattr(app, "MOST_OF_ONE", MOST - 1)
         with CoordinatorServer(
             bus="memory://stream",
             database=tmp_path_factory.mktemp("stream") / "fleet.db",
             pages=partial(cockpit_app, clock=clock),
         ) as server:
-            server.entrance.users.add("viewer", Role.VIEWER, PASSWORD)
+            for name in ("viewer", "another"):
+                server.entrance.users.add(name, Role.VIEWER, PASSWORD)
             yield Site(server, clock)
 
 
@@ -133,20 +137,38 @@ def test_a_stream_ends_with_its_session(
     assert viewer.get("/stream").headers["location"].startswith("/login")
 
 
-def test_one_too_many_is_told_to_come_again(viewer: httpx.Client) -> None:
-    with ExitStack() as opened:
-        all_said = [opened.enter_context(listening(viewer)) for _ in range(MOST)]
-        assert [next(said).kind for said in all_said] == ["news"] * MOST
-        refused = viewer.get("/stream")
-        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-    assert begin(viewer)
+def test_one_too_many_of_a_user_or_of_all_is_told_to_come_again(
+    site: Site, viewer: httpx.Client, wait_for: WaitFor
+) -> None:
+    def is_let_in() -> bool:
+        with viewer.stream("GET", "/stream") as answer:
+            return answer.status_code == httpx.codes.OK
+
+    all_said = []
+
+    def listens(client: httpx.Client) -> None:
+        all_said.append(opened.enter_context(listening(client)))
+        assert next(all_said[-1]).kind == "news"
+
+    def refused(client: httpx.Client) -> str:
+        answer = client.get("/stream")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        return answer.text
+
+    with logged_in(site.server.url, "another") as another, ExitStack() as opened:
+        for _ in range(MOST - 1):
+            listens(viewer)
+        assert "viewer has 2 of the 3 that listen for news" in refused(viewer)
+        listens(another)
+        assert "3 listen for news already" in refused(another)
+    wait_for(is_let_in, 10, "those who went to have given back their places")
 
 
 def test_who_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "SLOW_S", 0.05)
 
     async def scene() -> None:
-        watching = Watching(News(0), lambda: {"cameras": 1}, every_s=0.01)
+        watching = Watching(News(0), lambda: {"cameras": 1}, Slots(9, "listen"), every_s=0.01)
         shell: Any = SimpleNamespace(clock=ManualClock())
         said = []
 
@@ -159,8 +181,9 @@ def test_who_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
             return await asyncio.Future()
 
         request = Request({"type": "http", "method": "GET", "headers": [], "query_string": b""})
+        who = Principal(name="ada", role=Role.VIEWER, how="session")
         async with asyncio.timeout(5):
-            await stream._Stream(shell, watching, request)({}, receive, send)
+            await stream._Stream(shell, watching, request, who)({}, receive, send)
         assert said == ["http.response.start", "http.response.body"]
         assert watching.listeners == 0
 

@@ -132,11 +132,11 @@ class Shown:
         self.server = self._opened.enter_context(self._served(port=port, token=self.server.token))
 
     @contextmanager
-    def looking(self, query: str = "") -> Any:
+    def looking(self, query: str = "", token: str = "") -> Any:
         """Somebody who looks by a program."""
         asked = urllib.request.Request(
             f"{self.server.url}/api/v1/cameras/{CAMERA}/live{query}",
-            headers={"authorization": f"Bearer {self.server.token}"},
+            headers={"authorization": f"Bearer {token or self.server.token}"},
         )
         with urllib.request.urlopen(asked, timeout=10) as answer:
             yield Looker(answer)

@@ -6,7 +6,10 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http import HTTPStatus
 from pathlib import Path
+from urllib.error import HTTPError
 
 import av
 import numpy as np
@@ -18,6 +21,8 @@ from sightline.bus.kafka_address import KafkaAddress
 from sightline.bus.kafka_topics import KafkaTopics
 from sightline.fakecam import FakeCameras
 from sightline.fleet.api.client import Refused
+from sightline.fleet.people.principal import Role
+from sightline.fleet.viewing import viewing
 from sightline.fleet.viewing.framing import Kind, jpeg_of
 from sightline.hub.address import HubAddress
 from sightline.scene import read_mark
@@ -146,6 +151,39 @@ def test_who_reads_nothing_holds_up_nobody(shown: Shown) -> None:
         awake.until(lambda: len(awake.of(Kind.MEDIA)) >= 12)
         asleep.until(lambda: asleep.of(Kind.MEDIA))
         assert asleep.of(Kind.MEDIA)[0] in awake.of(Kind.MEDIA)
+
+
+def test_no_user_has_the_places_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
+) -> None:
+    monkeypatch.setattr(viewing, "MOST_VIEWERS", 4)
+    monkeypatch.setattr(viewing, "MOST_OF_ONE", 2)
+    with Shown(tmp_path) as shown, ExitStack() as opened:
+        ada, bob = (_token(shown, name) for name in ("ada", "bob"))
+        mine = [opened.enter_context(ExitStack()) for _ in range(2)]
+        for one in mine:
+            one.enter_context(shown.looking(token=ada))
+        assert _refused(shown, ada) == "ada has 2 of the 4 that look at cameras: close a page, or wait"
+        for token in (bob, ""):
+            opened.enter_context(shown.looking(token=token))
+        assert _refused(shown, bob) == "4 look at cameras already: expected fewer at a time"
+        mine[0].close()
+        wait_for(lambda: shown.server.viewing.counts().viewers == 3, 10, "one to be gone")
+        opened.enter_context(shown.looking())
+        assert shown.server.viewing.counts().refused == 2
+
+
+def _token(shown: Shown, name: str) -> str:
+    shown.server.entrance.users.add(name, Role.VIEWER)
+    return shown.server.entrance.tokens.make(name).text
+
+
+def _refused(shown: Shown, token: str) -> str:
+    with pytest.raises(HTTPError) as refused, shown.looking(token=token):
+        pass
+    with refused.value as answer:
+        assert (answer.status, answer.headers["retry-after"]) == (HTTPStatus.SERVICE_UNAVAILABLE, "1")
+        return str(json.loads(answer.read())["detail"])
 
 
 def test_a_stream_ends_with_its_server_at_once_and_says_so(tmp_path: Path) -> None:

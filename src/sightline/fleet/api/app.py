@@ -11,7 +11,8 @@ Deliberately not here: TLS: a proxy before it has it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
@@ -36,6 +37,7 @@ from sightline.fleet.api.transfer import transfer_routes
 from sightline.fleet.api.users import user_routes
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.entrance.entrance import Entrance
+from sightline.fleet.people.slots import Slots
 from sightline.fleet.viewing.viewing import Viewing
 from sightline.pages.guard import Guard
 from sightline.pages.guarded import App
@@ -49,18 +51,30 @@ Who asks shows a token as a bearer's: a user's own, or the coordinator's. A page
 has a cookie instead, and says `X-CSRF-Token` with each change, which `GET /api/v1/me` tells it."""
 
 
-class PageParts(NamedTuple):
+MOST_LISTENERS: Final = 512
+"""Half of the connections that the server has."""
+MOST_OF_ONE: Final = 32
+
+
+def _listeners() -> Slots:
+    return Slots(MOST_LISTENERS, "listen for news", each=MOST_OF_ONE)
+
+
+@dataclass(frozen=True)
+class PageParts:
     """What the pages of a fleet are made of.
 
     Attributes:
         service: that they are of.
         entrance: knows who asks; `api.entitled.check` says for a request whether they may.
         viewing: live pictures of cameras; None: there are none.
+        listeners: who hears what is new.
     """
 
     service: CoordinatorService
     entrance: Entrance
     viewing: Viewing | None = None
+    listeners: Slots = field(default_factory=_listeners)
 
 
 Pages: TypeAlias = Callable[[PageParts], App]

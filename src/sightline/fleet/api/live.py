@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from sightline.errors import Closed
 from sightline.fleet.api.described import failing
+from sightline.fleet.api.entitled import NotLoggedIn, asked_by
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.viewing import framing
 from sightline.fleet.viewing.condition import Note
@@ -42,6 +43,7 @@ def live_routes(service: CoordinatorService, viewing: Viewing | None) -> APIRout
 
     @router.get("/{camera}/live", response_class=StreamingResponse, responses=_ANSWER)
     async def watch_camera(
+        request: Request,
         camera: Annotated[str, Path(description="its camera_id, or its number", examples=["gate"])],
         as_: Annotated[
             Literal["video", "jpeg"],
@@ -49,6 +51,9 @@ def live_routes(service: CoordinatorService, viewing: Viewing | None) -> APIRout
         ] = "video",
     ) -> StreamingResponse:
         """Its pictures as they come, with what models see in them, for as long as the answer is read."""
+        asked = asked_by(request)
+        if asked is None:
+            raise NotLoggedIn
         found = await asyncio.to_thread(service.database.cameras.get, camera)
         if viewing is None:
             raise Closed("this coordinator shows no pictures")
@@ -58,7 +63,7 @@ def live_routes(service: CoordinatorService, viewing: Viewing | None) -> APIRout
             with suppress(RuntimeError):  # the server has ended
                 loop.call_soon_threadsafe(news.set)
 
-        viewer = viewing.watch(found.camera_id, wake, as_jpeg=as_ == "jpeg")
+        viewer = viewing.watch(found.camera_id, wake, asked.principal, as_jpeg=as_ == "jpeg")
         return _Live(viewer, news)
 
     return router

@@ -20,8 +20,10 @@ from typing import Final, NamedTuple
 
 from sightline.bus import Message, packet_of
 from sightline.clock import SYSTEM_CLOCK, Clock
-from sightline.errors import BufferFull, Closed, WireError
+from sightline.errors import Closed, WireError
 from sightline.fleet.coordinator.service import CoordinatorService
+from sightline.fleet.people.principal import Principal
+from sightline.fleet.people.slots import Slots
 from sightline.fleet.viewing.audience import Audience
 from sightline.fleet.viewing.condition import Seat
 from sightline.fleet.viewing.listening import Listening
@@ -35,16 +37,23 @@ from sightline.sink.viewed import about, topics_of
 from sightline.wire import result_from_json
 
 MOST_VIEWERS: Final = 512
+MOST_OF_ONE: Final = 32
+"""Viewers of one user: a wall of pictures, and no more than that of what all share."""
 _MOST_WHY: Final = 300
 
 
 class Counts(NamedTuple):
-    """What passes now: viewers, cameras that they look at or did a moment ago, and of these what came."""
+    """Viewers now, cameras that they look at or did a moment ago, and packets and results that came of these;
+    since the begin: who got no place, how often a viewer was too slow, and frames that were missed thereby.
+    """
 
     viewers: int
     cameras: int
     packets: int
     results: int
+    refused: int
+    skips: int
+    dropped: int
 
 
 class Viewing:
@@ -70,32 +79,36 @@ class Viewing:
         self._service = service
         self._clock = clock
         self._lock = threading.Lock()
+        self._slots = Slots(MOST_VIEWERS, "look at cameras", each=MOST_OF_ONE)
         self._audience = Audience()
         self._watched: dict[str, Watched] = {}
         self._here: set[str] = set()
         self._closed = False
+        self._skips = self._dropped = 0
+        """Of viewers who are gone."""
         self._unreadable = Repeated(get_logger(__name__), "no message of a view", every_s=60, clock=clock)
         self._read_here = ReadHere(self._delivered)
         self._listening = Listening(
             where, topics_of(prefix), take=self._take, wanted=self._look_after, clock=clock
         )
 
-    def watch(self, camera: str, wake: Callable[[], None], *, as_jpeg: bool = False) -> Viewer:
+    def watch(
+        self, camera: str, wake: Callable[[], None], who: Principal, *, as_jpeg: bool = False
+    ) -> Viewer:
         """One more looks, from now until their `close`; `wake` is called when there is something to take.
 
         Raises:
-            BufferFull: there are `MOST_VIEWERS`. Closed: it is over.
+            BufferFull: there are `MOST_VIEWERS`, or `MOST_OF_ONE` of theirs. Closed: it is over.
         """
         with self._lock:
             if self._closed:
                 raise Closed("the coordinator is ending")
-            if len(self._audience) >= MOST_VIEWERS:
-                raise BufferFull(f"{MOST_VIEWERS} look at cameras: expected fewer at a time")
+            self._slots.take(who)
             watched = self._watched.get(camera)
             if watched is None:
                 watched = self._watched[camera] = Watched(partial(self._still, camera), self._clock)
             viewer = Viewer(
-                as_jpeg=as_jpeg, wake=wake, note=watched.note, on_close=partial(self._gone, camera)
+                as_jpeg=as_jpeg, wake=wake, note=watched.note, on_close=partial(self._gone, camera, who)
             )
             watched.add(viewer)
             self._audience.come(camera)
@@ -103,11 +116,19 @@ class Viewing:
         return viewer
 
     def counts(self) -> Counts:
-        """How much is looked at now."""
+        """How much is looked at, and how well."""
         with self._lock:
             watched = self._watched.values()
-            packets, results = sum(one.packets for one in watched), sum(one.results for one in watched)
-            return Counts(len(self._audience), len(self._watched), packets, results)
+            lines = [viewer.stats() for one in watched for viewer in one.viewers]
+            return Counts(
+                viewers=len(self._slots),
+                cameras=len(watched),
+                packets=sum(one.packets for one in watched),
+                results=sum(one.results for one in watched),
+                refused=self._slots.refused,
+                skips=self._skips + sum(line.skips for line in lines),
+                dropped=self._dropped + sum(line.dropped for line in lines),
+            )
 
     def end(self) -> None:
         """Tell all who look that it is over."""
@@ -123,8 +144,11 @@ class Viewing:
         self._read_here.want({})
         self._unreadable.flush()
 
-    def _gone(self, camera: str, viewer: Viewer) -> None:
+    def _gone(self, camera: str, who: Principal, viewer: Viewer) -> None:
+        self._slots.give_back(who)
         with self._lock:
+            stats = viewer.stats()
+            self._skips, self._dropped = self._skips + stats.skips, self._dropped + stats.dropped
             self._audience.go(camera, self._clock.monotonic_ns())
             if camera in self._watched:
                 self._watched[camera].remove(viewer)
@@ -149,7 +173,9 @@ class Viewing:
         return wanted - self._here if wanted else None
 
     def _told(self, camera: str, seat: Seat) -> Seat:
-        return seat._replace(why=self._read_here.why(camera)) if seat.here else seat
+        if not seat.here:
+            return seat
+        return seat._replace(why=self._read_here.why(camera), broken=camera in self._read_here.faults)
 
     # What comes, in other threads
 
