@@ -126,8 +126,9 @@ def coordinator(
             timing=_timing(timing),
         ) as one,
     ):
-        print_lines(_first_lines(one, token_env, token_file), Console())
-        print_lines(first_login(one.entrance, origin or one.url), Console())
+        console = Console()
+        print_lines(_first_lines(one, token_env, token_file), console)
+        print_lines(first_login(one.entrance, origin or one.url, console.file), console)
         with stopped_by_signals(one):
             one.wait(seconds)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
@@ -20,13 +19,13 @@ def fleet_pages(parts: PageParts) -> App:
     return cockpit_app(parts)
 
 
-def first_login(entrance: Entrance, url: str) -> Iterator[str]:
+def first_login(entrance: Entrance, url: str, said_on: IO[str]) -> Iterator[str]:
     """How to become the first admin, where there is none: by a link that is for a terminal alone, as whoever
-    reads it may use it; a file or a journal keeps what it is told.
+    reads it may use it; a file or a journal keeps what it is told. `said_on`: where these lines are written.
     """
     if not entrance.needs_first:
         yield f"page: {_of_people(url)}"
-    elif sys.stdout.isatty():
+    elif said_on.isatty():
         link = f"{_of_people(url)}/first?code={quote(entrance.first_code())}"
         yield f"page, and its first user, by this link within the hour: {link}"
     else:

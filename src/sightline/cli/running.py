@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from typing import IO
 
 import typer
 from rich.console import Console
@@ -20,12 +22,12 @@ def run_site(
     seconds: float | None = None,
     as_json: bool = False,
     name: str | None = None,
-    first_lines: Callable[[], Iterable[str]] = tuple,
+    first_lines: Callable[[IO[str]], Iterable[str]] = lambda _said_on: (),
 ) -> int:
     """Run until the site ends, `seconds` have passed, or SIGINT or SIGTERM came. Gives the exit code.
 
     `name` is what `sightline top` calls it; None: it has a window of its own. `first_lines` are told once it
-    runs; where standard output is for programs, on standard error.
+    runs, and asked for by where that is: standard error where standard output is for programs.
     1 where a camera cannot be read or a worker broke, else 0: being asked to stop is no failure.
     Raises SightlineError where the site cannot be started.
     """
@@ -36,9 +38,9 @@ def run_site(
         if not as_json:
             print_lines(_hub_lines(running), console)
             print_lines((f"pictures: {page}" for page in running.pages), console)
-            print_lines(first_lines(), console)
+            print_lines(first_lines(console.file), console)
         else:
-            for line in first_lines():
+            for line in first_lines(sys.stderr):
                 typer.echo(line, err=True)
         run_shown(running, view, console, seconds, as_json=as_json)
         faults = running.faults

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import IO, TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -96,17 +96,21 @@ def up(
     )
     raise typer.Exit(
         run_site(
-            running, Console(), seconds=seconds, as_json=as_json, first_lines=lambda: _first_lines(running)
+            running,
+            Console(),
+            seconds=seconds,
+            as_json=as_json,
+            first_lines=lambda said_on: _first_lines(running, said_on),
         )
     )
 
 
-def _first_lines(running: FleetOfOne) -> Iterator[str]:
+def _first_lines(running: FleetOfOne, said_on: IO[str]) -> Iterator[str]:
     from sightline.cli.pages import first_login
 
     yield from running.first_lines()
     if running.fleet.api is not None:
-        yield from first_login(running.fleet.api.entrance, running.fleet.api.url)
+        yield from first_login(running.fleet.api.entrance, running.fleet.api.url, said_on)
 
 
 def load_with_models(path: Path) -> Site:
