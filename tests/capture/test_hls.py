@@ -13,8 +13,10 @@ from tests.capture.tls import Authority
 from tests.capture.web import Web
 from tests.conftest import WaitFor
 
+from sightline.capture import CameraInput, probe
 from sightline.clock import NS_PER_S
 from sightline.codec import Decoder
+from sightline.errors import SightlineError
 from sightline.packet import Packet
 
 pytestmark = pytest.mark.needs("ffmpeg")
@@ -86,6 +88,18 @@ def test_a_break_in_a_list_begins_an_epoch(run: Run, tmp_path: Path, web: Callab
     times = [packet.captured_at_ns for packet in packets]
     assert max(times) - min(times) == pytest.approx(5 * NS_PER_S, abs=0.2 * NS_PER_S)
     assert decodable(packets) == 5 * FPS
+
+
+@pytest.mark.parametrize("prefix", ["file://", "file:", ""])
+def test_a_list_that_a_server_sends_opens_no_file(
+    tmp_path: Path, web: Callable[[Path], str], prefix: str
+) -> None:
+    record(tmp_path, 1)
+    (tmp_path / "web").mkdir()
+    text = (tmp_path / "list.m3u8").read_text()
+    (tmp_path / "web" / "list.m3u8").write_text(text.replace("list0.ts", f"{prefix}{tmp_path}/list0.ts"))
+    with pytest.raises(SightlineError):
+        probe(CameraInput(camera_id="gate", url=f"{web(tmp_path / 'web')}/list.m3u8"), watch_s=1)
 
 
 @pytest.mark.waits

@@ -130,7 +130,7 @@ def test_a_file_is_looked_at_by_the_machine_that_has_it_alone(fleet: Fleet, clip
     assert fleet.test(None, {"address": str(clip)}, agent="one")["report"]["packets"] == 30
     with pytest.raises(Refused) as refused:
         fleet.test(None, {"address": str(clip)})
-    assert "a file or a device is one machine's" in str(refused.value)
+    assert "a file, a device or a tls_ca_file is one machine's" in str(refused.value)
     with pytest.raises(Refused) as refused:
         fleet.test(None, {"address": str(clip)}, agent="nobody")
     assert refused.value.kind == "not-found"

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from tests.fleet.api.rig import bus_url, coordinator
 from tests.fleet.store.filled import MODELS, deepstream, worker
+from tests.fleet.viewing.rig import Shown
 
 from sightline.bus import open_bus, open_log
 from sightline.errors import ConfigError
+from sightline.fleet.api.client import Refused
 from sightline.fleet.post.post import Post
+from sightline.fleet.viewing.framing import Kind
 
 _watched: list[tuple[str, list[str]]] = []
 
@@ -106,3 +109,24 @@ def test_who_opens_the_bus_that_names_a_pipe_is_told_so_at_once(named: Path, ope
             with pytest.raises(ConfigError, match="expected a regular file, got a pipe"):
                 attempt(url)
     assert set(opened) == {str(named)}
+
+
+def test_a_camera_of_a_file_is_neither_shown_nor_tested_by_the_coordinator(
+    tmp_path: Path, named: Path, opened: list[str]
+) -> None:
+    with Shown(tmp_path, kind="deepstream", address=f"file://{named}") as shown:
+        for said in (
+            {"address": f"file://{named}"},
+            {"address": "rtsps://127.0.0.1:9/main", "settings": {"tls_ca_file": str(named)}},
+        ):
+            with pytest.raises(Refused, match="is one machine's"):
+                shown.client.ask("POST", "/api/v1/camera-test", json=said)
+            shown.client.ask("PATCH", "/api/v1/cameras/gate", json=said)
+            shown.client.post("/api/v1/update-config")
+            with shown.looking() as viewer:
+                viewer.until(
+                    lambda: b"is its machine's" in viewer.of(Kind.NOTE)[-1] if viewer.of(Kind.NOTE) else False
+                )
+                assert not viewer.of(Kind.MEDIA)
+                assert json.loads(viewer.of(Kind.NOTE)[-1])["state"] == "gone"
+    assert opened == []

@@ -2,7 +2,8 @@
 
 It promises: a login goes to one machine, sealed, and comes back in no answer; a camera that is not saved yet
 can be looked at; so many at a time, here and of each machine, and who comes beyond is told so at once. The
-coordinator's own machine looks at addresses of a network alone: files and devices are another machine's.
+coordinator's own machine looks at addresses of a network alone: files, certificates and devices are another
+machine's.
 
 Deliberately not here: how a camera is looked at (`fleet.probing`).
 """
@@ -17,11 +18,11 @@ from uuid import UUID, uuid4
 
 from msgspec import structs
 
-from sightline.capture.address import Kind, host, kind
+from sightline.capture.address import host
 from sightline.errors import BufferFull, FleetError
 from sightline.fleet.coordinator.asking import MOST_HERE, MOST_LOOKS
 from sightline.fleet.coordinator.service import CoordinatorService
-from sightline.fleet.documents.sources import CameraSource
+from sightline.fleet.documents.sources import CameraSource, is_one_machines
 from sightline.fleet.messages.topics import AgentCommand
 from sightline.fleet.people.principal import because
 from sightline.fleet.probing.looking import look
@@ -33,7 +34,6 @@ from sightline.fleet.store.rows import CameraIn, CameraOut, read
 HERE: Final = "coordinator"
 """As a machine's name: the coordinator's own."""
 _ANSWER_S: Final = MOST_S + 5.0
-_LOCAL: Final = frozenset({Kind.FILE, Kind.DEVICE})
 
 
 class Tested(NamedTuple):
@@ -119,9 +119,10 @@ class CameraTests:
         return UUID(placed), agents.get(placed).agent_name
 
     def _look_here(self, wish: Wish) -> Outcome:
-        if kind(wish.address) in _LOCAL:
+        if is_one_machines(wish.address, wish.settings):
             raise FleetError(
-                "a file or a device is one machine's: expected the name of an agent that is to look at it"
+                "a file, a device or a tls_ca_file is one machine's: expected the name of an agent that is "
+                "to look at it"
             )
         told = f"{MOST_HERE} cameras are being tested by the coordinator itself: expected fewer at a time"
         with _one_of(self._service.asking.looks_here, told):

@@ -5,11 +5,20 @@ The one place beside the database where a login of a camera is in the clear with
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
+from sightline.capture.address import Kind, kind
 from sightline.fleet.messages.parts import RunOptions
+
+_LOCAL: Final = frozenset({Kind.FILE, Kind.DEVICE})
+
+
+def is_one_machines(address: str, settings: Mapping[str, Any]) -> bool:
+    """Whether who reads such a camera opens a file or a device of their own machine."""
+    return kind(address) in _LOCAL or settings.get("tls_ca_file") is not None
 
 
 class CameraSource(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,9 @@
 """Cameras that the coordinator itself reads, for those who look: those of instances that pass no packets on,
 such as DeepStream's. Each is read once, however many look, and only while somebody does.
 
+Promises: nothing of this machine is opened for it. What is a file or a device, or needs certificates in a
+file, is the instance's machine's.
+
 Deliberately not here: what these instances see in them.
 """
 
@@ -12,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from sightline.errors import SightlineError
-from sightline.fleet.documents.sources import CameraSource
+from sightline.errors import ConfigError, SightlineError
+from sightline.fleet.documents.sources import CameraSource, is_one_machines
 from sightline.log import redact
 from sightline.packet import Packet
 
@@ -61,6 +64,8 @@ class ReadHere:
 
 
 def _capture(name: str, source: CameraSource, deliver: Callable[[Packet], None]) -> Capture:
+    if is_one_machines(source.address, source.settings):
+        raise ConfigError("a file, a device or a tls_ca_file is its machine's, and the coordinator reads it")
     from sightline.capture import Capture  # noqa: PLC0415 - libav, where such a camera is looked at
     from sightline.site.camera import Camera  # noqa: PLC0415
 
