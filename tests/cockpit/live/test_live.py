@@ -48,14 +48,15 @@ def shown(tmp_path: Path) -> Iterator[Shown]:
 
 
 @pytest.fixture
-def open_page(chromium: Browser, shown: Shown) -> Iterator[Callable[[], Page]]:
+def open_page(chromium: Browser, shown: Shown) -> Iterator[Callable[..., Page]]:
     """Who asks has the coordinator's own token; a fault in the console fails the test."""
     contexts, faults = [], []
 
-    def opened() -> Page:
+    def opened(script: str = "") -> Page:
         token = f"Bearer {shown.server.token}"
         contexts.append(chromium.new_context(extra_http_headers={"authorization": token}))
         page = contexts[-1].new_page()
+        page.add_init_script(script)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda said: faults.append(said.text) if "Security Policy" in said.text else None)
         page.goto(shown.server.url)
@@ -150,3 +151,56 @@ def test_a_codec_that_the_browser_lacks_is_shown_picture_by_picture(
         wait_for(lambda: asked(page, "shown.media_s") > first, 20, "the next picture")
         assert asked(page, "shown.width") == 320
         wait_for(lambda: asked(page, "boxes.length"), 20, "boxes")
+
+
+COUNTING = """(() => {
+  const listening = new Set();
+  const { addEventListener: add, removeEventListener: remove } = EventTarget.prototype;
+  const counts = (target) => target === document || target instanceof AbortSignal;
+  EventTarget.prototype.addEventListener = function (kind, listener, how) {
+    if (counts(this)) listening.add(listener);
+    return add.call(this, kind, listener, how);
+  };
+  EventTarget.prototype.removeEventListener = function (kind, listener, how) {
+    listening.delete(listener);
+    return remove.call(this, kind, listener, how);
+  };
+  window.listeners = () => listening.size;
+  window.hide = (hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  };
+})()"""
+
+
+def test_a_window_that_is_hidden_again_and_again_listens_no_more_for_it(
+    shown: Shown, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(COUNTING)
+    live = page.locator("sightline-live")
+    expect(live).to_have_attribute("state", "gone", timeout=BEGIN_MS)
+    first = page.evaluate("listeners()")
+    for _ in range(3):
+        page.evaluate("hide(true)")
+        expect(live).to_have_attribute("state", "resting")
+        page.evaluate("hide(false)")
+        expect(live).to_have_attribute("state", "gone", timeout=BEGIN_MS)
+    page.route("**/live", lambda route: route.abort(), times=2)
+    page.evaluate("hide(true)")
+    page.evaluate("hide(false)")
+    expect(live).to_have_attribute("state", "lost", timeout=BEGIN_MS)
+    expect(live).to_have_attribute("state", "gone", timeout=BEGIN_MS)
+    assert page.evaluate("listeners()") == first
+
+
+def test_boxes_of_pictures_that_are_never_shown_are_forgotten(open_page: Callable[..., Page]) -> None:
+    held = open_page().evaluate(
+        """async (script) => {
+          const { Seen } = await import(script);
+          const seen = new Seen();
+          for (let at = 0; at < 5000; at++) seen.add({ model: "people", media_s: at, boxes: [] });
+          return Array.from({ length: 5000 }, (_, at) => seen.at(at).length).lastIndexOf(0);
+        }""",
+        Assets().path("live_drawing.js"),
+    )
+    assert 4000 < held < 4900, "some are kept"

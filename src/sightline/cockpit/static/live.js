@@ -23,7 +23,7 @@ SHEET.replaceSync(`
   .frame { display: grid; background: #0b0d10; border-radius: 6px; overflow: hidden; aspect-ratio: 16 / 9; }
   video, canvas { grid-area: 1 / 1; width: 100%; height: 100%; min-height: 0; object-fit: contain; }
   canvas { pointer-events: none; }
-  :host([state="gone"]) video, :host([state="lost"]) video { opacity: 0.35; }
+  :host([state="gone"]) video, :host([state="lost"]) video, :host([state="no_video"]) video { opacity: 0.35; }
   .note { margin: 0.4em 0 0; min-height: 1.4em; font-size: 0.95em; }
 `);
 
@@ -225,18 +225,30 @@ class Live {
   // Waiting
 
   #rest(ms) {
+    const { signal } = this.#closing;
     return new Promise((rested) => {
-      const timer = setTimeout(rested, ms);
-      this.#closing.signal.addEventListener("abort", () => { clearTimeout(timer); rested(); }, { once: true });
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        rested();
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener("abort", done);
     });
   }
 
   #until_looked_at() {
     this.#say("resting", "Resting while nobody looks.");
+    const { signal } = this.#closing;
     return new Promise((looked) => {
-      const look = () => { if (!document.hidden) looked(); };
-      document.addEventListener("visibilitychange", look, { signal: this.#closing.signal });
-      this.#closing.signal.addEventListener("abort", looked, { once: true });
+      const look = () => {
+        if (document.hidden && !signal.aborted) return;
+        document.removeEventListener("visibilitychange", look);
+        signal.removeEventListener("abort", look);
+        looked();
+      };
+      document.addEventListener("visibilitychange", look);
+      signal.addEventListener("abort", look);
     });
   }
 }

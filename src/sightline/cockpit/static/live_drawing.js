@@ -1,6 +1,7 @@
 /* What models see, drawn over the picture that they saw it in, and told in words. */
 
 const SAME_S = 0.004; /* times that are one */
+const MOST_SEEN = 600; /* of a model: more seconds than a picture is ever behind its boxes */
 const COLOURS = ["#1b6ec2", "#b5400a", "#14784a", "#8a3ab9", "#a3155a", "#6b5d00"];
 
 /** What was seen, by model and time. */
@@ -11,6 +12,7 @@ export class Seen {
     const of = this.#models.get(seen.model) ?? [];
     of.push(seen);
     of.sort((a, b) => a.media_s - b.media_s);
+    if (of.length > MOST_SEEN) of.shift();
     this.#models.set(seen.model, of);
   }
 
@@ -20,7 +22,6 @@ export class Seen {
     for (const of of this.#models.values()) {
       const at = of.findLastIndex((seen) => seen.media_s <= media_s + SAME_S);
       if (at >= 0 && media_s - of[at].media_s <= holds(of, at)) found.push(of[at]);
-      if (at > 200) of.splice(0, at - 100);
     }
     return found;
   }

@@ -95,6 +95,7 @@ export class Player {
   /** Boxes came of the picture of that time: late, where that was shown already. */
   heard(media_s) {
     this.#leads.push({ at: performance.now(), of: media_s - this.#video.currentTime });
+    forget(this.#leads);
   }
 
   /** Four times a second: be so far behind what came that it goes on evenly and boxes are there, and no further. */
@@ -103,7 +104,7 @@ export class Player {
     if (end === null) return;
     if (video.paused) video.play().catch(() => {});
     this.#aheads.push({ at: performance.now(), of: end - video.currentTime });
-    const ahead = least(this.#aheads, WINDOW_MS), lead = least(this.#leads, WINDOW_MS);
+    const ahead = least(this.#aheads), lead = least(this.#leads);
     const start = this.#buffer.buffered.start(this.#buffer.buffered.length - 1);
     if (this.#is_stuck(end) || ahead > MOST_DELAY_S + 0.5) {
       video.currentTime = Math.max(end - FIRST_DELAY_S, start);
@@ -133,9 +134,13 @@ export class Player {
   }
 }
 
-/** The least of late; older ones go. */
-function least(samples, window_ms) {
-  const since = performance.now() - window_ms;
-  while (samples.length && samples[0].at < since) samples.shift();
+/** The least of late. */
+function least(samples) {
+  forget(samples);
   return samples.reduce((lowest, one) => Math.min(lowest, one.of), Infinity);
+}
+
+function forget(samples) {
+  const since = performance.now() - WINDOW_MS;
+  while (samples.length && samples[0].at < since) samples.shift();
 }
