@@ -66,6 +66,12 @@ def test_files_are_meant_from_the_folder_of_the_site() -> None:
     assert of('{store: "redis://h/0"}').store == "redis://h/0"
 
 
+def test_a_folder_of_a_user_who_is_not_there_is_a_mistake() -> None:
+    assert mistakes('{store: "folder:~no-such-user/frames"}') == [
+        "frame_queue.store: expected ~ or the ~name of a user of this machine, got another's"
+    ]
+
+
 def test_a_password_in_a_url_is_shown_nowhere() -> None:
     section = of('{store: "redis://me:sw0rdfish@h/0", queue: "amqp://me:b1ack%2Fbeard@h/v?queue=q"}')
 

@@ -37,7 +37,10 @@ def _place(text: str, schemes: tuple[str, ...], info: ValidationInfo) -> str:
     path, question, query = rest.partition("?")
     if scheme not in _FILES or (path.startswith("//") and not path.startswith("///")):
         return text
-    place = beside_site(Path(unquote(path)).expanduser(), info)
+    try:
+        place = beside_site(Path(unquote(path)).expanduser(), info)
+    except RuntimeError:
+        raise complete("expected ~ or the ~name of a user of this machine, got another's") from None
     return f"{scheme}:{quote(str(place))}{question}{query}"
 
 
