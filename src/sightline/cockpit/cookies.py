@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sightline.fleet.entrance.secret_texts import COOKIE
+from sightline.fleet.entrance.secret_texts import forget_cookie, set_cookie
 
 SAID: Final = "sightline_said"
 _SAID_S: Final = 60
@@ -33,12 +33,12 @@ class Said(NamedTuple):
 
 def keep_session(response: Response, cookie: str, *, secure: bool) -> None:
     """The browser is in from now on, until it is closed."""
-    response.set_cookie(COOKIE, cookie, path="/", secure=secure, httponly=True, samesite="strict")
+    response.headers.append("set-cookie", set_cookie(cookie, is_https=secure))
 
 
 def drop_session(response: Response, *, secure: bool) -> None:
     """The browser is out."""
-    response.delete_cookie(COOKIE, path="/", secure=secure, httponly=True, samesite="strict")
+    response.headers.append("set-cookie", forget_cookie(is_https=secure))
 
 
 def keep_said(response: Response, said: Said, *, secure: bool) -> None:

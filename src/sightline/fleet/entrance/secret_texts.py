@@ -94,6 +94,6 @@ def set_cookie(cookie: str, *, is_https: bool) -> str:
     return f"{COOKIE}={cookie}; HttpOnly; SameSite=Strict; Path=/{'; Secure' if is_https else ''}"
 
 
-def forget_cookie() -> str:
+def forget_cookie(*, is_https: bool) -> str:
     """The header's value that has a browser forget it."""
-    return f"{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0"
+    return f"{set_cookie('', is_https=is_https)}; Max-Age=0"
