@@ -1,6 +1,7 @@
 """Of which topics a change in the real database is news."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -64,6 +65,17 @@ CHANGES: dict[str, tuple[Callable[[Database], object], set[str]]] = {
         {"users"},
     ),
 }
+
+
+def test_cameras_that_change_places_are_news_though_all_sums_are_the_same(tmp_path: Path) -> None:
+    here, there = ("1", "5", "6"), ("2", "3", "7")  # as many, of the same sum and sum of squares
+    with served(tmp_path) as server:
+        for number in range(1, 8):
+            server.service.database.cameras.add(camera(str(number)))
+        see(server.service.database, **dict.fromkeys(here, "live"), **dict.fromkeys(there, "stalled"))
+        before = look(server.service)
+        see(server.service.database, **dict.fromkeys(here, "stalled"), **dict.fromkeys(there, "live"))
+        assert look(server.service)["cameras"] != before["cameras"]
 
 
 @pytest.mark.parametrize("what", CHANGES)
