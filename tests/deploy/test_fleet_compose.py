@@ -1,7 +1,9 @@
 """What compose.yaml and config.env of deploy/fleet say: allowed by the schema, bounded, no secret."""
 
 import json
+import os
 import re
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -119,6 +121,27 @@ def test_secrets_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None
     ).stdout.decode()
     for name in ("DNS:kafka", "IP Address:10.0.0.9", "IP Address:FD00:0:0:0:0:0:0:9", "DNS:fleet.example"):
         assert name in shown
+
+
+@pytest.mark.needs("openssl")
+@pytest.mark.parametrize("page", ["docs/laptop-to-three-machines.md", "deploy/fleet/README.md"])
+def test_what_a_page_says_is_all_that_has_to_be_done_before_up(tmp_path: Path, page: str) -> None:
+    """As it stands there; in the place of Docker is what keeps how things are when it is asked."""
+    shutil.copytree(FOLDER, tmp_path / "deploy" / "fleet", ignore=shutil.ignore_patterns("secrets"))
+    docker = tmp_path / "docker"
+    docker.write_text(
+        '#!/bin/sh\ncase "$*" in *" up -d") cp config.env up.env; cp -r secrets up.secrets ;; esac\n'
+    )
+    docker.chmod(0o755)
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    told = next(block for block in blocks if "up -d" in block)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    subprocess.run(["sh", "-euc", told], env=environment, cwd=tmp_path, check=True, capture_output=True)
+    here = tmp_path / "deploy" / "fleet"
+    assert f"\nOWNER={os.getuid()}\n" in (here / "up.env").read_text("utf-8")
+    wanted = {one["file"].rpartition("/")[2] for one in COMPOSE["secrets"].values()}
+    made = {path.name: path.stat().st_size for path in (here / "up.secrets").iterdir()}
+    assert {name for name in wanted if not made[name]} == {"enrolment_token"}
 
 
 @pytest.mark.needs("compose")

@@ -54,6 +54,8 @@ KNOWN_PROGRAMS = {
         "jq",
         "pip",
         "pre-commit",
+        "sed",
+        "sh",
         "sqlite3",
     ),
     *("chmod", "sqlite3", "systemctl", "tail", "zerorpc"),
