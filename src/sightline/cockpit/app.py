@@ -70,8 +70,8 @@ def cockpit_app(parts: PageParts, *, secure: bool | None = None, clock: Clock = 
 
     Args:
         parts: what they show and act on.
-        secure: whether cookies go over TLS alone; None: where the request came by it. Say True behind a
-            proxy that has TLS.
+        secure: whether cookies go over TLS alone; None: where the request came by it, as `Shell` has it. Say
+            True behind a proxy with TLS that the server is not told of.
         clock: its time.
     """
     shell = Shell(parts, secure=secure, clock=clock)

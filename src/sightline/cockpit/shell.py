@@ -65,8 +65,8 @@ class Shell:
 
     Args:
         parts: what pages show and act on.
-        secure: whether cookies go over TLS alone; None: where the request came by it. What a proxy claims
-            in a header is not asked.
+        secure: whether cookies go over TLS alone; None: where the request came by it. Behind a proxy that the
+            coordinator was told of, the address that was typed says so, and no header (`fleet.api.proxied`).
         clock: its time.
 
     Attributes:

@@ -70,7 +70,9 @@ class _Entering:
 
 
 def address_of(request: Request) -> str:
-    """Whence somebody asks; what a proxy claims in a header is not asked."""
+    """Whence somebody asks. A proxy that the coordinator was told of says so in a header, and nobody else
+    (`fleet.api.proxied`).
+    """
     return request.client.host if request.client else ""
 
 
