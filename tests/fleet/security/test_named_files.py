@@ -18,13 +18,14 @@ from sightline.fleet.api.client import Refused
 from sightline.fleet.post.post import Post
 from sightline.fleet.viewing.framing import Kind
 
+HOST = "named.invalid"
 _watched: list[tuple[str, list[str]]] = []
 
 
 def _look(event: str, args: tuple[Any, ...]) -> None:
-    if _watched and event in {"open", "os.listdir", "os.scandir"}:
+    if _watched and event in {"open", "os.listdir", "os.scandir", "socket.getaddrinfo"}:
         folder, seen = _watched[0]
-        if folder in str(args[0]):
+        if folder in str(args[0]) or HOST in str(args[0]):
             seen.append(str(args[0]))
 
 
@@ -44,7 +45,7 @@ def named(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(_hooked: None, named: Path) -> Iterator[list[str]]:
-    """What of the folder of `named` this process opens."""
+    """What of the folder of `named` this process opens, and whether it looks for `HOST`."""
     seen: list[str] = []
     _watched.append((str(named.parent), seen))
     yield seen
@@ -53,7 +54,7 @@ def opened(_hooked: None, named: Path) -> Iterator[list[str]]:
 
 def _kafka(named: Path) -> str:
     files = f"password_file={named}&settings={named}&tls_certificate={named}&tls_key={named}"
-    return f"kafka://me@127.0.0.1:9?sasl=PLAIN&tls_ca=/nonexistent&{files}"
+    return f"kafka://me@{HOST}?sasl=PLAIN&tls_ca=/nonexistent&{files}"
 
 
 def _site(named: Path) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def _site(named: Path) -> dict[str, Any]:
         {"kind": "jsonl", "path": str(named)},
         {
             "kind": "webhook",
-            "url": "https://h",
+            "url": f"https://{HOST}",
             "outbox": f"{named}.db",
             "secret": "s" * 16,
             "ca_file": f"{named}",
@@ -79,7 +80,7 @@ def test_nothing_that_a_document_names_is_opened_by_the_coordinator(
     models = {key: {"labelfile_path": str(named)} for key in MODELS}
     cameras = {
         "gate": {"url": f"file://{named}"},
-        "yard": {"url": "rtsps://10.0.0.5/yard", "tls_ca_file": str(named)},
+        "yard": {"url": f"rtsps://{HOST}/yard", "tls_ca_file": str(named)},
     }
     rows = [
         {"camera_id": name, "address": said["url"], "settings": {k: v for k, v in said.items() if k != "url"}}
