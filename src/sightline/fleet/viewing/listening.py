@@ -28,8 +28,8 @@ _MOST: Final = 1000
 _WAITING: Final = Capacity(count=8192, bytes=64 * 2**20)
 _READY_S: Final = 5.0
 _AGAIN_S: Final = 1.0
-_LEAVE_S: Final = 0.4
-_END_S: Final = 0.4
+_LEAVE_S: Final = 0.3
+_END_S: Final = 0.3
 _KAFKA_KEEPS_S: Final = 60.0
 _KAFKA_KEEPS_BYTES: Final = 256 * 2**20
 

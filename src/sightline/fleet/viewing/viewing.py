@@ -6,7 +6,7 @@ they become segments of fragmented MP4 and boxes, once for all who look. Nothing
 instances that pass nothing on are read here (`read_here`).
 
 Promises: a viewer who is slow holds up nobody and has a bounded buffer; who comes later has a picture at
-once, from the last keyframe on; all of it ends within a second, whatever the bus does.
+once, from the last keyframe on; all of it ends within a second, whatever the bus and cameras do.
 
 Deliberately not here: HTTP (`fleet.api.live`), and who may look.
 """
@@ -141,7 +141,7 @@ class Viewing:
         """Again is allowed."""
         self.end()
         self._listening.close()
-        self._read_here.want({})
+        self._read_here.close()
         self._unreadable.flush()
 
     def _gone(self, camera: str, who: Principal, viewer: Viewer) -> None:
