@@ -1,7 +1,9 @@
 """A coordinator on a port of its own, and agents that speak as real ones do: signed, over a bus."""
 
+import math
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -22,6 +24,7 @@ from sightline.fleet.timing import Timing
 
 QUICK = Timing(status_s=0.2, lease_s=1.0, margin_s=0.3, ack_s=0.1, move_after_s=0.3, send_again_s=0.5)
 BEAT_S = 0.2
+GREET_S = 1.0
 
 
 def bus_url() -> str:
@@ -37,6 +40,8 @@ class Agent:
         self.identity = identity or Identity.made()
         self.token = token
         self.boot, self.seq, self.greeting = 1, 0, 0
+        self._greeted: dict[str, Any] = {}
+        self._greets_again_s = math.inf
         self.generation = 0
         self.instances: dict[str, Any] = {}
         self.states: dict[str, tuple[str, str]] = {}
@@ -54,6 +59,7 @@ class Agent:
     def greet(self, **other: Any) -> None:
         """Ask to be let in."""
         self.greeting += 1
+        self._greeted = other
         shown = proof(Token.parse(self.token), self.node_id, self.identity.public) if self.token else ""
         self.send(
             AgentInfo(
@@ -123,6 +129,9 @@ class Agent:
             while True:
                 for received in self._reader.poll(100, BEAT_S):
                     self._heard(received.message)
+                if self._greets_again_s <= time.monotonic():
+                    self._greets_again_s = math.inf
+                    Agent.greet(self, **self._greeted)
                 if self.greeting and not self.silent:
                     self.respond()
         except Closed:
@@ -137,6 +146,8 @@ class Agent:
             self.respond()
         elif isinstance(message, AgentCommand):
             self.said.append(message)
+            if message.command == "refuse" and "takes nothing now" in message.reason:
+                self._greets_again_s = time.monotonic() + GREET_S
             if message.command == "report":
                 self.greet()
                 self.respond()

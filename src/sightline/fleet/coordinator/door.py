@@ -2,7 +2,8 @@
 
 It promises: a token is used up and its agent's key kept in one step; nobody is taken for an agent whose key
 they do not have; a proof is opened and nothing of it is shown; a refusal goes to the key that greeted, and so
-many a second. While the database takes nothing, those who are in stay in.
+many a second. While the database takes nothing, those who are in stay in, and what they say of themselves is
+written down once it does.
 
 Deliberately not here: what an agent is told to run, and when.
 """
@@ -10,9 +11,10 @@ Deliberately not here: what an agent is told to run, and when.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from typing import Final, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -42,6 +44,7 @@ _BUSY_S: Final = 0.5
 _MOST_TOLD: Final = 4096
 _PAGE: Final = 1000
 _ENROLLED_AT_ONCE: Final = 100
+_KEPT_AT_ONCE: Final = 20
 T = TypeVar("T")
 
 _Said: TypeAlias = tuple[object, ...]
@@ -66,6 +69,7 @@ class Door:
         self._keys = {node_id: PublicKey.parse(key) for node_id, key in database.agents.keys().items()}
         self._rows = {UUID(row.node_id): row for row in _all_agents(database)}
         self._said: dict[NodeId, _Said] = {node_id: _of_row(row) for node_id, row in self._rows.items()}
+        self._unwritten: dict[NodeId, AgentInfo] = {}
         self._leaving: dict[NodeId, PublicKey] = {}
         self._told_ns: OrderedDict[NodeId, int] = OrderedDict()
         self._refusals, self._filled_ns = float(_MOST_REFUSALS), clock.monotonic_ns()
@@ -149,6 +153,16 @@ class Door:
             self.refused["greeting"] += 1
             return info, str(error)
 
+    def keep(self) -> Iterator[NodeId]:
+        """Write down what could not be when agents who are in said it, of a few; gives whose. Raises
+        StoreError: not now either.
+        """
+        for node_id, info in [*islice(self._unwritten.items(), _KEPT_AT_ONCE)]:
+            with suppress(Missing):  # it was taken out of the fleet meanwhile
+                self._keep(info)
+            del self._unwritten[node_id]
+            yield node_id
+
     def reread(self, node_id: NodeId) -> None:
         """Users changed what stands of it."""
         row = _row(self._database, node_id)
@@ -196,18 +210,22 @@ class Door:
         self._stands(info, row)
 
     def _greeted(self, info: AgentInfo) -> AgentInfo:
-        said = _of_info(info)
-        if self._said.get(info.node_id) != said:
+        self._unwritten.pop(info.node_id, None)
+        if self._said.get(info.node_id) != _of_info(info):
             try:
-                self._write(lambda: self._database.agents.greeted(info))
-                self._stands(info, _row(self._database, info.node_id))
-            except StoreError as error:  # it is in, and what it says of itself is kept next time
+                self._keep(info)
+            except StoreError as error:  # it is in, and what it says of itself is kept soon
+                self._unwritten[info.node_id] = info
                 self._unkept.add(reason=str(error))
         row = self._rows.get(info.node_id)
         if row is None:
             return info
         capacity = info.capacity if row.set_capacity is None else row.set_capacity
         return info.model_copy(update={"labels": {**info.labels, **row.set_labels}, "capacity": capacity})
+
+    def _keep(self, info: AgentInfo) -> None:
+        self._write(lambda: self._database.agents.greeted(info))
+        self._stands(info, _row(self._database, info.node_id))
 
     def _write(self, write: Callable[[], T]) -> T:
         """Do it, unless the database was busy a moment ago: of many who greet at once not each one waits."""

@@ -226,7 +226,9 @@ class Driver:
             self._gone.clear()
 
     def _write(self, now_ns: int) -> None:
-        """What was seen and noted, once in `WRITE_S`."""
+        """What was seen and noted, and what agents said of themselves while that could not be written, once
+        in `WRITE_S`.
+        """
         if now_ns < self._write_ns:
             return
         self._write_ns = now_ns + ns(WRITE_S)
@@ -238,6 +240,8 @@ class Driver:
             except StoreError:
                 self._outgoing.add(noted)
                 raise
+            for node_id in self.door.keep():
+                self.looking.changed(node_id)
         except StoreError as error:
             self._failed(error, now_ns)
             return
