@@ -219,7 +219,7 @@ def changed_rows(rows: Rows) -> Iterator[str]:
     """Of a dry run: what would become of each row that is there, a line each."""
     for one in rows:
         parts = [f"{name}: {_short(was)} > {_short(now)}" for name, (was, now) in one["fields"].items()]
-        if parts:
+        if parts and one["change"] == "changed":
             yield f"~ {one['kind']} {one['name']}: {'; '.join(parts)}"
 
 

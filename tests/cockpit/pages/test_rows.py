@@ -39,7 +39,7 @@ def test_a_camera_is_made_applied_and_seen_live(
     page = operator.client.get("/cameras/gate").text
     assert "planted" not in page
     assert "not applied yet" in operator.see("/cameras/gate")
-    assert "1 camera is new" in operator.see("/plan")
+    assert "1 camera begins" in operator.see("/plan")
     operator.send("/plan", **{**operator.form("/plan"), "desc": "the gate"})
     wait_for(lambda: _status(server, "gate") == "live", 10, "it is so")
     page = operator.see("/cameras/gate")
@@ -121,7 +121,7 @@ def test_acts_of_a_camera_say_first_what_they_would_change(
 DRY = (
     ("/cameras/gate", "debug", "gate logs all that there is to say", "is ended and begun anew"),
     ("/cameras/gate", "stop", "gate is to end", "1 camera ends"),
-    ("/cameras/gate", "start", "gate is to run", "1 camera is new"),
+    ("/cameras/gate", "start", "gate is to run", "1 camera begins"),
     ("/instances/hall-1", "debug", "hall-1 logs all that there is to say", "is ended and begun anew"),
     ("/instances/hall-1", "stop", "hall-1 is to end", "1 instance ends"),
     ("/instances/hall-1", "start", "hall-1 is to run", "1 instance begins"),
@@ -179,6 +179,7 @@ def test_a_file_shows_what_it_would_change_before_it_is_imported(
     page = operator.send("/import", 200, files=files, kind="cameras")
     assert "planted" not in page
     assert "1 new, 1 changed" in page
+    assert "<ins>rtsp://h/y</ins>" in page, "of a new row, what the file says"
     assert server.service.database.cameras.page().total == 1, "nothing is changed before it was seen"
     sealed = page.partition('name="sealed" value="')[2].partition('"')[0]
     admin.send("/import", 422, kind="cameras", sealed=sealed)

@@ -197,7 +197,7 @@ def test_any_cameras_come_back_as_they_went_out(shared: Database, cameras: dict[
 def test_a_dry_run_tells_row_by_row_what_would_change_and_no_secret(database: Database) -> None:
     database.cameras.add(camera("gate", username="viewer", password="planted-77", pool="a"))
     database.cameras.add(camera("yard"))
-    text = "camera_id,address,username,password,pool\ngate,rtsp://10.0.0.9/x,viewer,planted-78,b\nnew,rtsp://h/n,,,\nyard,,,,\n"
+    text = "camera_id,address,username,password,pool\ngate,rtsp://10.0.0.9/x,viewer,planted-78,b\nnew,rtsp://h/n,eye,planted-79,\nyard,,,,\n"
     told = import_csv(database, "cameras", text, dry_run=True)
     assert [(one.kind, one.change, one.name) for one in told.rows] == [
         ("camera", "changed", "gate"),
@@ -206,6 +206,8 @@ def test_a_dry_run_tells_row_by_row_what_would_change_and_no_secret(database: Da
     fields = told.rows[0].fields
     assert fields["pool"] == ("a", "b")
     assert fields["password"] == ("***", "***"), "it is another, and that is all that is said"
+    named = {"address": (None, "rtsp://h/n"), "username": (None, "eye"), "password": (None, "***")}
+    assert told.rows[1].fields == named
     assert "planted" not in told.model_dump_json()
     assert database.cameras.get("gate").pool == "a"
     assert not import_csv(database, "cameras", text).rows

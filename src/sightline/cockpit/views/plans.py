@@ -94,7 +94,7 @@ def _what_of_instance(one: InstancePlan) -> str:
 
 def _camera(one: CameraPlan) -> PlanRow:
     words = {
-        "add": "is new",
+        "add": "begins",
         "change": "is changed",
         "move": "moves",
         "remove": "ends",
@@ -137,7 +137,7 @@ def _words(plan: Plan) -> Iterator[Sum]:
 
 _PER_NODE: Final = ("begins", "restarts", "ends")
 _CAMERA_WORDS: Final[Sequence[tuple[str, str, str]]] = (
-    ("add", "camera is new", "cameras are new"),
+    ("add", "camera begins", "cameras begin"),
     ("change", "camera is changed", "cameras are changed"),
     ("move", "camera moves to another instance", "cameras move to other instances"),
     ("remove", "camera ends", "cameras end"),

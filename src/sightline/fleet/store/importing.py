@@ -7,7 +7,7 @@ has no more are removed; else they are told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import Field, JsonValue
@@ -50,7 +50,7 @@ class RowChange(Row):
     name: str
     change: Literal["added", "changed", "removed"]
     fields: dict[str, tuple[JsonValue, JsonValue]] = Field(
-        {}, description="What it is and what it would be, by field; what is secret is hidden in both."
+        {}, description="What it is and what it would be, by field; what is secret is hidden."
     )
 
 
@@ -150,8 +150,10 @@ class _Bringing:
         try:
             row = shelf.find(self._session, str(values[name]))
         except Missing:
-            shelf.add_in(self._session, {**values, **self._mark(shelf)})
-            self._tell(shelf, "added", [str(values[name])])
+            row = shelf.add_in(self._session, {**values, **self._mark(shelf)})
+            if self._told:
+                fields = _Looked.at(shelf, self._session, row).new(values.keys() - {name})
+                self._tell(shelf, "added", [str(values[name])], fields)
             return "added"
         mark = {} if self._edit else self._mark(shelf)
         if mark and row.origin != self._origin and not self._adopt:
@@ -200,6 +202,11 @@ class _Looked(NamedTuple):
             if was != then.clear[name] and name not in told and name not in LINKS and name not in _FOUND:
                 told[name] = (_hidden(was), _hidden(then.clear[name]))
         return told
+
+    def new(self, named: Collection[str]) -> dict[str, tuple[Any, Any]]:
+        """Of a row that was not there: what is `named` and not empty."""
+        there = {**{name: _hidden(value) for name, value in self.clear.items()}, **self.shown}
+        return {name: (None, value) for name, value in there.items() if name in named and value}
 
 
 def _hidden(value: Any) -> str | None:
