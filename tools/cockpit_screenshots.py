@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from tools.cockpit_fleet import CockpitFleet, street, watching
+from tools.cockpit_scenes import SCENES, Of
 from tools.services import SERVICES
 from tools.services.waiting import wait_for
 
@@ -73,7 +74,7 @@ _HIDE: Final = """([name, shown]) => {
 def main() -> None:
     """Take them all, or those that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"of pages: first, login, {', '.join(PAGES)}")
+    parser.add_argument("names", nargs="*", help=f"of pages: first, login, {', '.join([*PAGES, *SCENES])}")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -85,20 +86,34 @@ def main() -> None:
 
 
 def _pictures(fleet: CockpitFleet, browser: Browser, names: frozenset[str]) -> Iterator[tuple[str, bytes]]:
-    wanted = names or frozenset({"first", "login", *PAGES})
+    wanted = names or frozenset({"first", "login", *PAGES, *SCENES})
     link = fleet.first_link()
     for scheme in SCHEMES if "first" in wanted else ():
-        yield f"first-{scheme}", _shot(_page(fleet, browser, scheme), link)
-    _live(fleet, browser)
-    for scheme in SCHEMES:
         page = _page(fleet, browser, scheme)
-        if "login" in wanted:
-            yield f"login-{scheme}", _shot(page, "/login")
-        _log_in(page)
-        for name, path in PAGES.items():
-            if name in wanted:
-                yield f"{name}-{scheme}", _shot(page, path)
-        page.context.close()
+        page.goto(link)
+        yield f"first-{scheme}", _shot(page)
+    _live(fleet, browser)
+    pages = {scheme: _page(fleet, browser, scheme) for scheme in SCHEMES}
+    for scheme, page in pages.items():
+        for name, image in _addressed(page, wanted):
+            yield f"{name}-{scheme}", image
+    with _as(fleet, "omar", "operator") as omar:  # after all the others: these change what those show
+        of = Of(omar, "car-park", "door-eyes", "tower")
+        for name, play in SCENES.items():
+            for scheme, page in pages.items() if name in wanted else ():
+                play(page, of)
+                yield f"{name}-{scheme}", _shot(page)
+
+
+def _addressed(page: Page, wanted: frozenset[str]) -> Iterator[tuple[str, bytes]]:
+    page.goto("/login")
+    if "login" in wanted:
+        yield "login", _shot(page)
+    _log_in(page)
+    for name, path in PAGES.items():
+        if name in wanted:
+            page.goto(path)
+            yield name, _shot(page)
 
 
 def _page(fleet: CockpitFleet, browser: Browser, scheme: Literal["light", "dark"]) -> Page:
@@ -115,18 +130,16 @@ def _page(fleet: CockpitFleet, browser: Browser, scheme: Literal["light", "dark"
 
 
 def _log_in(page: Page) -> None:
-    page.goto("/login")
     page.get_by_label("Name").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name="Log out").wait_for()
 
 
-def _shot(page: Page, path: str) -> bytes:
-    page.goto(path)
+def _shot(page: Page) -> bytes:
     page.wait_for_load_state("load")
     if page.locator("sightline-live").count():
-        wait_for(lambda: page.evaluate(_SEEN), 40, f"the picture of {path}")
+        wait_for(lambda: page.evaluate(_SEEN), 40, f"the picture of {page.url}")
     if page.locator("#link").count():
         page.get_by_text("up to date").wait_for()
     page.evaluate(_HIDE, [socket.gethostname(), "hall.example"])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 from tests.cockpit.conftest import Invite
+from tests.cockpit.proof.seen_by_all import faults
 from tests.cockpit.security.rig import PASSWORD
 from tests.cockpit.visitor import Visitor
 from tools.cockpit_fleet import CockpitFleet
@@ -28,6 +29,7 @@ def test_the_link_of_the_terminal_makes_the_first_admin_once(
     nobody = visitor(fleet.url)
     nobody.go("/")
     expect(nobody.page).to_have_url(f"{fleet.url}/first")  # there is nobody yet who could log in
+    assert faults(nobody.page) == []
     _fill(nobody, "eve", code="a-guess")
     expect(nobody.page.get_by_text("This code was used, is too old, or is another one.")).to_be_visible()
 
