@@ -4,6 +4,7 @@ import errno
 import logging
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import uvicorn
 from tests.conftest import WaitFor
 
 from sightline.pages import server as of_server
+from sightline.pages.crowd import Whose
 from sightline.pages.guarded import Receive, Scope, Send
 from sightline.pages.server import PageServer, listen, url_of
 
@@ -30,16 +32,16 @@ async def hello(_scope: Scope, _receive: Receive, send: Send) -> None:
 class Served:
     """Says hello from a thread of its own, until it is closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, whose: Whose = lambda _: None) -> None:
         self.over = False
         self.listening = listen("127.0.0.1", 0)
         self.port: int = self.listening.getsockname()[1]
-        self.server = PageServer(hello, over=lambda: self.over)
+        self.server = PageServer(hello, over=lambda: self.over, whose=whose)
         self.thread = threading.Thread(target=self.server.run, args=([self.listening],))
         self.thread.start()
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S)
+    def connect(self, own: str = "127.0.0.1") -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), WAIT_S, (own, 0))
 
     def ask(self) -> bytes:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
@@ -122,6 +124,39 @@ def test_connections_have_a_bound(no_leaks: None, monkeypatch: pytest.MonkeyPatc
     wait_for(lambda: not connections, WAIT_S, "them to be gone")
     assert served.ask() == b"hello"
     served.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.1 is all that there is")
+def test_one_address_has_half_of_the_connections_and_some_are_left_for_who_is_not_counted(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
+) -> None:
+    monkeypatch.setattr(of_server, "MAX_CONNECTIONS", 16)
+    served = Served(lambda address: None if address == "127.0.0.1" else address)
+    connections = served.server.server_state.connections
+    with ExitStack() as open_ones:
+
+        def come(own: str, times: int) -> socket.socket:
+            there = len(connections)
+            many = [open_ones.enter_context(served.connect(own)) for _ in range(times)]
+            wait_for(lambda: len(connections) == there + times, WAIT_S, "them to be taken")
+            return many[-1]
+
+        greedy = come("127.0.0.2", 9)
+        assert ended(open_ones.enter_context(served.connect("127.0.0.2")))
+        assert status(greedy) == "503"
+        wait_for(lambda: len(connections) == 8, WAIT_S, "that one to be gone")
+        assert status(come("127.0.0.3", 6)) == "200"
+        assert status(come("127.0.0.4", 1)) == "503"
+        assert served.ask() == b"hello"
+    wait_for(lambda: not connections, WAIT_S, "them to be gone")
+    with served.connect("127.0.0.2") as again:
+        assert status(again) == "200"
+    served.close()
+
+
+def status(connection: socket.socket) -> str:
+    connection.sendall(HEAD + b"\r\n")
+    return connection.recv(1000).decode().split()[1]
 
 
 def test_the_parts_of_an_answer_do_not_wait_for_each_other(served: Served, wait_for: WaitFor) -> None:

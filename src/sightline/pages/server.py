@@ -2,8 +2,8 @@
 
 It promises: a port that is taken is told to whoever asked for it; signals and logging stay the program's own,
 and no stranger writes into its log; who says nothing keeps no connection for long, and who reads nothing does
-not keep the server from its end; connections have a bound. What is served, and to whom, is an ASGI
-application's affair (`guarded`).
+not keep the server from its end; connections have a bound, in all and (`crowd`) of one address. What is
+served, and to whom, is an ASGI application's affair (`guarded`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from sightline.pages.crowd import Crowd, Verdict, Whose
 from sightline.pages.guarded import App
 
 MAX_PORT: Final = 65535
@@ -73,6 +75,9 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
+def _nobodys(_address: str) -> None: ...
+
+
 class PageServer(uvicorn.Server):
     """Uvicorn's server: run in a thread (`run`), or in a loop that is there (`serve`), with sockets to use.
 
@@ -80,6 +85,7 @@ class PageServer(uvicorn.Server):
         app: what is served.
         over: asked ten times a second whether the end has come; `should_exit` says so too.
         most_connections: more are answered with 503, and twice as many with nothing; None: `MAX_CONNECTIONS`.
+        whose: of an address for whom its connections count, who may have half of them; None: nobody's do.
     """
 
     def __init__(
@@ -88,20 +94,23 @@ class PageServer(uvicorn.Server):
         *,
         over: Callable[[], bool] = lambda: False,
         most_connections: int | None = None,
+        whose: Whose = _nobodys,
     ) -> None:
         if _UVICORNS.level == logging.NOTSET:
             _UVICORNS.setLevel(logging.WARNING)  # it tells of each begin and end
+        most = most_connections or MAX_CONNECTIONS
+        connection: Any = partial(_Connection, Crowd(most, whose))
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http=_Connection,
+                http=connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,  # logging is the process's business; so is `access_log`, which is for all
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=most_connections or MAX_CONNECTIONS,
+                limit_concurrency=most,
             )
         )
         self._over = over
@@ -144,15 +153,27 @@ class PageServer(uvicorn.Server):
 class _Connection(H11Protocol):
     """Uvicorn's, of which strangers fill no log: what they do wrongly is told to them alone."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
+    def __init__(self, crowd: Crowd, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        self._crowd = crowd
         self.logger = _LOGGER
         self.access_log = False  # addresses hold the token
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as there
         super().connection_made(transport)
-        if len(self.connections) > 2 * (self.limit_concurrency or MAX_CONNECTIONS):
+        verdict = self._crowd.come(self._address)
+        if verdict is Verdict.OUT or len(self.connections) > 2 * (self.limit_concurrency or MAX_CONNECTIONS):
             transport.abort()
+        elif verdict is Verdict.BUSY:
+            self.limit_concurrency = 0
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._crowd.go(self._address)
+
+    @property
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
 
     def send_400_response(self, msg: str) -> None:
         """What came is no HTTP; it may have come after a request, and while that or nothing is answered."""

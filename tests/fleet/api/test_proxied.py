@@ -1,5 +1,6 @@
 """Behind a proxy with TLS: which requests came by it, and who asked."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 from tests.fleet.api.rig import bus_url
 
 from sightline.errors import ConfigError
+from sightline.fleet.api import serving
 from sightline.fleet.api.app import PageParts
-from sightline.fleet.api.proxied import Proxy
+from sightline.fleet.api.proxied import Proxy, whose
 from sightline.fleet.api.serving import CoordinatorServer
 from sightline.pages.guarded import App
 
@@ -60,6 +62,38 @@ def test_what_is_no_origin_is_refused(origin: str) -> None:
         Proxy.of(origin)
     with pytest.raises(ConfigError, match="expected a proxy's network"):
         Proxy.of("https://f", ["10.0.0.1/8/8"])
+
+
+@pytest.mark.parametrize(
+    ("peer", "who"),
+    [
+        ("127.0.0.1", None),
+        ("::1", None),
+        ("10.0.0.9", None),
+        ("10.0.0.10", "10.0.0.10"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("", ""),
+    ],
+)
+def test_connections_count_but_this_machines_and_the_proxys(peer: str, who: str | None) -> None:
+    assert whose(peer, Proxy.of("https://f", ["10.0.0.9"])) == who
+    assert whose("10.0.0.9", None) == "10.0.0.9"
+
+
+def test_of_one_address_there_are_half_of_the_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "MOST_CONNECTIONS", 16)
+    monkeypatch.setattr(
+        serving, "whose", lambda peer, proxy: f"{peer} {proxy}"
+    )  # the sockets of a test are local
+    with ExitStack() as opened, CoordinatorServer(bus=bus_url(), database=tmp_path / "fleet.db") as server:
+
+        def came() -> int:
+            client = opened.enter_context(httpx.Client(base_url=server.url, trust_env=False))
+            return client.get("/healthz").status_code
+
+        assert [came() for _ in range(9)] == [200] * 8 + [503]
 
 
 def _mirror(_: PageParts) -> App:

@@ -16,6 +16,8 @@ from typing import Final, NamedTuple, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from sightline.errors import ConfigError
+from sightline.fleet.people.limits import neighbourhood
+from sightline.loopback import is_loopback
 from sightline.pages.guarded import App, Receive, Scope, Send
 
 LOOPBACK: Final = ("127.0.0.0/8", "::1/128")
@@ -56,9 +58,19 @@ class Proxy(NamedTuple):
     def who(self, peer: str, forwarded: str) -> str:
         """Who asked: the last that a proxy of ours names, as it added that itself; else the peer."""
         last = forwarded.rpartition(",")[2].strip()
+        return last if self.is_ours(peer) and _address(last) is not None else peer
+
+    def is_ours(self, peer: str) -> bool:
+        """Whether a proxy of ours asks from there."""
         known = _address(peer)
-        ours = known is not None and any(known in each for each in self.networks)
-        return last if ours and _address(last) is not None else peer
+        return known is not None and any(known in each for each in self.networks)
+
+
+def whose(peer: str, proxy: Proxy | None) -> str | None:
+    """For whom a connection counts; None: for nobody, as this machine's own and the proxy's do."""
+    if is_loopback(peer) or (proxy is not None and proxy.is_ours(peer)):
+        return None
+    return neighbourhood(peer)
 
 
 class Proxied:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,7 +17,7 @@ from typing import Final, Self
 from sightline.clock import SYSTEM_CLOCK, Clock
 from sightline.errors import ConfigError
 from sightline.fleet.api.app import PageParts, Pages, fleet_app
-from sightline.fleet.api.proxied import Proxy
+from sightline.fleet.api.proxied import Proxy, whose
 from sightline.fleet.coordinator.places import identity_file, made_token, token_file
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.entrance.entrance import Entrance
@@ -65,6 +66,7 @@ class ApiServer:
         self._server = PageServer(
             fleet_app(parts, host=host, address=address_of(listening), pages=pages, proxy=proxy),
             most_connections=MOST_CONNECTIONS,
+            whose=partial(whose, proxy=proxy),
         )
         self._thread = threading.Thread(
             target=self._server.run, args=([listening],), name="fleet api", daemon=True
