@@ -88,7 +88,7 @@ class Desk:
     def explained(self, name: str, kind: str) -> Explanation | None:
         """Why it is as it is; None: nothing of it is applied, or nobody has time to say."""
         with suppress(CallTimedOut, BufferFull, Closed):
-            found = self.service.ask(lambda machine, now_ns: machine.explain(name, now_ns), _ASK_S)
+            found = self.service.asking.explain(name, _ASK_S)
             return found if found.kind == kind else None
         return None
 

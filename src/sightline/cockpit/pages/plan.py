@@ -16,10 +16,12 @@ from sightline.errors import BufferFull, CallTimedOut
 from sightline.fleet.api.answers import Asked
 from sightline.fleet.deciding.coordinator.planning import Plan
 from sightline.fleet.inventory import Inventory
+from sightline.fleet.people.slots import Slots
 from sightline.fleet.store.revisions import Expected
 
 _MOST_LOST = 20
 _WAIT_S = 5.0
+_MOST_WAITING = 8
 
 
 def routes(shell: Shell) -> list[Route]:
@@ -76,20 +78,26 @@ class _Plans:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._lock = threading.Lock()
+        self._waiting = Slots(_MOST_WAITING, "wait for a plan")
         self._last: tuple[object, ...] = ()
         self._plan: Plan | None = None
 
     def view(self, wanted: Inventory, mark: str, lost: frozenset[UUID]) -> tuple[PlanView | None, str]:
         """The plan of what is wanted, or of what is applied without machines; or why there is none now."""
-        if not self._lock.acquire(timeout=_WAIT_S):
-            return None, "the coordinator is too busy to plan: another plan is being made"
         try:
-            plan = self._made((self._desk.service.picture, mark, lost), wanted, lost)
+            with self._waiting.one():
+                plan = self._in_turn((self._desk.service.picture, mark, lost), wanted, lost)
         except (CallTimedOut, BufferFull) as error:
             return None, f"the coordinator is too busy to plan: {error}"
+        return plan_view(plan, self._desk.agents()), ""
+
+    def _in_turn(self, now: tuple[object, ...], wanted: Inventory, lost: frozenset[UUID]) -> Plan:
+        if not self._lock.acquire(timeout=_WAIT_S):
+            raise CallTimedOut("another plan is being made")
+        try:
+            return self._made(now, wanted, lost)
         finally:
             self._lock.release()
-        return plan_view(plan, self._desk.agents()), ""
 
     def _made(self, now: tuple[object, ...], wanted: Inventory, lost: frozenset[UUID]) -> Plan:
         if self._plan is None or now != self._last:

@@ -141,7 +141,7 @@ def _add_questions(router: APIRouter, service: CoordinatorService) -> None:
         name: Annotated[str, Path(description="its camera_id or instance_name", examples=["gate"])],
     ) -> ExplainAnswer:
         """Why a camera or an instance is as it is, from what is wanted to what is seen."""
-        found = service.ask(lambda machine, now_ns: machine.explain(name, now_ns))
+        found = service.asking.explain(name)
         if found.kind != kind:
             raise Missing(f"applied {kind}", name)
         return ExplainAnswer.of(found)

@@ -3,12 +3,14 @@
 It promises: who asks is told at once that nobody can be asked: the bus is away, or the machine is not
 connected; an answer is that of the agent that was asked, or there is none in time. Nothing is asked twice.
 
+So many are asked at a time, and who comes beyond is told so at once: who waits for an answer holds one of the
+threads that answer everybody.
+
 Deliberately not here: what is asked, and what an answer says.
 """
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -21,10 +23,12 @@ from sightline.errors import CallTimedOut, FleetError
 from sightline.fleet.coordinator.driver import Driver
 from sightline.fleet.coordinator.inbox import Inbox
 from sightline.fleet.coordinator.looking import HERE
+from sightline.fleet.deciding.coordinator.explaining import Explanation
 from sightline.fleet.deciding.coordinator.machine import Coordinator
 from sightline.fleet.inventory import NodeId
 from sightline.fleet.keys.identity import PublicKey
 from sightline.fleet.messages.topics import AgentCommand, AgentResponse
+from sightline.fleet.people.slots import Slots
 from sightline.fleet.store.refusals import Missing
 
 Place: TypeAlias = Callable[[Coordinator], NodeId | None]
@@ -32,6 +36,10 @@ Place: TypeAlias = Callable[[Coordinator], NodeId | None]
 ASK_S: Final = 10.0
 MOST_LOOKS: Final = 8
 MOST_HERE: Final = 2
+MOST_LOGS: Final = 8
+MOST_PLANS: Final = 4
+MOST_EXPLAINED: Final = 12
+"""Of the forty threads that answer requests: with the others it leaves some."""
 
 
 class BusAway(FleetError):
@@ -46,7 +54,8 @@ class Asking:
         away_since: since when the bus does not answer; None: it does.
 
     Attributes:
-        looks, looks_here: places for cameras that are looked at for users, in all and by this machine.
+        looks, looks_here: slots for cameras that are looked at for users, in all and by this machine.
+        logs, plans, explained: for what is waited for likewise.
     """
 
     def __init__(
@@ -59,8 +68,11 @@ class Asking:
         self._driver, self._inbox, self._clock = driver, inbox, clock
         self._away_since = away_since
         self._number = 0
-        self.looks = threading.BoundedSemaphore(MOST_LOOKS)
-        self.looks_here = threading.BoundedSemaphore(MOST_HERE)
+        self.looks = Slots(MOST_LOOKS, "cameras are being tested")
+        self.looks_here = Slots(MOST_HERE, "cameras are being tested by the coordinator itself")
+        self.logs = Slots(MOST_LOGS, "logs are being asked for")
+        self.plans = Slots(MOST_PLANS, "plans are being made")
+        self.explained = Slots(MOST_EXPLAINED, "rows are being explained")
 
     def tell_instance(self, command: AgentCommand) -> str:
         """Have the agent of its instance told; the machine's name.
@@ -71,10 +83,24 @@ class Asking:
         name = command.instance
         return self._name_of(self._send(command, lambda machine: _node_of(machine, name), name))
 
-    def ask_instance(self, command: AgentCommand, timeout_s: float = ASK_S) -> AgentResponse:
-        """What the agent of its instance answers. Raises as `tell_instance`, and CallTimedOut."""
-        name = command.instance
-        return self._answer(command, lambda machine: _node_of(machine, name), name, timeout_s)
+    def log(self, name: str, lines: int, timeout_s: float = ASK_S) -> AgentResponse:
+        """What an instance wrote last. Raises as `tell_instance`, BufferFull and CallTimedOut."""
+        command = AgentCommand(command="logs", instance=name, lines=lines)
+        with self.logs.one():
+            return self._answer(command, lambda machine: _node_of(machine, name), name, timeout_s)
+
+    def explain(self, name: str, timeout_s: float = ASK_S) -> Explanation:
+        """Why a camera or an instance is as it is. Raises BufferFull, CallTimedOut: it is too busy."""
+        with self.explained.one():
+            return self._inbox.ask(
+                lambda: self._driver.machine.explain(name, self._clock.monotonic_ns()), timeout_s
+            )
+
+    def counts(self) -> dict[str, int]:
+        """How many were told to come again."""
+        slots = {"looks": self.looks, "looks_here": self.looks_here, "logs": self.logs}
+        slots |= {"plans": self.plans, "explained": self.explained}
+        return {f"busy_{name}": one.refused for name, one in slots.items() if one.refused}
 
     def ask_agent(self, command: AgentCommand, node_id: NodeId, timeout_s: float) -> AgentResponse:
         """What this agent answers. Raises BusAway, FleetError where it is not connected, CallTimedOut."""

@@ -10,17 +10,14 @@ Deliberately not here: how a camera is looked at (`fleet.probing`).
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 from msgspec import structs
 
 from sightline.capture.address import host
-from sightline.errors import BufferFull, FleetError
-from sightline.fleet.coordinator.asking import MOST_HERE, MOST_LOOKS
+from sightline.errors import FleetError
 from sightline.fleet.coordinator.service import CoordinatorService
 from sightline.fleet.documents.sources import CameraSource, is_one_machines
 from sightline.fleet.messages.topics import AgentCommand
@@ -91,9 +88,7 @@ class CameraTests:
         return self._looked(wish, agent or camera.agent_name, None if row is None else row.placed_node)
 
     def _looked(self, wish: Wish, agent: str | None, placed: str | None) -> Tested:
-        with _one_of(
-            self._service.asking.looks, f"{MOST_LOOKS} cameras are being tested: expected fewer at a time"
-        ):
+        with self._service.asking.looks.one():
             node = self._node(agent, placed)
             self._note(wish, HERE if node is None else node[1])
             if node is None:
@@ -124,8 +119,7 @@ class CameraTests:
                 "a file, a device or a tls_ca_file is one machine's: expected the name of an agent that is "
                 "to look at it"
             )
-        told = f"{MOST_HERE} cameras are being tested by the coordinator itself: expected fewer at a time"
-        with _one_of(self._service.asking.looks_here, told):
+        with self._service.asking.looks_here.one():
             return look(wish)
 
     def _look_there(self, wish: Wish, node_id: UUID) -> Outcome:
@@ -168,13 +162,3 @@ def _wish_of(source: CameraSource) -> Wish:
 
 def _tested(wish: Wish, on: str, outcome: Outcome) -> Tested:
     return Tested(wish.camera_id, on, not outcome.fault, outcome.fault, outcome.report, outcome.jpeg)
-
-
-@contextmanager
-def _one_of(places: threading.BoundedSemaphore, told: str) -> Iterator[None]:
-    if not places.acquire(blocking=False):
-        raise BufferFull(told)
-    try:
-        yield
-    finally:
-        places.release()

@@ -172,7 +172,8 @@ class CoordinatorService:
         """What came and was refused since the begin."""
         refused = {f"refused_{name}": times for name, times in self._driver.door.refused.items()}
         unread = self._reader.counts()
-        return {**self._driver.counts, **refused, "invalid": sum(unread.invalid.values())}
+        invalid = {"invalid": sum(unread.invalid.values())}
+        return {**self._driver.counts, **refused, **invalid, **self.asking.counts()}
 
     def ask(self, question: Callable[[Coordinator, int], T], timeout_s: float = ASK_S) -> T:
         """What the machine answers, in its thread.
@@ -191,10 +192,11 @@ class CoordinatorService:
         rebalance: bool = False,
     ) -> Plan:
         """What would change if this were applied, or what is, and these machines were lost or drained, or the
-        load were spread anew.
+        load were spread anew. Raises BufferFull, CallTimedOut: it is too busy.
         """
         how: dict[str, Any] = {"lost": lost, "drained": drained, "rebalance": rebalance}
-        return self.ask(lambda machine, _: machine.plan(wanted, **how), PLAN_S)
+        with self.asking.plans.one():
+            return self.ask(lambda machine, _: machine.plan(wanted, **how), PLAN_S)
 
     # What users do
 
@@ -290,8 +292,7 @@ class CoordinatorService:
 
     def logs(self, instance: str, lines: int, timeout_s: float = ASK_S) -> str:
         """What it wrote last. Raises FleetError where nobody can say, CallTimedOut where nobody does."""
-        command = AgentCommand(command="logs", instance=instance, lines=lines)
-        return redact(self.asking.ask_instance(command, timeout_s).log or "")
+        return redact(self.asking.log(instance, lines, timeout_s).log or "")
 
     def new_token(self, description: str, life_s: float, uses: int) -> tuple[str, TokenOut]:
         """A token that lets agents in: its text, and what is kept of it."""
