@@ -15,7 +15,7 @@ from tests.cockpit.conftest import Invite
 from tests.cockpit.proof.conftest import FPS, LOGIN, SCENE, fact, press, running
 from tests.cockpit.proof.live import apart, best, look
 from tests.cockpit.security.rig import PASSWORD
-from tests.cockpit.visitor import COOKIE, Visitor
+from tests.cockpit.visitor import Visitor
 from tests.conftest import WaitFor
 from tools.cockpit_fleet import Cameras, CockpitFleet, street
 
@@ -265,24 +265,6 @@ def test_a_coordinator_that_is_killed_makes_pages_stale_and_they_go_on_by_themse
     assert first.number is not None
     assert page.evaluate("window.sameDocument"), "nobody loaded the page again"
     fleet.api.ask("PATCH", f"/api/v1/cameras/{yard}", json={"pool": ""})
-
-
-def test_who_is_logged_out_elsewhere_is_told_and_comes_back_to_the_page(
-    fleet: CockpitFleet, yard: str, visitor: Invite
-) -> None:
-    viewer = visitor(fleet.url).log_in("viewer")
-    page, elsewhere = viewer.go(f"/cameras/{yard}"), viewer.open()
-    expect(page.get_by_text("up to date")).to_be_visible()
-    elsewhere.goto("/")
-    elsewhere.get_by_role("button", name="Log out").click()
-    expect(elsewhere.get_by_role("button", name="Log in")).to_be_visible()
-    assert COOKIE not in {one["name"] for one in viewer.context.cookies()}
-    expect(page.get_by_text("You are logged out.")).to_be_visible(timeout=20_000)
-    page.reload()
-    page.get_by_label("Name").fill("viewer")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page).to_have_url(f"{fleet.url}/cameras/{yard}")
 
 
 def test_all_is_done_by_the_keyboard_alone(

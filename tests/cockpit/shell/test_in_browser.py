@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect
 from tests.cockpit.conftest import Invite
-from tests.cockpit.security.rig import served
+from tests.cockpit.security.rig import PASSWORD, served
+from tests.cockpit.visitor import COOKIE
 
+from sightline.fleet.api import staying
 from sightline.fleet.api.serving import CoordinatorServer
 from sightline.fleet.people.principal import Role
 
@@ -99,10 +101,29 @@ def test_who_is_logged_out_elsewhere_is_told_so(server: CoordinatorServer, visit
     somebody = visitor(server.url).log_in("viewer")
     page = somebody.go("/account")
     is_told(page)
-    (cookie,) = [one for one in somebody.context.cookies() if one["name"] == "sightline_session"]
+    (cookie,) = [one for one in somebody.context.cookies() if one["name"] == COOKIE]
     server.entrance.logout(cookie["value"])
     server.entrance.users.add("nina", Role.VIEWER)  # is news, for which the page asks
     expect(page.locator("#stale")).to_contain_text("You are logged out")
+
+
+def test_who_logs_out_in_one_window_is_told_in_the_other_and_comes_back_to_its_page(
+    server: CoordinatorServer, visitor: Invite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staying, "ASK_AGAIN_S", 0.2)
+    viewer = visitor(server.url).log_in("viewer")
+    page, elsewhere = viewer.go("/cameras?text=gate"), viewer.open()
+    is_told(page)
+    elsewhere.goto("/")
+    elsewhere.get_by_role("button", name="Log out").click()
+    expect(elsewhere.get_by_role("button", name="Log in")).to_be_visible()
+    assert COOKIE not in {one["name"] for one in viewer.context.cookies()}
+    expect(page.locator("#stale")).to_contain_text("You are logged out")  # though nothing else happens
+    page.reload()
+    page.get_by_label("Name").fill("viewer")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(f"{server.url}/cameras?text=gate")
 
 
 @pytest.mark.parametrize(
