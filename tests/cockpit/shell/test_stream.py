@@ -161,6 +161,8 @@ def test_one_too_many_of_a_user_or_of_all_is_told_to_come_again(
         assert "viewer has 2 of the 3 that listen for news" in refused(viewer)
         listens(another)
         assert "3 listen for news already" in refused(another)
+        counts = viewer.get("/api/v1/status").json()["counts"]
+        assert (counts["news_listeners"], counts["news_refused"]) == (3, 2)
     wait_for(is_let_in, 10, "those who went to have given back their places")
 
 

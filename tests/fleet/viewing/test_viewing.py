@@ -22,7 +22,7 @@ from sightline.bus.kafka_topics import KafkaTopics
 from sightline.fakecam import FakeCameras
 from sightline.fleet.api.client import Refused
 from sightline.fleet.people.principal import Role
-from sightline.fleet.viewing import viewing
+from sightline.fleet.viewing import line, viewing
 from sightline.fleet.viewing.framing import Kind, jpeg_of
 from sightline.hub.address import HubAddress
 from sightline.scene import read_mark
@@ -153,6 +153,24 @@ def test_who_reads_nothing_holds_up_nobody(shown: Shown) -> None:
         assert asleep.of(Kind.MEDIA)[0] in awake.of(Kind.MEDIA)
 
 
+def test_how_often_viewers_were_too_slow_is_counted_and_not_forgotten(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
+) -> None:
+    def counts() -> dict[str, int]:
+        of_all: dict[str, int] = shown.client.get("/api/v1/status")["counts"]
+        return of_all
+
+    with Worker(shown.bus), shown.looking() as one:
+        one.until(lambda: one.of(Kind.MEDIA))
+        assert (now := counts())["live_packets"] > 0
+        assert now["live_skips"] == 0
+        monkeypatch.setattr(line, "MOST_ITEMS", 1)  # everybody is too slow
+        wait_for(lambda: counts()["live_skips"] and counts()["live_dropped"], 10, "them to be counted")
+        now = counts()
+    wait_for(lambda: counts()["live_viewers"] == 0, 10, "them to be gone")
+    assert counts()["live_skips"] >= now["live_skips"]
+
+
 def test_no_user_has_the_places_of_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: WaitFor
 ) -> None:
@@ -170,7 +188,8 @@ def test_no_user_has_the_places_of_all(
         mine[0].close()
         wait_for(lambda: shown.server.viewing.counts().viewers == 3, 10, "one to be gone")
         opened.enter_context(shown.looking())
-        assert shown.server.viewing.counts().refused == 2
+        counts = shown.client.get("/api/v1/status")["counts"]
+        assert (counts["live_viewers"], counts["live_refused"]) == (4, 2)
 
 
 def _token(shown: Shown, name: str) -> str:

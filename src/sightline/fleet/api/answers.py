@@ -5,6 +5,7 @@ The values are the coordinator's (`views`, `planning`, `explaining`), under the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
@@ -111,11 +112,13 @@ class Status(BaseModel):
     database_fault: str = Field(description="why the database takes nothing; empty: it does", examples=[""])
     cannot_be_made: dict[str, str] = Field(description="instances that are wanted as they cannot be, and why")
     counts: dict[str, int] = Field(
-        description="messages since the begin, by kind", examples=[{"AgentInfo": 3}]
+        description="since the begin: messages by kind, what was `refused_`, who came while too many waited "
+        "(`busy_`); of live pictures (`live_`) and of the page's news (`news_`) who is there now, too",
+        examples=[{"AgentInfo": 3, "live_viewers": 2, "live_skips": 0}],
     )
 
     @classmethod
-    def of(cls, service: CoordinatorService) -> Self:
+    def of(cls, service: CoordinatorService, passing: Mapping[str, int]) -> Self:
         picture, away = service.picture, service.away_since
         return cls(
             revision=picture.revision,
@@ -128,7 +131,7 @@ class Status(BaseModel):
             bus_away_since=away,
             database_fault=service.fault,
             cannot_be_made=service.mistakes(),
-            counts=service.counts(),
+            counts={**service.counts(), **passing},
         )
 
 

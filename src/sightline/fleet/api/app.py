@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeAlias
 
 from fastapi import Depends, FastAPI
@@ -126,16 +127,23 @@ def make_app(parts: PageParts) -> FastAPI:
         agent_routes,
         instance_routes,
         act_routes,
-        operation_routes,
         token_routes,
         audit_routes,
         transfer_routes,
         stream_routes,
     ):
         app.include_router(routes(service))
+    app.include_router(operation_routes(service, partial(_passing, parts)))
     app.include_router(live_routes(service, parts.viewing))
     describe(app)
     return app
+
+
+def _passing(parts: PageParts) -> dict[str, int]:
+    """Counts of live pictures and of news."""
+    live = {} if parts.viewing is None else parts.viewing.counts()._asdict()
+    news = {"news_listeners": len(parts.listeners), "news_refused": parts.listeners.refused}
+    return {f"live_{name}": number for name, number in live.items()} | news
 
 
 def _operation_id(route: APIRoute) -> str:

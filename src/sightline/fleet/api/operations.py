@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Annotated, Literal
 from uuid import UUID
@@ -40,11 +41,11 @@ class EventPart(Part):
     camera_id: str | None = Field(default=None, description="of a camera")
 
 
-def operation_routes(service: CoordinatorService) -> APIRouter:
-    """All of them."""
+def operation_routes(service: CoordinatorService, passing: Callable[[], Mapping[str, int]]) -> APIRouter:
+    """All of them. `passing` counts what goes on for as long as somebody reads it."""
     router = APIRouter(tags=["fleet"])
     _add_acts(router, service)
-    _add_looks(router, service)
+    _add_looks(router, service, passing)
     _add_questions(router, service)
     return router
 
@@ -96,7 +97,9 @@ def _add_acts(router: APIRouter, service: CoordinatorService) -> None:
         return AppliedDraft(revision=service.rebalance())
 
 
-def _add_looks(router: APIRouter, service: CoordinatorService) -> None:
+def _add_looks(
+    router: APIRouter, service: CoordinatorService, passing: Callable[[], Mapping[str, int]]
+) -> None:
     @router.get("/healthz")
     def get_health() -> Health:
         """Whether it answers; needs no token, and says nothing else."""
@@ -105,7 +108,7 @@ def _add_looks(router: APIRouter, service: CoordinatorService) -> None:
     @router.get("/api/v1/status")
     def get_status() -> Status:
         """How many of what, in which state, and whether all instances are as desired."""
-        return Status.of(service)
+        return Status.of(service, passing())
 
     @router.get("/api/v1/events")
     def list_events(
