@@ -127,13 +127,13 @@ def make_app(parts: PageParts) -> FastAPI:
         agent_routes,
         instance_routes,
         act_routes,
+        partial(operation_routes, passing=partial(_passing, parts)),
         token_routes,
         audit_routes,
         transfer_routes,
         stream_routes,
     ):
         app.include_router(routes(service))
-    app.include_router(operation_routes(service, partial(_passing, parts)))
     app.include_router(live_routes(service, parts.viewing))
     describe(app)
     return app
