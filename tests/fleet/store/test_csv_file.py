@@ -14,7 +14,7 @@ from tests.fleet.store.filled import camera, deepstream, worker
 from tests.fleet.store.test_instances import SECRET_WORKER, TOKEN
 
 from sightline.errors import ConfigError
-from sightline.fleet.store import Database, Refused
+from sightline.fleet.store import Database, Refused, importing
 from sightline.fleet.store.csv_file import Kind, export_csv, import_csv
 from sightline.fleet.store.importing import import_rows
 
@@ -211,3 +211,13 @@ def test_a_dry_run_tells_row_by_row_what_would_change_and_no_secret(database: Da
     assert "planted" not in told.model_dump_json()
     assert database.cameras.get("gate").pool == "a"
     assert not import_csv(database, "cameras", text).rows
+
+
+def test_of_new_rows_beyond_the_first_ones_a_dry_run_tells_the_names(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_MOST_NEW", 1)
+    text = "camera_id,address\na,rtsp://h/a\nb,rtsp://h/b\n"
+    first, second = import_csv(database, "cameras", text, dry_run=True).rows
+    assert first.fields
+    assert (second.name, second.change, second.fields) == ("b", "added", {})

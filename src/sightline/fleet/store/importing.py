@@ -27,6 +27,8 @@ _FOUND: Final = frozenset(
     | {"placed_instance", "placed_node", "term", "camera_count", "has_password", "connected", "state"}
 )
 """Of a row that is shown, what no import says."""
+_MOST_NEW: Final = 500
+"""Beyond so many rows, new ones are named and not looked at, which takes as long as making them."""
 
 
 class Changes(Row):
@@ -50,7 +52,9 @@ class RowChange(Row):
     name: str
     change: Literal["added", "changed", "removed"]
     fields: dict[str, tuple[JsonValue, JsonValue]] = Field(
-        {}, description="What it is and what it would be, by field; what is secret is hidden."
+        {},
+        description="What it is and what it would be, by field; what is secret is hidden. "
+        "New rows beyond 500 have none.",
     )
 
 
@@ -151,9 +155,9 @@ class _Bringing:
             row = shelf.find(self._session, str(values[name]))
         except Missing:
             row = shelf.add_in(self._session, {**values, **self._mark(shelf)})
-            if self._told:
-                fields = _Looked.at(shelf, self._session, row).new(values.keys() - {name})
-                self._tell(shelf, "added", [str(values[name])], fields)
+            is_shown = self._told and len(self.rows) < _MOST_NEW
+            fields = _Looked.at(shelf, self._session, row).new(values.keys() - {name}) if is_shown else {}
+            self._tell(shelf, "added", [str(values[name])], fields)
             return "added"
         mark = {} if self._edit else self._mark(shelf)
         if mark and row.origin != self._origin and not self._adopt:
