@@ -184,11 +184,14 @@ def _pages(page: str) -> dict[str, str]:
 
 
 def _get(request: Request) -> str:
+    """But for when it was answered, which may be a second later."""
     try:
-        with urlopen(request, timeout=5) as answer:
-            return f"{answer.headers} {answer.read().decode()}"
+        answer = urlopen(request, timeout=5)
     except HTTPError as refused:
-        return f"{refused.headers} {refused.read().decode()}"
+        answer = refused
+    with answer:
+        del answer.headers["date"]
+        return f"{answer.headers} {answer.read().decode()}"
 
 
 def _probes(site: Site) -> dict[str, str]:

@@ -83,7 +83,7 @@ FAULTS: dict[str, Make] = {
 }
 
 
-@pytest.mark.waits
+@pytest.mark.alone
 @pytest.mark.timeout(SOAK_S + 180)
 def test_a_camera_that_goes_wrong_every_few_seconds_costs_only_its_own_pictures(
     no_leaks: None, tmp_path: Path, wait_for: WaitFor

@@ -11,8 +11,7 @@ from tools.cockpit_scenes import SCENES, Of
 
 pytestmark = [
     pytest.mark.needs("browser"),
-    pytest.mark.waits,
-    pytest.mark.xdist_group("cockpit-axe"),
+    pytest.mark.alone,  # a browser, cameras and models at once: they want the machine
     pytest.mark.timeout(180),
 ]
 

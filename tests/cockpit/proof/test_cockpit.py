@@ -21,8 +21,7 @@ from tools.cockpit_fleet import Cameras, CockpitFleet, street
 
 pytestmark = [
     pytest.mark.needs("browser"),
-    pytest.mark.waits,
-    pytest.mark.xdist_group("cockpit"),
+    pytest.mark.alone,  # a browser, cameras and models at once: they want the machine
     pytest.mark.timeout(180),
 ]
 
