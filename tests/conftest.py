@@ -82,13 +82,21 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What may take long begins first in a run of those that wait, so that the end is not one test's."""
+    """What may take long begins first in a run of those that wait, so that the end is not one test's. What
+    has a browser comes last in a run of those that are alone: it leaves memory that others measure.
+    """
     for item in items:
         for mark in ASIDE:
             if item.get_closest_marker(mark) and not _names(item.path, mark):
                 raise pytest.UsageError(f"{item.path}: a run of its own would not find mark.{mark} in it")
     if config.option.markexpr == "waits":
         items.sort(key=_most_s, reverse=True)
+    if config.option.markexpr == "alone":
+        items.sort(key=_has_browser)
+
+
+def _has_browser(item: pytest.Item) -> bool:
+    return any("browser" in mark.args for mark in item.iter_markers("needs"))
 
 
 @pytest.hookimpl(optionalhook=True)
