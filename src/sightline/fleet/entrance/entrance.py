@@ -117,12 +117,16 @@ class Entrance:
         """It may be one of eight letters that somebody chose, so that it could be guessed. One that was made
         is let in also from where somebody guesses.
         """
-        if not looks_made(self._root) and not self._tries.may_guess(address):
+        if not (same(shown, self._root) if looks_made(self._root) else self._guessed(shown, address)):
             return None
-        if not same(shown, self._root):
-            return None
-        self._tries.guessed_right(address)
         return Asked(Principal(name=ROOT, role=Role.ADMIN, how="root", address=address))
+
+    def _guessed(self, shown: str, address: str) -> bool:
+        """Whether it is the right one, and not one try too many."""
+        if not self._tries.may_guess(address) or not same(shown, self._root):
+            return False
+        self._tries.guessed_right(address)
+        return True
 
     def _by_cookie(self, cookie: str, address: str) -> Asked | None:
         found = self._database.user_sessions.find(digest(cookie))
